@@ -1,0 +1,175 @@
+"""What must hold of every pair, whatever it computes: pure, linear in the cotangent, tidy with arrays."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations, product
+from typing import Any
+
+import numpy as np
+
+from ..functional.arrays import Array
+from .calls import Call, as_tuple, like_outputs, named, over
+from .report import Finding
+
+ALLOWED = 1e-12
+"""Of the largest entry: what another order of summing may change."""
+
+Gradients = dict[str, Any]
+
+
+def invariants(
+    call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator, tidy: bool = True
+) -> Iterator[Finding]:
+    """All of them, for the arguments `moving`; a pair that raises is reported, not raised."""
+    always = (_pure, _same_bits, _linear, _layouts)
+    for check in (*always, _own_memory, _tidy, _complex_in, _errstate) if tidy else always:
+        name = check.__doc__ or ""
+        try:
+            found = list(check(call, moving, cotangents, rng))
+        except Exception as error:
+            found = [("all", np.inf, f"{type(error).__name__}: {error}")]
+        for gradient, ratio, where in found:
+            yield Finding(name.rstrip("."), gradient, ratio, where)
+
+
+_Found = Iterator[tuple[str, float, str]]
+
+
+def _verdict(right: bool) -> float:
+    return 0.0 if right else np.inf
+
+
+def _results(call: Call, cotangents: Any, **changed: Any) -> tuple[tuple[Any, ...], Gradients]:
+    out, saved = call.outputs(**changed)
+    return as_tuple(out), named(call.backward(cotangents, saved), call)
+
+
+def _given(gradients: Gradients, moving: Sequence[str]) -> Iterator[tuple[str, Array]]:
+    return ((name, np.asarray(gradients[name])) for name in moving if gradients[name] is not None)
+
+
+def _pure(call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Found:
+    """changes no argument."""
+    arrays = {f"argument {name}": x for name, x in call.arguments.items() if isinstance(x, np.ndarray)}
+    arrays |= {f"cotangent {n}": np.asarray(c) for n, c in enumerate(as_tuple(cotangents))}
+    before = {name: array.tobytes() for name, array in arrays.items()}
+    _results(call, cotangents)
+    changed = [name for name, array in arrays.items() if array.tobytes() != before[name]]
+    yield "all", _verdict(not changed), ", ".join(changed)
+
+
+def _same_bits(call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Found:
+    """gives the same bits when called again."""
+    out, saved = call.outputs()
+    first = named(call.backward(cotangents, saved), call)
+    kept = {name: gradient.tobytes() for name, gradient in _given(first, moving)}
+    again, _ = call.outputs()
+    same = all(_bits(a) == _bits(b) for a, b in zip(as_tuple(out), as_tuple(again), strict=True))
+    yield "out", _verdict(same), ""
+    second = named(call.backward(cotangents, saved), call)
+    for name, gradient in _given(second, moving):
+        yield f"d_{name}", _verdict(gradient.tobytes() == kept[name]), ""
+
+
+def _bits(array: Any) -> bytes:
+    return np.asarray(array).tobytes()
+
+
+def _own_memory(call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Found:
+    """shares memory with no argument and no other result."""
+    outs, gradients = _results(call, cotangents)
+    results = {f"d_{name}": gradient for name, gradient in _given(gradients, moving)}
+    if len(outs) == 1:  # several outputs are steps' inner results, which saved may hold
+        results["out"] = np.asarray(outs[0])
+    others = {name: x for name, x in call.arguments.items() if isinstance(x, np.ndarray)}
+    others |= {f"the cotangent {n}": np.asarray(c) for n, c in enumerate(as_tuple(cotangents))}
+    pairs = [*combinations(results.items(), 2), *product(results.items(), others.items())]
+    shared = [f"{a} and {b}" for (a, x), (b, y) in pairs if np.shares_memory(x, y)]
+    yield "all", _verdict(not shared), "; ".join(shared)
+
+
+def _linear(call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Found:
+    """is linear in the cotangent, and gives 0 for 0."""
+    _, saved = call.outputs()
+    other = like_outputs(cotangents, lambda c: rng.standard_normal(c.shape))
+    pairs = list(zip(as_tuple(cotangents), as_tuple(other), strict=True))
+    mixed = iter([-0.75 * c + 1.5 * d for c, d in pairs])
+    zero = like_outputs(cotangents, lambda c: np.zeros(c.shape))
+    combined = like_outputs(cotangents, lambda c: next(mixed))
+    sides = [named(call.backward(c, saved), call) for c in (cotangents, other, combined, zero)]
+    for name, g in _given(sides[0], moving):
+        h, both, nothing = (np.asarray(side[name]) for side in sides[1:])
+        error = np.abs(both - (-0.75 * g + 1.5 * h)).max(initial=0)
+        scale = np.abs(g).max(initial=0) + np.abs(h).max(initial=0)
+        yield f"d_{name}", float(over(error, ALLOWED * scale)), ""
+        yield f"d_{name}", _verdict(not nothing.any()), "the cotangent is 0"
+
+
+def _tidy(call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Found:
+    """gives each gradient its argument's shape and dtype."""
+    choices = [dict.fromkeys(moving, "float16"), dict.fromkeys(moving, "float32")]
+    choices += [{name: "float32" if n % 2 else "float64" for n, name in enumerate(moving)}]
+    for dtypes in choices:
+        with np.errstate(over="ignore"):
+            changed = {name: call.arguments[name].astype(dtype) for name, dtype in dtypes.items()}
+        _, gradients = _results(call, cotangents, **changed)
+        for name, gradient in _given(gradients, moving):
+            x = changed[name]
+            right = gradient.shape == x.shape and gradient.dtype == x.dtype
+            told = f"{gradient.dtype}{gradient.shape} for {x.dtype}{x.shape}"
+            yield f"d_{name}", _verdict(right), "" if right else told
+
+
+def _complex_in(call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Found:
+    """gives complex results as soon as one argument, or the cotangent, is complex."""
+    for name in moving:
+        outs, gradients = _results(call, cotangents, **{name: call.arguments[name].astype(complex)})
+        everything = [*_given(gradients, moving), *(("out", out) for out in outs)]
+        left = [other for other, x in everything if np.asarray(x).dtype.kind != "c"]
+        yield f"d_{name}", _verdict(not left), f"real: {', '.join(left)}" if left else ""
+    _, gradients = _results(call, like_outputs(cotangents, lambda c: c.astype(complex)))
+    left = [name for name, x in _given(gradients, moving) if x.dtype.kind != "c"]
+    yield "all", _verdict(not left), f"real: {', '.join(left)}" if left else ""
+
+
+def _layouts(call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Found:
+    """takes any memory layout."""
+    outs, plain = _results(call, cotangents)
+    scale = max((np.abs(g).max(initial=0) for _, g in _given(plain, moving)), default=0.0)
+    for layout in (_columns_first, _backwards, _every_second):
+        changed = {name: _read_only(layout, call.arguments[name]) for name in moving}
+        turned = like_outputs(cotangents, lambda c, layout=layout: _read_only(layout, c))  # type: ignore[misc]
+        turned_outs, gradients = _results(call, turned, **changed)
+        near = all(np.allclose(a, b, ALLOWED, ALLOWED, True) for a, b in zip(outs, turned_outs, strict=True))
+        yield "out", _verdict(near), layout.__name__.strip("_")
+        for name, gradient in _given(gradients, moving):
+            error = np.abs(gradient - np.asarray(plain[name])).max(initial=0)
+            yield f"d_{name}", float(over(error, ALLOWED * scale)), layout.__name__.strip("_")
+
+
+def _read_only(layout: Callable[[Array], Array], x: Array) -> Array:
+    turned = np.asarray(layout(x))
+    turned.flags.writeable = False
+    return turned
+
+
+def _columns_first(x: Array) -> Array:
+    return np.array(x, order="F")
+
+
+def _backwards(x: Array) -> Array:
+    every = (slice(None, None, -1),) * x.ndim
+    return x[every].copy()[every]
+
+
+def _every_second(x: Array) -> Array:
+    sparse = np.full(tuple(2 * n for n in x.shape), np.nan, dtype=x.dtype)
+    every = (slice(None, None, 2),) * x.ndim
+    sparse[every] = x
+    return sparse[every]
+
+
+def _errstate(call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Found:
+    """works under errstate(all="raise")."""
+    with np.errstate(all="raise"):
+        _results(call, cotangents)
+    yield "all", 0.0, ""

@@ -1,0 +1,72 @@
+"""numpy-attention explain: every number of attention, seven steps down and seven up."""
+
+import argparse
+import io
+import shutil
+import sys
+
+from numpy_attention.functional.additive import ACTIVATIONS
+from numpy_attention.study.example import SCORES, example
+from numpy_attention.study.numbers import WIDTH
+from numpy_attention.study.page import page
+from numpy_attention.study.tokens import MOST, read_tokens
+from numpy_attention.study.walk import walk
+
+NARROWEST = 80
+
+OPTIONAL = (
+    ("softcap", "CAP", 2.0, "step 2: keep the scores within ±CAP"),
+    ("sinks", "SCORE", 0.5, "step 5: one column more, with this score and no value"),
+    ("dropout", "RATE", 0.5, "step 6: drop this part of the weights"),
+)
+
+EPILOG = f"""
+FILE.json holds the tokens, as in [[1, 0], [1, 2], [-1, 1]]: at most {MOST} of at most {MOST} numbers, which
+are query, key and value at once; or {{"query": …, "key": …, "value": …}}. Beside them may stand "d_out" and
+the parameters of the score by their names: "scale" of dot, "weight" of general, concat and location, …
+"""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Name the command and its options."""
+    parser = subparsers.add_parser(
+        "explain",
+        help="show every number of attention, forward and backward",
+        description=__doc__,
+        epilog=EPILOG,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--tokens", metavar="FILE.json", help="your own numbers, instead of three tokens of width two")
+    add("--score", choices=tuple(SCORES), default="dot", help="step 1 (default: dot)")
+    add("--activation", choices=tuple(ACTIVATIONS), help="of the concat score (default: tanh)")
+    add(
+        "--causal",
+        action=argparse.BooleanOptionalAction,
+        help="step 4: whether a token sees only those before it (default: yes, but not with concat and "
+        "location, whose formulas sum over all tokens)",
+    )
+    for name, metavar, const, step in OPTIONAL:
+        told = f"{step} ({const} if no {metavar} is given)"
+        add(f"--{name}", nargs="?", type=float, const=const, metavar=metavar, help=told)
+    add("--bias", action="store_true", help="step 3: add a bias to the scores")
+    add("--seed", type=int, default=0, metavar="N", help="of what is dropped (default: 0)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Walk, and print; 1 if a number is wrong."""
+    given = None if args.tokens is None else read_tokens(args.tokens)
+    try:
+        problem = example(
+            given, score=args.score, activation=args.activation, causal=args.causal, softcap=args.softcap,
+            bias=args.bias, sinks=args.sinks, dropout=args.dropout, seed=args.seed,
+        )  # fmt: skip
+        seen = walk(problem)
+    except ValueError as error:
+        raise ValueError(f"{args.tokens}: {error}" if args.tokens else str(error)) from error
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a console without σ and ᵀ shows ? and goes on
+    columns = shutil.get_terminal_size((WIDTH, 0)).columns
+    print(*page(seen, min(max(columns, NARROWEST), WIDTH)), sep="\n")
+    return 0 if seen.ok else 1

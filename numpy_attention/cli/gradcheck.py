@@ -1,0 +1,54 @@
+"""numpy-attention gradcheck [NAME]: is every backward the derivative of its forward?"""
+
+import argparse
+from collections.abc import Iterator
+
+from ..check.report import Finding
+from ..check.rules import RULES, Rule
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the command."""
+    parser = subparsers.add_parser(
+        "gradcheck",
+        help="check every pair, forward against backward, by the complex step",
+        description="Check every pair of the ground floor, or one: derivatives by the complex step, and what "
+        "must hold of any pair. Prints the worst error over what is allowed, and where. Status 1 if any "
+        "fails.",
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="one rule; all of them if left out")
+    parser.add_argument("--order", type=int, choices=(1, 2), default=1, help="2: second derivatives too")
+    parser.add_argument("--seed", type=int, default=0, help="of cotangents and directions")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one line for each gradient of each rule; 0 if all are right, else 1."""
+    rules = [rule for rule in RULES if args.name in (None, rule.name)]
+    if not rules:
+        known = ", ".join(rule.name for rule in RULES)
+        raise ValueError(f"there is no rule {args.name!r}; there are {known}")
+    width = max(len(rule.name) for rule in rules)
+    print(f"{'rule':<{width}}  {'gradient':<14} error/allowed  where")
+    wrong = checks = 0
+    for rule in rules:
+        for gradient, example, worst, count in worst_of(rule, args.order, args.seed):
+            checks += count
+            wrong += not worst.ok
+            verdict = "" if worst.ok else "FAIL: "
+            told = f"{verdict}{worst.check}" + (f", {worst.where}" if worst.where else "")
+            print(f"{rule.name:<{width}}  {gradient:<14} {worst.ratio:13.2e}  {example}: {told}")
+    print(f"{checks} checks of {len(rules)} rules: {'all right' if not wrong else f'{wrong} wrong'}")
+    return 1 if wrong else 0
+
+
+def worst_of(rule: Rule, order: int, seed: int) -> Iterator[tuple[str, str, Finding, int]]:
+    """For each gradient of a rule: the example in which it is worst, the finding, and how many there were."""
+    found: dict[str, list[tuple[Finding, str]]] = {}
+    for example in rule.examples:
+        for finding in rule.check(example, order, seed).findings:
+            of = finding.gradient if finding.gradient.startswith("d_") else "the pair"
+            found.setdefault(of, []).append((finding, example.name))
+    for gradient, findings in found.items():
+        worst, name = max(findings, key=lambda pair: (pair[0].ratio != pair[0].ratio, pair[0].ratio))
+        yield gradient, name, worst, len(findings)

@@ -1,0 +1,259 @@
+"""What comes in and goes out: admission, dtypes, broadcasts, and products that keep hidden things hidden.
+
+The other files of this folder are mathematics; whatever a careful program needs around the mathematics
+stands here, under names that say what they do.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+"""Any NumPy array; which dtypes are taken is said, and refused, by `admit`."""
+
+FLOATS = tuple(map(np.dtype, ("float16", "float32", "float64", "complex64", "complex128")))
+
+quiet = np.errstate(all="ignore")
+"""Decorates every public function: infinities and NaN travel as IEEE says, whatever the caller's errstate."""
+
+_Class = TypeVar("_Class", bound=type)
+
+
+class Pair(NamedTuple):
+    """A function and what undoes it: out, saved = forward(…); gradients = backward(d_out, saved)."""
+
+    forward: Callable[..., Any]
+    backward: Callable[..., Any]
+
+
+def shows_shapes(saved: _Class) -> _Class:
+    """Class decorator for the tuples that forward saves: their repr names each field with its shape."""
+
+    def describe(field: object) -> str:
+        if isinstance(field, np.ndarray):
+            return f"{field.dtype}{field.shape}"
+        if isinstance(field, tuple) and not hasattr(field, "_fields"):
+            return "(" + ", ".join(map(describe, field)) + ")"
+        return repr(field)
+
+    def __repr__(self: Any) -> str:
+        fields = (f"{name}={describe(field)}" for name, field in zip(self._fields, self, strict=True))
+        return f"{type(self).__name__}({', '.join(fields)})"
+
+    saved.__repr__ = __repr__  # type: ignore[method-assign,assignment]
+    return saved
+
+
+# --------------------------------------------------------------------------------------- what comes in
+
+
+def as_array(name: str, x: object) -> Array:
+    """A plain NumPy array of `x`, native byte order; masked arrays, objects and ragged lists are refused."""
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array, whose mask NumPy would drop in silence; pass a plain array and "
+            "say with mask= what is hidden"
+        )
+    try:
+        if isinstance(x, int) and not isinstance(x, bool):
+            x = float(x)
+        array = np.asarray(x)
+    except Exception as error:
+        raise TypeError(f"{name} cannot be read as an array: {error}") from error
+    if array.dtype.kind not in "biufc":
+        raise TypeError(
+            f"{name} is {type(x).__name__} (dtype {array.dtype}); an array of numbers is expected"
+        )
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def admit(name: str, x: object, ndim: int = 0) -> Array:
+    """A differentiable argument: floating or complex, at least `ndim` axes. A Python number is a float64.
+
+    Raises TypeError for any other dtype, ValueError for too few axes.
+    """
+    array = as_array(name, x)
+    if array.dtype not in FLOATS:
+        raise TypeError(
+            f"{name} has dtype {array.dtype}; float16, float32, float64, complex64 or complex128 is expected "
+            "(write .astype(float) to differentiate with respect to whole numbers)"
+        )
+    if array.ndim < ndim:
+        raise ValueError(f"{name} has shape {array.shape}; at least {ndim} axes are expected")
+    return array
+
+
+def promoted(x: Any) -> Any:
+    """What the plain forms take besides: lists and whole numbers become float64."""
+    if isinstance(x, (list, tuple, range)):
+        try:
+            x = np.asarray(x)
+        except ValueError:
+            return x  # ragged: `admit` says so, and knows its name
+    return x.astype(np.float64) if isinstance(x, (np.ndarray, np.integer)) and x.dtype.kind in "iu" else x
+
+
+def number(name: str, x: object) -> float:
+    """A real, finite setting such as a slope or a cap.
+
+    Raises TypeError for what is no real number, ValueError for NaN and infinities.
+    """
+    array = as_array(name, x)
+    if array.ndim or array.dtype.kind not in "iuf":
+        raise TypeError(f"{name} is {x!r}; one real number is expected")
+    if not math.isfinite(array):
+        raise ValueError(f"{name} is {x!r}; a finite number is expected")
+    return float(array)
+
+
+def whole(name: str, x: object, least: int | None = None) -> Array:
+    """Whole numbers, as int64 (uint64 where they need it): lengths, identities, indices."""
+    array = as_array(name, np.asarray(x) if isinstance(x, int) else x)
+    if array.dtype.kind not in "iu" and array.size:
+        raise TypeError(f"{name} has dtype {array.dtype}; whole numbers are expected")
+    if least is not None and array.size and array.min() < least:
+        raise ValueError(f"{name} holds {array.min()}; at least {least} is expected")
+    fits = not array.size or array.max() <= np.iinfo(np.int64).max
+    return array.astype(np.int64) if fits else array.copy()
+
+
+def place(name: str, x: object, least: int | None = None) -> Array:
+    """Whole numbers that are distances between positions: so far and no farther that sums do not wrap."""
+    array = np.minimum(whole(name, x, least), 2**62)
+    return np.asarray(np.maximum(array.astype(np.int64), -(2**62)))
+
+
+def one_of(name: str, choice: object, known: tuple[str, ...]) -> str:
+    """A choice by name."""
+    if not isinstance(choice, str) or choice not in known:
+        raise ValueError(f"{name} is {choice!r}; one of {', '.join(map(repr, known))} is expected")
+    return choice
+
+
+def broadcasts(name: str, array: Array, shape: tuple[int, ...], what: str) -> Array:
+    """`array`, once it is sure that it broadcasts to `shape` without adding axes to it."""
+    short = len(shape) - array.ndim
+    if short < 0 or any(a not in (1, s) for a, s in zip(array.shape, shape[max(short, 0) :], strict=False)):
+        raise ValueError(f"{name} has shape {array.shape}, which does not broadcast to {what} {shape}")
+    return array
+
+
+def common_batch(**shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape to which the named batch shapes broadcast."""
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        told = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"the batch axes do not broadcast together: {told}") from None
+
+
+def same(left: str, left_length: int, right: str, right_length: int) -> None:
+    """Refuse two axes that should have one length."""
+    if left_length != right_length:
+        raise ValueError(f"{left} is {left_length}, but {right} is {right_length}; they must be equal")
+
+
+def cotangent(name: str, d_out: object, shape: tuple[int, ...], *arguments: Array) -> Array:
+    """The gradient that comes down from above: it has the output's shape, and is complex if anything is."""
+    array = admit(name, d_out)
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}; that of the output, {shape}, is expected")
+    return array.astype(working(array, *arguments), copy=False)
+
+
+# -------------------------------------------------------------------------------------------- dtypes
+
+
+def working(*arrays: Array) -> np.dtype[Any]:
+    """The dtype that is computed in: the arrays' result_type, with float16 widened to float32."""
+    return np.result_type(np.float32, *arrays) if _all_half(arrays) else np.result_type(*arrays)
+
+
+def _all_half(arrays: tuple[Array, ...]) -> bool:
+    return all(array.dtype == np.float16 for array in arrays)
+
+
+def wide(*arrays: Array) -> list[Array]:
+    """The arrays in the dtype that is computed in."""
+    dtype = working(*arrays)
+    return [array.astype(dtype, copy=False) for array in arrays]
+
+
+def beside(array: Array, *arguments: Array) -> Array:
+    """An optional argument in the precision of the others: it never promotes, but stays complex."""
+    kind = np.complex64 if array.dtype.kind == "c" else np.float16
+    return array.astype(np.result_type(working(*arguments), kind), copy=False)
+
+
+def double(*arrays: Array | None) -> list[Any]:
+    """The arrays in float64, or complex128 if any of them is complex: what the reference computes in."""
+    given = [array for array in arrays if array is not None]
+    dtype = np.result_type(np.float64, *given)
+    return [None if array is None else array.astype(dtype) for array in arrays]
+
+
+def finished(out: Array, *arguments: Array) -> Any:
+    """`out` in its arguments' result_type, rounded once; complex if it is; a new array, or a scalar."""
+    dtype = np.result_type(*arguments)
+    if out.dtype.kind == "c":
+        dtype = np.result_type(dtype, np.complex64)
+    return np.array(out, dtype=dtype)[()]
+
+
+def like(gradient: Array, argument: Array) -> Any:
+    """A gradient as its argument wants it: summed to its shape, in its dtype, sharing memory with nothing."""
+    return finished(unbroadcast(gradient, argument.shape), argument)
+
+
+# -------------------------------------------------------------------------------------------- shapes
+
+
+def total(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
+    """A sum accumulated in float64 (complex128): NumPy's own is not pairwise along any axis but the last."""
+    summed = np.sum(x, axis=axis, keepdims=keepdims, dtype=np.result_type(x, np.float64))
+    return np.asarray(summed).astype(x.dtype, copy=False)
+
+
+def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
+    """Undo broadcasting: sum over every axis along which an argument of `shape` was repeated."""
+    added = gradient.ndim - len(shape)
+    axes = tuple(range(added)) + tuple(
+        added + axis for axis, length in enumerate(shape) if length == 1 != gradient.shape[added + axis]
+    )
+    return total(gradient, axes).reshape(shape) if axes else gradient.reshape(shape)
+
+
+def transposed(matrix: Array) -> Array:
+    """The last two axes exchanged."""
+    return np.swapaxes(matrix, -1, -2)
+
+
+# -------------------------------------------------------------------- what is hidden has no influence
+
+
+def seen(x: Array, visible: Array | None) -> Array:
+    """`x` where it may be seen, 0 elsewhere: selected, never multiplied, for 0 * NaN is NaN."""
+    return x if visible is None else np.where(visible, x, 0)
+
+
+def seen_product(weights: Array, matrix: Array, visible: Array | None) -> Array:
+    """weights (..., M, K) @ matrix (..., K, N), where a hidden pair contributes nothing at all.
+
+    weights are exactly 0 wherever visible (..., M, K) is False, yet 0 * NaN is NaN. So the product runs
+    over the finite entries, always through a fresh copy (another layout would give BLAS's other bits), and
+    whatever is not finite is added afterwards, pair by pair, to those alone who may see it.
+    """
+    if visible is None:
+        return weights @ matrix
+    finite = np.isfinite(matrix)
+    product = weights @ np.where(finite, matrix, 0) + 0.0  # + 0.0: a sum of hidden zeros has no sign
+    if not finite.all():
+        spoiled = np.where(finite, 0, matrix)
+        every_row = tuple(range(matrix.ndim - 2)) + (matrix.ndim - 1,)
+        for k in np.flatnonzero(~finite.all(axis=every_row)):
+            touch = weights[..., :, k, None] * spoiled[..., None, k, :]
+            product = product + np.where(visible[..., :, k, None], touch, 0)
+    return product

@@ -1,0 +1,181 @@
+"""Normalization of the last axis: layer_norm and rms_norm.
+
+layer  out = weight * (x - mean(x)) / √(mean((x - mean(x))²) + eps) + bias
+rms    out = weight * x / √(mean(x²) + eps)
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .arrays import (
+    Array,
+    admit,
+    beside,
+    cotangent,
+    finished,
+    like,
+    number,
+    promoted,
+    quiet,
+    same,
+    shows_shapes,
+    wide,
+)
+
+
+@shows_shapes
+class NormSaved(NamedTuple):
+    """The arguments, unit = the normalised x, and rate = 1 / √(mean square + eps) of each row."""
+
+    x: Array
+    weight: Array
+    bias: Array | None
+    unit: Array
+    rate: Array
+
+
+@shows_shapes
+class LayerNormGradients(NamedTuple):
+    """In the forward's order."""
+
+    d_x: Any
+    d_weight: Any
+    d_bias: Any
+
+
+@shows_shapes
+class RmsNormGradients(NamedTuple):
+    """In the forward's order."""
+
+    d_x: Any
+    d_weight: Any
+
+
+def _mean(rows: Array) -> Array:
+    """The mean of each row, kept as an axis; 0 for rows of no width."""
+    return np.asarray(rows.sum(axis=-1, keepdims=True) / max(rows.shape[-1], 1))
+
+
+def _admitted(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float) -> tuple[Array, Array, float]:
+    x, weight, eps = admit("x", x, 1), admit("weight", weight), number("eps", eps)
+    if weight.ndim != 1:
+        raise ValueError(f"weight has shape {weight.shape}; one axis, the last of x, is expected")
+    same("the last axis of x", x.shape[-1], "the length of weight", weight.shape[0])
+    if eps < 0:
+        raise ValueError(f"eps is {eps}; a number >= 0 is expected")
+    return x, weight, eps
+
+
+@quiet
+def layer_norm_forward(
+    x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps: float = 1e-5
+) -> tuple[Any, NormSaved]:
+    """Layer normalization, with what its backward needs: see `layer_norm`."""
+    x, weight, eps = _admitted(x, weight, eps)
+    bias = admit("bias", bias)
+    if bias.shape != weight.shape:
+        raise ValueError(f"bias has shape {bias.shape}; that of weight, {weight.shape}, is expected")
+    rows, gain = wide(x, weight)
+    centred = rows - _mean(rows)
+    rate = 1 / np.sqrt(_mean(centred * centred) + eps)
+    unit = centred * rate
+    out = gain * unit + beside(bias, x, weight)
+    return finished(out, x, weight), NormSaved(x, weight, bias, unit, rate)
+
+
+@quiet
+def layer_norm_backward(d_out: npt.ArrayLike, saved: NormSaved) -> LayerNormGradients:
+    """With d_unit = weight * d_out:  d_x = rate * (d_unit - mean(d_unit) - unit * mean(unit * d_unit)).
+
+    Subtracting the mean takes mean(d_unit) off; dividing by the length takes off what points along unit.
+    """
+    x, weight, bias, unit, rate = saved
+    assert bias is not None
+    d_out = cotangent("d_out", d_out, x.shape, x, weight, bias)
+    d_unit = weight.astype(np.result_type(weight, d_out.real.dtype)) * d_out
+    d_x = rate * (d_unit - _mean(d_unit) - unit * _mean(unit * d_unit))
+    return LayerNormGradients(like(d_x, x), like(d_out * unit, weight), like(d_out, bias))
+
+
+def layer_norm(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps: float = 1e-5) -> Any:
+    """Layer normalization: rows of mean 0 and mean square 1, then stretched and moved.
+
+        out = weight * (x - mean(x)) / √(mean((x - mean(x))²) + eps) + bias
+
+    Parameters
+    ----------
+    x : (..., C)
+    weight, bias : (C,)
+    eps : a number >= 0, added to the variance.
+
+    Returns
+    -------
+    (..., C), in the result_type of x and weight.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes and shapes that do not fit.
+
+    Examples
+    --------
+    >>> layer_norm([1, 3], [1, 1], [0, 0], eps=0)
+    array([-1.,  1.])
+
+    References
+    ----------
+    Ba, Kiros, Hinton 2016, equation 4.
+    """
+    return layer_norm_forward(promoted(x), promoted(weight), promoted(bias), eps)[0]
+
+
+@quiet
+def rms_norm_forward(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5) -> tuple[Any, NormSaved]:
+    """Normalization by the root mean square, with what its backward needs: see `rms_norm`."""
+    x, weight, eps = _admitted(x, weight, eps)
+    rows, gain = wide(x, weight)
+    rate = 1 / np.sqrt(_mean(rows * rows) + eps)
+    unit = rows * rate
+    return finished(gain * unit, x, weight), NormSaved(x, weight, None, unit, rate)
+
+
+@quiet
+def rms_norm_backward(d_out: npt.ArrayLike, saved: NormSaved) -> RmsNormGradients:
+    """With d_unit = weight * d_out:  d_x = rate * (d_unit - unit * mean(unit * d_unit))."""
+    x, weight, _, unit, rate = saved
+    d_out = cotangent("d_out", d_out, x.shape, x, weight)
+    d_unit = weight.astype(np.result_type(weight, d_out.real.dtype)) * d_out
+    d_x = rate * (d_unit - unit * _mean(unit * d_unit))
+    return RmsNormGradients(like(d_x, x), like(d_out * unit, weight))
+
+
+def rms_norm(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5) -> Any:
+    """Normalization by the root mean square: out = weight * x / √(mean(x²) + eps).
+
+    Parameters
+    ----------
+    x : (..., C)
+    weight : (C,)
+    eps : a number >= 0, added to the mean square.
+
+    Returns
+    -------
+    (..., C), in the result_type of x and weight.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes and shapes that do not fit.
+
+    Examples
+    --------
+    >>> rms_norm([3, 4], [5, 5], eps=0)
+    array([4.24264069, 5.65685425])
+
+    References
+    ----------
+    Zhang and Sennrich 2019, equation 4.
+    """
+    return rms_norm_forward(promoted(x), promoted(weight), eps)[0]

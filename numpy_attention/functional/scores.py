@@ -1,0 +1,345 @@
+"""Scores that are products of query and key: dot, general, cosine.
+
+    dot      scores_ls = scale * query_l · key_s
+    general  scores_ls = query_l · weight key_s
+    cosine   scores_ls = sharpness * cos(query_l, key_s)
+
+query (..., L, Dq)  key (..., S, Dk)  scores (..., L, S). The scores that are sums stand in `additive.py`.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .arrays import (
+    Array,
+    admit,
+    beside,
+    common_batch,
+    cotangent,
+    finished,
+    like,
+    promoted,
+    quiet,
+    same,
+    shows_shapes,
+    transposed,
+    wide,
+)
+from .problem import admit_scale
+
+
+@shows_shapes
+class DotSaved(NamedTuple):
+    """The arguments, and products = query @ keyᵀ (..., L, S) before the scale."""
+
+    query: Array
+    key: Array
+    scale: Array | None
+    products: Array
+
+
+@shows_shapes
+class DotGradients(NamedTuple):
+    """In the forward's order; d_scale is None where no scale was given."""
+
+    d_query: Any
+    d_key: Any
+    d_scale: Any
+
+
+@shows_shapes
+class GeneralSaved(NamedTuple):
+    """The arguments, and projected = query @ weight (..., L, Dk)."""
+
+    query: Array
+    key: Array
+    weight: Array
+    projected: Array
+
+
+@shows_shapes
+class GeneralGradients(NamedTuple):
+    """In the forward's order."""
+
+    d_query: Any
+    d_key: Any
+    d_weight: Any
+
+
+@shows_shapes
+class UnitSaved(NamedTuple):
+    """unit = x / |x|, and |x| = length / shrink, shrink a power of two; zero marks vectors of length 0."""
+
+    unit: Array
+    length: Array
+    shrink: Array
+    zero: Array
+
+
+@shows_shapes
+class CosineSaved(NamedTuple):
+    """The arguments, the unit vectors of query and key, and cosines (..., L, S)."""
+
+    query: Array
+    key: Array
+    sharpness: Array
+    units_of_query: UnitSaved
+    units_of_key: UnitSaved
+    cosines: Array
+
+
+@shows_shapes
+class CosineGradients(NamedTuple):
+    """In the forward's order."""
+
+    d_query: Any
+    d_key: Any
+    d_sharpness: Any
+
+
+# ----------------------------------------------------------------------------------------------- dot
+
+
+def _factor(scale: Array | None, query: Array, key: Array) -> Array:
+    """The scale, or 1 / sqrt(D) where none was given (D = 0: 1); it promotes nothing."""
+    default = np.array(1 / math.sqrt(query.shape[-1] or 1))
+    return beside(default if scale is None else scale, query, key)
+
+
+@quiet
+def dot_scores_forward(
+    query: npt.ArrayLike, key: npt.ArrayLike, scale: npt.ArrayLike | None = None
+) -> tuple[Any, DotSaved]:
+    """Scaled dot products, with what their backward needs: see `dot_scores`."""
+    query, key = admit("query", query, 2), admit("key", key, 2)
+    same("the last axis of query", query.shape[-1], "that of key", key.shape[-1])
+    batch = common_batch(query=query.shape[:-2], key=key.shape[:-2])
+    if scale is not None:
+        scale = admit("scale", scale)
+        admit_scale(scale, (*batch, query.shape[-2], key.shape[-2]))
+    rows, columns = wide(query, key)
+    products = rows @ transposed(columns)
+    out = _factor(scale, query, key) * products
+    return finished(out, query, key), DotSaved(query, key, scale, products)
+
+
+@quiet
+def dot_scores_backward(d_out: npt.ArrayLike, saved: DotSaved) -> DotGradients:
+    """From out = scale * products and products = query @ keyᵀ:
+
+    d_scale = d_out * products, summed wherever scale was repeated;  d_products = scale * d_out
+    d_query = d_products @ key;  d_key = d_productsᵀ @ query
+    """
+    query, key, scale, products = saved
+    factor = _factor(scale, query, key)
+    d_out = cotangent("d_out", d_out, products.shape, query, key)
+    rows, columns = wide(query, key)
+    d_products = factor * d_out
+    return DotGradients(
+        d_query=like(d_products @ columns, query),
+        d_key=like(transposed(d_products) @ rows, key),
+        d_scale=None if scale is None else like(d_out * products, scale),
+    )
+
+
+def dot_scores(query: npt.ArrayLike, key: npt.ArrayLike, scale: npt.ArrayLike | None = None) -> Any:
+    """Scaled dot products: scores_ls = scale * Σ_d query_ld key_sd.
+
+    Parameters
+    ----------
+    query : (..., L, D)
+    key : (..., S, D)
+    scale : a number, or an array that broadcasts to (..., L, S); None is 1 / sqrt(D), and 1 for D = 0
+
+    Returns
+    -------
+    (..., L, S), in the result_type of query and key.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes and shapes that do not fit, and for a scale that is NaN or infinite.
+
+    Examples
+    --------
+    >>> dot_scores([[1, 2]], [[3, 4], [5, 6]], scale=1)
+    array([[11., 17.]])
+
+    References
+    ----------
+    Vaswani et al. 2017, equation 1; without the scale, Luong, Pham, Manning 2015, section 3.1 (dot).
+    """
+    return dot_scores_forward(promoted(query), promoted(key), promoted(scale))[0]
+
+
+# ------------------------------------------------------------------------------------------- general
+
+
+@quiet
+def general_scores_forward(
+    query: npt.ArrayLike, key: npt.ArrayLike, weight: npt.ArrayLike
+) -> tuple[Any, GeneralSaved]:
+    """A bilinear form, with what its backward needs: see `general_scores`."""
+    query, key, weight = admit("query", query, 2), admit("key", key, 2), admit("weight", weight, 2)
+    same("the last axis of query", query.shape[-1], "the width Dq of weight", weight.shape[-2])
+    same("the last axis of key", key.shape[-1], "the width Dk of weight", weight.shape[-1])
+    common_batch(query=query.shape[:-2], key=key.shape[:-2], weight=weight.shape[:-2])
+    rows, columns, matrix = wide(query, key, weight)
+    projected = rows @ matrix
+    out = projected @ transposed(columns)
+    return finished(out, query, key, weight), GeneralSaved(query, key, weight, projected)
+
+
+@quiet
+def general_scores_backward(d_out: npt.ArrayLike, saved: GeneralSaved) -> GeneralGradients:
+    """From out = projected @ keyᵀ:
+
+    d_projected = d_out @ key;  d_key = d_outᵀ @ projected
+
+    From projected = query @ weight:
+
+    d_query = d_projected @ weightᵀ;  d_weight = queryᵀ @ d_projected
+    """
+    query, key, weight, projected = saved
+    batch = common_batch(projected=projected.shape[:-2], key=key.shape[:-2])
+    shape = (*batch, query.shape[-2], key.shape[-2])
+    d_out = cotangent("d_out", d_out, shape, query, key, weight)
+    rows, columns, matrix = wide(query, key, weight)
+    d_projected = d_out @ columns
+    return GeneralGradients(
+        d_query=like(d_projected @ transposed(matrix), query),
+        d_key=like(transposed(d_out) @ projected, key),
+        d_weight=like(transposed(rows) @ d_projected, weight),
+    )
+
+
+def general_scores(query: npt.ArrayLike, key: npt.ArrayLike, weight: npt.ArrayLike) -> Any:
+    """A bilinear form: scores_ls = Σ_de query_ld weight_de key_se, which is query @ weight @ keyᵀ.
+
+    Parameters
+    ----------
+    query : (..., L, Dq)
+    key : (..., S, Dk)
+    weight : (..., Dq, Dk); its batch axes, say one a head, broadcast with those of query and key
+
+    Returns
+    -------
+    (..., L, S), in the result_type of all three.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes and shapes that do not fit.
+
+    Examples
+    --------
+    >>> general_scores([[1, 2]], [[3, 4], [5, 6]], [[0, 1], [1, 0]])
+    array([[10., 16.]])
+
+    References
+    ----------
+    Luong, Pham, Manning 2015, section 3.1 (general).
+    """
+    return general_scores_forward(promoted(query), promoted(key), promoted(weight))[0]
+
+
+# -------------------------------------------------------------------------------------------- cosine
+
+
+def _unit_forward(x: Array) -> tuple[Array, UnitSaved]:
+    """unit = x / |x| along the last axis, |x|² = Σ x²; 0 where all (real parts) of x are 0.
+
+    A power of two first brings the largest entry near 1, which rounds nothing and keeps its square in
+    range. |x|² is Σ x² for complex x too: a modulus would not be differentiable.
+    """
+    top = np.max(np.abs(x.real), axis=-1, keepdims=True, initial=0)
+    smallest = np.finfo(x.dtype).minexp
+    shrink = np.ldexp(np.ones_like(top), -np.maximum(np.frexp(top)[1], smallest))
+    scaled = shrink * x
+    length = np.sqrt((scaled * scaled).sum(axis=-1, keepdims=True))
+    zero = top == 0
+    unit = np.where(zero, 0, scaled / length)
+    return unit, UnitSaved(unit, length, shrink, zero)
+
+
+def _unit_backward(d_unit: Array, saved: UnitSaved) -> Array:
+    """d_x = (d_unit - unit * Σ unit * d_unit) / |x|: what points along x cannot turn its unit vector."""
+    unit, length, shrink, zero = saved
+    across = d_unit - unit * (unit * d_unit).sum(axis=-1, keepdims=True)
+    return np.where(zero, 0, across / length * shrink)
+
+
+@quiet
+def cosine_scores_forward(
+    query: npt.ArrayLike, key: npt.ArrayLike, sharpness: npt.ArrayLike
+) -> tuple[Any, CosineSaved]:
+    """Cosines, sharpened, with what their backward needs: see `cosine_scores`."""
+    query, key = admit("query", query, 2), admit("key", key, 2)
+    sharpness = admit("sharpness", sharpness)
+    if sharpness.ndim:
+        raise ValueError(f"sharpness has shape {sharpness.shape}; one number is expected")
+    if not np.isfinite(sharpness):
+        raise ValueError(f"sharpness is {sharpness}; a finite number is expected")
+    same("the last axis of query", query.shape[-1], "that of key", key.shape[-1])
+    common_batch(query=query.shape[:-2], key=key.shape[:-2])
+    rows, columns = wide(query, key)
+    unit_query, units_of_query = _unit_forward(rows)
+    unit_key, units_of_key = _unit_forward(columns)
+    cosines = unit_query @ transposed(unit_key)
+    out = beside(sharpness, query, key) * cosines
+    saved = CosineSaved(query, key, sharpness, units_of_query, units_of_key, cosines)
+    return finished(out, query, key), saved
+
+
+@quiet
+def cosine_scores_backward(d_out: npt.ArrayLike, saved: CosineSaved) -> CosineGradients:
+    """From out = sharpness * cosines and cosines = unit_query @ unit_keyᵀ:
+
+    d_sharpness = Σ d_out * cosines;  d_cosines = sharpness * d_out
+    d_unit_query = d_cosines @ unit_key;  d_unit_key = d_cosinesᵀ @ unit_query
+    """
+    query, key, sharpness, units_of_query, units_of_key, cosines = saved
+    factor = beside(sharpness, query, key)
+    d_out = cotangent("d_out", d_out, cosines.shape, query, key)
+    d_cosines = factor * d_out
+    d_unit_query = d_cosines @ units_of_key.unit
+    d_unit_key = transposed(d_cosines) @ units_of_query.unit
+    return CosineGradients(
+        d_query=like(_unit_backward(d_unit_query, units_of_query), query),
+        d_key=like(_unit_backward(d_unit_key, units_of_key), key),
+        d_sharpness=like(d_out * cosines, sharpness),
+    )
+
+
+def cosine_scores(query: npt.ArrayLike, key: npt.ArrayLike, sharpness: npt.ArrayLike) -> Any:
+    """Cosines, sharpened: scores_ls = sharpness * query_l · key_s / (|query_l| |key_s|).
+
+    Parameters
+    ----------
+    query : (..., L, D)
+    key : (..., S, D)
+    sharpness : a number, that may be learned. It never promotes the dtype.
+
+    Returns
+    -------
+    (..., L, S), in the result_type of query and key. A zero vector scores 0 and has gradient 0, though
+    the cosine has no value there: NaN would spoil whatever it touches.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes and shapes that do not fit, and for a sharpness that is no finite number.
+
+    Examples
+    --------
+    >>> cosine_scores([[3, 4]], [[30, 40], [0, 5], [0, 0]], sharpness=2)
+    array([[2. , 1.6, 0. ]])
+
+    References
+    ----------
+    Graves, Wayne, Danihelka 2014, equations 5 and 6.
+    """
+    return cosine_scores_forward(promoted(query), promoted(key), promoted(sharpness))[0]

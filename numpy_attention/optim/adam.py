@@ -1,0 +1,185 @@
+"""Adam, and AdamW, which is Adam with weight decay beside the gradient instead of inside it.
+
+    first  ← beta1 * first  + (1 - beta1) * grad         a running mean of the gradient
+    second ← beta2 * second + (1 - beta2) * grad²        a running mean of its square
+    param  ← (1 - lr * weight_decay) * param - lr * first_hat / (√second_hat + eps)
+
+The means start at 0 and therefore come out too small at first: after t steps of a constant gradient the
+first one is (1 - beta1^t) * grad. Dividing by that share gives first_hat and, likewise, second_hat.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..functional.arrays import Array, one_of, quiet, seen
+from .settings import decay_rates, not_negative
+from .trees import Tree
+from .updates import fresh_state, updated
+
+MOMENTS = ("first_moment", "second_moment")
+
+
+def adam_init(params: Tree) -> dict[str, Any]:
+    """The state before the first step: {"step": 0, "first_moment": zeros, "second_moment": zeros}.
+
+    Parameters
+    ----------
+    params : a dict of arrays, nested as you like.
+
+    Returns
+    -------
+    A dict of arrays: both moments are trees like params, in the dtype that is computed in (float32 for
+    float16). `numpy_attention.optim.trees.flatten` makes it ready for an npz.
+
+    Raises
+    ------
+    TypeError
+        For a parameter that is no real floating array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> state = adam_init({"weight": np.ones(2)})
+    >>> state["step"], state["first_moment"]
+    (array(0), {'weight': array([0., 0.])})
+    """
+    return fresh_state(params, MOMENTS)
+
+
+def adam_step(
+    params: Tree,
+    grads: Tree,
+    state: Tree,
+    *,
+    lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    eps_added: str = "after_correction",
+) -> tuple[dict[Any, Any], dict[str, Any]]:
+    """One step of Adam, number t counted from 1.
+
+        first  ← beta1 * first  + (1 - beta1) * grad
+        second ← beta2 * second + (1 - beta2) * grad²
+        first_hat  = first  / (1 - beta1^t)
+        second_hat = second / (1 - beta2^t)
+        param  ← param - lr * first_hat / (√second_hat + eps)
+
+    The first step is lr * grad / (|grad| + eps): about lr, whatever the gradient's size.
+
+    Parameters
+    ----------
+    params : a dict of arrays, nested as you like. Each keeps its dtype; float16 is computed in float32.
+    grads : the same dict with the gradients, each in its parameter's shape.
+    state : what `adam_init` or the last step returned.
+    lr : the learning rate, >= 0.
+    betas : how much of each moment stays, both in [0, 1).
+    eps : keeps the quotient finite, >= 0. With eps = 0 a gradient that was always 0 moves nothing, and one
+        so small that its square is 0 (float32: below about 1e-21) moves its parameter to infinity.
+    eps_added : to the root "after_correction", as above (Kingma and Ba, PyTorch), or "before_correction":
+        lr * √(1 - beta2^t) / (1 - beta1^t) * first / (√second + eps), the paper's "epsilon hat"
+        (TensorFlow, ONNX). The same but for an eps that starts 1 / √(1 - beta2) times as large.
+
+    Returns
+    -------
+    params, state : new dicts of new arrays; nothing that came in is changed. A gradient that is not finite
+        makes its own entries infinite or NaN, as IEEE says, and no others: look before you step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before anything is computed: for trees or shapes that do not fit, arrays that are not real and
+        floating, a state that is not this optimizer's, settings out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> params = {"weight": np.array([1.0, 1.0])}
+    >>> grads = {"weight": np.array([0.3, -20.0])}
+    >>> params, state = adam_step(params, grads, adam_init(params), lr=0.1)
+    >>> params, state["step"]
+    ({'weight': array([0.9, 1.1])}, array(1))
+
+    References
+    ----------
+    Kingma and Ba 2015, Algorithm 1; for epsilon hat the end of their section 2.
+    """
+    return adamw_step(
+        params, grads, state, lr=lr, betas=betas, eps=eps, weight_decay=0.0, eps_added=eps_added
+    )
+
+
+def adamw_init(params: Tree) -> dict[str, Any]:
+    """The state before the first step, which is Adam's: see `adam_init`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> list(adamw_init({"weight": np.ones(2)}))
+    ['step', 'first_moment', 'second_moment']
+    """
+    return adam_init(params)
+
+
+@quiet
+def adamw_step(
+    params: Tree,
+    grads: Tree,
+    state: Tree,
+    *,
+    lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.01,
+    eps_added: str = "after_correction",
+) -> tuple[dict[Any, Any], dict[str, Any]]:
+    """One step of AdamW: Adam's, from a parameter that first has decayed by lr * weight_decay.
+
+        param ← (1 - lr * weight_decay) * param - lr * first_hat / (√second_hat + eps)
+
+    The decay is decoupled: it does not pass through the moments, so a parameter with large gradients
+    decays as fast as one with small ones. It is multiplied by lr, as in PyTorch; the paper scales both
+    by a schedule of their own instead.
+
+    Parameters
+    ----------
+    params, grads, state, lr, betas, eps, eps_added : as `adam_step` takes them.
+    weight_decay : the share of a parameter that goes at each step, per unit of lr; >= 0.
+
+    Returns
+    -------
+    params, state : as from `adam_step`, and a state of one can go on in the other.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `adam_step` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> params = {"weight": np.array([1.0, -1.0])}
+    >>> grads = {"weight": np.array([0.0, 5.0])}
+    >>> adamw_step(params, grads, adamw_init(params), lr=0.1, weight_decay=0.5)[0]
+    {'weight': array([ 0.95, -1.05])}
+
+    References
+    ----------
+    Loshchilov and Hutter 2019, Algorithm 2.
+    """
+    lr, eps = not_negative("lr", lr), not_negative("eps", eps)
+    weight_decay = not_negative("weight_decay", weight_decay)
+    beta1, beta2 = decay_rates("betas", betas)
+    one_of("eps_added", eps_added, ("after_correction", "before_correction"))
+
+    def update(step: int, param: Array, grad: Array, first: Array, second: Array) -> tuple[Any, ...]:
+        share1, share2 = 1 - beta1**step, 1 - beta2**step
+        first = beta1 * first + (1 - beta1) * grad
+        second = beta2 * second + (1 - beta2) * grad * grad
+        added = eps if eps_added == "after_correction" else eps / math.sqrt(share2)
+        root = np.sqrt(second / share2) + added
+        direction = seen(first / share1 / root, first != 0)  # 0 / 0 is no step
+        return (1 - lr * weight_decay) * param - lr * direction, first, second
+
+    return updated(update, params, grads, state, MOMENTS)

@@ -1,0 +1,42 @@
+"""Digits drawn in text, each with its attention weights under it."""
+
+from .task import Array
+
+SIDE = 8
+"""An image is 8 x 8."""
+BRIGHTEST = 16
+SHADES = " .:-=+*#%@"
+"""From 0 to the brightest."""
+
+
+def draw_digits(images: Array, weights: Array, marked: int = -1) -> list[str]:
+    """Images side by side, a line of weights for each head, and a mark under one of the images.
+
+    Parameters
+    ----------
+    images
+        (T, 64), grey values 0-16, row by row.
+    weights
+        (H, T).
+    marked
+        Which image gets the mark "^^^^"; -1 for none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ring = [0, 0, 9, 9, 9, 9, 0, 0] + 6 * [0, 9, 0, 0, 0, 0, 9, 0] + [0, 0, 9, 9, 9, 9, 0, 0]
+    >>> print(*draw_digits(np.array([ring, 64 * [16]]), np.array([[0.25, 0.75]]), 1)[-4:], sep="\\n")
+     +    + @@@@@@@@
+      ++++  @@@@@@@@
+      0.25    0.75
+              ^^^^
+    """
+    pixels = images.reshape(-1, SIDE, SIDE)
+    shades = (pixels * (len(SHADES) - 1) / BRIGHTEST).round().astype(int)
+    lines = ["".join(SHADES[shade] for shade in shades[:, row].flat) for row in range(SIDE)]
+    for head, row in enumerate(weights, 1):
+        told = f"  head {head}" if len(weights) > 1 else ""
+        lines.append("".join(f"{weight:.2f}".center(SIDE) for weight in row) + told)
+    if marked >= 0:
+        lines.append(" " * SIDE * marked + "^^^^".center(SIDE))
+    return [line.rstrip() for line in lines]

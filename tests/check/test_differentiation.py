@@ -1,0 +1,209 @@
+"""check_vjp finds what is wrong with a pair, and says which gradient."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import numpy_attention as na
+
+X, Y = np.random.default_rng(0).standard_normal((2, 3, 5))
+
+
+class Gradients(NamedTuple):
+    d_x: Any
+    d_y: Any
+
+
+def forward(x: Any, y: Any) -> Any:
+    """x² y, with its backward below."""
+    return x * x * y, (x, y)
+
+
+def backward(d_out: Any, saved: Any) -> Gradients:
+    x, y = saved
+    d_x = (d_out * 2 * x * y).astype(_dtype(x, y, d_out))
+    d_y = (d_out * x * x).astype(_dtype(y, x, d_out))
+    return Gradients(d_x, d_y)
+
+
+def _dtype(own: Any, *others: Any) -> Any:
+    return np.result_type(own, np.complex64) if any(map(np.iscomplexobj, others)) else own.dtype
+
+
+def failing(forward: Any, backward: Any, order: int = 1) -> set[str]:
+    report = na.check_vjp(forward, backward, (X, Y), order=order)
+    assert not report.ok
+    assert not report
+    return {f"{finding.gradient} {finding.check}" for finding in report.failures}
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_right_pair_passes(order: int) -> None:
+    report = na.check_vjp(forward, backward, (X, Y), order=order)
+    assert report.ok, str(report)
+    assert report.worst.ratio <= 1
+    assert {finding.gradient for finding in report.findings} >= {"d_x", "d_y"}
+
+
+def test_arguments_by_name_and_gradients_as_a_dict_a_tuple_or_bare() -> None:
+    assert na.check_vjp(forward, backward, (X,), {"y": Y}).ok
+    assert na.check_vjp(forward, lambda d, saved: backward(d, saved)._asdict(), (X, Y)).ok
+    assert na.check_vjp(forward, lambda d, saved: tuple(backward(d, saved)), (X, Y)).ok
+    report = na.check_vjp(forward, lambda d, saved: backward(d, saved).d_x, (X, Y))
+    assert report.ok
+    assert report.constants == ("y",)
+
+
+def test_a_factor_is_found_in_the_gradient_that_has_it() -> None:
+    def doubled(d_out: Any, saved: Any) -> Gradients:
+        right = backward(d_out, saved)
+        return right._replace(d_y=2 * right.d_y)
+
+    assert all(name.startswith("d_y ") for name in failing(forward, doubled))
+
+
+def test_one_wrong_element_is_found_and_named() -> None:
+    def one_wrong(d_out: Any, saved: Any) -> Gradients:
+        right = backward(d_out, saved)
+        right.d_x[1, 2] *= 1 + 1e-9
+        return right
+
+    report = na.check_vjp(forward, one_wrong, (X, Y))
+    assert "(1, 2)" in "".join(finding.where for finding in report.failures)
+
+
+def test_swapped_gradients_are_found() -> None:
+    def swapped(d_out: Any, saved: Any) -> Gradients:
+        return Gradients(*reversed(backward(d_out, saved)))
+
+    found = failing(forward, swapped)
+    assert any(name.startswith("d_x is the derivative") for name in found)
+    assert any(name.startswith("d_y is the derivative") for name in found)
+
+
+def test_a_missing_gradient_and_one_of_no_argument_are_found() -> None:
+    assert any("d_y" in name for name in failing(forward, lambda d, s: backward(d, s)._replace(d_y=None)))
+    odd = failing(forward, lambda d, s: {"d_x": backward(d, s).d_x, "d_z": d.copy()})
+    assert "d_z is named after an argument" in odd
+
+
+def test_changing_an_argument_or_the_cotangent_is_found() -> None:
+    def eats(d_out: Any, saved: Any) -> Gradients:
+        d_out *= 1.5
+        return backward(d_out / 1.5, saved)
+
+    def spoils(x: Any, y: Any) -> Any:
+        result = forward(x.copy(), y.copy())
+        x *= 1.5
+        return result
+
+    assert any("changes no argument" in name for name in failing(forward, eats))
+    assert any("changes no argument" in name for name in failing(spoils, backward))
+
+
+def test_a_second_call_that_differs_is_found() -> None:
+    calls: list[int] = []
+
+    def drifts(d_out: Any, saved: Any) -> Gradients:
+        calls.append(0)
+        return Gradients(*(g * (1 + 1e-13 * len(calls)) for g in backward(d_out, saved)))
+
+    assert any("same bits" in name for name in failing(forward, drifts))
+
+
+def test_shared_memory_is_found() -> None:
+    kept = {}
+
+    def keeps(x: Any, y: Any) -> Any:
+        kept["out"] = x * x * y
+        return x[:], (x, y)
+
+    assert any("shares memory" in name for name in failing(keeps, lambda d, s: Gradients(d, 0 * s[1])))
+
+
+def test_what_is_not_linear_in_the_cotangent_is_found() -> None:
+    def clipped(d_out: Any, saved: Any) -> Gradients:
+        return Gradients(*(np.where(np.abs(g) < 10, g, 10) for g in backward(3 * d_out, saved)))
+
+    assert any("linear in the cotangent" in name for name in failing(forward, clipped))
+
+
+def test_promotion_is_found() -> None:
+    def promotes(d_out: Any, saved: Any) -> Gradients:
+        x, y = saved
+        return Gradients(np.float64(2) * d_out * x * y, d_out * x * x)
+
+    report = na.check_vjp(forward, promotes, (X, Y))
+    assert any("float64" in finding.where for finding in report.failures)
+
+
+def test_dropping_the_imaginary_part_is_found() -> None:
+    def drops(x: Any, y: Any) -> Any:
+        return np.abs(x) ** 2 * y, (x, y)
+
+    def drops_back(d_out: Any, saved: Any) -> Gradients:
+        x, y = saved
+        return backward(d_out, (np.real(x) + 0 * x, y))
+
+    assert any("is the derivative of forward" in name for name in failing(drops, backward))
+    second = failing(forward, drops_back, order=2)
+    assert "all second order is symmetric" in second or any("second order" in name for name in second)
+
+
+def test_a_pair_that_refuses_complex_arguments_is_reported_not_raised() -> None:
+    def refuses(x: Any, y: Any) -> Any:
+        if np.iscomplexobj(x) or np.iscomplexobj(y):
+            raise TypeError("real arrays only")
+        return forward(x, y)
+
+    assert any("takes complex arguments" in name for name in failing(refuses, backward))
+
+
+def test_a_layout_that_matters_is_found() -> None:
+    def by_memory(x: Any, y: Any) -> Any:
+        return np.ravel(x, order="K").reshape(x.shape) ** 2 * y, (x, y)
+
+    assert any("memory layout" in name for name in failing(by_memory, backward))
+
+
+def test_several_outputs_have_a_cotangent_each() -> None:
+    def both(x: Any) -> Any:
+        return (x * x, x * x * x), x
+
+    def both_back(d: Any, x: Any) -> Any:
+        return 2 * d[0] * x + 3 * d[1] * x * x
+
+    assert na.check_vjp(both, both_back, (X,), tidy=False).ok
+    assert not na.check_vjp(both, lambda d, x: 2 * d[0] * x, (X,), tidy=False).ok
+
+
+def test_every_size_down_to_none() -> None:
+    for shape in ((), (1,), (0, 3), (200,)):
+        x = np.random.default_rng(1).standard_normal(shape)
+        assert na.check_vjp(na.tanh_forward, na.tanh_backward, (x,), order=2).ok
+
+
+def test_attention_with_a_planted_fault_is_found() -> None:
+    def unscaled(d_scores: Any, saved: Any) -> Any:
+        right = na.STEPS.score.backward(d_scores, saved)
+        return right._replace(d_key=right.d_key / saved.scale)
+
+    wrong = na.attention_with(na.STEPS._replace(score=na.Pair(na.STEPS.score.forward, unscaled)))
+    query, key, value = np.random.default_rng(2).standard_normal((3, 5, 3))
+    assert {f.gradient for f in na.check_vjp(*wrong, (query, key, value)).failures} == {"d_key"}
+
+
+def test_wrong_use_is_refused() -> None:
+    with pytest.raises(ValueError, match="order is 3"):
+        na.check_vjp(forward, backward, (X, Y), order=3)
+    with pytest.raises(TypeError, match="nothing to differentiate"):
+        na.check_vjp(lambda n: (n, n), lambda d, n: d, (5,))
+    with pytest.raises(ValueError, match="returned 1 gradients for the 2 arrays x, y"):
+        na.check_vjp(forward, lambda d, s: (d,), (X, Y))
+
+
+def test_the_report_prints_as_a_table() -> None:
+    text = str(na.check_vjp(forward, backward, (X, Y)))
+    assert text.startswith("forward: ok, ")
+    assert "d_x" in text

@@ -1,0 +1,150 @@
+"""numpy-attention explain: what it prints, what it takes, what it refuses."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from numpy_attention import STEPS, Pair
+from numpy_attention.cli import explain, main
+from numpy_attention.study.example import SCORES, example
+from numpy_attention.study.page import page
+from numpy_attention.study.walk import walk
+
+COMMAND = [sys.executable, "-m", "numpy_attention", "explain"]
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    """Whatever terminal the tests run in, it has room."""
+    monkeypatch.setenv("COLUMNS", "120")
+
+
+def told(capsys, *words):
+    assert main(["explain", *words]) == 0
+    out, error = capsys.readouterr()
+    assert error == ""
+    return out
+
+
+def test_the_default_is_the_page_of_the_default_example(capsys):
+    assert told(capsys) == "\n".join(page(walk(example()))) + "\n"
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_every_score(capsys, score):
+    out = told(capsys, "--score", score)
+    assert f"{score} scores" in out.splitlines()[0]
+    assert "Everything agrees" in out
+
+
+def test_the_worked_example(capsys):
+    out = told(capsys, "--score", "concat", "--activation", "sigmoid")
+    assert "weight_ij = exp(σ(w·[h_i; h_j])) / Σ_k exp(σ(w·[h_i; h_k]))" in out
+    assert "σ(x) = 1 / (1 + exp(-x))" in out
+    assert out == "\n".join(page(walk(example(score="concat", activation="sigmoid")))) + "\n"
+
+
+def test_options_with_and_without_a_number(capsys):
+    short = told(capsys, "--softcap", "--sinks", "--dropout", "--bias")
+    long = told(capsys, "--softcap", "2", "--sinks", "0.5", "--dropout", "0.5", "--bias", "--seed", "0")
+    assert short == long
+    assert "not asked for" not in short
+    other = told(capsys, "--softcap", "3", "--sinks", "-1", "--dropout", "0.25", "--seed", "4", "--no-causal")
+    assert "softcap 3.0" in other
+    assert "na.dropout(seed=4, rate=0.25)" in other
+    assert "4  mask     not asked for" in other
+
+
+def test_ones_own_tokens(capsys, tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text("[[1, 2, 3], [0.5, -1, 0]]")
+    out = told(capsys, "--tokens", str(file))
+    assert out.startswith("Attention, every number: 2 tokens h; dot scores; mask na.causal()\n")
+    given = {"query": [[1]], "key": [[2], [3]], "value": [[4], [5]], "d_out": [[1]], "weight": [[7]]}
+    file.write_text(json.dumps(given))
+    out = told(capsys, "--tokens", str(file), "--score", "general")
+    assert out == "\n".join(page(walk(example(given, score="general")))) + "\n"
+
+
+@pytest.mark.parametrize(
+    "text, words, said",
+    [
+        (None, [], "cannot be read: No such file or directory"),
+        ("{", [], "is not a whole JSON file"),
+        ("[[1], [2, 3]]", [], "row 2 has 2 numbers, but row 1 has 1"),
+        ('[["a"]]', [], "row 1, number 1 is 'a'"),
+        ("[[NaN]]", [], "row 1, number 1 is nan"),
+        ("[]", [], "holds 0 entries"),
+        ("[[0,0,0,0,0,0,0,0,0]]", [], "has 9 numbers; from 1 to 8 can be shown"),
+        ("[[1],[1],[1],[1],[1],[1],[1],[1],[1]]", [], "holds 9 entries; from 1 to 8 can be shown"),
+        ('{"tokens": [[1]], "weight": [1]}', [], "'weight' is unknown to dot scores"),
+        ('{"tokens": [[1]], "weight": [1]}', ["--score", "concat"], "Dq + Dk"),
+        ('{"tokens": [[1]], "d_out": [[1, 2]]}', [], "d_out has shape (1, 2)"),
+        (
+            '{"query": [[1, 2]], "key": [[1]], "value": [[1]]}',
+            [],
+            "the width of query is 2, but that of key is 1",
+        ),
+        ('{"query": [[1]], "key": [[1], [2]], "value": [[1], [2]]}', ["--causal"], "not 1 and 2"),
+    ],
+)
+def test_a_bad_file_is_one_sentence_that_names_it(capsys, tmp_path, text, words, said):
+    file = tmp_path / "mine.json"
+    if text is not None:
+        file.write_text(text)
+    assert main(["explain", "--tokens", str(file), *words]) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.startswith(f"numpy-attention: {file}")
+    assert said in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--score", "dott"], "'dott'"),
+        (["--activation", "tanh"], "dot scores have none"),
+        (["--score", "concat", "--activation", "softplus"], "'softplus'"),
+        (["--softcap", "-1"], "softcap is -1.0"),
+        (["--softcap", "nan"], "softcap is nan"),
+        (["--sinks", "inf"], "sinks is inf"),
+        (["--dropout", "1"], "rate is 1.0"),
+        (["--seed", "-1", "--dropout"], "seed holds -1"),
+        (["--tokens"], "--tokens"),
+        (["--bias", "2"], "2"),
+    ],
+)
+def test_a_bad_option_is_one_sentence(capsys, words, said):
+    assert main(["explain", *words]) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert said in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("columns, width", [("40", 80), ("80", 80), ("91", 91), ("500", 100), ("no", None)])
+def test_it_fits_the_terminal_from_80_to_100_columns(capsys, monkeypatch, columns, width):
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = told(capsys, "--score", "additive", "--bias", "--softcap", "--sinks", "--dropout").splitlines()
+    if width is not None:
+        assert max(map(len, lines)) == width
+
+
+def test_a_number_that_is_wrong_is_status_1(capsys, monkeypatch):
+    steps = STEPS._replace(mask=Pair(STEPS.mask.forward, lambda d, saved: 2 * d))
+    monkeypatch.setattr(explain, "walk", lambda problem: walk(problem, steps=steps))
+    assert main(["explain"]) == 1
+    out, error = capsys.readouterr()
+    assert "✗ WRONG" in out
+    assert out.endswith("step 4, mask, on the way up.\n")
+    assert error == ""
+
+
+def test_a_console_without_greek_goes_on():
+    done = subprocess.run(COMMAND, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"1  score    scores = scale * query @ key?" in done.stdout

@@ -1,0 +1,37 @@
+"""numpy-attention gradcheck."""
+
+import pytest
+
+from numpy_attention.check.rules import RULES
+from numpy_attention.cli import gradcheck, main
+
+
+def test_every_rule_is_right(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gradcheck"]) == 0
+    out = capsys.readouterr().out
+    assert all(rule.name in out for rule in RULES)
+    assert f"checks of {len(RULES)} rules: all right" in out
+
+
+def test_one_rule_at_the_second_order(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gradcheck", "softmax", "--order", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "d_x" in out
+    assert "checks of 1 rules" in out
+
+
+def test_a_wrong_rule_is_status_1_and_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tanh = next(rule for rule in RULES if rule.name == "tanh")
+    wrong = tanh._replace(backward=lambda d_out, saved: 2 * tanh.backward(d_out, saved))
+    monkeypatch.setattr(gradcheck, "RULES", (wrong,))
+    assert main(["gradcheck"]) == 1
+    assert "FAIL" in capsys.readouterr().out
+
+
+def test_an_unknown_rule_is_one_sentence_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gradcheck", "tangent"]) == 2
+    told = capsys.readouterr()
+    assert "there is no rule 'tangent'" in told.err
+    assert not told.out

@@ -1,0 +1,128 @@
+"""The command line as a whole: what is asked wrongly, Ctrl-C, a reader that leaves."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from numpy_attention.cli import COMMANDS, main
+
+COMMAND = [sys.executable, "-m", "numpy_attention"]
+
+
+def after(statement):
+    """The command in a process that first runs the statement."""
+    return [
+        sys.executable,
+        "-c",
+        f"{statement}; from numpy_attention.cli import main; raise SystemExit(main())",
+    ]
+
+
+def test_every_command_has_its_help(capsys):
+    assert main(["--help"]) == 0
+    told = capsys.readouterr().out
+    for name in COMMANDS:
+        assert re.search(rf"^ +{name}\b", told, re.MULTILINE)
+        assert main([name, "--help"]) == 0
+        assert f"usage: numpy-attention {name} " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "argv, told",
+    [
+        ([], "COMMAND"),
+        (["trian"], "'trian'"),
+        (["train", "--heads", "two"], "--heads: invalid int value: 'two'"),
+        (["train", "--head", "2"], "--head 2"),
+        (["eval"], "DIR"),
+    ],
+)
+def test_what_is_asked_wrongly_is_one_sentence(capsys, argv, told):
+    assert main(argv) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.startswith("numpy-attention")
+    assert error.count("\n") == 1
+    assert told in error
+
+
+def test_without_words_the_process_speaks(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["numpy-attention", "eval", "no such folder"])
+    assert main() == 2
+    assert capsys.readouterr().err == "numpy-attention: no such folder is not there\n"
+
+
+def test_python_dash_m():
+    done = subprocess.run([*COMMAND, "eval", "gone"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "numpy-attention: gone is not there\n"
+
+
+posix = pytest.mark.skipif(os.name == "nt", reason="signals, pipes and limits as POSIX has them")
+
+
+@posix
+def test_too_large_for_the_memory_is_a_sentence_too():
+    limited = after("import resource; resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))")
+    words = ["train", "--hidden-dim", "100000", "--heads", "100000"]
+    done = subprocess.run([*limited, *words], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert re.fullmatch("numpy-attention: Unable to allocate .*\n", done.stderr)
+
+
+@pytest.fixture
+def started():
+    """started(…): a training of many epochs that has printed its first; ended when the test ends."""
+    processes = []
+    listening, training = "import signal; signal.signal", ("train", "--epochs", "1000")
+
+    def start(*words):
+        process = subprocess.Popen(
+            # What a shell starts in the background ignores Ctrl-C; this one shall not.
+            [*after(f"{listening}(signal.SIGINT, signal.default_int_handler)"), *training, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        while not process.stdout.readline().startswith("Epoch [1/"):
+            assert process.poll() is None
+        return process
+
+    yield start
+    for process in processes:
+        with process:
+            process.kill()
+
+
+@posix
+def test_ctrl_c_ends_with_one_line_and_130(started, tmp_path):
+    process = started("--out", str(tmp_path / "run"))
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert re.fullmatch(
+        rf"numpy-attention: interrupted: epoch \d+ is kept in {re.escape(str(tmp_path / 'run'))}\n", error
+    )
+    assert main(["eval", str(tmp_path / "run")]) == 0
+
+
+@posix
+def test_ctrl_c_without_a_folder(started):
+    process = started()
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert error == "numpy-attention: interrupted: nothing is kept, for no --out was given\n"
+
+
+@posix
+def test_a_reader_that_leaves_ends_it_quietly(started):
+    process = started()
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=60) == 141

@@ -1,0 +1,163 @@
+"""numpy-attention train: its lines, its folder, and what it refuses before it starts."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from numpy_attention.cli import main
+from numpy_attention.cli.train import what_is_kept
+from numpy_attention.files import read_json, read_npz
+from numpy_attention.tasks.scoring import SCORES
+
+QUICK = ["--epochs", "2", "--hidden-dim", "5", "--batch-size", "100"]
+
+
+def lines_of(capsys, *words):
+    assert main(["train", *words]) == 0
+    out, error = capsys.readouterr()
+    assert error == ""
+    return out.splitlines()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_run_with_defaults_reaches_what_it_must_in_time(seed):
+    before = os.times()
+    done = subprocess.run(
+        [sys.executable, "-m", "numpy_attention", "train", "--seed", str(seed)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # where tests share the cores, BLAS's threads wait
+    )
+    after = os.times()
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= 100
+    epochs = [line for line in lines if line.startswith("Epoch")]
+    assert len(epochs) == 10
+    for number, line in enumerate(epochs, 1):
+        assert re.fullmatch(rf"Epoch \[{number}/10\], Loss: 0\.\d{{4}}", line)
+    accuracy = {line[:18].strip(): float(line[-6:]) for line in lines if re.search(r" \d\.\d{4}$", line)}
+    assert accuracy["location scores"] >= 0.93
+    assert accuracy["location scores"] - accuracy["uniform weights"] >= 0.12
+    assert accuracy["majority class"] == 0.5
+    (hits,) = (line for line in lines if line.startswith("Largest weight on the zero"))
+    assert float(re.search(r": (\S+), \d+ of 500", hits)[1]) >= 0.90
+    # Processor time, import included: the wall's on a machine that does nothing else.
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 5
+
+
+def test_the_order_of_the_lines(capsys):
+    lines = lines_of(capsys, *QUICK)
+    kinds = ("clean", "normalise", "Epoch [1/2]", "Epoch [2/2]", "Held out", "Bag", "Largest")
+    places = [next(i for i, line in enumerate(lines) if line.startswith(kind)) for kind in kinds]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_every_score_trains_with_two_heads(capsys, score):
+    lines = lines_of(capsys, *QUICK, "--score", score, "--heads", "2")
+    assert any(line.startswith(f"{score} scores") for line in lines)
+    assert any(line.endswith("head 2") for line in lines)
+
+
+def test_options_reach_the_folder(capsys, tmp_path):
+    lines_of(capsys, *QUICK, "--lr", "0.01", "--seed", "7", "--out", str(tmp_path / "new" / "run"))
+    kept = read_json(tmp_path / "new" / "run" / "settings.json")
+    assert kept == {
+        "format": "numpy_attention run 1",
+        "task": "digit-bags",
+        "score": "location",
+        "heads": 1,
+        "hidden_dim": 5,
+        "epochs": 2,
+        "lr": 0.01,
+        "batch_size": 100,
+        "seed": 7,
+    }
+
+
+def test_the_history_is_what_was_printed(capsys, tmp_path):
+    lines = lines_of(capsys, *QUICK, "--out", str(tmp_path))
+    printed = [line.split()[-1] for line in lines if line.startswith("Epoch")]
+    header, *rows = (tmp_path / "history.csv").read_text().splitlines()
+    assert header == "epoch,loss,uniform_loss"
+    assert [f"{float(row.split(',')[1]):.4f}" for row in rows] == printed
+
+
+def test_the_same_command_leaves_the_same_bytes(capsys, tmp_path):
+    for name in ("one", "other"):
+        lines_of(capsys, *QUICK, "--out", str(tmp_path / name))
+    for file in (tmp_path / "one").iterdir():
+        assert file.read_bytes() == (tmp_path / "other" / file.name).read_bytes()
+
+
+def test_an_earlier_run_is_replaced(capsys, tmp_path):
+    lines_of(capsys, *QUICK, "--score", "dot", "--out", str(tmp_path))
+    lines_of(capsys, *QUICK, "--epochs", "1", "--out", str(tmp_path))
+    assert "learned.score.weight" in read_npz(tmp_path / "parameters.npz")
+    assert len((tmp_path / "history.csv").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        ("--task digits", "digits"),
+        ("--score luong", "luong"),
+        ("--score uniform", "uniform"),
+        ("--heads 0", "heads is 0"),
+        ("--hidden-dim 0", "hidden_dim is 0"),
+        ("--epochs 0", "epochs is 0"),
+        ("--batch-size 0", "batch_size is 0"),
+        ("--batch-size 1001", "batch_size is 1001; at most 1000"),
+        ("--seed -1", "seed is -1"),
+        ("--lr nan", "lr is nan"),
+        ("--lr 0", "lr is 0.0"),
+        ("--lr inf", "lr is inf"),
+        ("--lr fast", "'fast'"),
+    ],
+)
+def test_nonsense_is_refused_before_anything_is_done(capsys, tmp_path, words, told):
+    assert main(["train", *words.split(), "--out", str(tmp_path / "run")]) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert told in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_of_something_else_stays_as_it_is(capsys, tmp_path):
+    (tmp_path / "thesis.tex").write_text("mine")
+    assert main(["train", *QUICK, "--out", str(tmp_path)]) == 2
+    assert "is not empty and holds no run" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_loss_that_is_not_finite_stops_and_an_earlier_run_stays(capsys, tmp_path):
+    lines_of(capsys, *QUICK, "--out", str(tmp_path))
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert main(["train", *QUICK, "--lr", "1e308", "--out", str(tmp_path)]) == 1
+    _, error = capsys.readouterr()
+    assert error.count("\n") == 1
+    assert re.search(r"epoch 1, step \d+; nothing is kept, for no epoch was complete$", error.strip())
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_the_last_good_epoch_is_kept(capsys, tmp_path):
+    words = ["--batch-size", "1000", "--lr", "1e308", "--out", str(tmp_path)]
+    assert main(["train", *words]) == 1  # one step an epoch: the first is enormous, but finite
+    out, error = capsys.readouterr()
+    assert "Epoch [1/10]" in out
+    assert "Epoch [2/10]" not in out
+    assert re.search(r"loss is (nan|inf) .* epoch 2, step 1; epoch 1 is kept in ", error)
+    assert error.count("\n") == 1
+    assert len((tmp_path / "history.csv").read_text().splitlines()) == 2
+    assert main(["eval", str(tmp_path)]) == 0
+
+
+def test_what_is_kept_is_said(tmp_path):
+    assert what_is_kept(tmp_path, [(1, 0.5, 0.6), (2, 0.4, 0.5)]) == f"epoch 2 is kept in {tmp_path}"
+    assert what_is_kept(tmp_path, []) == "nothing is kept, for no epoch was complete"
+    assert what_is_kept(None, [(1, 0.5, 0.6)]) == "nothing is kept, for no --out was given"

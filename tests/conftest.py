@@ -1,0 +1,40 @@
+"""Hypothesis profiles, and the fixture through which tests reach for another library."""
+
+import importlib
+import os
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Neither profile fails because a machine is slow.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("quick", patient, max_examples=50, derandomize=True)
+settings.register_profile("thorough", patient, max_examples=10_000, derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+PEERS = "NUMPY_ATTENTION_PEERS"
+
+
+@pytest.fixture(scope="session")
+def peer() -> Callable[[str], ModuleType]:
+    """``peer("torch")``: the module, or a skip; a failure if NUMPY_ATTENTION_PEERS=required."""
+
+    def import_or_skip(name: str) -> ModuleType:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            missing = f"{error.name} is not installed: nothing was compared with {name}"
+        if os.environ.get(PEERS) == "required":
+            pytest.fail(missing, pytrace=False)
+        pytest.skip(missing)
+
+    return import_or_skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses the fixture, so that ``pytest -m peer`` runs the comparisons alone."""
+    for item in items:
+        if "peer" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.peer)

@@ -1,0 +1,339 @@
+"""Additive and concat scores."""
+
+import math
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from numpy_attention.functional.additive import (
+    ACTIVATIONS,
+    additive_scores,
+    additive_scores_backward,
+    additive_scores_forward,
+    concat_scores,
+    concat_scores_backward,
+    concat_scores_forward,
+)
+
+from .complex_step import check_pair, close
+
+ADDITIVE = (additive_scores_forward, additive_scores_backward)
+CONCAT = (concat_scores_forward, concat_scores_backward)
+DTYPES = ("float16", "float32", "float64", "complex64", "complex128")
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+def for_additive(rng, L=2, S=3, Dq=5, Dk=7, A=11, **batch):
+    shapes = dict(
+        query=(L, Dq), key=(S, Dk), weight_query=(A, Dq), weight_key=(A, Dk), bias=(A,), vector=(A,)
+    )
+    return [rng.standard_normal(batch.get(name, ()) + shape) for name, shape in shapes.items()]
+
+
+def for_concat(rng, L=2, S=3, Dq=5, Dk=7, **batch):
+    shapes = dict(query=(L, Dq), key=(S, Dk), weight=(Dq + Dk,))
+    return [rng.standard_normal(batch.get(name, ()) + shape) for name, shape in shapes.items()]
+
+
+# ---------------------------------------------------------------------------------- values by hand
+
+
+def test_additive_by_hand():
+    half = math.atanh(0.5)
+    out, saved = additive_scores_forward(
+        np.array([[half]]),
+        np.array([[0.0], [1.0]]),
+        np.array([[1.0], [0.0]]),
+        np.array([[0.0], [2.0]]),
+        np.array([0.0, -2.0]),
+        np.array([4.0, 3.0]),
+    )
+    assert close(out, [[4 * 0.5 + 3 * math.tanh(-2), 4 * 0.5]], rtol=1e-15)
+    d = additive_scores_backward(np.array([[0.0, 1.0]]), saved)
+    assert close(d.d_vector, [0.5, 0], rtol=1e-15)  # tanh(half), tanh(0)
+    assert close(d.d_bias, [4 * 0.75, 3], rtol=1e-15)  # vector * (1 - tanh²)
+    assert close(d.d_query, [[3]], rtol=1e-15)
+    assert close(d.d_key, [[0], [6]], rtol=1e-15)
+    assert close(d.d_weight_query, [[3 * half], [3 * half]], rtol=1e-15)
+    assert close(d.d_weight_key, [[3], [3]], rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "activation, act",
+    [
+        ("tanh", math.tanh),
+        ("sigmoid", lambda x: 1 / (1 + math.exp(-x))),
+        ("relu", lambda x: max(x, 0)),
+        ("leaky_relu", lambda x: max(x, 0.01 * x)),
+        ("identity", lambda x: x),
+    ],
+)
+def test_concat_by_hand(activation, act):
+    out = concat_scores([[1, 2]], [[3], [9]], [2, 1, -1], activation=activation)
+    assert close(out, [[act(2 + 2 - 3), act(2 + 2 - 9)]], rtol=1e-15)
+    slope = {"relu": 0, "leaky_relu": 0.01}.get(activation, 1)
+    _, saved = concat_scores_forward(
+        np.array([[1.0]]), np.array([[3.0]]), np.array([1.0, -1.0]), activation=activation
+    )
+    if activation in ("relu", "leaky_relu", "identity"):
+        d = concat_scores_backward(np.array([[10.0]]), saved)
+        assert close(d.d_query, [[10 * slope]])
+        assert close(d.d_key, [[-10 * slope]])
+        assert close(d.d_weight, [10 * slope, 30 * slope])
+
+
+def test_both_are_what_pairs_would_give(rng):
+    query, key, weight_query, weight_key, bias, vector = for_additive(rng)
+    pairs = np.concatenate(
+        [
+            np.broadcast_to(query[:, None], (2, 3, 5)),
+            np.broadcast_to(key[None], (2, 3, 7)),
+        ],
+        axis=-1,
+    )
+    both = np.concatenate([weight_query, weight_key], axis=-1)
+    expected = np.tanh(pairs @ both.T + bias) @ vector
+    assert close(additive_scores(query, key, weight_query, weight_key, bias, vector), expected, rtol=1e-13)
+    weight = rng.standard_normal(12)
+    assert close(concat_scores(query, key, weight), np.tanh(pairs @ weight), rtol=1e-13)
+
+
+def test_concat_ranks_the_keys_alike_for_every_query(rng):
+    query, key, weight = for_concat(rng)
+    for activation in ("tanh", "sigmoid", "leaky_relu", "identity"):
+        order = np.argsort(concat_scores(query, key, weight, activation=activation), axis=-1)
+        assert (order == order[0]).all()
+
+
+def test_concat_never_builds_the_pairs():
+    query, key = np.zeros((1000, 100)), np.zeros((500, 100))
+    tracemalloc.start()
+    out = concat_scores(query, key, np.ones(200))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10 * out.nbytes  # the pairs alone would be 200 times as large
+
+
+# --------------------------------------------------------------------------------------- gradients
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        dict(),
+        dict(query=(2, 1), key=(3,)),
+        dict(query=(3, 1), weight_query=(2,)),
+        dict(weight_key=(3,), bias=(3,), vector=(3,)),
+        dict(key=(2, 1), vector=(3,)),
+        dict(query=(2, 1), bias=(3,)),
+        dict(L=1, S=1, Dq=1, Dk=1, A=1),
+    ],
+    ids=str,
+)
+def test_additive_gradients(sizes, rng):
+    check_pair(*ADDITIVE, *for_additive(rng, **sizes))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        dict(),
+        dict(query=(2, 1), key=(3,)),
+        dict(weight=(3,)),
+        dict(key=(2, 1), weight=(3,)),
+        dict(L=1, S=1, Dq=1, Dk=1),
+    ],
+    ids=str,
+)
+def test_concat_gradients(activation, sizes, rng):
+    check_pair(*CONCAT, *for_concat(rng, **sizes), activation=activation)
+
+
+@pytest.mark.parametrize(
+    "sizes", [dict(L=0), dict(S=0), dict(Dq=0), dict(Dk=0), dict(Dq=0, Dk=0), dict(L=0, S=0)], ids=str
+)
+def test_no_length(sizes, rng):
+    check_pair(*ADDITIVE, *for_additive(rng, **sizes))
+    check_pair(*ADDITIVE, *for_additive(rng, A=0, **sizes))
+    for activation in ACTIVATIONS:
+        check_pair(*CONCAT, *for_concat(rng, **sizes), activation=activation)
+    out = concat_scores(*for_concat(rng, **sizes))
+    assert out.shape == (sizes.get("L", 2), sizes.get("S", 3))
+
+
+def test_no_hidden_unit_scores_0(rng):
+    assert not additive_scores(*for_additive(rng, A=0)).any()
+
+
+@pytest.mark.parametrize("size", [1e-8, 1e4])
+def test_gradients_of_all_sizes(size, rng):
+    given = for_additive(rng)
+    check_pair(*ADDITIVE, given[0] * size, *given[1:])
+    given = for_concat(rng)
+    for activation in ACTIVATIONS:
+        check_pair(*CONCAT, given[0] * size, *given[1:], activation=activation)
+
+
+def test_saturated_tanh_keeps_the_digits_of_its_slope():
+    """At 20 tanh is 1 to the last bit, and 1 - tanh² would be 0; sech²(20) is 1.7e-17."""
+    one, slope = np.ones((1, 1)), 4 / (math.exp(20) + math.exp(-20)) ** 2
+    _, saved = additive_scores_forward(20 * one, one, one, 0 * one, np.zeros(1), np.ones(1))
+    assert math.isclose(additive_scores_backward(one, saved).d_bias[0], slope, rel_tol=1e-14)
+    _, saved = concat_scores_forward(20 * one, one, np.array([1.0, 0.0]))
+    assert math.isclose(concat_scores_backward(one, saved).d_query[0, 0], slope, rel_tol=1e-14)
+
+
+# ------------------------------------------------------------------------------------------ dtypes
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_dtypes(dtype, rng):
+    for (forward, backward), arguments in ((ADDITIVE, for_additive(rng)), (CONCAT, for_concat(rng))):
+        out, saved = forward(*(argument.astype(dtype) for argument in arguments))
+        assert out.dtype == dtype
+        d = backward(np.ones(out.shape, dtype), saved)
+        assert {gradient.dtype for gradient in d} == {np.dtype(dtype)}
+        exact, _ = forward(*(argument.astype(dtype).astype(complex) for argument in arguments))
+        unit = max(np.finfo(dtype).eps, 1e-15)
+        assert np.abs(out - exact).max() <= 16 * unit * np.abs(exact).max()
+
+
+def test_float16_is_computed_in_float32():
+    many = np.full((1, 1000), 16, dtype=np.float16)
+    out, saved = concat_scores_forward(many, -many, np.ones(2000, np.float16), activation="identity")
+    assert out.dtype == np.float16
+    assert out == 0  # 16,000 less 16,000
+    huge = concat_scores(many * 16, -many * 16, np.ones(2000, np.float16), activation="identity")
+    assert huge == 0  # 256,000 less 256,000: inf less inf in float16
+    assert saved.inner.x.dtype == np.float32
+
+
+def test_mixed_dtypes(rng):
+    given = [x.astype(np.float32) for x in for_additive(rng)]
+    given[1] = given[1].astype(np.float16)
+    out, saved = additive_scores_forward(*given)
+    assert out.dtype == np.float32
+    d = additive_scores_backward(np.ones((2, 3)), saved)
+    assert [g.dtype for g in d] == [x.dtype for x in given]
+
+
+# ----------------------------------------------------------------------------------------- layouts
+
+
+def test_layouts(rng):
+    for (forward, backward), given in (
+        (ADDITIVE, for_additive(rng, query=(2, 3), weight_key=(3,))),
+        (CONCAT, for_concat(rng, query=(2, 3), weight=(3,))),
+    ):
+        out, saved = forward(*given)
+        d_out = rng.standard_normal(out.shape)
+        d = backward(d_out, saved)
+        for layout in (np.asfortranarray, lambda x: x[..., ::-1].copy()[..., ::-1]):
+            again, saved = forward(*map(layout, given))
+            assert close(again, out, rtol=1e-13, atol=1e-13)
+            for left, right in zip(backward(layout(d_out), saved), d, strict=True):
+                assert close(left, right, rtol=1e-13, atol=1e-13)
+
+
+# ------------------------------------------------------------------------------------------ errors
+
+
+@pytest.mark.parametrize(
+    "change, error, sentence",
+    [
+        (dict(query=np.ones(5)), ValueError, r"query has shape \(5,\); at least 2 axes"),
+        (dict(key=np.ones(7)), ValueError, r"key has shape \(7,\); at least 2 axes"),
+        (dict(weight_query=np.ones(5)), ValueError, "weight_query has shape"),
+        (dict(weight_key=np.ones(7)), ValueError, "weight_key has shape"),
+        (dict(bias=1.0), ValueError, r"bias has shape \(\); at least 1 axes"),
+        (dict(vector=1.0), ValueError, r"vector has shape \(\)"),
+        (dict(query=np.ones((2, 3))), ValueError, "axis of query is 3, but that of weight_query is 5"),
+        (dict(key=np.ones((2, 3))), ValueError, "axis of key is 3, but that of weight_key is 7"),
+        (dict(weight_key=np.ones((2, 7))), ValueError, "weight_query is 11, but that of weight_key"),
+        (dict(bias=np.ones(2)), ValueError, "weight_query is 11, but that of bias is 2"),
+        (dict(vector=np.ones(2)), ValueError, "weight_query is 11, but that of vector is 2"),
+        (
+            dict(bias=np.ones((2, 11)), vector=np.ones((3, 11))),
+            ValueError,
+            r"do not broadcast together: .*bias \(2,\), vector \(3,\)",
+        ),
+        (dict(bias=np.ones(11, bool)), TypeError, "bias has dtype bool; float16"),
+        (dict(vector=[1, [2]]), TypeError, "vector cannot be read as an array"),
+    ],
+)
+def test_additive_errors(change, error, sentence, rng):
+    names = ("query", "key", "weight_query", "weight_key", "bias", "vector")
+    with pytest.raises(error, match=sentence):
+        additive_scores(**dict(zip(names, for_additive(rng), strict=True)) | change)
+
+
+@pytest.mark.parametrize(
+    "change, error, sentence",
+    [
+        (dict(weight=np.ones(11)), ValueError, "query and key, is 12, but that of weight is 11"),
+        (dict(weight=1.0), ValueError, r"weight has shape \(\); at least 1 axes"),
+        (dict(query=np.ones(5)), ValueError, "query has shape"),
+        (dict(key=np.ones(7)), ValueError, "key has shape"),
+        (dict(query=np.ones((2, 2, 5)), weight=np.ones((3, 12))), ValueError, "do not broadcast"),
+        (dict(activation="gelu"), ValueError, "activation is 'gelu'; one of 'tanh', 'sigmoid', "),
+        (dict(activation=None), ValueError, "activation is None; one of"),
+    ],
+)
+def test_concat_errors(change, error, sentence, rng):
+    given = dict(zip(("query", "key", "weight"), for_concat(rng), strict=True))
+    with pytest.raises(error, match=sentence):
+        concat_scores(**given | change)
+
+
+def test_a_cotangent_of_another_shape(rng):
+    for (forward, backward), given in ((ADDITIVE, for_additive(rng)), (CONCAT, for_concat(rng))):
+        _, saved = forward(*given)
+        with pytest.raises(ValueError, match=r"d_out has shape \(3, 2\); that of the output, \(2, 3\)"):
+            backward(np.ones((3, 2)), saved)
+
+
+# ------------------------------------------------------------------------------------ against torch
+
+
+def test_against_torch(peer, rng):
+    torch = peer("torch")
+
+    def additive(query, key, weight_query, weight_key, bias, vector):
+        inner = (query @ weight_query.mT)[..., :, None, :] + (key @ weight_key.mT)[..., None, :, :]
+        return (torch.tanh(inner + bias[..., None, None, :]) * vector[..., None, None, :]).sum(-1)
+
+    def concat(act):
+        def formula(query, key, weight):
+            rows = (query * weight[..., None, :5]).sum(-1)
+            return act(rows[..., :, None] + (key * weight[..., None, 5:]).sum(-1)[..., None, :])
+
+        return formula
+
+    functional = torch.nn.functional
+    acts = dict(
+        tanh=torch.tanh,
+        sigmoid=torch.sigmoid,
+        relu=functional.relu,
+        leaky_relu=functional.leaky_relu,
+        identity=lambda x: x,
+    )
+    batch = dict(query=(2, 1), key=(3,), weight_query=(3,), vector=(3,), weight=(3,))
+    cases = [(*ADDITIVE, for_additive(rng, **batch), additive, {})]
+    cases += [
+        (*CONCAT, for_concat(rng, **batch), concat(acts[name]), dict(activation=name)) for name in ACTIVATIONS
+    ]
+    for forward, backward, given, formula, options in cases:
+        out, saved = forward(*given, **options)
+        d_out = rng.standard_normal(out.shape)
+        theirs = [torch.tensor(x, requires_grad=True) for x in given]
+        their_out = formula(*theirs)
+        their_out.backward(torch.tensor(d_out))
+        assert close(out, their_out.detach(), rtol=1e-13, atol=1e-13)
+        for gradient, tensor in zip(backward(d_out, saved), theirs, strict=True):
+            assert close(gradient, tensor.grad, rtol=1e-12, atol=1e-12)

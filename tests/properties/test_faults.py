@@ -1,0 +1,189 @@
+"""The properties can fail: each turns red over a mistake of the kind that it is there for."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+import numpy_attention as na
+
+from ..cases import Case
+from . import faults as f
+from . import test_gradients as gradients
+from . import test_hiding as hiding
+from . import test_masks as masks
+from . import test_options as options
+from . import test_precision as precision
+from . import test_purity as purity
+from . import test_symmetries as symmetries
+from . import test_weights as weights
+
+FAULTS = [
+    (weights.test_rows_of_weights_sum_to_one_or_to_zero, f.NOT_NORMALISED),
+    (weights.test_rows_and_their_sink_sum_to_one, f.SINK_FORGOTTEN),
+    (weights.test_a_constant_along_a_row_moves_lse_and_nothing_else, f.LSE_WITHOUT_ITS_SHIFT),
+    (weights.test_lse_lies_between_the_largest_score_and_log_n_above_it, f.LSE_IN_BITS),
+    (weights.test_the_gradient_of_lse_is_the_weights, f.LSE_WITHOUT_GRADIENT),
+    (weights.test_the_output_lies_within_the_hull_of_the_visible_values, f.VALUES_TOO_LARGE),
+    (weights.test_the_output_is_linear_in_the_values, f.VALUES_RECTIFIED),
+    (symmetries.test_keys_may_change_places_together_with_their_values, f.KNOWS_THE_KEYS_PLACE),
+    (symmetries.test_queries_may_change_places, f.KNOWS_THE_QUERYS_PLACE),
+    (symmetries.test_heads_may_change_places_group_by_group, f.HEADS_TILED),
+    (symmetries.test_heads_may_change_places_group_by_group, f.KNOWS_THE_HEADS_PLACE),
+    (symmetries.test_batch_entries_may_change_places, f.KNOWS_THE_BATCH_PLACE),
+    (symmetries.test_a_slice_of_the_batch_alone_gives_the_same, f.DIVIDED_BY_THE_BATCH),
+    (symmetries.test_what_the_query_gains_the_scale_may_lose, f.SCALE_UNDONE),
+    (symmetries.test_query_and_key_may_be_rotated_together, f.KNOWS_ONE_AXIS),
+    (symmetries.test_grouped_heads_are_repeated_heads_with_gradients_summed, f.HEADS_TILED),
+    (hiding.test_what_nobody_sees_changes_not_a_bit, f.VALUES_NOT_SELECTED),
+    (hiding.test_what_nobody_sees_changes_not_a_bit, f.MASK_FORGOTTEN),
+    (hiding.test_the_gradient_of_what_nobody_sees_is_zero, f.D_VALUE_NEVER_ZERO),
+    (hiding.test_a_row_that_sees_nothing_is_zero_and_its_lse_minus_infinity_or_the_sink, f.MASK_FINITE),
+    (hiding.test_a_nan_in_a_key_shows_in_the_rows_that_see_it, f.NAN_SWEPT_AWAY),
+    (hiding.test_a_nan_in_a_key_shows_in_the_rows_that_see_it, f.KEY_NOT_SELECTED),
+    (hiding.test_a_nan_in_a_query_shows_in_its_row, f.NAN_SWEPT_AWAY),
+    (
+        hiding.test_a_nan_in_a_value_shows_in_its_column_and_in_the_gradients_of_the_rows_that_see_it,
+        f.VALUES_SWEPT,
+    ),
+    (
+        hiding.test_a_nan_in_a_value_shows_in_its_column_and_in_the_gradients_of_the_rows_that_see_it,
+        f.VALUES_NOT_SELECTED,
+    ),
+    (hiding.test_a_nan_in_d_out_shows_in_the_gradients_of_its_row, f.D_OUT_SWEPT),
+    (hiding.test_no_row_sees_what_comes_after_it, f.MASK_OFF_BY_ONE),
+    (hiding.test_no_gradient_reaches_what_comes_after, f.D_VALUE_NEVER_ZERO),
+    (hiding.test_a_mask_and_a_bias_of_minus_infinity_hide_alike, f.MASK_FORGOTTEN),
+    (masks.test_a_window_as_wide_as_the_keys_hides_nothing, f.MASK_HALVES),
+    (masks.test_a_window_of_one_gives_back_the_values, f.MASK_OFF_BY_ONE),
+    (masks.test_bottom_right_attention_is_the_last_rows_of_square_attention, f.KNOWS_THE_QUERYS_PLACE),
+    (options.test_a_sink_is_one_more_key_whose_value_is_zero, f.SINK_WITHOUT_GRADIENT),
+    (options.test_a_sink_is_one_more_key_whose_value_is_zero, f.SINK_FORGOTTEN),
+    (options.test_dropout_of_ones_is_none, f.DROPOUT_UNSCALED),
+    (options.test_capped_scores_stay_within_the_cap_and_in_order, f.TIMES_TANH),
+    (options.test_a_cap_far_above_the_scores_caps_nothing, f.CAP_NOT_RESTORED),
+    (options.test_attend_is_attention_from_its_second_step_on, f.VALUES_TOO_LARGE),
+    (gradients.test_the_gradients_are_those_of_the_complex_step, f.ROW_MEAN_FORGOTTEN),
+    (gradients.test_the_gradients_are_those_of_the_complex_step, f.LSE_WITHOUT_GRADIENT),
+    (gradients.test_the_gradients_are_those_of_the_complex_step, f.SINK_WITHOUT_GRADIENT),
+    (gradients.test_the_gradients_are_those_of_the_complex_step, f.BIAS_LOST),
+    (gradients.test_the_gradients_are_those_of_the_complex_step, f.HEADS_TILED),
+    (gradients.test_rows_of_d_scores_sum_to_zero_their_sink_included, f.ROW_MEAN_FORGOTTEN),
+    (gradients.test_rows_of_d_scores_sum_to_zero_their_sink_included, f.SINK_WITHOUT_GRADIENT),
+    (gradients.test_query_and_key_and_scale_pull_alike, f.KEY_DOUBLED),
+    (gradients.test_the_gradients_are_linear_in_the_cotangents, f.D_OUT_SQUARED),
+    (gradients.test_no_cotangent_no_gradient, f.D_VALUE_NEVER_ZERO),
+    (precision.test_every_number_is_that_of_the_formula, f.HEADS_TILED),
+    (precision.test_every_number_is_that_of_the_formula, f.MASK_FINITE),
+    (precision.test_every_number_is_that_of_the_formula, f.VALUES_IN_SINGLE),
+    (purity.test_a_second_call_gives_the_same_bits, f.never_twice_the_same()),
+    (purity.test_worker_threads_get_the_same_bits, f.never_twice_the_same()),
+]
+
+until_it_breaks = settings(
+    max_examples=300, phases=[Phase.generate], database=None, derandomize=True, deadline=None,
+    suppress_health_check=list(HealthCheck), report_multiple_bugs=False, print_blob=False,
+)  # fmt: skip
+
+
+def assert_notices(test, broken, error=AssertionError):
+    """`test` fails for one of its own problems once they are `broken`."""
+
+    @until_it_breaks
+    @given(case=test.domain)
+    def run(case):
+        test.holds(broken(case))
+
+    with pytest.raises(error):
+        run()
+
+
+@pytest.mark.parametrize(
+    "test, steps", FAULTS, ids=[f"{test.__name__}-{n}" for n, (test, _) in enumerate(FAULTS)]
+)
+def test_a_planted_fault_turns_the_property_red(test, steps):
+    assert_notices(test, lambda case: case.but(steps=steps))
+
+
+class Scribbles(Case):
+    """Attention that writes into its arguments."""
+
+    def backward(self, saved):
+        self.key[...] += 1
+        return super().backward(saved)
+
+
+class Shares(Case):
+    """Attention that hands out its own memory."""
+
+    def forward(self):
+        out, saved = super().forward()
+        return np.broadcast_to(saved.weights[..., :1], np.shape(out)), saved
+
+
+class Raises(Case):
+    """Attention that computes under the caller's errstate."""
+
+    def forward(self):
+        np.exp(np.full(3, -1e4))
+        return super().forward()
+
+
+class RoundsTwice(Case):
+    """Attention that computes in float16 what is not float64."""
+
+    def forward(self):
+        out, saved = super().forward()
+        return out if out.dtype == float else out.astype(np.float16).astype(out.dtype), saved
+
+
+class Promotes(Case):
+    """Attention whose gradients are float64 whatever came in."""
+
+    def backward(self, saved):
+        gradients = super().backward(saved)
+        return gradients._replace(d_value=gradients.d_value.astype(float))
+
+
+class DependsOnLayout(Case):
+    """Attention that reads memory instead of arrays."""
+
+    def forward(self):
+        key = np.frombuffer(self.key.tobytes("A"), self.key.dtype).reshape(self.key.shape)
+        return super(DependsOnLayout, self.but(key=key)).forward()
+
+
+def turned_into(kind):
+    return lambda case: kind(**{field.name: getattr(case, field.name) for field in fields(case)})
+
+
+@pytest.mark.parametrize(
+    "test, kind, error",
+    [
+        (purity.test_no_argument_is_changed, Scribbles, AssertionError),
+        (purity.test_results_share_no_memory_with_arguments_or_each_other, Shares, AssertionError),
+        (purity.test_nothing_raises_where_floating_point_errors_do, Raises, FloatingPointError),
+        (precision.test_narrow_dtypes_are_computed_in_float64_and_rounded_once, RoundsTwice, AssertionError),
+        (gradients.test_gradients_have_their_arguments_shape_and_dtype, Promotes, AssertionError),
+    ],
+)
+def test_impurity_turns_the_property_red(test, kind, error):
+    assert_notices(test, turned_into(kind), error)
+
+
+def test_a_layout_that_matters_turns_the_property_red():
+    test = purity.test_any_memory_layout_will_do
+
+    @until_it_breaks
+    @given(case=test.domain)
+    def run(case):
+        test.holds(turned_into(DependsOnLayout)(case), "Fortran order")
+
+    with pytest.raises(AssertionError):
+        run()
+
+
+def test_a_wrong_corner_turns_the_property_red(monkeypatch):
+    monkeypatch.setattr(na, "causal", lambda align="top_left", right=na.causal: right("top_left"))
+    assert_notices(masks.test_bottom_right_attention_is_the_last_rows_of_square_attention, lambda case: case)

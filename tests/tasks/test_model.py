@@ -1,0 +1,134 @@
+"""The classifier: its equations written out once more, and its backward against the complex step."""
+
+import numpy as np
+import pytest
+
+import numpy_attention as na
+from numpy_attention.optim.trees import flatten, replaced
+from numpy_attention.tasks.model import AttentionClassifier, glorot
+from numpy_attention.tasks.scoring import EVERY_SCORE, SCORES, UNIFORM
+
+B, T, WIDTH, HIDDEN = 2, 7, 3, 5
+STEP = 1e-100
+
+
+def problem(score, heads):
+    rng = np.random.default_rng(19)
+    model = AttentionClassifier(WIDTH, HIDDEN, heads, score)
+    flat = {name: rng.normal(size=shape) for name, shape in flatten(model.shapes()).items()}
+    params = nested(flat, model.shapes())
+    return model, params, rng.normal(size=(B, T, WIDTH)), rng.normal(size=B)
+
+
+def nested(flat, like):
+    """Flat parameters with the branches of `like`."""
+    return replaced(like, {tuple(name.split(".")): array for name, array in flat.items()})
+
+
+every_model = pytest.mark.parametrize(
+    "score, heads", [(score, heads) for score in EVERY_SCORE for heads in (1, 2)]
+)
+
+
+@every_model
+def test_backward_is_the_complex_step_of_forward(score, heads):
+    model, params, x, d_logits = problem(score, heads)
+    _, saved = model.forward(params, x)
+    gradients = flatten(model.backward(d_logits, saved))
+    flat = flatten(params)
+    assert list(gradients) == list(flat)
+    for name, array in flat.items():
+        assert np.shape(gradients[name]) == array.shape
+        size = np.abs(gradients[name]).max(initial=0)
+        for index in np.ndindex(array.shape):
+            moved = array.astype(complex)
+            moved[index] += STEP * 1j
+            logits, _ = model.forward(nested({**flat, name: moved}, params), x)
+            expected = (d_logits @ logits).imag / STEP
+            assert abs(np.asarray(gradients[name])[index] - expected) <= 1e-12 * max(size, 1), name
+
+
+@every_model
+def test_the_loss_is_differentiated_all_the_way(score, heads):
+    model, params, x, _ = problem(score, heads)
+    y = np.array([1.0, 0.0])
+    logits, saved = model.forward(params, x)
+    _, loss_saved = na.binary_cross_entropy_with_logits_forward(logits, y)
+    d_logits = na.binary_cross_entropy_with_logits_backward(np.ones(()), loss_saved)
+    gradients = flatten(model.backward(d_logits, saved))
+    rng = np.random.default_rng(23)
+    for _ in range(3):
+        direction = {name: rng.normal(size=array.shape) for name, array in flatten(params).items()}
+        moved = {name: p + STEP * 1j * direction[name] for name, p in flatten(params).items()}
+        loss = na.binary_cross_entropy_with_logits(model.forward(nested(moved, params), x)[0], y)
+        parts = [np.sum(gradients[name] * direction[name]) for name in direction]
+        allowed = 1e-12 * sum(np.sum(np.abs(gradients[n] * direction[n])) for n in direction)
+        assert abs(loss.imag / STEP - sum(parts)) <= allowed
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+def test_forward_is_its_equations(heads):
+    model, params, x, _ = problem("location", heads)
+    p = flatten(params)
+    features = np.tanh(np.einsum("bti,ci->btc", x, p["features.weight"]) + p["features.bias"])
+    grown = np.exp(np.einsum("btc,hc->bht", features, p["score.weight"]))
+    weights = grown / grown.sum(axis=2, keepdims=True)
+    context = np.einsum("bht,btc->bhc", weights, features).reshape(B, -1)
+    expected = context @ p["classifier.weight"][0] + p["classifier.bias"][0]
+    logits, saved = model.forward(params, x)
+    np.testing.assert_allclose(logits, expected, rtol=1e-13)
+    np.testing.assert_allclose(saved.weights, weights, rtol=1e-13)
+
+
+def test_uniform_weights_are_1_over_t():
+    model, params, x, _ = problem(UNIFORM, 1)
+    np.testing.assert_allclose(model.forward(params, x)[1].weights, 1 / T, rtol=1e-15)
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_the_order_of_the_tokens_does_not_matter(score):
+    model, params, x, _ = problem(score, 2)
+    order = np.random.default_rng(29).permutation(T)
+    logits, saved = model.forward(params, x)
+    shuffled, shuffled_saved = model.forward(params, x[:, order])
+    np.testing.assert_allclose(shuffled, logits, rtol=1e-12)
+    np.testing.assert_allclose(shuffled_saved.weights, saved.weights[..., order], rtol=1e-12)
+
+
+@every_model
+def test_it_is_pure(score, heads):
+    model, params, x, d_logits = problem(score, heads)
+    before = {name: array.copy() for name, array in flatten(params).items()}
+    _, saved = model.forward(params, x)
+    first, second = (flatten(model.backward(d_logits, saved)) for _ in range(2))
+    for name, array in before.items():
+        np.testing.assert_array_equal(flatten(params)[name], array)
+        np.testing.assert_array_equal(first[name], second[name])
+        assert not np.may_share_memory(first[name], second[name])
+
+
+@every_model
+def test_the_start_has_the_shapes_and_the_seed_decides(score, heads):
+    model = AttentionClassifier(WIDTH, HIDDEN, heads, score)
+    start, again, other = (flatten(model.init(np.random.default_rng(seed))) for seed in (31, 31, 37))
+    assert {name: array.shape for name, array in start.items()} == flatten(model.shapes())
+    assert all((start[name] == again[name]).all() for name in start)
+    assert not (start["features.weight"] == other["features.weight"]).any()
+    assert not start["features.bias"].any()
+    assert not start["classifier.bias"].any()
+
+
+def test_the_twin_with_uniform_weights_starts_from_the_same_rest():
+    for score in SCORES:
+        model = AttentionClassifier(WIDTH, HIDDEN, 2, score)
+        start = model.init(np.random.default_rng(41))
+        twin = model._replace(score=UNIFORM).init(np.random.default_rng(41))
+        for part in ("features", "classifier"):
+            for name in ("weight", "bias"):
+                np.testing.assert_array_equal(start[part][name], twin[part][name])
+
+
+def test_glorot_fills_its_range():
+    weights = glorot(np.random.default_rng(43), (401, 199))
+    assert 0.0999 < np.abs(weights).max() <= 0.1  # sqrt(6 / 600)
+    assert glorot(np.random.default_rng(43), (2,)).shape == (2,)

@@ -1,0 +1,249 @@
+"""Files are written whole or not at all, and no file makes a reader do anything but read it."""
+
+import csv
+import json
+import os
+import pickle
+import stat
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from numpy_attention import files
+
+ARRAYS = {
+    "plain": np.arange(6.0).reshape(2, 3),
+    "score/weight": np.array([0.5, -0.0, np.nan, np.inf], dtype=np.float32),
+    "file": np.array(7),
+    "empty": np.zeros((0, 5), dtype=np.float16),
+    "columns": np.asfortranarray(np.arange(6).reshape(2, 3)),
+    "every second": np.arange(10)[::2],
+    "complex": np.array([1 + 2j]),
+    "names": np.array(["a", "bc"]),
+}
+
+
+class Bomb:
+    """Unpickling it would create a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+# ---------------------------------------------------------------- whole
+
+
+def test_bytes_text_and_json_come_back(tmp_path):
+    files.write_bytes(tmp_path / "bytes", b"\x00\r\n\xff")
+    assert (tmp_path / "bytes").read_bytes() == b"\x00\r\n\xff"
+    files.write_text(tmp_path / "text", "σ(x)\nσ(-x)\n")
+    assert (tmp_path / "text").read_bytes() == "σ(x)\nσ(-x)\n".encode()
+    value = {"heads": 2, "lr": 0.1 + 0.2, "score": "σ", "sinks": None, "sizes": [1, 2]}
+    files.write_json(tmp_path / "json", value)
+    assert files.read_json(tmp_path / "json") == value
+
+
+def test_csv_keeps_every_digit_and_every_comma(tmp_path):
+    files.write_csv(tmp_path / "table.csv", ["epoch", "loss, mean"], [[1, 0.1 + 0.2], [2, np.float64(1) / 3]])
+    with open(tmp_path / "table.csv", newline="", encoding="utf-8") as file:
+        header, first, second = csv.reader(file)
+    assert header == ["epoch", "loss, mean"]
+    assert float(first[1]) == 0.1 + 0.2
+    assert float(second[1]) == 1 / 3
+
+
+def test_arrays_come_back_to_the_bit(tmp_path):
+    files.write_npz(tmp_path / "arrays.npz", ARRAYS)
+    with np.load(tmp_path / "arrays.npz") as numpys:
+        for loaded in (files.read_npz(tmp_path / "arrays.npz"), numpys):
+            assert list(loaded) == list(ARRAYS)
+            for name, array in ARRAYS.items():
+                assert loaded[name].dtype == array.dtype
+                assert loaded[name].shape == array.shape
+                assert loaded[name].tobytes() == array.tobytes()
+
+
+def test_columns_stay_columns(tmp_path):
+    files.write_npz(tmp_path / "arrays.npz", ARRAYS)
+    assert files.read_npz(tmp_path / "arrays.npz")["columns"].flags.f_contiguous
+
+
+DTYPES = st.sampled_from(["f2", "f4", "f8", "i8", "?"])
+
+
+@given(array=hnp.arrays(DTYPES, hnp.array_shapes(min_dims=0, min_side=0)))
+def test_any_array_comes_back(tmp_path_factory, array):
+    path = tmp_path_factory.mktemp("any") / "array.npz"
+    files.write_npz(path, {"array": array})
+    assert files.read_npz(path)["array"].tobytes() == array.tobytes()
+
+
+def test_numpy_savez_is_read(tmp_path):
+    np.savez_compressed(tmp_path / "theirs.npz", weight=ARRAYS["plain"])
+    assert np.array_equal(files.read_npz(tmp_path / "theirs.npz")["weight"], ARRAYS["plain"])
+
+
+def test_the_same_arrays_give_the_same_bytes(tmp_path, monkeypatch):
+    files.write_npz(tmp_path / "now", ARRAYS)
+    monkeypatch.setattr("time.time", lambda: 2e9)
+    monkeypatch.setattr("time.localtime", lambda *_: (2033, 5, 18, 3, 33, 20, 2, 138, 0))
+    files.write_npz(tmp_path / "later", ARRAYS)
+    assert (tmp_path / "now").read_bytes() == (tmp_path / "later").read_bytes()
+
+
+def test_rights_are_those_of_any_new_file(tmp_path):
+    (tmp_path / "usual").touch()
+    files.write_text(tmp_path / "ours", "")
+    assert stat.S_IMODE(os.stat(tmp_path / "ours").st_mode) == stat.S_IMODE(
+        os.stat(tmp_path / "usual").st_mode
+    )
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder" / "file")
+    files.write_text(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "folder" / "file").read_text() == "new"
+
+
+# ---------------------------------------------------------------- or not at all
+
+
+@pytest.mark.parametrize("where", ["fsync", "replace"])
+@pytest.mark.parametrize("why", [KeyboardInterrupt, OSError, MemoryError])
+def test_a_write_that_stops_half_way_leaves_the_old_file(tmp_path, monkeypatch, where, why):
+    def stop(*_):
+        assert len(list(tmp_path.iterdir())) == 2, "the new bytes should be in a file beside"
+        raise why
+
+    (tmp_path / "file").write_text("old")
+    monkeypatch.setattr(os, where, stop)
+    with pytest.raises(why):
+        files.write_text(tmp_path / "file", "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "old"
+
+
+def test_the_bytes_are_on_disk_before_they_take_the_place(tmp_path, monkeypatch):
+    synced = []
+    replace = os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_size))
+    monkeypatch.setattr(os, "replace", lambda *paths: (synced.append("replace"), replace(*paths)))
+    files.write_text(tmp_path / "file", "new")
+    assert synced == [3, "replace"]
+
+
+@pytest.mark.parametrize(
+    "write, why",
+    [
+        (lambda path: files.write_json(path, {"loss": float("nan")}), ValueError),
+        (lambda path: files.write_json(path, {"weights": np.zeros(2)}), TypeError),
+        (lambda path: files.write_csv(path, ["a", "b"], [[1, 2], [3]]), ValueError),
+        (lambda path: files.write_npz(path, {"bad": np.array([{}, None])}), TypeError),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_any_work(tmp_path, write, why):
+    (tmp_path / "file").write_text("old")
+    with pytest.raises(why):
+        write(tmp_path / "file")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "old"
+
+
+def test_refusals_name_the_place(tmp_path):
+    with pytest.raises(ValueError, match="row 2 has 1 columns, the header has 2"):
+        files.write_csv(tmp_path / "file", ["a", "b"], [[1, 2], [3]])
+    with pytest.raises(TypeError, match="array 'bad' has dtype object"):
+        files.write_npz(tmp_path / "file", {"bad": np.array([{}, None])})
+
+
+def test_a_folder_that_is_not_there_is_an_os_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        files.write_text(tmp_path / "nowhere" / "file", "new")
+
+
+# ---------------------------------------------------------------- reading what others wrote
+
+
+@pytest.mark.parametrize("read", [files.read_npz, files.read_json])
+@pytest.mark.parametrize("data", [b"", b"[1, 2", b"\xff\xfe\x00", b"PK\x05\x06", b"[" * 100_000])
+def test_a_foreign_file_is_a_value_error_that_names_it(tmp_path, read, data):
+    (tmp_path / "foreign").write_bytes(data)
+    with pytest.raises(ValueError, match=r"foreign is not a whole (\.npz of|JSON file)") as caught:
+        read(tmp_path / "foreign")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("read", [files.read_npz, files.read_json])
+def test_a_missing_file_is_an_os_error_that_names_it(tmp_path, read):
+    with pytest.raises(FileNotFoundError, match="missing"):
+        read(tmp_path / "missing")
+
+
+def test_pickles_are_never_loaded(tmp_path):
+    bomb = Bomb(tmp_path / "exploded")
+    (tmp_path / "bare.npz").write_bytes(pickle.dumps(bomb))
+    np.savez(tmp_path / "object.npz", bomb=np.array([bomb], dtype=object))
+    with zipfile.ZipFile(tmp_path / "member.npz", "w") as archive:
+        archive.writestr("bomb.npy", pickle.dumps(bomb))
+    for name in ("bare", "object", "member"):
+        with pytest.raises(ValueError, match=rf"{name}\.npz is not a whole \.npz of plain"):
+            files.read_npz(tmp_path / f"{name}.npz")
+    assert not bomb.path.exists()
+
+
+def test_a_lone_array_is_not_taken_for_an_archive(tmp_path):
+    np.save(tmp_path / "lone.npy", ARRAYS["plain"])
+    with pytest.raises(ValueError, match=r"lone\.npy is not a whole \.npz"):
+        files.read_npz(tmp_path / "lone.npy")
+
+
+def test_the_reason_is_one_line(tmp_path):
+    wide = np.zeros(1, dtype=[(f"column {number}", "f8") for number in range(1000)])
+    np.savez(tmp_path / "wide.npz", wide=wide)  # NumPy explains over three lines why it won't read this
+    with pytest.raises(ValueError, match=r"wide\.npz is not a whole \.npz of plain arrays: .+") as caught:
+        files.read_npz(tmp_path / "wide.npz")
+    assert "\n" not in str(caught.value)
+
+
+def test_every_truncated_archive_is_refused(tmp_path):
+    path = tmp_path / "cut.npz"
+    files.write_npz(path, {"weight": np.arange(5.0)})
+    data = path.read_bytes()
+    for length in range(len(data)):
+        path.write_bytes(data[:length])
+        with pytest.raises(ValueError, match=r"cut\.npz is not a whole"):
+            files.read_npz(path)
+
+
+def test_no_damaged_bit_changes_a_number(tmp_path):
+    path, weight = tmp_path / "damaged.npz", np.arange(5.0)
+    files.write_npz(path, {"weight": weight})
+    data = path.read_bytes()
+    refused = 0
+    for bit in range(8 * len(data)):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        try:
+            loaded = files.read_npz(path)
+        except ValueError:
+            refused += 1
+        else:  # a date, say: the archive's own notes are not all covered by its checksums
+            assert all(np.array_equal(array, weight) for array in loaded.values())
+    assert refused > 8 * weight.nbytes
+
+
+def test_json_of_others_is_read(tmp_path):
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        (tmp_path / "file").write_text(json.dumps({"σ": 1}, ensure_ascii=False), encoding=encoding)
+        assert files.read_json(tmp_path / "file") == {"σ": 1}

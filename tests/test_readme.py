@@ -1,0 +1,104 @@
+"""What the README shows is what happens. Its Python examples are doctests; the rest is run here."""
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import numpy_attention as na
+from numpy_attention.cli import main
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(mark: str) -> list[tuple[str, str]]:
+    """(what the mark says, the fenced block after it), for each <!-- mark … -->."""
+    return re.findall(rf"^<!-- {mark}(.*?) -->\n```\w*\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+# ------------------------------------------------------------------------- seven lines there and back
+
+
+def test_the_seven_lines_there_and_back_are_attention() -> None:
+    ((_, table),) = blocks("seven")
+    rows = [line.split("│") for line in table.splitlines() if "=" in line]
+    assert len(rows) == 7
+    rng = np.random.default_rng(0)
+    L, S, D, E = 3, 5, 2, 7
+    options = SimpleNamespace(
+        scale=0.7,
+        softcap=2.0,
+        bias=rng.standard_normal((L, S)),
+        visible=np.arange(S) <= np.arange(L)[:, None] + 1,
+        multipliers=na.dropout_multipliers(1, 0.3, (L, S)),
+    )
+    query, key = rng.standard_normal((L, D)), rng.standard_normal((S, D))
+    value, d_out = rng.standard_normal((S, E)), rng.standard_normal((L, E))
+    numbers = {name: getattr(np, name) for name in ("tanh", "cosh", "exp", "where", "inf")}
+    numbers |= vars(options) | {"query": query, "key": key, "value": value, "d_out": d_out}
+    numbers["logsumexp"] = lambda x: na.logsumexp(x)[:, None]
+    numbers["rowsum"] = lambda x: x.sum(axis=1, keepdims=True)
+    for there, _ in rows:
+        exec(there.strip(), numbers)
+    for _, back in reversed(rows):
+        exec(back.strip(), numbers)
+
+    out, saved = na.attention_forward(
+        query, key, value, scale=options.scale, softcap=options.softcap, bias=options.bias,
+        mask=na.visible(options.visible), dropout=options.multipliers,
+    )  # fmt: skip
+    grads = na.attention_backward(d_out, saved)
+    for name, right in {"out": out, **grads._asdict()}.items():
+        if name in ("d_scale", "d_sinks"):  # not in the table
+            continue
+        # some ten products and sums of numbers near 1, each rounded twice
+        np.testing.assert_allclose(numbers[name], right, rtol=0, atol=200 * np.finfo(float).eps, err_msg=name)
+
+
+# ---------------------------------------------------------------------------------------- transcripts
+
+NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]\d+)?")
+
+
+def same_line(shown: str, printed: str) -> bool:
+    """Equal but for the last digit of numbers: another BLAS rounds a sum of products another way."""
+    if NUMBER.sub("#", shown.rstrip()) != NUMBER.sub("#", printed.rstrip()):
+        return False
+    pairs = zip(NUMBER.findall(shown), NUMBER.findall(printed), strict=True)
+    return all(abs(float(a) - float(b)) <= 1.001 * last_digit(a) for a, b in pairs)
+
+
+def last_digit(number: str) -> float:
+    digits, _, exponent = number.partition("e")
+    return float(10.0 ** (int(exponent or 0) - len(digits.partition(".")[2])))
+
+
+@pytest.mark.parametrize("command, shown", blocks("run:"), ids=lambda text: text.strip().split("\n")[0])
+def test_a_transcript_is_what_the_command_prints(
+    command: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command.split()) == 0
+    printed = capsys.readouterr().out.splitlines()
+    at, skipping = 0, False
+    for line in shown.splitlines():
+        if line.strip() == "…":
+            skipping = True
+            continue
+        while skipping and at < len(printed) and not same_line(line, printed[at]):
+            at += 1
+        assert at < len(printed), f"{line!r} is not printed"
+        assert same_line(line, printed[at]), f"{line!r} is shown, {printed[at]!r} is printed"
+        at, skipping = at + 1, False
+    assert skipping or at == len(printed), f"{printed[at]!r} is printed, and not shown"
+
+
+def test_there_are_transcripts_and_both_commands() -> None:
+    assert {command.split()[0] for command, _ in blocks("run:")} >= {"train"}
+    assert len(blocks("train")) == len(blocks("test")) == 1
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (Path(__file__).parents[1] / target).exists(), target
