@@ -1,7 +1,7 @@
 """Who computes attention: this package, and what a user would pick instead, forward and backward.
 
-Each is called with query (L, D), key (S, D), value (S, E) and d_out (L, E) of one dtype, and gives out, d_query,
-d_key, d_value as NumPy arrays. Peers that are not installed are left out.
+Each is called with query (L, D), key (S, D), value (S, E) and d_out (L, E), all of one dtype, and gives out,
+d_query, d_key, d_value as NumPy arrays. Peers that are not installed are left out.
 """
 
 import importlib

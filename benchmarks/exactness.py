@@ -29,8 +29,8 @@ COMPARED = ("out", "d_query", "d_key", "d_value")
 def one_head(seed: int, size: float, dtype: str) -> Inputs:
     """What every contender can do: one head, nothing but query, key and value."""
     rng = np.random.default_rng(seed)
-    query, key, value, d_out = (rng.standard_normal((n, D)) for n in (L, S, S, L))
-    return Inputs(*(x.astype(dtype) for x in (size * query, key, value, d_out)))
+    query, key, value, d_out = (rng.standard_normal((n, D)).astype(dtype) for n in (L, S, S, L))
+    return Inputs((size * query).astype(dtype), key, value, d_out)
 
 
 def every_option(seed: int, size: float, dtype: str) -> Inputs:
@@ -59,8 +59,9 @@ def compare() -> Iterator[tuple[str, str, str, str, Errors]]:
             for seed in range(SEEDS):
                 inputs = one_head(seed, size, dtype)
                 exact, allowed = oracle(inputs), bounds(inputs)
+                arrays = (inputs.query, inputs.key, inputs.value, np.asarray(inputs.d_out))
                 for name, run in everybody.items():
-                    for result, x in zip(COMPARED, run(*inputs[:4]), strict=True):
+                    for result, x in zip(COMPARED, run(*arrays), strict=True):
                         bound = getattr(allowed, result).error
                         yield name, dtype, scores, result, errors(x, getattr(exact, result), bound, x.dtype)
 
@@ -104,7 +105,7 @@ def normwise_table(found: list[tuple[str, str, str, str, Errors]]) -> str:
 
 
 def over_table(found: list[tuple[str, str, str, str, Errors]], own: list[tuple[str, str, Errors]]) -> str:
-    """The distribution of error over bound in float64, of everybody on one head, and ours with every option."""
+    """Error over bound in float64: of everybody on one head, and of ours with every option."""
     rows = []
     for name in dict.fromkeys(name for name, *_ in found):
         for scores in SIZES:
@@ -158,9 +159,9 @@ its definition.
 
 ## Against what a user would pick instead
 
-One head, {L} queries, {S} keys, width {D}; forward and backward. The largest error of an array over its largest
-number, in units of the dtype's eps; the worst of out, dQ, dK, dV over {seeds} draws. Scores are normal with
-standard deviation 1, or 20 (peaked).
+One head, {L} queries, {S} keys, width {D}; forward and backward. The largest error of an array over its
+largest number, in units of the dtype's eps; the worst of out, dQ, dK, dV over {seeds} draws. Scores have
+standard deviation 1 (normal) or 20 (peaked).
 
 {normwise}
 

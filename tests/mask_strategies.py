@@ -85,10 +85,10 @@ def single_masks(draw, batch, heads, L, S, kinds=KINDS):
 
 @st.composite
 def masks(draw, batch, heads, L, S, kinds=KINDS):
-    """One to three masks, combined by & and |, some of them turned round by ~."""
+    """One to four masks of different kinds, combined by & and |, some of them turned round by ~."""
     drawn = None
-    for _ in range(draw(st.integers(1, 3))):
-        mask, pairs, tags = draw(single_masks(batch, heads, L, S, kinds))
+    for kind in draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=4, unique=True)):
+        mask, pairs, tags = draw(single_masks(batch, heads, L, S, (kind,)))
         if draw(st.integers(0, 3)) == 3:
             mask, pairs, tags = ~mask, ~pairs, tags | {"~"}
         if drawn is None:

@@ -135,7 +135,7 @@ def problems(draw, without=(), having=()):
         "value": array((*of_value, *G, S, E), value_kind),
         "d_out": array((*shape[:-1], E), value_kind),
     }
-    if choose.one("mask", unless=1):
+    if choose.one("mask", "mask", unless=1):
         drawn = draw(masks(batch, H, L, S))
         given.update(mask=drawn.mask, pairs=np.broadcast_to(drawn.pairs, shape))
         choose.tags |= drawn.tags

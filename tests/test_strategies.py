@@ -13,7 +13,7 @@ WITH_MASKS = (*SLOTS, *[(kind,) for kind in (*KINDS, "&", "|", "~")])
 IMPOSSIBLE = {frozenset(("one head", batch)) for batch in ("batch", "broadcast batch")}
 
 generously = settings(
-    max_examples=1500, phases=[Phase.generate], database=None, derandomize=True, deadline=None,
+    max_examples=800, phases=[Phase.generate], database=None, derandomize=True, deadline=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 

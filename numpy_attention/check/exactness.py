@@ -73,10 +73,10 @@ def _distance(got: float, x: Decimal, dtype: npt.DTypeLike) -> float:
 
 def results(inputs: Inputs, forward: Any = attention_forward, backward: Any = attention_backward) -> Results:
     """What this package's attention makes of `inputs`."""
+    mask = None if inputs.visible is None else visible(inputs.visible)
     out, saved = forward(
-        inputs.query, inputs.key, inputs.value,
-        mask=None if inputs.visible is None else visible(inputs.visible), bias=inputs.bias, scale=inputs.scale, softcap=inputs.softcap, sinks=inputs.sinks,
-        dropout=inputs.multipliers,
+        inputs.query, inputs.key, inputs.value, mask=mask, bias=inputs.bias, scale=inputs.scale,
+        softcap=inputs.softcap, sinks=inputs.sinks, dropout=inputs.multipliers,
     )  # fmt: skip
     d_out = np.zeros(out.shape) if inputs.d_out is None else inputs.d_out
     gradients = backward(d_out, saved, d_weights=inputs.d_weights, d_lse=inputs.d_lse)

@@ -141,7 +141,7 @@ class Arithmetic:
         return Near(value, error + self.tiny)
 
     def sech_squared(self, x: Near, *, textbook: bool = False) -> Near:
-        """(2 s / (1 + s²))², s = exp(-|x|): λ u of s, doubled, and nine roundings; or 1 - tanh²."""
+        """4 s² / (1 + s²)², s = exp(-|x|): twice λ u of s, and nine roundings at most; or 1 - tanh²."""
         value = _sech(x.value) ** 2
         steepest = 2 * _sech(np.maximum(abs(x) - x.error, 0)) ** 2
         lost = (2 * self.safety + 9) * self.u

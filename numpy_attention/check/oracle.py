@@ -160,8 +160,8 @@ class _Attention:
         # ∂out / ∂weight_j = multiplier_j value_j, and what comes down to the weights themselves
         d_weights = {j: multipliers[j] * _dot(d_out, values[j]) + self.d_weights.value[row][j] for j in seen}
         # ∂weight_k / ∂biased_j = weight_k ([k = j] - weight_j), hence
-        # d_biased_j = weight_j (d_weight_j - Σ_k weight_k d_weight_k). As all weights, the sink's too, sum to 1,
-        # the d_weight of the largest may be taken off all of them: else it would drown what is small.
+        # d_biased_j = weight_j (d_weight_j - Σ_k weight_k d_weight_k). As all weights, the sink's too, sum to
+        # 1, the d_weight of the largest may be taken off all of them: else it would drown what is small.
         d_top = Decimal(0) if sink == top else d_weights[max(seen, key=biased.__getitem__)]
         mean = sum(weights[j] * (d_weights[j] - d_top) for j in seen) - sink_weight * d_top
         # ∂lse / ∂biased_j = weight_j

@@ -115,16 +115,8 @@ def example(
     arrays: dict[str, Array] = {name: np.asarray(x, dtype=float) for name, x in (given or {}).items()}
     kind = SCORES[score]
     query, key, value, shared = _three(arrays, kind.on_tokens)
-    shapes = kind.shapes(query.shape[-1], key.shape[-1])
+    parameters = _parameters(arrays, score, query.shape[-1], key.shape[-1])
     rows, width = len(query), value.shape[-1]
-    known = {"tokens", "query", "key", "value", "d_out", *shapes}
-    for name in arrays:
-        if name not in known:
-            raise ValueError(f"{name!r} is unknown to {score} scores; they take {', '.join(sorted(known))}")
-    filled = {"d_out": pattern((rows, width), 1)}
-    filled |= {name: pattern(shape, n - 1) for n, (name, shape) in enumerate(shapes.items())}
-    filled |= {"sharpness": np.array(2.0), "scale": np.array(1 / math.sqrt(query.shape[-1]))}
-    parameters = {name: arrays.get(name, filled[name]) for name in shapes}
     options: dict[str, Any] = {"mask": _mask(causal, kind.on_tokens, rows, len(key)), "softcap": softcap}
     options["bias"] = pattern((rows, len(key)), 2) if bias else None
     options["sinks"] = None if sinks is None else np.array(number("sinks", sinks))
@@ -133,7 +125,7 @@ def example(
         options |= parameters
         parameters = {}
     settings = _settings(score, activation)
-    d_out = arrays.get("d_out", filled["d_out"])
+    d_out = arrays.get("d_out", pattern((rows, width), 1))
     return Example(query, key, value, d_out, score, parameters, settings, options, shared)
 
 
@@ -155,6 +147,18 @@ def _three(given: Mapping[str, Array], on_tokens: bool) -> tuple[Array, Array, A
         tokens = given.get("tokens", np.array(TOKENS))
         return tokens.copy(), tokens.copy(), tokens.copy(), True
     return np.array(QUERY), np.array(KEY), np.array(VALUE), False
+
+
+def _parameters(given: Mapping[str, Array], score: str, Dq: int, Dk: int) -> dict[str, Array]:
+    """The score's own arrays, as given or filled in; whatever else is given must be known."""
+    shapes = SCORES[score].shapes(Dq, Dk)
+    known = ["tokens", "query", "key", "value", "d_out", *shapes]
+    for name in given:
+        if name not in known:
+            raise ValueError(f"{name!r} is unknown to {score} scores; they take {', '.join(known)}")
+    filled = {name: pattern(shape, n - 1) for n, (name, shape) in enumerate(shapes.items())}
+    filled |= {"sharpness": np.array(2.0), "scale": np.array(1 / math.sqrt(Dq))}
+    return {name: given.get(name, filled[name]) for name in shapes}
 
 
 def _mask(causal: bool | None, on_tokens: bool, queries: int, keys: int) -> Any:

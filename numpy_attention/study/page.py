@@ -119,7 +119,7 @@ class _Page:
         yield from self.hanging(f"{stage.number}  {stage.name:<8} ", first)
         for other in others:
             yield from self.hanging(f"{'':12}", other)
-        yield f"{INDENT}{stage.source.file}"
+        yield f"{INDENT}{stage.source.file or 'no source to be read'}"
         for line in stage.source.lines:
             yield from self.hanging(f"{INDENT}{line.number:>4} │ ", line.text)
         yield ""
@@ -212,6 +212,8 @@ class _Page:
     def hanging(self, start: str, text: str, further: int = 4) -> Iterator[str]:
         """The text after `start`; what does not fit stands below, a little further in."""
         inner = len(text) - len(text.lstrip())
+        if not text.strip():
+            yield start.rstrip()
         yield from textwrap.wrap(
             text.lstrip(), self.width, initial_indent=start + " " * inner,
             subsequent_indent=" " * (len(start) + inner + further),

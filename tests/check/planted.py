@@ -2,11 +2,10 @@
 
 import numpy as np
 
-import numpy_attention as na
 from numpy_attention.functional.steps import Normalised
 
 from ..properties import faults as f
-from ..properties.faults import after, planted
+from ..properties.faults import planted
 
 
 def _score(change):

@@ -63,7 +63,8 @@ def test_functions_keep_their_digits_however_small_or_large():
 
 def test_exact_is_the_very_number():
     x = np.array([0.75, 2.0**-1074, -np.inf])
-    assert exact(x).tolist() == [Decimal("0.75"), Decimal(2) ** -1074, Decimal("-Infinity")]
+    with digits(800):
+        assert exact(x).tolist() == [Decimal("0.75"), Decimal(2) ** -1074, Decimal("-Infinity")]
     assert exact(np.float16(0.1))[()] == Decimal("0.0999755859375")
     assert exact(np.zeros((0, 3))).shape == (0, 3)
     third = np.array([Decimal(1) / 3], dtype=object)

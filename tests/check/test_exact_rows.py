@@ -85,7 +85,7 @@ def test_softmax_and_logsumexp(name, dtype):
 
 
 def log_softmax_bound(a, x, seen):
-    """shifted - log1p(others): u |shifted|, then others = Σ exp(shifted) but for the peak's own 1, each off by
+    """shifted - log1p(others): u |shifted|; others = Σ exp(shifted) but for the peak's own 1, each off by
     λ u + u |shifted|, summed with g(n); the slope of log1p is 1 / (1 + others); λ u of itself; u |out|."""
     x = np.where(seen, x.astype(float), -np.inf)
     peak = np.argmax(x, axis=-1, keepdims=True)
@@ -168,7 +168,7 @@ def test_cross_entropy(name, dtype, smoothing):
 
 
 ELEMENTWISE = {
-    # loss: λ u of each logarithm, 1 - t, product, sum. Slope (p - t) / (p (1 - p)): five operations, d a sixth
+    # loss: λ u of each logarithm, 1 - t, product, sum. Slope (p - t) / (p (1 - p)): five operations, and d
     "binary_cross_entropy": (7, lambda p, t, slope: 6 * abs(slope)),
     # softplus: λ u of exp and of log1p, its sum; 1 - t, product, sum. σ: λ u of exp, sum, quotient
     "binary_cross_entropy_with_logits": (

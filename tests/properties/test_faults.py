@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 import numpy_attention as na
+from numpy_attention.functional import dropout, tiles
 
 from ..cases import Case
 from . import faults as f
@@ -187,3 +188,34 @@ def test_a_layout_that_matters_turns_the_property_red():
 def test_a_wrong_corner_turns_the_property_red(monkeypatch):
     monkeypatch.setattr(na, "causal", lambda align="top_left", right=na.causal: right("top_left"))
     assert_notices(masks.test_bottom_right_attention_is_the_last_rows_of_square_attention, lambda case: case)
+
+
+def from_the_start(name, part, length):
+    """The positions of a tile counted from 0, wherever it lies."""
+    return np.arange(len(range(length)[part]))
+
+
+def whole_rows(dropout, rows, columns, shape):
+    return dropout.array(shape)[..., : len(range(shape[-2])[rows]), columns]
+
+
+MASK_FAULTS = [
+    (masks.test_a_tile_is_that_part_of_the_array, tiles, "_positions", from_the_start),
+    (masks.test_masks_obey_set_algebra, tiles.Mask, "__or__", tiles.Mask.__and__),
+    (
+        masks.test_masks_obey_set_algebra,
+        tiles.Inverted,
+        "_seen",
+        lambda self, *given: self.mask._seen(*given),
+    ),
+    (masks.test_a_mask_shows_the_pairs_that_it_says, tiles.Mask, "__invert__", lambda self: self),
+    (masks.test_bottom_right_is_the_last_rows_of_the_square, tiles, "corner", lambda what, align, L, S: 0),
+    (options.test_a_tile_of_dropout_is_that_part_of_its_array, dropout.Dropout, "tile", whole_rows),
+]
+
+
+@pytest.mark.parametrize("test, where, name, wrong", MASK_FAULTS, ids=range(len(MASK_FAULTS)))
+def test_a_wrong_mask_turns_the_property_red(monkeypatch, test, where, name, wrong):
+    monkeypatch.setattr(where, name, wrong)
+    with pytest.raises(AssertionError):
+        test()

@@ -40,10 +40,10 @@ def test_a_sink_is_one_more_key_whose_value_is_zero(case):
     def shorter(numbers):
         last = summed_to(numbers.d_bias[..., S:].sum(axis=(-1, -2)), case.sinks.shape)
         d_scale = numbers.d_scale
-        if np.ndim(case.scale) and case.scale.shape[-1] == S != 1:
+        if np.ndim(case.scale):
             d_scale = d_scale[..., :S]
-        elif np.ndim(case.scale) and S != 1:
-            d_scale = d_scale.sum(axis=-1, keepdims=True)
+            if case.scale.shape[-1] != S:
+                d_scale = d_scale.sum(axis=-1, keepdims=True)
         return numbers._replace(
             weights=numbers.weights[..., :S],
             d_key=numbers.d_key[..., :S, :],

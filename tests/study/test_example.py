@@ -72,7 +72,7 @@ def test_what_is_given_is_taken_and_what_is_missing_is_filled():
         (
             {"weight": [[1, 2], [3, 4]]},
             {},
-            "'weight' is unknown to dot scores; they take d_out, key, query, scale",
+            "'weight' is unknown to dot scores; they take tokens, query, key, value, d_out, scale",
         ),
         ({"tokens": [[1, 2]], "key": [[1, 2]]}, {}, "key cannot be given beside them"),
         ({"key": [[1, 2]], "query": [[1, 2]]}, {}, "query, key without the rest"),

@@ -30,6 +30,11 @@ def read_back(lines, name, titled, shape=None):
     return np.array(rows, dtype=float).reshape(shape)
 
 
+class SilentMask:
+    def __call__(self, d, saved):
+        return np.where(saved.visible, d, 0)
+
+
 def scores_and_value():
     told = example()
     return na.dot_scores(told.query, told.key), told.value
@@ -139,3 +144,12 @@ def test_wrong_tokens_alone():
     walked = walk(example(score="concat"))
     spoiled = walked._replace(tokens=walked.tokens._replace(ours=walked.tokens.ours + 1))
     assert list(page(spoiled))[-1].endswith("The first that is wrong is step 0, tokens, on the way up.")
+
+
+def test_a_step_without_a_word_of_its_own():
+    steps = STEPS._replace(mask=Pair(STEPS.mask.forward, lambda d, saved: 2 * d))
+    lines = list(page(walk(example(), steps=steps)))
+    assert lines.count("4  mask") == 1
+    assert any("lambda d, saved: 2 * d" in line for line in lines)
+    without_source = STEPS._replace(mask=Pair(STEPS.mask.forward, SilentMask()))
+    assert list(page(walk(example(), steps=without_source))).count("4  mask") == 1
