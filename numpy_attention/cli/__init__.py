@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-COMMANDS = ("train", "eval", "explain", "gradcheck")
+COMMANDS = ("train", "eval", "explain", "gradcheck", "laws")
 
 BAD_INPUT = 2
 INTERRUPTED = 130

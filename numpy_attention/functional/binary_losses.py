@@ -81,15 +81,15 @@ def binary_cross_entropy_forward(
 def binary_cross_entropy_backward(d_out: npt.ArrayLike, saved: BinaryCrossEntropySaved) -> Any:
     """d_p = d_loss * (-t / p + (1 - t) / (1 - p)), which is (p - t) / (p (1 - p)).
 
-    The quotient loses nothing where p is near t. Where a logarithm was floored, its term is constant and
-    only the other one is left.
+    The quotient loses nothing where p is near t. Where t is 0 or 1, or a logarithm was floored, only one of
+    the two terms is left.
     """
     probabilities, targets, log_yes, log_no, reduction = saved
     d_losses = spread(d_out, targets.shape, targets.size, reduction, probabilities)
     (p,) = wide(probabilities)
     slope = (p - targets) / (p * (1 - p))
-    slope = np.where(log_yes.real < FLOOR, (1 - targets) / (1 - p), slope)
-    slope = np.where(log_no.real < FLOOR, -targets / p, slope)
+    slope = np.where((targets == 0) | (log_yes.real < FLOOR), (1 - targets) / (1 - p), slope)
+    slope = np.where((targets == 1) | (log_no.real < FLOOR), -targets / p, slope)
     return like(d_losses * slope, probabilities)
 
 

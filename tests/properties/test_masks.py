@@ -73,10 +73,10 @@ def test_masks_obey_set_algebra(drawn):
         (~(a | b), ~a & ~b),
         (a & (a | b), a),
         (a | (a & b), a),
+        (a & ~a, na.prefix(0)),
+        (a | ~a, ~na.prefix(0)),
     ):
         assert (shown(left, shape) == shown(right, shape)).all(), f"{left} and {right}"
-    assert not shown(a & ~a, shape).any()
-    assert shown(a | ~a, shape).all()
 
 
 @given(LENGTHS, LENGTHS)

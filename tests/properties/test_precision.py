@@ -1,10 +1,12 @@
 """How exact: against the formula written out, and in every dtype as in float64."""
 
 import numpy as np
+import pytest
+from hypothesis import given
 
 from ..formula import formula
 from ..judges import assert_same_bits, assert_within
-from ..strategies import for_all
+from ..strategies import for_all, problems
 
 
 @for_all()
@@ -25,3 +27,21 @@ def test_narrow_dtypes_are_computed_in_float64_and_rounded_once(case):
             ]
         )
     assert_same_bits(narrow, nearest)
+
+
+OPTIONS = (
+    *("mask", "bias", "number scale", "array scale", "softcap", "sinks", "dropout", "multipliers"),
+    *("d_weights", "d_lse"),
+)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_alone_gives_the_numbers_of_the_formula(option):
+    others = tuple(name for name in OPTIONS if name != option)
+
+    @given(problems(without=others, having=(option,)))
+    def compare(case):
+        expected, bound = formula(case)
+        assert_within(case.run(), expected, bound)
+
+    compare()
