@@ -87,9 +87,10 @@ def binary_cross_entropy_backward(d_out: npt.ArrayLike, saved: BinaryCrossEntrop
     probabilities, targets, log_yes, log_no, reduction = saved
     d_losses = spread(d_out, targets.shape, targets.size, reduction, probabilities)
     (p,) = wide(probabilities)
-    slope = (p - targets) / (p * (1 - p))
-    slope = np.where((targets == 0) | (log_yes.real < FLOOR), (1 - targets) / (1 - p), slope)
-    slope = np.where((targets == 1) | (log_no.real < FLOOR), -targets / p, slope)
+    d_yes = np.where((targets == 0) | (log_yes.real < FLOOR), 0, -targets / p)
+    d_no = np.where((targets == 1) | (log_no.real < FLOOR), 0, (1 - targets) / (1 - p))
+    alone = (d_yes == 0) | (d_no == 0)
+    slope = np.where(alone, d_yes + d_no, (p - targets) / (p * (1 - p)))
     return like(d_losses * slope, probabilities)
 
 

@@ -77,7 +77,7 @@ PLANTED = {
         lambda d, saved: d._replace(d_query=d.d_query * 0.5, d_key=d.d_key * 0.5)),
     "scale missing, forward and backward": _both(np.sqrt(3)),
     "d_scale doubled": _score(lambda d, saved: d._replace(d_scale=2 * d.d_scale)),
-    "d_query of the next key": _score(lambda d, saved: d._replace(d_query=np.roll(d.d_query, 1, axis=-1))),
+    "d_query of the next component": _score(lambda d, saved: d._replace(d_query=np.roll(d.d_query, 1, axis=-1))),
     "heads tiled, not repeated": f.HEADS_TILED,
     "d_key from the first head of a group": planted("score", backward=_first_of_group),
     "softcap: times tanh": f.TIMES_TANH,
@@ -107,7 +107,7 @@ PLANTED = {
         lambda right, d, saved: d * np.roll(np.broadcast_to(saved.multipliers, d.shape), 1, -1)),
     "values: last key dropped": planted("values", _tail_dropped),
     "values: too large": f.VALUES_TOO_LARGE,
-    "d_value from the weights of the next key": planted("values", backward=lambda right, d, saved: (
+    "d_value of the next key": planted("values", backward=lambda right, d, saved: (
         x := right(d, saved))._replace(d_value=np.roll(x.d_value, 1, axis=-2))),
     "d_value never zero": f.D_VALUE_NEVER_ZERO,
 }  # fmt: skip
