@@ -160,7 +160,8 @@ def cotangent(name: str, d_out: object, shape: tuple[int, ...], *arguments: Arra
     """The gradient that comes down from above: it has the output's shape, and is complex if anything is."""
     array = admit(name, d_out)
     if array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}; that of the output, {shape}, is expected")
+        of = name.removeprefix("d_") if name in ("d_weights", "d_lse") else "the output"
+        raise ValueError(f"{name} has shape {array.shape}; that of {of}, {shape}, is expected")
     return array.astype(working(array, *arguments), copy=False)
 
 

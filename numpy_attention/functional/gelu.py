@@ -172,7 +172,8 @@ def gelu_tanh_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     d_out = cotangent("d_out", d_out, x.shape, x)
     share, rest = logistic(_twice_u(x)), logistic(-_twice_u(x))
     slope = A * (1 + 3 * B * x * x)
-    return like(d_out * np.where(share == 0, 0, share * (1 + x * rest * slope)), saved.x)
+    bump = np.where((share == 0) | (rest == 0), 0, share * rest * x * slope)
+    return like(d_out * (share + bump), saved.x)
 
 
 def gelu_tanh(x: npt.ArrayLike) -> Any:
