@@ -1,6 +1,7 @@
 """Attention in pure NumPy, every step forward and backward written by hand: the public names."""
 
 from .check.differentiation import check_vjp
+from .check.laws import LAWS, laws
 from .functional.activations import (
     leaky_relu,
     leaky_relu_backward,
@@ -148,6 +149,6 @@ __all__ = [
     "sgd_init", "sgd_step", "adam_init", "adam_step", "adamw_init", "adamw_step", "clip_by_global_norm",
     "constant_lr", "warmup_lr", "cosine_lr", "inverse_square_root_lr", "vaswani_lr",
     # checking
-    "check_vjp",
+    "check_vjp", "LAWS", "laws",
 ]
 # fmt: on

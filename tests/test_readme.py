@@ -99,6 +99,13 @@ def test_there_are_transcripts_and_both_commands() -> None:
     assert len(blocks("train")) == len(blocks("test")) == 1
 
 
+def test_a_quoted_table_is_the_one_that_was_measured() -> None:
+    quoted = re.findall(r"^<!-- table: (\S+) -->\n((?:\|.*\n)+)", README, re.MULTILINE)
+    assert quoted
+    for name, table in quoted:
+        assert table in (Path(__file__).parents[1] / name).read_text(encoding="utf-8")
+
+
 def test_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (Path(__file__).parents[1] / target).exists(), target

@@ -30,6 +30,17 @@ class Call(NamedTuple):
         return named(self.backward(cotangents, saved), self)
 
 
+def size_of(x: Array) -> float:
+    """How large the finite entries of an array are; 1 where they are 0."""
+    return float(np.abs(x[np.isfinite(x)]).max(initial=0)) or 1.0
+
+
+def direction_of(x: Array, rng: np.random.Generator) -> Array:
+    """A random direction, each entry of the array's own size there; of its largest where that is 0."""
+    own = np.where(np.isfinite(x) & (x != 0), np.abs(x), size_of(x))
+    return np.asarray(own * rng.standard_normal(x.shape))
+
+
 def over(error: Any, allowed: Any) -> Any:
     """error / allowed; 0 where both are 0."""
     with np.errstate(all="ignore"):
@@ -41,17 +52,21 @@ def as_tuple(out: Any) -> tuple[Any, ...]:
     return tuple(out) if isinstance(out, tuple) else (out,)
 
 
+def as_outputs(out: Any, arrays: Sequence[Any]) -> Any:
+    """Arrays in the form that the outputs have: one, a tuple, or a NamedTuple."""
+    if not isinstance(out, tuple):
+        return arrays[0]
+    return type(out)(*arrays) if hasattr(out, "_fields") else tuple(arrays)
+
+
 def like_outputs(out: Any, make: Callable[[Array], Any]) -> Any:
     """One thing for each output array, in the form that the outputs have."""
-    if not isinstance(out, tuple):
-        return make(np.asarray(out))
-    made = [make(np.asarray(array)) for array in out]
-    return type(out)(*made) if hasattr(out, "_fields") else tuple(made)
+    return as_outputs(out, [make(np.asarray(array)) for array in as_tuple(out)])
 
 
 def is_float_array(x: Any) -> bool:
     """Whether `x` is an array that can be differentiated with respect to."""
-    return isinstance(x, np.ndarray) and x.dtype.kind in "fc"
+    return isinstance(x, np.ndarray) and x.dtype.kind == "f"
 
 
 def named(gradients: Any, call: Call) -> dict[str, Any]:
@@ -85,8 +100,5 @@ def call_of(
     names = [parameter.name for parameter in parameters if parameter.kind in plain]
     names += [f"argument_{n}" for n in range(len(names), len(args))]
     arguments = dict(zip(names, args, strict=False)) | dict(kwargs)
-    wide = {
-        name: x.astype(np.result_type(x.dtype, np.float64)) if is_float_array(x) else x
-        for name, x in arguments.items()
-    }
+    wide = {name: x.astype(np.float64) if is_float_array(x) else x for name, x in arguments.items()}
     return Call(forward, backward, wide, tuple(names[: len(args)]))

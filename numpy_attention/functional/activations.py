@@ -18,6 +18,7 @@ from .arrays import (
     promoted,
     quiet,
     shows_shapes,
+    undoes,
     wide,
 )
 
@@ -65,7 +66,7 @@ def tanh_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
     return finished(np.tanh(*wide(x)), x), ActivationSaved(x)
 
 
-@quiet
+@undoes(ActivationSaved)
 def tanh_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     """d_x = d_out * sech²(x). Not 1 - tanh²(x): where tanh is near 1 that difference has no digits left."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
@@ -98,7 +99,7 @@ def sigmoid_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
     return finished(logistic(*wide(x)), x), ActivationSaved(x)
 
 
-@quiet
+@undoes(ActivationSaved)
 def sigmoid_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     """d_x = d_out * σ(x) σ(-x). Not σ(1 - σ): 1 - σ(x) has no digits left where σ(x) is near 1."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
@@ -132,7 +133,7 @@ def relu_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
     return finished(np.where(x.real <= 0, 0, x), x), ActivationSaved(x)
 
 
-@quiet
+@undoes(ActivationSaved)
 def relu_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     """d_x = d_out where x > 0, else 0 (at x = 0 too, as PyTorch has it)."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
@@ -166,7 +167,7 @@ def leaky_relu_forward(x: npt.ArrayLike, slope: float = 0.01) -> tuple[Any, Leak
     return finished(np.where(x.real <= 0, slope * inner, inner), x), LeakyReluSaved(x, slope)
 
 
-@quiet
+@undoes(LeakyReluSaved)
 def leaky_relu_backward(d_out: npt.ArrayLike, saved: LeakyReluSaved) -> Any:
     """d_x = d_out where x > 0, else slope * d_out."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)

@@ -39,6 +39,7 @@ from .arrays import (
     shows_shapes,
     total,
     transposed,
+    undoes,
     wide,
 )
 
@@ -135,7 +136,7 @@ def _additive_batch(
     )
 
 
-@quiet
+@undoes(AdditiveSaved)
 def additive_scores_backward(d_out: npt.ArrayLike, saved: AdditiveSaved) -> AdditiveGradients:
     """From out_ls = vector · tanh(inner_ls):
 
@@ -253,7 +254,7 @@ def _concat_batch(query: Array, key: Array, weight: Array) -> tuple[int, ...]:
     return common_batch(query=query.shape[:-2], key=key.shape[:-2], weight=weight.shape[:-1])
 
 
-@quiet
+@undoes(ConcatSaved)
 def concat_scores_backward(d_out: npt.ArrayLike, saved: ConcatSaved) -> ConcatGradients:
     """From out = act(inner): d_inner = d_out * act'(inner), which is the activation's own backward.
 

@@ -6,7 +6,8 @@ stands here, under names that say what they do.
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,25 @@ quiet = np.errstate(all="ignore")
 """Decorates every public function: infinities and NaN travel as IEEE says, whatever the caller's errstate."""
 
 _Class = TypeVar("_Class", bound=type)
+_Backward = TypeVar("_Backward", bound=Callable[..., Any])
+
+
+def undoes(saved_by_forward: type) -> Callable[[_Backward], _Backward]:
+    """Decorates every public backward: quiet, and sure that `saved` is what its own forward gave."""
+
+    def decorate(backward: _Backward) -> _Backward:
+        forward = backward.__name__.replace("_backward", "_forward")
+
+        @wraps(backward)
+        def checked(d_out: Any, saved: Any, **rest: Any) -> Any:
+            if not isinstance(saved, saved_by_forward):
+                raise TypeError(f"saved is {type(saved).__name__}, not what {forward} gave")
+            with np.errstate(all="ignore"):
+                return backward(d_out, saved, **rest)
+
+        return cast(_Backward, checked)
+
+    return decorate
 
 
 class Pair(NamedTuple):
@@ -50,9 +70,14 @@ def shows_shapes(saved: _Class) -> _Class:
 # --------------------------------------------------------------------------------------- what comes in
 
 
+def _masked(x: object) -> bool:
+    """Whether `x` is a masked array, or a list with one in it."""
+    return isinstance(x, np.ma.MaskedArray) or (isinstance(x, (list, tuple)) and any(map(_masked, x)))
+
+
 def as_array(name: str, x: object) -> Array:
     """A plain NumPy array of `x`, native byte order; masked arrays, objects and ragged lists are refused."""
-    if isinstance(x, np.ma.MaskedArray):
+    if _masked(x):
         raise TypeError(
             f"{name} is a masked array, whose mask NumPy would drop in silence; pass a plain array and "
             "say with mask= what is hidden"
@@ -88,7 +113,7 @@ def admit(name: str, x: object, ndim: int = 0) -> Array:
 
 def promoted(x: Any) -> Any:
     """What the plain forms take besides: lists and whole numbers become float64."""
-    if isinstance(x, (list, tuple, range)):
+    if isinstance(x, (list, tuple, range)) and not _masked(x):
         try:
             x = np.asarray(x)
         except ValueError:
@@ -250,7 +275,8 @@ def seen_product(weights: Array, matrix: Array, visible: Array | None) -> Array:
     if visible is None:
         return weights @ matrix
     finite = np.isfinite(matrix)
-    product = weights @ np.where(finite, matrix, 0) + 0.0  # + 0.0: a sum of hidden zeros has no sign
+    clean = np.ascontiguousarray(np.where(finite, matrix, 0))  # whatever layout came
+    product: Array = weights @ clean + 0.0  # + 0.0: a sum of hidden zeros has no sign
     if not finite.all():
         spoiled = np.where(finite, 0, matrix)
         every_row = tuple(range(matrix.ndim - 2)) + (matrix.ndim - 1,)

@@ -98,7 +98,7 @@ def attend(
 
     Parameters
     ----------
-    scores : (..., H, L, S), or (L, S) for one head
+    scores : (..., H, L, S), or (L, S) for one head; -inf hides
     value : (..., G, S, E), or (S, E). G divides H.
     mask, bias, softcap, sinks, dropout : as in `attention`
 

@@ -243,15 +243,13 @@ def attention(
     --------
     A query that matches the second key better, by log 3:
 
-    >>> float(np.log(3)).__round__(4)
-    1.0986
-    >>> attention([[1.0986123]], [[0.0], [1.0]], [[10.0], [20.0]]).round(4)
+    >>> attention([[np.log(3)]], [[0.0], [1.0]], [[10.0], [20.0]]).round(4)
     array([[17.5]])
 
     References
     ----------
     Vaswani et al. 2017, equation 1. Grouped heads: Ainslie et al. 2023. Softcap: Gemma Team 2024,
-    section 2. Sinks: Xiao et al. 2023.
+    section 2 (Gemma 2). Sinks: Xiao et al. 2023; a learned score without a value, OpenAI 2025 (gpt-oss).
     """
     out, _ = attention_forward(
         promoted(query), promoted(key), promoted(value), mask=mask, bias=promoted(bias),
@@ -280,6 +278,9 @@ def attention_with(steps: Steps) -> Pair:
     >>> wrong.backward(out, saved).d_query, attention_backward(out, saved).d_query
     (array([[2.76159416]]), array([[0.]]))
     """
+    if not isinstance(steps, Steps) or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in steps):
+        raise TypeError(f"steps is {type(steps).__name__}; STEPS._replace(…) is expected, each step a Pair")
+    steps = Steps(*(Pair(*pair) for pair in steps))
     return Pair(partial(attention_forward, steps=steps), partial(attention_backward, steps=steps))
 
 

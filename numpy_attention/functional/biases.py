@@ -109,7 +109,7 @@ class Relative(Bias):
     def tile_gradient(self, d_tile: Array, rows: slice, columns: slice, L: int, S: int) -> Array:
         """d_table[b] = the sum of d_bias over all pairs in bucket b."""
         buckets = self.buckets[rows, columns].reshape(-1)
-        d_pairs = d_tile.reshape(*d_tile.shape[:-2], -1)
+        d_pairs = d_tile.reshape(*d_tile.shape[:-2], buckets.size)
         gradient = np.zeros((*d_tile.shape[:-2], self.parameter.shape[-1]), dtype=d_tile.dtype)
         np.add.at(np.moveaxis(gradient, -1, 0), buckets, np.moveaxis(d_pairs, -1, 0))
         return unbroadcast(gradient, self.parameter.shape)
@@ -151,7 +151,7 @@ def alibi(slopes: npt.ArrayLike, align: str | None = None, offset: int | None = 
         if shift.ndim:
             raise TypeError(f"offset has shape {shift.shape}; one whole number is expected")
         offset = int(shift)
-    return Alibi(admit("slopes", promoted(slopes)), align, offset)
+    return Alibi(admit("slopes", promoted(slopes)).copy(), align, offset)
 
 
 def relative(table: npt.ArrayLike, buckets: npt.ArrayLike) -> Relative:
@@ -177,7 +177,7 @@ def relative(table: npt.ArrayLike, buckets: npt.ArrayLike) -> Relative:
     ----------
     Raffel et al. 2020 (T5), section 2.1; Shaw, Uszkoreit, Vaswani 2018.
     """
-    numbers = admit("table", promoted(table), 1)
+    numbers = admit("table", promoted(table), 1).copy()
     pairs = whole("buckets", buckets, least=0)
     if pairs.ndim != 2:
         raise ValueError(f"buckets has shape {pairs.shape}; (L, S) is expected")

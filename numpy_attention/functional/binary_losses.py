@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .activations import logistic
-from .arrays import Array, admit, finished, like, one_of, promoted, quiet, seen, shows_shapes, wide
+from .arrays import Array, admit, finished, like, one_of, promoted, quiet, seen, shows_shapes, undoes, wide
 from .losses import REDUCTIONS, numbers, reduced, spread
 from .smooth import soft_positive_part
 from .softmax import log1p
@@ -77,7 +77,7 @@ def binary_cross_entropy_forward(
     return finished(out, probabilities), saved
 
 
-@quiet
+@undoes(BinaryCrossEntropySaved)
 def binary_cross_entropy_backward(d_out: npt.ArrayLike, saved: BinaryCrossEntropySaved) -> Any:
     """d_p = d_loss * (-t / p + (1 - t) / (1 - p)), which is (p - t) / (p (1 - p)).
 
@@ -143,7 +143,7 @@ def binary_cross_entropy_with_logits_forward(
     return finished(out, logits), LogitsSaved(logits, targets, reduction)
 
 
-@quiet
+@undoes(LogitsSaved)
 def binary_cross_entropy_with_logits_backward(d_out: npt.ArrayLike, saved: LogitsSaved) -> Any:
     """d_z = d_loss * ((1 - t) σ(z) - t σ(-z)), the derivative of softplus being σ. Not σ(z) - t, which has
     no digits left where σ(z) is near 1."""

@@ -19,7 +19,7 @@ _ALL = 2**64
 
 
 def _mixed(x: Array) -> Array:
-    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014, figure 14): every bit in moves every bit out."""
+    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014): every bit in moves every bit out."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(x ^ (x >> np.uint64(31)))

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import Array, admit, cotangent, finished, like, promoted, quiet, shows_shapes, whole
+from .arrays import Array, admit, cotangent, finished, like, promoted, quiet, shows_shapes, undoes, whole
 
 
 @shows_shapes
@@ -27,7 +27,7 @@ def embedding_forward(indices: npt.ArrayLike, weight: npt.ArrayLike) -> tuple[An
     return finished(weight[indices], weight), EmbeddingSaved(indices, weight)
 
 
-@quiet
+@undoes(EmbeddingSaved)
 def embedding_backward(d_out: npt.ArrayLike, saved: EmbeddingSaved) -> Any:
     """d_weight[r] = the sum of d_out wherever row r was looked up."""
     indices, weight = saved

@@ -18,6 +18,7 @@ from .arrays import (
     same,
     shows_shapes,
     total,
+    undoes,
     wide,
 )
 
@@ -49,15 +50,16 @@ def linear_forward(
     if weight.ndim != 2:
         raise ValueError(f"weight has shape {weight.shape}; (out_features, in_features) is expected")
     same("the last axis of x", x.shape[-1], "in_features of weight", weight.shape[1])
+    if bias is not None:
+        bias = broadcasts("bias", admit("bias", bias), weight.shape[:1], "out_features of weight")
     inner, matrix = wide(x, weight)
     out = inner @ matrix.T
     if bias is not None:
-        bias = broadcasts("bias", admit("bias", bias), weight.shape[:1], "out_features of weight")
         out = out + beside(bias, x, weight)
     return finished(out, x, weight), LinearSaved(x, weight, bias)
 
 
-@quiet
+@undoes(LinearSaved)
 def linear_backward(d_out: npt.ArrayLike, saved: LinearSaved) -> LinearGradients:
     """d_x = d_out @ weight; d_weight = d_outᵀ @ x and d_bias = d_out, both summed over all leading axes."""
     x, weight, bias = saved

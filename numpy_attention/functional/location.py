@@ -21,6 +21,7 @@ from .arrays import (
     quiet,
     same,
     shows_shapes,
+    undoes,
     wide,
 )
 
@@ -51,17 +52,18 @@ def location_scores_forward(
     x, weight = admit("x", x, 2), admit("weight", weight, 1)
     same("the last axis of x", x.shape[-1], "that of weight", weight.shape[-1])
     common_batch(x=x.shape[:-2], weight=weight.shape[:-1])
-    rows, column = wide(x, weight)
-    out = (rows @ column[..., :, None])[..., 0]
     if bias is not None:
         bias = admit("bias", bias)
         if bias.ndim:
             raise ValueError(f"bias has shape {bias.shape}; one number is expected")
+    rows, column = wide(x, weight)
+    out = (rows @ column[..., :, None])[..., 0]
+    if bias is not None:
         out = out + beside(bias, x, weight)
     return finished(out, x, weight), LocationSaved(x, weight, bias)
 
 
-@quiet
+@undoes(LocationSaved)
 def location_scores_backward(d_out: npt.ArrayLike, saved: LocationSaved) -> LocationGradients:
     """From out_s = weight · x_s + bias:
 

@@ -26,6 +26,7 @@ from .arrays import (
     seen,
     shows_shapes,
     total,
+    undoes,
     whole,
     wide,
 )
@@ -147,7 +148,7 @@ def cross_entropy_forward(
     return finished(out, logits), saved
 
 
-@quiet
+@undoes(CrossEntropySaved)
 def cross_entropy_backward(d_out: npt.ArrayLike, saved: CrossEntropySaved) -> Any:
     """d_logits = d_loss * (softmax(logits) - distribution), since loss = logsumexp - Σ distribution * logits.
 
@@ -230,7 +231,7 @@ def mean_squared_error_forward(
     return finished(out, predictions), SquaredErrorSaved(predictions, targets, reduction)
 
 
-@quiet
+@undoes(SquaredErrorSaved)
 def mean_squared_error_backward(d_out: npt.ArrayLike, saved: SquaredErrorSaved) -> Any:
     """d_predictions = d_loss * 2 (predictions - targets)."""
     predictions, targets, reduction = saved

@@ -223,7 +223,10 @@ def visibility(mask: Mask | None, scores_shape: tuple[int, ...]) -> Array | None
         return None
     if not isinstance(mask, Mask):
         raise TypeError(f"mask is {type(mask).__name__}, which {ASK}")
-    pairs = mask.array(*scores_shape[-2:], heads=len(scores_shape) > 2)
+    try:
+        pairs = mask.array(*scores_shape[-2:], heads=len(scores_shape) > 2)
+    except ValueError as error:
+        raise ValueError(f"mask: {error}") from None
     try:
         return np.broadcast_to(pairs, scores_shape)
     except ValueError:

@@ -85,6 +85,14 @@ def _entmax(columns: Array) -> tuple[Array, Array]:
     return roots * roots, roots
 
 
+def _lost(masked: Array, columns: Array, visible: Array | None) -> Array:
+    """Rows that have no weights: a column is NaN or inf, or they see something, but only -inf."""
+    spoiled = (np.isnan(columns) | (columns.real == np.inf)).any(axis=-1, keepdims=True)
+    sees = np.ones(masked.shape, dtype=bool) if visible is None else visible
+    nothing = (columns.real == -np.inf).all(axis=-1, keepdims=True)
+    return np.asarray(spoiled | (nothing & sees.any(axis=-1, keepdims=True)))
+
+
 def _normaliser(weigh: _Weights, sums_to_one: bool) -> Pair:
     """The pair of a way to weigh: ∂weights = slopes * ∂(masked - τ), τ being moved by a mean over slopes."""
 
@@ -100,6 +108,8 @@ def _normaliser(weigh: _Weights, sums_to_one: bool) -> Pair:
         if sums_to_one:  # a shift changes nothing but the rounding
             columns = columns - shift_of(highest(columns)).real
         weights, slopes = weigh(columns)
+        if sums_to_one:
+            weights = np.where(_lost(masked, columns, visible), np.nan, weights)
         S = masked.shape[-1]
         own = seen(weights[..., :S], visible)
         return Normalised(own, lse), NormaliserSaved(weights, slopes, sinks, visible, saved)
@@ -110,7 +120,7 @@ def _normaliser(weigh: _Weights, sums_to_one: bool) -> Pair:
         d_weights, d_lse = d_normalised
         d_columns = seen(d_weights, visible)
         if sinks is not None:
-            d_columns = np.concatenate([d_columns, np.zeros_like(d_columns[..., :1])], axis=-1)
+            d_columns = np.concatenate([d_columns, np.zeros((*d_columns.shape[:-1], 1))], axis=-1)
         S = d_weights.shape[-1]
         d_rows = slopes * d_columns
         if sums_to_one:

@@ -21,6 +21,7 @@ from .arrays import (
     quiet,
     same,
     shows_shapes,
+    undoes,
     wide,
 )
 
@@ -85,7 +86,7 @@ def layer_norm_forward(
     return finished(out, x, weight), NormSaved(x, weight, bias, unit, rate)
 
 
-@quiet
+@undoes(NormSaved)
 def layer_norm_backward(d_out: npt.ArrayLike, saved: NormSaved) -> LayerNormGradients:
     """With d_unit = weight * d_out:  d_x = rate * (d_unit - mean(d_unit) - unit * mean(unit * d_unit)).
 
@@ -141,7 +142,7 @@ def rms_norm_forward(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5)
     return finished(gain * unit, x, weight), NormSaved(x, weight, None, unit, rate)
 
 
-@quiet
+@undoes(NormSaved)
 def rms_norm_backward(d_out: npt.ArrayLike, saved: NormSaved) -> RmsNormGradients:
     """With d_unit = weight * d_out:  d_x = rate * (d_unit - unit * mean(unit * d_unit))."""
     x, weight, _, unit, rate = saved

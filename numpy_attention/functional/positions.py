@@ -24,6 +24,7 @@ from .arrays import (
     promoted,
     quiet,
     shows_shapes,
+    undoes,
     whole,
     wide,
 )
@@ -106,7 +107,7 @@ def rotary_forward(
     return finished(_turned(inner, *saved[1:]), x), saved
 
 
-@quiet
+@undoes(RotarySaved)
 def rotary_backward(d_out: npt.ArrayLike, saved: RotarySaved) -> Any:
     """d_x = d_out turned back: the inverse of a rotation is its transpose, the angle with the other sign."""
     x, cos, sin, layout = saved

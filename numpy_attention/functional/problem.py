@@ -13,6 +13,7 @@ from .arrays import (
     common_batch,
     double,
     number,
+    quiet,
     same,
     shows_shapes,
 )
@@ -108,6 +109,7 @@ def admit_scale(scale: Array, shape: tuple[int, ...]) -> None:
         raise ValueError(f"scale is {scale.reshape(())[()]}; a finite number is expected")
 
 
+@quiet
 def fitted(
     given: Any,
     first: Array,
@@ -135,6 +137,9 @@ def fitted(
     scale: Any = None
     if isinstance(given, AttentionArguments):
         key, scale = given.key, given.scale
+    elif np.isneginf(given.scores.real).any():  # a score of -inf hides, as a bias does
+        unhidden = np.broadcast_to(~np.isneginf(given.scores.real), shape)
+        visible = unhidden if visible is None else visible & unhidden
     first, key, value, bias, scale, sinks = double(first, key, given.value, bias, scale, given.sinks)
     first = np.broadcast_to(first, (*shape[:-1], first.shape[-1]))
     if scale is None:

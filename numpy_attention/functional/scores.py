@@ -26,6 +26,7 @@ from .arrays import (
     same,
     shows_shapes,
     transposed,
+    undoes,
     wide,
 )
 from .problem import admit_scale
@@ -126,7 +127,7 @@ def dot_scores_forward(
     return finished(out, query, key), DotSaved(query, key, scale, products)
 
 
-@quiet
+@undoes(DotSaved)
 def dot_scores_backward(d_out: npt.ArrayLike, saved: DotSaved) -> DotGradients:
     """From out = scale * products and products = query @ keyᵀ:
 
@@ -193,7 +194,7 @@ def general_scores_forward(
     return finished(out, query, key, weight), GeneralSaved(query, key, weight, projected)
 
 
-@quiet
+@undoes(GeneralSaved)
 def general_scores_backward(d_out: npt.ArrayLike, saved: GeneralSaved) -> GeneralGradients:
     """From out = projected @ keyᵀ:
 
@@ -294,7 +295,7 @@ def cosine_scores_forward(
     return finished(out, query, key), saved
 
 
-@quiet
+@undoes(CosineSaved)
 def cosine_scores_backward(d_out: npt.ArrayLike, saved: CosineSaved) -> CosineGradients:
     """From out = sharpness * cosines and cosines = unit_query @ unit_keyᵀ:
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .activations import ActivationSaved, decay, logistic
-from .arrays import Array, admit, cotangent, finished, like, promoted, quiet, wide
+from .arrays import Array, admit, cotangent, finished, like, promoted, quiet, undoes, wide
 from .softmax import log1p
 
 
@@ -31,7 +31,7 @@ def _times_logistic(x: Array) -> Array:
     return np.where(x.real == -np.inf, 0, x * logistic(x))
 
 
-@quiet
+@undoes(ActivationSaved)
 def silu_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     """d_x = d_out * σ(x) (1 + x σ(-x)), by the product rule and σ' = σ(x) σ(-x)."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
@@ -58,7 +58,7 @@ def silu(x: npt.ArrayLike) -> Any:
 
     References
     ----------
-    Elfwing, Uchibe, Doya 2018, equation 1; swish with β = 1 in Ramachandran, Zoph, Le 2017.
+    Elfwing, Uchibe, Doya 2018, section 2; swish with β = 1 in Ramachandran, Zoph, Le 2017.
     """
     return silu_forward(promoted(x))[0]
 
@@ -70,7 +70,7 @@ def softplus_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
     return finished(soft_positive_part(*wide(x)), x), ActivationSaved(x)
 
 
-@quiet
+@undoes(ActivationSaved)
 def softplus_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     """d_x = d_out * σ(x)."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
@@ -95,6 +95,6 @@ def softplus(x: npt.ArrayLike) -> Any:
 
     References
     ----------
-    Dugas et al. 2001, equation 1.
+    Dugas et al. 2001.
     """
     return softplus_forward(promoted(x))[0]

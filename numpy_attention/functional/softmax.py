@@ -21,6 +21,7 @@ from .arrays import (
     quiet,
     seen,
     shows_shapes,
+    undoes,
     whole,
     wide,
 )
@@ -98,7 +99,7 @@ def softmax_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, SoftmaxSaved
     return finished(np.moveaxis(weights, -1, axis), x), SoftmaxSaved(x, weights, axis)
 
 
-@quiet
+@undoes(SoftmaxSaved)
 def softmax_backward(d_out: npt.ArrayLike, saved: SoftmaxSaved) -> Any:
     """d_x = weights * (d - Σ weights * d), d = d_out less its entry at the row's largest weight.
 
@@ -138,7 +139,7 @@ def softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
 
     References
     ----------
-    Bridle 1990; the shift as in Blanchard, Higham, Higham 2021, equation 1.3.
+    Bridle 1990; the shift as in Blanchard, Higham, Higham 2021, section 1.
     """
     return softmax_forward(promoted(x), axis)[0]
 
@@ -167,7 +168,7 @@ def log_weights(rows: Array) -> tuple[Array, Array]:
     return np.where(visible, shifted - log1p(others), -np.inf), seen(exponentials / (1 + others), visible)
 
 
-@quiet
+@undoes(LogSoftmaxSaved)
 def log_softmax_backward(d_out: npt.ArrayLike, saved: LogSoftmaxSaved) -> Any:
     """d_x = d_out - softmax(x) * Σ d_out, since out = x - logsumexp(x); 0 where x is -inf."""
     x, weights, visible, axis = saved
@@ -212,7 +213,7 @@ def logsumexp_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, SoftmaxSav
     return finished((top + np.log(summed))[..., 0], x), SoftmaxSaved(x, weights, axis)
 
 
-@quiet
+@undoes(SoftmaxSaved)
 def logsumexp_backward(d_out: npt.ArrayLike, saved: SoftmaxSaved) -> Any:
     """d_x = softmax(x) * d_out: the derivative of log Σ exp(x_t) by x_s is exp(x_s) / Σ exp(x_t)."""
     x, weights, axis = saved

@@ -70,7 +70,8 @@ def score_forward(
 def score_backward(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
     """From scores = scale * products and products = query @ keyᵀ:
 
-    d_products = scale * d_scores;  d_query = d_products @ key;  d_key = d_productsᵀ @ query
+    d_products = scale * d_scores;  d_query = d_products @ key;  d_key = d_productsᵀ @ query;
+    d_scale = products * d_scores, summed over every axis along which scale was repeated
     """
     query, key, scale, visible, products = saved
     d_products = folded(seen(scale * d_scores, visible), key)

@@ -77,7 +77,8 @@ PLANTED = {
         lambda d, saved: d._replace(d_query=d.d_query * 0.5, d_key=d.d_key * 0.5)),
     "scale missing, forward and backward": _both(np.sqrt(3)),
     "d_scale doubled": _score(lambda d, saved: d._replace(d_scale=2 * d.d_scale)),
-    "d_query of the next component": _score(lambda d, saved: d._replace(d_query=np.roll(d.d_query, 1, axis=-1))),
+    "d_query of the next component": _score(
+        lambda d, saved: d._replace(d_query=np.roll(d.d_query, 1, axis=-1))),
     "heads tiled, not repeated": f.HEADS_TILED,
     "d_key from the first head of a group": planted("score", backward=_first_of_group),
     "softcap: times tanh": f.TIMES_TANH,

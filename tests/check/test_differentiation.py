@@ -207,3 +207,66 @@ def test_the_report_prints_as_a_table() -> None:
     text = str(na.check_vjp(forward, backward, (X, Y)))
     assert text.startswith("forward: ok, ")
     assert "d_x" in text
+
+
+RIGHT = {
+    "square": (lambda x: (x * x, x), lambda d, x: 2 * x * d, (X,)),
+    "three times": (lambda x: (3 * x, None), lambda d, _: 3 * d, (X,)),
+    "sine": (lambda x: (np.sin(x), x), lambda d, x: np.cos(x) * d, (X,)),
+    "sum": (lambda x: (x.sum(), x), lambda d, x: d * np.ones_like(x), (X,)),
+    "product": (lambda a, b: (a @ b, (a, b)), lambda d, s: (d @ s[1].T, s[0].T @ d), (X, Y.T)),
+    "over x, sizes mixed": (lambda x: (1 / x, x), lambda d, x: -d / x**2, (np.array([1e-3, 1, 1e3]),)),
+    "a kink near by": (na.relu_forward, na.relu_backward, (np.array([1e-6, 5.0]),)),
+    "many kinks": (na.leaky_relu_forward, na.leaky_relu_backward, (np.linspace(-3, 3, 40000),)),
+    "steep": (na.attention_forward, na.attention_backward, (100 * X, X + Y, Y)),
+    "the edge of a domain": (
+        na.binary_cross_entropy_forward,
+        na.binary_cross_entropy_backward,
+        (np.array([1e-6, 0.5]), np.array([1, 0])),
+    ),
+}
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("name", RIGHT)
+def test_ordinary_right_pairs_pass(name: str, order: int) -> None:
+    report = na.check_vjp(*RIGHT[name], order=order)
+    assert report.ok, str(report)
+
+
+def test_promoting_the_output_is_found() -> None:
+    report = na.check_vjp(lambda x: (np.float64(0.5) * x, x), lambda d, x: 0.5 * d, (X,))
+    assert {finding.gradient for finding in report.failures} == {"out"}
+
+
+def test_conjugating_the_cotangent_is_found() -> None:
+    def conjugates(d_out: Any, saved: Any) -> Gradients:
+        return backward(np.conj(d_out), saved)
+
+    assert any("does not conjugate" in name for name in failing(forward, conjugates))
+
+
+def test_a_fault_at_length_one_or_none_is_found() -> None:
+    def squeezes(d_out: Any, saved: Any) -> Gradients:
+        right = backward(d_out, saved)
+        return right._replace(d_y=2 * right.d_y) if d_out.shape[0] == 1 else right
+
+    def fails(d_out: Any, saved: Any) -> Gradients:
+        d_out.max()  # of nothing
+        return backward(d_out, saved)
+
+    assert any("lengths 0 and 1" in name for name in failing(forward, squeezes))
+    assert any("lengths 0 and 1" in name for name in failing(forward, fails))
+
+
+@pytest.mark.parametrize(
+    "call, sentence",
+    [
+        (lambda: na.check_vjp(forward, backward, (X, Y), order=True), "order is True; 1 or 2"),
+        (lambda: na.check_vjp(forward, backward, None), "args is NoneType; a list of the arguments"),
+        (lambda: na.check_vjp(forward, backward, (X + 1j, Y)), "argument 0 is complex"),
+    ],
+)
+def test_what_is_refused(call: Any, sentence: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=sentence):
+        call()

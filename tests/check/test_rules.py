@@ -3,9 +3,11 @@
 import importlib
 import pkgutil
 
+import numpy as np
 import pytest
 
 import numpy_attention.functional
+from numpy_attention.check.calls import as_tuple, call_of, is_float_array, like_outputs, named
 from numpy_attention.check.examples import Example
 from numpy_attention.check.rules import RULES, Rule
 
@@ -43,3 +45,37 @@ def test_only_data_is_held_fixed() -> None:
                 rule.name,
                 example.name,
             )
+
+
+PUBLIC = [call for call in CALLS if not call.values[0].step]
+
+
+@pytest.mark.parametrize("rule, example", PUBLIC)
+def test_results_are_complex_as_soon_as_one_argument_is(rule: Rule, example: Example) -> None:
+    call = call_of(rule.forward, rule.backward, example.args, example.kwargs)
+    names = [name for name, x in call.arguments.items() if is_float_array(x)]
+    out, saved = call.outputs()
+    cotangents = like_outputs(out, lambda array: np.ones(array.shape))
+    moving = [name for name in names if name in named(rule.backward(cotangents, saved), call)]
+    for name in moving:
+        out, saved = call.outputs(**{name: call.arguments[name].astype(complex)})
+        gradients = named(rule.backward(cotangents, saved), call)
+        assert all(np.iscomplexobj(array) for array in as_tuple(out))
+        assert all(np.iscomplexobj(gradients[other]) for other in moving), name
+
+
+@pytest.mark.parametrize("rule, example", PUBLIC)
+def test_every_gradient_has_its_own_arguments_dtype(rule: Rule, example: Example) -> None:
+    call = call_of(rule.forward, rule.backward, example.args, example.kwargs)
+    names = [name for name, x in call.arguments.items() if is_float_array(x)]
+    for first in (0, 1):
+        with np.errstate(over="ignore"):
+            changed = {
+                n: call.arguments[n].astype(f"f{4 + 4 * ((i + first) % 2)}") for i, n in enumerate(names)
+            }
+        out, saved = call.outputs(**changed)
+        cotangents = like_outputs(out, lambda array: np.ones(array.shape))
+        gradients = named(rule.backward(cotangents, saved), call)
+        for name in names:
+            if gradients.get(name) is not None:
+                assert gradients[name].dtype == changed[name].dtype, name
