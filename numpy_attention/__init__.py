@@ -16,14 +16,7 @@ from .functional.activations import (
     tanh_backward,
     tanh_forward,
 )
-from .functional.additive import (
-    additive_scores,
-    additive_scores_backward,
-    additive_scores_forward,
-    concat_scores,
-    concat_scores_backward,
-    concat_scores_forward,
-)
+from .functional.additive import additive_scores, additive_scores_backward, additive_scores_forward
 from .functional.arrays import Pair
 from .functional.attend import AttendGradients, attend, attend_backward, attend_forward
 from .functional.attention import (
@@ -42,6 +35,8 @@ from .functional.binary_losses import (
     binary_cross_entropy_with_logits_backward,
     binary_cross_entropy_with_logits_forward,
 )
+from .functional.concat import concat_scores, concat_scores_backward, concat_scores_forward
+from .functional.cosine import cosine_scores, cosine_scores_backward, cosine_scores_forward
 from .functional.dropout import dropout, dropout_multipliers
 from .functional.embedding import embedding, embedding_backward, embedding_forward
 from .functional.gelu import (
@@ -74,9 +69,6 @@ from .functional.normalization import (
 )
 from .functional.positions import rotary, rotary_backward, rotary_forward, sinusoidal
 from .functional.scores import (
-    cosine_scores,
-    cosine_scores_backward,
-    cosine_scores_forward,
     dot_scores,
     dot_scores_backward,
     dot_scores_forward,

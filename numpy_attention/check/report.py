@@ -16,6 +16,11 @@ class Finding(NamedTuple):
         """Whether it is right; a ratio of NaN is not."""
         return self.ratio <= 1
 
+    @property
+    def badness(self) -> tuple[bool, float]:
+        """What findings are ordered by: NaN is worse than anything."""
+        return self.ratio != self.ratio, self.ratio
+
     def __str__(self) -> str:
         told = f"{self.check}: {self.where}" if self.where else self.check
         return f"{'ok  ' if self.ok else 'FAIL'} {self.gradient:<14} {self.ratio:9.2e}  {told}"
@@ -45,8 +50,8 @@ class Report(NamedTuple):
 
     @property
     def worst(self) -> Finding:
-        """The finding with the largest error over what is allowed; NaN is larger than anything."""
-        return max(self.findings, key=lambda finding: (finding.ratio != finding.ratio, finding.ratio))
+        """The finding with the largest error over what is allowed."""
+        return max(self.findings, key=lambda finding: finding.badness)
 
     def __bool__(self) -> bool:
         return self.ok

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from .. import __version__
+
 COMMANDS = ("train", "eval", "explain", "gradcheck", "laws")
 
 BAD_INPUT = 2
@@ -34,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Attention in NumPy: every step forward, and backward by hand.",
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
         importlib.import_module(f"{__name__}.{name}").add_parser(subparsers)
@@ -64,7 +67,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Python flushes stdout once more when it ends: let it find a place to write.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except (ValueError, OSError, MemoryError) as error:
+    except OSError as error:
+        of = f"{error.filename}: " if error.filename else ""
+        return _said(f"{of}{error.strerror or error}", BAD_INPUT)
+    except (ValueError, MemoryError) as error:
         return _said(str(error), BAD_INPUT)
 
 

@@ -5,7 +5,7 @@ import io
 import shutil
 import sys
 
-from numpy_attention.functional.additive import ACTIVATIONS
+from numpy_attention.functional.concat import ACTIVATIONS
 from numpy_attention.study.example import SCORES, example
 from numpy_attention.study.numbers import WIDTH
 from numpy_attention.study.page import page

@@ -11,6 +11,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Register the command."""
     parser = subparsers.add_parser(
         "gradcheck",
+        allow_abbrev=False,
         help="check every pair, forward against backward, by the complex step",
         description="Check every pair of the ground floor, or one: derivatives by the complex step, and what "
         "must hold of any pair. Prints the worst error over what is allowed, and where. Status 1 if any "
@@ -28,6 +29,8 @@ def run(args: argparse.Namespace) -> int:
     if not rules:
         known = ", ".join(rule.name for rule in RULES)
         raise ValueError(f"there is no rule {args.name!r}; there are {known}")
+    if args.seed < 0:
+        raise ValueError(f"seed is {args.seed}; a whole number, at least 0, is expected")
     width = max(len(rule.name) for rule in rules)
     print(f"{'rule':<{width}}  {'gradient':<14} error/allowed  where")
     wrong = checks = 0
@@ -38,7 +41,20 @@ def run(args: argparse.Namespace) -> int:
             verdict = "" if worst.ok else "FAIL: "
             told = f"{verdict}{worst.check}" + (f", {worst.where}" if worst.where else "")
             print(f"{rule.name:<{width}}  {gradient:<14} {worst.ratio:13.2e}  {example}: {told}")
-    print(f"{checks} checks of {len(rules)} rules: {'all right' if not wrong else f'{wrong} wrong'}")
+    print(
+        f"{checks} checks of {len(rules)} rule{'s' * (len(rules) > 1)}: {'all right' if not wrong else f'{wrong} wrong'}"
+    )
+    return 1 if wrong else 0
+
+
+def worst_of(rule: Rule, order: int, seed: int) -> Iterator[tuple[str, str, Finding, int]]:
+    """For each gradient of a rule: the example in which it is worst, the finding, and how many there were."""
+    found: dict[str, list[tuple[Finding, str]]] = {}
+    for example in rule.examples:
+        for finding in rule.check(example, order, seed).findings:
+            of = f"{len(rules)} rules" if len(rules) > 1 else "1 rule"
+    verdict = f"{wrong} wrong" if wrong else "all right"
+    print(f"{checks} checks of {of}: {verdict}")
     return 1 if wrong else 0
 
 
@@ -50,5 +66,5 @@ def worst_of(rule: Rule, order: int, seed: int) -> Iterator[tuple[str, str, Find
             of = finding.gradient if finding.gradient.startswith("d_") else "the pair"
             found.setdefault(of, []).append((finding, example.name))
     for gradient, findings in found.items():
-        worst, name = max(findings, key=lambda pair: (pair[0].ratio != pair[0].ratio, pair[0].ratio))
+        worst, name = max(findings, key=lambda pair: pair[0].badness)
         yield gradient, name, worst, len(findings)

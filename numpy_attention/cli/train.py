@@ -8,7 +8,7 @@ from pathlib import Path
 from numpy_attention.tasks import TASKS, load, runs
 from numpy_attention.tasks.cleaning import Prepared
 from numpy_attention.tasks.model import AttentionClassifier
-from numpy_attention.tasks.report import held_out, steps
+from numpy_attention.tasks.report import held_out, steps, told
 from numpy_attention.tasks.scoring import SCORES
 from numpy_attention.tasks.settings import Settings, checked
 from numpy_attention.tasks.training import Epoch, NotFinite, train
@@ -35,7 +35,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         allow_abbrev=False,
     )
     default = Settings()
-    for name, told in HELP.items():
+    for name, meaning in HELP.items():
         value = getattr(default, name)
         parser.add_argument(
             "--" + name.replace("_", "-"),
@@ -43,7 +43,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
             default=value,
             choices=CHOICES.get(name),
             metavar=None if name in CHOICES else "X" if name == "lr" else "N",
-            help=f"{told} (default: {value})",
+            help=f"{meaning} (default: {value})",
         )
     parser.add_argument(
         "--out", metavar="DIR", help="keep the run in this folder; replaces a run that is there"
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
             if out is not None:
                 runs.keep(out, kept, so_far)
             history = so_far
-            print(f"Epoch [{ours.number}/{settings.epochs}], Loss: {ours.loss:.4f}", flush=True)
+            print(f"Epoch [{ours.number}/{settings.epochs}], Loss: {told(ours.loss)}", flush=True)
     except NotFinite as error:
         print(f"numpy-attention: {error}; {what_is_kept(out, history)}", file=sys.stderr)
         return 1

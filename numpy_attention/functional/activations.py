@@ -59,6 +59,14 @@ def sech_squared(x: Array) -> Array:
     return np.asarray(4 * small / (1 + small) ** 2)
 
 
+def log1p(x: Array) -> Array:
+    """log(1 + x), for complex x too (NumPy's own loses the digits of a small real part)."""
+    if x.dtype.kind != "c":
+        return np.asarray(np.log1p(x))
+    a, b = x.real, x.imag
+    return np.asarray(0.5 * np.log1p(a * (2 + a) + b * b) + 1j * np.arctan2(b, 1 + a))
+
+
 @quiet
 def tanh_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
     """Hyperbolic tangent, with what its backward needs: see `tanh`."""
@@ -84,10 +92,19 @@ def tanh(x: npt.ArrayLike) -> Any:
     -------
     The shape of x. Derivative: sech²(x).
 
+    Raises
+    ------
+    TypeError
+        For what is no array of numbers.
+
     Examples
     --------
     >>> tanh([0, 1])
     array([0.        , 0.76159416])
+
+    References
+    ----------
+    LeCun, Bottou, Orr, Müller 1998 (Efficient BackProp).
     """
     return tanh_forward(promoted(x))[0]
 
@@ -118,10 +135,19 @@ def sigmoid(x: npt.ArrayLike) -> Any:
     -------
     The shape of x. Derivative: σ(x) σ(-x).
 
+    Raises
+    ------
+    TypeError
+        For what is no array of numbers.
+
     Examples
     --------
     >>> sigmoid([0, 2])
     array([0.5       , 0.88079708])
+
+    References
+    ----------
+    Verhulst 1845; in networks Rumelhart, Hinton, Williams 1986.
     """
     return sigmoid_forward(promoted(x))[0]
 
@@ -151,10 +177,19 @@ def relu(x: npt.ArrayLike) -> Any:
     -------
     The shape of x. Derivative: 1 where x > 0, else 0.
 
+    Raises
+    ------
+    TypeError
+        For what is no array of numbers.
+
     Examples
     --------
     >>> relu([-1, 2])
     array([0., 2.])
+
+    References
+    ----------
+    Nair and Hinton 2010; Glorot, Bordes, Bengio 2011.
     """
     return relu_forward(promoted(x))[0]
 
@@ -185,6 +220,11 @@ def leaky_relu(x: npt.ArrayLike, slope: float = 0.01) -> Any:
     Returns
     -------
     The shape of x. Derivative: 1 where x > 0, else slope.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no array of numbers, or a slope that is no finite number.
 
     Examples
     --------

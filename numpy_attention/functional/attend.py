@@ -115,6 +115,10 @@ def attend(
     --------
     >>> attend([[0, 0]], [[1, 2], [3, 4]])
     array([[2., 3.]])
+
+    References
+    ----------
+    Bahdanau, Cho, Bengio 2015, section 3.1; the options as in `attention`.
     """
     out, _ = attend_forward(
         promoted(scores), promoted(value), mask=mask, bias=promoted(bias),

@@ -180,6 +180,11 @@ def attention_backward(
     AttentionGradients
         Each in its argument's shape and dtype; None for an optional argument that was not given.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For a saved that attention_forward did not give, and cotangents that do not fit in shape or dtype.
+
     Examples
     --------
     >>> out, saved = attention_forward(np.eye(2), np.eye(2), np.eye(2), scale=0.0)
@@ -264,6 +269,16 @@ def attention_with(steps: Steps) -> Pair:
     Parameters
     ----------
     steps : seven pairs, mostly STEPS._replace(mask=…): a step takes and gives what STEPS's own does.
+
+    Returns
+    -------
+    Pair
+        forward and backward, called as `attention_forward` and `attention_backward` are.
+
+    Raises
+    ------
+    TypeError
+        For what is no Steps, or a step that is no pair.
 
     Examples
     --------

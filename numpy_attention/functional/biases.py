@@ -127,6 +127,10 @@ def alibi(slopes: npt.ArrayLike, align: str | None = None, offset: int | None = 
     slopes : (..., H), one for each head, or a number for one head. Differentiable: d_bias.d_slopes.
     align, offset : where a query stands among the keys, as in `na.causal`; offset is one whole number.
 
+    Returns
+    -------
+    A bias. bias.array(L, S) is (..., H, L, S), or (L, S) for one head.
+
     Raises
     ------
     TypeError, ValueError
@@ -161,6 +165,10 @@ def relative(table: npt.ArrayLike, buckets: npt.ArrayLike) -> Relative:
     ----------
     table : (..., H, N) numbers, N for each head, or (N,) for one head. Differentiable: d_bias.d_table.
     buckets : whole numbers (L, S) from 0 to N - 1: which number of the table a pair gets.
+
+    Returns
+    -------
+    A bias. bias.array(L, S) is (..., H, L, S), or (L, S) for one head.
 
     Raises
     ------

@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .activations import logistic
+from .activations import log1p, logistic
 from .arrays import Array, admit, finished, like, one_of, promoted, quiet, seen, shows_shapes, undoes, wide
 from .losses import REDUCTIONS, numbers, reduced, spread
 from .smooth import soft_positive_part
-from .softmax import log1p
 
 FLOOR = -100.0
 """Below this, `binary_cross_entropy` cuts its logarithms off, as PyTorch does."""
@@ -121,6 +120,10 @@ def binary_cross_entropy(
     --------
     >>> binary_cross_entropy([0.5, 0.8, 0], [1, 1, 1], reduction="none")
     array([  0.69314718,   0.22314355, 100.        ])
+
+    References
+    ----------
+    Bishop 2006, section 4.3.2; the floor is PyTorch's.
     """
     return binary_cross_entropy_forward(promoted(probabilities), targets, reduction=reduction)[0]
 
@@ -180,5 +183,9 @@ def binary_cross_entropy_with_logits(
     --------
     >>> binary_cross_entropy_with_logits([0, 10000, 10000], [1, 1, 0], reduction="none")
     array([6.93147181e-01, 0.00000000e+00, 1.00000000e+04])
+
+    References
+    ----------
+    Bishop 2006, section 4.3.2.
     """
     return binary_cross_entropy_with_logits_forward(promoted(logits), targets, reduction=reduction)[0]

@@ -69,6 +69,10 @@ def dropout(seed: int | np.random.Generator, rate: float) -> Dropout:
         The same seed gives the same multipliers at every call: take a new one for every step of training.
     rate : the probability that an entry is dropped, in [0, 1).
 
+    Returns
+    -------
+    What draws the multipliers: its array(shape) holds those of an array of `shape`, in float64.
+
     Raises
     ------
     TypeError, ValueError
@@ -89,6 +93,20 @@ def dropout(seed: int | np.random.Generator, rate: float) -> Dropout:
 
 def dropout_multipliers(seed: int | np.random.Generator, rate: float, shape: tuple[int, ...]) -> Array:
     """The multipliers that `dropout(seed, rate)` applies to an array of `shape`: 0 or 1 / (1 - rate).
+
+    Parameters
+    ----------
+    seed, rate : as `dropout` takes them.
+    shape : whole numbers >= 0.
+
+    Returns
+    -------
+    An array of `shape`, in float64.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `dropout` does, and for a shape that is not whole, or negative.
 
     Examples
     --------

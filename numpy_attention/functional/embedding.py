@@ -59,5 +59,9 @@ def embedding(indices: npt.ArrayLike, weight: npt.ArrayLike) -> Any:
     >>> embedding([2, 0], [[1, 2], [3, 4], [5, 6]])
     array([[5., 6.],
            [1., 2.]])
+
+    References
+    ----------
+    Bengio, Ducharme, Vincent, Jauvin 2003.
     """
     return embedding_forward(indices, promoted(weight))[0]

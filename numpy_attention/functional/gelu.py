@@ -141,6 +141,11 @@ def gelu(x: npt.ArrayLike) -> Any:
     -------
     The shape of x. Derivative: Φ(x) + x φ(x).
 
+    Raises
+    ------
+    TypeError
+        For what is no array of numbers.
+
     Examples
     --------
     >>> gelu([-1, 0, 1])
@@ -200,6 +205,11 @@ def gelu_tanh(x: npt.ArrayLike) -> Any:
     Returns
     -------
     The shape of x.
+
+    Raises
+    ------
+    TypeError
+        For what is no array of numbers.
 
     Examples
     --------

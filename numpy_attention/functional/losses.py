@@ -262,5 +262,9 @@ def mean_squared_error(predictions: npt.ArrayLike, targets: npt.ArrayLike, *, re
     --------
     >>> float(mean_squared_error([1, 2], [4, 2]))
     4.5
+
+    References
+    ----------
+    Legendre 1805.
     """
     return mean_squared_error_forward(promoted(predictions), targets, reduction=reduction)[0]

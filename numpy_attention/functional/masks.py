@@ -18,6 +18,10 @@ def visible(array: npt.ArrayLike) -> Mask:
     ----------
     array : booleans that broadcast to (..., H, L, S).
 
+    Returns
+    -------
+    A mask for `attention` and `attend`, which & | ~ combine. mask.array(L, S) is `array`, broadcast.
+
     Raises
     ------
     TypeError
@@ -38,6 +42,10 @@ def hidden(array: npt.ArrayLike) -> Mask:
     Parameters
     ----------
     array : booleans that broadcast to (..., H, L, S).
+
+    Returns
+    -------
+    A mask, as from `visible`. mask.array(L, S) is `array` inverted, and broadcast.
 
     Raises
     ------
@@ -61,6 +69,10 @@ def causal(align: str | None = None, offset: npt.ArrayLike | None = None) -> Mas
     align : "top_left" (offset 0) or "bottom_right" (offset S - L: the last query sees every key). One
         of align and offset must be said where L and S differ: both corners are in use out there.
     offset : a whole number, or an array of them (...) over the batch axes.
+
+    Returns
+    -------
+    A mask, as from `visible`. mask.array(L, S) is (..., L, S), with the batch axes of offset.
 
     Raises
     ------
@@ -88,6 +100,10 @@ def window(
     ----------
     left, right : whole numbers >= 0, the own position not counted; None is no limit.
     align, offset : where a query stands among the keys, as in `causal`.
+
+    Returns
+    -------
+    A mask, as from `causal`.
 
     Raises
     ------
@@ -120,6 +136,10 @@ def padding(lengths: npt.ArrayLike) -> Mask:
     ----------
     lengths : whole numbers (...) over the batch axes, each from 0 to S.
 
+    Returns
+    -------
+    A mask, as from `visible`. mask.array(L, S) is (..., L, S), with the batch axes of lengths.
+
     Raises
     ------
     TypeError, ValueError
@@ -141,6 +161,10 @@ def real_keys(array: npt.ArrayLike) -> Mask:
     Parameters
     ----------
     array : booleans (..., S), True = real.
+
+    Returns
+    -------
+    A mask, as from `visible`. mask.array(L, S) is (..., L, S), with the batch axes of `array`.
 
     Raises
     ------
@@ -165,6 +189,10 @@ def segments(query_ids: npt.ArrayLike, key_ids: npt.ArrayLike) -> Mask:
     ----------
     query_ids : whole numbers (..., L), which document each query belongs to.
     key_ids : likewise (..., S) for the keys.
+
+    Returns
+    -------
+    A mask, as from `visible`. mask.array(L, S) is (..., L, S), with the batch axes of both, broadcast.
 
     Raises
     ------
@@ -191,6 +219,10 @@ def prefix(n: npt.ArrayLike) -> Mask:
     Parameters
     ----------
     n : whole numbers >= 0, one, or (...) over the batch axes. An n above S means all keys.
+
+    Returns
+    -------
+    A mask, as from `visible`. mask.array(L, S) is (..., L, S), with the batch axes of n.
 
     Raises
     ------

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .activations import ActivationSaved, decay, logistic
+from .activations import ActivationSaved, decay, log1p, logistic
 from .arrays import Array, admit, cotangent, finished, like, promoted, quiet, undoes, wide
-from .softmax import log1p
 
 
 def soft_positive_part(x: Array) -> Array:
@@ -51,6 +50,11 @@ def silu(x: npt.ArrayLike) -> Any:
     -------
     The shape of x. Derivative: σ(x) (1 + x σ(-x)).
 
+    Raises
+    ------
+    TypeError
+        For what is no array of numbers.
+
     Examples
     --------
     >>> silu([-1, 0, 1])
@@ -87,6 +91,11 @@ def softplus(x: npt.ArrayLike) -> Any:
     Returns
     -------
     The shape of x. Derivative: σ(x).
+
+    Raises
+    ------
+    TypeError
+        For what is no array of numbers.
 
     Examples
     --------

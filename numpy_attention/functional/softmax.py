@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .activations import log1p
 from .arrays import (
     Array,
     admit,
@@ -70,14 +71,6 @@ def at_peak(x: Array, weights: Array) -> Array:
         return np.zeros((*x.shape[:-1], 1), dtype=x.dtype)
     peak = np.argmax(weights.real, axis=-1, keepdims=True)
     return np.asarray(np.take_along_axis(x, peak, axis=-1))
-
-
-def log1p(x: Array) -> Array:
-    """log(1 + x), for complex x too (NumPy's own loses the digits of a small real part)."""
-    if x.dtype.kind != "c":
-        return np.asarray(np.log1p(x))
-    a, b = x.real, x.imag
-    return np.asarray(0.5 * np.log1p(a * (2 + a) + b * b) + 1j * np.arctan2(b, 1 + a))
 
 
 def _rows(x: npt.ArrayLike, axis: int) -> tuple[Array, Array, int]:
@@ -198,6 +191,10 @@ def log_softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
     --------
     >>> log_softmax([0, 50])
     array([-5.00000000e+01, -1.92874985e-22])
+
+    References
+    ----------
+    Blanchard, Higham, Higham 2021, for the shift and log1p.
     """
     return log_softmax_forward(promoted(x), axis)[0]
 
@@ -243,5 +240,9 @@ def logsumexp(x: npt.ArrayLike, axis: int = -1) -> Any:
     --------
     >>> float(logsumexp([1000, 1000]))
     1000.6931471805599
+
+    References
+    ----------
+    Blanchard, Higham, Higham 2021, for the shift.
     """
     return logsumexp_forward(promoted(x), axis)[0]

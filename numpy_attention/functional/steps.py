@@ -199,9 +199,10 @@ class SoftmaxStepGradients(NamedTuple):
 def softmax_step_forward(
     masked: Array, sinks: Array | None = None, visible: Array | None = None
 ) -> tuple[Normalised, SoftmaxStepSaved]:
-    """weights = exp(masked - lse), lse = log(Σ exp(masked) + exp(sinks)).
+    """weights = exp(masked - lse), lse = log Σ exp(masked).
 
-    A row that may attend to nothing has weights 0 and lse -inf, or the sink's score.
+    A sink is one more column, lse = log(Σ exp(masked) + exp(sinks)), whose weight is dropped. A row that may
+    attend to nothing has weights 0 and lse -inf, or the sink's score.
     """
     top = highest(masked)
     if sinks is not None:

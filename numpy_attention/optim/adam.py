@@ -113,6 +113,19 @@ def adam_step(
 def adamw_init(params: Tree) -> dict[str, Any]:
     """The state before the first step, which is Adam's: see `adam_init`.
 
+    Parameters
+    ----------
+    params : a dict of arrays, nested as you like.
+
+    Returns
+    -------
+    What `adam_init` returns.
+
+    Raises
+    ------
+    TypeError
+        As `adam_init` does.
+
     Examples
     --------
     >>> import numpy as np

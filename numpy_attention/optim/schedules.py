@@ -19,6 +19,10 @@ def constant_lr(step: int, *, lr: float = 1.0) -> float:
     step : counted from 1.
     lr : what comes back, >= 0.
 
+    Returns
+    -------
+    lr, as a float.
+
     Raises
     ------
     TypeError, ValueError
@@ -41,6 +45,10 @@ def warmup_lr(step: int, *, warmup: int, lr: float = 1.0) -> float:
     step : counted from 1.
     warmup : the step at which the line has arrived; 0 for none.
     lr : the value at and after it, >= 0.
+
+    Returns
+    -------
+    The learning rate of this step, a float.
 
     Raises
     ------
@@ -74,6 +82,10 @@ def cosine_lr(step: int, *, total: int, warmup: int = 0, lr: float = 1.0, final:
         still teach something, let final be more than 0, or total one more than the steps taken.
     warmup : the step at which the line has arrived at `lr`; 0 for none.
     lr, final : both >= 0.
+
+    Returns
+    -------
+    The learning rate of this step, a float.
 
     Raises
     ------
@@ -110,6 +122,10 @@ def inverse_square_root_lr(step: int, *, warmup: int, lr: float = 1.0) -> float:
     warmup : the step at which the line arrives and the fall begins, >= 1.
     lr : the peak, reached there; >= 0.
 
+    Returns
+    -------
+    The learning rate of this step, a float.
+
     Raises
     ------
     TypeError, ValueError
@@ -138,6 +154,10 @@ def vaswani_lr(step: int, *, width: int, warmup: int = 4000) -> float:
     step : counted from 1.
     width : of the model (the paper's d_model), >= 1.
     warmup : the step of the peak, >= 1.
+
+    Returns
+    -------
+    The learning rate of this step, a float.
 
     Raises
     ------

@@ -21,6 +21,10 @@ def sgd_init(params: Tree) -> dict[str, Any]:
     ----------
     params : a dict of arrays, nested as you like.
 
+    Returns
+    -------
+    A dict of arrays: velocity is a tree like params, in the dtype that is computed in (float32 for float16).
+
     Raises
     ------
     TypeError

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..functional.additive import ACTIVATIONS
 from ..functional.arrays import Array, number, one_of, shows_shapes
+from ..functional.concat import ACTIVATIONS
 from ..functional.dropout import dropout as dropout_of
 from ..functional.masks import causal as causal_mask
 

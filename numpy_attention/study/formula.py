@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..check.differentiation import ALLOWED
-from ..functional.additive import ACTIVATIONS
 from ..functional.arrays import Array, quiet
+from ..functional.concat import ACTIVATIONS
 from .source import equation
 from .walk import Walk
 

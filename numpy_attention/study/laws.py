@@ -28,7 +28,10 @@ class Circumstances(NamedTuple):
 
 
 class Law(NamedTuple):
-    """A statement about a step, and both its sides; `relation` is "=" or "≤"."""
+    """A statement about a step, and both its sides; `relation` is "=" or "≤".
+
+    `number` is that of the law of attention in `check/laws.py` of which it is a case, if it is one.
+    """
 
     step: str
     statement: str
@@ -38,6 +41,7 @@ class Law(NamedTuple):
     needs: tuple[str, ...] = ()
     scores: tuple[str, ...] = ()
     activations: tuple[str, ...] = ()
+    number: int | None = None
 
     def concerns(self, case: Circumstances) -> bool:
         """Whether the law speaks of this case at all."""
@@ -58,6 +62,7 @@ class Verdict(NamedTuple):
     off: float
     allowed: float
     broken_by: tuple[str, ...] = ()
+    number: int | None = None
 
     @property
     def ok(self) -> bool:
@@ -80,7 +85,7 @@ def _verdict(law: Law, numbers: Numbers, case: Circumstances, reach: float) -> V
     off = float(np.max(excess, initial=-np.inf if law.relation == "≤" else 0))
     allowed = ALLOWED * float(np.max(size, initial=0)) + 16 * EPS * reach
     broken_by = tuple(name for name in law.broken_by if name in case.options)
-    return Verdict(law.statement, law.relation, left, right, off, allowed, broken_by)
+    return Verdict(law.statement, law.relation, left, right, off, allowed, broken_by, law.number)
 
 
 # ------------------------------------------------------------------------------------------ both sides
@@ -190,22 +195,28 @@ def _bias_total(n: Numbers) -> Sides:
 E = float(np.e)
 
 DOWN = (
-    Law("score", "every query ranks the keys alike: 0 ≤ least rise", _one_ranking, "≤", scores=("concat",)),
+    Law(
+        "score", "in one order of keys no row of scores falls: 0 ≤ least rise", _one_ranking, "≤",
+        scores=("concat",), number=20,
+    ),
     Law("mask", "exp(masked) is 0 where hidden", _hidden_scores, needs=("mask",)),
-    Law("softmax", "weights = exp(masked - lse)", _exponentials, broken_by=("blind rows",)),
-    Law("softmax", "weights are 0 where hidden", _hidden_weights, needs=("mask",)),
-    Law("softmax", "rows of weights sum to 1", _rows_sum_to_one, broken_by=("sinks", "blind rows")),
+    Law("softmax", "weights = exp(masked - lse)", _exponentials, broken_by=("blind rows",), number=17),
+    Law("softmax", "weights are 0 where hidden", _hidden_weights, needs=("mask",), number=16),
+    Law(
+        "softmax", "rows of weights sum to 1", _rows_sum_to_one,
+        broken_by=("sinks", "blind rows"), number=16,
+    ),
     Law(
         "softmax", "largest weight ≤ e / (e + keys seen - 1)", _at_most(E), "≤",
-        broken_by=("bias",), activations=("sigmoid",),
+        broken_by=("bias",), activations=("sigmoid",), number=19,
     ),
     Law(
         "softmax", "largest weight ≤ e² / (e² + keys seen - 1)", _at_most(E * E), "≤",
-        broken_by=("bias",), activations=("tanh",),
+        broken_by=("bias",), activations=("tanh",), number=19,
     ),
     Law(
         "softmax", "all rows of weights are equal", _rows_equal,
-        broken_by=("mask", "bias", "softcap", "sinks"), activations=("identity",),
+        broken_by=("mask", "bias", "softcap", "sinks"), activations=("identity",), number=21,
     ),
     Law(
         "softmax", "all rows of weights are equal", _rows_equal,
@@ -213,11 +224,11 @@ DOWN = (
     ),
     Law(
         "values", "least value ≤ out", _above_least, "≤",
-        broken_by=("dropout", "sinks", "blind rows"),
+        broken_by=("dropout", "sinks", "blind rows"), number=11,
     ),
     Law(
         "values", "out ≤ largest value", _below_most, "≤",
-        broken_by=("dropout", "sinks", "blind rows"),
+        broken_by=("dropout", "sinks", "blind rows"), number=11,
     ),
 )  # fmt: skip
 """On the way down."""
@@ -225,26 +236,32 @@ DOWN = (
 UP = (
     Law(
         "values", "Σ_s d_value = Σ_l d_out", _values_and_out,
-        broken_by=("dropout", "sinks", "blind rows"),
+        broken_by=("dropout", "sinks", "blind rows"), number=4,
     ),
     Law("values", "<d_thinned, thinned> = <d_value, value>", _inner(("thinned",), ("value",))),
-    Law("values", "<d_value, value> = <d_out, out>", _inner(("value",), ("out",))),
+    Law("values", "<d_value, value> = <d_out, out>", _inner(("value",), ("out",)), number=5),
     Law("dropout", "<d_weights, weights> = <d_thinned, thinned>", _inner(("weights",), ("thinned",))),
     Law("softmax", "rows of d_masked sum to 0", _sum("d_masked", -1), broken_by=("sinks",)),
     Law("softmax", "Σ d_masked + Σ d_sinks = 0", _sum("d_masked", None, "d_sinks"), needs=("sinks",)),
     Law("mask", "d_biased is 0 where hidden", _hidden_gradients, needs=("mask",)),
     Law("bias", "Σ d_bias = Σ d_biased", _bias_total),
     Law("softcap", "|d_scores| ≤ |d_capped|", _no_growth, "≤"),
-    Law("score", "rows of d_scores sum to 0", _sum("d_scores", -1), broken_by=("softcap", "sinks")),
+    Law(
+        "score", "rows of d_scores sum to 0", _sum("d_scores", -1),
+        broken_by=("softcap", "sinks"), number=18,
+    ),
     Law(
         "score", "Σ_s d_key = 0", _sum("d_key", 0),
-        broken_by=("softcap", "sinks"), scores=("dot", "general"),
+        broken_by=("softcap", "sinks"), scores=("dot", "general"), number=1,
     ),
     Law(
         "score", "<d_query, query> = <d_key, key>", _inner(("query",), ("key",)),
-        scores=("dot", "general"),
+        scores=("dot", "general"), number=2,
     ),
-    Law("score", "d_scale * scale = <d_query, query>", _inner(("scale",), ("query",)), scores=("dot",)),
+    Law(
+        "score", "d_scale * scale = <d_query, query>", _inner(("scale",), ("query",)),
+        scores=("dot",), number=7,
+    ),
     Law(
         "score", "<d_weight, weight> = <d_query, query>", _inner(("score.weight",), ("query",)),
         scores=("general",),

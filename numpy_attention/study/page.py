@@ -131,7 +131,7 @@ class _Page:
             yield from (*self.side_by_side([ours, exact, verdict]), "")
 
     def laws(self, laws: Sequence[Verdict]) -> Iterator[str]:
-        told = [f"{INDENT}law  {law.statement}" for law in laws]
+        told = [f"{INDENT}law {law.number or '':>2}  {law.statement}" for law in laws]
         start = max(map(len, told), default=0) + 3
         for statement, law in zip(told, laws, strict=True):
             numbers = _sides(law)
@@ -182,6 +182,8 @@ class _Page:
             laws = [law for stage in stages for law in stage.laws if not law.broken_by]
             gradients = f"{len(derivatives)} gradients with the complex step, to {worst}"
             yield f"Everything agrees: {gradients}; {len(laws)} laws hold."
+            if any(law.number for law in laws):
+                yield "What a numbered law says in general, and why: numpy-attention laws NUMBER."
             return
         wrong = [f"{stage.number}, {stage.name}" for stage in stages if not stage.ok]
         way = "down" if any(not stage.ok for stage in walk.down) else "up"

@@ -35,6 +35,11 @@ def steps(settings: Settings, data: Prepared, model: AttentionClassifier) -> lis
     return [f"{name:<18}  {told}" for name, told in lines.items()]
 
 
+def told(loss: float) -> str:
+    """A loss to four places, or in powers of ten where it has run away."""
+    return f"{loss:.4f}" if loss < 1e6 else f"{loss:.4e}"
+
+
 def held_out(run: Run, data: Prepared) -> list[str]:
     """The figures on the held-out part beside the baselines, then the task's own."""
     learned, uniform = models(run.settings, data.test.x.shape[-1])
@@ -46,6 +51,6 @@ def held_out(run: Run, data: Prepared) -> list[str]:
         "majority class": majority(data.train.y, y),
     }
     lines = [f"Held out: {len(y)} examples", f"{'':<18}    Loss  Accuracy"]
-    lines += [f"{name:<18}  {one.loss:.4f}    {one.accuracy:.4f}" for name, one in rows.items()]
+    lines += [f"{name:<18}  {told(one.loss):>6}    {one.accuracy:.4f}" for name, one in rows.items()]
     own = TASKS[run.settings.task].report(data.raw.test, ours.logits, ours.weights)
     return [*lines, "", *own]

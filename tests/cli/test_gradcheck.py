@@ -17,7 +17,7 @@ def test_one_rule_at_the_second_order(capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["gradcheck", "softmax", "--order", "2"]) == 0
     out = capsys.readouterr().out
     assert "d_x" in out
-    assert "checks of 1 rules" in out
+    assert "checks of 1 rule: all right" in out
 
 
 def test_a_wrong_rule_is_status_1_and_named(
@@ -34,4 +34,11 @@ def test_an_unknown_rule_is_one_sentence_and_status_2(capsys: pytest.CaptureFixt
     assert main(["gradcheck", "tangent"]) == 2
     told = capsys.readouterr()
     assert "there is no rule 'tangent'" in told.err
+    assert not told.out
+
+
+def test_a_negative_seed_is_refused_before_anything_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gradcheck", "--seed", "-1"]) == 2
+    told = capsys.readouterr()
+    assert "seed is -1; a whole number, at least 0" in told.err
     assert not told.out

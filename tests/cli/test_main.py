@@ -5,9 +5,12 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import numpy_attention
+from numpy_attention import cli
 from numpy_attention.cli import COMMANDS, main
 
 COMMAND = [sys.executable, "-m", "numpy_attention"]
@@ -126,3 +129,18 @@ def test_a_reader_that_leaves_ends_it_quietly(started):
     process.stdout.close()
     assert process.stderr.read() == ""
     assert process.wait(timeout=60) == 141
+
+
+def test_every_command_has_its_file_and_every_file_its_command() -> None:
+    files = {path.stem for path in Path(cli.__file__).parent.glob("*.py")} - {"__init__"}
+    assert files == set(cli.COMMANDS)
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"numpy-attention {numpy_attention.__version__}\n"
+
+
+def test_a_file_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["eval", "no/such/run"]) == 2
+    assert "no/such/run" in capsys.readouterr().err

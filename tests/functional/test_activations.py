@@ -11,6 +11,7 @@ from numpy_attention.functional.activations import (
     leaky_relu,
     leaky_relu_backward,
     leaky_relu_forward,
+    log1p,
     logistic,
     relu,
     relu_backward,
@@ -169,6 +170,13 @@ def test_errors_of_pairs(name):
 def test_slopes_that_are_refused(slope, error, sentence):
     with pytest.raises(error, match=sentence):
         leaky_relu(1.0, slope)
+
+
+def test_log1p():
+    x = np.array([0.0, 1e-20, 1e-8, 0.5, 3.0])
+    wide = log1p(x + 1e-100j)
+    assert close(wide.real, np.log1p(x), rtol=1e-15, atol=1e-190)
+    assert close(wide.imag / 1e-100, 1 / (1 + x), rtol=1e-15)
 
 
 @pytest.mark.parametrize("name", PAIRS)

@@ -8,7 +8,6 @@ import pytest
 
 from numpy_attention.functional.softmax import (
     at_peak,
-    log1p,
     log_softmax,
     log_softmax_backward,
     log_softmax_forward,
@@ -190,13 +189,6 @@ def test_shifts_change_nothing(rng):
     x = rng.standard_normal((3, 5))
     assert close(softmax(x + 512.0), softmax(x), rtol=1e-12)
     assert close(logsumexp(x + 512.0) - 512, logsumexp(x), rtol=1e-12)
-
-
-def test_log1p():
-    x = np.array([0.0, 1e-20, 1e-8, 0.5, 3.0])
-    wide = log1p(x + 1e-100j)
-    assert close(wide.real, np.log1p(x), rtol=1e-15, atol=1e-190)
-    assert close(wide.imag / 1e-100, 1 / (1 + x), rtol=1e-15)
 
 
 def test_log_weights(rng):

@@ -5,7 +5,7 @@ import pytest
 
 from numpy_attention import STEPS, Pair
 from numpy_attention.functional import steps as s
-from numpy_attention.functional.additive import concat_scores_backward, concat_scores_forward
+from numpy_attention.functional.concat import concat_scores_backward, concat_scores_forward
 from numpy_attention.study.example import example
 from numpy_attention.study.walk import walk
 

@@ -5,7 +5,8 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention import STEPS
-from numpy_attention.functional.additive import ACTIVATIONS
+from numpy_attention.check.laws import LAWS as ALL_LAWS
+from numpy_attention.functional.concat import ACTIVATIONS
 from numpy_attention.study.example import example
 from numpy_attention.study.laws import DOWN, UP, Verdict, _verdict
 from numpy_attention.study.scene import scene
@@ -90,9 +91,18 @@ def test_concat_ranks_alike_whatever_the_activation(activation):
     for options in ({}, ALL):
         told = example(POSITIVE, score="concat", activation=activation, **options)
         walked = scene(told, STEPS._replace(score=pair_of(told, STEPS)))
-        (law,) = [law for law in DOWN if "alike" in law.statement]
+        (law,) = [law for law in DOWN if law.number == 20]
         assert verdict(law, walked).ok
 
 
 def test_nan_breaks_a_law():
     assert not Verdict("", "=", np.zeros(1), np.zeros(1), float("nan"), 1.0).ok
+
+
+def test_a_number_is_that_of_a_law_of_attention() -> None:
+    numbered = [law for law in (*DOWN, *UP) if law.number]
+    assert {law.number for law in numbered} == {1, 2, 4, 5, 7, 11, 16, 17, 18, 19, 20, 21}
+    words = {1: "d_key", 4: "d_value", 11: "value", 16: "weights", 18: "d_scores"}
+    for number, word in words.items():
+        assert word in ALL_LAWS[number].statement
+        assert all(word in law.statement or number == 11 for law in numbered if law.number == number)

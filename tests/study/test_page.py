@@ -87,12 +87,13 @@ def test_the_order_of_things():
     assert lines[0] == (
         "Attention, every number: 3 queries, 3 keys, 3 values; dot scores; mask na.causal(); softcap 2.0;"
     )
-    assert lines[-1].startswith("Everything agrees: ")
+    assert lines[-2].startswith("Everything agrees: ")
+    assert lines[-1].endswith("numpy-attention laws NUMBER.")
     gradients = sum("by complex step" in line and line.endswith("differ by") for line in lines)
-    laws = sum(line.startswith("    law  ") for line in lines)
+    laws = sum(bool(re.match("    law [ 1-9][ 0-9]  ", line)) for line in lines)
     not_in_force = sum(": not with " in line for line in lines)
-    assert f" {gradients} gradients with" in lines[-1]
-    assert f" {laws - not_in_force} laws hold" in lines[-1]
+    assert f" {gradients} gradients with" in lines[-2]
+    assert f" {laws - not_in_force} laws hold" in lines[-2]
 
 
 def test_every_law_and_equation_is_on_it():
@@ -100,9 +101,9 @@ def test_every_law_and_equation_is_on_it():
     text = "\n".join(page(walked))
     for stage in (*walked.down, *walked.up):
         for law in stage.laws:
-            assert f"law  {law.statement}:" in text
+            assert f"law {law.number or '':>2}  {law.statement}:" in text
         assert stage.skipped or stage.equation.split("\n")[0][:60] in text
-    assert "law  rows of d_masked sum to 0: not with sinks" in text
+    assert "law     rows of d_masked sum to 0: not with sinks" in text
     assert "2  softcap  not asked for: capped = scores" in text
     assert "2  softcap  not asked for: d_scores = d_capped" in text
 
