@@ -47,7 +47,7 @@ direction t.""",
     domain="Survives everything.",
     needs=("again", "out"),
 )
-def linear_in_the_values(e: Evidence) -> Iterator[Sides]:
+def _linear_in_the_values(e: Evidence) -> Iterator[Sides]:
     value, t = e.arrays["value"], _like(e, "value", 22)
     alone, _ = e.call_again(value=t)
     both, _ = e.call_again(value=value + t)
@@ -83,7 +83,7 @@ and not a scale that varies along keys.""",
     needs=("again", "out", "dot scores"),
     broken_by=("softcap", "sinks", "a scale that varies along keys"),
 )
-def blind_to_a_shift(e: Evidence) -> Iterator[Sides]:
+def _blind_to_a_shift(e: Evidence) -> Iterator[Sides]:
     key = e.arrays["key"]
     c = _like(e, "key", 23, e.D)
     out, _ = e.call_again(key=key + c)
@@ -105,7 +105,7 @@ masks, which speak of places, nor a dropout that is drawn place by place.""",
     needs=("again", "out"),
     broken_by=("a mask", *PAIRWISE),
 )
-def keys_change_places(e: Evidence) -> Iterator[Sides]:
+def _keys_change_places(e: Evidence) -> Iterator[Sides]:
     order = e.draw(24).permutation(e.S)
     key, value = (np.take(e.arrays[name], order, axis=-2) for name in ("key", "value"))
     out, _ = e.call_again(key=key, value=value, **e.options_at(columns=order))
@@ -123,7 +123,7 @@ the mask, alone.""",
     needs=("again", "out", "a mask without look-ahead"),
     broken_by=PAIRWISE,
 )
-def no_look_ahead(e: Evidence) -> Iterator[Sides]:
+def _no_look_ahead(e: Evidence) -> Iterator[Sides]:
     S = e.S - max(1, min(e.L, e.S) // 2)
     L = min(e.L, S - _farthest_ahead(e.spec.mask, e.L, e.S))
     if S < 1 or L < 1:
@@ -153,7 +153,7 @@ mask, to which na.prefix(S) is then given; not dropout, whose columns would be o
     needs=("again", "out"),
     broken_by=("a mask", "a bias that varies along keys", "a scale that varies along keys", "dropout"),
 )
-def a_hidden_key_more(e: Evidence) -> Iterator[Sides]:
+def _a_hidden_key_more(e: Evidence) -> Iterator[Sides]:
     added = [
         np.concatenate([x, _like(e, name, 26, *x.shape[:-2], 1, x.shape[-1])], axis=-2, dtype=x.dtype)
         for name in ("key", "value")
@@ -176,7 +176,7 @@ Survives softcap, any scale, a bias and dropout that are arrays. It needs two ke
     needs=("again", "out"),
     broken_by=("a mask", "sinks", *PAIRWISE),
 )
-def two_halves(e: Evidence) -> Iterator[Sides]:
+def _two_halves(e: Evidence) -> Iterator[Sides]:
     if e.S < 2:
         raise Undecided("needs two keys")
     outs, lses = [], []
@@ -210,7 +210,7 @@ pair by pair, na.alibi and na.relative. It needs three queries.""",
     needs=("again", "out"),
     broken_by=("a mask that tells queries apart", *PAIRWISE),
 )
-def rows_stand_alone(e: Evidence) -> Iterator[Sides]:
+def _rows_stand_alone(e: Evidence) -> Iterator[Sides]:
     if e.L < 3:
         raise Undecided("needs three queries")
     rows = slice(e.L // 3, e.L - e.L // 3)
@@ -226,13 +226,13 @@ def rows_stand_alone(e: Evidence) -> Iterator[Sides]:
     domain="Survives everything. It needs fewer key heads than query heads.",
     needs=("again", "out", "heads that share keys"),
 )
-def shared_heads(e: Evidence) -> Iterator[Sides]:
+def _shared_heads(e: Evidence) -> Iterator[Sides]:
     key, value = (np.repeat(e.arrays[name], e.n, axis=-3) for name in ("key", "value"))
     out, _ = e.call_again(key=key, value=value)
     yield Sides("out", out, e.have("out"), twice(e))
 
 
 AGAIN_LAWS = (
-    linear_in_the_values, blind_to_a_shift, keys_change_places, no_look_ahead, a_hidden_key_more, two_halves,
-    rows_stand_alone, shared_heads,
+    _linear_in_the_values, _blind_to_a_shift, _keys_change_places, _no_look_ahead, _a_hidden_key_more,
+    _two_halves, _rows_stand_alone, _shared_heads,
 )  # fmt: skip

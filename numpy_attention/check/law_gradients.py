@@ -31,7 +31,7 @@ along a row; not a scale that varies along keys.""",
     needs=("dot scores", "d_key"),
     broken_by=("softcap", "sinks without lse", "sinks and d_weights", "a scale that varies along keys"),
 )
-def shift_of_all_keys(e: Evidence) -> Iterator[Sides]:
+def _shift_of_all_keys(e: Evidence) -> Iterator[Sides]:
     d_key, query = e.have("d_key"), e.query
     shape = (*d_key.shape[:-2], 1, e.D)
     scale = e.scale.max(axis=-1, initial=0.0) if e.scale.shape[-1] > 1 else e.scale[..., 0]
@@ -53,7 +53,7 @@ Scores do not change if queries grow by a factor c and keys shrink by it; the de
     domain="Survives everything: softcap, masks, bias, sinks, dropout, any scale, d_weights, d_lse.",
     needs=("dot scores", "d_query", "d_key"),
 )
-def query_against_key(e: Evidence) -> Iterator[Sides]:
+def _query_against_key(e: Evidence) -> Iterator[Sides]:
     d_query, d_key = e.have("d_query"), e.have("d_key")
     shape = meeting((*d_query.shape[:-3], 1, 1), (*d_key.shape[:-3], 1, 1))
     left, right = dot(d_query, e.query), dot(d_key, e.key)
@@ -74,7 +74,7 @@ antisymmetric is what rotations of query and key together leave alone; the trace
     domain="Survives everything, as law 2 does. query and key as they are multiplied: rotary is behind them.",
     needs=("dot scores", "d_query", "d_key"),
 )
-def turned_together(e: Evidence) -> Iterator[Sides]:
+def _turned_together(e: Evidence) -> Iterator[Sides]:
     d_query, d_key, query, key = e.have("d_query"), e.have("d_key"), e.query, e.key
     shape = meeting((*d_query.shape[:-3], 1, e.D, e.D), (*d_key.shape[:-3], 1, e.D, e.D))
     keys = np.where(e.seen[..., None], np.abs(key), 0.0).max(axis=-2, keepdims=True, initial=0.0)
@@ -108,7 +108,7 @@ count; sinks if lse is given (p = exp(sinks - lse)). Not dropout, after which a 
     needs=("d_value", "d_out"),
     broken_by=("dropout", "sinks without lse"),
 )
-def shift_of_all_values(e: Evidence) -> Iterator[Sides]:
+def _shift_of_all_values(e: Evidence) -> Iterator[Sides]:
     d_value, d_out = e.have("d_value"), e.d_out
     shape = (*d_value.shape[:-2], 1, e.E)
     share = np.where(e.sees, 1 - e.sink_share, 0.0)
@@ -129,7 +129,7 @@ out is linear in value: if values grow by a factor c, so does out, and the deriv
     domain="Survives everything: any scores and weights whatever, sinks, dropout, d_weights, d_lse.",
     needs=("d_value", "out", "d_out"),
 )
-def values_against_output(e: Evidence) -> Iterator[Sides]:
+def _values_against_output(e: Evidence) -> Iterator[Sides]:
     d_value, out = e.have("d_value"), e.have("out")
     shape = meeting((*e.batch, e.G, 1, 1), (*d_value.shape[:-3], 1, 1))
     mass = e.full_rows(e.mass(e.measured.of_means))
@@ -151,7 +151,7 @@ out is linear in value, so value A gives out A for any matrix A. A = 1 + t X giv
     domain="Survives everything, as law 5 does.",
     needs=("d_value", "out", "d_out"),
 )
-def values_mixed(e: Evidence) -> Iterator[Sides]:
+def _values_mixed(e: Evidence) -> Iterator[Sides]:
     d_value, out, d_out = e.have("d_value"), e.have("out"), e.d_out
     shape = meeting((*e.batch, e.G, 1, e.E, e.E), (*d_value.shape[:-3], 1, e.E, e.E))
     values, thinned = transposed(e.largest_values), e.multipliers_at_most * np.where(e.sees, 1.0, 0.0)
@@ -176,7 +176,7 @@ summed over s is d_query_l · query_l: a scale that grows is a query that grows.
     domain="Survives everything. It needs a scale with a gradient.",
     needs=("dot scores", "d_query", "d_scale", "scale"),
 )
-def scale_against_query(e: Evidence) -> Iterator[Sides]:
+def _scale_against_query(e: Evidence) -> Iterator[Sides]:
     d_query, d_scale = e.have("d_query"), e.have("d_scale")
     terms = np.where(d_scale == 0, 0.0, e.scale * d_scale)
     shape = meeting(terms.shape[:-1], d_query.shape[:-1])
@@ -199,7 +199,7 @@ Survives everything, softcap too, for the bias comes behind it. Of na.relative t
 summed; na.alibi has no direction that is constant along a row.""",
     needs=("d_bias",),
 )
-def constant_along_a_row(e: Evidence) -> Iterator[Sides]:
+def _constant_along_a_row(e: Evidence) -> Iterator[Sides]:
     d_bias, d_sinks = e.have("d_bias"), e.array("d_sinks")
     if e.sinks is not None and (reason := e.lacks("d_sinks")):
         raise Undecided(reason)
@@ -230,7 +230,7 @@ d_lse), and Σ_s weights_s d_weights_s = Σ_s thinned_s d_out · value_s = d_out
     needs=("d_sinks", "lse", "out", "d_out"),
     broken_by=("d_weights",),
 )
-def what_a_sink_gets(e: Evidence) -> Iterator[Sides]:
+def _what_a_sink_gets(e: Evidence) -> Iterator[Sides]:
     d_sinks, out = e.have("d_sinks")[..., None], e.have("out")
     shape = meeting(d_sinks.shape, (*e.batch, e.G, e.n, 1))
     share = e.full_rows(e.sink_share)
@@ -250,7 +250,7 @@ def what_a_sink_gets(e: Evidence) -> Iterator[Sides]:
     domain="Survives everything. It is what is left of law 4 under dropout, and under sinks without lse.",
     needs=("d_value", "d_out"),
 )
-def shared_out(e: Evidence) -> Iterator[Sides]:
+def _shared_out(e: Evidence) -> Iterator[Sides]:
     d_value = e.have("d_value")
     shape = (*d_value.shape[:-2], 1, e.E)
     d_out = e.multipliers_at_most * np.where(e.sees[..., None], np.abs(e.full_rows(e.d_out, 1)), 0.0)
@@ -261,6 +261,6 @@ def shared_out(e: Evidence) -> Iterator[Sides]:
 
 
 GRADIENT_LAWS = (
-    shift_of_all_keys, query_against_key, turned_together, shift_of_all_values, values_against_output,
-    values_mixed, scale_against_query, constant_along_a_row, what_a_sink_gets, shared_out,
+    _shift_of_all_keys, _query_against_key, _turned_together, _shift_of_all_values, _values_against_output,
+    _values_mixed, _scale_against_query, _constant_along_a_row, _what_a_sink_gets, _shared_out,
 )  # fmt: skip

@@ -21,7 +21,7 @@ Survives everything; 0 joins the values with sinks, and with dropout the bound i
 that see nothing are law 12's.""",
     needs=("out",),
 )
-def within_the_hull(e: Evidence) -> Iterator[Sides]:
+def _within_the_hull(e: Evidence) -> Iterator[Sides]:
     used = e.seen[..., None]
     if e.spec.dropout is None:
         high = np.where(used, e.value, -np.inf).max(axis=-2, keepdims=True, initial=-np.inf)
@@ -51,7 +51,7 @@ scaled_dot_product_attention, FlexAttention, ONNX and flash-attention 3 (others:
 NaN, lse +inf).""",
     needs=("a row that sees nothing",),
 )
-def rows_that_see_nothing(e: Evidence) -> Iterator[Sides]:
+def _rows_that_see_nothing(e: Evidence) -> Iterator[Sides]:
     zero = np.zeros(())
     if not e.lacks("out"):
         yield Sides("out", np.where(e.sees[..., None], 0.0, e.have("out")), zero, zero)
@@ -76,7 +76,7 @@ def rows_that_see_nothing(e: Evidence) -> Iterator[Sides]:
     domain="Survives everything; exact, whatever stands at that key, NaN too.",
     needs=("a key that nobody sees",),
 )
-def keys_that_nobody_sees(e: Evidence) -> Iterator[Sides]:
+def _keys_that_nobody_sees(e: Evidence) -> Iterator[Sides]:
     seen = np.broadcast_to(e.seen, (*e.batch, e.G, 1, e.S))
     for name in ("d_key", "d_value"):
         if not e.lacks(name):
@@ -103,7 +103,7 @@ share, nor dropout, which may drop the one key.""",
     needs=("a row that sees one key", "out"),
     broken_by=("sinks", "dropout"),
 )
-def rows_that_see_one_key(e: Evidence) -> Iterator[Sides]:
+def _rows_that_see_one_key(e: Evidence) -> Iterator[Sides]:
     one = e.full_rows(e.counts.keys == 1)[..., None]
     place = e.full_rows(e.counts.one)[..., None]
     allowed = e.rounding("out") + e.weight_error_at(np.zeros(())) * e.largest_values
@@ -128,4 +128,4 @@ def _at(e: Evidence, x: Array, place: Array) -> Array:
     return np.asarray(np.take_along_axis(everywhere, place, axis=-2))
 
 
-ROW_LAWS = (within_the_hull, rows_that_see_nothing, keys_that_nobody_sees, rows_that_see_one_key)
+ROW_LAWS = (_within_the_hull, _rows_that_see_nothing, _keys_that_nobody_sees, _rows_that_see_one_key)

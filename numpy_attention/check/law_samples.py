@@ -23,7 +23,7 @@ convex, so log of the mean of exp(score) is at least the mean score (Jensen)."""
     domain="Survives softcap, masks, bias, any scale, dropout; a sink is one score more. For sampled rows.",
     needs=("dot scores", "lse"),
 )
-def lse_between(e: Evidence) -> Iterator[Sides]:
+def _lse_between(e: Evidence) -> Iterator[Sides]:
     scores, lse = e.scores_at(e.sample)[1], e.at(e.sample, e.have("lse"))
     if e.sinks is not None:
         sinks = np.broadcast_to(e.sinks[..., None, None], (*lse.shape, 1))
@@ -51,7 +51,7 @@ Survives everything, for weights are those before dropout. With sinks but withou
 1; a row that sees nothing sums to 0. For sampled rows.""",
     needs=("weights",),
 )
-def weights_sum_to_one(e: Evidence) -> Iterator[Sides]:
+def _weights_sum_to_one(e: Evidence) -> Iterator[Sides]:
     weights = e.at_sample("weights")
     total, sees = weights.sum(axis=-1), e.at(e.sample, e.sees)
     allowed = e.at(e.sample, e.weight_error) if e.sinks is not None else e.weight_error_at(np.zeros(()))
@@ -73,7 +73,7 @@ Survives softcap, masks, bias, any scale, sinks, dropout; t is the key with the 
 whose weights all vanish beside a sink say nothing. For sampled rows.""",
     needs=("dot scores", "weights"),
 )
-def ratio_of_two_weights(e: Evidence) -> Iterator[Sides]:
+def _ratio_of_two_weights(e: Evidence) -> Iterator[Sides]:
     weights, scores = e.at_sample("weights"), e.scores_at(e.sample)[1]
     scores = np.broadcast_to(scores, weights.shape)
     if not e.S:
@@ -100,7 +100,7 @@ d_weights are not. Not softcap, whose slope differs along a row. For sampled row
     needs=("d_scores", "d_out"),
     broken_by=("softcap", "sinks without lse", "sinks and d_weights"),
 )
-def rows_of_d_scores(e: Evidence) -> Iterator[Sides]:
+def _rows_of_d_scores(e: Evidence) -> Iterator[Sides]:
     d_scores = e.at_sample("d_scores")
     precision = e.precision_of("d_scores")
     allowed = e.at(e.sample, e.d_off) + (e.g(e.S) + e.g(e.E)) * e.at(e.sample, e.d_size)
@@ -121,7 +121,7 @@ Not a bias that varies along them. For sampled rows.""",
     needs=("weights", "bounded scores"),
     broken_by=("a bias that varies along keys",),
 )
-def bounded_weights(e: Evidence) -> Iterator[Sides]:
+def _bounded_weights(e: Evidence) -> Iterator[Sides]:
     weights, n = e.at_sample("weights"), e.visible_at(e.sample).sum(axis=-1)
     bound = np.where(n > 0, 1 / (1 + np.maximum(n - 1, 0) * np.exp(-e.span)), 0.0)
     off = (
@@ -144,7 +144,7 @@ Survives softcap and sinks. Not masks, and not a bias that varies along keys. Fo
     needs=("concat scores", "weights", "two sampled rows"),
     broken_by=("a mask", "a bias that varies along keys"),
 )
-def ranked_alike(e: Evidence) -> Iterator[Sides]:
+def _ranked_alike(e: Evidence) -> Iterator[Sides]:
     weights = e.at_sample("weights")
     logs = np.log(np.maximum(weights, np.finfo(float).tiny))
     order = np.argsort(logs.mean(axis=-2, keepdims=True), axis=-1, kind="stable")
@@ -164,7 +164,7 @@ nor sinks, which a_l does not move. For sampled rows.""",
     needs=("concat scores", "an identity activation", "weights", "two sampled rows"),
     broken_by=("a mask", "a bias that varies along queries", "softcap", "sinks"),
 )
-def rows_equal(e: Evidence) -> Iterator[Sides]:
+def _rows_equal(e: Evidence) -> Iterator[Sides]:
     weights = e.at_sample("weights")
     yield Sides("weights", weights, weights[..., :1, :], 2 * _off(e) * weights[..., :1, :])
 
@@ -175,6 +175,6 @@ def _off(e: Evidence) -> Array:
 
 
 SAMPLE_LAWS = (
-    lse_between, weights_sum_to_one, ratio_of_two_weights, rows_of_d_scores, bounded_weights, ranked_alike,
-    rows_equal,
+    _lse_between, _weights_sum_to_one, _ratio_of_two_weights, _rows_of_d_scores, _bounded_weights,
+    _ranked_alike, _rows_equal,
 )  # fmt: skip

@@ -41,18 +41,7 @@ def run(args: argparse.Namespace) -> int:
             verdict = "" if worst.ok else "FAIL: "
             told = f"{verdict}{worst.check}" + (f", {worst.where}" if worst.where else "")
             print(f"{rule.name:<{width}}  {gradient:<14} {worst.ratio:13.2e}  {example}: {told}")
-    print(
-        f"{checks} checks of {len(rules)} rule{'s' * (len(rules) > 1)}: {'all right' if not wrong else f'{wrong} wrong'}"
-    )
-    return 1 if wrong else 0
-
-
-def worst_of(rule: Rule, order: int, seed: int) -> Iterator[tuple[str, str, Finding, int]]:
-    """For each gradient of a rule: the example in which it is worst, the finding, and how many there were."""
-    found: dict[str, list[tuple[Finding, str]]] = {}
-    for example in rule.examples:
-        for finding in rule.check(example, order, seed).findings:
-            of = f"{len(rules)} rules" if len(rules) > 1 else "1 rule"
+    of = f"{len(rules)} rules" if len(rules) > 1 else "1 rule"
     verdict = f"{wrong} wrong" if wrong else "all right"
     print(f"{checks} checks of {of}: {verdict}")
     return 1 if wrong else 0
