@@ -119,3 +119,33 @@ def test_whatever_was_saved_by_another_function_is_refused_by_attention() -> Non
         na.attend_backward(out, saved)
     with pytest.raises(TypeError, match="saved is not what attention_forward gave"):
         na.attention_backward(attended, attend_saved)
+
+
+@pytest.mark.parametrize("rule", PUBLIC, ids=lambda rule: rule.name)
+def test_a_foreign_saved_is_refused(rule: Rule) -> None:
+    _, args, kwargs = call_of(rule)
+    out, _ = rule.forward(*args, **kwargs)
+    foreign = na.embedding_forward if rule.name != "embedding" else na.rms_norm_forward
+    saved = foreign([0], np.ones((1, 1)))[1] if rule.name != "embedding" else foreign([1.0], [1.0])[1]
+    for strange in (None, (), 5, saved):
+        with pytest.raises(TypeError, match="saved is "):
+            rule.backward(np.asarray(out), strange)
+
+
+def test_norms_and_normalisers_tell_their_saved_apart() -> None:
+    x, weight = np.ones((3, 5)), np.ones(5)
+    out, saved = na.layer_norm_forward(x, weight, weight)
+    with pytest.raises(TypeError, match="saved is LayerNormSaved, not what rms_norm_forward gave"):
+        na.rms_norm_backward(out, saved)
+    pairs = [na.attention_with(na.STEPS._replace(softmax=way)) for way in (na.SIGMOID, na.SPARSEMAX)]
+    out, saved = pairs[0].forward(x, x, x)
+    with pytest.raises(TypeError, match="saved is not what the forward of sparsemax weights gave"):
+        pairs[1].backward(out, saved)
+
+
+def test_steps_that_are_no_pairs_are_refused() -> None:
+    for steps in (None, 1, (), na.STEPS[:3], na.STEPS._replace(mask=None)):
+        with pytest.raises(TypeError, match="steps is "):
+            na.attention_with(steps)
+    plain = na.attention_with(na.STEPS._replace(mask=tuple(na.STEPS.mask)))
+    assert plain.forward(np.eye(2), np.eye(2), np.eye(2))[0].shape == (2, 2)

@@ -66,7 +66,7 @@ def like_outputs(out: Any, make: Callable[[Array], Any]) -> Any:
 
 def is_float_array(x: Any) -> bool:
     """Whether `x` is an array that can be differentiated with respect to."""
-    return isinstance(x, np.ndarray) and x.dtype.kind == "f"
+    return isinstance(x, (np.ndarray, np.floating)) and x.dtype.kind == "f"
 
 
 def named(gradients: Any, call: Call) -> dict[str, Any]:
@@ -99,6 +99,10 @@ def call_of(
     plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     names = [parameter.name for parameter in parameters if parameter.kind in plain]
     names += [f"argument_{n}" for n in range(len(names), len(args))]
-    arguments = dict(zip(names, args, strict=False)) | dict(kwargs)
-    wide = {name: x.astype(np.float64) if is_float_array(x) else x for name, x in arguments.items()}
+    given = dict(zip(names, args, strict=False)) | dict(kwargs)
+    declared = [parameter.name for parameter in parameters if parameter.name in given]
+    arguments = {name: given[name] for name in (*declared, *given)}  # in the order that forward names them
+    wide = {
+        name: np.asarray(x).astype(np.float64) if is_float_array(x) else x for name, x in arguments.items()
+    }
     return Call(forward, backward, wide, tuple(names[: len(args)]))

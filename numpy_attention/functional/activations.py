@@ -54,9 +54,15 @@ def logistic(x: Array) -> Array:
 
 
 def sech_squared(x: Array) -> Array:
-    """1 / cosh²(x) = 4 exp(-2|x|) / (1 + exp(-2|x|))², the slope of tanh, without overflow."""
+    """1 / cosh²(x), the slope of tanh; a quarter of it at x / 2 is that of σ: σ(x) σ(-x).
+
+    4 exp(-2|x|) / (1 + exp(-2|x|))² does not overflow; near 0 it is 1 - tanh², whose own slope is then not
+    left over from a cancellation.
+    """
     small = decay(2 * x)
-    return np.asarray(4 * small / (1 + small) ** 2)
+    far = 4 * small / (1 + small) ** 2
+    near = 1 - np.tanh(x) ** 2
+    return np.where(np.abs(x.real) < 0.5, near, far)
 
 
 def log1p(x: Array) -> Array:
@@ -121,7 +127,7 @@ def sigmoid_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     """d_x = d_out * σ(x) σ(-x). Not σ(1 - σ): 1 - σ(x) has no digits left where σ(x) is near 1."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
     (x,) = wide(saved.x)
-    return like(d_out * (logistic(x) * logistic(-x)), saved.x)
+    return like(d_out * (sech_squared(x / 2) / 4), saved.x)
 
 
 def sigmoid(x: npt.ArrayLike) -> Any:

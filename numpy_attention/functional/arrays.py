@@ -55,6 +55,8 @@ def shows_shapes(saved: _Class) -> _Class:
     def describe(field: object) -> str:
         if isinstance(field, np.ndarray):
             return f"{field.dtype}{field.shape}"
+        if isinstance(field, tuple) and not hasattr(field, "_fields"):
+            return "(" + ", ".join(map(describe, field)) + ")"
         return repr(field)
 
     def __repr__(self: Any) -> str:

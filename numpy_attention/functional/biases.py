@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import Array, admit, like, one_of, promoted, shows_shapes, total, unbroadcast, whole
+from .arrays import Array, admit, like, one_of, promoted, quiet, shows_shapes, total, unbroadcast, whole
 from .tiles import ALIGNMENTS, corner
 
 ALL = slice(None)
@@ -74,6 +74,7 @@ class Alibi(Bias):
         ahead = np.arange(S)[columns] - (np.arange(L)[rows, None] + shift)
         return np.asarray(np.abs(ahead), dtype=np.float64)
 
+    @quiet
     def tile(self, rows: slice, columns: slice, L: int, S: int) -> Array:
         """bias = -slope * distance."""
         slopes = self.parameter.astype(np.result_type(self.parameter, np.float64))

@@ -81,6 +81,7 @@ def _lower_tail(x: Array) -> Array:
 def normal_cdf(x: Array) -> Array:
     """Φ(x), for complex x too.
 
+    Complex arguments are for derivatives: good to all digits within |Im x| <= 3, and worse farther out.
     From a to a + ib: Φ(a + ib) = Φ(a) + i φ(a) ∫_0^b exp(t² / 2 - i a t) dt, the integral by Gauss and
     Legendre's rule; a step of 1e-100 makes it b.
     """

@@ -23,6 +23,7 @@ from .steps import Normalised, SoftmaxStepGradients, softmax_step_backward, soft
 class NormaliserSaved(NamedTuple):
     """The columns [masked, sinks], their weights and slopes, which may be seen, and softmax's own saved."""
 
+    name: str
     weights: Array
     slopes: Array
     sinks: Array | None
@@ -93,7 +94,7 @@ def _lost(masked: Array, columns: Array, visible: Array | None) -> Array:
     return np.asarray(spoiled | (nothing & sees.any(axis=-1, keepdims=True)))
 
 
-def _normaliser(weigh: _Weights, sums_to_one: bool) -> Pair:
+def _normaliser(name: str, weigh: _Weights, sums_to_one: bool) -> Pair:
     """The pair of a way to weigh: ∂weights = slopes * ∂(masked - τ), τ being moved by a mean over slopes."""
 
     @quiet
@@ -112,11 +113,13 @@ def _normaliser(weigh: _Weights, sums_to_one: bool) -> Pair:
             weights = np.where(_lost(masked, columns, visible), np.nan, weights)
         S = masked.shape[-1]
         own = seen(weights[..., :S], visible)
-        return Normalised(own, lse), NormaliserSaved(weights, slopes, sinks, visible, saved)
+        return Normalised(own, lse), NormaliserSaved(name, weights, slopes, sinks, visible, saved)
 
     @quiet
     def backward(d_normalised: tuple[Array, Array], saved: NormaliserSaved) -> SoftmaxStepGradients:
-        weights, slopes, sinks, visible, of_softmax = saved
+        if not isinstance(saved, NormaliserSaved) or saved.name != name:
+            raise TypeError(f"saved is not what the forward of {name} weights gave")
+        _, weights, slopes, sinks, visible, of_softmax = saved
         d_weights, d_lse = d_normalised
         d_columns = seen(d_weights, visible)
         if sinks is not None:
@@ -127,7 +130,10 @@ def _normaliser(weigh: _Weights, sums_to_one: bool) -> Pair:
             share = slopes.sum(axis=-1, keepdims=True)
             mean = d_rows.sum(axis=-1, keepdims=True) / np.where(share == 0, 1, share)
             d_rows = slopes * (d_columns - mean)
-        d_masked, d_sinks = softmax_step_backward((np.zeros_like(d_weights), d_lse), of_softmax)
+        if d_lse.any():
+            d_masked, d_sinks = softmax_step_backward((np.zeros_like(d_weights), d_lse), of_softmax)
+        else:  # an infinite score has no lse; where nobody asks for it, that concerns nobody
+            d_masked, d_sinks = np.zeros_like(d_weights), None if sinks is None else np.zeros(sinks.shape)
         if sinks is not None and d_sinks is not None:
             d_sinks = d_sinks + unbroadcast(total(d_rows[..., S], axis=-1), sinks.shape)
         return SoftmaxStepGradients(seen(d_rows[..., :S], visible) + d_masked, d_sinks)
@@ -136,11 +142,11 @@ def _normaliser(weigh: _Weights, sums_to_one: bool) -> Pair:
     return Pair(forward, backward)
 
 
-SIGMOID = _normaliser(_sigmoid, sums_to_one=False)
+SIGMOID = _normaliser("sigmoid", _sigmoid, sums_to_one=False)
 """Weights σ(score), with no competition between keys (Ramapuram et al. 2024); a bias of -log S suits it."""
 
-SPARSEMAX = _normaliser(_sparsemax, sums_to_one=True)
+SPARSEMAX = _normaliser("sparsemax", _sparsemax, sums_to_one=True)
 """The projection of the scores onto the simplex: many weights are exactly 0."""
 
-ENTMAX = _normaliser(_entmax, sums_to_one=True)
+ENTMAX = _normaliser("entmax", _entmax, sums_to_one=True)
 """entmax with α = 1.5: smooth like softmax where it matters, exactly 0 where it does not."""

@@ -27,12 +27,22 @@ from .arrays import (
 
 
 @shows_shapes
-class NormSaved(NamedTuple):
+class LayerNormSaved(NamedTuple):
     """The arguments, unit = the normalised x, and rate = 1 / √(mean square + eps) of each row."""
 
     x: Array
     weight: Array
-    bias: Array | None
+    bias: Array
+    unit: Array
+    rate: Array
+
+
+@shows_shapes
+class RmsNormSaved(NamedTuple):
+    """The arguments, unit = the normalised x, and rate = 1 / √(mean square + eps) of each row."""
+
+    x: Array
+    weight: Array
     unit: Array
     rate: Array
 
@@ -72,7 +82,7 @@ def _admitted(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float) -> tuple[Arra
 @quiet
 def layer_norm_forward(
     x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps: float = 1e-5
-) -> tuple[Any, NormSaved]:
+) -> tuple[Any, LayerNormSaved]:
     """Layer normalization, with what its backward needs: see `layer_norm`."""
     x, weight, eps = _admitted(x, weight, eps)
     bias = admit("bias", bias)
@@ -83,17 +93,16 @@ def layer_norm_forward(
     rate = 1 / np.sqrt(_mean(centred * centred) + eps)
     unit = centred * rate
     out = gain * unit + beside(bias, x, weight)
-    return finished(out, x, weight), NormSaved(x, weight, bias, unit, rate)
+    return finished(out, x, weight), LayerNormSaved(x, weight, bias, unit, rate)
 
 
-@undoes(NormSaved)
-def layer_norm_backward(d_out: npt.ArrayLike, saved: NormSaved) -> LayerNormGradients:
+@undoes(LayerNormSaved)
+def layer_norm_backward(d_out: npt.ArrayLike, saved: LayerNormSaved) -> LayerNormGradients:
     """With d_unit = weight * d_out:  d_x = rate * (d_unit - mean(d_unit) - unit * mean(unit * d_unit)).
 
     Subtracting the mean takes mean(d_unit) off; dividing by the length takes off what points along unit.
     """
     x, weight, bias, unit, rate = saved
-    assert bias is not None
     d_out = cotangent("d_out", d_out, x.shape, x, weight, bias)
     d_unit = weight.astype(np.result_type(weight, d_out.real.dtype)) * d_out
     d_x = rate * (d_unit - _mean(d_unit) - unit * _mean(unit * d_unit))
@@ -133,19 +142,19 @@ def layer_norm(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps
 
 
 @quiet
-def rms_norm_forward(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5) -> tuple[Any, NormSaved]:
+def rms_norm_forward(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5) -> tuple[Any, RmsNormSaved]:
     """Normalization by the root mean square, with what its backward needs: see `rms_norm`."""
     x, weight, eps = _admitted(x, weight, eps)
     rows, gain = wide(x, weight)
     rate = 1 / np.sqrt(_mean(rows * rows) + eps)
     unit = rows * rate
-    return finished(gain * unit, x, weight), NormSaved(x, weight, None, unit, rate)
+    return finished(gain * unit, x, weight), RmsNormSaved(x, weight, unit, rate)
 
 
-@undoes(NormSaved)
-def rms_norm_backward(d_out: npt.ArrayLike, saved: NormSaved) -> RmsNormGradients:
+@undoes(RmsNormSaved)
+def rms_norm_backward(d_out: npt.ArrayLike, saved: RmsNormSaved) -> RmsNormGradients:
     """With d_unit = weight * d_out:  d_x = rate * (d_unit - unit * mean(unit * d_unit))."""
-    x, weight, _, unit, rate = saved
+    x, weight, unit, rate = saved
     d_out = cotangent("d_out", d_out, x.shape, x, weight)
     d_unit = weight.astype(np.result_type(weight, d_out.real.dtype)) * d_out
     d_x = rate * (d_unit - unit * _mean(unit * d_unit))

@@ -97,3 +97,14 @@ def test_each_backward_knows_its_forward(back, saved):
     name = back.__name__.replace("backward", "forward")
     with pytest.raises(TypeError, match=f"saved is not what {name} gave"):
         back(x, saved(x))
+
+
+def test_a_score_of_minus_infinity_hides_as_a_bias_does():
+    scores = np.array([[0.5, -np.inf], [-np.inf, -np.inf]])
+    value = np.array([[2.0], [np.nan]])
+    out, saved = na.attend_forward(scores, value)
+    assert out.tolist() == [[2], [0]]
+    assert saved.lse.tolist() == [0.5, -np.inf]
+    grads = na.attend_backward(np.ones((2, 1)), saved)
+    assert grads.d_scores.tolist() == [[0, 0], [0, 0]]
+    assert grads.d_value.tolist() == [[1], [0]]

@@ -89,3 +89,28 @@ def test_no_key_and_one_key(name: str) -> None:
     assert weights(name, np.zeros((3, 0))).shape == (3, 0)
     one = weights(name, [[5.0]])
     assert one == (na.sigmoid(5.0) if name == "sigmoid" else 1)
+
+
+@pytest.mark.parametrize("name", SIMPLEX)
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_finite_and_seen_shows_in_its_row_alone(name: str, bad: float) -> None:
+    scores = np.array([[bad, 1.0], [0.0, 1.0]])
+    found = weights(name, scores)
+    assert np.isnan(found[0]).all()
+    np.testing.assert_array_equal(found[1:], weights(name, scores[1:]))
+
+
+def test_an_infinite_score_of_the_sigmoid_concerns_its_own_key_alone() -> None:
+    steps = na.STEPS._replace(softmax=na.SIGMOID)
+    _, saved = na.attend_forward(np.array([[np.inf, 0.0, 0.0]]), np.ones((3, 1)), sinks=0.0, steps=steps)
+    assert saved.weights.tolist() == [[1, 0.5, 0.5]]
+    assert na.attend_backward(np.ones((1, 1)), saved, steps=steps).d_scores.tolist() == [[0, 0.25, 0.25]]
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_no_key_but_a_sink(name: str) -> None:
+    forward, backward = na.attention_with(na.STEPS._replace(softmax=PAIRS[name]))
+    out, saved = forward(np.ones((3, 2)), np.zeros((0, 2)), np.zeros((0, 5)), sinks=np.array(0.5))
+    grads = backward(out, saved, d_lse=np.ones(3))
+    assert grads.d_sinks == 3
+    assert not out.any()
