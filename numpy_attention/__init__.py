@@ -1,7 +1,8 @@
 """Attention in pure NumPy, every step forward and backward written by hand: the public names."""
 
-from .check.differentiation import check_vjp
-from .check.laws import LAWS, laws
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .functional.activations import (
     leaky_relu,
     leaky_relu_backward,
@@ -101,6 +102,10 @@ from .optim.clipping import clip_by_global_norm
 from .optim.schedules import constant_lr, cosine_lr, inverse_square_root_lr, vaswani_lr, warmup_lr
 from .optim.sgd import sgd_init, sgd_step
 
+if TYPE_CHECKING:
+    from .check.differentiation import check_vjp
+    from .check.laws import LAWS, laws
+
 __version__ = "0.1.0"
 
 # fmt: off
@@ -144,3 +149,16 @@ __all__ = [
     "check_vjp", "LAWS", "laws",
 ]
 # fmt: on
+
+CHECKS = {"check_vjp": ".check.differentiation", "laws": ".check.laws", "LAWS": ".check.laws"}
+
+
+def __getattr__(name: str) -> Any:
+    """What only a check needs is imported when it is asked for: it is half of the import time."""
+    if name not in CHECKS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(CHECKS[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *CHECKS})
