@@ -36,6 +36,12 @@ from .functional.binary_losses import (
     binary_cross_entropy_with_logits_backward,
     binary_cross_entropy_with_logits_forward,
 )
+from .functional.blockwise import (
+    blockwise_attention,
+    blockwise_attention_backward,
+    blockwise_attention_forward,
+    blockwise_attention_with,
+)
 from .functional.concat import concat_scores, concat_scores_backward, concat_scores_forward
 from .functional.cosine import cosine_scores, cosine_scores_backward, cosine_scores_forward
 from .functional.dropout import dropout, dropout_multipliers
@@ -113,6 +119,9 @@ __all__ = [
     # attention
     "attention", "attention_forward", "attention_backward", "attention_with", "AttentionGradients",
     "attend", "attend_forward", "attend_backward", "AttendGradients",
+    # the same, tile by tile
+    "blockwise_attention", "blockwise_attention_forward", "blockwise_attention_backward",
+    "blockwise_attention_with",
     # its steps
     "STEPS", "Steps", "Pair",
     # masks and dropout, as values

@@ -103,6 +103,11 @@ ATTENTION = (
     Example("no batch entry", (normal(0, H, L, D), normal(1, G, S, D), normal(1, G, S, E))),
 )
 
+BLOCKWISE = tuple(
+    Example(f"{name}, by tiles", args, {**kwargs, "block": (2, 3)}, order)
+    for name, args, kwargs, order in ATTENTION
+)
+
 ATTEND = (
     Example("one head", (normal(L, S), normal(S, E))),
     Example("grouped heads and broadcast batches", (normal(1, H, L, S), normal(B, G, S, E))),

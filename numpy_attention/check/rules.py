@@ -13,6 +13,7 @@ from ..functional import (
     attend,
     attention,
     binary_losses,
+    blockwise,
     concat,
     cosine,
     embedding,
@@ -72,6 +73,7 @@ RULES = (
     # their composition
     _rule(attention, "attention", *e.ATTENTION),
     _rule(attend, "attend", *e.ATTEND),
+    _rule(blockwise, "blockwise_attention", *e.BLOCKWISE),
     Rule("attention with weights and lse", e.all_outputs_forward, e.all_outputs_backward, e.ATTENTION),
     Rule("alibi", *e.ALIBI_PAIR, e.ALIBI),
     Rule("relative", *e.RELATIVE_PAIR, e.RELATIVE),

@@ -253,16 +253,25 @@ def visibility(mask: Mask | None, scores_shape: tuple[int, ...]) -> Array | None
     """
     if mask is None:
         return None
+    admit_mask(mask, scores_shape)
+    return np.broadcast_to(mask.array(*scores_shape[-2:], heads=len(scores_shape) > 2), scores_shape)
+
+
+def admit_mask(mask: object, scores_shape: tuple[int, ...]) -> None:
+    """Refuse what is no mask, or does not fit scores of that shape: an empty tile of it tells."""
     if not isinstance(mask, Mask):
         raise TypeError(f"mask is {type(mask).__name__}, which {ASK}")
+    L, S = scores_shape[-2:]
+    heads = len(scores_shape) > 2
     try:
-        pairs = mask.array(*scores_shape[-2:], heads=len(scores_shape) > 2)
+        mask.tile(slice(0), slice(0), L, S, heads=heads)
+        shape = (*mask._batch(heads), L, S)
     except ValueError as error:
         raise ValueError(f"mask: {error}") from None
+    told = f"mask {mask!r} has shape {shape}, which does not broadcast to the shape of the scores,"
     try:
-        return np.broadcast_to(pairs, scores_shape)
+        fits = np.broadcast_shapes(shape, scores_shape) == scores_shape
     except ValueError:
-        raise ValueError(
-            f"mask {mask!r} has shape {pairs.shape}, which does not broadcast to the shape of the "
-            f"scores, {scores_shape}"
-        ) from None
+        fits = False
+    if not fits:
+        raise ValueError(f"{told} {scores_shape}")

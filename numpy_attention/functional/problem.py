@@ -119,27 +119,21 @@ def fitted(
     dropout: Any,
 ) -> Problem:
     """Everything admitted, in float64; the first argument broadcast to all batch axes."""
-    if softcap is not None:
-        softcap = number("softcap", softcap)
-        if softcap <= 0:
-            raise ValueError(f"softcap is {softcap}; a positive number is expected")
+    softcap = admit_softcap(softcap)
     bias = given.bias.array(*shape[-2:]) if isinstance(given.bias, Bias) else given.bias
-    if bias is not None:
-        broadcasts("bias", bias, shape, "the shape of the scores")
-    if given.sinks is not None:
-        broadcasts("sinks", given.sinks, shape[:-2], "the batch and head axes")
+    admit_bias_and_sinks(bias, given.sinks, shape)
     visible = visibility(mask, shape)
-    multipliers = _multipliers(dropout, shape)
-    if bias is not None and np.isneginf(bias.real).any():
-        unhidden = np.broadcast_to(~np.isneginf(bias.real), shape)
-        visible = unhidden if visible is None else visible & unhidden
+    multipliers = admit_dropout(dropout, shape)
+    if isinstance(multipliers, Dropout):
+        multipliers = multipliers.array(shape)
+    if bias is not None:
+        visible = unless_minus_infinity(bias, visible, shape)
     key: Array | None = None
     scale: Any = None
     if isinstance(given, AttentionArguments):
         key, scale = given.key, given.scale
-    elif np.isneginf(given.scores.real).any():  # a score of -inf hides, as a bias does
-        unhidden = np.broadcast_to(~np.isneginf(given.scores.real), shape)
-        visible = unhidden if visible is None else visible & unhidden
+    else:  # a score of -inf hides, as a bias does
+        visible = unless_minus_infinity(given.scores, visible, shape)
     first, key, value, bias, scale, sinks = double(first, key, given.value, bias, scale, given.sinks)
     first = np.broadcast_to(first, (*shape[:-1], first.shape[-1]))
     if scale is None:
@@ -147,12 +141,37 @@ def fitted(
     return Problem(given, first, key, value, visible, bias, scale, softcap, sinks, multipliers)
 
 
-def _multipliers(dropout: Any, shape: tuple[int, ...]) -> Array | None:
-    """Step 6's multipliers, broadcasting to `shape`."""
-    if dropout is None:
+def unless_minus_infinity(addend: Array, visible: Array | None, shape: tuple[int, ...]) -> Array | None:
+    """What is visible, less the pairs of which `addend` makes the score -inf."""
+    minus_infinity = np.isneginf(addend.real)
+    if not minus_infinity.any():
+        return visible
+    unhidden = np.broadcast_to(~minus_infinity, shape)
+    return unhidden if visible is None else visible & unhidden
+
+
+def admit_softcap(softcap: float | None) -> float | None:
+    """A positive number, or None."""
+    if softcap is None:
         return None
-    if isinstance(dropout, Dropout):
-        return dropout.array(shape)
+    softcap = number("softcap", softcap)
+    if softcap <= 0:
+        raise ValueError(f"softcap is {softcap}; a positive number is expected")
+    return softcap
+
+
+def admit_bias_and_sinks(bias: Array | None, sinks: Array | None, shape: tuple[int, ...]) -> None:
+    """Refuse what does not broadcast to the scores, of `shape`."""
+    if bias is not None:
+        broadcasts("bias", bias, shape, "the shape of the scores")
+    if sinks is not None:
+        broadcasts("sinks", sinks, shape[:-2], "the batch and head axes")
+
+
+def admit_dropout(dropout: Any, shape: tuple[int, ...]) -> Dropout | Array | None:
+    """A value that draws step 6's multipliers, or they themselves, broadcasting to `shape`."""
+    if dropout is None or isinstance(dropout, Dropout):
+        return dropout
     array = as_array("dropout", dropout)
     if not array.ndim:
         raise TypeError(

@@ -272,7 +272,7 @@ class Segments(Mask):
 def _positions(name: str, part: slice, length: int) -> Array:
     if not isinstance(part, slice):
         raise TypeError(f"{name} is {part!r}; a slice is expected")
-    return np.arange(length)[part]
+    return np.arange(*part.indices(length))
 
 
 def _a_mask(other: object) -> Mask:
