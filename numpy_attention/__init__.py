@@ -46,6 +46,7 @@ from .functional.concat import concat_scores, concat_scores_backward, concat_sco
 from .functional.cosine import cosine_scores, cosine_scores_backward, cosine_scores_forward
 from .functional.dropout import dropout, dropout_multipliers
 from .functional.embedding import embedding, embedding_backward, embedding_forward
+from .functional.fast import fast_attention, fast_attention_backward, fast_attention_forward
 from .functional.gelu import (
     gelu,
     gelu_backward,
@@ -121,7 +122,7 @@ __all__ = [
     "attend", "attend_forward", "attend_backward", "AttendGradients",
     # the same, tile by tile
     "blockwise_attention", "blockwise_attention_forward", "blockwise_attention_backward",
-    "blockwise_attention_with",
+    "blockwise_attention_with", "fast_attention", "fast_attention_forward", "fast_attention_backward",
     # its steps
     "STEPS", "Steps", "Pair",
     # masks and dropout, as values

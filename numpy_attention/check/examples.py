@@ -103,7 +103,7 @@ ATTENTION = (
     Example("no batch entry", (normal(0, H, L, D), normal(1, G, S, D), normal(1, G, S, E))),
 )
 
-BLOCKWISE = tuple(
+TILED = tuple(
     Example(f"{name}, by tiles", args, {**kwargs, "block": (2, 3)}, order)
     for name, args, kwargs, order in ATTENTION
 )

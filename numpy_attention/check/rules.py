@@ -17,6 +17,7 @@ from ..functional import (
     concat,
     cosine,
     embedding,
+    fast,
     gelu,
     linear,
     location,
@@ -73,7 +74,8 @@ RULES = (
     # their composition
     _rule(attention, "attention", *e.ATTENTION),
     _rule(attend, "attend", *e.ATTEND),
-    _rule(blockwise, "blockwise_attention", *e.BLOCKWISE),
+    _rule(blockwise, "blockwise_attention", *e.TILED),
+    _rule(fast, "fast_attention", *e.TILED),
     Rule("attention with weights and lse", e.all_outputs_forward, e.all_outputs_backward, e.ATTENTION),
     Rule("alibi", *e.ALIBI_PAIR, e.ALIBI),
     Rule("relative", *e.RELATIVE_PAIR, e.RELATIVE),

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import Array, admit, like, one_of, promoted, quiet, shows_shapes, total, unbroadcast, whole
-from .tiles import ALIGNMENTS, corner
+from .tiles import ALIGNMENTS, corner, entry_of
 
 ALL = slice(None)
 
@@ -43,6 +43,10 @@ class Bias(ABC):
         """The bias at [..., rows, columns], (..., r, c), in the parameter's dtype or float64."""
 
     @abstractmethod
+    def entry(self, index: tuple[int, ...]) -> "Bias":
+        """The bias of one batch entry and head: tiles (r, c)."""
+
+    @abstractmethod
     def tile_gradient(self, d_tile: Array, rows: slice, columns: slice, L: int, S: int) -> Array:
         """What a tile's gradient (..., r, c) adds to the parameter's."""
 
@@ -69,9 +73,13 @@ class Alibi(Bias):
     def __repr__(self) -> str:
         return f"na.alibi(<slopes {self.parameter.shape}>)"
 
+    def entry(self, index: tuple[int, ...]) -> Bias:
+        """With one slope."""
+        return Alibi(entry_of(self.parameter, index, 0), self.align, self.offset)
+
     def _distance(self, rows: slice, columns: slice, L: int, S: int) -> Array:
         shift = self.offset if self.offset is not None else corner(repr(self), self.align, L, S)
-        ahead = np.arange(S)[columns] - (np.arange(L)[rows, None] + shift)
+        ahead = np.arange(*columns.indices(S)) - (np.arange(*rows.indices(L))[:, None] + shift)
         return np.asarray(np.abs(ahead), dtype=np.float64)
 
     @quiet
@@ -100,6 +108,10 @@ class Relative(Bias):
 
     def __repr__(self) -> str:
         return f"na.relative(<table {self.parameter.shape}>, <buckets {self.buckets.shape}>)"
+
+    def entry(self, index: tuple[int, ...]) -> Bias:
+        """With one row of the table."""
+        return Relative(entry_of(self.parameter, index, 1), self.buckets)
 
     def tile(self, rows: slice, columns: slice, L: int, S: int) -> Array:
         """bias = table[bucket]."""

@@ -31,7 +31,7 @@ from .arrays import (
     unbroadcast,
     whole,
 )
-from .attention import AttentionGradients, gradient_of
+from .attention import AttentionGradients
 from .biases import Bias
 from .dropout import Dropout
 from .softmax import highest, shift_of
@@ -160,7 +160,7 @@ def _tiles(problem: Tiled, rows: slice, step: int) -> Iterator[tuple[slice, Arra
 
 
 @quiet
-def _descend(steps: Steps, online: Online, problem: Tiled, block: tuple[int, int]) -> BlockwiseSaved:
+def descend(steps: Steps, online: Online, problem: Tiled, block: tuple[int, int]) -> BlockwiseSaved:
     """Block of rows after block of rows, each tile by tile."""
     *heads, L, _ = problem.shape
     E = problem.value.shape[-1]
@@ -227,7 +227,7 @@ def _collect(
 
 
 @quiet
-def _ascend(steps: Steps, online: Online, d_out: Array, d_lse: Array, saved: BlockwiseSaved) -> _Sums:
+def ascend(steps: Steps, online: Online, d_out: Array, d_lse: Array, saved: BlockwiseSaved) -> _Sums:
     """The same tiles again, each recomputed from lse and undone."""
     problem, sums = saved.problem, _nothing_yet(saved.problem, np.result_type(saved.out, d_out))
     for rows in slices(problem.shape[-2], saved.block[0]):
@@ -294,12 +294,12 @@ def blockwise_attention_forward(
            [0.5, 0.5]]), array([0.69314718, 0.69314718]))
     """
     problem = tiled(query, key, value, mask, bias, scale, softcap, sinks, dropout)
-    saved = _descend(steps, online, problem, _block(block, problem.shape))
+    saved = descend(steps, online, problem, block_of(block, problem.shape))
     given = problem.given
     return finished(saved.out, given.query, given.key, given.value), saved
 
 
-def _block(block: tuple[int, int] | None, shape: tuple[int, ...]) -> tuple[int, int]:
+def block_of(block: tuple[int, int] | None, shape: tuple[int, ...]) -> tuple[int, int]:
     """(rows, columns) of a tile; if None, squares that hold about a million scores of all heads together."""
     if block is None:
         side = math.isqrt(2**20 // max(1, math.prod(shape[:-2])))
@@ -346,7 +346,7 @@ def blockwise_attention_backward(
     if not isinstance(saved, BlockwiseSaved):
         raise TypeError(f"saved is {type(saved).__name__}, not what blockwise_attention_forward gave")
     d_out, d_lse = cotangents(d_out, d_lse, saved.out, saved.lse)
-    return gradients_of(_ascend(steps, online, d_out, d_lse, saved), saved.problem)
+    return gradients_of(ascend(steps, online, d_out, d_lse, saved), saved.problem)
 
 
 def cotangents(d_out: Any, d_lse: Any, out: Array, lse: Array) -> tuple[Array, Array]:
@@ -360,15 +360,18 @@ def cotangents(d_out: Any, d_lse: Any, out: Array, lse: Array) -> tuple[Array, A
 
 @quiet
 def gradients_of(sums: Any, problem: Tiled) -> AttentionGradients:
-    """The sums in the forms in which their arguments came."""
-    d_bias, given = sums[3], problem.given
-    if isinstance(given.bias, Bias):
-        d_bias = given.bias.named(d_bias)
-    else:
-        d_bias = gradient_of(d_bias, given.bias)
-    d_query, d_key, d_value = map(gradient_of, sums[:3], given[:3])
-    d_scale, d_sinks = map(gradient_of, sums[4:], given[4:])
-    return AttentionGradients(d_query, d_key, d_value, d_bias, d_scale, d_sinks)
+    """The sums, which nobody else holds, in the forms in which their arguments came."""
+
+    def returned(gradient: Any, argument: Any) -> Any:
+        if isinstance(argument, Bias):
+            return argument.named(gradient)
+        if argument is None:
+            return None
+        complex_too = np.complex64 if gradient.dtype.kind == "c" else np.float16
+        dtype = np.result_type(argument, complex_too)
+        return unbroadcast(gradient, argument.shape).astype(dtype, copy=False)[()]
+
+    return AttentionGradients(*map(returned, sums, problem.given))
 
 
 def blockwise_attention(

@@ -45,9 +45,13 @@ class Dropout:
     def tile(self, rows: slice, columns: slice, shape: tuple[int, ...]) -> Array:
         """The multipliers of [..., rows, columns] of an array of `shape`."""
         *batch, length, width = shape
-        first = np.arange(math.prod(batch), dtype=np.uint64).reshape(*batch, 1, 1) * np.uint64(length)
-        row = first + np.arange(length, dtype=np.uint64)[rows][:, None]
-        return self._at(row * np.uint64(width) + np.arange(width, dtype=np.uint64)[columns])
+        entries = np.arange(math.prod(batch), dtype=np.uint64).reshape(*batch, 1, 1)
+        return self.tile_of(entries, rows, columns, length, width)
+
+    def tile_of(self, entries: Array, rows: slice, columns: slice, length: int, width: int) -> Array:
+        """Likewise for some entries (..., 1, 1) of the batch, which are counted through all its axes."""
+        row = entries * np.uint64(length) + np.arange(*rows.indices(length), dtype=np.uint64)[:, None]
+        return self._at(row * np.uint64(width) + np.arange(*columns.indices(width), dtype=np.uint64))
 
     def array(self, shape: tuple[int, ...]) -> Array:
         """All multipliers of an array of `shape`, in float64."""

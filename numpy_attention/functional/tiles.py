@@ -56,6 +56,10 @@ class Mask:
         """The axes before the last two of `array`, whatever it shows."""
         return ()
 
+    def entry(self, index: tuple[int, ...], heads: bool) -> "Mask":
+        """The mask of one batch entry, and of one head of it where there are `heads`: tiles (r, c)."""
+        return self
+
     def __and__(self, other: object) -> "Mask":
         return Combined("&", self, _a_mask(other))
 
@@ -83,6 +87,9 @@ class Combined(Mask):
 
     def __repr__(self) -> str:
         return f"({self.left!r} {self.sign} {self.right!r})"
+
+    def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
+        return Combined(self.sign, self.left.entry(index, heads), self.right.entry(index, heads))
 
     def _batch(self, heads: bool) -> tuple[int, ...]:
         left, right = self.left._batch(heads), self.right._batch(heads)
@@ -112,6 +119,9 @@ class Inverted(Mask):
     def __repr__(self) -> str:
         return f"~{self.mask!r}"
 
+    def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
+        return Inverted(self.mask.entry(index, heads))
+
     def _batch(self, heads: bool) -> tuple[int, ...]:
         return self.mask._batch(heads)
 
@@ -128,6 +138,9 @@ class Visible(Mask):
 
     def __repr__(self) -> str:
         return f"na.visible(<bool {self.pairs.shape}>)"
+
+    def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
+        return Visible(entry_of(self.pairs, index, 2))
 
     def _batch(self, heads: bool) -> tuple[int, ...]:
         return self.pairs.shape[:-2]
@@ -183,6 +196,12 @@ class Band(Mask):
             return self.offset[(..., *(None,) * (2 + heads))]
         return np.asarray(corner(repr(self), self.align, L, S))
 
+    def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
+        if self.offset is None:
+            return self
+        offset = entry_of(self.offset, _batch_of(index, heads), 0)
+        return Band(self.name, self.left, self.right, None, offset)
+
     def _batch(self, heads: bool) -> tuple[int, ...]:
         return () if self.offset is None else (*self.offset.shape, *(1,) * heads)
 
@@ -199,13 +218,13 @@ class Band(Mask):
             return False
         if self.left is not None and farthest < -self.left:
             return False
-        ahead = j - i[:, None] - shift
-        seen = np.ones(ahead.shape, dtype=bool)
-        if self.right is not None:
-            seen &= ahead <= self.right
-        if self.left is not None:
-            seen &= ahead >= -self.left
-        return seen
+        own = i[:, None] + shift
+        seen = np.asarray(True)
+        if self.right is not None and not right_open:
+            seen = j - self.right <= own
+        if self.left is not None and not left_open:
+            seen = seen & (j + self.left >= own)
+        return np.asarray(seen)
 
 
 class FirstKeys(Mask):
@@ -217,6 +236,9 @@ class FirstKeys(Mask):
     def __repr__(self) -> str:
         told = int(self.lengths) if not self.lengths.ndim else f"<lengths {self.lengths.shape}>"
         return f"na.{self.name}({told})"
+
+    def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
+        return FirstKeys(self.name, entry_of(self.lengths, _batch_of(index, heads), 0))
 
     def _batch(self, heads: bool) -> tuple[int, ...]:
         return (*self.lengths.shape, *(1,) * heads)
@@ -236,6 +258,9 @@ class RealKeys(Mask):
     def __repr__(self) -> str:
         return f"na.real_keys(<bool {self.real.shape}>)"
 
+    def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
+        return RealKeys(entry_of(self.real, _batch_of(index, heads), 1))
+
     def _batch(self, heads: bool) -> tuple[int, ...]:
         return (*self.real.shape[:-1], *(1,) * heads)
 
@@ -254,6 +279,10 @@ class Segments(Mask):
     def __repr__(self) -> str:
         return f"na.segments(<ids {self.query_ids.shape}>, <ids {self.key_ids.shape}>)"
 
+    def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
+        index = _batch_of(index, heads)
+        return Segments(entry_of(self.query_ids, index, 1), entry_of(self.key_ids, index, 1))
+
     def _batch(self, heads: bool) -> tuple[int, ...]:
         ids = np.broadcast_shapes(self.query_ids.shape[:-1], self.key_ids.shape[:-1])
         return (*ids, *(1,) * heads)
@@ -267,6 +296,21 @@ class Segments(Mask):
         queries = self.query_ids[..., i][(..., *(None,) * heads, slice(None), None)]
         keys = self.key_ids[..., j][(..., *(None,) * (1 + heads), slice(None))]
         return np.asarray(queries == keys)
+
+
+def place_of(index: tuple[int, ...], array: Array, trailing: int) -> tuple[int, ...]:
+    """Where `array` has what is said of place `index` among the axes to which all but its last broadcast."""
+    axes = array.shape[: max(0, array.ndim - trailing)]
+    return tuple(i if n != 1 else 0 for i, n in zip(index[len(index) - len(axes) :], axes, strict=True))
+
+
+def entry_of(array: Array, index: tuple[int, ...], trailing: int) -> Array:
+    """What stands there: the `trailing` last axes."""
+    return np.asarray(array[place_of(index, array, trailing)])
+
+
+def _batch_of(index: tuple[int, ...], heads: bool) -> tuple[int, ...]:
+    return index[: len(index) - heads]
 
 
 def _positions(name: str, part: slice, length: int) -> Array:

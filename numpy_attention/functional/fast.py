@@ -1,0 +1,412 @@
+"""Attention as fast as NumPy can: the tiles of `blockwise.py`, cut for the cache and spread over threads.
+
+fast_tiles.py    a tile: what is done to a score, and what each shortcut gains
+fast_blocks.py   a block of rows, forward and backward
+workers.py       threads, and how their results are put together in order
+here             how the work is cut, and what is called
+"""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .arrays import Array, finished, promoted, quiet, seen, shows_shapes, total, unbroadcast, whole
+from .attention import AttentionGradients
+from .biases import Bias
+from .blockwise import ONLINE, BlockwiseSaved, ascend, block_of, cotangents, descend, gradients_of
+from .dropout import Dropout
+from .fast_backward import Above, Chunk, Sums, backward_chunk
+from .fast_forward import Results, forward_block
+from .fast_tiles import LOG2_E, Work, factor_of
+from .slabs import Block, Slabs, slabs
+from .spoiled import all_finite, cleaned, finite, is_finite, merged, only, spoiled_rows
+from .steps import STEPS
+from .tiled import Tiled, slices, tiled
+from .tiles import Mask
+from .workers import run
+
+SIDE = 1024
+"""Rows and columns of a tile. Larger ones change nothing on one core, but the more is done at one call of
+NumPy, the less often threads wait for Python's lock."""
+
+EDGE_ROWS, EDGE_COLUMNS = 256, 512
+"""Likewise where a mask has edges, which smaller tiles follow more closely."""
+
+
+class How(NamedTuple):
+    """How the work is done: the most rows and columns of a tile, and threads; None for what suits."""
+
+    block: tuple[int, int] | None
+    threads: int | None
+
+
+@shows_shapes
+class FastSaved(NamedTuple):
+    """What backward needs: out (..., H, L, E) before rounding, lse (..., H, L), and to the base 2 the same
+    and each row's highest score.
+
+    Where not all that came in is finite, out is what it would be with 0 in these places. slow is what
+    blockwise attention saved, where it did some or all of the work; all of it if lse2 is None.
+    """
+
+    out: Array
+    lse: Array
+    lse2: Array | None
+    top2: Array | None
+    problem: Tiled
+    work: Work | None
+    how: How
+    slow: BlockwiseSaved | None
+
+
+# ------------------------------------------------------------------------------------ how work is cut
+
+
+def cut(stack: Slabs, how: How) -> list[Block]:
+    """Blocks of rows: of one query head, of several, or of several slabs where those are small.
+
+    The cut depends on the problem alone, and with it every bit of the result; not on the threads.
+    """
+    N, n, L, _ = stack.query.shape
+    most, columns = sides(stack.problem, how)
+    rows = min(L, most)
+    while rows > EDGE_ROWS and N * n * -(-L // rows) < 8:
+        rows = -(-rows // 2)
+    members = min(n, max(1, most // rows)) if rows == L else 1
+    tile = rows * members * min(len(stack.key[0]), columns)
+    together = max(1, min(EDGE_COLUMNS**2 // tile, -(-N // 2)))
+    return [Block(s, m, r) for s in slices(N, together) for m in slices(n, members) for r in slices(L, rows)]
+
+
+def chunks(blocks: list[Block]) -> list[Chunk]:
+    """What a worker adds up: all blocks of a stack of slabs, or part of them where stacks are few."""
+    stacks: dict[int, list[Block]] = {}
+    for block in blocks:
+        stacks.setdefault(block.slabs.start, []).append(block)
+    parts = -(-8 // len(stacks))
+    return [
+        Chunk(stack[some], whole=len(stack[some]) == len(stack))
+        for stack in stacks.values()
+        for some in slices(len(stack), -(-len(stack) // parts))
+    ]
+
+
+def sides(problem: Tiled, how: How) -> tuple[int, int]:
+    """The most rows and columns of a tile."""
+    return how.block or ((SIDE, SIDE) if problem.mask is None else (EDGE_ROWS, EDGE_COLUMNS))
+
+
+def work_of(problem: Tiled, how: How) -> Work:
+    """The arguments stacked, with what tiles ask of them."""
+    stack, columns = slabs(problem), sides(problem, how)[1]
+    scale: Any = problem.scale
+    if isinstance(scale, np.ndarray):
+        scale = stack.stacked(np.broadcast_to(scale, (*problem.shape[:-1], 1)))
+    factor = np.abs(scale if isinstance(scale, float) else scale[..., 0]) * LOG2_E
+    starts = range(0, problem.shape[-1], columns)
+    of_tiles = np.maximum.reduceat(norms(stack.key), starts, axis=-1)
+    mask = problem.mask
+    alike = mask is None or math.prod(mask._batch(len(problem.shape) > 2)) == 1
+    return Work(
+        stack, scale, (norms(stack.query) * factor, of_tiles), columns, alike and problem.bias is None, {}
+    )
+
+
+def norms(x: Array) -> Array:
+    """The Euclidean norm of each row."""
+    return np.asarray(np.sqrt(np.einsum("...d,...d->...", x, x)))
+
+
+# ---------------------------------------------------------------------------------- threads, and BLAS
+
+
+class _HeldBlas:
+    """BLAS held to one thread while anybody computes; users are counted, for its setting is the process's."""
+
+    def __init__(self) -> None:
+        self.lock, self.users, self.threads = Lock(), 0, 1
+        self.controller: Any = None
+        self.limit: Any = None
+
+    def found(self) -> bool:
+        """Whether threadpoolctl is there to hold it with."""
+        if self.controller is None:
+            try:
+                from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+            except ImportError:
+                return False
+            self.controller = ThreadpoolController().select(user_api="blas")
+        return True
+
+    def __enter__(self) -> int:
+        """How many threads BLAS would use of itself."""
+        with self.lock:
+            if not self.users:
+                self.threads = max((pool["num_threads"] for pool in self.controller.info()), default=1)
+                self.limit = self.controller.limit(limits=1)
+            self.users += 1
+            return self.threads
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.users -= 1
+            if not self.users:
+                self.limit.restore_original_limits()
+
+
+BLAS = _HeldBlas()
+
+
+def spread(work: Any, units: list[Any], threads: int | None) -> None:
+    """The units over so many threads (None: as many as BLAS would use), each with one thread of BLAS.
+
+    Without threadpoolctl the caller does all units, and BLAS its products with its own threads.
+    """
+    if not BLAS.found():
+        return run(work, units, 1)
+    with BLAS as usual:
+        return run(work, units, usual if threads is None else threads)
+
+
+# --------------------------------------------------------------------------------------- forward, backward
+
+
+@quiet
+def _forward(work: Work, how: How) -> tuple[Array, Array, Array]:
+    """out (..., H, L, E), lse and highest score to the base 2, (..., H, L), of finite numbers."""
+    problem, stack = work.slabs.problem, work.slabs
+    dtype, rows = problem.query.dtype, stack.query.shape[:3]
+    out = np.empty((*rows, problem.value.shape[-1]), dtype)
+    results = Results(out, np.empty(rows, dtype), np.empty(rows, dtype))
+    sinks2 = None
+    if problem.sinks is not None:
+        sinks2 = (np.broadcast_to(problem.sinks, problem.shape[:-2]) * dtype.type(LOG2_E)).reshape(rows[:2])
+    spread(partial(forward_block, work, results, sinks2), cut(stack, how), how.threads)
+    lse2, top2 = (x.reshape(problem.shape[:-1]) for x in results[1:])
+    return stack.unstacked(out), lse2, top2
+
+
+@quiet
+def _backward(saved: FastSaved, d_out: Array, d_lse: Array) -> list[Any]:
+    """The gradients of finite numbers, in the shapes of `Tiled`."""
+    assert saved.work is not None
+    assert saved.lse2 is not None
+    assert saved.top2 is not None
+    problem, stack, dtype = saved.work.slabs.problem, saved.work.slabs, saved.out.dtype
+    less = np.einsum("...e,...e->...", d_out, saved.out) - d_lse
+    d_sink = np.zeros_like(less)
+    if problem.sinks is not None:
+        sink = problem.sinks[..., None]
+        d_sink = seen(np.exp2(sink * dtype.type(LOG2_E) - saved.lse2), sink != -np.inf) * -less
+    of_rows = (saved.lse2, saved.top2, less, d_lse - d_sink)
+    above = Above(stack.stacked(d_out), *(x.reshape(stack.query.shape[:3]) for x in of_rows))
+    bias = problem.bias.parameter if isinstance(problem.bias, Bias) else problem.bias
+    scaled = isinstance(problem.scale, np.ndarray)
+    sums = Sums(
+        np.empty(stack.query.shape, dtype),
+        np.zeros(stack.key.shape, dtype),
+        np.zeros(stack.value.shape, dtype),
+        None if bias is None else np.zeros(bias.shape, dtype),
+        np.empty((*stack.query.shape[:3], 1), dtype) if scaled else None,
+    )
+    spread(partial(backward_chunk, saved.work, above, sums), chunks(cut(stack, saved.how)), saved.how.threads)
+    d_key = sums.d_key
+    d_key /= factor_of(problem.softcap)
+    return [
+        stack.unstacked(sums.d_query),
+        stack.keys_unstacked(d_key),
+        stack.keys_unstacked(sums.d_value),
+        sums.d_bias,
+        None if sums.d_scale is None else stack.unstacked(sums.d_scale),
+        None if problem.sinks is None else unbroadcast(total(d_sink, axis=-1), problem.sinks.shape),
+    ]
+
+
+def _suits(problem: Tiled) -> bool:
+    """Whether the fast path takes it: real, nothing empty, and one scale for all the keys of a query."""
+    scale = problem.scale
+    return (
+        problem.query.dtype.kind == "f"
+        and 0 not in (*problem.shape, problem.query.shape[-1], problem.value.shape[-1])
+        and (not isinstance(scale, np.ndarray) or scale.shape[-1] == 1)
+    )
+
+
+# ------------------------------------------------------------------------------------- what is called
+
+
+def fast_attention_forward(
+    query: npt.ArrayLike,
+    key: npt.ArrayLike,
+    value: npt.ArrayLike,
+    *,
+    mask: Mask | None = None,
+    bias: npt.ArrayLike | Bias | None = None,
+    scale: npt.ArrayLike | None = None,
+    softcap: float | None = None,
+    sinks: npt.ArrayLike | None = None,
+    dropout: Dropout | npt.ArrayLike | None = None,
+    block: tuple[int, int] | None = None,
+    threads: int | None = None,
+) -> tuple[Any, FastSaved]:
+    """Attention as fast as NumPy can, with what its backward needs: see `fast_attention`.
+
+    Examples
+    --------
+    >>> out, saved = fast_attention_forward(np.eye(2), np.eye(2), np.eye(2), scale=0.0)
+    >>> out, saved.lse
+    (array([[0.5, 0.5],
+           [0.5, 0.5]]), array([0.69314718, 0.69314718]))
+    """
+    problem = tiled(query, key, value, mask, bias, scale, softcap, sinks, dropout)
+    how = How(None if block is None else block_of(block, problem.shape), _threads(threads))
+    out, saved = _descended(problem, how)
+    return finished(out, problem.given.query, problem.given.key, problem.given.value), saved
+
+
+@quiet
+def _descended(problem: Tiled, how: How) -> tuple[Array, FastSaved]:
+    """out, patched where something was not finite, and what is saved."""
+    if not _suits(problem):
+        slow = descend(STEPS, ONLINE, problem, how.block or block_of(None, problem.shape))
+        return slow.out, FastSaved(slow.out, slow.lse, None, None, problem, None, how, slow)
+    work = work_of(problem, how)
+    if all(map(is_finite, work.reach)) and all_finite(problem):
+        out, lse2, top2 = _forward(work, how)
+        return out, FastSaved(out, _natural(lse2), lse2, top2, problem, work, how, None)
+    slow = descend(STEPS, ONLINE, problem, how.block or block_of(None, problem.shape))
+    work = work_of(cleaned(problem), how)
+    computed, lse2, top2 = _forward(work, how)
+    rows = spoiled_rows(problem, SIDE)
+    lse = np.where(rows, slow.lse, _natural(lse2))
+    untouched = ~rows[..., None] & np.isfinite(slow.out)
+    saved = FastSaved(computed, lse, lse2, top2, problem, work, how, slow)
+    return np.where(untouched, computed, slow.out), saved
+
+
+def _natural(lse2: Array) -> Array:
+    return np.asarray(lse2 * lse2.dtype.type(1 / LOG2_E))
+
+
+def _threads(threads: int | None) -> int | None:
+    if threads is None:
+        return None
+    number = whole("threads", threads, least=1)
+    if number.ndim:
+        raise TypeError(f"threads has shape {number.shape}; one whole number or None is expected")
+    return int(number)
+
+
+def fast_attention_backward(
+    d_out: npt.ArrayLike, saved: FastSaved, *, d_lse: npt.ArrayLike | None = None
+) -> AttentionGradients:
+    """The gradients of <d_out, out> + <d_lse, lse>, by the tiles and threads of the forward.
+
+    Parameters
+    ----------
+    d_out : the shape of out, (..., H, L, E)
+    saved : what fast_attention_forward gave
+    d_lse : (..., H, L), the cotangent of saved.lse, or None for zero
+
+    Returns
+    -------
+    AttentionGradients
+        Each in its argument's shape and dtype; None for an optional argument that was not given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a saved that fast_attention_forward did not give, and cotangents that do not fit.
+
+    Examples
+    --------
+    >>> out, saved = fast_attention_forward(np.eye(2), np.eye(2), np.eye(2), scale=0.0)
+    >>> fast_attention_backward(np.eye(2), saved).d_value
+    array([[0.5, 0.5],
+           [0.5, 0.5]])
+    """
+    if not isinstance(saved, FastSaved):
+        raise TypeError(f"saved is {type(saved).__name__}, not what fast_attention_forward gave")
+    d_out, d_lse = cotangents(d_out, d_lse, saved.out, saved.lse)
+    return gradients_of(_ascended(d_out, d_lse, saved), saved.problem)
+
+
+@quiet
+def _ascended(d_out: Array, d_lse: Array, saved: FastSaved) -> Sequence[Any]:
+    """The gradients in the shapes of `Tiled`, patched where something is not finite."""
+    problem, how = saved.problem, saved.how
+    finite_above = is_finite(d_out) and is_finite(d_lse)
+    real = d_out.dtype.kind == d_lse.dtype.kind == "f"
+    if saved.work is not None and saved.slow is None and finite_above and real:
+        return _backward(saved, d_out, d_lse)
+    slow = saved.slow or descend(STEPS, ONLINE, problem, how.block or block_of(None, problem.shape))
+    slow_gradients = ascend(STEPS, ONLINE, d_out, d_lse, slow)
+    if saved.work is None or not real:
+        return slow_gradients
+    rows = spoiled_rows(problem, SIDE)
+    computed = _backward(saved, np.where(rows[..., None], 0, finite(d_out)), np.where(rows, 0, finite(d_lse)))
+    theirs = slow._replace(problem=only(problem, rows))
+    of_spoiled = ascend(STEPS, ONLINE, d_out, np.where(rows, d_lse, 0), theirs)
+    return [merged(*each) for each in zip(computed, of_spoiled, slow_gradients, strict=True)]
+
+
+def fast_attention(
+    query: npt.ArrayLike,
+    key: npt.ArrayLike,
+    value: npt.ArrayLike,
+    *,
+    mask: Mask | None = None,
+    bias: npt.ArrayLike | Bias | None = None,
+    scale: npt.ArrayLike | None = None,
+    softcap: float | None = None,
+    sinks: npt.ArrayLike | None = None,
+    dropout: Dropout | npt.ArrayLike | None = None,
+    block: tuple[int, int] | None = None,
+    threads: int | None = None,
+) -> Any:
+    """Attention as fast as NumPy can: tile by tile, by several threads, in memory that grows with L + S.
+
+    The mathematics is that of `blockwise_attention`, whose docstring derives it; `fast_tiles.py` says what
+    is done otherwise, and what each of it gains.
+
+    Parameters
+    ----------
+    query, key, value, mask, bias, scale, softcap, sinks, dropout : as in `attention`.
+    block : the most rows and columns of a tile, or None for what suits.
+    threads : how many compute at once, or None: as many as BLAS would use. No bit of the result depends on
+        it. More than one needs threadpoolctl (`pip install numpy_attention[fast]`), which holds BLAS to
+        one thread meanwhile, for the whole process; without it BLAS's own threads do the products.
+
+    Returns
+    -------
+    out : (..., H, L, E), in the result_type of query, key and value, which is also what is computed in
+        (float16 in float32), where `attention` computes in float64. Complex numbers, and a scale that is
+        not the same for all keys of a query, are handed to `blockwise_attention`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before any work, naming the argument, what came and what was expected.
+
+    Examples
+    --------
+    A query that matches the second key better, by log 3:
+
+    >>> fast_attention([[np.log(3)]], [[0.0], [1.0]], [[10.0], [20.0]]).round(4)
+    array([[17.5]])
+
+    References
+    ----------
+    Dao et al. 2022 and Dao 2024 (FlashAttention), for the tiles; what is measured here is in `benchmarks`.
+    """
+    out, _ = fast_attention_forward(
+        promoted(query), promoted(key), promoted(value), mask=mask, bias=promoted(bias),
+        scale=promoted(scale), softcap=softcap, sinks=promoted(sinks), dropout=dropout,
+        block=block, threads=threads,
+    )  # fmt: skip
+    return out

@@ -1,0 +1,249 @@
+"""One block of rows of `fast_attention` backward, tile by tile: what a worker does at a time."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .activations import sech_squared
+from .arrays import Array, quiet, transposed, unbroadcast
+from .biases import Bias
+from .fast_tiles import (
+    Rows,
+    Work,
+    bias_and_hide,
+    calm,
+    cap,
+    factor_of,
+    hide,
+    powers,
+    rows_of,
+    shift_of,
+    thin,
+    tiles_of,
+)
+from .slabs import Block
+from .tiled import part
+from .tiles import place_of
+from .workers import Buffers, Put
+
+
+class Above(NamedTuple):
+    """What the backward's blocks start from.
+
+    d_out (N, n, L, E); and for each row (N, n, L): lse2 and top2 of the forward; less = delta - d_lse; and
+    sum, to which d_scores of all its keys add up, softcap aside.
+    """
+
+    d_out: Array
+    lse2: Array
+    top2: Array
+    less: Array
+    sum: Array
+
+
+class Sums(NamedTuple):
+    """Where the backward's blocks put and add what they find, in the shapes of `Slabs`.
+
+    d_bias is the bias's gradient in the bias's own shape, or that of its parameter; d_scale (N, n, L, 1).
+    """
+
+    d_query: Array
+    d_key: Array
+    d_value: Array
+    d_bias: Array | None
+    d_scale: Array | None
+
+
+class Chunk(NamedTuple):
+    """Blocks of one stack of slabs that one worker adds up; whether they are all that stack has."""
+
+    blocks: list[Block]
+    whole: bool
+
+
+class _Found:
+    """What a worker has found of a stack of slabs and not yet put in its place.
+
+    Gradients of keys and values by tiles: parts of the sums themselves where no other worker adds to them.
+    """
+
+    def __init__(self, work: Work, sums: Sums, chunk: Chunk) -> None:
+        self.work, self.sums, self.whole = work, sums, chunk.whole
+        self.stack = chunk.blocks[0].slabs
+        self.tiles: dict[tuple[str, int], Array] = {}
+        self.d_bias: list[tuple[tuple[int, ...], slice, slice, Array]] = []
+
+    def add(self, name: str, columns: slice, left: Array, right: Array, buffers: Buffers) -> None:
+        """left @ right, (slabs, columns, X), to the gradient of so named keys."""
+        first = columns.start // self.work.columns * self.work.columns
+        place = getattr(self.sums, name)[self.stack, first : first + self.work.columns]
+        inside = slice(columns.start - first, columns.stop - first)
+        fresh = (name, first) not in self.tiles
+        if fresh:
+            self.tiles[name, first] = place if self.whole else np.zeros_like(place)
+        tile = self.tiles[name, first][:, inside]
+        if fresh:
+            np.matmul(left, right, out=tile)
+        else:
+            tile += np.matmul(left, right, out=buffers(name, tile.shape, tile.dtype))
+
+    def add_at(self, columns: slice, places: tuple[Array, Array], d_keys: Array) -> None:
+        """d_keys (…, D) to the gradients of single keys of a tile: places are slabs and columns."""
+        first = columns.start // self.work.columns * self.work.columns
+        tile = self.tiles["d_key", first][:, columns.start - first : columns.stop - first]
+        np.add.at(tile, places, d_keys)
+
+    def put(self) -> None:
+        """Everything added to the sums, except what is there."""
+        for (name, first), tile in self.tiles.items():
+            if not self.whole:
+                getattr(self.sums, name)[self.stack, first : first + self.work.columns] += tile
+        for place, rows, columns, d_bias in self.d_bias:
+            _add_bias(self.sums.d_bias, self.work, place, rows, columns, d_bias)
+
+
+@quiet
+def backward_chunk(work: Work, above: Above, sums: Sums, chunk: Chunk, buffers: Buffers) -> Put:
+    """Block after block; what goes to the same keys or bias as that of other chunks is put in their turn."""
+    found = _Found(work, sums, chunk)
+    for block in chunk.blocks:
+        _backward_block(work, above, sums, found, block, buffers)
+    return quiet(found.put)
+
+
+def _backward_block(
+    work: Work, above: Above, sums: Sums, found: _Found, block: Block, buffers: Buffers
+) -> None:
+    """The tiles of a block again, from lse, and the seven steps back through each of them."""
+    slabs, problem = work.slabs, work.slabs.problem
+    softcap, dropout = problem.softcap, problem.dropout
+    rows = rows_of(work, block, factor_of(softcap), buffers)
+    (heads, R, D), dtype, E = rows.query.shape, rows.query.dtype, slabs.value.shape[-1]
+    lse2 = shift_of(above.lse2[block]).reshape(heads, R)
+    plain = (above.d_out[block].reshape(heads, R, E), above.less[block].reshape(heads, R))
+    unit = np.exp2(-lse2)
+    scaled = (plain[0] * unit[:, :, None], plain[1] * unit)
+    d_query = sums.d_query[block].reshape(heads, R, D)
+    d_query[...] = 0
+    peaks = None
+    if (above.top2[block] - above.lse2[block] > -1).any():
+        peaks = Peaks(above.sum[block].reshape(heads, R).copy())
+    for columns, hidden in tiles_of(work, rows):
+        key, value = slabs.key[block.slabs, columns], slabs.value[block.slabs, columns]
+        shape = (heads, columns.stop - columns.start, R)
+        scores = np.matmul(key, transposed(rows.query), out=buffers("scores", shape, dtype))
+        if softcap is not None:
+            raw = cap(scores, softcap, buffers)
+        bias_and_hide(work, rows, columns, hidden, scores)
+        still = calm(work, rows, columns, hidden)
+        if still is True:
+            weights, (d_rows, less) = np.exp2(scores, out=scores), scaled
+        else:
+            np.subtract(scores, np.where(still, 0, lse2)[:, None, :], out=scores)
+            weights, (d_rows, less) = powers(scores, buffers), _mixed(still, scaled, plain)
+        d_scores, thinned = buffers("d_scores", shape, dtype), weights
+        np.matmul(value, transposed(d_rows), out=d_scores)
+        if dropout is not None:
+            thin(work, rows, columns, d_scores)
+            thinned = buffers("thinned", shape, dtype)
+            np.copyto(thinned, weights)
+            thin(work, rows, columns, thinned)
+        np.subtract(d_scores, less[:, None, :], out=d_scores)
+        hide(rows, hidden, d_scores, 0)
+        np.multiply(d_scores, weights, out=d_scores)
+        if peaks is not None:
+            half = np.where(still, 0.5 / unit, 0.5).astype(dtype)
+            slope = None if softcap is None else partial(_slope_at, raw)
+            peaks.take(weights, half, d_scores, columns, slope)
+        _found_bias(found, work, rows, columns, d_scores)
+        if softcap is not None:
+            np.multiply(d_scores, sech_squared(raw), out=d_scores)
+        found.add("d_value", columns, thinned, d_rows, buffers)
+        found.add("d_key", columns, d_scores, rows.query, buffers)
+        product = buffers("product", d_query.shape, dtype)
+        d_query += np.matmul(transposed(d_scores), key, out=product)
+    if peaks is not None:
+        _put_peaks(work, rows, found, peaks, d_query)
+    if sums.d_scale is not None:
+        shape = above.lse2[block].shape
+        per_row = np.einsum("...d,...d->...", slabs.query[block], d_query.reshape(*shape, D))
+        sums.d_scale[block] = per_row[..., None]
+    sums.d_query[block] *= work.scale_of(block)
+
+
+def _slope_at(raw: Array, places: tuple[Array, ...]) -> Array:
+    return sech_squared(raw[places])
+
+
+class Peaks:
+    """Weights above 1/2, whose own d_scores come last, as in `blockwise_attention`: what a row still lacks.
+
+    rest (slabs, rows) is what is left of a row's sum, once all d_scores but that at its peak are taken off.
+    """
+
+    def __init__(self, rest: Array) -> None:
+        self.rest = rest
+        self.found: list[tuple[slice, tuple[Array, ...], Any]] = []
+
+    def take(self, weights: Array, half: Array, d_scores: Array, columns: slice, slope: Any) -> None:
+        """The peaks of a tile set to 0 and kept in mind with their slopes, the rest taken off."""
+        peak = weights > half[:, None, :]
+        if peak.any():
+            places = np.nonzero(peak)
+            d_scores[places] = 0
+            self.found.append((columns, places, 1 if slope is None else slope(places)))
+        self.rest -= np.matmul(np.ones(d_scores.shape[1], d_scores.dtype), d_scores)
+
+
+def _put_peaks(work: Work, rows: Rows, found: "_Found", peaks: Peaks, d_query: Array) -> None:
+    """What the peaks give to query, key and bias."""
+    for columns, (slab, column, row), slope in peaks.found:
+        rest = peaks.rest[slab, row]
+        if work.slabs.problem.bias is not None:
+            tile = np.zeros(
+                (*peaks.rest.shape[:1], columns.stop - columns.start, peaks.rest.shape[1]), rest.dtype
+            )
+            tile[slab, column, row] = rest
+            _found_bias(found, work, rows, columns, tile)
+        rest = (rest * slope)[:, None]
+        d_query[slab, row] += rest * work.slabs.key[rows.block.slabs, columns][slab, column]
+        found.add_at(columns, (slab, column), rest * rows.query[slab, row])
+
+
+def _mixed(
+    still: Array | bool, scaled: tuple[Array, Array], plain: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    """d_rows and less over exp2(lse2) in calm rows, whose weights are not, and as they are in the others."""
+    if isinstance(still, bool):
+        return plain
+    return np.where(still[:, :, None], scaled[0], plain[0]), np.where(still, scaled[1], plain[1])
+
+
+def _found_bias(found: _Found, work: Work, rows: Rows, columns: slice, d_scores: Array) -> None:
+    """What a tile gives to the bias: entry by entry, summed over what the bias repeats in it."""
+    bias = work.slabs.problem.bias
+    if bias is None:
+        return
+    L, S = work.slabs.problem.shape[-2:]
+    tile = rows.by_member(d_scores)
+    for entry in rows.entries:
+        d_tile = tile[entry.at][0, :, 0, :].T
+        if isinstance(entry.bias, Bias):
+            given = entry.bias.tile_gradient(d_tile, rows.block.rows, columns, L, S)
+        else:
+            assert entry.bias is not None
+            given = unbroadcast(d_tile, part(entry.bias, rows.block.rows, columns).shape).copy()
+        found.d_bias.append((entry.place, rows.block.rows, columns, given))
+
+
+def _add_bias(
+    d_bias: Array | None, work: Work, index: tuple[int, ...], rows: slice, columns: slice, given: Array
+) -> None:
+    """What one entry's tile gives, added where it belongs."""
+    assert d_bias is not None
+    if isinstance(work.slabs.problem.bias, Bias):
+        d_bias[place_of(index, d_bias, given.ndim)] += given
+    else:
+        place = part(d_bias[place_of(index, d_bias, 2)], rows, columns)
+        place += given
