@@ -90,6 +90,8 @@ class Case:
     seed: int = 0
     tags: frozenset[str] = frozenset()
     steps: Any = field(default=na.STEPS)
+    path: str = "attention"
+    how: Any = None
 
     def __repr__(self):
         def told(x):
@@ -145,17 +147,45 @@ class Case:
         names = ("mask", "bias", "scale", "softcap", "sinks", "dropout")
         return {name: getattr(self, name) for name in names}
 
+    @property
+    def pair(self):
+        """forward and backward of the path that the case takes."""
+        return {
+            "attention": na.attention_with(self.steps),
+            "blockwise": na.blockwise_attention_with(),
+            "fast": na.Pair(na.fast_attention_forward, na.fast_attention_backward),
+        }[self.path]
+
     def forward(self):
-        return na.attention_with(self.steps).forward(self.query, self.key, self.value, **self.options)
+        return self.pair.forward(self.query, self.key, self.value, **self.options, **(self.how or {}))
 
     def backward(self, saved):
-        cotangents = dict(d_weights=self.d_weights, d_lse=self.d_lse)
-        return na.attention_with(self.steps).backward(self.d_out, saved, **cotangents)
+        cotangents = dict(d_lse=self.d_lse)
+        if self.path == "attention":
+            cotangents.update(d_weights=self.d_weights)
+        return self.pair.backward(self.d_out, saved, **cotangents)
+
+    def numbers(self, out, saved, gradients):
+        """What a forward and a backward gave; the tiled paths give no weights."""
+        return Numbers(out, getattr(saved, "weights", None), saved.lse, *gradients)
 
     def run(self):
         """All numbers."""
         out, saved = self.forward()
-        return Numbers(out, saved.weights, saved.lse, *self.backward(saved))
+        return self.numbers(out, saved, self.backward(saved))
+
+    def by(self, path):
+        """The same case by tiles, which have no cotangent of the weights, cut and spread at random."""
+        how = dict(block=[None, (1, 1), (2, 3), (3, 2), (7, 5)][self.seed % 5])
+        if path == "fast":
+            how.update(threads=1 + self.seed % 3)
+        return replace(self, path=path, how=how, d_weights=None)
+
+    @property
+    def computed_in(self):
+        """The dtype that is computed in."""
+        of_inputs = np.result_type(self.query, self.key, self.value)
+        return np.dtype(float) if self.path == "attention" else np.result_type(of_inputs, np.float32)
 
     # ------------------------------------------------------------------------- the same, otherwise
 

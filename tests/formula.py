@@ -12,6 +12,7 @@ Two computations of one number may differ by the sum of their bounds, no more.
 """
 
 import math
+from functools import partial
 
 import numpy as np
 
@@ -22,13 +23,18 @@ SMALLEST = float(np.finfo(float).smallest_normal)
 """Below it a float64 loses relative accuracy; it is 2**52 times what is lost there, for later products."""
 
 
-def g(n):
+def sum_error(n, u):
     """What a sum of n products may lose, relative to the sum of their magnitudes."""
-    return 4 * U * math.sqrt(n + 4)
+    return 4 * u * math.sqrt(n + 4)
+
+
+def g(n):
+    """The same in float64."""
+    return sum_error(n, U)
 
 
 def formula(case, *, textbook=False, scores_error=0.0, bias_error=0.0):
-    """(values, bounds) of a case computed in float64 and rounded once to the dtype of each result.
+    """(values, bounds) of a case, computed in float64, or by tiles in their dtype; rounded at the end.
 
     textbook: allow for a softmax backward that is not pinned at the peak, and for 1 - tanh² as tanh's slope.
     scores_error: what query, key and scale lost before they came in, in units of the scores (..., H, L, S).
@@ -40,6 +46,10 @@ def formula(case, *, textbook=False, scores_error=0.0, bias_error=0.0):
 
 def _formula(case, textbook, scores_error, bias_error):
     visible, group = case.visible, case.group
+    info, tiled = np.finfo(case.computed_in), case.path != "attention"
+    U, SMALLEST = float(info.eps) / 2, float(info.smallest_normal)
+    g = partial(sum_error, u=U)
+    textbook = textbook or tiled
     *_, L, S = case.shape
     D, E = case.query.shape[-1], case.value.shape[-1]
 
@@ -64,23 +74,34 @@ def _formula(case, textbook, scores_error, bias_error):
     e_dots = g(D) * e_dots
     scores = scale * dots
     e_scores = abs(scale) * e_dots + U * abs(scores) + scores_error
-    capped, e_capped, slope, e_slope = _capped(scores, e_scores, case.softcap, textbook)
+    rounded = U if tiled else 0  # tiles round every argument to the dtype that they compute in
+    capped, e_capped, slope, e_slope = _capped(scores, e_scores, case.softcap, textbook, U, SMALLEST)
     biased = capped + bias
-    e_biased = e_capped + U * abs(biased) + bias_error
+    e_biased = e_capped + U * abs(biased) + rounded * abs(bias) + bias_error
     columns, e_columns = np.where(visible, biased, -np.inf), np.where(visible, e_biased, 0)
     if case.sinks is not None:
         sink = np.broadcast_to(case.sinks.astype(float)[..., None, None], (*case.shape[:-1], 1))
-        columns, e_columns = np.concatenate([columns, sink], -1), np.concatenate([e_columns, 0 * sink], -1)
+        columns, e_columns = (
+            np.concatenate([columns, sink], -1),
+            np.concatenate([e_columns, rounded * abs(sink)], -1),
+        )
     top = columns.max(axis=-1, keepdims=True, initial=-np.inf)
     powers = np.where(np.isneginf(columns), 0, np.exp(columns - top))
     summed = powers.sum(axis=-1, keepdims=True)
     shares = np.where(summed > 0, powers / summed, 0)
     lse = np.where(summed > 0, top + np.log(summed), -np.inf)
     e_columns = np.where(np.isneginf(columns), 0, e_columns + U * abs(columns - top))
-    spread = np.log1p((shares * np.expm1(e_columns)).sum(axis=-1, keepdims=True))
-    e_lse = np.where(summed > 0, spread + g(S + 1) * (1 + math.log(S + 2)) + 2 * U * abs(lse), 0)
-    e_shares = shares * np.expm1(e_columns + spread + g(S + 1)) + np.where(
-        np.isneginf(columns), 0, SMALLEST * U
+    if tiled:  # weights are recalled from lse, which is stored, maybe to another base
+        e_columns = np.where(np.isneginf(columns), 0, e_columns + 4 * U * (abs(lse) + abs(columns)))
+    spread = _spread(shares, columns - lse, e_columns)
+    e_lse = np.where(
+        summed > 0, spread + g(S + 1) * (1 + math.log(S + 2)) + (5 if tiled else 2) * U * abs(lse), 0
+    )
+    lost = (
+        SMALLEST if tiled else SMALLEST * U
+    )  # tiles may take what is below the smallest normal number for 0
+    e_shares = _grown(shares, columns - lse, e_columns + spread + g(S + 1)) + np.where(
+        np.isneginf(columns), 0, lost
     )
     weights, e_weights = shares[..., :S], e_shares[..., :S]
     thinned = weights * multipliers
@@ -101,6 +122,9 @@ def _formula(case, textbook, scores_error, bias_error):
     a_mean = (shares * size).sum(axis=-1, keepdims=True)
     d_columns = shares * (d_shares - pin - mean + d_lse)
     e_mean = (shares * e_d_shares + e_shares * size).sum(axis=-1, keepdims=True) + g(S + 1) * a_mean
+    if tiled:  # delta = d_out · out, with what out and the product have lost
+        of_out = (e_thinned + (g(S) + g(E)) * thinned) * a_d_thinned
+        e_mean = e_mean + of_out.sum(axis=-1, keepdims=True)
     e_d_columns = e_shares * abs(d_shares - pin - mean + d_lse) + (shares + e_shares) * (
         e_d_shares + e_mean + 4 * U * (size + a_mean + abs(d_lse))
     )
@@ -143,17 +167,34 @@ def _formula(case, textbook, scores_error, bias_error):
         back(d_sink, e_d_sink, a_d_sink, L, case.sinks),
     ]
     values = Numbers(*[value for value, _ in pairs])
+    if tiled:
+        values = values.without("weights")
     return values, _stored(case, values, Numbers(*[bound for _, bound in pairs]))
 
 
-def _capped(scores, e_scores, softcap, textbook):
+def _spread(shares, logs, e):
+    """By how much log Σ exp(logs) may grow if each of logs, of which exp is a share, may grow by e."""
+    if e.max(initial=0) < 1:
+        return np.log1p((shares * np.expm1(e)).sum(axis=-1, keepdims=True))
+    grown = np.where(np.isneginf(logs) | np.isnan(logs), -np.inf, logs + e)
+    top = np.maximum(grown.max(axis=-1, keepdims=True, initial=-np.inf), 0)
+    return top + np.log(np.maximum(np.exp(grown - top).sum(axis=-1, keepdims=True), np.exp(-top)))
+
+
+def _grown(shares, logs, e):
+    """What a share may be off, if its logarithm may be by e: 1 at the most."""
+    largest = np.where(np.isnan(logs), 0, np.exp(np.minimum(logs + e, 0)))
+    return np.where(e < 1, shares * np.expm1(np.minimum(e, 1)), np.maximum(largest, shares))
+
+
+def _capped(scores, e_scores, softcap, textbook, U, SMALLEST):
     """Step 2, and its slope sech², each with its error; the slope is bounded over the whole interval."""
     if softcap is None:
         return scores, e_scores, np.ones(()), np.zeros(())
     x, e_x = abs(scores) / softcap, e_scores / softcap
     capped = softcap * np.tanh(scores / softcap)
     slope, steepest = (4 / (np.exp(y) + np.exp(-y)) ** 2 for y in (x, np.maximum(x - e_x, 0)))
-    e_capped = e_scores * steepest + 4 * U * abs(capped)
+    e_capped = e_scores * steepest + (4 if globals()["U"] == U else 12) * U * abs(capped)
     e_slope = 2 * steepest * np.minimum(e_x, 1) + (8 + 4 * x) * U * slope + (4 * U if textbook else SMALLEST)
     return capped, e_capped, slope, e_slope
 
@@ -173,8 +214,8 @@ def _stored(case, values, bounds):
     """What rounding to each result's dtype adds."""
     dtypes = Numbers(
         np.result_type(case.query, case.key, case.value),
-        float,
-        float,
+        case.computed_in,
+        case.computed_in,
         *[None if x is None else np.asarray(x).dtype for x in (case.query, case.key, case.value)],
         *[None if x is None else np.asarray(x).dtype for x in (case.bias, case.scale, case.sinks)],
     )
@@ -187,4 +228,5 @@ def _stored(case, values, bounds):
         finite = np.where(np.isfinite(value), abs(value), 0)
         return bound + (u + 2 * U) * finite + float(info.smallest_subnormal) + SMALLEST
 
-    return Numbers(*map(stored, values, bounds, dtypes))
+    found = Numbers(*map(stored, values, bounds, dtypes))
+    return found if case.path == "attention" else found.without("weights")

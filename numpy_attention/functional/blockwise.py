@@ -151,7 +151,9 @@ def _scores(
 
 def _tiles(problem: Tiled, rows: slice, step: int) -> Iterator[tuple[slice, Array | None]]:
     """The blocks of keys that some of `rows` see, and which pairs of them: None where all do."""
-    for columns in slices(problem.shape[-1], step):
+    L, S = problem.shape[-2:]
+    first, last = (0, S) if problem.mask is None else problem.mask.span(rows, L, S)
+    for columns in slices(S, step, first, last):
         visible = problem.visible(rows, columns)
         if not isinstance(visible, bool):
             yield columns, visible
@@ -247,8 +249,8 @@ def ascend(steps: Steps, online: Online, d_out: Array, d_lse: Array, saved: Bloc
             d_masked = online.undo(d_weights, weights, delta, d_lse_rows, visible)
             peak = weights.real > 0.5
             if peak.any():
+                peaks.append((columns, visible, peak, d_masked))
                 d_masked = np.where(peak, 0, d_masked)
-                peaks.append((columns, visible, peak))
             sums.d_value[..., columns, :] += d_value
             _collect(steps, sums, problem, rows, columns, d_masked, saved_scores)
             others += total(d_masked, axis=-1, keepdims=True)
@@ -259,9 +261,10 @@ def ascend(steps: Steps, online: Online, d_out: Array, d_lse: Array, saved: Bloc
             sink_weights = seen(np.exp(sink - lse), sink.real != -np.inf)
             d_sinks = sink_weights * (d_lse_rows - seen(delta, attends))
             sums.d_sinks[...] += unbroadcast(total(d_sinks[..., 0], axis=-1), problem.sinks.shape)
-        for columns, visible, peak in peaks:
+        for columns, visible, peak, own in peaks:
             _, saved_scores = _scores(steps, problem, rows, columns, visible)
-            rest = np.where(peak, d_lse_rows - d_sinks - others, 0)
+            rest = np.where(np.isfinite(own), d_lse_rows - d_sinks - others, own)
+            rest = np.where(peak, rest, 0)
             _collect(steps, sums, problem, rows, columns, rest, saved_scores)
     return sums
 
@@ -269,6 +272,7 @@ def ascend(steps: Steps, online: Online, d_out: Array, d_lse: Array, saved: Bloc
 # -------------------------------------------------------------------------------------- what is called
 
 
+@quiet
 def blockwise_attention_forward(
     query: npt.ArrayLike,
     key: npt.ArrayLike,

@@ -240,6 +240,7 @@ def _suits(problem: Tiled) -> bool:
 # ------------------------------------------------------------------------------------- what is called
 
 
+@quiet
 def fast_attention_forward(
     query: npt.ArrayLike,
     key: npt.ArrayLike,
@@ -278,19 +279,21 @@ def _descended(problem: Tiled, how: How) -> tuple[Array, FastSaved]:
     work = work_of(problem, how)
     if all(map(is_finite, work.reach)) and all_finite(problem):
         out, lse2, top2 = _forward(work, how)
-        return out, FastSaved(out, _natural(lse2), lse2, top2, problem, work, how, None)
+        return out, FastSaved(out, _natural(problem, lse2, top2), lse2, top2, problem, work, how, None)
     slow = descend(STEPS, ONLINE, problem, how.block or block_of(None, problem.shape))
     work = work_of(cleaned(problem), how)
     computed, lse2, top2 = _forward(work, how)
     rows = spoiled_rows(problem, SIDE)
-    lse = np.where(rows, slow.lse, _natural(lse2))
+    lse = np.where(rows, slow.lse, _natural(problem, lse2, top2))
     untouched = ~rows[..., None] & np.isfinite(slow.out)
     saved = FastSaved(computed, lse, lse2, top2, problem, work, how, slow)
     return np.where(untouched, computed, slow.out), saved
 
 
-def _natural(lse2: Array) -> Array:
-    return np.asarray(lse2 * lse2.dtype.type(1 / LOG2_E))
+def _natural(problem: Tiled, lse2: Array, top2: Array) -> Array:
+    """lse, which for a row that attends to nothing is its sink, to the bit."""
+    lse = np.asarray(lse2 * lse2.dtype.type(1 / LOG2_E))
+    return lse if problem.sinks is None else np.where(np.isneginf(top2), problem.sinks[..., None], lse)
 
 
 def _threads(threads: int | None) -> int | None:

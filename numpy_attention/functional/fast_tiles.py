@@ -102,7 +102,10 @@ def calm(work: Work, rows: Rows, columns: slice, hidden: Hidden) -> Array | bool
 
 def tiles_of(work: Work, rows: Rows) -> Iterator[tuple[slice, Hidden]]:
     """Tile after tile of those that anybody sees: its columns, and what is hidden of them."""
-    for columns in slices(work.slabs.problem.shape[-1], work.columns):
+    L, S = work.slabs.problem.shape[-2:]
+    spans = [(0, S) if e.mask is None else e.mask.span(rows.block.rows, L, S) for e in rows.entries]
+    first, last = min(first for first, _ in spans), max(last for _, last in spans)
+    for columns in slices(S, work.columns, first, last):
         tile = _tile_from_memo(work, rows, columns)
         if tile is not None:
             yield tile

@@ -56,6 +56,10 @@ class Mask:
         """The axes before the last two of `array`, whatever it shows."""
         return ()
 
+    def span(self, rows: slice, L: int, S: int) -> tuple[int, int]:
+        """Columns from a first up to a last, outside of which none of `rows` sees a key, in any batch entry."""
+        return 0, S
+
     def entry(self, index: tuple[int, ...], heads: bool) -> "Mask":
         """The mask of one batch entry, and of one head of it where there are `heads`: tiles (r, c)."""
         return self
@@ -87,6 +91,12 @@ class Combined(Mask):
 
     def __repr__(self) -> str:
         return f"({self.left!r} {self.sign} {self.right!r})"
+
+    def span(self, rows: slice, L: int, S: int) -> tuple[int, int]:
+        (first, last), (other_first, other_last) = self.left.span(rows, L, S), self.right.span(rows, L, S)
+        if self.sign == "&":
+            return max(first, other_first), min(last, other_last)
+        return min(first, other_first), max(last, other_last)
 
     def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
         return Combined(self.sign, self.left.entry(index, heads), self.right.entry(index, heads))
@@ -196,6 +206,15 @@ class Band(Mask):
             return self.offset[(..., *(None,) * (2 + heads))]
         return np.asarray(corner(repr(self), self.align, L, S))
 
+    def span(self, rows: slice, L: int, S: int) -> tuple[int, int]:
+        shift = self._shift(L, S, False)
+        if not shift.size:
+            return 0, S
+        low, high = rows.start + int(shift.min()), rows.stop - 1 + int(shift.max())
+        first = 0 if self.left is None else low - self.left
+        last = S if self.right is None else high + self.right + 1
+        return min(max(first, 0), S), min(max(last, 0), S)
+
     def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
         if self.offset is None:
             return self
@@ -236,6 +255,9 @@ class FirstKeys(Mask):
     def __repr__(self) -> str:
         told = int(self.lengths) if not self.lengths.ndim else f"<lengths {self.lengths.shape}>"
         return f"na.{self.name}({told})"
+
+    def span(self, rows: slice, L: int, S: int) -> tuple[int, int]:
+        return 0, min(S, int(self.lengths.max(initial=0)))
 
     def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
         return FirstKeys(self.name, entry_of(self.lengths, _batch_of(index, heads), 0))

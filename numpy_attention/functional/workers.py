@@ -5,6 +5,7 @@ that others add to as well, it hands over as a function, `put`; the puts run one
 the units. So no bit of a sum depends on how many threads there were, or on which was first.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from threading import Condition, Thread
 from typing import Any
@@ -17,17 +18,17 @@ Put = Callable[[], None]
 
 
 class Buffers:
-    """A worker's scratch memory: one array for each name, allocated once and used again."""
+    """A worker's scratch memory: one array for each name and dtype, allocated once and used again."""
 
     def __init__(self) -> None:
-        self.arrays: dict[str, Array] = {}
+        self.arrays: dict[tuple[str, np.dtype[Any]], Array] = {}
 
     def __call__(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
         """An array with anything in it; what was had by this name before is overwritten."""
-        size = int(np.prod(shape))
-        if name not in self.arrays or self.arrays[name].size < size:
-            self.arrays[name] = np.empty(size, dtype=dtype)
-        return self.arrays[name][:size].reshape(shape)
+        key, size = (name, np.dtype(dtype)), math.prod(shape)
+        if key not in self.arrays or self.arrays[key].size < size:
+            self.arrays[key] = np.empty(size, dtype=dtype)
+        return self.arrays[key][:size].reshape(shape)
 
 
 _IDLE: list[Buffers] = []

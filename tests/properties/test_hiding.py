@@ -51,7 +51,7 @@ def test_what_nobody_sees_changes_not_a_bit(case):
 def test_the_gradient_of_what_nobody_sees_is_zero(case):
     numbers, visible = case.run(), case.visible
     keys, rows = keys_seen(case, visible), visible.any(axis=-1)
-    assert (numbers.weights[~visible] == 0).all()
+    assert numbers.weights is None or (numbers.weights[~visible] == 0).all()
     assert (numbers.out[~rows] == 0).all()
     assert (numbers.d_query[~any_to(rows, case.query.shape[:-1])] == 0).all()
     assert (numbers.d_key[~any_to(keys, case.key.shape[:-1])] == 0).all()
@@ -68,7 +68,7 @@ def test_a_row_that_sees_nothing_is_zero_and_its_lse_minus_infinity_or_the_sink(
     _, saved = case.forward()
     nothing = ~case.visible.any(axis=-1)
     sinks = np.asarray(-np.inf if case.sinks is None else case.sinks, dtype=float)
-    expected = np.broadcast_to(sinks[..., None], saved.lse.shape)
+    expected = np.broadcast_to(sinks[..., None], saved.lse.shape).astype(case.computed_in)
     assert (saved.lse[nothing] == expected[nothing]).all()
     if case.sinks is not None and case.d_lse is not None:
         flows = np.where(nothing, case.d_lse.astype(float), 0)
@@ -179,6 +179,8 @@ def test_no_row_sees_what_comes_after_it(case):
         after = case.but(key=key, value=value).run()
         for name in ("out", "weights", "lse", "d_query"):
             x, y, axis = getattr(after, name), getattr(before, name), -1 if name == "lse" else -2
+            if y is None:
+                continue
             assert (bits(np.compress(past, x, axis)) == bits(np.compress(past, y, axis))).all(), name
 
 

@@ -43,6 +43,28 @@ def test_the_shape_of_the_array_depends_on_the_mask_and_not_on_what_it_shows(dra
 
 
 @given(mask_and_lengths(), st.data())
+def test_nobody_sees_anything_outside_of_the_span(drawn, data):
+    (mask, *_), shape = drawn
+    *_, L, S = shape
+    start = data.draw(st.integers(0, L))
+    rows = slice(start, data.draw(st.integers(start, L)))
+    first, last = mask.span(rows, L, S)
+    assert 0 <= first <= S
+    assert 0 <= last <= S
+    outside = np.ones(S, dtype=bool)
+    outside[first:last] = False
+    assert not shown(mask, shape)[..., rows, outside].any()
+
+
+@given(mask_and_lengths(), st.data())
+def test_one_entry_of_a_mask_is_that_part_of_the_array(drawn, data):
+    (mask, *_), shape = drawn
+    *batch, L, S = shape
+    index = tuple(data.draw(st.integers(0, n - 1)) for n in batch)
+    assert (mask.entry(index, len(shape) > 2).array(L, S) == shown(mask, shape)[index]).all()
+
+
+@given(mask_and_lengths(), st.data())
 def test_a_tile_is_that_part_of_the_array(drawn, data):
     (mask, *_), shape = drawn
     *_, L, S = shape

@@ -45,7 +45,7 @@ def test_a_sink_is_one_more_key_whose_value_is_zero(case):
             if case.scale.shape[-1] != S:
                 d_scale = d_scale.sum(axis=-1, keepdims=True)
         return numbers._replace(
-            weights=numbers.weights[..., :S],
+            weights=None if numbers.weights is None else numbers.weights[..., :S],
             d_key=numbers.d_key[..., :S, :],
             d_value=numbers.d_value[..., :S, :],
             d_bias=numbers.d_bias[..., :S],

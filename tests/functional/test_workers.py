@@ -1,0 +1,81 @@
+"""Units are done once each, put in order whoever does them, and nothing is left running after a failure."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from numpy_attention.functional import workers
+from numpy_attention.functional.workers import Buffers, run
+
+
+@pytest.mark.parametrize("threads", (1, 2, 5, 40))
+def test_every_unit_is_done_once_and_put_in_order(threads):
+    done, put = [], []
+
+    def work(unit, buffers):
+        time.sleep(0.001 * (unit % 3))
+        done.append(unit)
+        return lambda: put.append(unit)
+
+    run(work, list(range(23)), threads)
+    assert sorted(done) == list(range(23))
+    assert put == list(range(23))
+
+
+def test_nothing_to_do_is_done():
+    run(lambda unit, buffers: pytest.fail("there is no unit"), [], 3)
+
+
+@pytest.mark.parametrize("threads", (1, 3))
+@pytest.mark.parametrize("where", ("work", "put"))
+def test_the_first_exception_reaches_the_caller_and_no_thread_stays(threads, where):
+    before, begun = threading.active_count(), []
+
+    def fails():
+        raise KeyError("unit 4")
+
+    def work(unit, buffers):
+        begun.append(unit)
+        if unit == 4:
+            return fails() if where == "work" else fails
+        return None
+
+    with pytest.raises(KeyError, match="unit 4"):
+        run(work, list(range(1000)), threads)
+    assert threading.active_count() == before
+    assert len(begun) < 1000
+
+
+def test_ctrl_c_ends_the_others_too(monkeypatch):
+    before = threading.active_count()
+
+    def work(unit, buffers):
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        time.sleep(0.001)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(work, list(range(100)), 3)
+    assert threading.active_count() == before
+
+
+def test_a_thread_that_cannot_start_is_an_exception_like_others(monkeypatch):
+    def start(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(workers.Thread, "start", start)
+    with pytest.raises(RuntimeError, match="start"):
+        run(lambda unit, buffers: None, [1, 2], 2)
+
+
+def test_buffers_are_allocated_once_for_each_name_and_dtype():
+    buffers = Buffers()
+    whole = buffers("scores", (3, 5), np.float32)
+    assert whole.shape == (3, 5)
+    assert whole.flags.c_contiguous
+    assert np.shares_memory(whole, buffers("scores", (2, 7), np.float32))
+    assert not np.shares_memory(whole, buffers("scores", (3, 5), np.float64))
+    assert not np.shares_memory(whole, buffers("weights", (3, 5), np.float32))
+    assert buffers("scores", (4, 5), np.float32).size == 20

@@ -1,0 +1,55 @@
+"""Every property that attention has, blockwise and fast attention have as well, each at its own roundoff."""
+
+import os
+
+import pytest
+from hypothesis import given, settings
+
+from . import test_gradients as gradients
+from . import test_hiding as hiding
+from . import test_masks as masks
+from . import test_options as options
+from . import test_precision as precision
+from . import test_purity as purity
+from . import test_symmetries as symmetries
+from . import test_weights as weights
+
+OF_WEIGHTS_OR_SCORES = {
+    weights.test_rows_of_weights_sum_to_one_or_to_zero,
+    weights.test_rows_and_their_sink_sum_to_one,
+    weights.test_lse_lies_between_the_largest_score_and_log_n_above_it,
+    weights.test_the_gradient_of_lse_is_the_weights,
+    options.test_capped_scores_stay_within_the_cap_and_in_order,
+    options.test_a_cap_far_above_the_scores_caps_nothing,
+    options.test_saved_names_the_numbers_of_the_steps_that_were_asked_for,
+    options.test_attend_is_attention_from_its_second_step_on,
+}
+"""Those that look at numbers which tiles do not keep."""
+
+OF_FLOAT64 = {precision.test_narrow_dtypes_are_computed_in_float64_and_rounded_once}
+"""Those of computing in float64 whatever comes in."""
+
+PROPERTIES = [
+    test
+    for module in (weights, symmetries, hiding, masks, options, gradients, precision, purity)
+    for name, test in vars(module).items()
+    if name.startswith("test_") and hasattr(test, "holds")
+    if test not in OF_WEIGHTS_OR_SCORES | OF_FLOAT64
+]
+
+ARGUMENTS = {purity.test_any_memory_layout_will_do: [(layout,) for layout in purity.LAYOUTS]}
+"""What a property takes besides the case."""
+
+quickly = settings() if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else settings(max_examples=10)
+
+
+@pytest.mark.parametrize("path", ("blockwise", "fast"))
+@pytest.mark.parametrize("test", PROPERTIES, ids=lambda test: test.__name__.removeprefix("test_"))
+def test_tiles_have_the_property(test, path):
+    @quickly
+    @given(case=test.domain)
+    def holds(case):
+        for arguments in ARGUMENTS.get(test, ((),)):
+            test.holds(case.by(path), *arguments)
+
+    holds()
