@@ -139,7 +139,7 @@ def part(array: Array, rows: slice, columns: slice) -> Array:
 
 
 def slices(length: int, step: int, first: int = 0, last: int | None = None) -> Iterator[slice]:
-    """`length` positions in blocks of `step`, the last one shorter: those that hold any from first up to last."""
+    """Blocks of `step` of `length` positions, the last one shorter: those with any from first up to last."""
     start = first // step * step
     stop = length if last is None else min(last, length)
     return (slice(place, min(place + step, length)) for place in range(start, stop, step))

@@ -57,7 +57,7 @@ class Mask:
         return ()
 
     def span(self, rows: slice, L: int, S: int) -> tuple[int, int]:
-        """Columns from a first up to a last, outside of which none of `rows` sees a key, in any batch entry."""
+        """The columns, first and last, outside of which none of `rows` sees a key in any batch entry."""
         return 0, S
 
     def entry(self, index: tuple[int, ...], heads: bool) -> "Mask":
