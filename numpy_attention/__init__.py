@@ -66,6 +66,13 @@ from .functional.losses import (
     mean_squared_error_forward,
 )
 from .functional.masks import causal, hidden, padding, prefix, real_keys, segments, visible, window
+from .functional.merge import (
+    Merged,
+    PartGradients,
+    attention_merge,
+    attention_merge_backward,
+    attention_merge_forward,
+)
 from .functional.normalisers import ENTMAX, SIGMOID, SPARSEMAX
 from .functional.normalization import (
     layer_norm,
@@ -123,6 +130,8 @@ __all__ = [
     # the same, tile by tile
     "blockwise_attention", "blockwise_attention_forward", "blockwise_attention_backward",
     "blockwise_attention_with", "fast_attention", "fast_attention_forward", "fast_attention_backward",
+    # parts of it, made into the whole
+    "attention_merge", "attention_merge_forward", "attention_merge_backward", "Merged", "PartGradients",
     # its steps
     "STEPS", "Steps", "Pair",
     # masks and dropout, as values
