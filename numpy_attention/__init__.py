@@ -3,126 +3,125 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .functional.activations import (
-    leaky_relu,
-    leaky_relu_backward,
-    leaky_relu_forward,
-    relu,
-    relu_backward,
-    relu_forward,
-    sigmoid,
-    sigmoid_backward,
-    sigmoid_forward,
-    tanh,
-    tanh_backward,
-    tanh_forward,
-)
-from .functional.additive import additive_scores, additive_scores_backward, additive_scores_forward
-from .functional.arrays import Pair
-from .functional.attend import AttendGradients, attend, attend_backward, attend_forward
-from .functional.attention import (
-    AttentionGradients,
-    attention,
-    attention_backward,
-    attention_forward,
-    attention_with,
-)
-from .functional.biases import alibi, relative
-from .functional.binary_losses import (
-    binary_cross_entropy,
-    binary_cross_entropy_backward,
-    binary_cross_entropy_forward,
-    binary_cross_entropy_with_logits,
-    binary_cross_entropy_with_logits_backward,
-    binary_cross_entropy_with_logits_forward,
-)
-from .functional.blockwise import (
-    blockwise_attention,
-    blockwise_attention_backward,
-    blockwise_attention_forward,
-    blockwise_attention_with,
-)
-from .functional.concat import concat_scores, concat_scores_backward, concat_scores_forward
-from .functional.cosine import cosine_scores, cosine_scores_backward, cosine_scores_forward
-from .functional.dropout import dropout, dropout_multipliers
-from .functional.embedding import embedding, embedding_backward, embedding_forward
-from .functional.fast import fast_attention, fast_attention_backward, fast_attention_forward
-from .functional.gelu import (
-    gelu,
-    gelu_backward,
-    gelu_forward,
-    gelu_tanh,
-    gelu_tanh_backward,
-    gelu_tanh_forward,
-)
-from .functional.linear import linear, linear_backward, linear_forward
-from .functional.location import location_scores, location_scores_backward, location_scores_forward
-from .functional.losses import (
-    cross_entropy,
-    cross_entropy_backward,
-    cross_entropy_forward,
-    mean_squared_error,
-    mean_squared_error_backward,
-    mean_squared_error_forward,
-)
-from .functional.masks import causal, hidden, padding, prefix, real_keys, segments, visible, window
-from .functional.merge import (
-    Merged,
-    PartGradients,
-    attention_merge,
-    attention_merge_backward,
-    attention_merge_forward,
-)
-from .functional.normalisers import ENTMAX, SIGMOID, SPARSEMAX
-from .functional.normalization import (
-    layer_norm,
-    layer_norm_backward,
-    layer_norm_forward,
-    rms_norm,
-    rms_norm_backward,
-    rms_norm_forward,
-)
-from .functional.positions import rotary, rotary_backward, rotary_forward, sinusoidal
-from .functional.scores import (
-    dot_scores,
-    dot_scores_backward,
-    dot_scores_forward,
-    general_scores,
-    general_scores_backward,
-    general_scores_forward,
-)
-from .functional.smooth import (
-    silu,
-    silu_backward,
-    silu_forward,
-    softplus,
-    softplus_backward,
-    softplus_forward,
-)
-from .functional.softmax import (
-    log_softmax,
-    log_softmax_backward,
-    log_softmax_forward,
-    logsumexp,
-    logsumexp_backward,
-    logsumexp_forward,
-    softmax,
-    softmax_backward,
-    softmax_forward,
-)
-from .functional.steps import STEPS, Steps
-from .optim.adam import adam_init, adam_step, adamw_init, adamw_step
-from .optim.clipping import clip_by_global_norm
-from .optim.schedules import constant_lr, cosine_lr, inverse_square_root_lr, vaswani_lr, warmup_lr
-from .optim.sgd import sgd_init, sgd_step
-
+# fmt: off
 if TYPE_CHECKING:
     from .check.differentiation import check_vjp
     from .check.laws import LAWS, laws
+    from .functional.activations import (
+        leaky_relu,
+        leaky_relu_backward,
+        leaky_relu_forward,
+        relu,
+        relu_backward,
+        relu_forward,
+        sigmoid,
+        sigmoid_backward,
+        sigmoid_forward,
+        tanh,
+        tanh_backward,
+        tanh_forward,
+    )
+    from .functional.additive import additive_scores, additive_scores_backward, additive_scores_forward
+    from .functional.arrays import Pair
+    from .functional.attend import AttendGradients, attend, attend_backward, attend_forward
+    from .functional.attention import (
+        AttentionGradients,
+        attention,
+        attention_backward,
+        attention_forward,
+        attention_with,
+    )
+    from .functional.biases import alibi, relative
+    from .functional.binary_losses import (
+        binary_cross_entropy,
+        binary_cross_entropy_backward,
+        binary_cross_entropy_forward,
+        binary_cross_entropy_with_logits,
+        binary_cross_entropy_with_logits_backward,
+        binary_cross_entropy_with_logits_forward,
+    )
+    from .functional.blockwise import (
+        blockwise_attention,
+        blockwise_attention_backward,
+        blockwise_attention_forward,
+        blockwise_attention_with,
+    )
+    from .functional.concat import concat_scores, concat_scores_backward, concat_scores_forward
+    from .functional.cosine import cosine_scores, cosine_scores_backward, cosine_scores_forward
+    from .functional.dropout import dropout, dropout_multipliers
+    from .functional.embedding import embedding, embedding_backward, embedding_forward
+    from .functional.fast import fast_attention, fast_attention_backward, fast_attention_forward
+    from .functional.gelu import (
+        gelu,
+        gelu_backward,
+        gelu_forward,
+        gelu_tanh,
+        gelu_tanh_backward,
+        gelu_tanh_forward,
+    )
+    from .functional.linear import linear, linear_backward, linear_forward
+    from .functional.location import location_scores, location_scores_backward, location_scores_forward
+    from .functional.losses import (
+        cross_entropy,
+        cross_entropy_backward,
+        cross_entropy_forward,
+        mean_squared_error,
+        mean_squared_error_backward,
+        mean_squared_error_forward,
+    )
+    from .functional.masks import causal, hidden, padding, prefix, real_keys, segments, visible, window
+    from .functional.merge import (
+        Merged,
+        PartGradients,
+        attention_merge,
+        attention_merge_backward,
+        attention_merge_forward,
+    )
+    from .functional.normalisers import ENTMAX, SIGMOID, SPARSEMAX
+    from .functional.normalization import (
+        layer_norm,
+        layer_norm_backward,
+        layer_norm_forward,
+        rms_norm,
+        rms_norm_backward,
+        rms_norm_forward,
+    )
+    from .functional.positions import rotary, rotary_backward, rotary_forward, sinusoidal
+    from .functional.scores import (
+        dot_scores,
+        dot_scores_backward,
+        dot_scores_forward,
+        general_scores,
+        general_scores_backward,
+        general_scores_forward,
+    )
+    from .functional.smooth import (
+        silu,
+        silu_backward,
+        silu_forward,
+        softplus,
+        softplus_backward,
+        softplus_forward,
+    )
+    from .functional.softmax import (
+        log_softmax,
+        log_softmax_backward,
+        log_softmax_forward,
+        logsumexp,
+        logsumexp_backward,
+        logsumexp_forward,
+        softmax,
+        softmax_backward,
+        softmax_forward,
+    )
+    from .functional.steps import STEPS, Steps
+    from .optim.adam import adam_init, adam_step, adamw_init, adamw_step
+    from .optim.clipping import clip_by_global_norm
+    from .optim.schedules import constant_lr, cosine_lr, inverse_square_root_lr, vaswani_lr, warmup_lr
+    from .optim.sgd import sgd_init, sgd_step
 
 __version__ = "0.1.0"
 
-# fmt: off
 __all__ = [
     # attention
     "attention", "attention_forward", "attention_backward", "attention_with", "AttentionGradients",
@@ -167,17 +166,73 @@ __all__ = [
     # checking
     "check_vjp", "LAWS", "laws",
 ]
-# fmt: on
 
-CHECKS = {"check_vjp": ".check.differentiation", "laws": ".check.laws", "LAWS": ".check.laws"}
+WHERE = {
+    ".check.differentiation": "check_vjp",
+    ".check.laws": "LAWS laws",
+    ".functional.activations":
+        "leaky_relu leaky_relu_backward leaky_relu_forward relu relu_backward relu_forward sigmoid "
+        "sigmoid_backward sigmoid_forward tanh tanh_backward tanh_forward",
+    ".functional.additive": "additive_scores additive_scores_backward additive_scores_forward",
+    ".functional.arrays": "Pair",
+    ".functional.attend": "AttendGradients attend attend_backward attend_forward",
+    ".functional.attention":
+        "AttentionGradients attention attention_backward attention_forward attention_with",
+    ".functional.biases": "alibi relative",
+    ".functional.binary_losses":
+        "binary_cross_entropy binary_cross_entropy_backward binary_cross_entropy_forward "
+        "binary_cross_entropy_with_logits binary_cross_entropy_with_logits_backward "
+        "binary_cross_entropy_with_logits_forward",
+    ".functional.blockwise":
+        "blockwise_attention blockwise_attention_backward blockwise_attention_forward "
+        "blockwise_attention_with",
+    ".functional.concat": "concat_scores concat_scores_backward concat_scores_forward",
+    ".functional.cosine": "cosine_scores cosine_scores_backward cosine_scores_forward",
+    ".functional.dropout": "dropout dropout_multipliers",
+    ".functional.embedding": "embedding embedding_backward embedding_forward",
+    ".functional.fast": "fast_attention fast_attention_backward fast_attention_forward",
+    ".functional.gelu": "gelu gelu_backward gelu_forward gelu_tanh gelu_tanh_backward gelu_tanh_forward",
+    ".functional.linear": "linear linear_backward linear_forward",
+    ".functional.location": "location_scores location_scores_backward location_scores_forward",
+    ".functional.losses":
+        "cross_entropy cross_entropy_backward cross_entropy_forward mean_squared_error "
+        "mean_squared_error_backward mean_squared_error_forward",
+    ".functional.masks": "causal hidden padding prefix real_keys segments visible window",
+    ".functional.merge":
+        "Merged PartGradients attention_merge attention_merge_backward attention_merge_forward",
+    ".functional.normalisers": "ENTMAX SIGMOID SPARSEMAX",
+    ".functional.normalization":
+        "layer_norm layer_norm_backward layer_norm_forward rms_norm rms_norm_backward rms_norm_forward",
+    ".functional.positions": "rotary rotary_backward rotary_forward sinusoidal",
+    ".functional.scores":
+        "dot_scores dot_scores_backward dot_scores_forward general_scores general_scores_backward "
+        "general_scores_forward",
+    ".functional.smooth": "silu silu_backward silu_forward softplus softplus_backward softplus_forward",
+    ".functional.softmax":
+        "log_softmax log_softmax_backward log_softmax_forward logsumexp logsumexp_backward "
+        "logsumexp_forward softmax softmax_backward softmax_forward",
+    ".functional.steps": "STEPS Steps",
+    ".optim.adam": "adam_init adam_step adamw_init adamw_step",
+    ".optim.clipping": "clip_by_global_norm",
+    ".optim.schedules": "constant_lr cosine_lr inverse_square_root_lr vaswani_lr warmup_lr",
+    ".optim.sgd": "sgd_init sgd_step",
+}
+"""The modules of the public names. A module is imported when one of its names is first asked for: all of them
+would take as long as NumPy itself."""
+
+_MODULE = {name: module for module, names in WHERE.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
-    """What only a check needs is imported when it is asked for: it is half of the import time."""
-    if name not in CHECKS:
+    if name in _MODULE:
+        value = getattr(import_module(_MODULE[name], __name__), name)
+    elif name in ("functional", "optim", "check", "tasks", "study", "cli"):
+        value = import_module(f".{name}", __name__)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(CHECKS[name], __name__), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *CHECKS})
+    return sorted({*globals(), *_MODULE})
