@@ -1,6 +1,6 @@
 """One block of rows of `fast_attention` backward, tile by tile: what a worker does at a time."""
 
-from functools import partial
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -127,14 +127,13 @@ def _backward_block(
     d_query = sums.d_query[block].reshape(heads, R, D)
     d_query[...] = 0
     peaks = None
-    if (above.top2[block] - above.lse2[block] > -1).any():
+    if (above.top2[block] - above.lse2[block] > math.log2(HIGH)).any():
         peaks = Peaks(above.sum[block].reshape(heads, R).copy())
     for columns, hidden in tiles_of(work, rows):
         key, value = slabs.key[block.slabs, columns], slabs.value[block.slabs, columns]
         shape = (heads, columns.stop - columns.start, R)
         scores = np.matmul(key, transposed(rows.query), out=buffers("scores", shape, dtype))
-        if softcap is not None:
-            raw = cap(scores, softcap, buffers)
+        raw = None if softcap is None else cap(scores, softcap, buffers)
         bias_and_hide(work, rows, columns, hidden, scores)
         still = calm(work, rows, columns, hidden)
         if still is True:
@@ -153,11 +152,10 @@ def _backward_block(
         hide(rows, hidden, d_scores, 0)
         np.multiply(d_scores, weights, out=d_scores)
         if peaks is not None:
-            half = np.where(still, 0.5 / unit, 0.5).astype(dtype)
-            slope = None if softcap is None else partial(_slope_at, raw)
-            peaks.take(weights, half, d_scores, columns, slope)
+            high = np.where(still, HIGH / unit, HIGH).astype(dtype)
+            peaks.take(weights > high[:, None, :], d_scores, columns, raw)
         _found_bias(found, work, rows, columns, d_scores)
-        if softcap is not None:
+        if raw is not None:
             np.multiply(d_scores, sech_squared(raw), out=d_scores)
         found.add("d_value", columns, thinned, d_rows, buffers)
         found.add("d_key", columns, d_scores, rows.query, buffers)
@@ -172,12 +170,12 @@ def _backward_block(
     sums.d_query[block] *= work.scale_of(block)
 
 
-def _slope_at(raw: Array, places: tuple[Array, ...]) -> Array:
-    return sech_squared(raw[places])
+HIGH = 15 / 16
+"""A weight above this is a peak. Below, 1 - weight is 1/16 or more, and its own d_score loses four bits."""
 
 
 class Peaks:
-    """Weights above 1/2, whose own d_scores come last, as in `blockwise_attention`: what a row still lacks.
+    """Peaks, whose own d_scores come last, as in `blockwise_attention`: what a row still lacks.
 
     rest (slabs, rows) is what is left of a row's sum, once all d_scores but that at its peak are taken off.
     """
@@ -186,13 +184,12 @@ class Peaks:
         self.rest = rest
         self.found: list[tuple[slice, tuple[Array, ...], Any]] = []
 
-    def take(self, weights: Array, half: Array, d_scores: Array, columns: slice, slope: Any) -> None:
-        """The peaks of a tile set to 0 and kept in mind with their slopes, the rest taken off."""
-        peak = weights > half[:, None, :]
-        if peak.any():
-            places = np.nonzero(peak)
+    def take(self, peak: Array, d_scores: Array, columns: slice, raw: Array | None) -> None:
+        """The peaks of a tile set to 0 and kept in mind with the softcap's slope; the rest taken off."""
+        places = np.unravel_index(np.flatnonzero(peak), peak.shape)
+        if places[0].size:
             d_scores[places] = 0
-            self.found.append((columns, places, 1 if slope is None else slope(places)))
+            self.found.append((columns, places, 1 if raw is None else sech_squared(raw[places])))
         self.rest -= np.matmul(np.ones(d_scores.shape[1], d_scores.dtype), d_scores)
 
 
