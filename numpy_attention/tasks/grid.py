@@ -1,0 +1,64 @@
+"""A grid of settings, and how sensitive the held-out loss is to each of them."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .evaluation import Figures
+from .report import loss_told
+from .settings import Settings
+
+
+class Point(NamedTuple):
+    """One training of a grid."""
+
+    settings: Settings
+    figures: Figures
+    """Of the learned model, held out; NaN where training met a number that is not finite."""
+
+
+def point_told(settings: Settings, varied: Sequence[str]) -> str:
+    """The settings that vary, as in "lr 0.001, hidden_dim 10"."""
+    return ", ".join(f"{name} {_value(getattr(settings, name))}" for name in varied)
+
+
+def sensitivity(points: Sequence[Point], varied: Sequence[str]) -> list[str]:
+    """For each setting the mean held-out loss at each of its values, and how far apart those are.
+
+    Points that met a number that is not finite are left out, and counted.
+
+    Examples
+    --------
+    >>> points = [
+    ...     Point(Settings(lr=lr, heads=heads), Figures(loss, 0.9))
+    ...     for lr, heads, loss in [(0.1, 1, 0.5), (0.1, 2, 0.7), (0.2, 1, 0.2), (0.2, 2, 0.2)]
+    ... ]
+    >>> print(*sensitivity(points, ["lr", "heads"]), sep="\\n")
+    Mean held-out loss at each value of a setting, over all the others
+      lr          0.1: 0.6000  0.2: 0.2000  from least to most 0.4000
+      heads       1: 0.3500  2: 0.4500  from least to most 0.1000
+    Least: 0.2000 at lr 0.2, heads 1. It was chosen by the held-out part, which flatters it.
+    """
+    finite = [point for point in points if math.isfinite(point.figures.loss)]
+    lines = ["Mean held-out loss at each value of a setting, over all the others"]
+    for name in varied:
+        by_value: dict[object, list[float]] = {}
+        for point in finite:
+            by_value.setdefault(getattr(point.settings, name), []).append(point.figures.loss)
+        means = {value: sum(losses) / len(losses) for value, losses in by_value.items()}
+        cells = "  ".join(f"{_value(value)}: {loss_told(loss)}" for value, loss in means.items())
+        apart = loss_told(max(means.values(), default=math.nan) - min(means.values(), default=math.nan))
+        lines.append(f"  {name:<10}  {cells}  from least to most {apart}")
+    if len(finite) < len(points):
+        lines.append(f"Left out: {len(points) - len(finite)} that met a number that is not finite")
+    if finite:
+        best = min(finite, key=lambda point: point.figures.loss)
+        lines.append(
+            f"Least: {loss_told(best.figures.loss)} at {point_told(best.settings, varied)}. It was chosen by "
+            "the held-out part, which flatters it."
+        )
+    return lines
+
+
+def _value(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
