@@ -86,9 +86,13 @@ def fit_normalisation(raw: Array, by_place: bool = False) -> Normalisation:
     if not count.all():
         column = int(np.argmin(count))
         raise ValueError(f"column {column} of the training data holds no finite value")
-    mean = np.where(there, rows, 0.0).sum(axis=0) / count
-    off = np.where(there, rows - mean, 0.0)
-    deviation = np.sqrt((off * off).sum(axis=0) / count)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large is refused below
+        mean = np.where(there, rows, 0.0).sum(axis=0) / count
+        off = np.where(there, rows - mean, 0.0)
+        deviation = np.sqrt((off * off).sum(axis=0) / count)
+    if not np.isfinite(deviation).all():
+        column = int(np.argmin(np.isfinite(deviation)))
+        raise ValueError(f"column {column} of the training data holds numbers too large to be normalised")
     return Normalisation(mean, np.where(deviation > 0, deviation, 1.0))
 
 

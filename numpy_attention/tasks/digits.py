@@ -1,13 +1,17 @@
 """digits: which of ten is this handwritten digit? Each image as 16 patches of 2 x 2 pixels.
 
 The patches look at each other once, in a layer of self-attention with learned positions, and are then pooled.
-The first 898 images train, the other 899 are held out. For each epoch the training images are moved anew by
-a fraction of a pixel.
+The first 898 images train, the other 899 are held out. For each epoch the training images are distorted a
+little and mixed in pairs, both anew: so the training loss stays well above 0, and says less than usual.
+
+What stands in the task's defaults was chosen inside the 898 alone, by holding out one third of them after the
+other.
 """
 
 import numpy as np
 
 from .cleaning import Prepared
+from .distortion import distorted
 from .drawing import draw_digits
 from .evaluation import Figures, Predictions, chosen, guesses
 from .images import SIDE, TRAINING_DIGITS, read_digits
@@ -15,8 +19,8 @@ from .settings import Settings
 from .task import Array, Data, Examples, Task
 
 PATCH = 2
-SHIFT = 0.5
-"""The farthest that a training image is moved, in pixels, along each axis."""
+MIXING = 0.4
+"""How examples are mixed: α of `mixing`."""
 
 
 def patches(images: Array) -> Array:
@@ -49,24 +53,9 @@ def draw(settings: Settings) -> Data:
     return Data(train, test, tuple("0123456789"))
 
 
-def shifted(rng: np.random.Generator, x: Array) -> Array:
-    """Each image moved by up to SHIFT pixels along each axis; between pixels, both have their share."""
-    images = whole(x).reshape(-1, SIDE, SIDE)
-    for axis in (1, 2):
-        by = rng.uniform(-SHIFT, SHIFT, (len(images), 1, 1))
-        images = (1 - np.abs(by)) * images + np.abs(by) * np.where(
-            by > 0, neighbour(images, axis, 1), neighbour(images, axis, -1)
-        )
-    return patches(images.reshape(len(x), -1))
-
-
-def neighbour(images: Array, axis: int, step: int) -> Array:
-    """Images moved by one whole pixel along an axis; what comes in from outside is 0."""
-    moved = np.roll(images, step, axis)
-    edge = [slice(None)] * images.ndim
-    edge[axis] = slice(0, 1) if step > 0 else slice(-1, None)
-    moved[tuple(edge)] = 0.0
-    return moved
+def changed(rng: np.random.Generator, x: Array) -> Array:
+    """The training images, each a little distorted."""
+    return patches(distorted(rng, whole(x)))
 
 
 def baselines(data: Data) -> dict[str, Figures]:
@@ -121,5 +110,6 @@ DIGITS = Task(
     {"epochs": 60, "hidden_dim": 64, "heads": 8, "optimizer": "adamw", "schedule": "cosine", "lr": 0.003},
     layer=True,
     baselines=baselines,
-    augment=shifted,
+    augment=changed,
+    mixing=MIXING,
 )

@@ -1,6 +1,7 @@
 """What a run tells its reader: the steps before training, each epoch, and the held-out figures after it."""
 
 import math
+from textwrap import wrap
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from .settings import Settings, wanted
 from .task import Data, Examples
 from .temperature import LEARNED as LEARNED_TEMPERATURE
 from .training import steps_an_epoch
+
+PAGE = 100
+"""The columns of a line."""
 
 
 def steps(settings: Settings, data: Prepared, model: Model) -> list[str]:
@@ -77,7 +81,9 @@ def verbose_lines(run: Run) -> list[str]:
         told = {name.partition(".")[2]: value for name, value in last.items() if name.startswith(f"{kind}.")}
         if told:
             cells = (f"{name} {'-' if math.isnan(x) else f'{x:.3f}'}" for name, x in told.items())
-            lines.append(f"  {kind:<11}  {', '.join(cells)}")
+            lines += wrap(
+                ", ".join(cells), PAGE, initial_indent=f"  {kind:<11}  ", subsequent_indent=" " * 15
+            )
     return lines
 
 

@@ -18,10 +18,11 @@ from .breast_cancer import LABEL
 from .cleaning import Normalisation, Prepared, normalise
 from .contenders import LEARNED, SCRATCH, Sizes, contenders
 from .evaluation import Model
+from .mixing import mixed
 from .parameters import Params
 from .records import records
 from .settings import CSV, Settings, wanted
-from .task import Array
+from .task import Examples
 from .training import Epoch, start, train
 
 
@@ -133,16 +134,10 @@ def going_on(run: Run, data: Prepared, stepped: Callable[[], None] | None = None
         If a loss or a parameter is NaN or infinite.
     """
     models = run.models()
-    augment = TASKS[run.settings.task].augment
-
-    def changed(rng: np.random.Generator) -> Array:
-        assert augment is not None  # else this is not called
-        return normalise(augment(rng, data.raw.train.x), run.normalisation)
-
+    changed = changing(run, data)
     training = [
         train(
-            model, data.train, run.settings, after=run.epochs[name],
-            changed=None if augment is None else changed, stepped=stepped,
+            model, data.train, run.settings, after=run.epochs[name], changed=changed, stepped=stepped
         )
         for name, model in models.items()
     ]  # fmt: skip
@@ -151,6 +146,22 @@ def going_on(run: Run, data: Prepared, stepped: Callable[[], None] | None = None
         row = recorded(models[LEARNED], run.starts[LEARNED], epochs, data)
         run = run._replace(epochs=epochs, history=(*run.history, row))
         yield run
+
+
+def changing(run: Run, data: Prepared) -> Callable[[np.random.Generator], Examples] | None:
+    """How the training part is made anew for each epoch; None if it stays as it is."""
+    task = TASKS[run.settings.task]
+    if task.augment is None and task.mixing is None:
+        return None
+
+    def changed(rng: np.random.Generator) -> Examples:
+        examples = data.train
+        if task.augment is not None:
+            raw = task.augment(rng, data.raw.train.x)
+            examples = examples._replace(x=normalise(raw, run.normalisation))
+        return examples if task.mixing is None else mixed(rng, examples, task.mixing)
+
+    return changed
 
 
 def recorded(model: Model, start: Params, epochs: dict[str, Epoch], data: Prepared) -> dict[str, float]:

@@ -5,9 +5,10 @@
                     optimizer's state
     settings.json   what was asked; `train --config` takes it
     history.csv     what every epoch records
+    loss, attention as .png and .svg, where pictures were asked for
 
 run.npz alone is read. It is written anew after every epoch, in one step: whenever a run is ended, even by
-the power, the last complete epoch is there. The other two are for readers, and are written after it.
+the power, the last complete epoch is there. The others are for readers, and are written after it.
 """
 
 import json
@@ -32,6 +33,7 @@ from .training import Epoch
 
 FORMAT = "numpy_attention run 2"
 RUN, SETTINGS, HISTORY = "run.npz", "settings.json", "history.csv"
+PICTURES = ("loss.png", "loss.svg", "attention.png", "attention.svg")
 
 
 def admit(out: PathLike) -> Path:
@@ -86,8 +88,10 @@ def keep(folder: PathLike, run: Run) -> None:
 
 
 def retell(folder: PathLike, run: Run) -> None:
-    """Write what is there for readers, from the run."""
+    """Write what is there for readers, from the run; pictures of an earlier epoch or run go."""
     folder = Path(folder)
+    for picture in PICTURES:
+        (folder / picture).unlink(missing_ok=True)
     write_json(folder / SETTINGS, {"format": FORMAT, **run.settings._asdict()})
     names = tuple(run.history[-1])
     rows = [

@@ -165,12 +165,20 @@ def read_examples(
     if len(classes) < 2:
         raise ValueError(f"{path}: every {label} is {classes[0]}; two classes or more are expected")
     columns = tuple(name for name in table.columns if name != label)
-    x = filled(numbers(table, columns, strict=strict), tokens, table.file)
+    values = numbers(table, columns, strict=strict)
+    for name, column in zip(columns, values.T, strict=True):
+        if not np.isfinite(column).any():
+            raise ValueError(f"{path}: the column {name!r} holds no number")
+    x = filled(values, tokens, table.file)
     return Examples(x, numbered(table, label, classes)), classes, columns
 
 
 def _number(cell: str) -> float:
-    return math.nan if cell.lower() in MISSING else float(cell)
+    if cell.lower() in MISSING:
+        return math.nan
+    if "_" in cell:  # 1_000 is a number to Python alone
+        raise ValueError(cell)
+    return float(cell)
 
 
 def _place(table: Table, column: str) -> int:

@@ -25,13 +25,15 @@ class Examples(NamedTuple):
     """(N,) which token decides the label, -1 where none does; shown to readers, never to a model"""
     lengths: Array | None = None
     """(N,) how many tokens are real, the rest being padding; None: all are"""
+    other: Array | None = None
+    """(N,) the class of the example that is mixed in, where examples are mixed; see `mixing`"""
+    share: Array | None = None
+    """(N,) the share that y has then; the rest is that of `other`"""
 
     def some(self, rows: Any) -> "Examples":
         """The examples that an index or a slice picks."""
-        decisive, lengths = (
-            None if array is None else array[rows] for array in (self.decisive, self.lengths)
-        )
-        return Examples(self.x[rows], self.y[rows], decisive, lengths)
+        optional = [None if array is None else array[rows] for array in self[2:]]
+        return Examples(self.x[rows], self.y[rows], *optional)
 
 
 class Data(NamedTuple):
@@ -72,6 +74,8 @@ class Task(NamedTuple):
     """What can be had without training."""
     augment: Callable[[np.random.Generator, Array], Array] | None = None
     """augment(rng, raw x of the training part): the same examples, slightly changed, anew for each epoch."""
+    mixing: float | None = None
+    """Whether examples are mixed in pairs, anew for each epoch, and how: see `mixing`."""
 
 
 # What a seed is used for; each use draws from a stream of its own.

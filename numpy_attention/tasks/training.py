@@ -10,6 +10,7 @@ import numpy_attention as na
 from numpy_attention.optim.trees import flatten
 
 from .evaluation import Model, chosen, loss_backward, loss_forward
+from .mixing import mixed_loss_backward, mixed_loss_forward
 from .optimizers import OPTIMIZERS, lr_at
 from .parameters import Params
 from .settings import Settings
@@ -46,7 +47,7 @@ def train(
     settings: Settings,
     *,
     after: Epoch | None = None,
-    changed: Callable[[np.random.Generator], Array] | None = None,
+    changed: Callable[[np.random.Generator], Examples] | None = None,
     stepped: Callable[[], None] | None = None,
 ) -> Iterator[Epoch]:
     """Train on shuffled batches, one epoch at a time.
@@ -66,7 +67,7 @@ def train(
     after
         The epoch to go on from; the start that the seed draws, if None.
     changed
-        changed(rng): x anew for each epoch.
+        changed(rng): the examples, anew for each epoch.
     stepped
         Called after every step.
 
@@ -91,8 +92,8 @@ def train(
     """
     epoch = start(model, settings) if after is None else after
     for number in range(epoch.number + 1, settings.epochs + 1):
-        x = examples.x if changed is None else changed(stream(settings.seed, CHANGES, number))
-        epoch = one_epoch(model, examples._replace(x=x), settings, epoch, stepped)
+        shown = examples if changed is None else changed(stream(settings.seed, CHANGES, number))
+        epoch = one_epoch(model, shown, settings, epoch, stepped)
         yield epoch
 
 
@@ -135,5 +136,8 @@ def steps_an_epoch(settings: Settings, examples: int) -> int:
 def loss_and_gradients(model: Model, params: Params, batch: Examples) -> tuple[Array, float, Params]:
     """One batch, there and back: the logits, the mean loss, and its gradient by every parameter."""
     logits, saved = model.forward(params, batch.x, batch.lengths)
+    if batch.share is not None:
+        loss, loss_saved = mixed_loss_forward(logits, batch)
+        return logits, loss, model.backward(mixed_loss_backward(loss_saved), saved)
     loss, loss_saved = loss_forward(logits, batch.y)
     return logits, loss, model.backward(loss_backward(logits, loss_saved), saved)

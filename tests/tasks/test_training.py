@@ -76,7 +76,7 @@ def test_going_on_after_any_epoch_gives_the_bits_of_what_never_stopped(optimizer
     settings = Settings(epochs=4, batch_size=5, lr=0.05, clip=0.3, optimizer=optimizer, schedule=schedule)
 
     def changed(rng):
-        return examples().x + rng.normal(size=(17, 7, 3)) / 9
+        return examples()._replace(x=examples().x + rng.normal(size=(17, 7, 3)) / 9)
 
     whole = list(train(MODEL, examples(), settings, changed=changed))
     for last in whole[:-1]:
