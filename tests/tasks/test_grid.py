@@ -98,9 +98,7 @@ def test_a_start_of_another_shape_is_refused():
     data = some_data()
     (source,) = going_on(begin(Settings(batch_size=7, epochs=1, hidden_dim=4), data), data)
     settings = Settings(batch_size=7, hidden_dim=5, start_from="x")
-    with pytest.raises(
-        ValueError, match=r"x does not fit: .*features.weight is \(4, 3\); \(5, 3\)"
-    ):
+    with pytest.raises(ValueError, match=r"x does not fit: .*features.weight is \(4, 3\); \(5, 3\)"):
         begin(settings, data, source)
     settings = settings._replace(hidden_dim=4, score="dot")
     with pytest.raises(ValueError, match=r"x does not fit: its learned.score.query is nothing"):
