@@ -56,6 +56,7 @@ TEXTS = {
     "start_from": ("DIR", "go on from the parameters of this run, on other data"),
 }
 EPILOG = """
+Defaults are those of digit-bags; numpy-attention list shows what other tasks start from.
 Options that take a number or a name take several, too: --lr 1e-4,1e-3 --hidden-dim 10,50 trains all four, and
 prints how sensitive the held-out loss is to each setting.
 """
@@ -224,4 +225,4 @@ def _add(
 
 def _default(name: str) -> str:
     value = getattr(Settings(), name)
-    return "" if value is None else f" (default: {value}, or as the task has it)"
+    return "" if value is None else f" (default: {value})"

@@ -17,6 +17,7 @@ from .evaluation import Figures, Predictions
 from .images import TRAINING_DIGITS, read_digits
 from .settings import Settings
 from .task import EXAMPLES, Array, Data, Examples, Task, stream
+from .token_weights import token_weights
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 BAG = 10
@@ -77,7 +78,13 @@ def found(examples: Examples, weights: Array) -> Array:
 def report(
     settings: Settings, data: Prepared, predictions: Predictions, rows: dict[str, Figures]
 ) -> list[str]:
-    """Three bags with their weights, and how often the largest weight is on the zero."""
+    """Three bags with their weights, and how often the largest weight is on the zero.
+
+    For bags of one's own, of which nobody says where the zero is: the mean weight of each place.
+    """
+    if data.raw.test.decisive is None:
+        places = [f"digit {place}" for place in range(1, predictions.weights.shape[2] + 1)]
+        return token_weights(places, predictions.weights, data.test.y, data.raw.classes)
     return shown(data.raw.test, *predictions, WORDS[settings.digit or 0])
 
 

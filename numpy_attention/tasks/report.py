@@ -15,6 +15,7 @@ from .run import Run, caught_up
 from .settings import Settings, wanted
 from .task import Data, Examples
 from .temperature import LEARNED as LEARNED_TEMPERATURE
+from .token_weights import MOST_CLASSES
 from .training import steps_an_epoch
 
 PAGE = 100
@@ -31,7 +32,7 @@ def steps(settings: Settings, data: Prepared, model: Model) -> list[str]:
     layer = ", self-attention" if TASKS[settings.task].layer else ""
     tempered = ", learned temperature" if settings.temperature == LEARNED_TEMPERATURE else ""
     lines = {
-        "task": f"{settings.task}: {question(settings)}",
+        "task": f"{settings.task}: {asked(settings, data.raw)}",
         "clean": f"{missing} training and {held_out_missing} held-out values missing; "
         "filled with training means",
         "normalise": f"{data.normalisation.mean.size} columns, with training means and deviations",
@@ -50,6 +51,15 @@ def steps(settings: Settings, data: Prepared, model: Model) -> list[str]:
 def question(settings: Settings) -> str:
     """What the task asks, with the digit that is looked for."""
     return TASKS[settings.task].question.format(word=WORDS[settings.digit or 0])
+
+
+def asked(settings: Settings, data: Data) -> str:
+    """What the task asks of an example; for a file of one's own, its name and its classes."""
+    if settings.csv is None and settings.npz is None:
+        return question(settings)
+    shown = ", ".join(data.classes[:MOST_CLASSES]) + ", …" * (len(data.classes) > MOST_CLASSES)
+    of = f", {settings.label}" if settings.label else ""
+    return f"{settings.csv or settings.npz}{of}: which is it of {shown}?"
 
 
 def optimizer(settings: Settings) -> str:
@@ -98,9 +108,9 @@ def end_lines(run: Run) -> list[str]:
     if settings.start_from is not None:
         goal = loss_told(run.history[-1][f"{SCRATCH}_loss"])
         number = caught_up(run.history)
-        how = f"was reached after {_epochs(number)}" if number else f"was not in {_epochs(run.number)}"
+        how = f"reached after {_epochs(number)}" if number else f"not reached in {_epochs(run.number)}"
         lines.append(
-            f"From {settings.start_from}: the loss {goal}, with which a start from scratch ends, {how}"
+            f"From {settings.start_from}: the loss {goal}, where a start from scratch ends, was {how}"
         )
     return lines
 

@@ -55,11 +55,16 @@ def read_sequences(
 def numbered(examples: Examples, said: tuple[str, ...], classes: tuple[str, ...], path: PathLike) -> Examples:
     """Examples whose classes are `said`, numbered anew among the classes of a run.
 
+    Where those are words, labels may be their numbers, counted from 0.
+
     Raises
     ------
     ValueError
         If a label is none of them.
     """
+    counted = tuple(map(str, range(len(classes))))
+    if not set(said) & set(classes) and set(said) <= {*counted, "False", "True"}:
+        said = tuple(classes[int(label == "True") if label not in counted else int(label)] for label in said)
     for label in said:
         if label not in classes:
             raise ValueError(f"{path}: y holds {label}; one of {', '.join(classes)} is expected")

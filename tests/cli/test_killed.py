@@ -4,6 +4,7 @@ Three kills; HYPOTHESIS_PROFILE=thorough makes it twenty.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -23,11 +24,12 @@ TRAIN = [
 ]  # fmt: skip
 
 
-def started(folder):
-    """A training in a process of its own that has printed its first line."""
+def started(folder, until="task"):
+    """A training in a process of its own that has printed a line which begins with these words."""
     command = [sys.executable, "-m", "numpy_attention", *TRAIN, "--out", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    process.stdout.readline()
+    while not process.stdout.readline().startswith(until):
+        assert process.poll() is None
     return process
 
 
@@ -49,9 +51,11 @@ def test_killed_and_resumed_is_unbroken_in_every_byte(tmp_path, capsys):
     left = []
     for number in range(KILLS):
         folder = tmp_path / str(number)
-        with started(folder) as process:
-            time.sleep(rng.uniform(0, 0.9 * lasted))
+        epoch = rng.integers(EPOCHS - 5)
+        with started(folder, f"Epoch [{epoch}/" if epoch else "iterate") as process:
+            time.sleep(rng.uniform(0, 2 * lasted / EPOCHS))
             process.kill()
+        assert process.returncode == -signal.SIGKILL
         if (folder / "run.npz").exists():
             left.append(runs.read(folder).number)
             assert main(["eval", str(folder)]) == 0
@@ -62,4 +66,3 @@ def test_killed_and_resumed_is_unbroken_in_every_byte(tmp_path, capsys):
         assert contents(folder) == unbroken, f"after epoch {left[-1]}"
     capsys.readouterr()
     print(f"killed after epochs {left} of {EPOCHS}")
-    assert min(left) < EPOCHS

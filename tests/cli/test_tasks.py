@@ -12,7 +12,7 @@ import pytest
 import numpy_attention as na
 from numpy_attention.cli import main
 from numpy_attention.files import write_npz
-from numpy_attention.tasks import TASKS, runs
+from numpy_attention.tasks import TASKS, load, runs
 
 QUICK = ["--epochs", "3", "--hidden-dim", "4", "--batch-size", "16"]
 
@@ -238,3 +238,14 @@ def test_pictures(capsys, files, peer):
     assert b"token" in one["attention.svg"]
     out_of(capsys, "train", *TABLE, *QUICK, "--out", "one")
     assert "loss.png" not in contents(files / "one")  # it was another run's
+
+
+def test_bags_of_one_s_own_are_judged_by_numbers_too(capsys, files):
+    out_of(capsys, "train", *QUICK, "--batch-size", "500", "--out", "bags")
+    test = load("digit-bags").raw.test
+    write_npz(files / "bags.npz", {"x": test.x, "y": test.y.astype(bool)})
+    own, same = (out_of(capsys, "eval", "bags", *words) for words in ([], ["--npz", "bags.npz"]))
+    assert same.splitlines()[2:4] == own.splitlines()[2:4]
+    assert "digit 10" in same
+    write_npz(files / "bags.npz", {"x": test.x, "y": test.y})
+    assert out_of(capsys, "eval", "bags", "--npz", "bags.npz") == same

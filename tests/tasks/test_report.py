@@ -109,7 +109,7 @@ def test_the_end_says_whether_until_was_reached(data):
 def test_the_end_says_when_a_start_from_scratch_was_caught_up_with(data):
     rows = [{"loss": x, "scratch_loss": y} for x, y in [(0.5, 0.7), (0.3, 0.5), (0.2, 0.3)]]
     assert end_lines(a_run(data, rows, start_from="runs/zero")) == [
-        "From runs/zero: the loss 0.3000, with which a start from scratch ends, was reached after 2 epochs"
+        "From runs/zero: the loss 0.3000, where a start from scratch ends, was reached after 2 epochs"
     ]
     rows = [{"loss": 0.5, "scratch_loss": 0.3}]
-    assert end_lines(a_run(data, rows, start_from="runs/zero"))[0].endswith("was not in 1 epoch")
+    assert end_lines(a_run(data, rows, start_from="runs/zero"))[0].endswith("was not reached in 1 epoch")
