@@ -14,7 +14,7 @@ from numpy_attention.tasks.cleaning import Prepared
 from numpy_attention.tasks.contenders import LEARNED
 from numpy_attention.tasks.evaluation import Figures
 from numpy_attention.tasks.given import same_data
-from numpy_attention.tasks.grid import Point, point_told, sensitivity
+from numpy_attention.tasks.grid import Point, of_the_data, point_told, sensitivity, table
 from numpy_attention.tasks.pictures import draw, needed
 from numpy_attention.tasks.progress import progress
 from numpy_attention.tasks.report import (
@@ -190,31 +190,39 @@ def searched(args: argparse.Namespace, grid: list[Settings], varied: list[str]) 
     out = None if args.out is None else Path(args.out)
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} is not empty; a grid takes a new folder, and makes one in it for each run")
-    trainings = []
-    for number, settings in enumerate(grid, 1):
-        folder = None if out is None else runs.admit(out / str(number))
-        data = load(settings)
-        trainings.append((begin(settings, data, source_of(settings)), data, folder))
-    print(f"{len(grid)} trainings: {', '.join(varied)}")
-    found = []
-    for start, data, folder in trainings:
-        told = point_told(start.settings, varied)
-        try:
-            last = trained(start, data, folder, loud=args.verbose, verbose=args.verbose)
-        except NotFinite as error:
-            found.append(Point(start.settings, Figures(math.nan, math.nan)))
-            print(f"{told}: {error}", flush=True)
-            continue
-        if args.plot and folder is not None:
-            draw(folder, last, data)
-        figures = next(iter(held_out_figures(last, data).values()))
-        found.append(Point(start.settings, figures))
-        print(f"{told}: held-out loss {loss_told(figures.loss)}, accuracy {figures.accuracy:.4f}", flush=True)
+    data = {what: load(settings) for settings in grid for what in [of_the_data(settings)]}
+    for number, settings in enumerate(grid, 1):  # what is asked wrongly is refused before anything is done
+        begin(settings, data[of_the_data(settings)], source_of(settings))
         if out is not None:
-            rows = [[*(getattr(p.settings, name) for name in varied), *p.figures] for p in found]
-            write_csv(out / "grid.csv", (*varied, "held_out_loss", "held_out_accuracy"), rows)
+            runs.admit(out / str(number))
+    print(f"{len(grid)} trainings: {', '.join(varied)}", flush=True)
+    found: list[Point] = []
+    for number, settings in enumerate(grid, 1):
+        folder = None if out is None else out / str(number)
+        found.append(judged(settings, data[of_the_data(settings)], folder, args, varied))
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            write_csv(out / "grid.csv", *table(found, varied))
     print("", *sensitivity(found, varied), sep="\n")
     return 0
+
+
+def judged(
+    settings: Settings, data: Prepared, out: Path | None, args: argparse.Namespace, varied: list[str]
+) -> Point:
+    """Train one point of a grid, and print what it reaches."""
+    told = point_told(settings, varied)
+    try:
+        start = begin(settings, data, source_of(settings))
+        last = trained(start, data, out, loud=args.verbose, verbose=args.verbose)
+    except NotFinite as error:
+        print(f"{told}: {error}", flush=True)
+        return Point(settings, Figures(math.nan, math.nan))
+    if args.plot and out is not None:
+        draw(out, last, data)
+    figures = next(iter(held_out_figures(last, data).values()))
+    print(f"{told}: held-out loss {loss_told(figures.loss)}, accuracy {figures.accuracy:.4f}", flush=True)
+    return Point(settings, figures)
 
 
 def _add(

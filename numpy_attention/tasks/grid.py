@@ -8,6 +8,8 @@ from .evaluation import Figures
 from .report import loss_told
 from .settings import Settings
 
+OF_THE_DATA = ("task", "seed", "digit", "csv", "label", "tokens", "npz", "strict")
+
 
 class Point(NamedTuple):
     """One training of a grid."""
@@ -15,6 +17,20 @@ class Point(NamedTuple):
     settings: Settings
     figures: Figures
     """Of the learned model, held out; NaN where training met a number that is not finite."""
+
+
+def of_the_data(settings: Settings) -> tuple[object, ...]:
+    """The settings on which the data depend."""
+    return tuple(getattr(settings, name) for name in OF_THE_DATA)
+
+
+def table(points: Sequence[Point], varied: Sequence[str]) -> tuple[list[str], list[list[object]]]:
+    """Header and rows of the points: what varies, and the figures, empty where there are none."""
+    rows: list[list[object]] = []
+    for settings, figures in points:
+        known = ("" if math.isnan(figure) else figure for figure in figures)
+        rows.append([*(getattr(settings, name) for name in varied), *known])
+    return [*varied, "held_out_loss", "held_out_accuracy"], rows
 
 
 def point_told(settings: Settings, varied: Sequence[str]) -> str:

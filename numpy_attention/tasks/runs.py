@@ -83,15 +83,15 @@ def keep(folder: PathLike, run: Run) -> None:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    for picture in PICTURES:  # of an earlier epoch, or of another run
+        (folder / picture).unlink(missing_ok=True)
     write_npz(folder / RUN, packed(run))
     retell(folder, run)
 
 
 def retell(folder: PathLike, run: Run) -> None:
-    """Write what is there for readers, from the run; pictures of an earlier epoch or run go."""
+    """Write what is there for readers, from the run."""
     folder = Path(folder)
-    for picture in PICTURES:
-        (folder / picture).unlink(missing_ok=True)
     write_json(folder / SETTINGS, {"format": FORMAT, **run.settings._asdict()})
     names = tuple(run.history[-1])
     rows = [

@@ -119,8 +119,10 @@ def test_a_grid_is_trained_and_judged(capsys, files):
 
 
 def test_a_grid_goes_on_after_a_loss_that_is_not_finite(capsys, files):
-    out = out_of(capsys, "train", *TABLE, *QUICK, "--lr", "1e308,0.01")
+    out = out_of(capsys, "train", *TABLE, *QUICK, "--lr", "0.01,1e308", "--out", "g")
     assert re.search(r"lr 1e\+308: .* epoch 1, step \d; nothing is kept", out)
+    assert (files / "g" / "grid.csv").read_text().endswith("\n1e+308,,\n")
+    assert not (files / "g" / "2").exists()
     assert "Left out: 1 that met a number that is not finite" in out
 
 
@@ -236,6 +238,8 @@ def test_pictures(capsys, files, peer):
         assert b"<svg" in one[f"{name}.svg"]
     assert b"uniform weights" in one["loss.svg"]
     assert b"token" in one["attention.svg"]
+    out_of(capsys, "train", "--resume", "one")
+    assert contents(files / "one") == one
     out_of(capsys, "train", *TABLE, *QUICK, "--out", "one")
     assert "loss.png" not in contents(files / "one")  # it was another run's
 
