@@ -54,6 +54,19 @@ def table(runs: list[Trained]) -> list[str]:
     return lines
 
 
+def summary(runs: dict[str, list[Trained]]) -> list[str]:
+    """The mean over the seeds for every task, one row a contender or baseline."""
+    lines = [f"| mean of seeds 0-4   |{''.join(f' {task:<13} |' for task in runs)}"]
+    lines += [f"| {'-' * 19} |" + f" {'-' * 13} |" * len(runs)]
+    for name in dict.fromkeys(name for each in runs.values() for name in each[0].figures):
+        means = [
+            f"{np.mean([run.figures[name].accuracy for run in each]):.4f}" if name in each[0].figures else ""
+            for each in runs.values()
+        ]
+        lines.append(f"| {name:<19} |{''.join(f' {mean:<13} |' for mean in means)}")
+    return lines
+
+
 def main() -> None:
     """Train, print, write."""
     lines = [
@@ -64,12 +77,18 @@ def main() -> None:
         "breast-cancer, which examples are held out as well. Seconds are those of one processor, for all the",
         "models of a run together.",
     ]
+    runs: dict[str, list[Trained]] = {}
+    details = []
     for task in TASKS:
-        runs = [trained(task, seed) for seed in SEEDS]
-        seconds = ", ".join(f"{run.seconds:.1f}" for run in runs)
+        runs[task] = []
+        for seed in SEEDS:
+            runs[task].append(trained(task, seed))
+            print(f"{task}, seed {seed}: {runs[task][-1].seconds:.1f} seconds", flush=True)
+        seconds = ", ".join(f"{run.seconds:.1f}" for run in runs[task])
         title = f"{task}: {question(with_defaults({'task': task}))}"
-        lines += ["", f"## {title}", "", *table(runs), "", f"{seconds} seconds."]
-        print(*lines[-(len(runs[0].figures) + 7) :], sep="\n", flush=True)
+        details += ["", f"## {title}", "", *table(runs[task]), "", f"{seconds} seconds."]
+    lines += ["", *summary(runs), *details]
+    print(*lines, sep="\n")
     write_text(sys.argv[1] if len(sys.argv) > 1 else "benchmarks/tasks.md", "\n".join(lines) + "\n")
 
 

@@ -16,7 +16,6 @@ from .self_attention import SelfAttentionClassifier
 from .settings import Settings
 
 LEARNED, UNIFORM, LOGISTIC, SCRATCH = "learned", "uniform", "logistic", "scratch"
-NAMES = (LEARNED, UNIFORM, LOGISTIC, SCRATCH)
 
 
 class Sizes(NamedTuple):
@@ -47,11 +46,11 @@ def contenders(settings: Settings, sizes: Sizes) -> dict[str, Model]:
 
 def _learned(settings: Settings, sizes: Sizes) -> AttentionClassifier | SelfAttentionClassifier:
     tokens, width, outputs = sizes
-    asked = {"heads": settings.heads, "score": settings.score, "temperature": settings.temperature}
+    hidden, heads, score, temperature = (
+        settings.hidden_dim, settings.heads, settings.score, settings.temperature,
+    )  # fmt: skip
     if not TASKS[settings.task].layer:
-        return AttentionClassifier(width, settings.hidden_dim, outputs=outputs, **asked)  # type: ignore[arg-type]
-    if settings.hidden_dim % settings.heads:
-        raise ValueError(
-            f"heads is {settings.heads}; a number that divides hidden_dim, {settings.hidden_dim}, is expected"
-        )
-    return SelfAttentionClassifier(width, tokens, settings.hidden_dim, outputs=outputs, **asked)  # type: ignore[arg-type]
+        return AttentionClassifier(width, hidden, heads, score, outputs, temperature)
+    if hidden % heads:
+        raise ValueError(f"heads is {heads}; a number that divides hidden_dim, {hidden}, is expected")
+    return SelfAttentionClassifier(width, tokens, hidden, heads, score, outputs, temperature)

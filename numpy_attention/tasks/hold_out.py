@@ -25,7 +25,13 @@ def held_out_rows(rng: np.random.Generator, y: Array) -> Array:
     return held_out
 
 
-def split(examples: Examples, classes: tuple[str, ...], seed: int, **told: object) -> Data:
-    """The two parts of a task's data; what else `Data` says of them is `told`."""
+def split(
+    examples: Examples,
+    classes: tuple[str, ...],
+    seed: int,
+    columns: tuple[str, ...] = (),
+    by_place: bool = False,
+) -> Data:
+    """The two parts of a task's data, with what `Data` says of both."""
     held_out = held_out_rows(stream(seed, EXAMPLES), examples.y)
-    return Data(examples.some(~held_out), examples.some(held_out), classes, **told)  # type: ignore[arg-type]
+    return Data(examples.some(~held_out), examples.some(held_out), classes, columns, by_place)
