@@ -15,7 +15,7 @@ from . import runs, with_defaults
 from .settings import CSV, NPZ, Settings, checked, from_dict
 
 OF_THE_MODEL = ("score", "heads", "hidden_dim", "temperature")
-"""The settings that a run which starts from another one takes from it."""
+"""The settings that a run which starts from another one takes from it, if they are not said."""
 
 
 def settings_of(given: dict[str, Any], config: str | None = None) -> Settings:
@@ -35,7 +35,8 @@ def settings_of(given: dict[str, Any], config: str | None = None) -> Settings:
         said |= {"task": files[0]} if files else {}
     if said.get("start_from") is not None:
         source = runs.read(said["start_from"]).settings
-        names = OF_THE_MODEL if "task" in said else (*OF_THE_MODEL, "task", "digit")
+        names = [*OF_THE_MODEL, *(() if "task" in said else ("task", "digit"))]
+        names += ["label", "tokens"] if said.get("task", source.task) == source.task == CSV else []
         said = {name: getattr(source, name) for name in names} | said
     return checked(with_defaults(said))
 

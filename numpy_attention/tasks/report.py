@@ -29,21 +29,23 @@ def steps(settings: Settings, data: Prepared, model: Model) -> list[str]:
     heads, hidden = settings.heads, settings.hidden_dim
     outputs = data.raw.outputs
     told = "one logit" if outputs == 1 else f"{outputs} logits"
-    layer = ", self-attention" if TASKS[settings.task].layer else ""
+    task = TASKS[settings.task]
+    layer = "linear + positions, self-attention, " if task.layer else ""
+    anew = "; examples changed anew for each" if task.augment or task.mixing else ""
     tempered = ", learned temperature" if settings.temperature == LEARNED_TEMPERATURE else ""
     lines = {
         "task": f"{settings.task}: {asked(settings, data.raw)}",
         "clean": f"{missing} training and {held_out_missing} held-out values missing; "
         "filled with training means",
         "normalise": f"{data.normalisation.mean.size} columns, with training means and deviations",
-        "extract features": f"linear + tanh{layer}: ({tokens}, {width}) -> ({tokens}, {hidden})",
+        "extract features": f"{layer}linear + tanh: ({tokens}, {width}) -> ({tokens}, {hidden})",
         "allocate attention": f"{settings.score} scores{tempered}, softmax over {tokens} tokens: "
         f"({heads}, {tokens}) weights",
         "predict": f"weighted sum, linear: ({heads}, {hidden}) -> {told}; "
         f"{count(model.shapes()):,} parameters in all",
         "feed back": f"{'binary ' * (outputs == 1)}cross-entropy, backward by hand, {optimizer(settings)}",
         "iterate": f"{settings.epochs} epochs of {steps_an_epoch(settings, examples)} batches, "
-        f"seed {settings.seed}",
+        f"seed {settings.seed}{anew}",
     }
     return [f"{name:<18}  {told}" for name, told in lines.items()]
 

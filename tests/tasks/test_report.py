@@ -113,3 +113,12 @@ def test_the_end_says_when_a_start_from_scratch_was_caught_up_with(data):
     ]
     rows = [{"loss": 0.5, "scratch_loss": 0.3}]
     assert end_lines(a_run(data, rows, start_from="runs/zero"))[0].endswith("was not reached in 1 epoch")
+
+
+def test_a_layer_and_what_changes_anew_are_named():
+    data = load("digits")
+    settings = Settings(task="digits", hidden_dim=4, heads=2, epochs=2)
+    lines = steps(settings, data, begin(settings, data).models()["learned"])
+    assert "linear + positions, self-attention, linear + tanh: (16, 4) -> (16, 4)" in lines[3]
+    assert lines[5].split("-> ")[1].startswith("10 logits")
+    assert lines[7].endswith("2 epochs of 29 batches, seed 0; examples changed anew for each")
