@@ -52,6 +52,7 @@ def _write(folder: Path, name: str, figure: Any) -> None:
 
 def _loss(run: Run) -> Any:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.add_subplot()
@@ -59,8 +60,9 @@ def _loss(run: Run) -> Any:
     for name, model in run.models().items():
         column = "loss" if name == LEARNED else f"{name}_loss"
         told = f"{model.name}, scratch" if name == SCRATCH else model.name
-        style = "-" if name == LEARNED else "--"
+        style = ".-" if name == LEARNED else ".--"
         axes.plot(numbers, [row[column] for row in run.history], style, label=told)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="epoch", ylabel="training loss", ylim=(0, None))
     axes.legend()
     return figure
@@ -73,13 +75,14 @@ def _attention(run: Run, data: Prepared) -> Any:
     _, saved = run.models()[LEARNED].forward(run.epochs[LEARNED].params, data.test.x, data.test.lengths)
     weights, y = saved.weights.mean(axis=1), data.test.y  # over heads: (N, T)
     rows = some_of_each(y)
-    labels = [f"{row + 1}: {data.raw.classes[int(y[row])]}" for row in rows]
+    classes = [name.replace("$", r"\$") for name in data.raw.classes]  # a dollar is no formula here
+    labels = [f"{row + 1}: {classes[int(y[row])]}" for row in rows]
     figure = Figure(figsize=(7, 1.2 + 0.3 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
     image = axes.imshow(weights[rows], aspect="auto", cmap="viridis", vmin=0)
-    tokens = np.arange(weights.shape[1])
+    tokens = np.arange(weights.shape[1])[:: max(weights.shape[1] // 16, 1)]
     axes.set(xlabel="token", yticks=np.arange(len(rows)), yticklabels=labels)
-    axes.set(xticks=tokens[:: max(len(tokens) // 16, 1)])
+    axes.set(xticks=tokens, xticklabels=tokens + 1)
     axes.set_title("attention weights of held-out examples")
     figure.colorbar(image, ax=axes, label="weight")
     return figure

@@ -16,7 +16,7 @@ from numpy_attention.cli import main
 from numpy_attention.tasks import runs
 
 KILLS = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 3
-EPOCHS = 40
+EPOCHS = 25
 TRAIN = [
     "train", "--task", "breast-cancer", "--epochs", str(EPOCHS), "--batch-size", "100", "--heads", "2",
     "--hidden-dim", "7", "--optimizer", "adamw", "--schedule", "cosine", "--clip", "1", "--temperature",

@@ -244,6 +244,15 @@ def test_pictures(capsys, files, peer):
     assert "loss.png" not in contents(files / "one")  # it was another run's
 
 
+def test_classes_may_be_called_anything(capsys, files, peer):
+    peer("matplotlib")
+    text = (files / "t.csv").read_text().replace(",a\n", ",$\\frac\n").replace(",b\n", ",{0} σ\n")
+    (files / "t.csv").write_text(text, encoding="utf-8")
+    out = out_of(capsys, "train", *TABLE, *QUICK, "--plot", "--out", "run")
+    assert "which is it of $\\frac, c, {0} σ?" in out
+    assert rb"$\frac" in (files / "run" / "attention.svg").read_bytes()
+
+
 def test_bags_of_one_s_own_are_judged_by_numbers_too(capsys, files):
     out_of(capsys, "train", *QUICK, "--batch-size", "500", "--out", "bags")
     test = load("digit-bags").raw.test
