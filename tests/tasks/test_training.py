@@ -29,16 +29,19 @@ def same(one, other):
         np.testing.assert_array_equal(array, other[name], err_msg=name)
 
 
-def test_epochs_are_these_steps():
-    data, settings = examples(), Settings(epochs=2, batch_size=5, lr=0.01, seed=3)
+@pytest.mark.parametrize("schedule", SCHEDULE_NAMES)
+def test_epochs_are_these_steps(schedule):
+    data, settings = examples(), Settings(epochs=3, batch_size=5, lr=0.01, seed=3, schedule=schedule)
     params = MODEL.init(stream(3, START))
     state = na.adam_init(params)
+    step = 0
     for number, epoch in enumerate(train(MODEL, data, settings), 1):
         order = stream(3, ORDER, number).permutation(17)
         losses, right = [], 0
         for batch in (order[:5], order[5:10], order[10:15], order[15:]):
             logits, loss, d_params = loss_and_gradients(MODEL, params, data.some(batch))
-            params, state = na.adam_step(params, d_params, state, lr=0.01)
+            step += 1
+            params, state = na.adam_step(params, d_params, state, lr=lr_at(settings, step, 12))
             losses += [loss] * len(batch)
             right += ((logits > 0) == data.y[batch]).sum()
         assert epoch.number == number
