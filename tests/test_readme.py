@@ -92,6 +92,14 @@ def prepare(command: str, commands: list[str]) -> None:
             assert main(words) == 0
 
 
+def without_prompt(command: str, shown: str) -> list[str]:
+    """The lines below the command; where the command itself is shown, it is the one that is run."""
+    lines = shown.replace("\\\n", " ").splitlines()
+    if lines[0].startswith("$ "):
+        assert lines.pop(0).split() == ["$", "numpy-attention", *command.split()]
+    return lines
+
+
 def last_digit(number: str) -> float:
     digits, _, exponent = number.partition("e")
     return float(10.0 ** (int(exponent or 0) - len(digits.partition(".")[2])))
@@ -107,7 +115,7 @@ def test_a_transcript_is_what_the_command_prints(
     assert main(command.split()) == 0
     printed = capsys.readouterr().out.splitlines()
     at, skipping = 0, False
-    for line in shown.splitlines():
+    for line in without_prompt(command.strip(), shown):
         if line.strip() == "…":
             skipping = True
             continue

@@ -32,6 +32,14 @@ def split(
     columns: tuple[str, ...] = (),
     by_place: bool = False,
 ) -> Data:
-    """The two parts of a task's data, with what `Data` says of both."""
+    """The two parts of a task's data, with what `Data` says of both.
+
+    Raises
+    ------
+    ValueError
+        If no class has two examples, so that none can be held out.
+    """
     held_out = held_out_rows(stream(seed, EXAMPLES), examples.y)
+    if not held_out.any():
+        raise ValueError("no class has two examples, so none can be held out; more data are needed")
     return Data(examples.some(~held_out), examples.some(held_out), classes, columns, by_place)

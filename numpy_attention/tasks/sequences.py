@@ -104,4 +104,4 @@ def _refuse_missing(path: PathLike, examples: Examples) -> None:
 
 def _spoken(label: object) -> str:
     """A label as text: 3, and not 3.0 or np.int64(3)."""
-    return f"{label:g}" if isinstance(label, np.floating) else str(label)
+    return str(label).removesuffix(".0") if isinstance(label, np.floating) else str(label)

@@ -57,6 +57,10 @@ TABLES = {
     "tokens": (GOOD.replace("dose,", "dose,a,").replace(".5,", ".5,1,"), "3 columns .* fill 2 tokens evenly"),
     "a column of nothing": (re.sub(r"\.5|\d(?=,[ny])", "", re.sub(r",\d\.5", ",", GOOD)), "'dose' holds no"),
     "fewer rows than a batch": ("\n".join(GOOD.splitlines()[:8]), "batch_size is 8; at most 5"),
+    "nothing to hold out": (
+        "age,dose,ill\n1,2,no\n3,4,yes\n",
+        "no class has two examples, so none",
+    ),
     "too large": (replaced(4, "1e308,2,no").replace("\n3,", "\n-1e308,"), "too large to be normalised"),
     "quotes": (replaced(4, '"1"2,2,no'), "a.csv, line 4: "),
 }

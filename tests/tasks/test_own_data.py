@@ -103,3 +103,11 @@ def test_the_mean_weights_of_many_tokens_and_classes():
     assert len(lines) == 1 + 20 + 1
     assert lines[0].split() == ["Mean", "weight", "all", "class", "0", "class", "1"]
     assert lines[-1] == "… and 5 tokens more"
+
+
+def test_labels_of_sequences_have_names_of_their_own(tmp_path):
+    x = np.random.default_rng(113).normal(size=(30, 2, 1))
+    near = np.array([2.0, 2.0 + 1e-9, -0.5])
+    write_npz(tmp_path / "s.npz", {"x": x, "y": near[np.arange(30) % 3]})
+    data = load(Settings(task="npz", npz=str(tmp_path / "s.npz")))
+    assert data.raw.classes == ("-0.5", "2", "2.000000001")
