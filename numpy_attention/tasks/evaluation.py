@@ -1,6 +1,7 @@
 """How well it does on what it never saw, beside what can be had without learning where to look."""
 
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -9,6 +10,9 @@ import numpy_attention as na
 
 from .parameters import Params, Shapes
 from .task import Array, Examples
+
+AT_ONCE = 1000
+"""How many examples are looked at together where nothing is learned from them."""
 
 
 class Model(Protocol):
@@ -48,10 +52,34 @@ class Predictions(NamedTuple):
     """(N, H, T)"""
 
 
+def parts(examples: Examples) -> Iterator[Examples]:
+    """The examples, some at a time: what a forward saves of all of them may be too much for the memory."""
+    for first in range(0, max(len(examples.y), 1), AT_ONCE):
+        yield examples.some(slice(first, first + AT_ONCE))
+
+
+def logits_of(model: Model, params: Params, examples: Examples) -> Array:
+    """What a model says of examples that are cleaned and normalised, (N,) or (N, K)."""
+    said = [model.forward(params, part.x, part.lengths)[0] for part in parts(examples)]
+    return np.concatenate(said)
+
+
+def maps_of(model: Model, params: Params, examples: Examples) -> dict[str, Array]:
+    """Where it looks: every map of weights (N, H, L, T), by its name."""
+    found: list[dict[str, Array]] = []
+    for part in parts(examples):
+        found.append(model.forward(params, part.x, part.lengths)[1].maps)
+    return {name: np.concatenate([maps[name] for maps in found]) for name in found[0]}
+
+
 def predict(model: Model, params: Params, examples: Examples) -> Predictions:
     """Predictions for examples that are cleaned and normalised."""
-    logits, saved = model.forward(params, examples.x, examples.lengths)
-    return Predictions(logits, saved.weights)
+    said, weights = [], []
+    for part in parts(examples):
+        logits, saved = model.forward(params, part.x, part.lengths)
+        said.append(logits)
+        weights.append(saved.weights)
+    return Predictions(np.concatenate(said), np.concatenate(weights))
 
 
 def chosen(logits: Array) -> Array:

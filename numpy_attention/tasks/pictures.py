@@ -14,6 +14,7 @@ from numpy_attention.files import write_bytes
 
 from .cleaning import Prepared
 from .contenders import LEARNED, SCRATCH
+from .evaluation import predict
 from .run import Run
 from .task import Array
 
@@ -72,8 +73,8 @@ def _attention(run: Run, data: Prepared) -> Any:
     """One row for each of some held-out examples, ordered by class."""
     from matplotlib.figure import Figure
 
-    _, saved = run.models()[LEARNED].forward(run.epochs[LEARNED].params, data.test.x, data.test.lengths)
-    weights, y = saved.weights.mean(axis=1), data.test.y  # over heads: (N, T)
+    said = predict(run.models()[LEARNED], run.epochs[LEARNED].params, data.test)
+    weights, y = said.weights.mean(axis=1), data.test.y  # over heads: (N, T)
     rows = some_of_each(y)
     classes = [name.replace("$", r"\$") for name in data.raw.classes]  # a dollar is no formula here
     labels = [f"{row + 1}: {classes[int(y[row])]}" for row in rows]

@@ -9,7 +9,7 @@ from . import TASKS
 from .cleaning import Prepared, count_missing, normalised, real
 from .contenders import LEARNED, LOGISTIC, SCRATCH
 from .digit_bags import WORDS
-from .evaluation import Figures, Model, figures, majority, predict
+from .evaluation import Figures, Model, figures, logits_of, majority, predict
 from .parameters import count
 from .run import Run, caught_up
 from .settings import Settings, wanted
@@ -136,8 +136,7 @@ def held_out_figures(run: Run, data: Prepared) -> dict[str, Figures]:
     for name, model in run.models().items():
         called = f"{model.name}, scratch" if name == SCRATCH else model.name
         called = "logistic regression" if name == LOGISTIC else called
-        logits, _ = model.forward(run.epochs[name].params, data.test.x, data.test.lengths)
-        rows[called] = figures(logits, data.test.y)
+        rows[called] = figures(logits_of(model, run.epochs[name].params, data.test), data.test.y)
     rows["majority class"] = majority(np.array(run.facts.counts), data.test.y)
     baselines = TASKS[run.settings.task].baselines
     if baselines is not None and len(data.train.y):

@@ -17,7 +17,7 @@ from . import TASKS
 from .breast_cancer import LABEL
 from .cleaning import Normalisation, Prepared, normalise
 from .contenders import LEARNED, SCRATCH, Sizes, contenders
-from .evaluation import Model
+from .evaluation import Model, maps_of
 from .mixing import mixed
 from .parameters import Params
 from .records import records
@@ -167,10 +167,10 @@ def changing(run: Run, data: Prepared) -> Callable[[np.random.Generator], Exampl
 def recorded(model: Model, start: Params, epochs: dict[str, Epoch], data: Prepared) -> dict[str, float]:
     """What an epoch records, by column: losses, and what training does to the learned model."""
     ours = epochs[LEARNED]
-    _, saved = model.forward(ours.params, data.train.x, data.train.lengths)
+    maps = maps_of(model, ours.params, data.train)
     row = {"epoch": float(ours.number), "loss": ours.loss, "accuracy": ours.accuracy}
     row |= {f"{name}_loss": epoch.loss for name, epoch in epochs.items() if name != LEARNED}
-    return row | records(saved.maps, ours.params, start, data.train.lengths)
+    return row | records(maps, ours.params, start, data.train.lengths)
 
 
 def caught_up(history: tuple[dict[str, float], ...]) -> int | None:

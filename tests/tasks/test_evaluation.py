@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
+from numpy_attention.tasks import evaluation
 from numpy_attention.tasks.evaluation import (
     chosen,
     figures,
     guesses,
+    logits_of,
     loss_backward,
     loss_forward,
     majority,
+    maps_of,
+    parts,
     predict,
     probabilities,
 )
@@ -57,6 +61,20 @@ def test_predictions_are_the_models():
     np.testing.assert_array_equal(predictions.logits, logits)
     assert predictions.weights.shape == (11, 2, 7)
     np.testing.assert_array_equal(predictions.weights, saved.weights)
+
+
+def test_many_examples_are_looked_at_in_parts(monkeypatch):
+    model = AttentionClassifier(3, 5, 2, outputs=3)
+    params = model.init(np.random.default_rng(0))
+    rng = np.random.default_rng(127)
+    examples = Examples(rng.normal(size=(11, 7, 3)), np.zeros(11), lengths=rng.integers(1, 8, 11))
+    whole, maps = predict(model, params, examples), maps_of(model, params, examples)
+    monkeypatch.setattr(evaluation, "AT_ONCE", 4)
+    assert [len(part.y) for part in parts(examples)] == [4, 4, 3]
+    np.testing.assert_allclose(predict(model, params, examples).logits, whole.logits, rtol=1e-13)
+    np.testing.assert_allclose(predict(model, params, examples).weights, whole.weights, rtol=1e-13)
+    np.testing.assert_allclose(logits_of(model, params, examples), whole.logits, rtol=1e-13)
+    np.testing.assert_allclose(maps_of(model, params, examples)["pooling"], maps["pooling"], rtol=1e-13)
 
 
 def test_figures_of_three_classes():
