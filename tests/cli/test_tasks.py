@@ -3,8 +3,11 @@
 import csv
 import io
 import json
+import os
 import re
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -252,6 +255,16 @@ def test_classes_may_be_called_anything(capsys, files, peer):
     out = out_of(capsys, "train", *TABLE, *QUICK, "--plot", "--out", "run")
     assert "which is it of $\\frac, c, {0} σ?" in out
     assert rb"$\frac" in (files / "run" / "attention.svg").read_bytes()
+
+
+def test_a_console_that_lacks_a_letter_shows_a_question_mark(files):
+    text = (files / "t.csv").read_text().replace(",a\n", ",σ\n")
+    (files / "t.csv").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "numpy_attention", "train", *TABLE, *QUICK]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "which is it of b, c, ??" in done.stdout
 
 
 def test_bags_of_one_s_own_are_judged_by_numbers_too(capsys, files):
