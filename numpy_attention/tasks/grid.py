@@ -56,6 +56,7 @@ def sensitivity(points: Sequence[Point], varied: Sequence[str]) -> list[str]:
     Least: 0.2000 at lr 0.2, heads 1. It was chosen by the held-out part, which flatters it.
     """
     finite = [point for point in points if math.isfinite(point.figures.loss)]
+    width = max(10, *map(len, varied))
     lines = ["Mean held-out loss at each value of a setting, over all the others"]
     for name in varied:
         by_value: dict[object, list[float]] = {}
@@ -64,7 +65,7 @@ def sensitivity(points: Sequence[Point], varied: Sequence[str]) -> list[str]:
         means = {value: sum(losses) / len(losses) for value, losses in by_value.items()}
         cells = "  ".join(f"{_value(value)}: {loss_told(loss)}" for value, loss in means.items())
         apart = loss_told(max(means.values(), default=math.nan) - min(means.values(), default=math.nan))
-        lines.append(f"  {name:<10}  {cells}  from least to most {apart}")
+        lines.append(f"  {name:<{width}}  {cells}  from least to most {apart}")
     if len(finite) < len(points):
         lines.append(f"Left out: {len(points) - len(finite)} that met a number that is not finite")
     if finite:

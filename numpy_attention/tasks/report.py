@@ -20,6 +20,8 @@ from .training import steps_an_epoch
 
 PAGE = 100
 """The columns of a line."""
+JOINED = "\N{NO-BREAK SPACE}"
+"""Between a name and its number, while lines are broken."""
 
 
 def steps(settings: Settings, data: Prepared, model: Model) -> list[str]:
@@ -92,10 +94,11 @@ def verbose_lines(run: Run) -> list[str]:
     for kind in ("focus", "alike", "temperature", "moved"):
         told = {name.partition(".")[2]: value for name, value in last.items() if name.startswith(f"{kind}.")}
         if told:
-            cells = (f"{name} {'-' if math.isnan(x) else f'{x:.3f}'}" for name, x in told.items())
-            lines += wrap(
-                ", ".join(cells), PAGE, initial_indent=f"  {kind:<11}  ", subsequent_indent=" " * 15
+            cells = ", ".join(
+                f"{name}{JOINED}{'-' if math.isnan(x) else f'{x:.3f}'}" for name, x in told.items()
             )
+            page = wrap(cells, PAGE, initial_indent=f"  {kind:<11}  ", subsequent_indent=" " * 15)
+            lines += [line.replace(JOINED, " ") for line in page]
     return lines
 
 

@@ -96,6 +96,16 @@ def test_what_an_epoch_did_is_told_by_kind(data):
     ]
 
 
+def test_long_lines_are_broken_and_a_name_keeps_its_number(data):
+    names = [f"moved.a.rather.long.name.{number}.weight" for number in range(9)]
+    row = {"epoch": 1.0, "loss": 0.5, **dict.fromkeys(names, 0.125)}
+    lines = verbose_lines(a_run(data, [row]))
+    assert len(lines) > 2
+    assert max(map(len, lines)) <= 100
+    assert sum(line.count(".weight 0.125") for line in lines) == 9
+    assert lines[0].startswith("  moved        a.rather.long.name.0.weight 0.125, ")
+
+
 def test_the_end_says_whether_until_was_reached(data):
     rows = [{"loss": 0.5, "accuracy": 0.8}, {"loss": 0.25, "accuracy": 0.9}]
     reached, missed = (a_run(data, rows, until=f"accuracy={x}") for x in (0.9, 0.95))
