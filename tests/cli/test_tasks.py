@@ -248,6 +248,12 @@ def test_pictures(capsys, files, peer):
     assert "loss.png" not in contents(files / "one")  # it was another run's
 
 
+def test_every_run_of_a_grid_has_its_pictures(capsys, files, peer):
+    peer("matplotlib")
+    out_of(capsys, "train", *TABLE, *QUICK, "--lr", "0.1,0.2", "--plot", "--out", "g")
+    assert {"1/loss.png", "2/attention.svg", "2/run.npz", "grid.csv"} <= set(contents(files / "g"))
+
+
 def test_classes_may_be_called_anything(capsys, files, peer):
     peer("matplotlib")
     text = (files / "t.csv").read_text().replace(",a\n", ",$\\frac\n").replace(",b\n", ",{0} σ\n")
