@@ -7,8 +7,8 @@
     history.csv     what every epoch records
     loss, attention as .png and .svg, where pictures were asked for
 
-run.npz alone is read. It is written anew after every epoch, in one step: whenever a run is ended, even by
-the power, the last complete epoch is there. The others are for readers, and are written after it.
+run.npz alone is read. It is written anew after every epoch, in one step: whenever a run is killed, the
+last complete epoch is there. The others are for readers, and are written after it.
 """
 
 import json
