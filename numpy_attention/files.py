@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import os
+import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -55,6 +56,23 @@ def write_bytes(path: PathLike, data: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def sweep(folder: PathLike) -> None:
+    """Remove the temporary files that writers of this folder left when they were killed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, ".0123456789abcdef.part").write_bytes(b"half a f")
+    ...     sweep(folder)
+    ...     os.listdir(folder)
+    []
+    """
+    for path in Path(folder).glob(".*.part"):
+        if re.fullmatch(r"\.[0-9a-f]{16}\.part", path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: PathLike, text: str) -> None:

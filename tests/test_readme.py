@@ -10,7 +10,8 @@ import pytest
 import numpy_attention as na
 from numpy_attention.cli import main
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def blocks(mark: str) -> list[tuple[str, str]]:
@@ -70,6 +71,35 @@ def same_line(shown: str, printed: str) -> bool:
     return all(abs(float(a) - float(b)) <= 1.001 * last_digit(a) for a, b in pairs)
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the package in it, as in the clone, and with what the README's own code makes."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "numpy_attention").symlink_to(ROOT / "numpy_attention", target_is_directory=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for _, code in blocks("code"):
+            exec(code, {})
+    return folder
+
+
+def prepare(command: str, commands: list[str]) -> None:
+    """Run the earlier commands that keep what this one reads, unless they were run before."""
+    for earlier in commands[: commands.index(command)]:
+        words = earlier.split()
+        kept = words[words.index("--out") + 1] if "--out" in words else None
+        if kept in command.split() and not Path(kept).exists():
+            assert main(words) == 0
+
+
+def without_prompt(command: str, shown: str) -> list[str]:
+    """The lines below the command; where the command itself is shown, it is the one that is run."""
+    lines = shown.replace("\\\n", " ").splitlines()
+    if lines[0].startswith("$ "):
+        assert lines.pop(0).split() == ["$", "numpy-attention", *command.split()]
+    return lines
+
+
 def last_digit(number: str) -> float:
     digits, _, exponent = number.partition("e")
     return float(10.0 ** (int(exponent or 0) - len(digits.partition(".")[2])))
@@ -77,12 +107,15 @@ def last_digit(number: str) -> float:
 
 @pytest.mark.parametrize("command, shown", blocks("run:"), ids=lambda text: text.strip().split("\n")[0])
 def test_a_transcript_is_what_the_command_prints(
-    command: str, shown: str, capsys: pytest.CaptureFixture[str]
+    command: str, shown: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.chdir(place)
+    prepare(command.strip(), [each.strip() for each, _ in blocks("run:")])
+    capsys.readouterr()
     assert main(command.split()) == 0
     printed = capsys.readouterr().out.splitlines()
     at, skipping = 0, False
-    for line in shown.splitlines():
+    for line in without_prompt(command.strip(), shown):
         if line.strip() == "…":
             skipping = True
             continue
@@ -103,9 +136,9 @@ def test_a_quoted_table_is_the_one_that_was_measured() -> None:
     quoted = re.findall(r"^<!-- table: (\S+) -->\n((?:\|.*\n)+)", README, re.MULTILINE)
     assert quoted
     for name, table in quoted:
-        assert table in (Path(__file__).parents[1] / name).read_text(encoding="utf-8")
+        assert table in (ROOT / name).read_text(encoding="utf-8")
 
 
 def test_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (Path(__file__).parents[1] / target).exists(), target
+        assert (ROOT / target).exists(), target

@@ -7,6 +7,7 @@ What is asked wrongly raises ValueError or OSError with one sentence, and become
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from typing import NoReturn
 
 from .. import __version__
 
-COMMANDS = ("train", "eval", "explain", "gradcheck", "laws")
+COMMANDS = ("list", "train", "eval", "predict", "explain", "gradcheck", "laws")
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -75,6 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a console without σ and ᵀ shows ? and goes on
     try:
         args = build_parser().parse_args(argv)
     except SystemExit as leaving:  # after --help, or a refusal

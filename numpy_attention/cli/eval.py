@@ -1,9 +1,10 @@
-"""numpy-attention eval: the held-out figures of a run that was kept, to the digit."""
+"""numpy-attention eval: the held-out figures of a run that was kept, to the digit; or another file's."""
 
 import argparse
 
-from numpy_attention.tasks import load, runs
-from numpy_attention.tasks.report import held_out
+from numpy_attention.tasks import runs
+from numpy_attention.tasks.given import from_sequences, from_table, same_data
+from numpy_attention.tasks.report import foreign, held_out
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -15,12 +16,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         allow_abbrev=False,
     )
     parser.add_argument("folder", metavar="DIR", help="what train --out named")
+    files = parser.add_mutually_exclusive_group()
+    files.add_argument("--csv", metavar="FILE", help="a table with the same columns, instead")
+    files.add_argument("--npz", metavar="FILE", help="sequences of the same form, instead")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read the run, draw its held-out part again, and print."""
+    """Read the run, and the data, and print."""
     kept = runs.read(args.folder)
-    data = load(kept.settings.task, seed=kept.settings.seed, normalisation=kept.normalisation)
-    print(*held_out(kept, data), sep="\n")
+    file = args.csv or args.npz
+    if file is None:
+        lines = held_out(kept, same_data(kept))
+    else:
+        read = from_table if args.csv else from_sequences
+        lines = held_out(kept, foreign(kept, read(kept, file, labelled=True)), file)
+    print(*lines, sep="\n")
     return 0

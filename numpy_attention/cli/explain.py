@@ -1,9 +1,7 @@
 """numpy-attention explain: every number of attention, seven steps down and seven up."""
 
 import argparse
-import io
 import shutil
-import sys
 
 from numpy_attention.functional.concat import ACTIVATIONS
 from numpy_attention.study.example import SCORES, example
@@ -65,8 +63,6 @@ def run(args: argparse.Namespace) -> int:
         seen = walk(problem)
     except ValueError as error:
         raise ValueError(f"{args.tokens}: {error}" if args.tokens else str(error)) from error
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a console without σ and ᵀ shows ? and goes on
     columns = shutil.get_terminal_size((WIDTH, 0)).columns
     print(*page(seen, min(max(columns, NARROWEST), WIDTH)), sep="\n")
     return 0 if seen.ok else 1

@@ -7,20 +7,24 @@
 
 from numpy_attention.functional.arrays import one_of
 
+from .breast_cancer import BREAST_CANCER
 from .cleaning import Normalisation, Prepared, prepare
 from .digit_bags import DIGIT_BAGS
+from .digits import DIGITS
+from .own_data import CSV_TASK, NPZ_TASK
+from .settings import Settings
 from .task import Task
 
-TASKS: dict[str, Task] = {task.name: task for task in (DIGIT_BAGS,)}
+TASKS: dict[str, Task] = {task.name: task for task in (DIGIT_BAGS, BREAST_CANCER, DIGITS, CSV_TASK, NPZ_TASK)}
 
 
-def load(name: str, *, seed: int = 0, normalisation: Normalisation | None = None) -> Prepared:
+def load(name: str | Settings, *, seed: int = 0, normalisation: Normalisation | None = None) -> Prepared:
     """The examples of a task, cleaned and normalised.
 
     Parameters
     ----------
     name
-        A name in `TASKS`.
+        A name in `TASKS`; or settings, which name the task, the seed and, for your own data, the file.
     seed
         From which the examples are drawn, where a task draws them.
     normalisation
@@ -34,7 +38,7 @@ def load(name: str, *, seed: int = 0, normalisation: Normalisation | None = None
     Raises
     ------
     ValueError
-        If no task has that name.
+        If no task has that name, or a file does not hold what is expected.
 
     Examples
     --------
@@ -42,4 +46,20 @@ def load(name: str, *, seed: int = 0, normalisation: Normalisation | None = None
     >>> train.x.shape, train.y.shape
     ((1000, 10, 64), (1000,))
     """
-    return prepare(TASKS[one_of("task", name, tuple(TASKS))].draw(seed), normalisation)
+    settings = name if isinstance(name, Settings) else Settings(task=name, seed=seed)
+    task = TASKS[one_of("task", settings.task, tuple(TASKS))]
+    return prepare(task.draw(settings), normalisation)
+
+
+def with_defaults(given: dict[str, object]) -> Settings:
+    """Settings from those given: the rest as the task, and then `Settings`, has them.
+
+    Examples
+    --------
+    >>> with_defaults({"task": "breast-cancer", "seed": 7})[4:8]
+    (100, 0.001, 32, 7)
+    """
+    named = {name: value for name, value in given.items() if value is not None}
+    task = str(named.get("task", Settings().task))
+    defaults = TASKS[one_of("task", task, tuple(TASKS))].defaults
+    return Settings(**{**defaults, **named})

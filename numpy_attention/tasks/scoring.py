@@ -8,16 +8,15 @@ H heads have H weight vectors or H query vectors. Scores come out as (B, H, 1, T
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import numpy_attention as na
 from numpy_attention.functional.arrays import Pair
 
+from .parameters import Shapes
 from .task import Array
-
-Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
 
 class Score(NamedTuple):

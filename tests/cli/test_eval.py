@@ -24,7 +24,7 @@ def test_it_is_the_kept_numbers_that_speak(capsys, tmp_path):
     capsys.readouterr()
     assert main(["eval", str(tmp_path)]) == 0
     before = capsys.readouterr().out.splitlines()
-    file = tmp_path / "parameters.npz"
+    file = tmp_path / "run.npz"
     for model, line in (("learned", 2), ("uniform", 3)):
         arrays = read_npz(file)
         name = f"{model}.classifier.bias"
@@ -33,8 +33,8 @@ def test_it_is_the_kept_numbers_that_speak(capsys, tmp_path):
         after = capsys.readouterr().out.splitlines()
         assert [i for i in range(5) if before[i] != after[i]] == [line]
         before = after
-    statistics = read_npz(tmp_path / "normalisation.npz")
-    write_npz(tmp_path / "normalisation.npz", {**statistics, "mean": statistics["mean"] + 1.0})
+    arrays = read_npz(file)
+    write_npz(file, {**arrays, "normalisation.mean": arrays["normalisation.mean"] + 1.0})
     assert main(["eval", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines()[2] != before[2]
 
@@ -43,16 +43,17 @@ def test_a_folder_that_holds_no_run(capsys, tmp_path):
     assert main(["eval", str(tmp_path)]) == 2
     out, error = capsys.readouterr()
     assert out == ""
-    assert error == f"numpy-attention: {tmp_path} holds no run: it has no settings.json\n"
+    assert error == f"numpy-attention: {tmp_path} holds no run: it has no run.npz\n"
 
 
 def test_a_normalisation_of_other_data(capsys, tmp_path):
     assert main(["train", *QUICK, "--out", str(tmp_path)]) == 0
     capsys.readouterr()
-    arrays = read_npz(tmp_path / "normalisation.npz")
-    write_npz(tmp_path / "normalisation.npz", {name: array[:7] for name, array in arrays.items()})
+    arrays = read_npz(tmp_path / "run.npz")
+    narrow = {name: array[:7] for name, array in arrays.items() if name.startswith("normalisation.")}
+    write_npz(tmp_path / "run.npz", {**arrays, **narrow})
     assert main(["eval", str(tmp_path)]) == 2
     out, error = capsys.readouterr()
     assert out == ""
-    assert "parameters.npz: learned.features.weight is float64 (5, 64); float64 (5, 7)" in error
+    assert "run.npz: normalisation.mean is float64 (7,); float64 (64,) is expected" in error
     assert error.count("\n") == 1

@@ -67,7 +67,7 @@ def test_options_reach_the_folder(capsys, tmp_path):
     lines_of(capsys, *QUICK, "--lr", "0.01", "--seed", "7", "--out", str(tmp_path / "new" / "run"))
     kept = read_json(tmp_path / "new" / "run" / "settings.json")
     assert kept == {
-        "format": "numpy_attention run 1",
+        "format": "numpy_attention run 2",
         "task": "digit-bags",
         "score": "location",
         "heads": 1,
@@ -76,6 +76,18 @@ def test_options_reach_the_folder(capsys, tmp_path):
         "lr": 0.01,
         "batch_size": 100,
         "seed": 7,
+        "optimizer": "adam",
+        "schedule": "constant",
+        "clip": None,
+        "temperature": "fixed",
+        "until": None,
+        "digit": 0,
+        "csv": None,
+        "label": None,
+        "tokens": None,
+        "npz": None,
+        "strict": False,
+        "start_from": None,
     }
 
 
@@ -83,7 +95,7 @@ def test_the_history_is_what_was_printed(capsys, tmp_path):
     lines = lines_of(capsys, *QUICK, "--out", str(tmp_path))
     printed = [line.split()[-1] for line in lines if line.startswith("Epoch")]
     header, *rows = (tmp_path / "history.csv").read_text().splitlines()
-    assert header == "epoch,loss,uniform_loss"
+    assert header.startswith("epoch,loss,accuracy,uniform_loss,focus.pooling,moved.")
     assert [f"{float(row.split(',')[1]):.4f}" for row in rows] == printed
 
 
@@ -97,14 +109,14 @@ def test_the_same_command_leaves_the_same_bytes(capsys, tmp_path):
 def test_an_earlier_run_is_replaced(capsys, tmp_path):
     lines_of(capsys, *QUICK, "--score", "dot", "--out", str(tmp_path))
     lines_of(capsys, *QUICK, "--epochs", "1", "--out", str(tmp_path))
-    assert "learned.score.weight" in read_npz(tmp_path / "parameters.npz")
+    assert "learned.score.weight" in read_npz(tmp_path / "run.npz")
     assert len((tmp_path / "history.csv").read_text().splitlines()) == 2
 
 
 @pytest.mark.parametrize(
     "words, told",
     [
-        ("--task digits", "digits"),
+        ("--task digit", "task is 'digit'; one of"),
         ("--score luong", "luong"),
         ("--score uniform", "uniform"),
         ("--heads 0", "heads is 0"),
@@ -158,6 +170,6 @@ def test_the_last_good_epoch_is_kept(capsys, tmp_path):
 
 
 def test_what_is_kept_is_said(tmp_path):
-    assert what_is_kept(tmp_path, [(1, 0.5, 0.6), (2, 0.4, 0.5)]) == f"epoch 2 is kept in {tmp_path}"
-    assert what_is_kept(tmp_path, []) == "nothing is kept, for no epoch was complete"
-    assert what_is_kept(None, [(1, 0.5, 0.6)]) == "nothing is kept, for no --out was given"
+    assert what_is_kept(tmp_path, 2) == f"epoch 2 is kept in {tmp_path}"
+    assert what_is_kept(tmp_path, 0) == "nothing is kept, for no epoch was complete"
+    assert what_is_kept(None, 1) == "nothing is kept, for no --out was given"

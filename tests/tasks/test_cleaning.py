@@ -8,7 +8,9 @@ from numpy_attention.tasks.cleaning import (
     count_missing,
     fit_normalisation,
     normalise,
+    normalised,
     prepare,
+    real,
 )
 from numpy_attention.tasks.task import Data, Examples
 
@@ -61,9 +63,9 @@ def test_a_kept_normalisation_is_used_as_it_is():
 
 def test_the_raw_data_stay_as_they_came():
     data = Data(examples(0, 11, gaps=3), examples(1, 13, gaps=2))
-    before = [part.x.copy() for part in data]
+    before = [part.x.copy() for part in (data.train, data.test)]
     raw = prepare(data).raw
-    for part, x in zip(raw, before, strict=True):
+    for part, x in zip((raw.train, raw.test), before, strict=True):
         np.testing.assert_array_equal(part.x, x)
 
 
@@ -82,3 +84,27 @@ def test_a_column_without_a_number_is_refused():
 def test_a_normalisation_of_another_width_is_refused():
     with pytest.raises(ValueError, match="has 3 columns, the data have 7"):
         normalise(examples(0, 11).x, Normalisation(np.zeros(3), np.ones(3)))
+
+
+def test_where_each_token_has_its_own_columns_each_has_its_own_statistics():
+    data = Data(examples(0, 101), examples(1, 13), by_place=True)
+    prepared = prepare(data)
+    assert prepared.normalisation.mean.shape == (5, 7)
+    np.testing.assert_allclose(prepared.train.x.mean(axis=0), 0, atol=1e-14)
+    np.testing.assert_allclose(prepared.train.x.std(axis=0), 1, rtol=1e-13)
+    with pytest.raises(ValueError, match="has 5 tokens of 7 columns, the data have 3 tokens of 7 columns"):
+        normalise(data.train.x[:, :3], prepared.normalisation)
+
+
+def test_padding_is_not_counted_and_becomes_0():
+    part = examples(0, 11)._replace(lengths=np.array([5, 1] + 9 * [3]))
+    spoiled = part._replace(x=part.x.copy())
+    spoiled.x[1, 1:] = np.nan
+    spoiled.x[2, 3:] = 1e9
+    assert count_missing(real(spoiled)) == 0
+    assert len(real(spoiled)) == 5 + 1 + 9 * 3
+    clean, dirty = (prepare(Data(each, each)) for each in (part, spoiled))
+    for one, other in zip(clean.normalisation, dirty.normalisation, strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(clean.train.x, dirty.train.x)
+    assert not normalised(spoiled, clean.normalisation).x[1, 1:].any()

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from numpy_attention.tasks import digit_bags
-from numpy_attention.tasks.digit_bags import draw, draw_bags, found, notable, read_digits, report
+from numpy_attention.tasks.digit_bags import draw, draw_bags, found, notable, shown
+from numpy_attention.tasks.images import read_digits
+from numpy_attention.tasks.settings import Settings
 from numpy_attention.tasks.task import Examples
 
 
 @pytest.fixture(scope="module")
 def data():
-    return draw(0)
+    return draw(Settings())
 
 
 def test_the_digits_are_those_of_the_source():
@@ -45,7 +47,7 @@ def test_half_the_bags_hold_exactly_one_zero_and_it_is_where_they_say():
 
 
 def test_sizes(data):
-    for part in data:
+    for part in (data.train, data.test):
         assert part.x.shape == (1000, 10, 64)
         assert part.y.shape == part.decisive.shape == (1000,)
 
@@ -59,8 +61,8 @@ def test_no_held_out_digit_is_in_a_training_bag(data):
 
 
 def test_the_seed_decides(data):
-    np.testing.assert_array_equal(draw(0).test.x, data.test.x)
-    assert not np.array_equal(draw(1).test.x, data.test.x)
+    np.testing.assert_array_equal(draw(Settings()).test.x, data.test.x)
+    assert not np.array_equal(draw(Settings(seed=1)).test.x, data.test.x)
 
 
 def small():
@@ -88,19 +90,19 @@ def test_bags_of_each_kind_are_shown_and_a_kind_without_bags_is_not():
 
 def test_report_of_one_head():
     weights = np.array([[0.2, 0.3, 0.5], [0.1, 0.8, 0.1], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-    lines = report(small(), np.array([0.0, np.log(3), -1.0, -1.0]), weights[:, None])
+    lines = shown(small(), np.array([0.0, np.log(3), -1.0, -1.0]), weights[:, None])
     assert "Bag 2, with a zero; predicted probability of a zero: 0.750" in lines
     assert lines[-1] == "Largest weight on the zero: 0.500, 1 of 2 positive bags"
-    shown = lines[lines.index("Bag 1, a mistake; predicted probability of a zero: 0.500") :]
-    assert shown[9].split() == ["0.20", "0.30", "0.50"]
-    assert shown[10].index("^") // 8 == 2
+    mistake = lines[lines.index("Bag 1, a mistake; predicted probability of a zero: 0.500") :]
+    assert mistake[9].split() == ["0.20", "0.30", "0.50"]
+    assert mistake[10].index("^") // 8 == 2
 
 
 def test_heads_are_averaged_and_each_is_counted():
     one = [[0.2, 0.3, 0.5], [0.1, 0.8, 0.1], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
     other = [[0.4, 0.3, 0.3], [0.9, 0.0, 0.1], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
     weights = np.stack([one, other], axis=1)
-    lines = report(small(), np.zeros(4), weights)
+    lines = shown(small(), np.zeros(4), weights)
     assert lines[-3:] == [
         "Largest weight on the zero: 1.000, 2 of 2 positive bags (weights averaged over 2 heads)",
         "  head 1: 0.500, 1 of 2",
@@ -110,3 +112,17 @@ def test_heads_are_averaged_and_each_is_counted():
 
 def test_the_task_says_its_name():
     assert digit_bags.DIGIT_BAGS.name == "digit-bags"
+
+
+def test_another_digit_can_be_asked_for():
+    settings = Settings(digit=7)
+    data = draw(settings)
+    images, labels = read_digits()
+    sevens = {image.tobytes() for image in images[labels == 7]}
+    holds = np.array([any(token.tobytes() in sevens for token in bag) for bag in data.test.x])
+    np.testing.assert_array_equal(holds, data.test.y == 1)
+    assert data.classes == ("without a seven", "with a seven")
+    weights = np.full((4, 1, 3), 1 / 3)
+    lines = shown(small(), np.ones(4), weights, "seven")
+    assert lines[0] == "Bag 1, with a seven; predicted probability of a seven: 0.731"
+    assert lines[-1].startswith("Largest weight on the seven: ")

@@ -5,19 +5,36 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.optim.trees import flatten, replaced
-from numpy_attention.tasks.model import AttentionClassifier, glorot
+from numpy_attention.tasks.model import AttentionClassifier
+from numpy_attention.tasks.parameters import glorot
 from numpy_attention.tasks.scoring import EVERY_SCORE, SCORES, UNIFORM
 
 B, T, WIDTH, HIDDEN = 2, 7, 3, 5
 STEP = 1e-100
 
 
-def problem(score, heads):
+def problem(score, heads, outputs=1, temperature="fixed"):
     rng = np.random.default_rng(19)
-    model = AttentionClassifier(WIDTH, HIDDEN, heads, score)
+    model = AttentionClassifier(WIDTH, HIDDEN, heads, score, outputs, temperature)
     flat = {name: rng.normal(size=shape) for name, shape in flatten(model.shapes()).items()}
     params = nested(flat, model.shapes())
-    return model, params, rng.normal(size=(B, T, WIDTH)), rng.normal(size=B)
+    return model, params, rng.normal(size=(B, T, WIDTH)), rng.normal(size=(B, outputs)[: 1 + (outputs > 1)])
+
+
+def complex_steps_agree(model, params, x, d_logits, lengths=None):
+    """Every entry of every parameter, moved by an imaginary step."""
+    _, saved = model.forward(params, x, lengths)
+    gradients, flat = flatten(model.backward(d_logits, saved)), flatten(params)
+    assert list(gradients) == list(flat)
+    for name, array in flat.items():
+        assert np.shape(gradients[name]) == array.shape
+        size = np.abs(gradients[name]).max(initial=0)
+        for index in np.ndindex(array.shape):
+            moved = array.astype(complex)
+            moved[index] += STEP * 1j
+            logits, _ = model.forward(nested({**flat, name: moved}, params), x, lengths)
+            expected = (d_logits * logits).sum().imag / STEP
+            assert abs(np.asarray(gradients[name])[index] - expected) <= 1e-12 * max(size, 1), name
 
 
 def nested(flat, like):
@@ -32,20 +49,50 @@ every_model = pytest.mark.parametrize(
 
 @every_model
 def test_backward_is_the_complex_step_of_forward(score, heads):
-    model, params, x, d_logits = problem(score, heads)
-    _, saved = model.forward(params, x)
-    gradients = flatten(model.backward(d_logits, saved))
-    flat = flatten(params)
-    assert list(gradients) == list(flat)
-    for name, array in flat.items():
-        assert np.shape(gradients[name]) == array.shape
-        size = np.abs(gradients[name]).max(initial=0)
-        for index in np.ndindex(array.shape):
-            moved = array.astype(complex)
-            moved[index] += STEP * 1j
-            logits, _ = model.forward(nested({**flat, name: moved}, params), x)
-            expected = (d_logits @ logits).imag / STEP
-            assert abs(np.asarray(gradients[name])[index] - expected) <= 1e-12 * max(size, 1), name
+    complex_steps_agree(*problem(score, heads))
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("score", EVERY_SCORE)
+def test_so_it_is_with_more_classes_a_temperature_and_padding(score, outputs):
+    complex_steps_agree(*problem(score, 2, outputs, "learned"), lengths=np.array([7, 3]))
+
+
+def test_the_gradient_that_goes_on_down_is_the_complex_step_too():
+    model, params, x, d_logits = problem("additive", 2, 3, "learned")
+    lengths = np.array([5, 7])
+    d_x, _ = model.backward_to_input(d_logits, model.forward(params, x, lengths)[1])
+    for index in np.ndindex(x.shape):
+        moved = x.astype(complex)
+        moved[index] += STEP * 1j
+        expected = (d_logits * model.forward(params, moved, lengths)[0]).sum().imag / STEP
+        assert abs(d_x[index] - expected) <= 1e-12 * max(np.abs(d_x).max(), 1)
+    assert not d_x[0, 5:].any()
+
+
+@pytest.mark.parametrize("score", EVERY_SCORE)
+def test_padding_has_no_weight_and_no_influence(score):
+    model, params, x, _ = problem(score, 2, 3)
+    lengths = np.array([4, 7])
+    logits, saved = model.forward(params, x, lengths)
+    assert not saved.weights[0, :, 4:].any()
+    assert (saved.weights[1] > 0).all()
+    other = x.copy()
+    other[0, 4:] = 1e6
+    np.testing.assert_array_equal(model.forward(params, other, lengths)[0], logits)
+    short = model.forward(params, x[:1, :4])[0]
+    np.testing.assert_allclose(short, logits[:1], rtol=1e-12)
+
+
+def test_a_temperature_sharpens_its_own_head():
+    model, params, x, _ = problem("location", 2, temperature="learned")
+    params["temperature"]["log_temperature"] = np.log([1.0, 0.5])
+    plain = {name: part for name, part in params.items() if name != "temperature"}
+    warm = model.forward(params, x)[1].weights
+    cold = model._replace(temperature="fixed").forward(plain, x)[1].weights
+    np.testing.assert_allclose(warm[:, 0], cold[:, 0], rtol=1e-13)
+    squared = cold[:, 1] ** 2
+    np.testing.assert_allclose(warm[:, 1], squared / squared.sum(axis=-1, keepdims=True), rtol=1e-12)
 
 
 @every_model
@@ -122,7 +169,8 @@ def test_the_twin_with_uniform_weights_starts_from_the_same_rest():
     for score in SCORES:
         model = AttentionClassifier(WIDTH, HIDDEN, 2, score)
         start = model.init(np.random.default_rng(41))
-        twin = model._replace(score=UNIFORM).init(np.random.default_rng(41))
+        assert model.twin().score == UNIFORM
+        twin = model.twin().init(np.random.default_rng(41))
         for part in ("features", "classifier"):
             for name in ("weight", "bias"):
                 np.testing.assert_array_equal(start[part][name], twin[part][name])

@@ -1,0 +1,25 @@
+"""numpy-attention list: the tasks, what each asks, and what it starts from."""
+
+import argparse
+
+from numpy_attention.tasks import TASKS, with_defaults
+from numpy_attention.tasks.report import question
+from numpy_attention.tasks.settings import Settings
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Name the command; it has no options."""
+    parser = subparsers.add_parser("list", help="list the tasks", description=__doc__, allow_abbrev=False)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print a line for each task, and one for the settings that are its own."""
+    width = max(map(len, TASKS))
+    for name, task in TASKS.items():
+        settings = with_defaults({"task": name})
+        own = {key: getattr(settings, key) for key in task.defaults if key in Settings._fields}
+        print(f"{name:<{width}}  {question(settings)}")
+        if own:
+            print(f"{'':<{width}}  {', '.join(f'{key} {value}' for key, value in own.items())}")
+    return 0

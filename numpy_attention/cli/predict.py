@@ -1,0 +1,58 @@
+"""numpy-attention predict: what a run that was kept says of new examples, and where it looks, as CSV."""
+
+import argparse
+import csv
+import sys
+
+from numpy_attention.files import write_csv
+from numpy_attention.tasks import runs
+from numpy_attention.tasks.contenders import LEARNED
+from numpy_attention.tasks.evaluation import Predictions, predict, probabilities
+from numpy_attention.tasks.given import from_sequences, from_table
+from numpy_attention.tasks.report import foreign
+from numpy_attention.tasks.run import Run
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Name the command and its options."""
+    parser = subparsers.add_parser(
+        "predict",
+        help="print predictions and attention weights for new examples, as CSV",
+        description=__doc__,
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", metavar="DIR", help="what train --out named")
+    files = parser.add_mutually_exclusive_group(required=True)
+    files.add_argument("--csv", metavar="FILE", help="a table with the same columns; it needs no labels")
+    files.add_argument("--npz", metavar="FILE", help="sequences of the same form; they need no y")
+    parser.add_argument("--out", metavar="FILE.csv", help="write the predictions there, not to stdout")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read the run and the examples, predict, and print or write."""
+    kept = runs.read(args.folder)
+    read = from_table if args.csv else from_sequences
+    data = foreign(kept, read(kept, args.csv or args.npz, labelled=False))
+    said = predict(kept.models()[LEARNED], kept.epochs[LEARNED].params, data.test)
+    header, rows = table(kept, said)
+    if args.out is not None:
+        write_csv(args.out, header, rows)
+    else:
+        csv.writer(sys.stdout, lineterminator="\n").writerows([header, *rows])
+    return 0
+
+
+def table(kept: Run, said: Predictions) -> tuple[list[str], list[list[object]]]:
+    """A row for each example: its number, what is said, the probability of each class, each weight."""
+    _, heads, tokens = said.weights.shape
+    classes = kept.facts.classes
+    places = [(head, token) for head in range(1, heads + 1) for token in range(1, tokens + 1)]
+    header = ["example", "predicted", *(f"probability of {name}" for name in classes)]
+    header += [f"weight of token {token}" + f", head {head}" * (heads > 1) for head, token in places]
+    shares = probabilities(said.logits)
+    rows = [
+        [number, classes[int(row.argmax())], *map(float, row), *map(float, weights.flat)]
+        for number, (row, weights) in enumerate(zip(shares, said.weights, strict=True), 1)
+    ]
+    return header, rows

@@ -1,0 +1,52 @@
+"""Images turned, stretched, slanted and moved by a little, each in its own way.
+
+pixel at p of the new image = the old image at A (p - centre) + centre + shift, between pixels linearly
+A = (1 + stretch) * rotation(angle) + slant
+"""
+
+import numpy as np
+
+from .images import SIDE
+from .task import Array
+
+ANGLE, STRETCH, SLANT, SHIFT = 12.0, 0.1, 0.1, 0.5
+"""The farthest: in degrees, as shares, and in pixels along each axis."""
+EDGE = 2
+"""Pixels of 0 around an image, from which what comes in from outside is read."""
+
+
+def distorted(rng: np.random.Generator, images: Array) -> Array:
+    """Each of images (N, 64) a little distorted."""
+    size = len(images)
+    angle = np.deg2rad(rng.uniform(-ANGLE, ANGLE, size))
+    stretch, slant = rng.uniform(-STRETCH, STRETCH, size), rng.uniform(-SLANT, SLANT, size)
+    shift = rng.uniform(-SHIFT, SHIFT, (size, 1, 2))
+    cos, sin = (1 + stretch) * np.cos(angle), (1 + stretch) * np.sin(angle)
+    maps = np.stack([cos, slant - sin, sin, cos], axis=-1).reshape(size, 2, 2)
+    return read_at(images, _around_the_centre() @ maps.swapaxes(1, 2) + shift)
+
+
+def read_at(images: Array, places: Array) -> Array:
+    """images (N, 64) at places (N, 64, 2), counted from the centre, row and column; linear between pixels.
+
+    Examples
+    --------
+    >>> image = np.arange(64.0)[None]
+    >>> read_at(image, _around_the_centre()[None] + [0.0, 0.25])[0, :4]
+    array([0.25, 1.25, 2.25, 3.25])
+    """
+    framed = np.pad(images.reshape(-1, SIDE, SIDE), ((0, 0), (EDGE, EDGE), (EDGE, EDGE)))
+    at = np.clip(places + (SIDE - 1) / 2 + EDGE, 0, SIDE + 2 * EDGE - 1.001)
+    low = np.floor(at).astype(int)
+    row, column = np.moveaxis(low, -1, 0)
+    down, right = np.moveaxis(at - low, -1, 0)
+    image = np.arange(len(images))[:, None]
+    above = (1 - right) * framed[image, row, column] + right * framed[image, row, column + 1]
+    below = (1 - right) * framed[image, row + 1, column] + right * framed[image, row + 1, column + 1]
+    return np.asarray((1 - down) * above + down * below)
+
+
+def _around_the_centre() -> Array:
+    """The places of the pixels, (64, 2), counted from the centre."""
+    line = np.arange(SIDE) - (SIDE - 1) / 2
+    return np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1).reshape(-1, 2)

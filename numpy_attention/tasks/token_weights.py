@@ -1,0 +1,45 @@
+"""The mean weight of each token, class by class, as a table in text."""
+
+from collections.abc import Sequence
+
+from .task import Array
+
+MOST_TOKENS, MOST_CLASSES = 20, 6
+"""As many are shown; a page has an end."""
+
+
+def token_weights(names: Sequence[str], weights: Array, y: Array, classes: Sequence[str]) -> list[str]:
+    """Mean weight of each token over heads and examples: over all, and over those of each class.
+
+    Parameters
+    ----------
+    names
+        What the tokens are called.
+    weights, y
+        (N, H, T) and (N,).
+    classes
+        What the classes are called.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> weights = np.array([[[0.5, 0.5]], [[0.9, 0.1]]])
+    >>> print(*token_weights(["before", "after"], weights, np.array([0.0, 1.0]), ["well", "ill"]), sep="\\n")
+    Mean weight        all    well     ill
+    before           0.700   0.500   0.900
+    after            0.300   0.500   0.100
+    """
+    by_token = weights.mean(axis=1)  # (N, T)
+    columns = {"all": by_token.mean(axis=0)}
+    for place, name in enumerate(classes[:MOST_CLASSES]):
+        if (y == place).any():
+            columns[name] = by_token[y == place].mean(axis=0)
+    widths = {name: max(len(name), 6) for name in columns}
+    head = "".join(f"  {name:>{width}}" for name, width in widths.items())
+    lines = [f"{'Mean weight':<14}{head}"]
+    for token, name in enumerate(names[:MOST_TOKENS]):
+        cells = (f"  {column[token]:>{widths[of]}.3f}" for of, column in columns.items())
+        lines.append(f"{name:<14}{''.join(cells)}")
+    if len(names) > MOST_TOKENS:
+        lines.append(f"… and {len(names) - MOST_TOKENS} tokens more")
+    return lines

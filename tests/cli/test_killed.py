@@ -1,0 +1,68 @@
+"""A run ended by kill -9 at any moment: the last complete epoch is there, and going on gives the same bytes.
+
+Three kills; HYPOTHESIS_PROFILE=thorough makes it twenty.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from numpy_attention.cli import main
+from numpy_attention.tasks import runs
+
+KILLS = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 3
+EPOCHS = 25
+TRAIN = [
+    "train", "--task", "breast-cancer", "--epochs", str(EPOCHS), "--batch-size", "100", "--heads", "2",
+    "--hidden-dim", "7", "--optimizer", "adamw", "--schedule", "cosine", "--clip", "1", "--temperature",
+    "learned",
+]  # fmt: skip
+
+
+def started(folder, until="task"):
+    """A training in a process of its own that has printed a line which begins with these words."""
+    command = [sys.executable, "-m", "numpy_attention", *TRAIN, "--out", str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    while not process.stdout.readline().startswith(until):
+        assert process.poll() is None
+    return process
+
+
+def contents(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
+def test_killed_and_resumed_is_unbroken_in_every_byte(tmp_path, capsys):
+    with started(tmp_path / "unbroken") as process:
+        begun = time.monotonic()
+        process.communicate()
+        lasted = time.monotonic() - begun
+    assert process.returncode == 0
+    unbroken = contents(tmp_path / "unbroken")
+    assert set(unbroken) == {"run.npz", "settings.json", "history.csv"}
+
+    rng = np.random.default_rng()
+    left = []
+    for number in range(KILLS):
+        folder = tmp_path / str(number)
+        epoch = rng.integers(EPOCHS - 5)
+        with started(folder, f"Epoch [{epoch}/" if epoch else "iterate") as process:
+            time.sleep(rng.uniform(0, 2 * lasted / EPOCHS))
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
+        if (folder / "run.npz").exists():
+            left.append(runs.read(folder).number)
+            assert main(["eval", str(folder)]) == 0
+            assert main(["train", "--resume", str(folder)]) == 0
+        else:
+            left.append(0)
+            assert main([*TRAIN, "--out", str(folder)]) == 0
+        assert contents(folder) == unbroken, f"after epoch {left[-1]}"
+    capsys.readouterr()
+    print(f"killed after epochs {left} of {EPOCHS}")

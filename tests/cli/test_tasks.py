@@ -1,0 +1,284 @@
+"""The commands around training: list, predict, grids, settings files, other starts, pictures, resuming."""
+
+import csv
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import numpy_attention as na
+from numpy_attention.cli import main
+from numpy_attention.files import write_npz
+from numpy_attention.tasks import TASKS, load, runs
+
+QUICK = ["--epochs", "3", "--hidden-dim", "4", "--batch-size", "16"]
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path, monkeypatch):
+    """A table of two tokens of two columns, the same as sequences of two lengths, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(109)
+    x = rng.normal(size=(80, 2, 2)).round(3)
+    y = (x[:, 1, 0] > 0).astype(int) + (x[:, 0, 1] > 0)
+    rows = [",".join(map(str, [*row.flat, "abc"[label]])) for row, label in zip(x, y, strict=True)]
+    (tmp_path / "t.csv").write_text("\n".join(["p,q,r,s,kind", *rows]) + "\n")
+    write_npz(tmp_path / "s.npz", {"x": x, "y": y, "lengths": rng.integers(1, 3, 80)})
+    return tmp_path
+
+
+TABLE = ["--csv", "t.csv", "--label", "kind", "--tokens", "2"]
+
+
+def out_of(capsys, *words):
+    assert main(list(words)) == 0
+    out, error = capsys.readouterr()
+    assert error == ""
+    return out
+
+
+def contents(folder):
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_list_names_every_task(capsys):
+    lines = out_of(capsys, "list").splitlines()
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == list(TASKS)
+    assert "is there a zero among them?" in lines[0]
+
+
+@pytest.mark.parametrize("words", [TABLE, ["--npz", "s.npz"]], ids=["csv", "npz"])
+def test_own_data_train_and_evaluate_to_the_digit(capsys, files, words):
+    trained = out_of(capsys, "train", *words, *QUICK, "--heads", "2", "--out", "run")
+    assert re.search("-> 3 logits", trained)
+    assert "logistic regression" in trained
+    assert trained.endswith("\n\n" + out_of(capsys, "eval", "run"))
+
+
+@pytest.mark.parametrize("kind", ["csv", "npz"])
+def test_predictions_are_those_of_the_model(capsys, files, kind):
+    words, file = (TABLE, "t.csv") if kind == "csv" else (["--npz", "s.npz"], "s.npz")
+    out_of(capsys, "train", *words, *QUICK, "--heads", "2", "--out", "run")
+    header, *rows = csv.reader(io.StringIO(out_of(capsys, "predict", "run", f"--{kind}", file)))
+    classes = ["a", "b", "c"] if kind == "csv" else ["0", "1", "2"]
+    assert header[:5] == ["example", "predicted", *(f"probability of {name}" for name in classes)]
+    assert header[5:] == [f"weight of token {t}, head {h}" for h in (1, 2) for t in (1, 2)]
+    numbers = np.array([row[2:] for row in rows], dtype=float)
+    shares, weights = numbers[:, :3], numbers[:, 3:].reshape(80, 2, 2)
+    np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-12)
+    np.testing.assert_allclose(weights.sum(axis=2), 1, rtol=1e-12)
+    assert [row[1] for row in rows] == [classes[place] for place in shares.argmax(axis=1)]
+    lengths = np.load("s.npz")["lengths"] if kind == "npz" else np.full(80, 2)
+    assert (weights[lengths == 1] == [1.0, 0.0]).all()  # a padded token has weight 0, exactly
+    kept = runs.read("run")
+    x = np.load("s.npz")["x"]
+    normalised = (x - kept.normalisation.mean) / kept.normalisation.deviation
+    normalised[np.arange(2) >= lengths[:, None]] = 0
+    logits, _ = kept.models()["learned"].forward(kept.epochs["learned"].params, normalised, lengths)
+    np.testing.assert_allclose(shares, na.softmax(logits), rtol=1e-9)
+    assert out_of(capsys, "predict", "run", f"--{kind}", file, "--out", "p.csv") == ""
+    with open("p.csv", newline="") as written:
+        assert [header, *rows] == list(csv.reader(written))
+
+
+def test_predict_needs_no_labels_and_reads_columns_by_name(capsys, files):
+    out_of(capsys, "train", *TABLE, *QUICK, "--out", "run")
+    whole = out_of(capsys, "predict", "run", "--csv", "t.csv")
+    rows = [line.split(",") for line in (files / "t.csv").read_text().splitlines()]
+    turned = "\n".join(",".join([row[3], "7", row[0], row[2], row[1]]) for row in rows)
+    (files / "turned.csv").write_text(turned.replace(",7,", ",id,", 1))
+    assert out_of(capsys, "predict", "run", "--csv", "turned.csv") == whole
+
+
+def test_eval_of_another_file(capsys, files):
+    out_of(capsys, "train", *TABLE, *QUICK, "--out", "run")
+    text = (files / "t.csv").read_text().splitlines()
+    (files / "few.csv").write_text("\n".join(text[:12]))
+    lines = out_of(capsys, "eval", "run", "--csv", "few.csv").splitlines()
+    assert lines[0] == "few.csv: 11 examples"
+    assert [line.split()[0] for line in lines[2:6]] == ["location", "uniform", "logistic", "majority"]
+
+
+def test_a_grid_is_trained_and_judged(capsys, files):
+    out = out_of(capsys, "train", *TABLE, *QUICK, "--lr", "0.01,0.1", "--score", "dot,location", "--out", "g")
+    lines = out.splitlines()
+    assert lines[0] == "4 trainings: score, lr"
+    header, *rows = (files / "g" / "grid.csv").read_text().splitlines()
+    assert header == "score,lr,held_out_loss,held_out_accuracy"
+    expected = [[score, lr] for score in ("dot", "location") for lr in ("0.01", "0.1")]
+    assert [row.split(",")[:2] for row in rows] == expected
+    alone = out_of(capsys, "train", *TABLE, *QUICK, "--lr", "0.1", "--score", "dot", "--out", "alone")
+    assert contents(files / "alone") == contents(files / "g" / "2")
+    loss = f"{float(rows[1].split(',')[2]):.4f}"
+    assert f"dot scores           {loss}" in alone
+    assert lines[2].startswith(f"score dot, lr 0.1: held-out loss {loss}")
+    assert lines[-1].startswith("Least: ")
+
+
+def test_a_grid_goes_on_after_a_loss_that_is_not_finite(capsys, files):
+    out = out_of(capsys, "train", *TABLE, *QUICK, "--lr", "0.01,1e308", "--out", "g")
+    assert re.search(r"lr 1e\+308: .* epoch 1, step \d; nothing is kept", out)
+    assert (files / "g" / "grid.csv").read_text().endswith("\n1e+308,,\n")
+    assert not (files / "g" / "2").exists()
+    assert "Left out: 1 that met a number that is not finite" in out
+
+
+def test_settings_are_read_from_a_file(capsys, files):
+    out_of(capsys, "train", *TABLE, *QUICK, "--score", "dot", "--lr", "0.5", "--out", "one")
+    out_of(capsys, "train", "--config", "one/settings.json", "--out", "other")
+    assert contents(files / "one") == contents(files / "other")
+    out_of(capsys, "train", "--config", "one/settings.json", "--score", "location", "--out", "third")
+    assert json.loads((files / "third" / "settings.json").read_text())["score"] == "location"
+
+
+def test_every_setting_changes_the_run(capsys, files):
+    base = ["train", *TABLE, *QUICK]
+    changes = ["", "--optimizer sgd", "--schedule cosine", "--clip 0.01", "--temperature learned", "--seed 1"]
+    ends = set()
+    for number, words in enumerate(changes):
+        out_of(capsys, *base, *words.split(), "--out", str(number))
+        ends.add(runs.read(str(number)).epochs["learned"].params["features"]["weight"].tobytes())
+    assert len(ends) == len(changes)
+
+
+def test_until(capsys, files):
+    words = ["train", *TABLE, *QUICK, "--epochs", "40", "--lr", "0.03", "--out", "run"]
+    out = out_of(capsys, *words, "--until", "accuracy=0.6")
+    (number,) = re.findall(r"accuracy=0.6 of the training part was reached after (\d+) epochs: 0\.6", out)
+    history = runs.read("run").history
+    assert len(history) == int(number) < 40
+    assert [row["accuracy"] >= 0.6 for row in history] == [False] * (len(history) - 1) + [True]
+
+
+def test_verbose_prints_what_is_recorded(capsys, files):
+    out = out_of(capsys, "train", *TABLE, *QUICK, "--heads", "2", "--verbose", "--out", "run")
+    last = runs.read("run").history[-1]
+    focus = [float(value) for value in re.findall(r"focus +pooling (\S+)", out)]
+    alike = [float(value) for value in re.findall(r"alike +pooling (\S+)", out)]
+    assert len(focus) == len(alike) == 3
+    assert focus[-1] == pytest.approx(last["focus.pooling"], abs=5e-4)
+    assert alike[-1] == pytest.approx(last["alike.pooling"], abs=5e-4)
+    assert f"score.weight {last['moved.score.weight']:.3f}" in out
+
+
+def test_a_start_from_another_run_is_compared_with_one_from_scratch(capsys, files):
+    out_of(capsys, "train", *TABLE, *QUICK, "--epochs", "40", "--lr", "0.03", "--out", "run")
+    words = ["train", "--csv", "t.csv", *QUICK, "--start-from", "run", "--seed", "5"]
+    out = out_of(capsys, *words, "--out", "next")
+    assert re.search(r"From run: the loss \d\.\d{4}, .* was reached after 1 epoch\n", out)
+    assert "location scores, scratch" in out
+    assert runs.read("next").history[0]["loss"] < runs.read("next").history[-1]["scratch_loss"]
+
+
+WAYS = {
+    "csv": [
+        *TABLE,
+        "--heads",
+        "2",
+        "--optimizer",
+        "adamw",
+        "--schedule",
+        "cosine",
+        "--temperature",
+        "learned",
+    ],
+    "npz": ["--npz", "s.npz", "--optimizer", "momentum", "--clip", "0.1", "--score", "cosine"],
+    "until": [*TABLE, "--until", "loss=0.9"],
+    "digits": ["--task", "digits", "--heads", "2", "--batch-size", "449", "--temperature", "learned"],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_interrupted_and_resumed_is_unbroken_in_every_byte(capsys, files, monkeypatch, way):
+    words = ["train", *QUICK, *WAYS[way]]
+    whole = out_of(capsys, *words, "--out", "whole")
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    keep = runs.keep
+
+    def keep_and_press(folder, run):
+        if run.number == 1:
+            signal.raise_signal(signal.SIGINT)  # noted: the epoch in hand is kept first
+        keep(folder, run)
+
+    monkeypatch.setattr(runs, "keep", keep_and_press)
+    assert main([*words, "--out", "parts"]) == 130
+    assert capsys.readouterr().err == "numpy-attention: interrupted: epoch 1 is kept in parts\n"
+    monkeypatch.setattr(runs, "keep", keep)
+    resumed = out_of(capsys, "train", "--resume", "parts")
+    assert "Resumed after epoch 1 of 3" in resumed
+    assert contents(files / "whole") == contents(files / "parts")
+    assert whole.split("\n\nHeld out")[1] == resumed.split("\n\nHeld out")[1]
+    again = out_of(capsys, "train", "--resume", "parts")
+    assert "Resumed after epoch" in again
+    assert contents(files / "whole") == contents(files / "parts")
+
+
+def test_resumed_after_a_loss_that_is_not_finite_stops_there_again(capsys, files):
+    words = ["train", *TABLE, *QUICK, "--batch-size", "64", "--lr", "1e308", "--out", "run"]
+    assert main(words) == 1
+    first = capsys.readouterr().err
+    assert re.search(r"epoch \d, step 1; epoch \d is kept in run\n$", first)
+    before = contents(files / "run")
+    assert main(["train", "--resume", "run"]) == 1
+    assert capsys.readouterr().err == first
+    assert contents(files / "run") == before
+
+
+def test_pictures(capsys, files, peer):
+    peer("matplotlib")
+    words = ["train", *TABLE, *QUICK, "--plot", "--out"]
+    for name in ("one", "other"):
+        out_of(capsys, *words, name)
+    one = contents(files / "one")
+    assert one == contents(files / "other")
+    for name in ("loss", "attention"):
+        assert one[f"{name}.png"].startswith(b"\x89PNG")
+        assert b"<svg" in one[f"{name}.svg"]
+    assert b"uniform weights" in one["loss.svg"]
+    assert b"token" in one["attention.svg"]
+    out_of(capsys, "train", "--resume", "one")
+    assert contents(files / "one") == one
+    out_of(capsys, "train", *TABLE, *QUICK, "--out", "one")
+    assert "loss.png" not in contents(files / "one")  # it was another run's
+
+
+def test_every_run_of_a_grid_has_its_pictures(capsys, files, peer):
+    peer("matplotlib")
+    out_of(capsys, "train", *TABLE, *QUICK, "--lr", "0.1,0.2", "--plot", "--out", "g")
+    assert {"1/loss.png", "2/attention.svg", "2/run.npz", "grid.csv"} <= set(contents(files / "g"))
+
+
+def test_classes_may_be_called_anything(capsys, files, peer):
+    peer("matplotlib")
+    text = (files / "t.csv").read_text().replace(",a\n", ",$\\frac\n").replace(",b\n", ",{0} σ\n")
+    (files / "t.csv").write_text(text, encoding="utf-8")
+    out = out_of(capsys, "train", *TABLE, *QUICK, "--plot", "--out", "run")
+    assert "which is it of $\\frac, c, {0} σ?" in out
+    assert rb"$\frac" in (files / "run" / "attention.svg").read_bytes()
+
+
+def test_a_console_that_lacks_a_letter_shows_a_question_mark(files):
+    text = (files / "t.csv").read_text().replace(",a\n", ",σ\n")
+    (files / "t.csv").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "numpy_attention", "train", *TABLE, *QUICK]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "which is it of b, c, ??" in done.stdout
+
+
+def test_bags_of_one_s_own_are_judged_by_numbers_too(capsys, files):
+    out_of(capsys, "train", *QUICK, "--batch-size", "500", "--out", "bags")
+    test = load("digit-bags").raw.test
+    write_npz(files / "bags.npz", {"x": test.x, "y": test.y.astype(bool)})
+    own, same = (out_of(capsys, "eval", "bags", *words) for words in ([], ["--npz", "bags.npz"]))
+    assert same.splitlines()[2:4] == own.splitlines()[2:4]
+    assert "digit 10" in same
+    write_npz(files / "bags.npz", {"x": test.x, "y": test.y})
+    assert out_of(capsys, "eval", "bags", "--npz", "bags.npz") == same
