@@ -79,7 +79,7 @@ def cut(stack: Slabs, how: How) -> list[Block]:
         rows = -(-rows // 2)
     members = min(n, max(1, most // rows)) if rows == L else 1
     tile = rows * members * min(len(stack.key[0]), columns)
-    together = max(1, min(int(__import__("os").environ.get("BUD", "262144")) // tile, -(-N // 2)))
+    together = max(1, min(EDGE_COLUMNS**2 // tile, -(-N // 2)))
     return [Block(s, m, r) for s in slices(N, together) for m in slices(n, members) for r in slices(L, rows)]
 
 
