@@ -6,13 +6,18 @@ been seen, when they can show and in which dtypes; a family a file.
 
 import difflib
 
+from .adam import ADAM, ADAMW
 from .bias import BIAS
 from .blocks import BLOCKS
 from .dropout import DROPOUT
 from .fault import Fault
 from .heads import HEADS
+from .losses import CROSS_ENTROPY, GELU, GELU_TANH
 from .masks import MASKS
+from .norms import LAYER_NORM, RMS_NORM
 from .products import PRODUCTS
+from .purity import PURITY
+from .rotary import ROTARY
 from .scale import SCALE
 from .sinks import SINKS
 from .softcap import SOFTCAP
@@ -20,7 +25,10 @@ from .softmax import SOFTMAX
 
 __all__ = ["FAULTS", "Fault", "fault"]
 
-FAMILIES = (SCALE, SOFTMAX, BLOCKS, MASKS, PRODUCTS, HEADS, BIAS, DROPOUT, SOFTCAP, SINKS)
+FAMILIES = (
+    *(SCALE, SOFTMAX, BLOCKS, MASKS, PRODUCTS, HEADS, BIAS, DROPOUT, SOFTCAP, SINKS, PURITY),
+    *(ROTARY, LAYER_NORM, RMS_NORM, CROSS_ENTROPY, GELU, GELU_TANH, ADAM, ADAMW),
+)
 
 FAULTS: tuple[Fault, ...] = tuple(each for family in FAMILIES for each in family.faults)
 """Every fault, family by family."""

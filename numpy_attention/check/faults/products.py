@@ -1,8 +1,11 @@
 """Mistakes in the products: of the wrong arrays, the wrong way round, over some of the rows or keys."""
 
+from typing import Any
+
 import numpy as np
 
-from ...functional.arrays import Array, seen, transposed
+from ...functional.arrays import Array, Pair, seen, transposed
+from ...functional.attention import AttentionGradients, AttentionSaved, attention_backward, attention_forward
 from ...functional.steps import (
     STEPS,
     ScoreGradients,
@@ -148,3 +151,16 @@ def key_untransposed_in_d_query(d_scores: Array, saved: ScoreSaved) -> ScoreGrad
         return right
     turned = saved._replace(key=np.ascontiguousarray(transposed(key)))
     return right._replace(d_query=score_backward(d_scores, turned).d_query)
+
+
+@PRODUCTS.pair(active=lambda call: shape_of(call).D == shape_of(call).E)
+def d_key_and_d_value_swapped() -> Pair:
+    """The gradients of key and value are handed back in the wrong order, which fits where D = E."""
+
+    def backward(d_out: Any, saved: AttentionSaved, **others: Any) -> AttentionGradients:
+        right = attention_backward(d_out, saved, **others)
+        if right.d_key.shape != right.d_value.shape:
+            return right
+        return right._replace(d_key=right.d_value, d_value=right.d_key)
+
+    return Pair(attention_forward, backward)

@@ -65,10 +65,14 @@ PROBLEMS = {
 }
 
 
+def shape_of(query, key, value):
+    """The lengths of all axes, (B, H, G, L, S, D, E)."""
+    batch = np.broadcast_shapes(*(x.shape[:-3] for x in (query, key, value)))
+    heads = [x.shape[-3] if x.ndim > 2 else 1 for x in (query, key)]
+    return math.prod(batch), *heads, query.shape[-2], *key.shape[-2:], value.shape[-1]
+
+
 def told(problem):
     """The options of a problem's call, as a fault's `active` wants them."""
-    *batch, rows, keys = problem.shape
-    heads = (problem.query.shape[-3], problem.key.shape[-3])
-    widths = (problem.query.shape[-1], problem.value.shape[-1])
-    shape = (math.prod(batch[:-1]), *heads, rows, keys, *widths)
+    shape = shape_of(problem.query, problem.key, problem.value)
     return {**problem.options, "d_lse": problem.d_lse, "shape": shape}
