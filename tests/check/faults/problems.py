@@ -1,78 +1,20 @@
-"""Small problems of attention, among which every fault finds some where it can show."""
-
-import math
+"""The small problems as cases, which the formula takes."""
 
 import numpy as np
 
-import numpy_attention as na
+from numpy_attention.check.faults.problems import PROBLEMS
 
 from ...cases import Case
-from ..law_cases import OPTIONS, PLAIN, D, E, H, L, S, case, normal
-
-HEADS = (2, 3, 5)
-"""The batch, heads and rows of problems that have as many keys as queries, and a key head for each."""
 
 
-def square(D=D, **options):
-    """A problem in which the axes of queries and keys have one length."""
-    rng = np.random.default_rng(7)
-    drawn = {name: option(rng) if callable(option) else option for name, option in options.items()}
-    return Case(*(rng.standard_normal((*HEADS, width)) for width in (D, D, E, E)), **drawn)
+def case_of(problem):
+    """A case; its mask says as an array, too, what it lets see."""
+    case = Case(*problem.arrays, problem.d_out, **problem.options, **problem.cotangents)
+    if case.mask is None:
+        return case
+    pairs = case.mask.array(*case.shape[-2:], heads=True)
+    return case.but(mask=case.mask, pairs=np.broadcast_to(pairs, case.shape))
 
 
-def hiding_bias(rng):
-    """A bias that hides some pairs."""
-    return np.where(rng.random((H, L, S)) < 0.3, -np.inf, rng.standard_normal((H, L, S)))
-
-
-def half_of(*shape):
-    """Multipliers that drop some pairs."""
-    return lambda rng: (rng.random(shape) < 0.6) / 0.6
-
-
-OTHERS = {
-    "a window": case(mask=na.window(2, 1, "bottom_right")),
-    "a window open to the right": case(mask=na.window(2, None, "top_left")),
-    "more queries than keys": case(L=11, mask=na.causal("bottom_right")),
-    "a softcap and a mask": case(softcap=1.5, mask=na.causal("top_left")),
-    "a bias for every pair": case(bias=normal(H, L, S)),
-    "a bias that hides": case(bias=hiding_bias),
-    "as many queries as keys": square(mask=na.causal()),
-    "as many keys as their width": square(D=5),
-    "nearly everything": square(
-        bias=normal(3, 1, 5), softcap=2.0, sinks=normal(3), dropout=half_of(3, 5, 5), d_lse=normal(*HEADS),
-        scale=lambda rng: rng.uniform(0.5, 2, (3, 1, 1)), mask=na.causal(),
-    ),
-    "a bias for every pair, as many queries as keys": square(bias=normal(3, 5, 5)),
-}  # fmt: skip
-
-
-def with_pairs(problem):
-    """The problem, whose mask says as an array what it lets see: tests/formula.py reads that."""
-    if problem.mask is None:
-        return problem
-    pairs = problem.mask.array(*problem.shape[-2:], heads=True)
-    return problem.but(mask=problem.mask, pairs=np.broadcast_to(pairs, problem.shape))
-
-
-PROBLEMS = {
-    name: with_pairs(problem)
-    for name, problem in {
-        **{name: case(**options) for name, options in PLAIN.items()},
-        **{name: case(**options) for name, options in OPTIONS.items() if name != "a bias that is no array"},
-        **OTHERS,
-    }.items()
-}
-
-
-def shape_of(query, key, value):
-    """The lengths of all axes, (B, H, G, L, S, D, E)."""
-    batch = np.broadcast_shapes(*(x.shape[:-3] for x in (query, key, value)))
-    heads = [x.shape[-3] if x.ndim > 2 else 1 for x in (query, key)]
-    return math.prod(batch), *heads, query.shape[-2], *key.shape[-2:], value.shape[-1]
-
-
-def told(problem):
-    """The options of a problem's call, as a fault's `active` wants them."""
-    shape = shape_of(problem.query, problem.key, problem.value)
-    return {**problem.options, "d_lse": problem.d_lse, "shape": shape}
+CASES = {problem.name: case_of(problem) for problem in PROBLEMS}
+CALLS = {problem.name: problem.call for problem in PROBLEMS}

@@ -8,7 +8,7 @@ from numpy_attention.check.faults import FAULTS
 
 from ...formula import formula
 from ...judges import assert_within
-from .problems import PROBLEMS, told
+from .problems import CALLS, CASES
 
 IN_ATTENTION = [fault for fault in FAULTS if fault.steps is not None]
 
@@ -16,18 +16,18 @@ IN_ATTENTION = [fault for fault in FAULTS if fault.steps is not None]
 @cache
 def expected(name):
     """Every number of a problem by the formula, and how far off it may be."""
-    return formula(PROBLEMS[name], textbook=True)
+    return formula(CASES[name], textbook=True)
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", CASES)
 def test_the_right_steps_pass(name):
-    assert_within(PROBLEMS[name].run(), *expected(name))
+    assert_within(CASES[name].run(), *expected(name))
 
 
 @pytest.mark.parametrize("fault", IN_ATTENTION, ids=[fault.name for fault in IN_ATTENTION])
 def test_a_fault_shows_wherever_it_says_that_it_can(fault):
-    active = [name for name, problem in PROBLEMS.items() if fault.active(told(problem))]
+    active = [name for name, call in CALLS.items() if fault.active(call)]
     assert active
     for name in active:
         with pytest.raises(AssertionError):
-            assert_within(PROBLEMS[name].but(steps=fault.steps).run(), *expected(name))
+            assert_within(CASES[name].but(steps=fault.steps).run(), *expected(name))

@@ -9,6 +9,7 @@ import numpy_attention as na
 from numpy_attention.check.calls import call_of
 from numpy_attention.check.examples import Example, normal
 from numpy_attention.check.faults import FAULTS
+from numpy_attention.check.faults.problems import shape_of
 from numpy_attention.check.rules import RULES
 from numpy_attention.functional.arrays import promoted
 
@@ -17,7 +18,6 @@ from ...functional import test_positions as positions
 from ...optim import test_adam as adam
 from .. import test_exact_activations as exact_activations
 from .. import test_exact_rows as exact_rows
-from .problems import shape_of
 
 RULE = {rule.name: rule for rule in RULES}
 
