@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from .. import __version__
 
-COMMANDS = ("train", "eval", "explain", "gradcheck", "laws")
+COMMANDS = ("train", "eval", "explain", "gradcheck", "laws", "faults")
 
 BAD_INPUT = 2
 INTERRUPTED = 130

@@ -18,6 +18,11 @@ ADAM = Family("adam", "adam", Pair(adam_step, NO_BACKWARD))
 ADAMW = Family("adamw", "adamw", Pair(adamw_step, NO_BACKWARD))
 
 
+def _steps(call: Call) -> bool:
+    """Wherever steps are taken."""
+    return True
+
+
 class Moments(NamedTuple):
     """The step's number, both moments after it, the shares that the corrections divide by, and eps."""
 
@@ -55,31 +60,31 @@ def _stepping(direction: Direction) -> Pair:
     return Pair(step, NO_BACKWARD)
 
 
-@ADAM.pair(dtypes=FINE)
+@ADAM.pair(active=_steps, dtypes=FINE)
 def adam_without_correction() -> Pair:
     """Neither moment is corrected for having started at 0: first / (√second + eps)."""
     return _stepping(lambda m: m.first / (np.sqrt(m.second) + m.eps))
 
 
-@ADAM.pair(dtypes=FINE)
+@ADAM.pair(active=_steps, dtypes=FINE)
 def adam_first_moment_corrected_only() -> Pair:
     """One moment only is corrected, the first: the first steps are √(1 - beta2) times as large as lr."""
     return _stepping(lambda m: m.first / m.shares[0] / (np.sqrt(m.second) + m.eps))
 
 
-@ADAM.pair(dtypes=FINE)
+@ADAM.pair(active=_steps, dtypes=FINE)
 def adam_second_moment_corrected_only() -> Pair:
     """One moment only is corrected, the second."""
     return _stepping(lambda m: m.first / (np.sqrt(m.second / m.shares[1]) + m.eps))
 
 
-@ADAM.pair(dtypes=FINE)
+@ADAM.pair(active=_steps, dtypes=FINE)
 def adam_corrections_swapped() -> Pair:
     """Each moment is corrected by the other's share."""
     return _stepping(lambda m: m.first / m.shares[1] / (np.sqrt(m.second / m.shares[0]) + m.eps))
 
 
-@ADAM.forward(dtypes=FINE)
+@ADAM.forward(active=_steps, dtypes=FINE)
 def adam_betas_swapped(
     params: Any, grads: Any, state: Any, *, betas: tuple[float, float] = (0.9, 0.999), **rest: Any
 ) -> Any:
@@ -87,13 +92,13 @@ def adam_betas_swapped(
     return adam_step(params, grads, state, betas=(betas[1], betas[0]), **rest)
 
 
-@ADAM.pair(dtypes=FINE)
+@ADAM.pair(active=_steps, dtypes=FINE)
 def adam_step_off_by_one() -> Pair:
     """The corrections are those of the next step: beta^(t + 1), for t was counted up too early."""
     return _stepping(lambda m: _corrected(m._replace(step=m.step + 1)))
 
 
-@ADAM.pair(dtypes=FINE)
+@ADAM.pair(active=_steps, dtypes=FINE)
 def adam_step_never_counted() -> Pair:
     """Every step is corrected as the first: it is handed a number that does not count the steps.
 
@@ -102,13 +107,13 @@ def adam_step_never_counted() -> Pair:
     return _stepping(lambda m: _corrected(m._replace(step=1)))
 
 
-@ADAM.pair(dtypes=FINE)
+@ADAM.pair(active=_steps, dtypes=FINE)
 def adam_epsilon_inside() -> Pair:
     """Epsilon is added under the root: first_hat / √(second_hat + eps)."""
     return _stepping(lambda m: m.first / m.shares[0] / np.sqrt(m.second / m.shares[1] + m.eps))
 
 
-@ADAM.pair(dtypes=FINE)
+@ADAM.pair(active=_steps, dtypes=FINE)
 def adam_epsilon_before_correction() -> Pair:
     """Epsilon is added before the correction: √(1 - beta2^t) / (1 - beta1^t) * first / (√second + eps).
 
@@ -126,6 +131,7 @@ def _corrected(m: Moments) -> Array:
 
 
 def _decays(call: Call) -> bool:
+    """Where weight_decay is not 0."""
     return bool(call.get("weight_decay", 0.01) > 0)
 
 

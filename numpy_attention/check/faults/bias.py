@@ -19,28 +19,32 @@ BIAS = Family("bias")
 
 
 def _of_several_heads(call: Call) -> bool:
+    """Where the heads have a bias each."""
     bias = array_of(call, "bias")
     return bias is not None and bias.ndim > 2 and bias.shape[-3] > 1
 
 
 def _of_all_pairs(call: Call) -> bool:
+    """Where every pair has a bias of its own, and L = S."""
     bias, n = array_of(call, "bias"), shape_of(call)
     return bias is not None and bias.shape[-2:] == (n.L, n.S) and n.L == n.S > 1
 
 
 def _varies_along_keys(call: Call) -> bool:
+    """Where the bias differs from key to key."""
     bias = array_of(call, "bias")
     return bias is not None and bool((bias != bias[..., :1]).any())
 
 
 def _has_gradient(call: Call) -> bool:
-    """A bias that is constant along a row has gradient 0, unless something else is in the row's sum."""
+    """Where a bias differs from key to key, or there is a sink or a d_lse."""
     bias = array_of(call, "bias")
     varies = bias is not None and (bias.shape[-1:] != (1,) or in_use(call, "sinks") or in_use(call, "d_lse"))
     return varies and chooses(call)
 
 
 def _is_scaled(call: Call) -> bool:
+    """Where the scale is not 1."""
     return in_use(call, "scale") or shape_of(call).D > 1
 
 
@@ -88,7 +92,7 @@ def bias_scaled() -> Steps:
     def forward(capped: Array, bias: Array | None = None) -> tuple[Array, BiasSaved | tuple[object, ...]]:
         scale = note_of(capped)
         if bias is None or scale is None:
-            return bias_forward(np.asarray(capped), bias)
+            return bias_forward(capped, bias)
         return np.where(np.isneginf(bias.real), -np.inf, np.asarray(capped) + scale * bias), (bias, scale)
 
     def backward(d_biased: Array, saved: tuple[Array, Array]) -> BiasGradients:

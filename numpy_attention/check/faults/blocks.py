@@ -27,7 +27,7 @@ Forward = tuple[Normalised, SoftmaxStepSaved]
 
 
 def _both_blocks(call: Call) -> bool:
-    """Where some row sees keys of both blocks."""
+    """Where a row sees keys of both blocks, the first half of the keys and the rest."""
     visible, S = visible_of(call), shape_of(call).S
     if visible is None:
         return S > 1
@@ -35,7 +35,7 @@ def _both_blocks(call: Call) -> bool:
 
 
 def _first_block(call: Call) -> bool:
-    """Where some row sees a key of the first block."""
+    """Where a row sees a key of the first block, the first half of the keys."""
     visible, S = visible_of(call), shape_of(call).S
     return S > 1 if visible is None else bool(visible[..., : S // 2].any())
 

@@ -85,27 +85,42 @@ def keys_seen(call: Call) -> Array:
 
 
 def always(call: Call) -> bool:
-    """Wherever there is anything."""
+    """Wherever something is seen."""
     return True
 
 
-def given(*names: str) -> Condition:
-    """Where all of these options are in use."""
-    return lambda call: all(in_use(call, name) for name in names)
+def told(condition: Condition) -> str:
+    """What a condition says of itself: "where …", without a full stop."""
+    text = " ".join((condition.__doc__ or "").split())
+    return text[:1].lower() + text[1:].rstrip(".")
+
+
+def _saying(text: str, condition: Condition) -> Condition:
+    condition.__doc__ = text
+    return condition
+
+
+def given(name: str) -> Condition:
+    """Where an option is in use."""
+    return _saying(f"Where {name} is given.", lambda call: in_use(call, name))
 
 
 def both(*conditions: Condition) -> Condition:
     """Where all of these hold."""
-    return lambda call: all(condition(call) for condition in conditions)
+    together = "; ".join(map(told, conditions))
+    return _saying(together, lambda call: all(condition(call) for condition in conditions))
 
 
 def not_empty(condition: Condition) -> Condition:
     """Where besides no axis is empty, and something is seen."""
-    return lambda call: min(call["shape"]) > 0 and bool(keys_seen(call).any()) and condition(call)
+    return _saying(
+        told(condition),
+        lambda call: min(call["shape"]) > 0 and bool(keys_seen(call).any()) and condition(call),
+    )
 
 
 def chooses(call: Call) -> bool:
-    """Where some row divides its weight: between two keys, or a key and the sink."""
+    """Where a row has a choice between two keys, or a key and a sink."""
     return bool((keys_seen(call) >= (1 if in_use(call, "sinks") else 2)).any())
 
 
@@ -116,22 +131,22 @@ def hides(call: Call) -> bool:
 
 
 def grouped(call: Call) -> bool:
-    """Where several query heads share a key head."""
+    """Where query heads share a key head."""
     return shape_of(call).H > shape_of(call).G
 
 
 def repeated(name: str) -> Condition:
-    """Where an option in use is broadcast to the scores."""
+    """Where an option in use is broadcast."""
 
     def condition(call: Call) -> bool:
         array, n = array_of(call, name), shape_of(call)
         return array is not None and array.size < n.B * n.H * n.L * n.S
 
-    return condition
+    return _saying(f"Where the {name} is broadcast to the scores.", condition)
 
 
 def square(call: Call) -> bool:
-    """Where queries and keys are as many, and have as many heads: what their axes mean is not told apart."""
+    """Where queries and keys are as many, and have as many heads."""
     n = shape_of(call)
     return n.L == n.S > 1 and n.H == n.G
 
@@ -145,4 +160,4 @@ def changes(mask: Callable[[Array], Array]) -> Condition:
             return False
         return bool(((mask(visible) & not_hidden_by_bias(call)) != visible).any())
 
-    return condition
+    return _saying("Where that makes it another mask.", condition)

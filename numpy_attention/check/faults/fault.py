@@ -20,7 +20,7 @@ import numpy as np
 from ...functional.arrays import Array, Pair
 from ...functional.attention import attention_with
 from ...functional.steps import STEPS, Steps
-from .conditions import Condition, always, changes, not_empty
+from .conditions import Condition, always, both, changes, not_empty, told
 
 EVERY = ("float64", "float32", "float16", "bfloat16")
 FINE = ("float64", "float32")
@@ -52,6 +52,11 @@ class Fault(NamedTuple):
     def source(self) -> str:
         """The lines that make the mistake."""
         return textwrap.dedent(inspect.getsource(self.function)).rstrip()
+
+    @property
+    def shows(self) -> str:
+        """Where it is active: "where …"."""
+        return told(self.active)
 
     @property
     def more(self) -> str:
@@ -108,9 +113,8 @@ class Family:
         def planted(function: _Function) -> _Function:
             steps = seeing(function)
             changed = changes(function)
-            self._add(
-                function, attention_with(steps), steps, lambda call: changed(call) and active(call), dtypes
-            )
+            where = changed if active is always else both(changed, active)
+            self._add(function, attention_with(steps), steps, where, dtypes)
             return function
 
         return planted
@@ -146,11 +150,11 @@ class Family:
         active: Condition,
         dtypes: tuple[str, ...],
     ) -> None:
-        told = (inspect.getdoc(function) or "").partition("\n\n")[0]
+        what = (inspect.getdoc(function) or "").partition("\n\n")[0]
         where = not_empty(active) if self.rule == "attention" else active
         name = function.__name__.strip("_").replace("_", "-")
         self.faults.append(
-            Fault(name, self.name, " ".join(told.split()), self.rule, pair, where, dtypes, steps, function)
+            Fault(name, self.name, " ".join(what.split()), self.rule, pair, where, dtypes, steps, function)
         )
 
 

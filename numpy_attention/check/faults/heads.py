@@ -69,7 +69,7 @@ def mean_of_group() -> Steps:
 
 
 def _order_matters(call: Call) -> bool:
-    """With one key head, or a query head for each, there is one order only."""
+    """Where query heads share a key head, and there are several of these."""
     n = shape_of(call)
     return 1 < n.G < n.H
 

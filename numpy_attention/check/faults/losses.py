@@ -32,27 +32,32 @@ def _ignored(call: Call) -> int:
 
 
 def _has_classes(call: Call) -> bool:
-    """With one class there is nothing to be surprised at."""
+    """Where there are several classes, and a target that counts."""
     return _rows(call) > _ignored(call) and np.shape(call["logits"])[-1] > 1
 
 
 def _some_ignored(call: Call) -> bool:
+    """Where a target is ignored, and another is not."""
     return _has_classes(call) and _ignored(call) > 0
 
 
 def _averages(call: Call) -> bool:
+    """Where the loss is a mean."""
     return _has_classes(call) and call.get("reduction", "mean") == "mean"
 
 
 def _averages_some(call: Call) -> bool:
+    """Where the loss is a mean, and a target is ignored."""
     return _averages(call) and _ignored(call) > 0
 
 
 def _averages_several(call: Call) -> bool:
+    """Where the loss is the mean of several."""
     return _averages(call) and _rows(call) - _ignored(call) > 1
 
 
 def _smoothed(call: Call) -> bool:
+    """Where labels are smoothed."""
     return _has_classes(call) and call.get("label_smoothing", 0.0) > 0
 
 
@@ -106,6 +111,7 @@ def label_smoothing_forgotten(d_out: Any, saved: CrossEntropySaved) -> Any:
 
 
 def _anything(call: Call) -> bool:
+    """Where an entry is not 0, and not far out."""
     x = np.asarray(call["x"])
     return bool(((x != 0) & (np.abs(x) < 5)).any())
 

@@ -17,7 +17,7 @@ from ...functional.steps import (
     softmax_step_backward,
     softmax_step_forward,
 )
-from .conditions import hides, in_use, keys_seen
+from .conditions import Call, hides, in_use, keys_seen
 from .fault import Family, note_of, noted, seeing
 
 MASKS = Family("mask")
@@ -103,6 +103,11 @@ def window_unshifted(visible: Array) -> Array:
 # ------------------------------------------------------------------------- not in the mask itself
 
 
+def _blind_rows(call: Call) -> bool:
+    """Where a row sees no key, and there is no sink."""
+    return not in_use(call, "sinks") and bool((keys_seen(call) == 0).any())
+
+
 @MASKS.steps(active=hides)
 def mask_after_softmax() -> Steps:
     """Weights are set to 0 after the softmax: hidden keys have their share of the sum, and rows miss it."""
@@ -118,7 +123,7 @@ def mask_after_softmax() -> Steps:
     return STEPS._replace(mask=unmasked, softmax=Pair(forward, softmax_step_backward))
 
 
-@MASKS.steps(active=lambda call: not in_use(call, "sinks") and bool((keys_seen(call) == 0).any()))
+@MASKS.steps(active=_blind_rows)
 def mask_of_a_finite_number() -> Steps:
     """Hidden scores are set to -10000: a row that may attend to nothing gets the mean of all values.
 

@@ -23,24 +23,27 @@ RMS_NORM = Family("rms norm", "rms_norm", Pair(rms_norm_forward, rms_norm_backwa
 
 
 def _wide(call: Call) -> bool:
-    """A row of one entry is its own mean."""
+    """Where a row has several entries."""
     return np.size(call["x"]) > 0 and np.shape(call["x"])[-1] > 1
 
 
 def _anything(call: Call) -> bool:
+    """Wherever there is a row."""
     return np.size(call["x"]) > 0
 
 
 def _several_rows(call: Call) -> bool:
+    """Where there are several rows."""
     return bool(np.size(call["x"]) > np.shape(call["x"])[-1] > 0)
 
 
 def _weighted(call: Call) -> bool:
-    """With a weight of 1 everywhere it does not matter where the weight stands."""
+    """Where a row has several entries, and the weight is not 1."""
     return _wide(call) and bool((np.asarray(call["weight"]) != 1).any())
 
 
 def _with_eps(call: Call) -> bool:
+    """Where a row has several entries, and eps is not 0."""
     return _wide(call) and call.get("eps", 1e-5) > 0
 
 

@@ -71,15 +71,13 @@ def d_query_and_d_key_swapped(d_scores: Array, saved: ScoreSaved) -> ScoreGradie
 
 
 def _tail_of_keys(call: Call) -> bool:
+    """Where 4 does not divide the number of keys, and one of those left over is seen."""
     n, visible = shape_of(call), visible_of(call)
     return n.S % BLOCK > 0 and (visible is None or bool(visible[..., n.S // BLOCK * BLOCK :].any()))
 
 
-def _choice_in_the_tail(call: Call) -> bool:
-    return _tail_of_keys(call) and chooses(call)
-
-
 def _tail_of_rows(call: Call) -> bool:
+    """Where 4 does not divide the number of queries, and one of those left over sees two keys."""
     n, visible = shape_of(call), visible_of(call)
     first = n.L // BLOCK * BLOCK
     return n.L % BLOCK > 0 and (visible is None or bool((visible[..., first:, :].sum(axis=-1) > 1).any()))
@@ -98,7 +96,7 @@ def tail_of_keys_dropped(
     return values_forward(kept, value, visible)[0], ValuesSaved(thinned, value, visible)
 
 
-@PRODUCTS.backward("score", active=_choice_in_the_tail)
+@PRODUCTS.backward("score", active=both(chooses, _tail_of_keys))
 def last_keys_dropped_in_d_query(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
     """d_query is summed over whole blocks of keys only: the tail is dropped."""
     S = d_scores.shape[-1]
@@ -126,6 +124,7 @@ def last_block_of_rows_dropped_in_d_value(d_out: Array, saved: ValuesSaved) -> V
 
 
 def _as_many_rows_as_keys(call: Call) -> bool:
+    """Where there are as many queries as keys, L = S."""
     return shape_of(call).L == shape_of(call).S > 1
 
 
@@ -142,7 +141,12 @@ def row_sum_broadcast_along_rows(
     return right._replace(d_masked=weights * (d - sums + d_normalised[1][..., None]))
 
 
-@PRODUCTS.backward("score", active=both(chooses, lambda call: shape_of(call).S == shape_of(call).D > 1))
+def _as_many_keys_as_entries(call: Call) -> bool:
+    """Where there are as many keys as each has entries, S = D."""
+    return shape_of(call).S == shape_of(call).D > 1
+
+
+@PRODUCTS.backward("score", active=both(chooses, _as_many_keys_as_entries))
 def key_untransposed_in_d_query(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
     """d_query = scale * d_scores @ keyᵀ: the key is transposed once more, which fits where S = D."""
     key = saved.key
@@ -153,7 +157,12 @@ def key_untransposed_in_d_query(d_scores: Array, saved: ScoreSaved) -> ScoreGrad
     return right._replace(d_query=score_backward(d_scores, turned).d_query)
 
 
-@PRODUCTS.pair(active=lambda call: shape_of(call).D == shape_of(call).E)
+def _keys_as_wide_as_values(call: Call) -> bool:
+    """Where keys are as wide as values, D = E."""
+    return shape_of(call).D == shape_of(call).E
+
+
+@PRODUCTS.pair(active=_keys_as_wide_as_values)
 def d_key_and_d_value_swapped() -> Pair:
     """The gradients of key and value are handed back in the wrong order, which fits where D = E."""
 

@@ -13,18 +13,19 @@ ROTARY = Family("rotary", "rotary", Pair(rotary_forward, rotary_backward))
 
 
 def _turns(call: Call) -> bool:
-    """Where something is turned: not at position 0, nor where no entry is."""
+    """Where something is turned: there are positions other than 0."""
     width = call.get("width")
     return bool(np.any(call["positions"])) and width != 0 and np.size(call["x"]) > 0
 
 
 def _several_pairs(call: Call) -> bool:
-    """With two entries, both layouts are one."""
+    """Where more than two entries are turned, at positions other than 0."""
     width = call.get("width")
     return _turns(call) and (np.shape(call["x"])[-1] if width is None else width) > 2
 
 
 def _starts_later(call: Call) -> bool:
+    """Where the first position is not 0."""
     return bool(np.any(np.asarray(call["positions"])[..., :1])) and _turns(call)
 
 

@@ -7,19 +7,22 @@ import numpy as np
 
 from ...functional.arrays import Array
 from ...functional.steps import ScoreGradients, ScoreSaved, score_backward, score_forward
-from .conditions import Call, both, chooses, given, in_use, shape_of
+from .conditions import Call, both, chooses, given, shape_of
 from .fault import Family
 
 SCALE = Family("scale")
 
 
 def _is_not_one(call: Call) -> bool:
+    """Where the scale is not 1."""
     scale = call.get("scale")
     return shape_of(call).D > 1 if scale is None else bool((np.asarray(scale) != 1).any())
 
 
 def _is_the_default(call: Call) -> bool:
-    return not in_use(call, "scale") and shape_of(call).D > 1
+    """Where the scale is 1/sqrt(D), and D is not 1."""
+    D, scale = shape_of(call).D, call.get("scale")
+    return D > 1 and (scale is None or (np.ndim(scale) == 0 and math.isclose(scale, 1 / math.sqrt(D))))
 
 
 SHOWS = both(chooses, _is_not_one)

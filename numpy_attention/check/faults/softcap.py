@@ -16,12 +16,17 @@ from ...functional.steps import (
     softcap_forward,
     softmax_step_forward,
 )
-from .conditions import both, chooses, given, hides
+from .conditions import Call, both, chooses, given, hides
 from .fault import Family, note_of, noted
 
 SOFTCAP = Family("softcap")
 
 SHOWS = both(chooses, given("softcap"))
+
+
+def _not_at_one(call: Call) -> bool:
+    """Where the cap is not 1."""
+    return bool(call["softcap"] != 1)
 
 
 @SOFTCAP.backward("softcap", active=SHOWS)
@@ -38,7 +43,7 @@ def softcap_of_the_raw_argument(d_capped: Array, saved: SoftcapSaved) -> Array:
     return seen(d_capped * sech_squared(saved.scores), saved.visible)
 
 
-@SOFTCAP.backward("softcap", active=both(SHOWS, lambda call: call["softcap"] != 1))
+@SOFTCAP.backward("softcap", active=both(SHOWS, _not_at_one))
 def softcap_times_cap(d_capped: Array, saved: SoftcapSaved) -> Array:
     """The inner derivative 1 / softcap is forgotten: d_scores is softcap times too large."""
     return softcap_backward(d_capped, saved) * (1 if saved.softcap is None else saved.softcap)
@@ -52,7 +57,7 @@ def softcap_one_minus_t(d_capped: Array, saved: SoftcapSaved) -> Array:
     return seen(d_capped * (1 - np.tanh(saved.scores / saved.softcap)), saved.visible)
 
 
-@SOFTCAP.forward("softcap", active=SHOWS)
+@SOFTCAP.forward("softcap", active=both(SHOWS, _not_at_one))
 def softcap_not_multiplied_back(
     scores: Array, softcap: float | None = None, visible: Array | None = None
 ) -> tuple[Array, SoftcapSaved]:

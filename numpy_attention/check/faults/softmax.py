@@ -26,7 +26,18 @@ SOFTMAX = Family("softmax")
 
 
 def _several_keys(call: Call) -> bool:
+    """Where there are several keys."""
     return shape_of(call).S > 1
+
+
+def _several_queries(call: Call) -> bool:
+    """Where there are several queries."""
+    return shape_of(call).L > 1
+
+
+def _sees_two(call: Call) -> bool:
+    """Where a row sees two keys."""
+    return bool((keys_seen(call) > 1).any())
 
 
 def _as_columns(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> tuple[Array, Array, Array]:
@@ -82,7 +93,7 @@ def row_sum_over_queries(d_normalised: tuple[Array, Array], saved: SoftmaxStepSa
     return right._replace(d_masked=weights * (d - (weights * d).sum(axis=-2, keepdims=True) + d_lse))
 
 
-@SOFTMAX.backward("softmax", active=lambda call: bool((keys_seen(call) > 1).any()))
+@SOFTMAX.backward("softmax", active=_sees_two)
 def diagonal_only(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
     """Softmax is taken for a sigmoid: d_masked = weights * (1 - weights) * d_weights, the diagonal only."""
     weights, d, d_lse = _as_columns(d_normalised, saved)
@@ -107,7 +118,7 @@ def softmax_not_undone(d_normalised: tuple[Array, Array], saved: SoftmaxStepSave
     return right._replace(d_masked=seen(d + d_lse, saved.visible))
 
 
-@SOFTMAX.backward("softmax", active=both(chooses, lambda call: shape_of(call).L > 1))
+@SOFTMAX.backward("softmax", active=both(chooses, _several_queries))
 def divided_by_the_rows(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
     """The softmax's gradient is divided by the number of its rows, as if the loss were their mean.
 
