@@ -42,7 +42,7 @@ class _Down(NamedTuple):
 
 def bounds(
     inputs: Inputs,
-    precision: Precision = FLOAT64,
+    precision: Precision | Arithmetic = FLOAT64,
     *,
     storage: Precision | None = None,
     pinned: bool = False,
@@ -52,7 +52,7 @@ def bounds(
     Parameters
     ----------
     inputs : the problem.
-    precision : that of the arithmetic which is judged.
+    precision : that of the arithmetic which is judged, or the arithmetic itself, if it mixes precisions.
     storage : what weights and gradients of scores are kept in between two products, if that is less.
     pinned : judge a softmax backward that is pinned at the peak, and a softcap whose slope is sech²; else
         the textbook's forms, 1 - tanh² and row sums from d_out * out, are allowed for. They lose digits.
@@ -63,7 +63,7 @@ def bounds(
         None where nothing was given. What the result itself is stored in is not yet in the bound: see
         `near.stored`.
     """
-    a = Arithmetic(precision)
+    a = precision if isinstance(precision, Arithmetic) else Arithmetic(precision)
     with np.errstate(all="ignore"):
         down = _down(a, inputs, storage, pinned)
         d_pairs, d_value, d_sinks = _up_to_softmax(a, inputs, down, storage, pinned)
