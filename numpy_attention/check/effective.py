@@ -10,7 +10,7 @@ from .oracle import Inputs
 from .proof import Proved
 from .verdict import Expected, format_of, judged
 
-NOTHING = "no rounding: what is wrong is larger than any precision explains"
+NOTHING = "nothing that rounding explains"
 
 
 class Guess(NamedTuple):
@@ -34,19 +34,23 @@ def guesses(roundoff: Roundoff) -> tuple[Guess, ...]:
     found.append(Guess("products like TF32, sums like float32", ARITHMETICS["tf32"], kept))
     if storage.name == "float16":
         found.append(Guess("float16 after every operation", ARITHMETICS["float16"], kept))
-    products = Arithmetic(FLOAT32, operands=BFLOAT16)
+    products = Arithmetic(ARITHMETICS["float32"].precision, operands=BFLOAT16)
     found.append(Guess("products like bfloat16, sums like float32", products, kept))
     found.append(Guess("bfloat16 after every operation", ARITHMETICS["bfloat16"], BFLOAT16))
     return tuple(found)
 
 
-def effective(runs: Iterable[tuple[Proved, Mapping[str, Any]]], roundoff: Roundoff) -> dict[str, str]:
-    """For each tensor, the finest arithmetic that explains it in every case.
+def effective(runs: Iterable[tuple[Proved, Mapping[str, Any]]], roundoff: Roundoff) -> dict[str, int]:
+    """For each tensor, which of `guesses` is the finest that explains it in every case.
 
     Parameters
     ----------
     runs : cases, and what a candidate made of them: Taken by name.
     roundoff : that of the run.
+
+    Returns
+    -------
+    The place in `guesses`, or behind its end if none explains the tensor.
     """
     ladder = guesses(roundoff)
     reached: dict[str, int] = {}
@@ -66,8 +70,7 @@ def effective(runs: Iterable[tuple[Proved, Mapping[str, Any]]], roundoff: Roundo
                     break
                 step += 1
             reached[name] = step
-    words = [guess.told for guess in ladder] + [NOTHING]
-    return {name: words[step] for name, step in reached.items()}
+    return reached
 
 
 def _expected(inputs: Inputs, right: Expected, guess: Guess, roundoff: Roundoff) -> Expected:
@@ -75,11 +78,10 @@ def _expected(inputs: Inputs, right: Expected, guess: Guess, roundoff: Roundoff)
     return Expected(right.values, near, roundoff._replace(arithmetic=guess.arithmetic))
 
 
-def told(found: Mapping[str, str]) -> str:
-    """In one sentence: what all tensors look like, or which look like what."""
-    by_words: dict[str, list[str]] = {}
-    for name, words in found.items():
-        by_words.setdefault(words, []).append(name)
-    if len(by_words) == 1:
-        return next(iter(by_words))
-    return "; ".join(f"{', '.join(names)}: {words}" for words, names in by_words.items())
+def told(found: Mapping[str, int], roundoff: Roundoff) -> str:
+    """In one sentence: the coarsest that any tensor needs, and the tensors that none explains."""
+    ladder = guesses(roundoff)
+    explained = {name: step for name, step in found.items() if step < len(ladder)}
+    wrong = [name for name in found if name not in explained]
+    words = [ladder[max(explained.values())].told] if explained else []
+    return "; ".join(words + ([f"{', '.join(wrong)} like {NOTHING}"] if wrong else []))

@@ -9,7 +9,9 @@ from .near import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, TF32, Arithmetic, Precisi
 
 
 class Format(NamedTuple):
-    """A floating format: its unit roundoff and subnormal spacing, and its largest number.
+    """A floating format: unit roundoff and subnormal spacing, the largest number, the smallest normal one.
+
+    Below `smallest` hardware may make 0 of a number, and does; float16 and float8 keep theirs.
 
     Examples
     --------
@@ -20,6 +22,12 @@ class Format(NamedTuple):
     name: str
     precision: Precision
     largest: float
+    smallest: float = 0.0
+
+    @property
+    def flushed(self) -> Precision:
+        """What storing may cost, where numbers below the smallest normal one may become 0."""
+        return self.precision._replace(tiny=max(self.precision.tiny, self.smallest))
 
     @property
     def digits(self) -> int:
@@ -44,22 +52,24 @@ class Format(NamedTuple):
 
 
 FORMATS = {
-    "float64": Format("float64", FLOAT64, float(np.finfo(np.float64).max)),
-    "float32": Format("float32", FLOAT32, float(np.finfo(np.float32).max)),
+    "float64": Format("float64", FLOAT64, float(np.finfo(np.float64).max), 2.0**-1022),
+    "float32": Format("float32", FLOAT32, float(np.finfo(np.float32).max), 2.0**-126),
     "float16": Format("float16", FLOAT16, 65504.0),
-    "bfloat16": Format("bfloat16", BFLOAT16, (2 - 2.0**-7) * 2.0**127),
+    "bfloat16": Format("bfloat16", BFLOAT16, (2 - 2.0**-7) * 2.0**127, 2.0**-126),
     "float8_e4m3": Format("float8_e4m3", Precision(2.0**-4, 2.0**-9), 448.0),
     "float8_e5m2": Format("float8_e5m2", Precision(2.0**-3, 2.0**-16), 57344.0),
 }
 """What inputs and results may be stored in, by name."""
 
+_FLOAT32 = FORMATS["float32"].flushed
+
 ARITHMETICS = {
-    "float64": Arithmetic(FLOAT64),
-    "float32": Arithmetic(FLOAT32),
-    "tf32": Arithmetic(FLOAT32, operands=TF32),
+    "float64": Arithmetic(FORMATS["float64"].flushed),
+    "float32": Arithmetic(_FLOAT32),
+    "tf32": Arithmetic(_FLOAT32, operands=TF32),
     "float16": Arithmetic(FLOAT16, sums=FLOAT32),
-    "bfloat16": Arithmetic(BFLOAT16, sums=FLOAT32),
-    "float8": Arithmetic(FLOAT32, operands=FORMATS["float8_e4m3"].precision),
+    "bfloat16": Arithmetic(FORMATS["bfloat16"].flushed, sums=FLOAT32),
+    "float8": Arithmetic(_FLOAT32, operands=FORMATS["float8_e4m3"].precision),
 }
 """What is computed in, by name. tf32 and float8 round the factors of matrix products and nothing else;
 float16 and bfloat16 round after every operation, but sums are added up in float32 and rounded once."""

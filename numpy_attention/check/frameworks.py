@@ -12,6 +12,9 @@ import numpy as np
 from ..functional.arrays import Array
 from .formats import Format
 
+FRAMEWORKS = ("numpy", "torch", "jax")
+"""Whose arrays can be given; of others, arrays can be taken back."""
+
 SAME = {"float8_e4m3fn": "float8_e4m3", "double": "float64", "float": "float32", "half": "float16"}
 
 
@@ -167,8 +170,8 @@ def framework(name: str, device: str | None = None) -> NumPy:
     ValueError
         For one that is not known, or that nobody has imported.
     """
-    if name not in ("numpy", "torch", "jax"):
-        raise ValueError(f"framework is {name!r}; one of numpy, torch, jax is expected")
+    if name not in FRAMEWORKS:
+        raise ValueError(f"framework is {name!r}; one of {', '.join(FRAMEWORKS)} is expected")
     if name not in present():
         raise ValueError(f"framework is {name!r}, which the candidate does not import")
     if name == "torch":

@@ -144,7 +144,7 @@ def concluded(
         left_out=left_out,
         weak=_weak(proofs),
         laws={case: laws for case, laws in broken.items() if laws},
-        precision=told(effective(returned[:LOOKED_AT], rounds)) if returned else "",
+        precision=told(effective(returned[:LOOKED_AT], rounds), rounds) if returned else "",
         notes=(*explored.notes, *_notes(found)),
     )
     outcome, reason = outcome_of(report)

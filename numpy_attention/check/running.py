@@ -12,6 +12,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 
@@ -37,9 +38,10 @@ class Ran(NamedTuple):
             return ""
         text = " ".join(str(self.error).split()) or "no text"
         text = text if len(text) <= 160 else text[:157] + "…"
-        frames = [f for f in traceback.extract_tb(self.error.__traceback__) if __package__ not in f.filename]
-        own = [f for f in frames if "numpy_attention/check" not in f.filename.replace("\\", "/")]
-        where = f" ({own[0].filename.rpartition('/')[2]}, line {own[0].lineno})" if own else ""
+        frames = traceback.extract_tb(self.error.__traceback__)
+        others = [f for f in frames if Path(f.filename).parent != Path(__file__).parent]
+        own = [f for f in others if "site-packages" not in f.filename] or others
+        where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
         return f"raises {type(self.error).__name__}: {text}{where}"
 
 

@@ -15,9 +15,9 @@ from .oracle import Results
 
 PASS, FAIL, INCONCLUSIVE = "PASS", "FAIL", "INCONCLUSIVE"
 
-RESOLUTION = 8.0
-"""A tensor is resolved if its largest number is so many times what is allowed there: else nothing at all
-would nearly do as well."""
+RESOLUTION = 2.0
+"""A tensor is resolved if its largest number is so many times what is allowed there: else 0 would
+nearly do as well."""
 
 
 class Expected(NamedTuple):
@@ -31,9 +31,7 @@ class Expected(NamedTuple):
         """The bound of every number of a tensor, once stored in a format, that of the run if None."""
         near: Near = getattr(self.near, tensor)
         kept = kept or self.roundoff.storage
-        storage = (
-            max(kept.precision, self.roundoff.storage.precision) if tensor not in OWN else kept.precision
-        )
+        storage = max(kept.flushed, self.roundoff.storage.flushed) if tensor not in OWN else kept.flushed
         bound = np.asarray(stored(near, storage, self.roundoff.arithmetic.precision))
         return np.where(np.isfinite(near.value), bound, 0.0)
 
