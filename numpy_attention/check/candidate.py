@@ -14,7 +14,7 @@ import numpy as np
 from ..functional.arrays import Array
 from .cases import EXTRAS, OPTIONS, Case
 from .convention import Binding, Convention, bind
-from .frameworks import Detached, NumPy, Taken, framework_of
+from .frameworks import NumPy, Taken, framework_of, taken
 from .oracle import Results
 
 DIFFERENTIABLE = ("query", "key", "value", "bias", "scale", "sinks")
@@ -87,11 +87,7 @@ class Candidate:
 
     def call(self, case: Case, framework: NumPy) -> Outcome:
         """The candidate on a case; what it raises is raised."""
-        kept = case.format
-        tensors = {
-            name: self._turned(name, x) for name, x in case.arrays.items() if isinstance(x, np.ndarray)
-        }
-        tensors = {name: framework.give(x, kept) for name, x in tensors.items()}
+        tensors = self._given(case, framework)
         before = {name: framework.take(x).numbers for name, x in tensors.items()}
         native = self._call(case, tensors, framework)
         problems = [
@@ -104,10 +100,21 @@ class Candidate:
             if x is None:
                 problems.append(f"gives no gradient for {name[2:]}")
                 continue
-            taken = framework.take(x)
-            found[name] = taken._replace(numbers=self._turned(name, taken.numbers))
+            own = taken(x)
+            found[name] = own._replace(numbers=self._turned(name, own.numbers))
         seen = [framework_of(x) for x in native.values() if x is not None]
         return Outcome(found, tuple(problems), seen[0] if seen else "numpy")
+
+    def native(self, case: Case, framework: NumPy) -> dict[str, Any]:
+        """What comes back as it comes back, in this project's order of axes; the inputs are not watched."""
+        found = self._call(case, self._given(case, framework), framework)
+        if self.said.layout == "BLHD":
+            return {n: x.swapaxes(1, 2) if n in LAID_OUT and x is not None else x for n, x in found.items()}
+        return found
+
+    def _given(self, case: Case, framework: NumPy) -> dict[str, Any]:
+        arrays = {name: x for name, x in case.arrays.items() if isinstance(x, np.ndarray)}
+        return {name: framework.give(self._turned(name, x), case.format) for name, x in arrays.items()}
 
     def _turned(self, name: str, x: Array) -> Array:
         """Between (B, H, L, D) and the candidate's own layout."""
@@ -253,6 +260,3 @@ def gradients(grads: Any, case: Case, leaves: Mapping[str, Any]) -> dict[str, An
             }
     wanted = ", ".join(f"d_{name}" for name in leaves)
     raise Misshapen(f"returns {len(grads)} gradients, where {len(leaves)} are expected: {wanted}")
-
-
-__all__ = ["Candidate", "Detached", "Misshapen", "Outcome"]

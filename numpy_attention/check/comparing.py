@@ -4,14 +4,12 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
-import numpy as np
-
 from .candidate_report import NOT_JUDGED, CandidateReport
 from .cases import OPTIONS, Case
 from .control import control
 from .exploring import Explored
 from .formats import roundoff
-from .frameworks import NumPy, Taken, framework, framework_of
+from .frameworks import NumPy, taken
 from .judging import Judged, judge_tensor
 from .oracle import Results
 from .profiles import Reach, profile
@@ -77,11 +75,11 @@ def compare(arrays: Mapping[str, Any], case: Case, *, arithmetic: str | None = N
     if strange := [name for name in arrays if name not in Results._fields]:
         raise ValueError(f"{strange[0]!r} is no result of attention; there are {', '.join(Results._fields)}")
     rounds = roundoff(case.specification.dtype, arithmetic)
-    right = expected(case, rounds)
+    right = expected(case.inputs, rounds)
     proof = Proved(case, right, matters(case, right))
     numpy = NumPy()
-    tensors = {name: _taken(x) for name, x in arrays.items()}
-    verdicts = [judge_tensor(proof, name, taken, numpy, rounds) for name, taken in tensors.items()]
+    tensors = {name: taken(x) for name, x in arrays.items()}
+    verdicts = [judge_tensor(proof, name, x, numpy, rounds) for name, x in tensors.items()]
     judged = Judged(tensors, tuple(verdict for verdict in verdicts if verdict is not None))
     planted = import_module(".faults", __package__).FAULTS
     setting = dict(dtype=rounds.storage.name, arithmetic=rounds.name, options=list(case.features))
@@ -90,7 +88,3 @@ def compare(arrays: Mapping[str, Any], case: Case, *, arithmetic: str | None = N
     )
     explored = Explored(numpy, Reach(), {})
     return concluded(report, [proof], [judged], explored, rounds)
-
-
-def _taken(x: Any) -> Taken:
-    return framework(framework_of(x)).take(x) if not isinstance(x, list) else Taken(np.array(x, float), "")

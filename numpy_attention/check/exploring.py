@@ -93,8 +93,9 @@ def _framework(
         outcome: Outcome = ran.value
         if outcome.framework != name and outcome.framework in present() and not limits.framework:
             own = framework(outcome.framework, limits.device)
-            if not _tried(candidate, own, shape, dtype, timeout).told:
-                return own, ""
+            if told := _tried(candidate, own, shape, dtype, timeout).told:
+                failures.setdefault(own.name, told)
+                continue
         return own, ""
     first = next(iter(failures))
     return framework(first, limits.device), failures[first]

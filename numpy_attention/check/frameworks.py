@@ -50,7 +50,7 @@ class NumPy:
     def take(self, x: Any) -> Taken:
         """What came back, as numbers."""
         if not isinstance(x, np.ndarray | np.generic):
-            x = np.from_dlpack(x) if hasattr(x, "__dlpack__") else np.asarray(x)
+            x = np.asarray(x) if hasattr(x, "__array__") else np.from_dlpack(x)
         x = np.asarray(x)
         return Taken(np.asarray(x, dtype=np.float64), SAME.get(x.dtype.name, x.dtype.name))
 
@@ -155,6 +155,11 @@ def framework_of(x: Any) -> str:
     if isinstance(x, np.ndarray | np.generic) or hasattr(x, "__dlpack__") or hasattr(x, "__array__"):
         return "numpy"
     raise TypeError(f"{type(x).__name__} came back, where an array is expected")
+
+
+def taken(x: Any) -> Taken:
+    """The numbers of an array of any framework."""
+    return framework(framework_of(x)).take(x)
 
 
 def present() -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..functional.arrays import Array
 from .candidate import Candidate, Misshapen, Outcome
+from .cases import Case
 from .formats import Format, Roundoff
 from .frameworks import Detached, NumPy, Taken
 from .laws import laws
@@ -124,9 +125,9 @@ def _noise(proof: Proved, name: str, numbers: list[Array]) -> float | None:
         return float(np.nan_to_num(np.where(apart > 0, apart / bound, 0.0), nan=np.inf).max(initial=0.0))
 
 
-def broken_laws(proof: Proved, tensors: Mapping[str, Taken], roundoff: Roundoff) -> tuple[str, ...]:
+def broken_laws(case: Case, tensors: Mapping[str, Taken], roundoff: Roundoff) -> tuple[str, ...]:
     """The laws that a case's arrays break, by number and name."""
-    case, numbers = proof.case, {name: taken.numbers for name, taken in tensors.items()}
+    numbers = {name: taken.numbers for name, taken in tensors.items()}
     known = {name: case.options.get(name) for name in
              ("bias", "scale", "softcap", "sinks", "dropout", "d_lse", "d_weights")}  # fmt: skip
     spec: dict[str, Any] = {name: x for name, x in known.items() if x is not None}

@@ -35,7 +35,7 @@ def proved(specification: Specification, roundoff: Roundoff) -> Proved:
     found = None
     for attempt in range(TRIES):
         case = draw(specification._replace(seed=specification.seed + 2 * attempt))
-        right = expected(case, roundoff)
+        right = expected(case.inputs, roundoff)
         proof = Proved(case, right, matters(case, right))
         if not proof.weak:
             return proof

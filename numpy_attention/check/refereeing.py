@@ -14,6 +14,7 @@ from .exploring import Explored, Limits, explore
 from .formats import Roundoff, roundoff
 from .judging import Judged, broken_laws, judge_case
 from .oracle import Results
+from .production import controls, draw_large, judge_large, large_specifications
 from .profiles import profile as specifications
 from .proof import Proved, proved
 from .verdict import FAIL, INCONCLUSIVE, PASS, Verdict
@@ -37,6 +38,7 @@ def check_candidate(
     device: str | None = None,
     head_dims: Iterable[int] = (),
     length_multiple: int = 1,
+    shape: Iterable[int] | None = None,
     empty_rows: bool = True,
     forward_only: bool = False,
     repeat: int = 2,
@@ -68,6 +70,8 @@ def check_candidate(
     causal : where its diagonal lies if L != S: "top_left" or "bottom_right".
     framework, device : "numpy", "torch" or "jax", found out if None; and where torch's tensors shall lie.
     head_dims, length_multiple : the widths that it takes, and what its lengths must be multiples of.
+    shape : B, H, G, L, S, D, and E if it is not D: this one size alone, by some rows exactly, and by the laws
+        over all of it.
     empty_rows : whether to ask for queries that may attend to nothing; right is 0, and gradient 0.
     forward_only : judge the output alone.
     repeat : how often each case is run, to tell noise between runs from the rest.
@@ -112,11 +116,22 @@ def check_candidate(
             name, setting, FAIL, "it could not be called at all", problems=(problem,),
             left_out=explored.left_out, seconds=time.monotonic() - began,
         )  # fmt: skip
-    proofs = [proved(spec, rounds) for spec in specifications(profile, explored.reach)]
-    found = [judge_case(candidate, proof, explored.framework, rounds, repeat, timeout) for proof in proofs]
+    own = explored.framework
+    proofs, found, controlled_on = [], [], []
+    if shape is not None:
+        for spec in large_specifications(tuple(shape), explored.reach):
+            drawn = draw_large(spec)
+            for proof, judged in judge_large(candidate, drawn, own, rounds, timeout):
+                proofs.append(proof)
+                found.append(judged)
+            controlled_on += controls(drawn, rounds)
+    else:
+        proofs = [proved(spec, rounds) for spec in specifications(profile, explored.reach)]
+        found = [judge_case(candidate, proof, own, rounds, repeat, timeout) for proof in proofs]
+        controlled_on = proofs
     planted = import_module(".faults", __package__).FAULTS if faults is None else faults
     tensors = tuple(n for n in Results._fields if any(n in judged.tensors for judged in found))
-    controlled = control(proofs, tensors, rounds, planted) if tensors else Control()
+    controlled = control(controlled_on, tensors, rounds, planted) if tensors else Control()
     report = CandidateReport(name, setting, NOT_JUDGED, "", control=controlled)
     return concluded(report, proofs, found, explored, rounds)._replace(seconds=time.monotonic() - began)
 
@@ -130,7 +145,7 @@ def concluded(
     problems = tuple(Problem(proof.case.name, what) for proof, judged in pairs for what in judged.problems)
     failed = {v.case for v in verdicts if v.verdict == FAIL}
     broken = {
-        proof.case.name: broken_laws(proof, judged.tensors, rounds)
+        proof.case.name: broken_laws(proof.case, judged.tensors, rounds)
         for proof, judged in pairs
         if proof.case.name in failed
     }

@@ -5,13 +5,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..functional.arrays import Array
-from .bounds import bounds
+from .bounds import BLOCK, bounds
 from .calls import over
-from .cases import Case
 from .exactness import results
 from .formats import FORMATS, Format, Roundoff
 from .near import FLOAT64, Near, stored
-from .oracle import Results
+from .oracle import Inputs, Results
 
 PASS, FAIL, INCONCLUSIVE = "PASS", "FAIL", "INCONCLUSIVE"
 
@@ -40,15 +39,15 @@ OWN = ("lse", "weights")
 """What may be kept in another format than the inputs; it is judged in its own."""
 
 
-def expected(case: Case, roundoff: Roundoff) -> Expected:
+def expected(inputs: Inputs, roundoff: Roundoff, blocks: tuple[int, int] = (BLOCK, BLOCK)) -> Expected:
     """What a right candidate gives, and how far off every number may be.
 
     In float64 the reference has an error of its own, which is added.
     """
-    values = results(case.inputs)
-    near = bounds(case.inputs, roundoff.arithmetic, storage=roundoff.kept)
+    values = results(inputs)
+    near = bounds(inputs, roundoff.arithmetic, storage=roundoff.kept, blocks=blocks)
     if roundoff.arithmetic.u <= FLOAT64.u:
-        own = bounds(case.inputs, FLOAT64, pinned=True)
+        own = bounds(inputs, FLOAT64, pinned=True)
         near = Results(*(None if x is None else Near(x.value, x.error + y.error)
                          for x, y in zip(near, own, strict=True)))  # fmt: skip
     return Expected(values, near, roundoff)

@@ -105,7 +105,8 @@ def _asked(args: argparse.Namespace) -> dict[str, Any]:
     asked = {
         name: getattr(args, name)
         for name in ("profile", "dtype", "arithmetic", "supports", "layout", "mask", "causal", "forward_only",
-                     "framework", "device", "head_dims", "length_multiple", "repeat", "timeout", "seed")
+                     "framework", "device", "head_dims", "shape", "length_multiple", "repeat", "timeout",
+                     "seed")
     }  # fmt: skip
     return asked | {"names": args.map, "empty_rows": args.empty_rows == "zero"}
 
