@@ -103,8 +103,10 @@ from .optim.schedules import constant_lr, cosine_lr, inverse_square_root_lr, vas
 from .optim.sgd import sgd_init, sgd_step
 
 if TYPE_CHECKING:
+    from .check.comparing import cases, compare
     from .check.differentiation import check_vjp
     from .check.laws import LAWS, laws
+    from .check.refereeing import assert_matches_reference, check_candidate
 
 __version__ = "0.1.0"
 
@@ -146,11 +148,19 @@ __all__ = [
     "sgd_init", "sgd_step", "adam_init", "adam_step", "adamw_init", "adamw_step", "clip_by_global_norm",
     "constant_lr", "warmup_lr", "cosine_lr", "inverse_square_root_lr", "vaswani_lr",
     # checking
-    "check_vjp", "LAWS", "laws",
+    "check_vjp", "LAWS", "laws", "check_candidate", "assert_matches_reference", "cases", "compare",
 ]
 # fmt: on
 
-CHECKS = {"check_vjp": ".check.differentiation", "laws": ".check.laws", "LAWS": ".check.laws"}
+CHECKS = {
+    "check_vjp": ".check.differentiation",
+    "laws": ".check.laws",
+    "LAWS": ".check.laws",
+    "check_candidate": ".check.refereeing",
+    "assert_matches_reference": ".check.refereeing",
+    "cases": ".check.comparing",
+    "compare": ".check.comparing",
+}
 
 
 def __getattr__(name: str) -> Any:
