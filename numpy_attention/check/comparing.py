@@ -6,6 +6,7 @@ from typing import Any
 
 from .candidate_report import NOT_JUDGED, CandidateReport
 from .cases import OPTIONS, Case
+from .conclusion import concluded
 from .control import control
 from .exploring import Explored
 from .formats import roundoff
@@ -14,7 +15,6 @@ from .judging import Judged, judge_tensor
 from .oracle import Results
 from .profiles import Reach, profile
 from .proof import Proved, matters, proved
-from .refereeing import concluded
 from .verdict import expected
 
 
@@ -58,6 +58,11 @@ def compare(arrays: Mapping[str, Any], case: Case, *, arithmetic: str | None = N
     case : one of `cases`, whose arrays were computed with.
     arithmetic : what was computed in; as in `check_candidate`.
 
+    Returns
+    -------
+    CandidateReport
+        Of this case alone; what it cannot show is in `report.left_out`.
+
     Raises
     ------
     TypeError, ValueError
@@ -83,8 +88,8 @@ def compare(arrays: Mapping[str, Any], case: Case, *, arithmetic: str | None = N
     judged = Judged(tensors, tuple(verdict for verdict in verdicts if verdict is not None))
     planted = import_module(".faults", __package__).FAULTS
     setting = dict(dtype=rounds.storage.name, arithmetic=rounds.name, options=list(case.features))
-    report = CandidateReport(
-        case.name, setting, NOT_JUDGED, "", control=control([proof], tuple(tensors), rounds, planted)
-    )
-    explored = Explored(numpy, Reach(), {})
+    controlled = control([proof], tuple(tensors), rounds, planted)
+    unshown = dict.fromkeys(controlled.missed, "a mistake that this case alone does not show")
+    report = CandidateReport(case.name, setting, NOT_JUDGED, "", control=controlled._replace(missed=()))
+    explored = Explored(numpy, Reach(), unshown)
     return concluded(report, [proof], [judged], explored, rounds)

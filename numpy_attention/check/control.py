@@ -5,9 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..functional.arrays import Array
 from .cases import Case
 from .exactness import results
 from .formats import USUAL, Roundoff
+from .oracle import Inputs
 from .proof import Proved
 from .verdict import FAIL, Verdict, judged
 
@@ -105,7 +107,7 @@ def _seen(fault: Any, proofs: Sequence[Proved], tensors: Collection[str]) -> tup
     for case, right, _ in proofs:
         if not case.query.size or not fault.active(options_of(case)):
             continue
-        wrong = results(case.inputs, fault.pair.forward, fault.pair.backward)
+        wrong = results(_copied(case.inputs), fault.pair.forward, fault.pair.backward)
         for name in tensors:
             x, y = getattr(wrong, name), getattr(right.values, name)
             if x is None or y is None:
@@ -113,5 +115,18 @@ def _seen(fault: Any, proofs: Sequence[Proved], tensors: Collection[str]) -> tup
             verdict = judged(case.name, name, case.format.rounded(x), y, right.allowed(name), case.format)
             if verdict.verdict == FAIL:
                 return verdict, True
-            differs |= bool((np.abs(x - y) > REORDERED * np.abs(y).max(initial=0.0)).any())
+            differs |= _differs(x, y)
     return None, differs
+
+
+def _copied(inputs: Inputs) -> Inputs:
+    """There are faults that change what they are given."""
+    arrays = {name: x.copy() for name, x in inputs._asdict().items() if isinstance(x, np.ndarray)}
+    return inputs._replace(**arrays)
+
+
+def _differs(x: Array, y: Array) -> bool:
+    with np.errstate(invalid="ignore"):
+        apart = np.where(x == y, 0.0, np.abs(x - y))
+    largest = np.where(np.isfinite(y), np.abs(y), 0.0).max(initial=0.0)
+    return bool((apart > REORDERED * largest).any() or np.isnan(apart).any())

@@ -43,6 +43,8 @@ def judge_case(
             return Judged(
                 {}, declined=" ".join(str(ran.error).split()) or "NotImplementedError", printed=printed
             )
+        if ran.told and not ran.hung and 0 in proof.case.specification.shape:
+            return Judged({}, declined=ran.told, printed=printed)  # no numbers, and none came back
         if ran.told:
             return Judged({}, problems=(ran.told,), printed=printed)
         runs.append(ran.value)

@@ -36,9 +36,11 @@ def load(address: str) -> Any:
     if not colon or not place or not names:
         raise ValueError(f"{address!r} is no candidate; FILE.py:NAME or MODULE:NAME is expected")
     module = _module(place)
+    if (pair := _with_backward(module, names.strip())) is not None:
+        return pair
     found = tuple(_named(module, place, name.strip()) for name in names.split(","))
     if len(found) == 1:
-        return _with_backward(module, names.strip()) or found[0]
+        return found[0]
     if len(found) == 2:
         return found
     raise ValueError(f"{address!r} names {len(found)} things; a function, or forward,backward is expected")

@@ -39,6 +39,9 @@ SCORES = 2**23
 HEADS = 4
 """of so many heads of keys."""
 
+SOFTCAP = 5.0
+"""Low enough that what is capped after it was hidden shows."""
+
 PLANTED_SCORES = 2**20
 """So many scores have the rows on which faults are planted."""
 
@@ -93,9 +96,11 @@ def draw_large(specification: Specification) -> Drawn:
     if "scale" in spec.options:
         options["scale"] = 1.5 * 2.0 ** math.ceil(-math.log2(D) / 2)
     if "softcap" in spec.options:
-        options["softcap"] = 16.0
+        options["softcap"] = SOFTCAP
     if "sinks" in spec.options:
-        options["sinks"] = kept.rounded(rng.standard_normal(H) + peak * peak)
+        # about as large as the rest of the row, log Σ exp: of normal scores, and of capped ones
+        rest = peak * peak + (SOFTCAP / 2 if "softcap" in spec.options else peak * peak / 2)
+        options["sinks"] = kept.rounded(rng.standard_normal(H) + rest)
     n = H // G
     count = int(np.clip(SCORES // max(1, n * S), 2, ROWS))
     fixed = [0, L - 1] if L > 1 else [0]
@@ -215,11 +220,13 @@ def large_specifications(lengths: Sequence[int], reach: Reach) -> tuple[Specific
 
 def controls(drawn: Drawn, roundoff: Roundoff) -> list[Proved]:
     """The rows on which faults are planted: few enough that each can be planted in turn."""
-    part = drawn.parts[0]
-    scores = (part.h.stop - part.h.start) * drawn.case.key.shape[-2]
-    count = max(2, min(len(drawn.rows), PLANTED_SCORES // max(1, scores)))
-    last = drawn._replace(rows=drawn.rows[::-1][:count][::-1])
-    return [_small(last, part, roundoff, count)]
+    heads = drawn.parts[0].h
+    scores = (heads.stop - heads.start) * drawn.case.key.shape[-2]
+    count = int(np.clip(PLANTED_SCORES // max(1, scores), 2, len(drawn.rows)))
+    parts = drawn.parts[: max(1, PLANTED_SCORES // max(1, scores * count))]
+    ends = np.unique(np.linspace(0, len(drawn.rows) - 1, count).astype(int))  # the first, and the last
+    few = drawn._replace(rows=drawn.rows[ends])
+    return [_small(few, part, roundoff, count) for part in parts]
 
 
 def _strays(candidate: Candidate, drawn: Drawn, sparse: Mapping[str, Any]) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def test_what_must_be_given_is_given_what_changes_nothing():
 
 
 def test_an_unknown_parameter_that_must_be_given_is_refused():
-    with pytest.raises(ValueError, match="requires 'cu_seqlens'.*--map cu_seqlens=OPTION"):
+    with pytest.raises(ValueError, match=r"requires 'cu_seqlens'.*--map cu_seqlens=OPTION"):
         names(lambda q, k, v, cu_seqlens: None)
 
 
