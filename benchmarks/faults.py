@@ -1,0 +1,300 @@
+"""What catches which fault: python -m benchmarks.faults [FILE]
+
+Every planted fault is handed to the referee and to what others check with, all run for real: torch's
+gradcheck, slow and fast, jax's check_grads, and three tolerances. Then the same is done to right code. Writes
+both matrices, faults by checkers and faults by laws, to FILE (benchmarks/faults.md), and prints a summary.
+Needs torch and jax; some minutes on one core.
+"""
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from numpy_attention.check.cases import Case
+from numpy_attention.check.control import options_of
+from numpy_attention.check.exactness import results
+from numpy_attention.check.faults import FAULTS, Fault
+from numpy_attention.check.faults.problems import PROBLEMS, Problem
+from numpy_attention.check.faults.seeing import laws_broken_by
+from numpy_attention.check.formats import roundoff
+from numpy_attention.check.laws import LAWS
+from numpy_attention.check.profiles import Reach, profile
+from numpy_attention.check.proof import Proved, proved
+from numpy_attention.check.verdict import FAIL, judged
+from numpy_attention.files import write_text
+from numpy_attention.functional.arrays import Array, Pair
+from numpy_attention.functional.attention import attention_backward, attention_forward
+
+from .checkers import TOLERANCES, jax_check_grads, torch_gradcheck
+from .contenders import machine
+from .right import programs
+
+DTYPES = ("float32", "bfloat16")
+OURS = tuple(f"the referee, {dtype}" for dtype in DTYPES)
+GRADIENTS: dict[str, Callable[..., bool]] = {
+    "torch gradcheck, slow": partial(torch_gradcheck, fast=False),
+    "torch gradcheck, fast": partial(torch_gradcheck, fast=True),
+    "jax check_grads": jax_check_grads,
+}
+CHECKERS = (*OURS, *GRADIENTS, *(f"{name}, {dtype}" for dtype in DTYPES for name in TOLERANCES))
+
+OPTIONS = ("causal", "window", "mask", "bias", "scale", "softcap", "sinks", "dropout")
+TENSORS = ("out", "d_query", "d_key", "d_value", "d_bias", "d_sinks")
+"""What any framework's attention gives."""
+
+RIGHT = Pair(attention_forward, attention_backward)
+TRIED = 4
+"""So many problems, at most, are differentiated for each fault."""
+
+PROGRAMS = 48
+"""So many right programs are judged in each dtype."""
+
+
+class Count(NamedTuple):
+    """How often a checker raised an alarm, and of how many times."""
+
+    alarms: int = 0
+    runs: int = 0
+
+    def __add__(self, other: Any) -> "Count":
+        return Count(self.alarms + other.alarms, self.runs + other.runs)
+
+    def __str__(self) -> str:
+        return f"{self.alarms} of {self.runs}" if self.runs else "–"
+
+
+# ---------------------------------------------------------------------------- numbers against numbers
+
+
+@cache
+def cases(dtype: str) -> tuple[Proved, ...]:
+    """The referee's smoke cases, for a candidate that takes what frameworks' attentions take; each again
+    with cotangents as small as those of a mean loss."""
+    reach = Reach(OPTIONS, corner="bottom_right", dtype=dtype)
+    specs = profile("smoke", reach)
+    small = [spec._replace(cotangent="small") for spec in specs if spec.cotangent != "small"]
+    return tuple(proved(spec, roundoff(dtype)) for spec in (*specs, *small))
+
+
+def numbers_of(case: Case, pair: Pair) -> dict[str, Array]:
+    """What a pair gives, rounded to the case's dtype."""
+    found = results(case.inputs, *pair)
+    tensors = {name: getattr(found, name) for name in TENSORS}
+    return {name: case.format.rounded(x) for name, x in tensors.items() if x is not None}
+
+
+@cache
+def baseline(dtype: str, place: int) -> dict[str, Array]:
+    """The formula in PyTorch, all of it in the case's dtype."""
+    return in_torch(cases(dtype)[place].case)
+
+
+def in_torch(case: Case) -> dict[str, Array]:
+    """Softmax attention in torch, differentiated by it, in the case's dtype."""
+    import torch
+
+    given = case.inputs
+    dtype = getattr(torch, case.format.name)
+    names = ("query", "key", "value", "bias", "sinks")
+    leaves = {
+        name: torch.tensor(getattr(given, name)).to(dtype).requires_grad_()
+        for name in names
+        if getattr(given, name) is not None
+    }
+    query = leaves["query"]
+    group = query.shape[1] // leaves["key"].shape[1]
+    key, value = (leaves[name].repeat_interleave(group, 1) for name in ("key", "value"))
+    scores = query @ key.transpose(-1, -2) * (query.shape[-1] ** -0.5 if given.scale is None else given.scale)
+    if given.softcap is not None:
+        scores = given.softcap * torch.tanh(scores / given.softcap)
+    if "bias" in leaves:
+        scores = scores + leaves["bias"]
+    if given.visible is not None:
+        scores = scores.masked_fill(~torch.tensor(given.visible), -torch.inf)
+    if "sinks" in leaves:
+        scores = torch.cat([scores, leaves["sinks"][:, None, None].expand(*scores.shape[:-1], 1)], -1)
+    weights = torch.softmax(scores, -1)[..., : key.shape[-2]]
+    if given.multipliers is not None:
+        weights = weights * torch.tensor(given.multipliers).to(dtype)
+    out = weights @ value
+    gradients = torch.autograd.grad(out, list(leaves.values()), torch.tensor(given.d_out).to(dtype))
+    found = {"out": out} | {f"d_{name}": x for name, x in zip(leaves, gradients, strict=True)}
+    return {name: x.detach().double().numpy() for name, x in found.items()}
+
+
+def compared(dtype: str, place: int, got: dict[str, Array]) -> Iterator[tuple[str, bool]]:
+    """Each checker that compares numbers, and whether it raises an alarm over these."""
+    case, right, _ = cases(dtype)[place]
+    names = [name for name in TENSORS if name in got]
+    wrong = False
+    for name in names:
+        verdict = judged(
+            case.name, name, got[name], getattr(right.values, name), right.allowed(name), case.format
+        )
+        wrong |= verdict.verdict == FAIL
+    yield f"the referee, {dtype}", wrong
+    for told, passes in TOLERANCES.items():
+        with np.errstate(all="ignore"):
+            fine = all(
+                passes(got[name], getattr(right.values, name), baseline(dtype, place).get(name))
+                for name in names
+            )
+        yield f"{told}, {dtype}", not fine
+
+
+# ------------------------------------------------------------------------------------------- faults
+
+
+def caught(fault: Fault) -> dict[str, Count]:
+    """For each checker, in how many of the problems where a fault is active it raised an alarm."""
+    found = dict.fromkeys(CHECKERS, Count())
+    for dtype in DTYPES:
+        for place, (case, _, _) in enumerate(cases(dtype)):
+            if fault.active(options_of(case)):
+                for name, alarm in compared(dtype, place, numbers_of(case, fault.pair)):
+                    found[name] += Count(alarm, 1)
+    for problem in [each for each in PROBLEMS if fault.active(each.call)][:TRIED]:
+        for name, check in GRADIENTS.items():
+            passed = check(_seen_by_users(fault.pair, problem), problem.arrays, problem.options)
+            found[name] += Count(not passed, 1)
+    return found
+
+
+def _seen_by_users(pair: Pair, problem: Problem) -> Pair:
+    """Attention that returns the output, and lse beside it where that has a cotangent."""
+    if "d_lse" not in problem.cotangents:
+        return pair
+
+    def forward(*arrays: Array, **options: Any) -> tuple[tuple[Any, Array], Any]:
+        out, saved = pair.forward(*arrays, **options)
+        return (out, np.asarray(saved.lse)), saved
+
+    return Pair(
+        lambda query, key, value, **options: forward(query, key, value, **options),
+        lambda d, saved: pair.backward(d[0], saved, d_lse=d[1]),
+    )
+
+
+# --------------------------------------------------------------------------------------- right code
+
+SIZES = {"normal": 1.0, "peaked": 6.0, "huge": 1e3, "tiny": 1e-6}
+"""What the query is multiplied by."""
+
+
+def false_alarms() -> dict[str, Count]:
+    """For each checker, how often it raises an alarm over right code."""
+    found = dict.fromkeys(CHECKERS, Count())
+    for dtype in DTYPES:
+        right = [each for each in programs(4 * PROGRAMS) if each.kept == dtype][:PROGRAMS]
+        for place, (case, _, _) in enumerate(cases(dtype)):
+            for program in right:
+                for name, alarm in compared(dtype, place, ran(program, case)):
+                    found[name] += Count(alarm, 1)
+    for problem in PROBLEMS:
+        for size in SIZES.values():
+            arrays = (size * problem.query, problem.key, problem.value)
+            for name, check in GRADIENTS.items():
+                passed = check(_seen_by_users(RIGHT, problem), arrays, problem.options)
+                found[name] += Count(not passed, 1)
+    return found
+
+
+def ran(program: Any, case: Case) -> dict[str, Array]:
+    """What a right program gives."""
+    narrow = {name: x.astype(np.float32) for name, x in case.arrays.items() if isinstance(x, np.ndarray)}
+    arrays = {name: narrow.pop(name) for name in ("query", "key", "value")}
+    options = case.options | {name: x for name, x in narrow.items() if name != "mask"}
+    options.pop("q_offset", None)
+    found = program(*arrays.values(), **options)
+    return {name: np.asarray(found[name], dtype=float) for name in TENSORS if name in found}
+
+
+# -------------------------------------------------------------------------------------------- tables
+
+
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """A table in Markdown, its columns aligned."""
+    widths = [max(len(row[n]) for row in (head, *rows)) for n in range(len(head))]
+    lines = [head, ["-" * width for width in widths], *rows]
+    return [
+        "| " + " | ".join(x.ljust(width) for x, width in zip(row, widths, strict=True)) + " |"
+        for row in lines
+    ]
+
+
+def summary(found: dict[str, dict[str, Count]], alarms: dict[str, Count]) -> list[str]:
+    """One row for each checker."""
+    rows = []
+    for name in CHECKERS:
+        counts = [counts[name] for counts in found.values() if counts[name].runs]
+        faults = Count(sum(count.alarms > 0 for count in counts), len(counts))
+        rows.append([name, str(faults), str(sum(counts, Count())), str(alarms[name])])
+    return table(["", "faults caught", "fault and case together", "false alarms on right code"], rows)
+
+
+def by_checker(found: dict[str, dict[str, Count]]) -> list[str]:
+    """Faults by checkers."""
+    rows = [[name, *(str(counts[checker]) for checker in CHECKERS)] for name, counts in found.items()]
+    return table(["fault", *CHECKERS], rows)
+
+
+def by_law() -> list[str]:
+    """Faults by laws."""
+    rows = []
+    for fault in FAULTS:
+        if fault.rule == "attention" and fault.family != "memory":
+            broken = laws_broken_by(fault)
+            rows.append([fault.name, *("×" if number in broken else "·" for number in LAWS)])
+    return table(["fault", *map(str, LAWS)], rows)
+
+
+def main() -> None:
+    """Run all, write the tables, print the summary."""
+    warnings.simplefilter("ignore")
+    attention = [fault for fault in FAULTS if fault.rule == "attention" and fault.family != "memory"]
+    found = {}
+    for fault in attention:
+        found[fault.name] = caught(fault)
+        print(fault.name, *map(str, found[fault.name].values()), sep="  ", flush=True)
+    told = summary(found, false_alarms())
+    print(*told, sep="\n")
+    lines = [
+        "# What catches which fault",
+        "",
+        f"Made by `python -m benchmarks.faults`, on {machine()}.",
+        "",
+        f"{len(attention)} faults of attention. The referee and the tolerances get the same numbers, those "
+        f"of the smoke cases, {len(cases(DTYPES[0]))} in each dtype, of which half have cotangents as "
+        "small as those of a mean loss; a fault is computed in float64 and rounded once. What differentiates "
+        f"by itself gets up to {TRIED} problems in float64, its own settings, and output and gradients as "
+        "autograd sees them. A cell says in how many of the problems where the fault is active there was "
+        f"an alarm. Right code: {PROGRAMS} programs in each dtype, tile by tile in any order, on the same "
+        f"cases; and this package's attention on {len(PROBLEMS)} problems with queries of "
+        f"{len(SIZES)} sizes.",
+        "",
+        *told,
+        "",
+        'A fault may be caught and its neighbour not: "fault and case together" counts every problem in '
+        "which a fault is active. What others differentiate is the fault's own forward: a scale that is "
+        "wrong, a mask off by one, heads read in another order are right to them.",
+        "",
+        "## Faults by checkers",
+        "",
+        *by_checker(found),
+        "",
+        "## Faults by laws",
+        "",
+        "× where the law is broken, over all small problems together; `numpy-attention laws N` says what it "
+        "states.",
+        "",
+        *by_law(),
+    ]
+    write_text(sys.argv[1] if len(sys.argv) > 1 else "benchmarks/faults.md", "\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
