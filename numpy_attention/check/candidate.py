@@ -16,6 +16,7 @@ from .cases import EXTRAS, OPTIONS, Case
 from .convention import Binding, Convention, bind
 from .frameworks import NumPy, Taken, framework_of, taken
 from .oracle import Results
+from .running import Said
 
 DIFFERENTIABLE = ("query", "key", "value", "bias", "scale", "sinks")
 LAID_OUT = ("query", "key", "value", "d_out", "out", "d_query", "d_key", "d_value")
@@ -30,7 +31,7 @@ class Outcome(NamedTuple):
     framework: str = "numpy"
 
 
-class Misshapen(Exception):
+class Misshapen(Said):
     """What came back is not of a form that a candidate may return; the text says what it is."""
 
 

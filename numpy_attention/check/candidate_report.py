@@ -88,6 +88,9 @@ class CandidateReport(NamedTuple):
         found = {law for laws in self.laws.values() for law in laws}
         return tuple(sorted(found, key=lambda law: (int(law.split()[1].rstrip(",:")), law)))
 
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.outcome}: {self.reason}>"
+
     def __str__(self) -> str:
         return "\n".join([*self._head(), "", *self._table(), "", *self._foot()])
 

@@ -103,8 +103,9 @@ def _framework(
 
 def _likely(candidate: Candidate) -> tuple[str, ...]:
     """The frameworks to try: those first that the candidate's own file has imported."""
-    own = getattr(candidate.function, "__globals__", {})
-    used = {x.__name__.partition(".")[0] for x in own.values() if isinstance(x, ModuleType)}
+    own = [*getattr(candidate.function, "__globals__", {}).values()]
+    own += [cell.cell_contents for cell in getattr(candidate.function, "__closure__", None) or ()]
+    used = {x.__name__.partition(".")[0] for x in own if isinstance(x, ModuleType)}
     owner = type(candidate.function).__module__, getattr(candidate.function, "__module__", None)
     used |= {str(name).partition(".")[0] for name in owner}
     others = [name for name in present() if name != "numpy"]

@@ -37,7 +37,8 @@ class Format(NamedTuple):
     def quantum(self, x: Any) -> Array:
         """The distance between neighbouring numbers at x."""
         _, exponent = np.frexp(np.where(np.isfinite(x), x, 0.0))
-        return np.asarray(np.maximum(np.ldexp(1.0, exponent - self.digits), self.precision.tiny))
+        apart = np.where(np.equal(x, 0), 0.0, np.ldexp(1.0, exponent - self.digits))
+        return np.asarray(np.maximum(apart, self.precision.tiny))
 
     def rounded(self, x: Any) -> Array:
         """The nearest numbers of this format, ties to even, in float64; beyond the largest, infinity."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..functional.arrays import Array
 from .formats import Format
+from .running import Said
 
 FRAMEWORKS = ("numpy", "torch", "jax")
 """Whose arrays can be given; of others, arrays can be taken back."""
@@ -25,7 +26,7 @@ class Taken(NamedTuple):
     dtype: str
 
 
-class Detached(Exception):
+class Detached(Said):
     """What came back cannot be differentiated; the text says why."""
 
 

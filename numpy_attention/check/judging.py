@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..functional.arrays import Array
-from .candidate import Candidate, Misshapen, Outcome
+from .candidate import Candidate, Outcome
 from .cases import Case
 from .formats import Format, Roundoff
-from .frameworks import Detached, NumPy, Taken
+from .frameworks import NumPy, Taken
 from .laws import laws
 from .near import Precision
 from .proof import Proved
-from .running import Ran, run
+from .running import run
 from .verdict import FAIL, OWN, Verdict, format_of, judged
 
 
@@ -44,7 +44,7 @@ def judge_case(
                 {}, declined=" ".join(str(ran.error).split()) or "NotImplementedError", printed=printed
             )
         if ran.told:
-            return Judged({}, problems=(_what_went_wrong(ran),), printed=printed)
+            return Judged({}, problems=(ran.told,), printed=printed)
         runs.append(ran.value)
     tensors, problems = runs[0].tensors, list(runs[0].problems)
     problems += wrong_dtypes(tensors, proof.case.format, framework)
@@ -104,12 +104,6 @@ def wrong_dtypes(tensors: Mapping[str, Taken], kept: Format, framework: NumPy) -
         for name, taken in tensors.items()
         if name not in OWN and taken.dtype != wanted and taken.numbers.ndim
     ]
-
-
-def _what_went_wrong(ran: Ran) -> str:
-    if isinstance(ran.error, Misshapen | Detached):
-        return str(ran.error)
-    return ran.told
 
 
 def _noise(proof: Proved, name: str, numbers: list[Array]) -> float | None:

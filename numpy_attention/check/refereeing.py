@@ -97,6 +97,7 @@ def check_candidate(
     'PASS'
     """
     began = time.monotonic()
+    shape = None if shape is None else tuple(shape)
     said = convention(supports, names, layout, mask, causal)
     rounds = roundoff(dtype, arithmetic)
     candidate = Candidate(function, said, forward_only=forward_only)
@@ -107,19 +108,20 @@ def check_candidate(
     name = name or str(getattr(candidate.function, "__name__", type(function).__name__))
     setting: dict[str, Any] = dict(
         framework=explored.framework.name, dtype=rounds.storage.name, arithmetic=rounds.name,
-        profile=profile, seed=seed, options=list(candidate.options),
+        profile=profile if shape is None else "shape " + ",".join(map(str, shape)), seed=seed,
+        options=list(candidate.options),
     )  # fmt: skip
     if explored.failure:
         specifications(profile, explored.reach)  # refuses a profile that is not known
         problem = Problem("a first call", explored.failure)
         return CandidateReport(
-            name, setting, FAIL, "it could not be called at all", problems=(problem,),
+            name, setting, FAIL, explored.failure, problems=(problem,),
             left_out=explored.left_out, seconds=time.monotonic() - began,
         )  # fmt: skip
     own = explored.framework
     proofs, found, controlled_on = [], [], []
     if shape is not None:
-        for spec in large_specifications(tuple(shape), explored.reach):
+        for spec in large_specifications(shape, explored.reach):
             drawn = draw_large(spec)
             for proof, judged in judge_large(candidate, drawn, own, rounds, timeout):
                 proofs.append(proof)

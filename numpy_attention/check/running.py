@@ -20,6 +20,10 @@ class Stopped(BaseException):
     """Raised in a thread whose time is up."""
 
 
+class Said(Exception):
+    """What is wrong with what came back, in words of our own: nothing was raised by the candidate."""
+
+
 class Ran(NamedTuple):
     """What a call came to: a value, or an error; what it printed; and whether its time was up."""
 
@@ -36,6 +40,8 @@ class Ran(NamedTuple):
             return f"hangs: nothing came back in {self.seconds:.0f} s"
         if self.error is None:
             return ""
+        if isinstance(self.error, Said):
+            return str(self.error)
         text = " ".join(str(self.error).split()) or "no text"
         text = text if len(text) <= 160 else text[:157] + "…"
         frames = traceback.extract_tb(self.error.__traceback__)
