@@ -115,31 +115,3 @@ def jax_check_grads(pair: Pair, args: Any, kwargs: Any) -> bool:
     except Exception:
         return False
     return True
-
-
-# ------------------------------------------------------------------------------------- tolerances
-
-
-def allclose(got: Array, want: Array, baseline: Array | None) -> bool:
-    """numpy.allclose, 1e-2 relative and absolute."""
-    return bool(np.allclose(got, want, rtol=1e-2, atol=1e-2))
-
-
-def absolute(got: Array, want: Array, baseline: Array | None) -> bool:
-    """No number off by more than 2e-2."""
-    return bool((np.abs(got - want) <= 2e-2).all())
-
-
-def twice_the_baseline(got: Array, want: Array, baseline: Array | None) -> bool:
-    """The largest error at most twice that of the formula in that dtype, as in flash-attention's tests."""
-    if baseline is None:
-        return True
-    off = np.abs(got - want).max(initial=0.0)
-    return bool(off <= 2 * np.abs(baseline - want).max(initial=0.0))
-
-
-TOLERANCES = {
-    "allclose at 1e-2": allclose,
-    "absolute 2e-2": absolute,
-    "twice the baseline's error": twice_the_baseline,
-}

@@ -7,33 +7,31 @@ Needs torch and jax; some minutes on one core.
 """
 
 import sys
+import textwrap
 import warnings
-from collections.abc import Callable, Iterator
-from functools import cache, partial
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from numpy_attention.check.calls import call_of
 from numpy_attention.check.cases import Case
-from numpy_attention.check.control import REORDERED, options_of
-from numpy_attention.check.exactness import results
+from numpy_attention.check.control import options_of
 from numpy_attention.check.faults import FAULTS, Fault
 from numpy_attention.check.faults.problems import PROBLEMS, Problem
 from numpy_attention.check.faults.seeing import laws_broken_by, seen_by
-from numpy_attention.check.formats import roundoff
 from numpy_attention.check.laws import LAWS
-from numpy_attention.check.profiles import Reach, profile
-from numpy_attention.check.proof import Proved, proved
 from numpy_attention.check.refereeing import check_candidate
 from numpy_attention.check.rules import RULES
-from numpy_attention.check.verdict import FAIL, judged
+from numpy_attention.check.verdict import FAIL
 from numpy_attention.files import write_text
 from numpy_attention.functional.arrays import Array, Pair
 from numpy_attention.functional.attention import attention_backward, attention_forward
 
-from .checkers import TOLERANCES, jax_check_grads, torch_gradcheck
+from .checkers import jax_check_grads, torch_gradcheck
 from .contenders import machine
+from .numbers import TENSORS, TOLERANCES, cases, compared, numbers_of, shows
 from .right import programs
 
 DTYPES = ("float32", "bfloat16")
@@ -45,16 +43,26 @@ GRADIENTS: dict[str, Callable[..., bool]] = {
 }
 CHECKERS = (*OURS, *GRADIENTS, *(f"{name}, {dtype}" for dtype in DTYPES for name in TOLERANCES))
 
-OPTIONS = ("causal", "window", "mask", "bias", "scale", "softcap", "sinks", "dropout")
-TENSORS = ("out", "d_query", "d_key", "d_value", "d_bias", "d_sinks")
-"""What any framework's attention gives."""
-
 RIGHT = Pair(attention_forward, attention_backward)
 TRIED = 4
 """So many problems, at most, are differentiated for each fault."""
 
 PROGRAMS = 48
 """So many right programs are judged in each dtype."""
+
+
+ABOUT = """\
+{} faults of attention. The referee and the tolerances get the same numbers, those of {} cases in each
+dtype: the smoke profile, and again with cotangents as small as those of a mean loss. A fault is computed
+in float64 and rounded once. What differentiates by itself gets up to {} problems in float64, its own
+settings, and output and gradients as autograd sees them: it compares a fault with the fault's own
+forward, to which a wrong scale, a mask off by one, heads in another order are right. What a fault does
+to memory is judged over a whole run of the referee. A cell says in how many of the problems where the
+fault shows there was an alarm; – is none, for want of sizes that coincide, rows that see nothing, a
+scale with a gradient, or a cotangent of lse. Right code: {} programs in each dtype, tile by tile in any
+order, on the same cases; and this package's attention in float64 on {} problems with queries of {}
+sizes.
+"""
 
 
 class Count(NamedTuple):
@@ -70,85 +78,6 @@ class Count(NamedTuple):
         return f"{self.alarms} of {self.runs}" if self.runs else "–"
 
 
-# ---------------------------------------------------------------------------- numbers against numbers
-
-
-@cache
-def cases(dtype: str) -> tuple[Proved, ...]:
-    """The referee's smoke cases, for a candidate that takes what frameworks' attentions take; each again
-    with cotangents as small as those of a mean loss."""
-    reach = Reach(OPTIONS, corner="bottom_right", dtype=dtype)
-    specs = profile("smoke", reach)
-    small = [spec._replace(cotangent="small") for spec in specs if spec.cotangent != "small"]
-    return tuple(proved(spec, roundoff(dtype)) for spec in (*specs, *small))
-
-
-def numbers_of(case: Case, pair: Pair) -> dict[str, Array]:
-    """What a pair gives, rounded to the case's dtype."""
-    found = results(case.inputs, *pair)
-    tensors = {name: getattr(found, name) for name in TENSORS}
-    return {name: case.format.rounded(x) for name, x in tensors.items() if x is not None}
-
-
-@cache
-def baseline(dtype: str, place: int) -> dict[str, Array]:
-    """The formula in PyTorch, all of it in the case's dtype."""
-    return in_torch(cases(dtype)[place].case)
-
-
-def in_torch(case: Case) -> dict[str, Array]:
-    """Softmax attention in torch, differentiated by it, in the case's dtype."""
-    import torch
-
-    given = case.inputs
-    dtype = getattr(torch, case.format.name)
-    names = ("query", "key", "value", "bias", "sinks")
-    leaves = {
-        name: torch.tensor(getattr(given, name)).to(dtype).requires_grad_()
-        for name in names
-        if getattr(given, name) is not None
-    }
-    query = leaves["query"]
-    group = query.shape[1] // leaves["key"].shape[1]
-    key, value = (leaves[name].repeat_interleave(group, 1) for name in ("key", "value"))
-    scores = query @ key.transpose(-1, -2) * (query.shape[-1] ** -0.5 if given.scale is None else given.scale)
-    if given.softcap is not None:
-        scores = given.softcap * torch.tanh(scores / given.softcap)
-    if "bias" in leaves:
-        scores = scores + leaves["bias"]
-    if given.visible is not None:
-        scores = scores.masked_fill(~torch.tensor(given.visible), -torch.inf)
-    if "sinks" in leaves:
-        scores = torch.cat([scores, leaves["sinks"][:, None, None].expand(*scores.shape[:-1], 1)], -1)
-    weights = torch.softmax(scores, -1)[..., : key.shape[-2]]
-    if given.multipliers is not None:
-        weights = weights * torch.tensor(given.multipliers).to(dtype)
-    out = weights @ value
-    gradients = torch.autograd.grad(out, list(leaves.values()), torch.tensor(given.d_out).to(dtype))
-    found = {"out": out} | {f"d_{name}": x for name, x in zip(leaves, gradients, strict=True)}
-    return {name: x.detach().double().numpy() for name, x in found.items()}
-
-
-def compared(dtype: str, place: int, got: dict[str, Array]) -> Iterator[tuple[str, bool]]:
-    """Each checker that compares numbers, and whether it raises an alarm over these."""
-    case, right, _ = cases(dtype)[place]
-    names = [name for name in TENSORS if name in got]
-    wrong = False
-    for name in names:
-        verdict = judged(
-            case.name, name, got[name], getattr(right.values, name), right.allowed(name), case.format
-        )
-        wrong |= verdict.verdict == FAIL
-    yield f"the referee, {dtype}", wrong
-    for told, passes in TOLERANCES.items():
-        with np.errstate(all="ignore"):
-            fine = all(
-                passes(got[name], getattr(right.values, name), baseline(dtype, place).get(name))
-                for name in names
-            )
-        yield f"{told}, {dtype}", not fine
-
-
 # ------------------------------------------------------------------------------------------- faults
 
 
@@ -157,7 +86,11 @@ def caught(fault: Fault) -> dict[str, Count]:
     found = dict.fromkeys(CHECKERS, Count())
     for dtype in DTYPES:
         for place, (case, _, _) in enumerate(cases(dtype)):
-            if fault.family != "memory" and fault.active(options_of(case)) and shows(fault, dtype, place):
+            if (
+                fault.family != "memory"
+                and fault.active(options_of(case))
+                and shows(fault.pair, dtype, place)
+            ):
                 for name, alarm in compared(dtype, place, numbers_of(case, fault.pair)):
                     found[name] += Count(alarm, 1)
         if fault.family == "memory":
@@ -170,25 +103,13 @@ def caught(fault: Fault) -> dict[str, Count]:
     return found
 
 
-def shows(fault: Fault, dtype: str, place: int) -> bool:
-    """Whether a fault changes any of the tensors that are compared, before anything is rounded."""
-    case, right, _ = cases(dtype)[place]
-    wrong = results(case.inputs, *fault.pair)
-    pairs = [(getattr(wrong, name), getattr(right.values, name)) for name in TENSORS]
-    return any(
-        not np.allclose(x, y, rtol=0, atol=REORDERED * np.abs(y).max(initial=0.0))
-        for x, y in pairs
-        if y is not None
-    )
-
-
 def elsewhere(fault: Fault) -> list[str]:
     """What sees a fault of another rule: a row of its table."""
     rule = next(rule for rule in RULES if rule.name == fault.rule)
     tried = []
     for example in rule.examples:
         arguments = call_of(*fault.pair, example.args, example.kwargs).arguments
-        if fault.active({"x": example.args[0]} | arguments):
+        if fault.active(arguments):
             tried.append(example)
     row = []
     for check in GRADIENTS.values():
@@ -302,21 +223,12 @@ def main() -> None:
         "",
         f"Made by `python -m benchmarks.faults`, on {machine()}.",
         "",
-        f"{len(attention)} faults of attention. The referee and the tolerances get the same numbers, those "
-        f"of the smoke cases, {len(cases(DTYPES[0]))} in each dtype, of which half have cotangents as "
-        "small as those of a mean loss; a fault is computed in float64 and rounded once. What differentiates "
-        f"by itself gets up to {TRIED} problems in float64, its own settings, and output and gradients as "
-        "autograd sees them. A cell says in how many of the problems where the fault shows there was an "
-        f"alarm; – is none, for want of sizes that coincide, of rows that see nothing, or of a cotangent of "
-        f"lse. What a fault does to memory is judged over a whole run of the referee. Right code: {PROGRAMS} programs in each dtype, tile by tile in any order, on the same "
-        f"cases; and this package's attention on {len(PROBLEMS)} problems with queries of "
-        f"{len(SIZES)} sizes.",
+        *textwrap.wrap(
+            ABOUT.format(len(attention), len(cases(DTYPES[0])), TRIED, PROGRAMS, len(PROBLEMS), len(SIZES)),
+            110,
+        ),
         "",
         *told,
-        "",
-        'A fault may be caught and its neighbour not: "fault and case together" counts every problem in '
-        "which a fault is active. What others differentiate is the fault's own forward: a scale that is "
-        "wrong, a mask off by one, heads read in another order are right to them.",
         "",
         "## Faults by checkers",
         "",

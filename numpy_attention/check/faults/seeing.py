@@ -80,9 +80,7 @@ def seen_by(fault: Fault, problems: Sequence[Problem] = PROBLEMS) -> Seen:
 
 
 def _is_active(fault: Fault, example: Example) -> bool:
-    arguments = call_of(*fault.pair, example.args, example.kwargs).arguments
-    names = {"argument_0": "x"} if "argument_0" in arguments else {}
-    return fault.active({names.get(name, name): x for name, x in arguments.items()})
+    return fault.active(call_of(*fault.pair, example.args, example.kwargs).arguments)
 
 
 # -------------------------------------------------------------------------------------------- attention
