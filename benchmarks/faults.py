@@ -201,7 +201,7 @@ def by_law() -> list[str]:
     """Faults by laws."""
     rows = []
     for fault in FAULTS:
-        if fault.rule == "attention" and fault.family != "memory":
+        if fault.concerns_laws:
             broken = laws_broken_by(fault)
             rows.append([fault.name, *("×" if number in broken else "·" for number in LAWS)])
     return table(["fault", *map(str, LAWS)], rows)

@@ -55,6 +55,11 @@ class Fault(NamedTuple):
         return textwrap.dedent(inspect.getsource(self.function)).rstrip()
 
     @property
+    def concerns_laws(self) -> bool:
+        """Whether the laws have a say: they read what one call of attention gave, not what it did to memory."""
+        return self.rule == "attention" and self.family != "memory"
+
+    @property
     def shows(self) -> str:
         """Where it is active: "where …"."""
         return told(self.active)

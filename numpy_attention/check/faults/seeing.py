@@ -101,11 +101,8 @@ def _of_all_results(pair: Pair) -> Pair:
 
 @quiet
 def laws_broken_by(fault: Fault, problems: Sequence[Problem] = PROBLEMS) -> set[int]:
-    """The numbers of the laws that a fault breaks, over all the problems where it is active.
-
-    Laws read what one call gave: of what a call does to another's memory they know nothing.
-    """
-    if fault.rule != "attention" or fault.family == "memory":
+    """The numbers of the laws that a fault breaks, over all the problems where it is active."""
+    if not fault.concerns_laws:
         return set()
     active = [problem for problem in problems if fault.active(problem.call)]
     return set().union(*(_broken(fault, problem) for problem in active))
