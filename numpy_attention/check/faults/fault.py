@@ -56,7 +56,7 @@ class Fault(NamedTuple):
 
     @property
     def concerns_laws(self) -> bool:
-        """Whether the laws have a say: they read what one call of attention gave, not what it did to memory."""
+        """Whether the laws have a say: they read what one call of attention gave, no more."""
         return self.rule == "attention" and self.family != "memory"
 
     @property
