@@ -6,6 +6,7 @@ tuple whose fields have names, may come back instead: what is in it is judged.
 """
 
 import inspect
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -21,6 +22,10 @@ from .running import Said
 DIFFERENTIABLE = ("query", "key", "value", "bias", "scale", "sinks")
 LAID_OUT = ("query", "key", "value", "d_out", "out", "d_query", "d_key", "d_value")
 TENSORS = Results._fields
+
+
+KEPT, SMALL = 64, 1 << 16
+"""So many arrays that came back, of at most so many numbers, are looked at again after later calls."""
 
 
 class Outcome(NamedTuple):
@@ -45,6 +50,7 @@ class Candidate:
         self.binding: Binding = bind(self.function, said)
         self.values = self.pair is not None and said.mask is None and "mask" in self.binding.names
         self.backward_takes = _names_of(self.pair[1]) if self.pair else ()
+        self.given_back: deque[tuple[str, Any, Array]] = deque(maxlen=KEPT)
 
     @property
     def form(self) -> str:
@@ -96,15 +102,25 @@ class Candidate:
             for name, x in tensors.items()
             if framework.take(x).numbers.tobytes() != before[name].tobytes()
         ]
+        problems += self._overwritten()
         found = {}
         for name, x in native.items():
             if x is None:
                 problems.append(f"gives no gradient for {name[2:]}")
                 continue
             own = taken(x)
+            if own.numbers.size <= SMALL:
+                self.given_back.append((name, x, own.numbers))
             found[name] = own._replace(numbers=self._turned(name, own.numbers))
         seen = [framework_of(x) for x in native.values() if x is not None]
         return Outcome(found, tuple(problems), seen[0] if seen else "numpy")
+
+    def _overwritten(self) -> list[str]:
+        """What a call has done to arrays that were given back by those before it."""
+        changed = {name for name, x, was in self.given_back if taken(x).numbers.tobytes() != was.tobytes()}
+        if changed:
+            self.given_back.clear()
+        return [f"changes the {name} that an earlier call gave" for name in sorted(changed)]
 
     def native(self, case: Case, framework: NumPy) -> dict[str, Any]:
         """What comes back as it comes back, in this project's order of axes; the inputs are not watched."""

@@ -49,11 +49,11 @@ class NumPy:
         return x if x.dtype == bool else x.astype(self.dtype(kept))
 
     def take(self, x: Any) -> Taken:
-        """What came back, as numbers."""
+        """What came back, as numbers of our own."""
         if not isinstance(x, np.ndarray | np.generic):
             x = np.asarray(x) if hasattr(x, "__array__") else np.from_dlpack(x)
         x = np.asarray(x)
-        return Taken(np.asarray(x, dtype=np.float64), SAME.get(x.dtype.name, x.dtype.name))
+        return Taken(np.array(x, dtype=np.float64), SAME.get(x.dtype.name, x.dtype.name))
 
     def differentiated(
         self, function: Differentiable, leaves: Sequence[Any], d_out: Any

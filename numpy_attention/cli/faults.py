@@ -39,7 +39,7 @@ def _all() -> Iterator[str]:
         for fault in faults:
             yield f"  {fault.name}"
             yield from _wrapped(fault.what)
-            if fault.rule == "attention":
+            if fault.concerns_laws:
                 yield from _wrapped(_by_laws(SEEN_BY_LAWS.get(fault.name, ())))
         yield ""
     yield f"{len(FAULTS)} faults. `numpy-attention faults NAME` prints one with its source,"
@@ -60,7 +60,7 @@ def _one(name: str) -> Iterator[str]:
     yield from _item("rule", known.rule)
     yield from _item("shows", known.shows)
     yield from _item("dtypes", ", ".join(known.dtypes))
-    if known.rule == "attention":
+    if known.concerns_laws:
         yield from _item("laws", _by_laws(seen.laws))
     yield from _item("gradcheck", _by_gradcheck(seen.derivative, seen.memory, known.pair.backward is None))
     yield from _item("reference", "sees it: numbers are wrong" if seen.numbers else "does not see it")

@@ -10,7 +10,7 @@ from numpy_attention.check.faults.seeing import laws_broken_by
 from numpy_attention.check.laws import LAWS
 from numpy_attention.functional.arrays import Pair
 
-SEEN = [fault for fault in FAULTS if fault.rule == "attention" and fault.family != "memory"]
+SEEN = [fault for fault in FAULTS if fault.concerns_laws]
 
 
 @pytest.mark.parametrize("fault", SEEN, ids=[fault.name for fault in SEEN])

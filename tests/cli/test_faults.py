@@ -64,7 +64,6 @@ def test_one_fault_is_printed_with_its_source(capsys: pytest.CaptureFixture[str]
         (
             "gradients-in-one-workspace",
             [
-                "    laws       seen by no law",
                 "    gradcheck  sees it: a call changes what is not its own",
                 "    reference  does not see it",
             ],

@@ -12,7 +12,6 @@ import numpy as np
 
 from ...functional.arrays import Array
 from ...functional.biases import Bias
-from ...functional.masks import visibility
 from ...functional.tiles import Mask
 
 Call: TypeAlias = Mapping[str, Any]
@@ -42,31 +41,29 @@ def in_use(call: Call, name: str) -> bool:
 
 
 def array_of(call: Call, name: str) -> Array | None:
-    """An option as an array, or None: that of a bias value, too."""
+    """An option as an array of two axes or more, or None: that of a bias value, too."""
     option = call.get(name)
     if isinstance(option, Bias):
         return option.array(*shape_of(call)[3:5])
-    return None if option is None or not hasattr(option, "ndim") else np.asarray(option)
+    if option is None:
+        return None
+    array = np.asarray(option)
+    return array.reshape((1,) * (2 - array.ndim) + array.shape)
 
 
 def visible_of(call: Call) -> Array | None:
-    """Which pairs may be seen, (..., H, L, S); None where nothing is hidden."""
+    """Which pairs may be seen, (..., L, S); None where nothing is hidden."""
     n = shape_of(call)
     mask, bias = call.get("mask"), array_of(call, "bias")
-    shape = (n.B, n.H, n.L, n.S)
-    seen: Array | None
-    if mask is None or isinstance(mask, Mask):
-        one_head = n.B == n.H == n.G == 1  # then lengths and offsets may have no axis to stand for
-        try:
-            seen = visibility(mask, shape)
-        except ValueError:
-            seen = visibility(mask, shape[2:] if one_head else shape)
-    else:
-        seen = np.asarray(mask, dtype=bool)
+    seen: Array | None = mask
+    if isinstance(mask, Mask):
+        seen = mask.array(n.L, n.S, heads=True)
     if bias is not None and np.isneginf(bias).any():
         shown = not_hidden_by_bias(call)
         seen = shown if seen is None else seen & shown
-    return None if seen is None else np.broadcast_to(seen, np.broadcast_shapes(seen.shape, shape[2:]))
+    if seen is None:
+        return None
+    return np.broadcast_to(seen, np.broadcast_shapes(np.shape(seen), (n.L, n.S)))
 
 
 def not_hidden_by_bias(call: Call) -> Array:

@@ -13,6 +13,7 @@ Nothing is patched: what is right stays right beside it.
 import inspect
 import textwrap
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -52,6 +53,11 @@ class Fault(NamedTuple):
     def source(self) -> str:
         """The lines that make the mistake."""
         return textwrap.dedent(inspect.getsource(self.function)).rstrip()
+
+    @property
+    def concerns_laws(self) -> bool:
+        """Whether the laws have a say: they read what one call of attention gave, no more."""
+        return self.rule == "attention" and self.family != "memory"
 
     @property
     def shows(self) -> str:
@@ -162,6 +168,7 @@ def seeing(change: Callable[[Array], Array]) -> Steps:
     """The steps, every one of which is told to see `change(visible)`."""
 
     def taking(forward: Callable[..., Any], place: int) -> Callable[..., Any]:
+        @wraps(forward)
         def changed(*arguments: Any) -> Any:
             visible = arguments[place] if len(arguments) > place else None
             return forward(*arguments[:place], None if visible is None else change(visible))

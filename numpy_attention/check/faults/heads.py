@@ -76,7 +76,7 @@ def _order_matters(call: Call) -> bool:
 
 def _dealt(H: int, G: int) -> Array:
     """The query heads in the order in which h % G puts those that share a key head side by side."""
-    return np.arange(H).reshape(-1, G).T.ravel()
+    return np.arange(H).reshape(-1, max(G, 1)).T.ravel()
 
 
 def _taken(x: Any, order: Array) -> Any:

@@ -80,9 +80,7 @@ def seen_by(fault: Fault, problems: Sequence[Problem] = PROBLEMS) -> Seen:
 
 
 def _is_active(fault: Fault, example: Example) -> bool:
-    arguments = call_of(*fault.pair, example.args, example.kwargs).arguments
-    names = {"argument_0": "x"} if "argument_0" in arguments else {}
-    return fault.active({names.get(name, name): x for name, x in arguments.items()})
+    return fault.active(call_of(*fault.pair, example.args, example.kwargs).arguments)
 
 
 # -------------------------------------------------------------------------------------------- attention
@@ -103,11 +101,8 @@ def _of_all_results(pair: Pair) -> Pair:
 
 @quiet
 def laws_broken_by(fault: Fault, problems: Sequence[Problem] = PROBLEMS) -> set[int]:
-    """The numbers of the laws that a fault breaks, over all the problems where it is active.
-
-    Laws read what one call gave: of what a call does to another's memory they know nothing.
-    """
-    if fault.rule != "attention" or fault.family == "memory":
+    """The numbers of the laws that a fault breaks, over all the problems where it is active."""
+    if not fault.concerns_laws:
         return set()
     active = [problem for problem in problems if fault.active(problem.call)]
     return set().union(*(_broken(fault, problem) for problem in active))
