@@ -121,7 +121,9 @@ def _seen(fault: Any, proofs: Sequence[Proved], tensors: Collection[str]) -> tup
 
 def _copied(inputs: Inputs) -> Inputs:
     """There are faults that change what they are given."""
-    arrays = {name: x.copy() for name, x in inputs._asdict().items() if isinstance(x, np.ndarray)}
+    arrays: dict[str, Any] = {
+        name: x.copy() for name, x in inputs._asdict().items() if isinstance(x, np.ndarray)
+    }
     return inputs._replace(**arrays)
 
 
