@@ -15,6 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+LONGEST = 90
+"""So many letters of an error are told."""
+
 
 class Stopped(BaseException):
     """Raised in a thread whose time is up."""
@@ -43,7 +46,7 @@ class Ran(NamedTuple):
         if isinstance(self.error, Said):
             return str(self.error)
         text = " ".join(str(self.error).split()) or "no text"
-        text = text if len(text) <= 160 else text[:157] + "…"
+        text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
         frames = traceback.extract_tb(self.error.__traceback__)
         others = [f for f in frames if Path(f.filename).parent != Path(__file__).parent]
         own = [f for f in others if "site-packages" not in f.filename] or others
