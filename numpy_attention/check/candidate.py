@@ -163,7 +163,7 @@ class Candidate:
             args, named = self.binding.arguments(options, width)
             out, saved = _two(self.function(*_first(tensors), *args, **named))
             found = {"out": out} | {
-                name: getattr(saved, name) for name in ("lse", "weights") if hasattr(saved, name)
+                name: x for name in ("lse", "weights") if (x := getattr(saved, name, None)) is not None
             }
             return found | gradients(self.pair[1](tensors["d_out"], saved, **extra), case, leaves)
         if self.form == "gradients":

@@ -78,10 +78,9 @@ class Torch(NumPy):
     def give(self, x: Any, kept: Format) -> Any:
         """A tensor on the device."""
         x = np.array(x)
-        if x.dtype == bool:
-            return self.torch.tensor(x, device=self.device)
-        own = {"float8_e4m3": "float8_e4m3fn"}.get(kept.name, kept.name)
-        return self.torch.tensor(x, device=self.device).to(getattr(self.torch, own))
+        own = "bool" if x.dtype == bool else {"float8_e4m3": "float8_e4m3fn"}.get(kept.name, kept.name)
+        # on its way it has the dtype that it will have: not every device knows float64
+        return self.torch.tensor(x).to(getattr(self.torch, own)).to(self.device or "cpu")
 
     def take(self, x: Any) -> Taken:
         """bfloat16 and the like go through float64, which holds them exactly."""
