@@ -96,7 +96,7 @@ class Candidate:
         """The candidate on a case; what it raises is raised."""
         tensors = self._given(case, framework)
         before = {name: framework.take(x).numbers for name, x in tensors.items()}
-        native = self._call(case, tensors, framework)
+        native = self._judged(self._call(case, tensors, framework))
         problems = [
             f"changes its input {name}"
             for name, x in tensors.items()
@@ -124,10 +124,13 @@ class Candidate:
 
     def native(self, case: Case, framework: NumPy) -> dict[str, Any]:
         """What comes back as it comes back, in this project's order of axes; the inputs are not watched."""
-        found = self._call(case, self._given(case, framework), framework)
+        found = self._judged(self._call(case, self._given(case, framework), framework))
         if self.said.layout == "BLHD":
             return {n: x.swapaxes(1, 2) if n in LAID_OUT and x is not None else x for n, x in found.items()}
         return found
+
+    def _judged(self, native: dict[str, Any]) -> dict[str, Any]:
+        return {n: x for n, x in native.items() if not (self.forward_only and n.startswith("d_"))}
 
     def _given(self, case: Case, framework: NumPy) -> dict[str, Any]:
         arrays = {name: x for name, x in case.arrays.items() if isinstance(x, np.ndarray)}
@@ -163,7 +166,7 @@ class Candidate:
             args, named = self.binding.arguments(options, width)
             out, saved = _two(self.function(*_first(tensors), *args, **named))
             found = {"out": out} | {
-                name: getattr(saved, name) for name in ("lse", "weights") if hasattr(saved, name)
+                name: x for name in ("lse", "weights") if (x := getattr(saved, name, None)) is not None
             }
             return found | gradients(self.pair[1](tensors["d_out"], saved, **extra), case, leaves)
         if self.form == "gradients":

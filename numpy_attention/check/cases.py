@@ -24,7 +24,9 @@ EXTRAS = ("scale_array", "d_lse", "d_weights")
 """What few can do: a scale that is an array with a gradient, and cotangents of lse and weights."""
 
 INPUTS = ("normal", "peaked", "correlated", "tiny", "huge")
-COTANGENTS = {"normal": 1.0, "small": 2.0**-17}
+COTANGENTS = ("normal", "small")
+SMALL = 2.0**-17
+"""The size of small cotangents, where the format reaches so far."""
 
 RATE = 0.2
 """Of dropout: 1 / (1 - RATE) is 1.25, exact in every format."""
@@ -203,9 +205,10 @@ def draw(specification: Specification) -> Case:
 
     query, key, value, d_out = normal(B, H, L, D), normal(B, G, S, D), normal(B, G, S, E), normal(B, H, L, E)
     query, key, value, d_out = _sized(spec.inputs, query, key, value, d_out, rng, drawn)
-    d_out = d_out * COTANGENTS[spec.cotangent]
+    size = max(SMALL, 2.0**7 * drawn.precision.tiny) if spec.cotangent == "small" else 1.0
+    d_out = d_out * size
     shift = _shift(spec)
-    options = _options(spec, shift, rng)
+    options = _options(spec, shift, rng, size)
     numbers = {name: x if isinstance(x, bool | int | float | tuple) or name == "mask" else drawn.rounded(x)
                for name, x in options.items()}  # fmt: skip
     query, key, value, d_out = map(drawn.rounded, (query, key, value, d_out))
@@ -238,7 +241,7 @@ def _shift(spec: Specification) -> int:
     return S - L if spec.corner == "bottom_right" else 0
 
 
-def _options(spec: Specification, shift: int, rng: Any) -> dict[str, Any]:
+def _options(spec: Specification, shift: int, rng: Any, cotangents: float) -> dict[str, Any]:
     B, H, _, L, S, D, _ = spec.shape
     chosen: dict[str, Any] = {}
     broadcast = (1, H, L, S) if spec.seed % 2 == 0 else (B, H, 1, S)
@@ -265,9 +268,9 @@ def _options(spec: Specification, shift: int, rng: Any) -> dict[str, Any]:
     if "q_offset" in spec.options:
         chosen["q_offset"] = shift
     if "d_lse" in spec.options:
-        chosen["d_lse"] = rng.standard_normal((B, H, L)) * COTANGENTS[spec.cotangent]
+        chosen["d_lse"] = rng.standard_normal((B, H, L)) * cotangents
     if "d_weights" in spec.options:
-        chosen["d_weights"] = rng.standard_normal((B, H, L, S)) * COTANGENTS[spec.cotangent]
+        chosen["d_weights"] = rng.standard_normal((B, H, L, S)) * cotangents
     return chosen
 
 

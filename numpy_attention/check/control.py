@@ -53,7 +53,7 @@ class Control(NamedTuple):
         if self.missed:
             told += f"; not: {', '.join(self.missed)}"
         if self.below:
-            told += f"; too small to be seen in this precision: {', '.join(self.below)}"
+            told += f"; INCONCLUSIVE, as rounding may do as much here: {', '.join(self.below)}"
         return told
 
 
@@ -68,7 +68,7 @@ def visible_in(roundoff: Roundoff) -> str:
     dtype = roundoff.storage.name
     if roundoff.name == USUAL.get(dtype, "float32"):
         return dtype
-    return {"tf32": "float16", "float8": "bfloat16"}.get(roundoff.name, roundoff.name)
+    return {"tf32": "float16"}.get(roundoff.name, roundoff.name)
 
 
 def control(

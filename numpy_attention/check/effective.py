@@ -74,8 +74,8 @@ def effective(runs: Iterable[tuple[Proved, Mapping[str, Any]]], roundoff: Roundo
 
 
 def _expected(inputs: Inputs, right: Expected, guess: Guess, roundoff: Roundoff) -> Expected:
-    near = bounds(inputs, guess.arithmetic, storage=guess.kept)
-    return Expected(right.values, near, roundoff._replace(arithmetic=guess.arithmetic))
+    near = bounds(inputs, guess.arithmetic, storage=guess.kept, blocks=right.blocks)
+    return right._replace(near=near, roundoff=roundoff._replace(arithmetic=guess.arithmetic))
 
 
 def told(found: Mapping[str, int], roundoff: Roundoff) -> str:

@@ -45,8 +45,7 @@ class NumPy:
 
     def give(self, x: Any, kept: Format) -> Any:
         """An array of this framework, a new one; booleans stay booleans."""
-        x = np.array(x)
-        return x if x.dtype == bool else x.astype(self.dtype(kept))
+        return np.array(x, dtype=bool if np.asarray(x).dtype == bool else self.dtype(kept))
 
     def take(self, x: Any) -> Taken:
         """What came back, as numbers of our own."""
@@ -77,11 +76,10 @@ class Torch(NumPy):
 
     def give(self, x: Any, kept: Format) -> Any:
         """A tensor on the device."""
-        x = np.array(x)
-        if x.dtype == bool:
-            return self.torch.tensor(x, device=self.device)
-        own = {"float8_e4m3": "float8_e4m3fn"}.get(kept.name, kept.name)
-        return self.torch.tensor(x, device=self.device).to(getattr(self.torch, own))
+        x = np.asarray(x)
+        own = "bool" if x.dtype == bool else {"float8_e4m3": "float8_e4m3fn"}.get(kept.name, kept.name)
+        # on its way it has the dtype that it will have: not every device knows float64
+        return self.torch.tensor(x).to(getattr(self.torch, own)).to(self.device or "cpu")
 
     def take(self, x: Any) -> Taken:
         """bfloat16 and the like go through float64, which holds them exactly."""
@@ -124,7 +122,7 @@ class Jax(NumPy):
 
     def give(self, x: Any, kept: Format) -> Any:
         """An array on the default device."""
-        x = np.array(x)
+        x = np.asarray(x)
         if x.dtype == bool:
             return self.jax.numpy.asarray(x)
         own = {"float8_e4m3": "float8_e4m3fn"}.get(kept.name, self.dtype(kept))

@@ -25,6 +25,7 @@ class Expected(NamedTuple):
     values: Results
     near: Results
     roundoff: Roundoff
+    blocks: tuple[int, int] = (BLOCK, BLOCK)
 
     def allowed(self, tensor: str, kept: Format | None = None) -> Array:
         """The bound of every number of a tensor, once stored in a format, that of the run if None."""
@@ -50,7 +51,7 @@ def expected(inputs: Inputs, roundoff: Roundoff, blocks: tuple[int, int] = (BLOC
         own = bounds(inputs, FLOAT64, pinned=True)
         near = Results(*(None if x is None else Near(x.value, x.error + y.error)
                          for x, y in zip(near, own, strict=True)))  # fmt: skip
-    return Expected(values, near, roundoff)
+    return Expected(values, near, roundoff, blocks)
 
 
 class Verdict(NamedTuple):

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import sys
 import time
 
 import numpy as np
@@ -130,17 +131,25 @@ def test_heads_that_cannot_be_grouped_are_named():
     assert report.left_out["grouped heads"].startswith("raises ValueError: heads differ")
 
 
-def test_what_is_asked_wrongly_is_refused():
-    for asked in ({"dtype": "int8"}, {"profile": "long"}, {"arithmetic": "exact"}, {"supports": ["all"]}):
-        with pytest.raises(
-            ValueError, match=next(iter(asked.values())) if "supports" not in asked else "all"
-        ):
-            na.check_candidate(simple, **asked)
-    with pytest.raises(ValueError, match="does not import"):
-        na.check_candidate(simple, framework="torch" if "torch" not in _loaded() else "mxnet")
+@pytest.mark.parametrize(
+    "asked, told",
+    [
+        ({"dtype": "int8"}, "dtype is 'int8'"),
+        ({"profile": "long"}, "profile is 'long'"),
+        ({"arithmetic": "exact"}, "arithmetic is 'exact'"),
+        ({"supports": ["all"]}, "'all' is no option"),
+        ({"framework": "mxnet"}, "framework is 'mxnet'"),
+        ({"shape": (1, 2, 3)}, "shape is 1,2,3"),
+        ({"shape": (1, 3, 2, 4, 4, 4)}, "G divides H"),
+    ],
+)
+def test_what_is_asked_wrongly_is_refused(asked, told):
+    with pytest.raises(ValueError, match=told):
+        na.check_candidate(simple, **asked)
 
 
-def _loaded():
-    import sys
-
-    return ({"torch"} & set(sys.modules) and {"torch"}) or set()
+def test_a_framework_that_nobody_imported_is_not_imported_for_its_own_sake(monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    with pytest.raises(ValueError, match="framework is 'torch', which the candidate does not import"):
+        na.check_candidate(simple, framework="torch")
+    assert "torch" not in sys.modules

@@ -47,6 +47,14 @@ def test_the_full_profile_passes_too():
     assert report.setting["cases"] > 100
 
 
+def test_the_output_may_be_judged_alone():
+    report = check(spoiled(CHANGES["d_query"]), forward_only=True)
+    assert report.ok, report
+    assert set(report.worst) == {"out"}
+    assert report.left_out["d_query"] == "it gives none"
+    assert not check(spoiled(CHANGES["out"]), forward_only=True).ok
+
+
 def test_a_formula_in_float32_passes_and_is_recognised():
     report = check(plain)
     assert report.ok, report
