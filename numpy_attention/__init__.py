@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 # fmt: off
 if TYPE_CHECKING:
+    from .check.comparing import cases, compare
     from .check.differentiation import check_vjp
     from .check.laws import LAWS, laws
+    from .check.refereeing import assert_matches_reference, check_candidate
     from .functional.activations import (
         leaky_relu,
         leaky_relu_backward,
@@ -164,12 +166,14 @@ __all__ = [
     "sgd_init", "sgd_step", "adam_init", "adam_step", "adamw_init", "adamw_step", "clip_by_global_norm",
     "constant_lr", "warmup_lr", "cosine_lr", "inverse_square_root_lr", "vaswani_lr",
     # checking
-    "check_vjp", "LAWS", "laws",
+    "check_vjp", "LAWS", "laws", "check_candidate", "assert_matches_reference", "cases", "compare",
 ]
 
 WHERE = {
+    ".check.comparing": "cases compare",
     ".check.differentiation": "check_vjp",
     ".check.laws": "LAWS laws",
+    ".check.refereeing": "assert_matches_reference check_candidate",
     ".functional.activations":
         "leaky_relu leaky_relu_backward leaky_relu_forward relu relu_backward relu_forward sigmoid "
         "sigmoid_backward sigmoid_forward tanh tanh_backward tanh_forward",

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
+from numpy_attention.check.faults import FAULTS
 from numpy_attention.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -142,3 +143,7 @@ def test_a_quoted_table_is_the_one_that_was_measured() -> None:
 def test_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_number_of_faults_is_right() -> None:
+    assert re.search(r"`numpy-attention faults` lists (\d+) that", README)[1] == str(len(FAULTS))  # type: ignore[index]

@@ -22,6 +22,9 @@ from ..functional.arrays import Array
 from .near import FLOAT64, Arithmetic, Near, Precision, exactly
 from .oracle import Inputs, Results
 
+BLOCK = 32
+"""Programs that go tile by tile may keep a gradient in storage between two tiles: none is smaller."""
+
 
 class _Down(NamedTuple):
     """What the way back needs; heads of keys and values repeated, a column for the sink if there is one."""
@@ -42,20 +45,22 @@ class _Down(NamedTuple):
 
 def bounds(
     inputs: Inputs,
-    precision: Precision = FLOAT64,
+    precision: Precision | Arithmetic = FLOAT64,
     *,
     storage: Precision | None = None,
     pinned: bool = False,
+    blocks: tuple[int, int] = (BLOCK, BLOCK),
 ) -> Results:
     """Attention and its gradients by the formula in float64, each a Near: its value, and its bound.
 
     Parameters
     ----------
     inputs : the problem.
-    precision : that of the arithmetic which is judged.
+    precision : that of the arithmetic which is judged, or the arithmetic itself, if it mixes precisions.
     storage : what weights and gradients of scores are kept in between two products, if that is less.
     pinned : judge a softmax backward that is pinned at the peak, and a softcap whose slope is sech²; else
         the textbook's forms, 1 - tanh² and row sums from d_out * out, are allowed for. They lose digits.
+    blocks : after so many queries, and so many keys, gradients that add up may be kept in `storage`.
 
     Returns
     -------
@@ -63,12 +68,12 @@ def bounds(
         None where nothing was given. What the result itself is stored in is not yet in the bound: see
         `near.stored`.
     """
-    a = Arithmetic(precision)
+    a = precision if isinstance(precision, Arithmetic) else Arithmetic(precision)
     with np.errstate(all="ignore"):
         down = _down(a, inputs, storage, pinned)
-        d_pairs, d_value, d_sinks = _up_to_softmax(a, inputs, down, storage, pinned)
+        d_pairs, d_value, d_sinks = _up_to_softmax(a, inputs, down, storage, pinned, blocks[0])
         S = inputs.shape[-1]
-        d_query, d_key, d_scale = _up_to_query(a, inputs, down, d_pairs, storage)
+        d_query, d_key, d_scale = _up_to_query(a, inputs, down, d_pairs, storage, blocks)
 
         def own(x: Near, argument: Any) -> Near | None:
             return None if argument is None else a.summed_to(x, np.shape(argument))
@@ -124,14 +129,14 @@ def _down(a: Arithmetic, inputs: Inputs, storage: Precision | None, pinned: bool
 
 
 def _up_to_softmax(
-    a: Arithmetic, inputs: Inputs, down: _Down, storage: Precision | None, pinned: bool
+    a: Arithmetic, inputs: Inputs, down: _Down, storage: Precision | None, pinned: bool, block: int
 ) -> tuple[Near, Near, Near]:
     """Steps 7 to 3: the gradients of the biased scores, of value, and of each row's sink, if it has one."""
     shape = inputs.shape
     rows, S, E = shape[:-1], shape[-1], inputs.value.shape[-1]
     d_out = exactly(np.zeros((*rows, E)) if inputs.d_out is None else inputs.d_out)
     d_lse = exactly(np.zeros(rows) if inputs.d_lse is None else inputs.d_lse).at(None)
-    d_value = _to_key_head(a, inputs, inputs.value, down.thinned, d_out)
+    d_value = _to_key_head(a, inputs, inputs.value, down.thinned, d_out, storage, block)
     d_weights = a.product(d_out, down.value.turned())
     if inputs.multipliers is not None:
         d_weights = a.times(d_weights, down.multipliers)
@@ -150,27 +155,49 @@ def _up_to_softmax(
 
 
 def _up_to_query(
-    a: Arithmetic, inputs: Inputs, down: _Down, d_pairs: Near, storage: Precision | None
+    a: Arithmetic,
+    inputs: Inputs,
+    down: _Down,
+    d_pairs: Near,
+    storage: Precision | None,
+    blocks: tuple[int, int],
 ) -> tuple[Near, Near, Near]:
     """Steps 2 and 1: the gradients of query, key, and of the scale at every pair."""
     d_scores = d_pairs if inputs.softcap is None else a.times(d_pairs, down.slope)
     d_products = _kept(a.times(down.scale, d_scores).where(down.visible), storage)
     repeats = math.prod(inputs.shape[:-2]) // max(1, math.prod(inputs.query.shape[:-2]))
     d_query = a.product(d_products, down.key, repeats)
+    lost = _lost_between(d_products.value, down.key.value, storage, blocks[1], whole=repeats > 1)
+    d_query = Near(d_query.value, d_query.error + lost)
     d_query = a.summed_to(d_query, inputs.query.shape, rounds=False)
-    d_key = _to_key_head(a, inputs, inputs.key, d_products, down.query)
+    d_key = _to_key_head(a, inputs, inputs.key, d_products, down.query, storage, blocks[0])
     return d_query, d_key, a.times(d_scores, down.products).where(down.visible)
 
 
-def _to_key_head(a: Arithmetic, inputs: Inputs, argument: Array, x: Near, y: Near) -> Near:
+def _to_key_head(
+    a: Arithmetic,
+    inputs: Inputs,
+    argument: Array,
+    x: Near,
+    y: Near,
+    storage: Precision | None,
+    block: int,
+) -> Near:
     """xᵀ @ y, summed over the query heads that share a key head, and to the argument's shape."""
     repeats = math.prod(inputs.shape[:-2]) // max(1, math.prod(argument.shape[:-2]))
     d = a.product(x.turned(), y, repeats)
+    left, right = x.turned().value, y.value
+    lost = _lost_between(left, right, storage, block, whole=inputs.group * repeats > 1)
     if inputs.group > 1:
         *batch, H, S, X = d.value.shape
         groups = (*batch, H // inputs.group, inputs.group, S, X)
-        d = Near(*(part.reshape(groups).sum(axis=-3) for part in d))
-    return a.summed_to(d, argument.shape, rounds=False)
+        d, lost = Near(*(part.reshape(groups).sum(axis=-3) for part in d)), lost.reshape(groups).sum(axis=-3)
+        # or one sum that goes on from head to head
+        one, L = (*batch, H // inputs.group), left.shape[-1]
+        left = np.moveaxis(left.reshape(*one, inputs.group, S, L), -3, -2).reshape(*one, S, inputs.group * L)
+        right = right.reshape(*one, inputs.group * L, X)
+        lost = np.maximum(lost, _lost_between(left, right, storage, block, whole=repeats > 1))
+    return a.summed_to(Near(d.value, d.error + lost), argument.shape, rounds=False)
 
 
 def _repeated(x: Array, group: int) -> Near:
@@ -185,3 +212,23 @@ def _beside(x: Near, y: Near) -> Near:
 def _kept(x: Near, storage: Precision | None) -> Near:
     """Between two products, rounded to what it is kept in."""
     return x if storage is None else Near(x.value, x.error + storage.u * abs(x) + storage.tiny)
+
+
+def _lost_between(x: Array, y: Array, storage: Precision | None, block: int, *, whole: bool) -> Array:
+    """What x @ y loses if it is rounded to storage after every `block` terms that have been added.
+
+    Of independent roundings of the partial sums p, 4 u_s sqrt(Σ p²) is exceeded with probability 7e-4 if each
+    is as large as it can be (Hoeffding 1963), u_s Σ |p| never. The last one is the result itself, and counts
+    where that is only a part of a sum: the `whole` of one head, or of one batch entry.
+    """
+    partial = np.zeros((*x.shape[:-1], y.shape[-1]))
+    sizes, squares = partial, partial
+    if storage is None:
+        return partial
+    starts = range(0, x.shape[-1], block)
+    for start in starts:
+        part = slice(start, start + block)
+        partial = partial + x[..., part] @ y[..., part, :]
+        if whole or start != starts[-1]:
+            sizes, squares = sizes + np.abs(partial), squares + partial * partial
+    return np.asarray(storage.u * np.minimum(sizes, 4 * np.sqrt(squares)) + len(starts) * storage.tiny)

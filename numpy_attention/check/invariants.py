@@ -82,13 +82,15 @@ def _bits(array: Any) -> bytes:
 
 
 def _own_memory(call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Found:
-    """shares memory with no argument and no other result."""
+    """shares memory with no argument and no other result, nor with a later call's."""
     outs, gradients = _results(call, cotangents)
     results = {f"d_{name}": gradient for name, gradient in _given(gradients, moving)}
     if len(outs) == 1:  # several outputs are steps' inner results, which saved may hold
         results["out"] = np.asarray(outs[0])
     others = {name: x for name, x in call.arguments.items() if isinstance(x, np.ndarray)}
     others |= {f"the cotangent {n}": np.asarray(c) for n, c in enumerate(as_tuple(cotangents))}
+    _, later = _results(call, cotangents)
+    others |= {f"d_{name} of a later call": gradient for name, gradient in _given(later, moving)}
     pairs = [*combinations(results.items(), 2), *product(results.items(), others.items())]
     shared = [f"{a} and {b}" for (a, x), (b, y) in pairs if np.shares_memory(x, y)]
     yield "all", _verdict(not shared), "; ".join(shared)

@@ -32,6 +32,7 @@ FLOAT64 = Precision(2.0**-53, 2.0**-1074)
 FLOAT32 = Precision(2.0**-24, 2.0**-149)
 FLOAT16 = Precision(2.0**-11, 2.0**-24)
 BFLOAT16 = Precision(2.0**-8, 2.0**-133)
+TF32 = Precision(2.0**-11, 2.0**-136)
 
 
 class Near(NamedTuple):
@@ -75,15 +76,29 @@ def stored(x: Near, storage: Precision, arithmetic: Precision) -> Array:
 
 
 class Arithmetic:
-    """The operations of one precision; `safety` is λ."""
+    """The operations of one precision; `safety` is λ.
 
-    def __init__(self, precision: Precision, safety: float = 4.0) -> None:
+    sums : the precision that sums are added up in, if it is another; their result is rounded once more.
+    operands : what both factors of a matrix product are rounded to first, as TF32 products do.
+    """
+
+    def __init__(
+        self,
+        precision: Precision,
+        safety: float = 4.0,
+        *,
+        sums: Precision | None = None,
+        operands: Precision | None = None,
+    ) -> None:
+        self.precision = precision
         self.u, self.tiny = precision
         self.safety = safety
+        self.sums, self.operands = sums, operands
 
     def g(self, n: int) -> float:
         """What a sum of n products may lose, relative to the sum of their sizes."""
-        return self.u * min(n, self.safety * math.sqrt(n + 4))
+        grows = min(n, self.safety * math.sqrt(n + 4))
+        return self.u * grows if self.sums is None else self.sums.u * grows + self.u
 
     def rounded(self, value: Array, error: Array) -> Near:
         """The value of an operation, whose rounding comes on top of what it inherits."""
@@ -117,7 +132,10 @@ class Arithmetic:
     def product(self, x: Near, y: Near, times: int = 1) -> Near:
         """x (..., M, K) @ y (..., K, N); if `times` of them are summed later, that is allowed for here."""
         terms = x.value.shape[-1]
-        error = x.error @ abs(y) + x.largest @ y.error + self.g(terms * times) * (abs(x) @ abs(y))
+        lost = self.g(terms * times)
+        if self.operands is not None:
+            lost += self.operands.u * (2 + self.operands.u)
+        error = x.error @ abs(y) + x.largest @ y.error + lost * (abs(x) @ abs(y))
         return Near(x.value @ y.value, error + terms * self.tiny)
 
     def summed_to(self, x: Near, shape: tuple[int, ...], *, rounds: bool = True) -> Near:

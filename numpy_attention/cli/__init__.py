@@ -1,7 +1,8 @@
 """The command line: numpy-attention COMMAND …, one file a command.
 
 A command's file has `add_parser(subparsers)`, which names the command, its help and its options, and
-`run(args)`, which returns the exit status: 0, or 1 where what was asked could be done and the answer is bad.
+`run(args)`, which returns the exit status: 0, or 1 where what was asked could be done and the answer is bad,
+or 3 where it gives no answer.
 What is asked wrongly raises ValueError or OSError with one sentence, and becomes status 2.
 """
 
@@ -15,7 +16,7 @@ from typing import NoReturn
 
 from .. import __version__
 
-COMMANDS = ("list", "train", "eval", "predict", "explain", "gradcheck", "laws")
+COMMANDS = ("list", "train", "eval", "predict", "explain", "gradcheck", "laws", "faults", "check")
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -55,8 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0 done; 1 done, and the answer is bad; 2 asked wrongly; 130 after Ctrl-C;
-        141 where whoever read the output stopped reading.
+        The exit status: 0 done; 1 done, and the answer is bad; 2 asked wrongly; 3 no answer; 130 after
+        Ctrl-C; 141 where whoever read the output stopped reading.
     """
     try:
         status = _run(argv)

@@ -3,10 +3,12 @@
 import argparse
 import shutil
 
+from numpy_attention.check.faults import fault
 from numpy_attention.functional.concat import ACTIVATIONS
 from numpy_attention.study.example import SCORES, example
 from numpy_attention.study.numbers import WIDTH
 from numpy_attention.study.page import page
+from numpy_attention.study.planted import planted
 from numpy_attention.study.tokens import MOST, read_tokens
 from numpy_attention.study.walk import walk
 
@@ -48,21 +50,29 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         told = f"{step} ({const} if no {metavar} is given)"
         add(f"--{name}", nargs="?", type=float, const=const, metavar=metavar, help=told)
     add("--bias", action="store_true", help="step 3: add a bias to the scores")
+    add(
+        "--break",
+        dest="fault",
+        metavar="FAULT",
+        help="plant a fault, mark the numbers that it changes, and see which laws break "
+        "(`numpy-attention faults` names them all)",
+    )
     add("--seed", type=int, default=0, metavar="N", help="of what is dropped (default: 0)")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Walk, and print; 1 if a number is wrong."""
+    """Walk, and print; 1 if a number is wrong that was not broken on purpose."""
     given = None if args.tokens is None else read_tokens(args.tokens)
     try:
         problem = example(
             given, score=args.score, activation=args.activation, causal=args.causal, softcap=args.softcap,
             bias=args.bias, sinks=args.sinks, dropout=args.dropout, seed=args.seed,
         )  # fmt: skip
-        seen = walk(problem)
+        broken = None if args.fault is None else planted(problem, fault(args.fault))
+        seen = walk(problem) if broken is None else broken.walk
     except ValueError as error:
         raise ValueError(f"{args.tokens}: {error}" if args.tokens else str(error)) from error
     columns = shutil.get_terminal_size((WIDTH, 0)).columns
-    print(*page(seen, min(max(columns, NARROWEST), WIDTH)), sep="\n")
-    return 0 if seen.ok else 1
+    print(*page(seen, min(max(columns, NARROWEST), WIDTH), broken), sep="\n")
+    return 0 if seen.ok or broken else 1

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +11,11 @@ from .derivatives import Derivative
 from .formula import MASKED, formula
 from .laws import Verdict
 from .numbers import WIDTH, Block, band, block, few
+from .planted import Planted
 from .scene import RESULTS
 from .walk import Stage, Walk
+
+_Shown = TypeVar("_Shown")
 
 INDENT = " " * 4
 GOOD, BAD = "✓", "✗ WRONG"
@@ -32,16 +36,28 @@ LOCATION = """
 A location score asks no query: each has the same row, the gradients of the rows add up, and d_query is 0.
 """
 
+MARK = "≠"
+MARKED = f"""
+Where a name is followed by {MARK}, the right steps give other numbers.
+"""
+
+CONSISTENT = """
+Everything on this page agrees with everything else: what is wrong in the same way there and back is seen
+only by a comparison with what is right.
+"""
+
 TOO_FAR = "exp leaves the range of numbers: that is why step 5 takes the largest score off first"
 
 
-def page(walk: Walk, width: int = WIDTH) -> Iterator[str]:
+def page(walk: Walk, width: int = WIDTH, planted: Planted | None = None) -> Iterator[str]:
     """The lines of a page.
 
     Parameters
     ----------
     walk : what `study.walk.walk` gives.
     width : columns, from 80 on; only arrays too wide to be broken go beyond it, and never beyond 100.
+    planted : what `study.planted.planted` gives, if there is a fault in the walk: it is shown, and the
+        arrays that it changes are marked.
 
     Examples
     --------
@@ -51,17 +67,18 @@ def page(walk: Walk, width: int = WIDTH) -> Iterator[str]:
     >>> print(lines[0])
     Attention, every number: 3 queries, 3 keys, 3 values; dot scores; mask na.causal()
     """
-    yield from _Page(width).of(walk)
+    yield from _Page(width, planted).of(walk)
 
 
 class _Page:
     """A page of some width, part by part."""
 
-    def __init__(self, width: int) -> None:
-        self.width = width
+    def __init__(self, width: int, planted: Planted | None) -> None:
+        self.width, self.planted = width, planted
 
     def of(self, walk: Walk) -> Iterator[str]:
         yield from self.given(walk)
+        yield from self.fault()
         yield from self.heading("Down: seven steps from query, key and value to out")
         for stage in walk.down:
             yield from self.down(stage)
@@ -93,6 +110,21 @@ class _Page:
             yield from self.text(LOCATION)
         yield from self.text(READING)
 
+    def fault(self) -> Iterator[str]:
+        """What was planted, and its lines."""
+        if self.planted is None:
+            return
+        fault = self.planted.fault
+        yield from (*self.heading(f"Planted: {fault.name}"), *self.text(fault.what))
+        for line in fault.source.splitlines():
+            yield from self.hanging(INDENT, line)
+        yield from ("", *self.text(MARKED))
+
+    def marked(self, stage: Stage, named: Mapping[str, _Shown]) -> dict[str, _Shown]:
+        """The names with a mark at those of arrays that the fault has changed."""
+        changed = frozenset() if self.planted is None else self.planted.changed(stage)
+        return {f"{name} {MARK}" if name in changed else name: x for name, x in named.items()}
+
     def down(self, stage: Stage) -> Iterator[str]:
         now, before = RESULTS[stage.number - 1], RESULTS[stage.number - 2]
         if stage.skipped:
@@ -100,7 +132,8 @@ class _Page:
             return
         yield from self.head(stage)
         taken = {name: x for name, x in stage.taken.items() if stage.name == "mask" or x.dtype != bool}
-        yield from self.blocks(({} if stage.name == "score" else taken) | stage.between | stage.arrays)
+        arrays = ({} if stage.name == "score" else taken) | stage.between | stage.arrays
+        yield from self.blocks(self.marked(stage, arrays))
         yield from (*([""] if stage.laws else []), *self.laws(stage.laws), "")
 
     def up(self, stage: Stage) -> Iterator[str]:
@@ -109,8 +142,8 @@ class _Page:
             yield from (f"{stage.number}  {stage.name:<8} not asked for: {before} = {now}", "")
             return
         yield from self.head(stage)
-        yield from (*self.blocks(stage.taken | stage.between), "")
-        yield from self.compared(stage.derivatives)
+        yield from (*self.blocks(self.marked(stage, stage.taken | stage.between)), "")
+        yield from self.compared(self.marked(stage, stage.derivatives))
         yield from (*self.laws(stage.laws), "")
 
     def head(self, stage: Stage) -> Iterator[str]:
@@ -173,8 +206,23 @@ class _Page:
             yield from self.hanging(f"{INDENT}{name:<16}", does, further=0)
         yield ""
 
+    def damage(self, planted: Planted) -> Iterator[str]:
+        """What the fault has done."""
+        yield from self.hanging("", f"{planted.fault.name} changes {', '.join(planted.all_changed)}.")
+        if planted.wrong_gradients:
+            gradients = ", ".join(planted.wrong_gradients)
+            yield from self.hanging("", f"Not what the complex step gives: {gradients}.")
+        yield from ("Laws that it breaks:" if planted.broken else "It breaks no law of this page.",)
+        for number, law in planted.broken:
+            yield f"{INDENT}law {number or '':>2}  {law}"
+        if planted.walk.ok:
+            yield from self.text(CONSISTENT)
+
     def end(self, walk: Walk) -> Iterator[str]:
         stages = (*walk.down, *walk.up)
+        if self.planted is not None:
+            yield from self.damage(self.planted)
+            return
         if walk.ok:
             derivatives = [x for stage in walk.up for x in stage.derivatives.values()]
             derivatives += [] if walk.tokens is None else [walk.tokens]
@@ -199,7 +247,8 @@ class _Page:
             array = np.asarray(x)
             titles.setdefault((array.shape, str(array.tolist())) if array.any() else name, []).append(name)
         together = {" = ".join(names): arrays[names[0]] for names in titles.values()}
-        return self.side_by_side(block(told, x, column=told == "lse") for told, x in together.items())
+        shown = (block(told, x, column=told.startswith("lse")) for told, x in together.items())
+        return self.side_by_side(shown)
 
     def side_by_side(self, blocks: Iterable[Block], gap: int = 4) -> Iterator[str]:
         lines = band(blocks, self.width - len(INDENT), gap)

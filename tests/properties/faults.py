@@ -1,9 +1,13 @@
-"""Mistakes planted on purpose, each in one of the seven steps: what the properties must notice."""
+"""Mistakes planted on purpose, each in one of the seven steps: what the properties must notice.
+
+Those that are made are in `check/faults/`; here are besides those that only a property would notice.
+"""
 
 import numpy as np
 
 import numpy_attention as na
-from numpy_attention.functional.steps import Normalised, SoftmaxStepGradients
+from numpy_attention.check.faults import fault
+from numpy_attention.functional.steps import Normalised
 
 
 def planted(step, forward=None, backward=None):
@@ -32,6 +36,26 @@ def after(change):
     return forward
 
 
+def steps(name):
+    """The steps with a fault of the package's own list."""
+    return fault(name).steps
+
+
+HEADS_TILED = steps("heads-tiled")
+GROUP_INTERLEAVED = steps("group-summed-interleaved")
+KEY_UNSCALED = steps("scale-missing-in-d-key")
+CAP_NOT_RESTORED = steps("softcap-not-multiplied-back")
+BIAS_LOST = steps("bias-without-gradient")
+MASK_FORGOTTEN = steps("mask-forgotten")
+MASK_FINITE = steps("mask-of-a-finite-number")
+MASK_OFF_BY_ONE = steps("mask-off-by-one")
+LSE_IN_BITS = steps("lse-in-wrong-base")
+LSE_WITHOUT_ITS_SHIFT = steps("lse-without-maximum")
+LSE_WITHOUT_GRADIENT = steps("lse-without-gradient")
+SINK_FORGOTTEN = steps("sink-dropped")
+SINK_WITHOUT_GRADIENT = steps("sink-without-gradient")
+ROW_MEAN_FORGOTTEN = steps("no-row-sum")
+
 # ------------------------------------------------------------------------------------------ 1 score
 
 
@@ -56,29 +80,12 @@ KNOWS_THE_QUERYS_PLACE = planted("score", after(_rows_differ))
 KNOWS_ONE_AXIS = planted("score", after(lambda scores, query, *_: scores + query[..., :1] ** 2 * scores))
 
 
-def _tiled(right, query, key, scale, visible):
-    """Query head h reads key head h % G, as ONNX's data once did."""
-    if query.ndim > 2 and query.shape[-3] != key.shape[-3]:
-        H, G = query.shape[-3], key.shape[-3]
-        order = np.arange(H).reshape(-1, G).T.ravel()
-        scores, saved = right(np.take(query, order, axis=-3), key, 1.0, None)
-        scores = scale * np.take(scores, np.argsort(order), axis=-3)
-        return scores, right(query, key, scale, visible)[1]
-    return right(query, key, scale, visible)
-
-
-HEADS_TILED = planted("score", _tiled)
-
-
 def _unscaled(right, d_scores, saved):
     d = right(d_scores, saved)
     return d._replace(d_query=d.d_query / np.where(saved.scale == 0, 1, saved.scale).max(initial=-1e9))
 
 
 SCALE_UNDONE = planted("score", backward=_unscaled)
-KEY_DOUBLED = planted(
-    "score", backward=lambda right, d, saved: (x := right(d, saved))._replace(d_key=2 * x.d_key)
-)
 KEY_NOT_SELECTED = planted("score", backward=lambda right, d, saved: right(d, saved._replace(visible=None)))
 NAN_SWEPT_AWAY = planted("score", after(lambda scores, *_: np.nan_to_num(scores)))
 
@@ -87,22 +94,6 @@ NAN_SWEPT_AWAY = planted("score", after(lambda scores, *_: np.nan_to_num(scores)
 TIMES_TANH = planted(
     "softcap",
     after(lambda capped, scores, softcap, _: capped if softcap is None else scores * np.tanh(scores)),
-)
-CAP_NOT_RESTORED = planted(
-    "softcap", after(lambda capped, scores, softcap, _: capped if softcap is None else capped / softcap)
-)
-BIAS_LOST = planted(
-    "bias", backward=lambda right, d, saved: right(d, saved)._replace(d_bias=np.zeros_like(saved.bias))
-)
-MASK_FORGOTTEN = planted("mask", after(lambda masked, biased, visible: biased))
-MASK_FINITE = planted("mask", after(lambda masked, *_: np.maximum(masked, -1e4)))
-MASK_OFF_BY_ONE = planted(
-    "mask",
-    after(
-        lambda masked, biased, visible: (
-            masked if visible is None else np.where(np.roll(visible, 1, -1), biased, -np.inf)
-        )
-    ),
 )
 MASK_HALVES = planted(
     "mask", after(lambda masked, biased, visible: masked if visible is None else masked / 2)
@@ -115,28 +106,7 @@ def _weights(change):
     return after(lambda result, *_: Normalised(change(result.weights), result.lse))
 
 
-def _lse(change):
-    return after(lambda result, *_: Normalised(result.weights, change(result.lse)))
-
-
 NOT_NORMALISED = planted("softmax", _weights(lambda weights: 1.0001 * weights))
-LSE_IN_BITS = planted("softmax", _lse(lambda lse: lse / np.log(2)))
-LSE_WITHOUT_ITS_SHIFT = planted("softmax", _lse(lambda lse: np.where(np.isfinite(lse), 1.0, lse)))
-LSE_WITHOUT_GRADIENT = planted("softmax", backward=lambda right, d, saved: right((d[0], 0 * d[1]), saved))
-SINK_FORGOTTEN = planted("softmax", lambda right, masked, sinks, visible: (
-    right(masked, None, visible)[0], right(masked, sinks, visible)[1]))  # fmt: skip
-SINK_WITHOUT_GRADIENT = planted(
-    "softmax",
-    backward=lambda right, d, saved: SoftmaxStepGradients(
-        right(d, saved).d_masked, None if saved.sinks is None else np.zeros_like(saved.sinks)
-    ),
-)
-ROW_MEAN_FORGOTTEN = planted(
-    "softmax",
-    backward=lambda right, d, saved: right(d, saved)._replace(
-        d_masked=saved.weights * (d[0] + d[1][..., None])
-    ),
-)
 DIVIDED_BY_THE_BATCH = planted(
     "softmax",
     backward=lambda right, d, saved: right(d, saved)._replace(

@@ -1,0 +1,117 @@
+"""What others check gradients and numbers with: torch's gradcheck, jax's check_grads, tolerances.
+
+Each says whether it passes. The differentiating ones see output and gradients as autograd does; the
+tolerances compare numbers with a reference.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from numpy_attention.check.calls import as_outputs, as_tuple, call_of, is_float_array, named
+from numpy_attention.functional.arrays import Array, Pair
+
+# ------------------------------------------------------------------------------- finite differences
+
+
+class Differentiable(NamedTuple):
+    """A call of a pair as a function of those of its arrays that have a gradient."""
+
+    arrays: list[Array]
+    forward: Callable[..., tuple[Any, Any]]
+    backward: Callable[[Any, Any], list[Array]]
+
+    @property
+    def outputs(self) -> tuple[Array, ...]:
+        """What comes out."""
+        return tuple(map(np.asarray, as_tuple(self.forward(*self.arrays)[0])))
+
+
+def differentiable(pair: Pair, args: Any, kwargs: Any) -> Differentiable:
+    """A pair with its arguments; what has no gradient is held fixed."""
+    call = call_of(*pair, args, kwargs)
+    out, saved = call.outputs()
+    ones = as_outputs(out, [np.ones(np.shape(x)) for x in as_tuple(out)])
+    found = named(call.backward(ones, saved), call)
+    names = [n for n, x in call.arguments.items() if is_float_array(x) and found.get(n) is not None]
+
+    def forward(*arrays: Array) -> tuple[Any, Any]:
+        return call.outputs(**dict(zip(names, arrays, strict=True)))
+
+    def backward(d_out: Any, saved: Any) -> list[Array]:
+        gradients = named(call.backward(d_out, saved), call)
+        return [np.asarray(gradients[name]) for name in names]
+
+    return Differentiable([call.arguments[name].copy() for name in names], forward, backward)
+
+
+def torch_gradcheck(pair: Pair, args: Any, kwargs: Any, *, fast: bool) -> bool:
+    """torch.autograd.gradcheck with its own settings, in float64."""
+    torch: Any = import_module("torch")
+    it = differentiable(pair, args, kwargs)
+
+    class Planted(torch.autograd.Function):  # type: ignore[misc,name-defined]
+        """The pair, as PyTorch users wrap what they differentiate by hand."""
+
+        @staticmethod
+        def forward(ctx: Any, *tensors: Any) -> Any:
+            """out."""
+            out, ctx.kept = it.forward(*(x.detach().numpy() for x in tensors))
+            ctx.like = out
+            outs = tuple(torch.from_numpy(np.array(x, ndmin=0)) for x in as_tuple(out))
+            return outs if isinstance(out, tuple) else outs[0]
+
+        @staticmethod
+        def backward(ctx: Any, *d_out: Any) -> Any:
+            """The gradients."""
+            cotangents = as_outputs(ctx.like, [d.numpy() for d in d_out])
+            return tuple(torch.from_numpy(np.asarray(x)) for x in it.backward(cotangents, ctx.kept))
+
+    tensors = [torch.from_numpy(x.copy()).requires_grad_() for x in it.arrays]
+    try:
+        return bool(torch.autograd.gradcheck(Planted.apply, tensors, fast_mode=fast))
+    except Exception:
+        return False
+
+
+def jax_check_grads(pair: Pair, args: Any, kwargs: Any) -> bool:
+    """jax.test_util.check_grads in reverse mode with its own settings, in float64."""
+    jax: Any = import_module("jax")
+    from jax.test_util import check_grads
+
+    jax.config.update("jax_enable_x64", True)
+    it = differentiable(pair, args, kwargs)
+    several = isinstance(it.forward(*it.arrays)[0], tuple)
+
+    def shaped(x: Any) -> Any:
+        return jax.ShapeDtypeStruct(np.shape(x), np.float64)
+
+    def numbers(*arrays: Any) -> Any:
+        out, _ = it.forward(*(np.array(x) for x in arrays))
+        return tuple(np.asarray(x, dtype=float) for x in as_tuple(out))
+
+    def slopes(*arrays: Any) -> Any:
+        *inputs, d = [*arrays[: len(it.arrays)], arrays[len(it.arrays) :]]
+        out, saved = it.forward(*(np.array(x) for x in inputs))
+        return tuple(it.backward(as_outputs(out, [np.array(x) for x in d]), saved))
+
+    @jax.custom_vjp
+    def function(*arrays: Any) -> Any:
+        outs = jax.pure_callback(numbers, tuple(map(shaped, it.outputs)), *arrays)
+        return outs if several else outs[0]
+
+    def down(*arrays: Any) -> Any:
+        return function(*arrays), arrays
+
+    def up(arrays: Any, d_out: Any) -> Any:
+        cotangents = d_out if several else (d_out,)
+        return jax.pure_callback(slopes, tuple(map(shaped, it.arrays)), *arrays, *cotangents)
+
+    function.defvjp(down, up)
+    try:
+        check_grads(function, [x.copy() for x in it.arrays], order=1, modes=("rev",))
+    except Exception:
+        return False
+    return True

@@ -1,0 +1,137 @@
+"""Numbers against a reference, as the referee compares them, and as tolerances do that somebody chose."""
+
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+
+from numpy_attention.check.cases import Case
+from numpy_attention.check.control import REORDERED
+from numpy_attention.check.exactness import results
+from numpy_attention.check.formats import roundoff
+from numpy_attention.check.profiles import Reach, profile
+from numpy_attention.check.proof import Proved, proved
+from numpy_attention.check.verdict import FAIL, judged
+from numpy_attention.functional.arrays import Array, Pair
+
+OPTIONS = ("causal", "window", "mask", "bias", "scale", "softcap", "sinks", "dropout")
+TENSORS = ("out", "d_query", "d_key", "d_value", "d_bias", "d_sinks")
+"""What any framework's attention gives."""
+
+# ------------------------------------------------------------------------------------- tolerances
+
+
+def allclose(got: Array, want: Array, baseline: Array | None) -> bool:
+    """numpy.allclose, 1e-2 relative and absolute."""
+    return bool(np.allclose(got, want, rtol=1e-2, atol=1e-2))
+
+
+def absolute(got: Array, want: Array, baseline: Array | None) -> bool:
+    """No number off by more than 2e-2."""
+    return bool((np.abs(got - want) <= 2e-2).all())
+
+
+def twice_the_baseline(got: Array, want: Array, baseline: Array | None) -> bool:
+    """The largest error at most twice that of the formula in that dtype, as in flash-attention's tests."""
+    if baseline is None:
+        return True
+    off = np.abs(got - want).max(initial=0.0)
+    return bool(off <= 2 * np.abs(baseline - want).max(initial=0.0))
+
+
+TOLERANCES = {
+    "allclose at 1e-2": allclose,
+    "absolute 2e-2": absolute,
+    "twice the baseline's error": twice_the_baseline,
+}
+
+
+# --------------------------------------------------------------------------------------- the cases
+
+
+@cache
+def cases(dtype: str) -> tuple[Proved, ...]:
+    """The referee's smoke cases, for a candidate that takes what frameworks' attentions take; each again
+    with cotangents as small as those of a mean loss."""
+    reach = Reach(OPTIONS, corner="bottom_right", dtype=dtype)
+    specs = profile("smoke", reach)
+    small = [spec._replace(cotangent="small") for spec in specs if spec.cotangent != "small"]
+    return tuple(proved(spec, roundoff(dtype)) for spec in (*specs, *small))
+
+
+def numbers_of(case: Case, pair: Pair) -> dict[str, Array]:
+    """What a pair gives, rounded to the case's dtype."""
+    found = results(case.inputs, *pair)
+    tensors = {name: getattr(found, name) for name in TENSORS}
+    return {name: case.format.rounded(x) for name, x in tensors.items() if x is not None}
+
+
+@cache
+def baseline(dtype: str, place: int) -> dict[str, Array]:
+    """The formula in PyTorch, all of it in the case's dtype."""
+    return in_torch(cases(dtype)[place].case)
+
+
+def in_torch(case: Case) -> dict[str, Array]:
+    """Softmax attention in torch, differentiated by it, in the case's dtype."""
+    import torch
+
+    given = case.inputs
+    dtype = getattr(torch, case.format.name)
+    names = ("query", "key", "value", "bias", "sinks")
+    leaves = {
+        name: torch.tensor(getattr(given, name)).to(dtype).requires_grad_()
+        for name in names
+        if getattr(given, name) is not None
+    }
+    query = leaves["query"]
+    group = query.shape[1] // leaves["key"].shape[1]
+    key, value = (leaves[name].repeat_interleave(group, 1) for name in ("key", "value"))
+    scores = query @ key.transpose(-1, -2) * (query.shape[-1] ** -0.5 if given.scale is None else given.scale)
+    if given.softcap is not None:
+        scores = given.softcap * torch.tanh(scores / given.softcap)
+    if "bias" in leaves:
+        scores = scores + leaves["bias"]
+    if given.visible is not None:
+        scores = scores.masked_fill(~torch.tensor(given.visible), -torch.inf)
+    if "sinks" in leaves:
+        scores = torch.cat([scores, leaves["sinks"][:, None, None].expand(*scores.shape[:-1], 1)], -1)
+    weights = torch.softmax(scores, -1)[..., : key.shape[-2]]
+    if given.multipliers is not None:
+        weights = weights * torch.tensor(given.multipliers).to(dtype)
+    out = weights @ value
+    gradients = torch.autograd.grad(out, list(leaves.values()), torch.tensor(given.d_out).to(dtype))
+    found = {"out": out} | {f"d_{name}": x for name, x in zip(leaves, gradients, strict=True)}
+    return {name: x.detach().double().numpy() for name, x in found.items()}
+
+
+def compared(dtype: str, place: int, got: dict[str, Array]) -> Iterator[tuple[str, bool]]:
+    """Each checker that compares numbers, and whether it raises an alarm over these."""
+    case, right, _ = cases(dtype)[place]
+    names = [name for name in TENSORS if name in got]
+    wrong = False
+    for name in names:
+        verdict = judged(
+            case.name, name, got[name], getattr(right.values, name), right.allowed(name), case.format
+        )
+        wrong |= verdict.verdict == FAIL
+    yield f"the referee, {dtype}", wrong
+    for told, passes in TOLERANCES.items():
+        with np.errstate(all="ignore"):
+            fine = all(
+                passes(got[name], getattr(right.values, name), baseline(dtype, place).get(name))
+                for name in names
+            )
+        yield f"{told}, {dtype}", not fine
+
+
+def shows(pair: Pair, dtype: str, place: int) -> bool:
+    """Whether a pair gives other numbers for any tensor that is compared, before anything is rounded."""
+    case, right, _ = cases(dtype)[place]
+    wrong = results(case.inputs, *pair)
+    pairs = [(getattr(wrong, name), getattr(right.values, name)) for name in TENSORS]
+    return any(
+        not np.allclose(x, y, rtol=0, atol=REORDERED * np.abs(y).max(initial=0.0))
+        for x, y in pairs
+        if y is not None
+    )

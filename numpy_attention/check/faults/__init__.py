@@ -1,0 +1,52 @@
+"""The mistakes that are made in attention and around it, each planted in a pair, by name.
+
+What a check is worth is what it catches. Each fault here is the wrong lines themselves, where they have
+been seen, when they can show and in which dtypes; a family a file.
+"""
+
+import difflib
+
+from .adam import ADAM, ADAMW
+from .bias import BIAS
+from .blocks import BLOCKS
+from .dropout import DROPOUT
+from .fault import Fault
+from .heads import HEADS
+from .losses import CROSS_ENTROPY, GELU, GELU_TANH
+from .masks import MASKS
+from .norms import LAYER_NORM, RMS_NORM
+from .products import PRODUCTS
+from .purity import PURITY
+from .rotary import ROTARY
+from .scale import SCALE
+from .sinks import SINKS
+from .softcap import SOFTCAP
+from .softmax import SOFTMAX
+
+__all__ = ["FAULTS", "Fault", "fault"]
+
+FAMILIES = (
+    *(SCALE, SOFTMAX, BLOCKS, MASKS, PRODUCTS, HEADS, BIAS, DROPOUT, SOFTCAP, SINKS, PURITY),
+    *(ROTARY, LAYER_NORM, RMS_NORM, CROSS_ENTROPY, GELU, GELU_TANH, ADAM, ADAMW),
+)
+
+FAULTS: tuple[Fault, ...] = tuple(each for family in FAMILIES for each in family.faults)
+"""Every fault, family by family."""
+
+
+def fault(name: str) -> Fault:
+    """A fault by its name.
+
+    Raises ValueError for an unknown one, with those that are spelled like it.
+
+    Examples
+    --------
+    >>> fault("no-row-sum").what
+    'The row sum is left out: d_masked = weights * d_weights.'
+    """
+    for each in FAULTS:
+        if each.name == name:
+            return each
+    near = difflib.get_close_matches(name, [each.name for each in FAULTS], n=3, cutoff=0.5)
+    instead = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise ValueError(f"there is no fault {name!r}{instead or '; `numpy-attention faults` prints them all'}")

@@ -1,0 +1,160 @@
+"""When a mistake can show: conditions on the options of a call.
+
+A call is told by its options: {"mask": …, "bias": …, "sinks": …, "dropout": …, "softcap": …, "scale": …,
+"d_lse": …, "shape": (B, H, G, L, S, D, E)} for attention; the arguments by name for any other rule. What is
+absent or None is not in use.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from ...functional.arrays import Array
+from ...functional.biases import Bias
+from ...functional.tiles import Mask
+
+Call: TypeAlias = Mapping[str, Any]
+Condition: TypeAlias = Callable[[Call], bool]
+
+
+class Shape(NamedTuple):
+    """The lengths of attention's axes; B is that of all batch axes together."""
+
+    B: int
+    H: int
+    G: int
+    L: int
+    S: int
+    D: int
+    E: int
+
+
+def shape_of(call: Call) -> Shape:
+    """The lengths of a call."""
+    return Shape(*call["shape"])
+
+
+def in_use(call: Call, name: str) -> bool:
+    """Whether an option is in use."""
+    return call.get(name) is not None
+
+
+def array_of(call: Call, name: str) -> Array | None:
+    """An option as an array of two axes or more, or None: that of a bias value, too."""
+    option = call.get(name)
+    if isinstance(option, Bias):
+        return option.array(*shape_of(call)[3:5])
+    if option is None:
+        return None
+    array = np.asarray(option)
+    return array.reshape((1,) * (2 - array.ndim) + array.shape)
+
+
+def visible_of(call: Call) -> Array | None:
+    """Which pairs may be seen, (..., L, S); None where nothing is hidden."""
+    n = shape_of(call)
+    mask, bias = call.get("mask"), array_of(call, "bias")
+    seen: Array | None = mask
+    if isinstance(mask, Mask):
+        seen = mask.array(n.L, n.S, heads=True)
+    if bias is not None and np.isneginf(bias).any():
+        shown = not_hidden_by_bias(call)
+        seen = shown if seen is None else seen & shown
+    if seen is None:
+        return None
+    return np.broadcast_to(seen, np.broadcast_shapes(np.shape(seen), (n.L, n.S)))
+
+
+def not_hidden_by_bias(call: Call) -> Array:
+    """Which pairs have a bias above -inf, or none: a mistake with the mask leaves the others hidden."""
+    bias = array_of(call, "bias")
+    return np.ones((1, 1), dtype=bool) if bias is None else np.asarray(~np.isneginf(bias))
+
+
+def keys_seen(call: Call) -> Array:
+    """How many keys each row sees."""
+    visible = visible_of(call)
+    return np.full(1, shape_of(call).S) if visible is None else np.asarray(visible.sum(axis=-1))
+
+
+# ------------------------------------------------------------------------------------------ conditions
+
+
+def always(call: Call) -> bool:
+    """Wherever something is seen."""
+    return True
+
+
+def told(condition: Condition) -> str:
+    """What a condition says of itself: "where …", without a full stop."""
+    text = " ".join((condition.__doc__ or "").split())
+    return text[:1].lower() + text[1:].rstrip(".")
+
+
+def _saying(text: str, condition: Condition) -> Condition:
+    condition.__doc__ = text
+    return condition
+
+
+def given(name: str) -> Condition:
+    """Where an option is in use."""
+    return _saying(f"Where {name} is given.", lambda call: in_use(call, name))
+
+
+def both(*conditions: Condition) -> Condition:
+    """Where all of these hold."""
+    together = "; ".join(map(told, conditions))
+    return _saying(together, lambda call: all(condition(call) for condition in conditions))
+
+
+def not_empty(condition: Condition) -> Condition:
+    """Where besides no axis is empty, and something is seen."""
+    return _saying(
+        told(condition),
+        lambda call: min(call["shape"]) > 0 and bool(keys_seen(call).any()) and condition(call),
+    )
+
+
+def chooses(call: Call) -> bool:
+    """Where a row has a choice between two keys, or a key and a sink."""
+    return bool((keys_seen(call) >= (1 if in_use(call, "sinks") else 2)).any())
+
+
+def hides(call: Call) -> bool:
+    """Where the mask hides what no bias hides as well."""
+    visible = visible_of(call)
+    return visible is not None and bool((~visible & not_hidden_by_bias(call)).any())
+
+
+def grouped(call: Call) -> bool:
+    """Where query heads share a key head."""
+    return shape_of(call).H > shape_of(call).G
+
+
+def repeated(name: str) -> Condition:
+    """Where an option in use is broadcast."""
+
+    def condition(call: Call) -> bool:
+        array, n = array_of(call, name), shape_of(call)
+        return array is not None and array.size < n.B * n.H * n.L * n.S
+
+    return _saying(f"Where the {name} is broadcast to the scores.", condition)
+
+
+def square(call: Call) -> bool:
+    """Where queries and keys are as many, and have as many heads."""
+    n = shape_of(call)
+    return n.L == n.S > 1 and n.H == n.G
+
+
+def changes(mask: Callable[[Array], Array]) -> Condition:
+    """Where a wrong mask is another one."""
+
+    def condition(call: Call) -> bool:
+        visible = visible_of(call)
+        if visible is None:
+            return False
+        return bool(((mask(visible) & not_hidden_by_bias(call)) != visible).any())
+
+    return _saying("Where that makes it another mask.", condition)

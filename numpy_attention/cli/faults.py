@@ -1,0 +1,91 @@
+"""numpy-attention faults [NAME]: the mistakes that are made in attention and around it, to be read."""
+
+import argparse
+import inspect
+import textwrap
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+WIDTH = 96
+INDENT = "    "
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Name the command and its options."""
+    parser = subparsers.add_parser(
+        "faults",
+        help="print the mistakes that every check here must catch",
+        description="Print the planted faults by family, and which laws see each; or one of them with its "
+        "source, where it shows, in which dtypes it can be seen, and what sees it.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="one fault; all of them if left out")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one fault, or all."""
+    print(*(_all() if args.name is None else _one(args.name)), sep="\n")
+    return 0
+
+
+def _all() -> Iterator[str]:
+    from ..check.faults import FAULTS
+    from ..check.faults.law_matrix import SEEN_BY_LAWS
+
+    for family, faults in groupby(FAULTS, key=lambda fault: fault.family):
+        yield family
+        for fault in faults:
+            yield f"  {fault.name}"
+            yield from _wrapped(fault.what)
+            if fault.concerns_laws:
+                yield from _wrapped(_by_laws(SEEN_BY_LAWS.get(fault.name, ())))
+        yield ""
+    yield f"{len(FAULTS)} faults. `numpy-attention faults NAME` prints one with its source,"
+    yield "`numpy-attention explain --break NAME` the walk through attention with one planted."
+
+
+def _one(name: str) -> Iterator[str]:
+    from ..check.faults import fault
+    from ..check.faults.seeing import seen_by
+
+    known = fault(name)
+    file = Path(inspect.getsourcefile(known.function) or "")
+    seen = seen_by(known)
+    yield from (f"{known.name}, a fault of {known.family}", "", *_wrapped(known.what))
+    if known.more:
+        yield from _wrapped(known.more)
+    yield ""
+    yield from _item("rule", known.rule)
+    yield from _item("shows", known.shows)
+    yield from _item("dtypes", ", ".join(known.dtypes))
+    if known.concerns_laws:
+        yield from _item("laws", _by_laws(seen.laws))
+    yield from _item("gradcheck", _by_gradcheck(seen.derivative, seen.memory, known.pair.backward is None))
+    yield from _item("reference", "sees it: numbers are wrong" if seen.numbers else "does not see it")
+    yield from ("", f"{'/'.join(file.parts[-3:])}:", "")
+    yield from (f"{INDENT}{line}".rstrip() for line in known.source.splitlines())
+
+
+def _by_laws(laws: tuple[int, ...]) -> str:
+    if not laws:
+        return "seen by no law"
+    return f"seen by law{'s' if len(laws) > 1 else ''} {', '.join(map(str, laws))}"
+
+
+def _by_gradcheck(derivative: bool, memory: bool, no_backward: bool) -> str:
+    if no_backward:
+        return "does not apply: there is no backward"
+    seen = ["backward is not the derivative of forward"] * derivative
+    seen += ["a call changes what is not its own"] * memory
+    told = f"sees it: {', and '.join(seen)}"
+    return told if seen else "does not see it: backward is the derivative of a wrong forward"
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)
+
+
+def _item(name: str, text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=f"{INDENT}{name:<11}", subsequent_indent=" " * 15)

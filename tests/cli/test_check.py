@@ -1,0 +1,135 @@
+"""numpy-attention check."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from numpy_attention.cli import main
+
+KERNEL = """
+import numpy as np
+
+def attention(query, key, value, is_causal=False, sm_scale=None, *, d_out):
+    group = query.shape[1] // key.shape[1]
+    keys, values = np.repeat(key, group, 1), np.repeat(value, group, 1)
+    scale = query.dtype.type(query.shape[-1] ** -0.5 if sm_scale is None else sm_scale)
+    scores = scale * (query @ keys.swapaxes(-1, -2))
+    L, S = scores.shape[-2:]
+    if is_causal:
+        scores = np.where(np.tri(L, S, CORNER, dtype=bool), scores, -np.inf)
+    powers = np.exp(scores - scores.max(-1, keepdims=True))
+    weights = powers / powers.sum(-1, keepdims=True)
+    out = weights @ values
+    d_scores = weights * (d_out @ values.swapaxes(-1, -2) - (d_out * out).sum(-1, keepdims=True))
+    grads = (scale * d_scores @ keys, scale * d_scores.swapaxes(-1, -2) @ query,
+             weights.swapaxes(-1, -2) @ d_out)
+    pairs = zip(grads, (query, key, value))
+    return out, tuple(g.reshape(*x.shape[:2], -1, *x.shape[2:]).sum(2) for g, x in pairs)
+"""
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> str:
+    path = tmp_path / "my_kernel.py"
+    path.write_text(KERNEL.replace("CORNER", "S - L"), encoding="utf-8")
+    return f"{path}:attention"
+
+
+def test_a_right_one_passes(kernel: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", kernel, "--causal", "bottom_right"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{kernel}: numpy, float32, computed in float32, smoke, seed 0\n")
+    assert "  judged with: causal, scale\n" in out
+    assert "  not judged: window, mask, bias, softcap, sinks, dropout, q_offset (not taken)\n" in out
+    assert out.splitlines()[-1].startswith("PASS: out, d_query, d_key, d_value in ")
+
+
+def test_the_other_corner_fails(kernel: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = tmp_path / "report.json"
+    assert main(["check", kernel, "--causal", "top_left", "--json", str(report)]) == 1
+    assert "FAIL: out, d_query, d_key, d_value are wrong" in capsys.readouterr().out
+    kept = json.loads(report.read_text(encoding="utf-8"))
+    assert kept["status"] == 1
+    assert {v["case"] for v in kept["verdicts"] if v["verdict"] == "FAIL"} >= {"causal alone"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--profile", "full", "--repeat", "1"],
+        ["--dtype", "float16", "--arithmetic", "float16"],
+        ["--dtype", "float64", "--seed", "3"],
+        ["--head-dims", "16,32", "--length-multiple", "16"],
+        ["--map", "sm_scale=scale,is_causal=causal", "--supports", "scale"],
+        ["--shape", "1,4,2,128,192,16", "--causal", "bottom_right"],
+        ["--arithmetic", "tf32", "--forward-only"],
+        ["--framework", "numpy", "--timeout", "30"],
+    ],
+)
+def test_options_say_how_it_is_judged(kernel: str, words: list[str]) -> None:
+    assert main(["check", kernel, *words]) == 0
+
+
+def test_what_this_package_offers_is_judged_as_a_pair(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "numpy_attention:attention", "--causal", "bottom_right"]) == 0
+    out = capsys.readouterr().out
+    assert "d_sinks  PASS" in out
+    assert "not judged" not in out
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["my_kernel.py"], "'my_kernel.py' is no candidate; FILE.py:NAME or MODULE:NAME is expected"),
+        (["no_such_file.py:attention"], "no_such_file.py: there is no such file"),
+        (["numpy_attention:nothing"], "numpy_attention has no nothing"),
+        (["numpy_attention:__version__"], "the candidate is str; a function, or a pair forward and backward"),
+        (["numpy_attention:attention", "--supports", "bais"], "'bais' is no option of attention; there are"),
+        (["numpy_attention:attention", "--map", "x"], "'x' is not NAME=OPTION"),
+        (["numpy_attention:attention", "--shape", "1,2,3"], "shape is 1,2,3; B,H,G,L,S,D[,E] is expected"),
+        (["numpy_attention:attention", "--shape", "1,a"], "'1,a' is no list of whole numbers, at least 1"),
+        (["numpy_attention:attention", "--timeout", "0"], "timeout is 0; a positive number of seconds"),
+        (["numpy_attention:attention", "--seed", "-1"], "seed is -1; a whole number, at least 0"),
+        (["numpy_attention:attention", "--repeat", "0"], "'0' is no list of whole numbers"),
+        (["numpy_attention:attention", "--dtype", "int8"], "invalid choice: 'int8'"),
+    ],
+)
+def test_what_is_asked_wrongly_is_one_sentence_and_status_2(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", *words]) == 2
+    said = capsys.readouterr()
+    assert told in said.err
+    assert said.err.count("\n") == 1
+    assert not said.out
+
+
+def test_a_file_that_cannot_be_imported_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "broken_kernel.py"
+    path.write_text("import no_such_module_at_all\n", encoding="utf-8")
+    assert main(["check", f"{path}:attention"]) == 1
+    out = capsys.readouterr().out
+    assert "FAIL: it cannot be imported: ModuleNotFoundError" in out
+    assert "(line 1)" in out
+
+
+def test_one_that_raises_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "raising_kernel.py"
+    path.write_text("def attention(q, k, v):\n    raise RuntimeError('no GPU')\n", encoding="utf-8")
+    assert main(["check", f"{path}:attention"]) == 1
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "FAIL: raises RuntimeError: no GPU (raising_kernel.py, line 2)"
+
+
+def test_nothing_to_judge_is_status_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "declining_kernel.py"
+    path.write_text(
+        "def attention(q, k, v):\n"
+        "    if q.shape[-1] > 4:\n"
+        "        raise NotImplementedError('wide heads')\n"
+        "    return q @ k.swapaxes(-1, -2) @ v\n",
+        encoding="utf-8",
+    )
+    assert main(["check", f"{path}:attention"]) == 3
+    assert "NOT JUDGED: no number came back that could be judged" in capsys.readouterr().out
