@@ -10,7 +10,8 @@ import numpy as np
 from ..functional.arrays import Array
 from ..functional.biases import Bias
 from ..functional.dropout import Dropout
-from ..functional.tiles import Band, Combined, FirstKeys, Inverted, Mask, RealKeys, Visible
+from ..functional.mask_kinds import Band, FirstKeys, RealKeys, Visible
+from ..functional.tiles import Combined, Inverted, Mask
 from .law import OPTIONS, Undecided
 from .sizes import Sizes, dot
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..functional.arrays import Array
+from ..functional.mask_kinds import Band
 from ..functional.masks import prefix
-from ..functional.tiles import Band
 from .evidence import Evidence
 from .law import Sides, Undecided, gathered, law, meeting, summed
 from .sizes import dot

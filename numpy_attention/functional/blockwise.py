@@ -10,8 +10,7 @@ read. The steps are those of `steps.py`, which act alike on a tile; only softmax
 another one: `ONLINE`.
 """
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -21,7 +20,6 @@ import numpy.typing as npt
 from .arrays import (
     Array,
     Pair,
-    cotangent,
     finished,
     promoted,
     quiet,
@@ -29,100 +27,24 @@ from .arrays import (
     shows_shapes,
     total,
     unbroadcast,
-    whole,
 )
 from .attention import AttentionGradients
 from .biases import Bias
 from .dropout import Dropout
-from .softmax import highest, shift_of
+from .online import ONLINE, Online
 from .steps import STEPS, Steps, ValuesSaved
-from .tiled import Tiled, part, slices, tiled
+from .tiled import Tiled, block_of, cotangents, gradients_of, part, slices, tiled
 from .tiles import Mask
 
 
 @shows_shapes
 class BlockwiseSaved(NamedTuple):
-    """What backward needs: the arguments, out (..., H, L, E) before rounding, lse and top (..., H, L).
-
-    top is the largest score of each row, its sink included. `block` is how the tiles were cut.
-    """
+    """What backward needs: out (..., H, L, E) before rounding, lse (..., H, L), the arguments, the tiles."""
 
     out: Array
     lse: Array
-    top: Array
     problem: Tiled
     block: tuple[int, int]
-
-
-# ------------------------------------------------------------------------------- softmax, a tile at a time
-
-
-class SoFar(NamedTuple):
-    """What the tiles of a block of rows have shown so far: the highest score, the sum and the output.
-
-    top and summed (..., H, r, 1), out (..., H, r, E); summed and out are in units of exp(shift_of(top)).
-    """
-
-    top: Array
-    summed: Array
-    out: Array
-
-
-def start(sinks: Array | None, rows: Array) -> SoFar:
-    """Before the first tile: nothing, or a sink, which is a score seen already, of a key without a value.
-
-    `rows` (..., H, r, E) has the shape and the dtype of the output.
-    """
-    top = np.full_like(rows[..., :1], -np.inf, shape=(*rows.shape[:-1], 1))
-    if sinks is not None:
-        top[...] = sinks[..., None, None]
-    return SoFar(top, np.exp(top - shift_of(top)), np.zeros_like(rows))
-
-
-def include(so_far: SoFar, masked: Array) -> tuple[Array, Array, SoFar]:
-    """One tile more: its exponentials, by how much all that was summed shrinks, and the new sums.
-
-        top'    = max(top, rowmax(masked))
-        shrink  = exp(top - top')
-        summed' = shrink * summed + rowsum(exp(masked - top'))
-
-    Every exponential is relative to the highest score so far, and none overflows. When a higher one comes,
-    what was summed is brought to the new unit, as if that score had been known from the start.
-    """
-    top = highest(np.concatenate([so_far.top, masked], axis=-1))
-    shrink = np.where(so_far.top.real == -np.inf, 0, np.exp(shift_of(so_far.top) - shift_of(top)))
-    exponentials = np.exp(masked - shift_of(top))
-    summed = shrink * so_far.summed + total(exponentials, axis=-1, keepdims=True)
-    return exponentials, shrink, SoFar(top, summed, shrink * so_far.out)
-
-
-def finish(so_far: SoFar, attends: Array) -> tuple[Array, Array]:
-    """out = out / summed and lse = top + log(summed); a row that attends to nothing gets 0."""
-    top, summed, out = so_far
-    return np.where(attends, out / summed, 0), (shift_of(top) + np.log(summed))[..., 0]
-
-
-def recall(masked: Array, lse: Array, visible: Array | None) -> Array:
-    """A tile's weights once more: exp(masked - lse). Of the rest of the row, lse is all that is needed."""
-    return seen(np.exp(masked - lse), visible)
-
-
-def undo(d_weights: Array, weights: Array, delta: Array, d_lse: Array, visible: Array | None) -> Array:
-    """d_masked = weights * (d_weights - delta + d_lse), delta = rowsum(weights * d_weights) of whole rows."""
-    return seen(weights * (d_weights - delta + d_lse), visible)
-
-
-class Online(NamedTuple):
-    """Step 5 for rows that come tile by tile, in the place of STEPS.softmax."""
-
-    start: Callable[..., SoFar]
-    include: Callable[..., tuple[Array, Array, SoFar]]
-    finish: Callable[..., tuple[Array, Array]]
-    recall: Callable[..., Array]
-    undo: Callable[..., Array]
-
-
-ONLINE = Online(start, include, finish, recall, undo)
 
 
 # ------------------------------------------------------------------------------------------- there
@@ -167,7 +89,7 @@ def descend(steps: Steps, online: Online, problem: Tiled, block: tuple[int, int]
     *heads, L, _ = problem.shape
     E = problem.value.shape[-1]
     out = np.zeros((*heads, L, E), dtype=problem.query.dtype)
-    lse, top = np.empty((2, *heads, L), dtype=problem.query.dtype)
+    lse = np.empty((*heads, L), dtype=problem.query.dtype)
     for rows in slices(L, block[0]):
         so_far = online.start(problem.sinks, out[..., rows, :])
         attends = np.zeros((*so_far.out.shape[:-1], 1), dtype=bool)
@@ -179,8 +101,7 @@ def descend(steps: Steps, online: Online, problem: Tiled, block: tuple[int, int]
             so_far = so_far._replace(out=so_far.out + product)
             attends |= True if visible is None else visible.any(axis=-1, keepdims=True)
         out[..., rows, :], lse[..., rows] = online.finish(so_far, attends)
-        top[..., rows] = so_far.top[..., 0]
-    return BlockwiseSaved(out, lse, top, problem, block)
+    return BlockwiseSaved(out, lse, problem, block)
 
 
 # --------------------------------------------------------------------------------------------- and back
@@ -303,17 +224,6 @@ def blockwise_attention_forward(
     return finished(saved.out, given.query, given.key, given.value), saved
 
 
-def block_of(block: tuple[int, int] | None, shape: tuple[int, ...]) -> tuple[int, int]:
-    """(rows, columns) of a tile; if None, squares that hold about a million scores of all heads together."""
-    if block is None:
-        side = math.isqrt(2**20 // max(1, math.prod(shape[:-2])))
-        return (max(32, side),) * 2
-    lengths = whole("block", block, least=1)
-    if lengths.shape != (2,):
-        raise ValueError(f"block is {block!r}; (rows, columns) is expected")
-    return int(lengths[0]), int(lengths[1])
-
-
 def blockwise_attention_backward(
     d_out: npt.ArrayLike,
     saved: BlockwiseSaved,
@@ -351,31 +261,6 @@ def blockwise_attention_backward(
         raise TypeError(f"saved is {type(saved).__name__}, not what blockwise_attention_forward gave")
     d_out, d_lse = cotangents(d_out, d_lse, saved.out, saved.lse)
     return gradients_of(ascend(steps, online, d_out, d_lse, saved), saved.problem)
-
-
-def cotangents(d_out: Any, d_lse: Any, out: Array, lse: Array) -> tuple[Array, Array]:
-    """The cotangents admitted, in the precision of out; complex if either is."""
-    d_out = cotangent("d_out", d_out, out.shape)
-    d_lse = np.zeros_like(lse) if d_lse is None else cotangent("d_lse", d_lse, lse.shape)
-    complex_one = any(d.dtype.kind == "c" for d in (d_out, d_lse))
-    dtype = np.result_type(out, np.complex64) if complex_one else out.dtype
-    return d_out.astype(dtype, copy=False), d_lse.astype(dtype, copy=False)
-
-
-@quiet
-def gradients_of(sums: Any, problem: Tiled) -> AttentionGradients:
-    """The sums, which nobody else holds, in the forms in which their arguments came."""
-
-    def returned(gradient: Any, argument: Any) -> Any:
-        if isinstance(argument, Bias):
-            return argument.named(gradient)
-        if argument is None:
-            return None
-        complex_too = np.complex64 if gradient.dtype.kind == "c" else np.float16
-        dtype = np.result_type(argument, complex_too)
-        return unbroadcast(gradient, argument.shape).astype(dtype, copy=False)[()]
-
-    return AttentionGradients(*map(returned, sums, problem.given))
 
 
 def blockwise_attention(
@@ -467,6 +352,7 @@ def blockwise_attention_with(steps: Steps = STEPS, online: Online = ONLINE) -> P
     --------
     A kernel that forgets to shrink what it has summed:
 
+    >>> from numpy_attention.functional.online import include
     >>> def forgets(so_far, masked):
     ...     exponentials, shrink, new = include(so_far, masked)
     ...     return exponentials, shrink, new._replace(out=so_far.out)

@@ -6,7 +6,6 @@ workers.py       threads, and how their results are put together in order
 here             how the work is cut, and what is called
 """
 
-import math
 from collections.abc import Sequence
 from functools import partial
 from threading import Lock
@@ -18,31 +17,18 @@ import numpy.typing as npt
 from .arrays import Array, finished, promoted, quiet, seen, shows_shapes, total, unbroadcast, whole
 from .attention import AttentionGradients
 from .biases import Bias
-from .blockwise import ONLINE, BlockwiseSaved, ascend, block_of, cotangents, descend, gradients_of
+from .blockwise import BlockwiseSaved, ascend, descend
 from .dropout import Dropout
-from .fast_backward import Above, Chunk, Sums, backward_chunk
+from .fast_backward import Above, Sums, backward_chunk
 from .fast_forward import Results, forward_block
 from .fast_tiles import LOG2_E, Work, factor_of
-from .slabs import Block, Slabs, slabs
+from .fast_work import SIDE, How, chunks, cut, work_of
+from .online import ONLINE
 from .spoiled import all_finite, cleaned, finite, is_finite, merged, only, spoiled_rows
 from .steps import STEPS
-from .tiled import Tiled, slices, tiled
+from .tiled import Tiled, block_of, cotangents, gradients_of, tiled
 from .tiles import Mask
 from .workers import run
-
-SIDE = 1024
-"""Rows and columns of a tile. Larger ones change nothing on one core, but the more is done at one call of
-NumPy, the less often threads wait for Python's lock."""
-
-EDGE_ROWS, EDGE_COLUMNS = 256, 512
-"""Likewise where a mask has edges, which smaller tiles follow more closely."""
-
-
-class How(NamedTuple):
-    """How the work is done: the most rows and columns of a tile, and threads; None for what suits."""
-
-    block: tuple[int, int] | None
-    threads: int | None
 
 
 @shows_shapes
@@ -62,64 +48,6 @@ class FastSaved(NamedTuple):
     work: Work | None
     how: How
     slow: BlockwiseSaved | None
-
-
-# ------------------------------------------------------------------------------------ how work is cut
-
-
-def cut(stack: Slabs, how: How) -> list[Block]:
-    """Blocks of rows: of one query head, of several, or of several slabs where those are small.
-
-    The cut depends on the problem alone, and with it every bit of the result; not on the threads.
-    """
-    N, n, L, _ = stack.query.shape
-    most, columns = sides(stack.problem, how)
-    rows = min(L, most)
-    while rows > EDGE_ROWS and N * n * -(-L // rows) < 8:
-        rows = -(-rows // 2)
-    members = min(n, max(1, most // rows)) if rows == L else 1
-    tile = rows * members * min(len(stack.key[0]), columns)
-    together = max(1, min(EDGE_COLUMNS**2 // tile, -(-N // 2)))
-    return [Block(s, m, r) for s in slices(N, together) for m in slices(n, members) for r in slices(L, rows)]
-
-
-def chunks(blocks: list[Block]) -> list[Chunk]:
-    """What a worker adds up: all blocks of a stack of slabs, or part of them where stacks are few."""
-    stacks: dict[int, list[Block]] = {}
-    for block in blocks:
-        stacks.setdefault(block.slabs.start, []).append(block)
-    parts = -(-8 // len(stacks))
-    return [
-        Chunk(stack[some], whole=len(stack[some]) == len(stack))
-        for stack in stacks.values()
-        for some in slices(len(stack), -(-len(stack) // parts))
-    ]
-
-
-def sides(problem: Tiled, how: How) -> tuple[int, int]:
-    """The most rows and columns of a tile."""
-    return how.block or ((SIDE, SIDE) if problem.mask is None else (EDGE_ROWS, EDGE_COLUMNS))
-
-
-def work_of(problem: Tiled, how: How) -> Work:
-    """The arguments stacked, with what tiles ask of them."""
-    stack, columns = slabs(problem), sides(problem, how)[1]
-    scale: Any = problem.scale
-    if isinstance(scale, np.ndarray):
-        scale = stack.stacked(np.broadcast_to(scale, (*problem.shape[:-1], 1)))
-    factor = np.abs(scale if isinstance(scale, float) else scale[..., 0]) * LOG2_E
-    starts = range(0, problem.shape[-1], columns)
-    of_tiles = np.maximum.reduceat(norms(stack.key), starts, axis=-1)
-    mask = problem.mask
-    alike = mask is None or math.prod(mask._batch(len(problem.shape) > 2)) == 1
-    return Work(
-        stack, scale, (norms(stack.query) * factor, of_tiles), columns, alike and problem.bias is None, {}
-    )
-
-
-def norms(x: Array) -> Array:
-    """The Euclidean norm of each row."""
-    return np.asarray(np.sqrt(np.einsum("...d,...d->...", x, x)))
 
 
 # ---------------------------------------------------------------------------------- threads, and BLAS

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import Array, as_array, common_batch, place, whole
-from .tiles import ASK, Band, FirstKeys, Mask, RealKeys, Segments, Visible
+from .mask_kinds import Band, FirstKeys, RealKeys, Segments, Visible
+from .tiles import ASK, Mask
 
 
 def visible(array: npt.ArrayLike) -> Mask:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array
+from .mask_kinds import Visible
 from .tiled import Tiled, part, slices
-from .tiles import Visible
 
 
 def all_finite(problem: Tiled) -> bool:

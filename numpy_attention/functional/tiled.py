@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .arrays import Array, admit, beside, working
+from .arrays import Array, admit, beside, cotangent, quiet, unbroadcast, whole, working
+from .attention import AttentionGradients
 from .biases import Bias
 from .dropout import Dropout
 from .masks import admit_mask
@@ -143,3 +144,42 @@ def slices(length: int, step: int, first: int = 0, last: int | None = None) -> I
     start = first // step * step
     stop = length if last is None else min(last, length)
     return (slice(place, min(place + step, length)) for place in range(start, stop, step))
+
+
+def block_of(block: tuple[int, int] | None, shape: tuple[int, ...]) -> tuple[int, int]:
+    """(rows, columns) of a tile; if None, squares that hold about a million scores of all heads together."""
+    if block is None:
+        side = math.isqrt(2**20 // max(1, math.prod(shape[:-2])))
+        return (max(32, side),) * 2
+    lengths = whole("block", block, least=1)
+    if lengths.shape != (2,):
+        raise ValueError(f"block is {block!r}; (rows, columns) is expected")
+    return int(lengths[0]), int(lengths[1])
+
+
+# ------------------------------------------------------------------------------------ cotangents, gradients
+
+
+def cotangents(d_out: Any, d_lse: Any, out: Array, lse: Array) -> tuple[Array, Array]:
+    """The cotangents admitted, in the precision of out; complex if either is."""
+    d_out = cotangent("d_out", d_out, out.shape)
+    d_lse = np.zeros_like(lse) if d_lse is None else cotangent("d_lse", d_lse, lse.shape)
+    complex_one = any(d.dtype.kind == "c" for d in (d_out, d_lse))
+    dtype = np.result_type(out, np.complex64) if complex_one else out.dtype
+    return d_out.astype(dtype, copy=False), d_lse.astype(dtype, copy=False)
+
+
+@quiet
+def gradients_of(sums: Any, problem: Tiled) -> AttentionGradients:
+    """The sums, which nobody else holds, in the forms in which their arguments came."""
+
+    def returned(gradient: Any, argument: Any) -> Any:
+        if isinstance(argument, Bias):
+            return argument.named(gradient)
+        if argument is None:
+            return None
+        complex_too = np.complex64 if gradient.dtype.kind == "c" else np.float16
+        dtype = np.result_type(argument, complex_too)
+        return unbroadcast(gradient, argument.shape).astype(dtype, copy=False)[()]
+
+    return AttentionGradients(*map(returned, sums, problem.given))

@@ -6,7 +6,7 @@ import pytest
 import numpy_attention as na
 from numpy_attention.check.laws import laws
 from numpy_attention.check.near import BFLOAT16, FLOAT32
-from numpy_attention.functional.tiles import Band
+from numpy_attention.functional.mask_kinds import Band
 
 
 def single(x):

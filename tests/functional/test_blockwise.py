@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.functional.blockwise import ONLINE, SoFar, block_of, finish, include, start
+from numpy_attention.functional.online import ONLINE, SoFar, finish, include, start
+from numpy_attention.functional.tiled import block_of
 
 RNG = np.random.default_rng(11)
 

@@ -10,6 +10,7 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.functional import fast
+from numpy_attention.functional.slabs import slabs
 from numpy_attention.functional.tiled import tiled
 
 from ..judges import bits
@@ -233,7 +234,7 @@ def test_memory_grows_with_the_length_and_not_with_its_square():
 
 def test_the_work_is_cut_alike_for_any_number_of_threads():
     query, key, value = arrays((6, 700, 5), (3, 700, 5), (3, 700, 2))
-    stack = fast.slabs(tiled(query, key, value, None, None, None, None, None, None))
+    stack = slabs(tiled(query, key, value, None, None, None, None, None, None))
     blocks = fast.cut(stack, fast.How(None, None))
     assert blocks == fast.cut(stack, fast.How(None, 5))
     rows = np.zeros((3, 2, 700), dtype=int)
