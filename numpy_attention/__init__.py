@@ -117,7 +117,7 @@ if TYPE_CHECKING:
         softmax_forward,
     )
     from .functional.steps import STEPS, Steps
-    from .optim.adam import adam_init, adam_step, adamw_init, adamw_step
+    from .optim.adam import adam_init, adam_step, adam_update, adamw_init, adamw_step, adamw_update
     from .optim.clipping import clip_by_global_norm
     from .optim.schedules import constant_lr, cosine_lr, inverse_square_root_lr, vaswani_lr, warmup_lr
     from .optim.sgd import sgd_init, sgd_step
@@ -163,7 +163,8 @@ __all__ = [
     "binary_cross_entropy_forward", "binary_cross_entropy_backward", "binary_cross_entropy_with_logits",
     "binary_cross_entropy_with_logits_forward", "binary_cross_entropy_with_logits_backward",
     # optimizers
-    "sgd_init", "sgd_step", "adam_init", "adam_step", "adamw_init", "adamw_step", "clip_by_global_norm",
+    "sgd_init", "sgd_step", "adam_init", "adam_step", "adam_update", "adamw_init", "adamw_step",
+    "adamw_update", "clip_by_global_norm",
     "constant_lr", "warmup_lr", "cosine_lr", "inverse_square_root_lr", "vaswani_lr",
     # checking
     "check_vjp", "LAWS", "laws", "check_candidate", "assert_matches_reference", "cases", "compare",
@@ -216,7 +217,7 @@ WHERE = {
         "log_softmax log_softmax_backward log_softmax_forward logsumexp logsumexp_backward "
         "logsumexp_forward softmax softmax_backward softmax_forward",
     ".functional.steps": "STEPS Steps",
-    ".optim.adam": "adam_init adam_step adamw_init adamw_step",
+    ".optim.adam": "adam_init adam_step adam_update adamw_init adamw_step adamw_update",
     ".optim.clipping": "clip_by_global_norm",
     ".optim.schedules": "constant_lr cosine_lr inverse_square_root_lr vaswani_lr warmup_lr",
     ".optim.sgd": "sgd_init sgd_step",
