@@ -24,6 +24,8 @@ TERMS = {  # the largest that is subtracted, mostly by torch
     "logsumexp": 36,  # exp(x - lse), which loses u |lse|
     "binary_cross_entropy_with_logits": 25,  # (1 - t) z - log σ(z)
     ("attention", "the winning score 36 ahead"): 36,  # weight * (1 - weight), the scores losing u |score|
+    ("blockwise_attention", "the winning score 36 ahead, by tiles"): 36,
+    ("fast_attention", "the winning score 36 ahead, by tiles"): 36,
     ("attention with weights and lse", "the winning score 36 ahead"): 36,
     ("attention with weights and lse", "sinks above all scores"): 20,  # as logsumexp
     ("cross_entropy", "sure of itself"): 80,  # likewise

@@ -163,6 +163,11 @@ def named(name):
     return lambda torch, x: getattr(torch, name)(x)
 
 
+def tiled(torch, block, **arguments):
+    """Tiles have no part in the formula."""
+    return steps.attention(torch, **arguments)
+
+
 FORMULAS = {
     "score": steps.score,
     "softcap": steps.softcap,
@@ -172,6 +177,8 @@ FORMULAS = {
     "dropout": steps.dropout,
     "values": steps.values,
     "attention": steps.attention,
+    "blockwise_attention": tiled,
+    "fast_attention": tiled,
     "attend": steps.attend,
     "attention with weights and lse": steps.all_outputs,
     "alibi": steps.alibi,
