@@ -58,18 +58,20 @@ class _HeldBlas:
 
     def __init__(self) -> None:
         self.lock, self.users, self.threads = Lock(), 0, 1
+        self.missing = False
         self.controller: Any = None
         self.limit: Any = None
 
     def found(self) -> bool:
         """Whether threadpoolctl is there to hold it with."""
-        if self.controller is None:
+        if self.controller is None and not self.missing:
             try:
                 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
             except ImportError:
+                self.missing = True
                 return False
             self.controller = ThreadpoolController().select(user_api="blas")
-        return True
+        return not self.missing
 
     def __enter__(self) -> int:
         """How many threads BLAS would use of itself."""
