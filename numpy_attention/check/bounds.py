@@ -194,8 +194,8 @@ def _to_key_head(
         d, lost = Near(*(part.reshape(groups).sum(axis=-3) for part in d)), lost.reshape(groups).sum(axis=-3)
         # or one sum that goes on from head to head
         one, L = (*batch, H // inputs.group), left.shape[-1]
-        left = np.moveaxis(left.reshape(*one, inputs.group, S, L), -3, -2).reshape(*one, S, -1)
-        right = right.reshape(*one, -1, X)
+        left = np.moveaxis(left.reshape(*one, inputs.group, S, L), -3, -2).reshape(*one, S, inputs.group * L)
+        right = right.reshape(*one, inputs.group * L, X)
         lost = np.maximum(lost, _lost_between(left, right, storage, block, whole=repeats > 1))
     return a.summed_to(Near(d.value, d.error + lost), argument.shape, rounds=False)
 
