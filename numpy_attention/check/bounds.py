@@ -211,7 +211,7 @@ def _beside(x: Near, y: Near) -> Near:
 
 def _kept(x: Near, storage: Precision | None) -> Near:
     """Between two products, rounded to what it is kept in."""
-    return x if storage is None else Near(x.value, x.error + storage.u * abs(x) + storage.tiny)
+    return x if storage is None else Near(x.value, x.error + storage.u * x.largest + storage.tiny)
 
 
 def _lost_between(x: Array, y: Array, storage: Precision | None, block: int, *, whole: bool) -> Array:

@@ -212,6 +212,9 @@ def draw(specification: Specification) -> Case:
     numbers = {name: x if isinstance(x, bool | int | float | tuple) or name == "mask" else drawn.rounded(x)
                for name, x in options.items()}  # fmt: skip
     query, key, value, d_out = map(drawn.rounded, (query, key, value, d_out))
+    for x in (query, key, value, d_out, *numbers.values()):
+        if isinstance(x, np.ndarray):
+            x.setflags(write=False)  # a case may be asked for again
     return Case(spec, query, key, value, d_out, numbers, shift)
 
 

@@ -70,8 +70,8 @@ def exactly(x: Any) -> Near:
 
 
 def stored(x: Near, storage: Precision, arithmetic: Precision) -> Array:
-    """The bound once `x` is rounded to what it is stored in: u_s |x| + 2 u |x| and its subnormal spacing."""
-    finite = np.where(np.isfinite(x.value), np.abs(x.value), 0.0)
+    """The bound once `x` is rounded to what it is stored in: u_s and 2 u of its size, and its tiny."""
+    finite = np.where(np.isfinite(x.value), x.largest, 0.0)
     return np.asarray(x.error + (storage.u + 2 * arithmetic.u) * finite + storage.tiny)
 
 

@@ -1,5 +1,6 @@
 """That every feature of a case matters: take it away, and the result moves by far more than is allowed."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,10 @@ TRIES = 8
 """So often are other numbers drawn where a feature does not matter enough."""
 
 
+KEPT = 256
+"""So many cases stay: a test suite asks for the same ones again and again. Candidates get copies."""
+
+
 class Proved(NamedTuple):
     """A case, its reference, and for each feature by how many times the tolerance it matters."""
 
@@ -30,6 +35,7 @@ class Proved(NamedTuple):
         return tuple(name for name, ratio in self.matters.items() if not ratio >= MATTERS)
 
 
+@lru_cache(maxsize=KEPT)
 def proved(specification: Specification, roundoff: Roundoff) -> Proved:
     """The case of a specification, drawn again until every feature matters, or the best of the draws."""
     found = None

@@ -19,6 +19,10 @@ LONGEST = 90
 """So many letters of an error are told."""
 
 
+SLICE = 0.5
+"""Seconds that are waited at once: time in which this process itself is stopped does not count."""
+
+
 class Stopped(BaseException):
     """Raised in a thread whose time is up."""
 
@@ -76,7 +80,11 @@ def run(function: Callable[[], Any], timeout: float) -> Ran:
     with warnings.catch_warnings(), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         warnings.simplefilter("ignore")
         thread.start()
-        thread.join(timeout)
+        left = timeout
+        while thread.is_alive() and left > 0:
+            asked = time.monotonic()
+            thread.join(min(SLICE, left))
+            left -= min(SLICE, time.monotonic() - asked)
     hung = thread.is_alive()
     if hung and thread.ident is not None:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Stopped))
