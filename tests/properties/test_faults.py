@@ -209,7 +209,12 @@ MASK_FAULTS = [
         lambda self, *given: self.mask._seen(*given),
     ),
     (masks.test_a_mask_shows_the_pairs_that_it_says, tiles.Mask, "__invert__", lambda self: self),
-    (masks.test_bottom_right_is_the_last_rows_of_the_square, mask_kinds, "corner", lambda what, align, L, S: 0),
+    (
+        masks.test_bottom_right_is_the_last_rows_of_the_square,
+        mask_kinds,
+        "corner",
+        lambda what, align, L, S: 0,
+    ),
     (options.test_a_tile_of_dropout_is_that_part_of_its_array, dropout.Dropout, "tile", whole_rows),
 ]
 
