@@ -66,6 +66,13 @@ from .functional.losses import (
     mean_squared_error_forward,
 )
 from .functional.masks import causal, hidden, padding, prefix, real_keys, segments, visible, window
+from .functional.merge import (
+    Merged,
+    PartGradients,
+    attention_merge,
+    attention_merge_backward,
+    attention_merge_forward,
+)
 from .functional.normalisers import ENTMAX, SIGMOID, SPARSEMAX
 from .functional.normalization import (
     layer_norm,
@@ -104,7 +111,7 @@ from .functional.softmax import (
     softmax_forward,
 )
 from .functional.steps import STEPS, Steps
-from .optim.adam import adam_init, adam_step, adamw_init, adamw_step
+from .optim.adam import adam_init, adam_step, adam_update, adamw_init, adamw_step, adamw_update
 from .optim.clipping import clip_by_global_norm
 from .optim.schedules import constant_lr, cosine_lr, inverse_square_root_lr, vaswani_lr, warmup_lr
 from .optim.sgd import sgd_init, sgd_step
@@ -123,6 +130,8 @@ __all__ = [
     # the same, tile by tile
     "blockwise_attention", "blockwise_attention_forward", "blockwise_attention_backward",
     "blockwise_attention_with", "fast_attention", "fast_attention_forward", "fast_attention_backward",
+    # parts of it, made into the whole
+    "attention_merge", "attention_merge_forward", "attention_merge_backward", "Merged", "PartGradients",
     # its steps
     "STEPS", "Steps", "Pair",
     # masks and dropout, as values
@@ -153,7 +162,8 @@ __all__ = [
     "binary_cross_entropy_forward", "binary_cross_entropy_backward", "binary_cross_entropy_with_logits",
     "binary_cross_entropy_with_logits_forward", "binary_cross_entropy_with_logits_backward",
     # optimizers
-    "sgd_init", "sgd_step", "adam_init", "adam_step", "adamw_init", "adamw_step", "clip_by_global_norm",
+    "sgd_init", "sgd_step", "adam_init", "adam_step", "adam_update", "adamw_init", "adamw_step",
+    "adamw_update", "clip_by_global_norm",
     "constant_lr", "warmup_lr", "cosine_lr", "inverse_square_root_lr", "vaswani_lr",
     # checking
     "check_vjp", "LAWS", "laws",

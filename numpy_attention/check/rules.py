@@ -33,6 +33,7 @@ from ..functional import (
 from ..functional.arrays import Pair
 from . import examples as e
 from .differentiation import check_vjp
+from .merging import MERGE, MERGE_PAIR
 from .report import Report
 
 
@@ -77,6 +78,7 @@ RULES = (
     _rule(blockwise, "blockwise_attention", *e.TILED),
     _rule(fast, "fast_attention", *e.TILED),
     Rule("attention with weights and lse", e.all_outputs_forward, e.all_outputs_backward, e.ATTENTION),
+    Rule("merge of attention", *MERGE_PAIR, MERGE),
     Rule("alibi", *e.ALIBI_PAIR, e.ALIBI),
     Rule("relative", *e.RELATIVE_PAIR, e.RELATIVE),
     # other ways to weigh, in the fifth step

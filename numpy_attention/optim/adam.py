@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..functional.arrays import Array, one_of, quiet, seen
+from ..functional.arrays import Array, one_of, quiet
+from .in_place import Advance, Part, advance_part, update_in_place
 from .settings import decay_rates, not_negative
 from .trees import Tree
 from .updates import fresh_state, updated
@@ -181,18 +182,118 @@ def adamw_step(
     ----------
     Loshchilov and Hutter 2019, Algorithm 2.
     """
+    advance = _advance(lr, betas, eps, weight_decay, eps_added)
+
+    def update(step: int, param: Array, grad: Array, first: Array, second: Array) -> tuple[Any, ...]:
+        param, first, second = param.copy(), first.copy(), second.copy()
+        whole = Part((param, grad, first, second), 0, param.size)
+        advance_part(advance, step, whole, lambda name, shape, dtype: np.empty(shape, dtype))
+        return param, first, second
+
+    return updated(update, params, grads, state, MOMENTS)
+
+
+def adam_update(
+    params: Tree,
+    grads: Tree,
+    state: Tree,
+    *,
+    lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    eps_added: str = "after_correction",
+    threads: int | None = None,
+) -> None:
+    """One step of Adam that changes params and state in place: for what is large.
+
+    To the bit what `adam_step` gives, in less time, and without memory of a parameter's size.
+
+    Parameters
+    ----------
+    params, state : as `adam_step` takes them; their leaves are arrays that can be written to, none of which
+        shares memory with another, or with one of grads.
+    grads, lr, betas, eps, eps_added : as `adam_step` takes them.
+    threads : how many compute at once, or None: as many as there are processors for 2^20 numbers and more.
+        No bit depends on it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before anything is changed: as `adam_step` does, and for what cannot be changed in place.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> params = {"weight": np.array([1.0, 1.0])}
+    >>> state = adam_init(params)
+    >>> adam_update(params, {"weight": np.array([0.3, -20.0])}, state, lr=0.1)
+    >>> params, state["step"]
+    ({'weight': array([0.9, 1.1])}, array(1))
+    """
+    advance = _advance(lr, betas, eps, 0.0, eps_added)
+    update_in_place(advance, params, grads, state, MOMENTS, threads)
+
+
+def adamw_update(
+    params: Tree,
+    grads: Tree,
+    state: Tree,
+    *,
+    lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.01,
+    eps_added: str = "after_correction",
+    threads: int | None = None,
+) -> None:
+    """One step of AdamW that changes params and state in place: to the bit what `adamw_step` gives.
+
+    Parameters
+    ----------
+    params, grads, state, lr, betas, eps, eps_added, threads : as `adam_update` takes them.
+    weight_decay : as `adamw_step` takes it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `adam_update` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> params = {"weight": np.array([1.0, -1.0])}
+    >>> adamw_update(params, {"weight": np.array([0.0, 5.0])}, adamw_init(params), lr=0.1, weight_decay=0.5)
+    >>> params
+    {'weight': array([ 0.95, -1.05])}
+    """
+    advance = _advance(lr, betas, eps, weight_decay, eps_added)
+    update_in_place(advance, params, grads, state, MOMENTS, threads)
+
+
+def _advance(lr: Any, betas: Any, eps: Any, weight_decay: Any, eps_added: Any) -> Advance:
+    """The equation at the head of this file, settings admitted; with two arrays to spare, in place."""
     lr, eps = not_negative("lr", lr), not_negative("eps", eps)
     weight_decay = not_negative("weight_decay", weight_decay)
     beta1, beta2 = decay_rates("betas", betas)
     one_of("eps_added", eps_added, ("after_correction", "before_correction"))
 
-    def update(step: int, param: Array, grad: Array, first: Array, second: Array) -> tuple[Any, ...]:
+    def advance(
+        step: int, spare: tuple[Array, Array], param: Array, grad: Array, first: Array, second: Array
+    ) -> None:
+        term, root = spare
         share1, share2 = 1 - beta1**step, 1 - beta2**step
-        first = beta1 * first + (1 - beta1) * grad
-        second = beta2 * second + (1 - beta2) * grad * grad
-        added = eps if eps_added == "after_correction" else eps / math.sqrt(share2)
-        root = np.sqrt(second / share2) + added
-        direction = seen(first / share1 / root, first != 0)  # 0 / 0 is no step
-        return (1 - lr * weight_decay) * param - lr * direction, first, second
+        first *= beta1
+        first += np.multiply(1 - beta1, grad, out=term)
+        second *= beta2
+        second += np.multiply(np.multiply(1 - beta2, grad, out=term), grad, out=term)
+        np.sqrt(np.divide(second, share2, out=root), out=root)
+        added = root.dtype.type(eps if eps_added == "after_correction" else eps / math.sqrt(share2))
+        root += added
+        direction = np.divide(np.divide(first, share1, out=term), root, out=term)
+        if not added:
+            np.copyto(direction, 0, where=first == 0)  # 0 / 0 is no step
+        if weight_decay:
+            param *= 1 - lr * weight_decay
+        param -= np.multiply(lr, direction, out=direction)
 
-    return updated(update, params, grads, state, MOMENTS)
+    return advance

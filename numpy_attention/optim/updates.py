@@ -5,7 +5,7 @@ which is the optimizer's equation, sees one parameter at a time.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -31,9 +31,7 @@ def updated(
     update: Update, params: Tree, grads: Tree, state: Tree, moments: tuple[str, ...]
 ) -> tuple[dict[Any, Any], dict[str, Any]]:
     """The parameters and the state after one step; what came in is admitted first, and not changed."""
-    old = real_leaves("params", params)
-    slopes = fitted("grads", real_leaves("grads", grads), old)
-    step, kept = admit_state(state, old, moments)
+    old, slopes, step, kept = admitted(params, grads, state, moments)
     new = {}
     for path, param in old.items():
         computed = working(param)
@@ -48,6 +46,22 @@ def updated(
 
 
 # --------------------------------------------------------------------------------------- what comes in
+
+
+class Admitted(NamedTuple):
+    """What an update works on: arrays by their paths, and how many steps were taken before."""
+
+    params: dict[Path, Array]
+    grads: dict[Path, Array]
+    step: int
+    moments: dict[Path, Array]
+
+
+def admitted(params: Tree, grads: Tree, state: Tree, moments: tuple[str, ...]) -> Admitted:
+    """All that comes in, once it is sure that it fits together."""
+    old = real_leaves("params", params)
+    slopes = fitted("grads", real_leaves("grads", grads), old)
+    return Admitted(old, slopes, *admit_state(state, old, moments))
 
 
 def real_leaves(name: str, tree: Tree) -> dict[Path, Array]:

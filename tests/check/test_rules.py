@@ -10,6 +10,7 @@ import numpy_attention.functional
 from numpy_attention.check.calls import as_tuple, call_of, is_float_array, like_outputs, named
 from numpy_attention.check.examples import Example
 from numpy_attention.check.rules import RULES, Rule
+from numpy_attention.functional.merge import attention_merge_backward, attention_merge_forward
 
 CALLS = [pytest.param(r, e, id=f"{r.name}-{e.name}".replace(" ", "_")) for r in RULES for e in r.examples]
 
@@ -22,6 +23,7 @@ def test_backward_is_the_derivative_of_forward_at_both_orders(rule: Rule, exampl
 
 def test_every_public_pair_of_the_ground_floor_is_listed() -> None:
     listed = {rule.forward for rule in RULES} | {rule.backward for rule in RULES}
+    listed |= {attention_merge_forward, attention_merge_backward}  # in pairs; the rule hands them out singly
     for module in pkgutil.iter_modules(numpy_attention.functional.__path__):
         functions = vars(importlib.import_module(f"numpy_attention.functional.{module.name}"))
         for name, function in functions.items():

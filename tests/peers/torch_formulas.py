@@ -212,4 +212,5 @@ SECOND = {"binary_cross_entropy": binary_cross_entropy}
 NOT_IN_TORCH = {
     "sparsemax": "torch has none; test_entmax.py compares with the entmax package",
     "entmax": "torch has none; test_entmax.py compares with the entmax package",
+    "merge of attention": "torch has none; test_merge.py compares with attention over all keys",
 }
