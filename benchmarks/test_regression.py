@@ -9,7 +9,7 @@ import pytest
 
 import numpy_attention as na
 
-from .speed.functions import additive, cross_entropy, layer_norm, normal, pure_adam, softmax
+from .speed.functions import adam_in_place, additive, cross_entropy, layer_norm, normal, pure_adam, softmax
 from .speed.peers import Case, ours
 
 pytest.importorskip("pytest_benchmark", reason="pytest-benchmark is not installed (see [bench])")
@@ -54,5 +54,6 @@ def test_additive_scores(benchmark):
     benchmark(additive, *(normal(*shape) for shape in shapes))
 
 
-def test_adam(benchmark):
-    benchmark(pure_adam(normal(100_000), normal(100_001)[1:]))
+@pytest.mark.parametrize("make", [pure_adam, adam_in_place], ids=["step", "update"])
+def test_adam(benchmark, make):
+    benchmark(make(normal(100_000), normal(100_001)[1:]))

@@ -103,6 +103,7 @@ def main() -> int:
     parser.add_argument("--out", default="benchmarks", help="the folder to write to")
     args = parser.parse_args()
     stem = Path(args.out) / ("speed-quick" if args.quick else "speed")
+    stem.parent.mkdir(parents=True, exist_ok=True)
     data = stem.with_suffix(".json")
     kept = json.loads(data.read_text())["sections"] if args.only and data.exists() else {}
     found = {"about": about(), "sections": kept}

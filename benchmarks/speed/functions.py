@@ -1,6 +1,7 @@
 """Functions around attention: softmax, layer_norm, cross_entropy, additive scores; and Adam."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -159,7 +160,7 @@ def adam(quick: bool) -> Iterator[Duel]:
     """One step on ten million parameters in float32; every call is the next step."""
     size = PARAMETERS // 100 if quick else PARAMETERS
     param, grad = normal(size), normal(size + 1)[1:]
-    steps: dict[str, Callable[[], Callable[[], Any]]] = {"adam_step": lambda: pure_adam(param, grad)}
+    steps = {"adam_step": partial(pure_adam, param, grad), "adam_update": partial(adam_in_place, param, grad)}
     makers = {f"torch, {kind}": kind for kind in ("fused", "foreach")}
     for name, make in steps.items():
         row = f"{name}, {size:,} parameters"
@@ -179,6 +180,18 @@ def pure_adam(param: Any, grad: Any) -> Callable[[], Any]:
     def step() -> Any:
         nonlocal params, state
         params, state = na.adam_step(params, grads, state)
+        return params["weight"]
+
+    return step
+
+
+def adam_in_place(param: Any, grad: Any) -> Callable[[], Any]:
+    """adam_update, which writes into the arrays that it is given."""
+    params, grads = {"weight": param.copy()}, {"weight": grad}
+    state = na.adam_init(params)
+
+    def step() -> Any:
+        na.adam_update(params, grads, state, threads=threads())
         return params["weight"]
 
     return step
