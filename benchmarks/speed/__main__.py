@@ -8,6 +8,7 @@ section anew and keeps the others of the file. Status 1 if any results differed.
 import argparse
 import json
 import math
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -47,10 +48,10 @@ def about() -> dict[str, Any]:
     """What all sections share."""
     versions = []
     for name in PEERS[2:]:
-        if installed(name) is None:
-            versions.append(f"{name} not installed")
-        else:
+        try:
             versions.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            versions.append(f"{name} not installed")
     return {
         "machine": f"{machine()}, {', '.join(versions)}",
         "blas": blas(),
@@ -96,24 +97,31 @@ def in_a_line(row: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """Measure, write, print."""
+    """Measure and write; what was found goes to the terminal on the way."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few and small rows, two minutes")
     parser.add_argument("--only", choices=tuple(SECTIONS), action="append", help="this section")
     parser.add_argument("--out", default="benchmarks", help="the folder to write to")
     args = parser.parse_args()
+    if not args.only and not args.quick:
+        return each_by_itself(sys.argv[1:])
+    names = args.only or (*DUELS, "growth")
     stem = Path(args.out) / ("speed-quick" if args.quick else "speed")
     stem.parent.mkdir(parents=True, exist_ok=True)
     data = stem.with_suffix(".json")
-    kept = json.loads(data.read_text())["sections"] if args.only and data.exists() else {}
+    kept = json.loads(data.read_text())["sections"] if data.exists() else {}
     found = {"about": about(), "sections": kept}
-    for name in args.only or [*DUELS, "growth"]:
+    for name in names:
         found["sections"][name] = section(name, args.quick)
         write_text(data, json.dumps(found, indent=1) + "\n")
         write_text(stem.with_suffix(".md"), page(found))
-    print(page(found))
-    rows = [row for part in found["sections"].values() for row in part["rows"]]
-    return int(any("differ" in row for row in rows))
+    return int(any("differ" in row for name in names for row in found["sections"][name]["rows"]))
+
+
+def each_by_itself(words: list[str]) -> int:
+    """Every section in a process of its own: none meets threads and memory that another left behind."""
+    command = [sys.executable, "-m", "benchmarks.speed", *words, "--only"]
+    return max(subprocess.run([*command, name]).returncode for name in (*DUELS, "growth"))
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ OTHER = {
 }
 QUICK_PEERS = ("matrix product", "torch flash", "naive NumPy")
 
-FITS = 2**30
+FITS = 2**29
 """Bytes of scores beyond which whoever holds all of them has no turn: several such arrays are needed."""
 
 SQUARE = 2048
@@ -104,15 +104,15 @@ def one_row(row: str, case: Case, dtype: str, backward: bool) -> Iterator[Duel]:
     arrays = case.arrays(dtype)
     mine = ours(case, arrays, backward)
     work = (14.0 if backward else 4.0) * case.visible() * case.D
-    yield Duel(row, PRODUCTS, mine, product(dtype), flops=(work, 2.0 * SQUARE**3), pairs=(5, 9))
+    yield Duel(row, PRODUCTS, mine, product(dtype), flops=(work, 2.0 * SQUARE**3), pairs=(3, 7))
     scores = case.heads * case.L * case.keys * np.dtype(dtype).itemsize
     for peer, (make, holds_scores) in everybody(case, dtype).items():
         if make is None:
             yield left_out(row, peer, "not installed")
         elif holds_scores and scores > FITS:
-            yield left_out(row, peer, f"its scores alone take {scores / 2**30:.0f} GiB")
+            yield left_out(row, peer, f"its scores alone take {scores // 2**20} MiB")
         else:
-            pairs = (5, 15) if peer == "torch flash" else (3, 7)
+            pairs = (5, 15) if peer == "torch flash" and scores <= FITS else (3, 7)
             theirs = make(case, arrays, backward)
             yield Duel(row, peer, mine, theirs, tolerance(case, dtype, backward), pairs=pairs)
 
