@@ -1,8 +1,9 @@
 """How fast attention is, beside what a user would pick instead: python -m benchmarks.speed [--quick]
 
-Writes tables to benchmarks/speed.md and every measured number to benchmarks/speed.json. All of it takes about
-twenty-five minutes on two cores, --quick two (and writes speed-quick.md and .json). --only NAME measures one
-section anew and keeps the others of the file. Status 1 if any results differed.
+Writes tables to benchmarks/speed.md, every measured number to benchmarks/speed.json and, with matplotlib,
+speed-growth.svg. All of it takes about twenty-five minutes on two cores; --quick takes two, and writes
+speed-quick instead of speed. --only NAME measures one section anew and keeps the others of the file. Status 1
+if any results differed.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from . import attention
 from .functions import adam, functions
 from .growth import growth
 from .peers import installed, threads
+from .plot import draw
 from .report import SECTIONS, page
 from .training import commands, training
 from .turns import Duel, Quiet, fought
@@ -113,6 +115,8 @@ def main() -> int:
     found = {"about": about(), "sections": kept}
     for name in names:
         found["sections"][name] = section(name, args.quick)
+        if name == "growth":
+            draw(found["sections"][name]["rows"], stem.with_name(f"{stem.name}-growth.svg"))
         write_text(data, json.dumps(found, indent=1) + "\n")
         write_text(stem.with_suffix(".md"), page(found))
     return int(any("differ" in row for name in names for row in found["sections"][name]["rows"]))

@@ -121,7 +121,8 @@ def turn(call: Callable[[], Any], calls: int) -> float:
 def difference(ours: Any, theirs: Any) -> float:
     """The largest difference of two results, array by array, over the largest number of the array."""
     pairs = list(zip(arrays(ours), arrays(theirs), strict=True))
-    return max(float(np.max(np.abs(a - b)) / max(float(np.max(np.abs(b))), 1e-300)) for a, b in pairs)
+    errors = [np.max(np.abs(a - b)) / max(float(np.max(np.abs(b))), 1e-300) for a, b in pairs]
+    return float(np.max(errors))  # NaN if any is NaN
 
 
 def arrays(result: Any) -> list[np.ndarray]:
