@@ -28,7 +28,6 @@ from .arrays import (
     admit,
     common_batch,
     cotangent,
-    finished,
     like,
     one_of,
     promoted,
@@ -63,7 +62,7 @@ class ConcatGradients(NamedTuple):
 
 
 def _identity_forward(x: Array) -> tuple[Array, ActivationSaved]:
-    return x, ActivationSaved(x)
+    return x.copy(), ActivationSaved(x)
 
 
 def _identity_backward(d_out: Array, saved: ActivationSaved) -> Array:
@@ -95,8 +94,9 @@ def concat_scores_forward(
     for_query = rows @ weight_query[..., :, None]  # (..., L, 1)
     for_key = columns @ weight_key[..., :, None]  # (..., S, 1)
     inner = for_query + transposed(for_key)  # (..., L, S)
-    out, inner_saved = ACTIVATIONS[activation].forward(inner)
-    return finished(out, query, key, weight), ConcatSaved(query, key, weight, activation, inner_saved)
+    out, inner_saved = ACTIVATIONS[activation].forward(inner)  # a new array
+    out = out.astype(np.result_type(query, key, weight), copy=False)
+    return out, ConcatSaved(query, key, weight, activation, inner_saved)
 
 
 def _concat_batch(query: Array, key: Array, weight: Array) -> tuple[int, ...]:

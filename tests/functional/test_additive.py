@@ -1,14 +1,17 @@
 """Additive scores, and what holds of concat scores likewise."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
 
+from numpy_attention.functional import additive as module
 from numpy_attention.functional.additive import (
     additive_scores,
     additive_scores_backward,
     additive_scores_forward,
+    tiles,
 )
 from numpy_attention.functional.concat import (
     ACTIVATIONS,
@@ -127,6 +130,57 @@ def test_saturated_tanh_keeps_the_digits_of_its_slope():
     assert math.isclose(additive_scores_backward(one, saved).d_bias[0], slope, rel_tol=1e-14)
     _, saved = concat_scores_forward(20 * one, one, np.array([1.0, 0.0]))
     assert math.isclose(concat_scores_backward(one, saved).d_query[0, 0], slope, rel_tol=1e-14)
+
+
+# ------------------------------------------------------------------------------------------- tiles
+
+
+@pytest.mark.parametrize("tile", [1, 22, 60, 350])
+@pytest.mark.parametrize(
+    "sizes", [dict(), dict(query=(2, 1), key=(3,)), dict(weight_key=(3,), vector=(3,))], ids=str
+)
+def test_any_tile_gives_what_one_tile_gives(tile, sizes, rng, monkeypatch):
+    """Scores to the bit but for the product; sums over L, S and batch within u of their terms each time."""
+    given = for_additive(rng, L=5, S=7, **sizes)
+    out, saved = additive_scores_forward(*given)
+    d_out = rng.standard_normal(out.shape)
+    d = additive_scores_backward(d_out, saved)
+    most = [np.abs(x).max() * out.size for x in additive_scores_backward(np.abs(d_out), saved)]
+    monkeypatch.setattr(module, "TILE", tile)
+    again, saved = additive_scores_forward(*given)
+    assert close(again, out, rtol=0, atol=11 * 2.0**-53 * np.abs(given[-1]).sum())
+    for left, right, size in zip(additive_scores_backward(d_out, saved), d, most, strict=True):
+        assert close(left, right, rtol=0, atol=8 * 2.0**-53 * size)
+    check_pair(*ADDITIVE, *for_additive(rng, **sizes))
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (2, 3, 5, 7), (3, 0, 7), (0, 5, 7), (5, 0)])
+@pytest.mark.parametrize("room", [1, 3, 7, 20, 50, 1000])
+def test_tiles_cover_every_pair_once_and_are_no_larger_than_said(shape, room, monkeypatch):
+    monkeypatch.setattr(module, "TILE", 11 * room)
+    covered = np.zeros(shape, dtype=int)
+    cut = list(tiles(shape, 11))
+    for tile in cut:
+        covered[tile] += 1
+        assert covered[tile].size <= room
+    assert (covered == 1).all()
+    assert len(cut) <= 2 * math.ceil(covered.size / room) * len(shape)
+
+
+def test_only_a_tile_of_all_pairs_is_ever_held():
+    """(2, 500, 300, 64) in float64 would be 154 MB; scores, d_out and gradients are 2.4 MB each at most."""
+    rng = np.random.default_rng(0)
+    given = for_additive(rng, L=500, S=300, A=64, query=(2,))
+    d_out = rng.standard_normal((2, 500, 300))
+    tracemalloc.start()
+    _, saved = additive_scores_forward(*given)
+    _, forward = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    additive_scores_backward(d_out, saved)
+    _, backward = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert forward < 10e6
+    assert backward < 16e6
 
 
 # ------------------------------------------------------------------------------------------ dtypes
