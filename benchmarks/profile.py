@@ -1,0 +1,203 @@
+"""Where the time of fast_attention goes, on one core: python -m benchmarks.profile [FILE]
+
+Each thing that is done to a tile, measured by itself on arrays of a tile's shape, in nanoseconds for each
+score; beside it the whole, and what is left. Writes the tables to FILE (benchmarks/profile.md), and prints
+them. One minute on one core; threadpoolctl holds BLAS to it.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import numpy_attention as na
+from numpy_attention.files import write_text
+from numpy_attention.functional.fast import SIDE
+from numpy_attention.functional.fast_tiles import powers
+from numpy_attention.functional.workers import Buffers
+
+from .contenders import machine
+from .exactness import table
+from .speed.turns import Quiet
+
+HEADS, WIDTHS, ROUNDS, WHOLES = 8, (64, 128), 41, 9
+SQUARE = 2048
+
+Calls = dict[str, Callable[[], object]]
+
+
+class Tile:
+    """The arrays of a tile, upright as in the code: scores and their like are (columns, rows)."""
+
+    def __init__(self, width: int) -> None:
+        rng = np.random.default_rng(0)
+        self.query, self.key, self.value, self.d_rows = (
+            rng.standard_normal((1, SIDE, width), dtype=np.float32) for _ in range(4)
+        )
+        self.drawn = rng.standard_normal((1, SIDE, SIDE), dtype=np.float32)
+        self.scores, self.weights, self.d_scores = (self.drawn.copy() for _ in range(3))
+        self.row, self.ones = rng.standard_normal((1, 1, SIDE), dtype=np.float32), np.ones(SIDE, np.float32)
+        self.sum, self.product = np.zeros_like(self.query), np.zeros_like(self.query)
+        self.buffers = Buffers()
+
+    def fresh(self) -> None:
+        """As they were, and as near as a product that has just written them leaves them."""
+        for array in (self.scores, self.d_scores):
+            np.copyto(array, self.drawn)
+
+    def times(self, left: Any, right: Any, out: Any) -> Callable[[], object]:
+        """A product."""
+        return lambda: np.matmul(left, right, out=out)
+
+    def added(self, left: Any, right: Any) -> Callable[[], object]:
+        """A product, added to a sum."""
+        return lambda: np.add(self.sum, np.matmul(left, right, out=self.product), out=self.sum)
+
+    def forward(self) -> Calls:
+        """Every tile's steps of the forward."""
+        upright = self.weights.swapaxes(-1, -2)
+        return {
+            "product: key @ queryᵀ": self.times(self.key, self.query.swapaxes(-1, -2), self.scores),
+            "maximum of each row": lambda: np.maximum.reduce(self.scores, axis=1),
+            "exp2": lambda: np.exp2(self.scores, out=self.scores),
+            "sum of each row, a product with ones": lambda: np.matmul(self.ones, self.weights),
+            "product: weights @ value, added": self.added(upright, self.value),
+        }
+
+    def shifted(self) -> Calls:
+        """What is done besides where exponents may be large."""
+        return {
+            "subtract the shift": lambda: np.subtract(self.scores, self.row, out=self.scores),
+            "2 ** exponents with the floor of `powers`": lambda: powers(self.d_scores, self.buffers),
+        }
+
+    def backward(self) -> Calls:
+        """Every tile's steps of the backward."""
+        upright = self.d_scores.swapaxes(-1, -2)
+        return {
+            "product: key @ queryᵀ": self.times(self.key, self.query.swapaxes(-1, -2), self.scores),
+            "exp2": lambda: np.exp2(self.scores, out=self.scores),
+            "product: value @ d_outᵀ": self.times(self.value, self.d_rows.swapaxes(-1, -2), self.scores),
+            "subtract delta": lambda: np.subtract(self.scores, self.row, out=self.scores),
+            "multiply by the weights": lambda: np.multiply(self.d_scores, self.weights, out=self.d_scores),
+            "product: weightsᵀ @ d_out, added": self.added(self.weights, self.d_rows),
+            "product: d_scoresᵀ @ query, added": self.added(self.d_scores, self.query),
+            "product: d_scores @ key, added": self.added(upright, self.key),
+        }
+
+    def instead(self) -> Calls:
+        """What the shortcuts are instead of."""
+        column, new = self.row.swapaxes(-1, -2), np.empty_like
+        return {
+            "exp": lambda: np.exp(self.scores, out=self.scores),
+            "exp2": lambda: np.exp2(self.scores, out=self.scores),
+            "maximum along the short way round": lambda: np.max(self.scores, axis=-1),
+            "maximum, upright": lambda: np.maximum.reduce(self.scores, axis=1),
+            "subtract a column": lambda: np.subtract(self.scores, column, out=self.scores),
+            "subtract a row, upright": lambda: np.subtract(self.scores, self.row, out=self.scores),
+            "sum by np.sum": lambda: np.sum(self.weights, axis=-1),
+            "sum by np.sum, upright": lambda: np.sum(self.weights, axis=1),
+            "sum as a product with ones": lambda: np.matmul(self.ones, self.weights),
+            "exp2 into new memory": lambda: np.exp2(self.scores, out=new(self.scores)),
+        }
+
+
+def nanoseconds(calls: Calls, units: int, rounds: int, before: Callable[[], object]) -> dict[str, float]:
+    """The median of each, in turn, for each unit; `before` comes before each, and is not timed."""
+    found: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            before()
+            start = time.perf_counter()
+            call()
+            found[name].append(time.perf_counter() - start)
+    return {name: 1e9 * statistics.median(seconds) / units for name, seconds in found.items()}
+
+
+def whole(width: int) -> dict[str, float]:
+    """fast_attention on one thread, forward and backward, for each score."""
+    rng = np.random.default_rng(0)
+    query, key, value, d_out = rng.standard_normal((4, HEADS, SIDE, width), dtype=np.float32)
+    _, saved = na.fast_attention_forward(query, key, value, threads=1)
+    calls: Calls = {
+        "forward": lambda: na.fast_attention_forward(query, key, value, threads=1),
+        "backward": lambda: na.fast_attention_backward(d_out, saved),
+    }
+    return nanoseconds(calls, HEADS * SIDE * SIDE, WHOLES, calls["forward"])
+
+
+def limit() -> float:
+    """Nanoseconds for a floating-point operation, in a product of large squares."""
+    left, right = np.random.default_rng(0).standard_normal((2, SQUARE, SQUARE)).astype(np.float32)
+    out = np.empty_like(left)
+    call = partial(np.matmul, left, right, out=out)
+    return nanoseconds({"product": call}, 2 * SQUARE**3, WHOLES, call)["product"]
+
+
+def direction(name: str, parts: list[dict[str, float]], wholes: list[float], operation: float) -> str:
+    """A table: each part, their sum, the whole and what is left of it; a column a width."""
+    lines = [[part, *(f"{of[part]:.3f}" for of in parts)] for part in parts[0]]
+    sums = [sum(of.values()) for of in parts]
+    rest = [all_of_it - known for all_of_it, known in zip(wholes, sums, strict=True)]
+    products = sum(part.startswith("product") for part in parts[0])
+    least = [2 * products * width * operation for width in WIDTHS]
+    lines += [
+        ["the rest", *(f"{x:.3f}" for x in rest)],
+        ["**the whole**", *(f"**{x:.3f}**" for x in wholes)],
+        ["products alone, at the rate of large squares", *(f"{x:.3f}" for x in least)],
+        ["its share of the whole", *(f"{x / y:.2f}" for x, y in zip(least, wholes, strict=True))],
+    ]
+    return table([f"{name}, ns for each score", *(f"D = {width}" for width in WIDTHS)], lines)
+
+
+def measured() -> str:
+    """The page."""
+    quiet, scores = Quiet(), SIDE * SIDE
+    tiles = [Tile(width) for width in WIDTHS]
+    operation = limit()
+    wholes = [whole(width) for width in WIDTHS]
+    tables = [
+        direction(
+            name,
+            [nanoseconds(getattr(tile, name)(), scores, ROUNDS, tile.fresh) for tile in tiles],
+            [of[name] for of in wholes],
+            operation,
+        )
+        for name in ("forward", "backward")
+    ]
+    for title, calls in (
+        ("where exponents may be large, ns for each score", tiles[0].shifted()),
+        ("shortcut, and what it is instead of; ns for each score", tiles[0].instead()),
+    ):
+        found = nanoseconds(calls, scores, ROUNDS, tiles[0].fresh)
+        tables.append(table([title, ""], [[name, f"{ns:.3f}"] for name, ns in found.items()]))
+    others = quiet.others()
+    told = "unknown" if others is None else f"{100 * others:.0f} %"
+    head = f"""\
+# Where the time of `fast_attention` goes
+
+Made by `python -m benchmarks.profile`, on {machine()}.
+One core, float32; tiles of {SIDE} x {SIDE}, {HEADS} heads of {SIDE} queries and keys for the whole.
+The median of {ROUNDS} rounds, of {WHOLES} for the whole.
+Large squares: {1 / operation:.0f} GFLOP/s. Taken by others meanwhile, of all cores: {told}."""
+    return "\n\n".join([head, *tables]) + "\n"
+
+
+def main(path: str = "benchmarks/profile.md") -> None:
+    """Measure, write, print."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ModuleNotFoundError:
+        sys.exit("benchmarks.profile needs threadpoolctl, to hold BLAS to one core")
+    with threadpool_limits(1, user_api="blas"):
+        text = measured()
+    write_text(path, text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2])

@@ -1,0 +1,132 @@
+"""How fast attention is, beside what a user would pick instead: python -m benchmarks.speed [--quick]
+
+Writes tables to benchmarks/speed.md, every measured number to benchmarks/speed.json and, with matplotlib,
+speed-growth.svg. All of it takes about twenty-five minutes on two cores; --quick takes two, and writes
+speed-quick instead of speed. --only NAME measures one section anew and keeps the others of the file. Status 1
+if any results differed.
+"""
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from numpy_attention.files import write_text
+
+from ..contenders import machine
+from . import attention
+from .functions import adam, functions
+from .growth import growth
+from .peers import installed, threads
+from .plot import draw
+from .report import SECTIONS, page
+from .training import commands, training
+from .turns import Duel, Quiet, fought
+
+DUELS: dict[str, Callable[[bool], Iterator[Duel]]] = {
+    "limit": attention.limit,
+    "plain": attention.plain,
+    "causal": attention.causal,
+    "window": attention.window,
+    "other": attention.other,
+    "float64": attention.float64,
+    "functions": functions,
+    "adam": adam,
+    "training": training,
+    "commands": commands,
+}
+PEERS = ("torch", "jax", "autograd", "mygrad", "scipy", "threadpoolctl")
+
+
+def about() -> dict[str, Any]:
+    """What all sections share."""
+    versions = []
+    for name in PEERS[2:]:
+        try:
+            versions.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            versions.append(f"{name} not installed")
+    return {
+        "machine": f"{machine()}, {', '.join(versions)}",
+        "blas": blas(),
+        "threads": threads(),
+    }
+
+
+def blas() -> str:
+    """Name, version and threads of NumPy's BLAS."""
+    config: Any = np.show_config(mode="dicts")
+    built = config["Build Dependencies"]["blas"]
+    told = f"{built['name']} {built['version']}"
+    if installed("threadpoolctl") is None:
+        return told
+    from threadpoolctl import threadpool_info
+
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return f"{told}, {', '.join(f'''{p.get('architecture')}, {p['num_threads']} threads''' for p in pools)}"
+
+
+def section(name: str, quick: bool) -> dict[str, Any]:
+    """One section measured, and how quiet it was."""
+    processors, start = Quiet(), time.perf_counter()
+    rows = []
+    for row in growth(quick) if name == "growth" else (fought(d, quick) for d in DUELS[name](quick)):
+        rows.append(row)
+        print(f"{time.perf_counter() - start:6.0f} s  {name}: {in_a_line(row)}", flush=True)
+    return {
+        "when": time.strftime("%Y-%m-%d %H:%M", time.gmtime()) + " UTC",
+        "seconds": time.perf_counter() - start,
+        "others": processors.others(),
+        "rows": rows,
+    }
+
+
+def in_a_line(row: dict[str, Any]) -> str:
+    """For whoever watches."""
+    if "who" in row:
+        return f"{row['who']}, {row['see']}, {row['length']}: {row.get('seconds', math.nan):.4g} s"
+    said = row.get("left_out") or row.get("differ") or row.get("ratio") or {"ours": row.get("ours")}
+    told = ", ".join(f"{k} {v:.3g}" for k, v in said.items()) if "ratio" in row else str(said)
+    return f"{row['row']} / {row['peer']}: {told}"
+
+
+def main() -> int:
+    """Measure and write; what was found goes to the terminal on the way."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few and small rows, two minutes")
+    parser.add_argument("--only", choices=tuple(SECTIONS), action="append", help="this section")
+    parser.add_argument("--out", default="benchmarks", help="the folder to write to")
+    args = parser.parse_args()
+    if not args.only and not args.quick:
+        return each_by_itself(sys.argv[1:])
+    names = args.only or (*DUELS, "growth")
+    stem = Path(args.out) / ("speed-quick" if args.quick else "speed")
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    data = stem.with_suffix(".json")
+    kept = json.loads(data.read_text())["sections"] if data.exists() else {}
+    found = {"about": about(), "sections": kept}
+    for name in names:
+        found["sections"][name] = section(name, args.quick)
+        if name == "growth":
+            draw(found["sections"][name]["rows"], stem.with_name(f"{stem.name}-growth.svg"))
+        write_text(data, json.dumps(found, indent=1) + "\n")
+        write_text(stem.with_suffix(".md"), page(found))
+    return int(any("differ" in row for name in names for row in found["sections"][name]["rows"]))
+
+
+def each_by_itself(words: list[str]) -> int:
+    """Every section in a process of its own: none meets threads and memory that another left behind."""
+    command = [sys.executable, "-m", "benchmarks.speed", *words, "--only"]
+    return max(subprocess.run([*command, name]).returncode for name in (*DUELS, "growth"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""Attention: its rows, and who has a turn at each."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .peers import (
+    Case,
+    autograd_formula,
+    installed,
+    jax_formula,
+    mygrad_formula,
+    naive,
+    ours,
+    threads,
+    torch_sdpa,
+)
+from .turns import Duel, left_out
+
+SHAPES = (
+    (16, 128, 64),
+    (16, 512, 64),
+    (16, 1024, 64),
+    (8, 2048, 64),
+    (8, 4096, 64),
+    (8, 2048, 128),
+    (2, 16384, 64),
+)
+QUICK = SHAPES[:3]
+OTHER = {
+    "8 query heads, 2 key heads, 1024 x 1024": Case(8, 1024, 64, groups=2),
+    "8 heads, cross 128 x 4096": Case(8, 128, 64, S=4096),
+    "8 heads, decode 1 x 8192": Case(8, 1, 64, S=8192),
+    "peaked scores (16, 1024, 64)": Case(16, 1024, 64, size=20.0),
+    "peaked scores (8, 2048, 64)": Case(8, 2048, 64, size=20.0),
+}
+QUICK_PEERS = ("matrix product", "torch flash", "naive NumPy")
+
+FITS = 2**29
+"""Bytes of scores beyond which whoever holds all of them has no turn: several such arrays are needed."""
+
+SQUARE = 2048
+PRODUCTS = "matrix product"
+DIRECTIONS = {False: "forward", True: "forward + backward"}
+TORCH = {"FLASH_ATTENTION": "torch flash", "MATH": "torch math"}
+
+
+def plain(quick: bool) -> Iterator[Duel]:
+    """float32, everything visible."""
+    return rows({str(s): Case(*s) for s in (QUICK if quick else SHAPES)}, "float32", quick)
+
+
+def causal(quick: bool) -> Iterator[Duel]:
+    """float32, a query sees its own key and those before it."""
+    return rows({str(s): Case(*s, see="causal") for s in (QUICK[-1:] if quick else SHAPES)}, "float32", quick)
+
+
+def window(quick: bool) -> Iterator[Duel]:
+    """float32, a query sees its own key and the 255 before it."""
+    return rows(
+        {str(s): Case(*s, see="window") for s in (QUICK[-1:] if quick else SHAPES[1:])}, "float32", quick
+    )
+
+
+def float64(quick: bool) -> Iterator[Duel]:
+    """float64, everything visible."""
+    return rows({str(s): Case(*s) for s in (QUICK[:1] if quick else SHAPES)}, "float64", quick)
+
+
+def other(quick: bool) -> Iterator[Duel]:
+    """float32: grouped heads, more keys than queries, peaked scores (standard deviation 20)."""
+    return rows(dict(list(OTHER.items())[:3]) if quick else OTHER, "float32", quick)
+
+
+def limit(quick: bool) -> Iterator[Duel]:
+    """What the machine can do: NumPy's product beside torch's, on all threads."""
+    for dtype in ("float32", "float64"):
+        mine, work = product(dtype), 2.0 * SQUARE**3
+        row = f"product of matrices, {dtype}"
+        if installed("torch") is None:
+            yield left_out(row, "torch", "not installed")
+            continue
+        import torch
+
+        torch.set_num_threads(threads())
+        left, right = (torch.tensor(x) for x in squares(dtype))
+        theirs = partial(torch.matmul, left, right)
+        yield Duel(row, "torch", mine, theirs, SQUARE * float(np.finfo(dtype).eps), (work, work), (9, 15))
+
+
+def rows(cases: dict[str, Case], dtype: str, quick: bool) -> Iterator[Duel]:
+    """Forward, then forward and backward, of each case against everybody, or few of them."""
+    for backward, direction in DIRECTIONS.items():
+        for name, case in cases.items():
+            for duel in one_row(f"{direction}, {dtype}, {name}", case, dtype, backward):
+                if not quick or duel.peer in QUICK_PEERS:
+                    yield duel
+
+
+def one_row(row: str, case: Case, dtype: str, backward: bool) -> Iterator[Duel]:
+    """A case against everybody."""
+    arrays = case.arrays(dtype)
+    mine = ours(case, arrays, backward)
+    work = (14.0 if backward else 4.0) * case.visible() * case.D
+    yield Duel(row, PRODUCTS, mine, product(dtype), flops=(work, 2.0 * SQUARE**3), pairs=(3, 7))
+    scores = case.heads * case.L * case.keys * np.dtype(dtype).itemsize
+    for peer, (make, holds_scores) in everybody(case, dtype).items():
+        if make is None:
+            yield left_out(row, peer, "not installed")
+        elif holds_scores and scores > FITS:
+            yield left_out(row, peer, f"its scores alone take {scores // 2**20} MiB")
+        else:
+            pairs = (5, 15) if peer == "torch flash" and scores <= FITS else (3, 7)
+            theirs = make(case, arrays, backward)
+            yield Duel(row, peer, mine, theirs, tolerance(case, dtype, backward), pairs=pairs)
+
+
+def everybody(case: Case, dtype: str) -> dict[str, tuple[Callable[..., Any] | None, bool]]:
+    """Who takes part in a case, and whether it holds all scores at once; None if it is not installed."""
+    torch, jax = installed("torch"), installed("jax")
+    if torch is not None:
+        torch.set_num_threads(threads())
+    if jax is not None:
+        jax.config.update("jax_enable_x64", True)
+        jax.config.update("jax_platforms", "cpu")
+    found: dict[str, tuple[Callable[..., Any] | None, bool]] = {
+        peer: (torch and torch_sdpa(backend), peer == "torch math") for backend, peer in TORCH.items()
+    }
+    found["jax"] = jax and jax_formula, True
+    found["naive NumPy"] = naive, True
+    if case.see == "all" and not case.groups and not case.S and case.size == 1 and dtype == "float32":
+        found["autograd"] = installed("autograd") and autograd_formula, True
+        found["MyGrad"] = installed("mygrad") and mygrad_formula, True
+    return found
+
+
+def tolerance(case: Case, dtype: str, backward: bool) -> float:
+    """How far roundoff may lead, of the largest number.
+
+    A score is off by up to D eps times its size, which makes a weight wrong by that share, and a sum of n
+    products by n eps of their absolute sum, where n is S or, for keys and values, L. Another mask, scale or
+    order of axes is off by 1e-1 and more.
+    """
+    longest = max(case.L, case.keys) if backward else case.keys
+    return float((longest + case.D * (1 + 5 * case.size)) * np.finfo(dtype).eps)
+
+
+def product(dtype: str) -> Callable[[], Any]:
+    """The machine's limit: a product of large squares, with all threads of NumPy's BLAS."""
+    left, right = squares(dtype)
+    return partial(np.matmul, left, right, out=np.empty_like(left))
+
+
+def squares(dtype: str) -> Any:
+    """Two matrices."""
+    return np.random.default_rng(1).standard_normal((2, SQUARE, SQUARE)).astype(dtype)

@@ -1,0 +1,229 @@
+"""Functions around attention: softmax, layer_norm, cross_entropy, additive scores; and Adam."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import numpy_attention as na
+
+from .peers import installed, threads
+from .turns import Duel, left_out
+
+SHAPE, CLASSES = (4096, 1024), 8192
+QUICK_SHAPE, QUICK_CLASSES = (512, 512), 512
+PARAMETERS = 10_000_000
+EPS = float(np.finfo(np.float32).eps)
+
+Both = Callable[..., tuple[Any, ...]]
+"""(arrays, cotangent) -> out and the gradients"""
+
+
+def normal(*shape: int) -> Any:
+    """Standard normal numbers in float32."""
+    return np.random.default_rng(sum(shape)).standard_normal(shape, dtype=np.float32)
+
+
+def functions(quick: bool) -> Iterator[Duel]:
+    """Each forward and backward in float32, and the softmax forward alone."""
+    shape, classes = (QUICK_SHAPE, QUICK_CLASSES) if quick else (SHAPE, CLASSES)
+    x, d_out = normal(*shape), normal(*shape[::-1]).reshape(shape)
+    scipy = installed("scipy.special")
+    row = f"softmax {shape}, forward"
+    for peer, theirs in (("scipy", scipy and scipy.softmax), ("naive NumPy", naive_softmax)):
+        if theirs is None:
+            yield left_out(row, peer, "not installed")
+        else:
+            yield Duel(row, peer, lambda: na.softmax(x), lambda f=theirs: f(x, axis=-1), tolerance(shape[1]))
+    yield from against(f"softmax {shape}", shape[1], [x], d_out, softmax, TORCH["softmax"], JAX["softmax"])
+    weight, bias = normal(shape[1]), normal(shape[1])
+    yield from against(
+        f"layer_norm {shape}", sum(shape), [x, weight, bias], d_out, layer_norm, TORCH["layer_norm"], None
+    )
+    logits = normal(shape[0], classes)
+    targets = np.random.default_rng(0).integers(classes, size=shape[0])
+    yield from against(
+        f"cross_entropy {logits.shape}", sum(logits.shape), [logits, targets], np.float32(1),
+        cross_entropy, TORCH["cross_entropy"], None,
+    )  # fmt: skip
+    heads, L = (2, 64) if quick else (8, 256)
+    rng = np.random.default_rng(0)
+    shapes = [(heads, L, 64), (heads, L, 64), (64, 64), (64, 64), (64,), (64,)]
+    given = [(rng.standard_normal(s) / 8).astype(np.float32) for s in shapes]
+    yield from against(
+        f"additive scores ({heads}, {L}, {L}), hidden 64", 64 * heads * L, given, normal(heads, L, L),
+        additive, TORCH["additive"], JAX["additive"],
+    )  # fmt: skip
+
+
+def against(
+    name: str, terms: int, given: list[Any], d_out: Any, ours: Both, torch: Both, jax: Both | None
+) -> Iterator[Duel]:
+    """Forward and backward against torch, and against jax where there is a formula."""
+    row = f"{name}, forward + backward"
+    for peer, wrapped, formula in (("torch", in_torch, torch), ("jax", in_jax, jax)):
+        if formula is not None and installed(peer) is None:
+            yield left_out(row, peer, "not installed")
+        elif formula is not None:
+            theirs = wrapped(formula, given, d_out)
+            yield Duel(row, peer, lambda: ours(*given, d_out), theirs, tolerance(terms))
+
+
+def tolerance(terms: int) -> float:
+    """A sum of n terms is off by up to n eps of their absolute sum, and by far less as a rule."""
+    return terms * EPS
+
+
+def naive_softmax(x: Any, axis: int) -> Any:
+    """What everyone writes."""
+    powers = np.exp(x - x.max(axis=axis, keepdims=True))
+    return powers / powers.sum(axis=axis, keepdims=True)
+
+
+def softmax(x: Any, d_out: Any) -> tuple[Any, ...]:
+    """softmax there and back."""
+    out, saved = na.softmax_forward(x)
+    return out, na.softmax_backward(d_out, saved)
+
+
+def layer_norm(x: Any, weight: Any, bias: Any, d_out: Any) -> tuple[Any, ...]:
+    """layer_norm there and back."""
+    out, saved = na.layer_norm_forward(x, weight, bias)
+    return (out, *na.layer_norm_backward(d_out, saved))
+
+
+def cross_entropy(logits: Any, targets: Any, d_out: Any) -> tuple[Any, ...]:
+    """cross_entropy there and back."""
+    out, saved = na.cross_entropy_forward(logits, targets)
+    return out, na.cross_entropy_backward(d_out, saved)
+
+
+def additive(*given: Any) -> tuple[Any, ...]:
+    """Additive scores there and back."""
+    *inputs, d_out = given
+    out, saved = na.additive_scores_forward(*inputs)
+    return (out, *na.additive_scores_backward(d_out, saved))
+
+
+TORCH: dict[str, Callable[..., Any]] = {
+    "softmax": lambda torch, x: torch.softmax(x, -1),
+    "layer_norm": lambda torch, x, w, b: torch.nn.functional.layer_norm(x, x.shape[-1:], w, b),
+    "cross_entropy": lambda torch, x, y: torch.nn.functional.cross_entropy(x, y),
+    "additive": lambda torch, q, k, wq, wk, b, v: (
+        torch.tanh((q @ wq.T)[..., :, None, :] + (k @ wk.T)[..., None, :, :] + b) @ v
+    ),
+}
+JAX: dict[str, Callable[..., Any]] = {
+    "softmax": lambda jax, x: jax.nn.softmax(x, axis=-1),
+    "additive": lambda jax, q, k, wq, wk, b, v: (
+        jax.numpy.tanh((q @ wq.T)[..., :, None, :] + (k @ wk.T)[..., None, :, :] + b) @ v
+    ),
+}
+
+
+def in_torch(formula: Callable[..., Any], given: list[Any], d_out: Any) -> Callable[[], Any]:
+    """out and the gradients of all floating arguments."""
+    import torch
+
+    torch.set_num_threads(threads())
+    tensors = [torch.tensor(x) for x in given]
+    inputs = [x.requires_grad_() for x in tensors if x.is_floating_point()]
+    above = torch.tensor(d_out)
+
+    def both() -> Any:
+        out = formula(torch, *tensors)
+        return (out, *torch.autograd.grad(out, inputs, above))
+
+    return both
+
+
+def in_jax(formula: Callable[..., Any], given: list[Any], d_out: Any) -> Callable[[], Any]:
+    """out and the gradients, compiled as a whole."""
+    import jax
+
+    jax.config.update("jax_platforms", "cpu")
+    inputs = [jax.numpy.asarray(x) for x in given]
+
+    def both(inputs: Any, d_out: Any) -> Any:
+        out, back = jax.vjp(lambda *x: formula(jax, *x), *inputs)
+        return (out, *back(d_out))
+
+    compiled, above = jax.jit(both), jax.numpy.asarray(d_out)
+    return lambda: jax.block_until_ready(compiled(inputs, above))
+
+
+# ---------------------------------------------------------------------------------------------- Adam
+
+
+def adam(quick: bool) -> Iterator[Duel]:
+    """One step on ten million parameters in float32; every call is the next step."""
+    size = PARAMETERS // 100 if quick else PARAMETERS
+    param, grad = normal(size), normal(size + 1)[1:]
+    steps = {"adam_step": partial(pure_adam, param, grad), "adam_update": partial(adam_in_place, param, grad)}
+    makers = {f"torch, {kind}": kind for kind in ("fused", "foreach")}
+    for name, make in steps.items():
+        row = f"{name}, {size:,} parameters"
+        for peer, kind in makers.items():
+            if installed("torch") is None:
+                yield left_out(row, peer, "not installed")
+            else:
+                yield Duel(row, peer, make(), torch_adam(param, grad, kind), 4 * EPS)
+        yield Duel(row, "naive NumPy", make(), naive_adam(param, grad), 4 * EPS)
+
+
+def pure_adam(param: Any, grad: Any) -> Callable[[], Any]:
+    """adam_step, which makes new arrays."""
+    params, grads = {"weight": param}, {"weight": grad}
+    state = na.adam_init(params)
+
+    def step() -> Any:
+        nonlocal params, state
+        params, state = na.adam_step(params, grads, state)
+        return params["weight"]
+
+    return step
+
+
+def adam_in_place(param: Any, grad: Any) -> Callable[[], Any]:
+    """adam_update, which writes into the arrays that it is given."""
+    params, grads = {"weight": param.copy()}, {"weight": grad}
+    state = na.adam_init(params)
+
+    def step() -> Any:
+        na.adam_update(params, grads, state, threads=threads())
+        return params["weight"]
+
+    return step
+
+
+def naive_adam(param: Any, grad: Any) -> Callable[[], Any]:
+    """What everyone writes."""
+    param, first, second, step_number = param.copy(), np.zeros_like(param), np.zeros_like(param), 0
+
+    def step() -> Any:
+        nonlocal param, first, second, step_number
+        step_number += 1
+        first = 0.9 * first + (1 - 0.9) * grad
+        second = 0.999 * second + (1 - 0.999) * grad**2
+        first_hat, second_hat = first / (1 - 0.9**step_number), second / (1 - 0.999**step_number)
+        param = param - 1e-3 * first_hat / (np.sqrt(second_hat) + 1e-8)
+        return param
+
+    return step
+
+
+def torch_adam(param: Any, grad: Any, kind: str) -> Callable[[], Any]:
+    """torch.optim.Adam, in place: fused, or its default on this kind of machine."""
+    import torch
+
+    torch.set_num_threads(threads())
+    weight = torch.nn.Parameter(torch.tensor(param))
+    weight.grad = torch.tensor(grad)
+    optimizer = torch.optim.Adam([weight], lr=1e-3, **{kind: True})
+
+    def step() -> Any:
+        optimizer.step()
+        return weight
+
+    return step

@@ -1,0 +1,135 @@
+"""The main job, digit-bags: a training step and a whole training, against the same model in torch; the
+commands that users type; and importing."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy_attention as na
+from numpy_attention.tasks import load
+from numpy_attention.tasks.model import AttentionClassifier, Params
+from numpy_attention.tasks.settings import Settings
+from numpy_attention.tasks.task import ORDER, START, Examples, stream
+from numpy_attention.tasks.training import loss_and_gradients, train
+
+from .peers import installed, threads
+from .turns import Duel, left_out
+
+STEPS_APART = 1e-6
+"""How far two trainings in float64 may come apart: each step of Adam passes the roundoff of all earlier
+ones on, divided by a gradient's size."""
+
+
+PACKAGES = ("numpy", "scipy.special", "autograd.numpy", "mygrad", "torch", "jax")
+
+
+def training(quick: bool) -> Iterator[Duel]:
+    """A step on a batch of 32, and all epochs, float64."""
+    settings = Settings(epochs=1 if quick else Settings().epochs)
+    examples = load(settings.task).train
+    model = AttentionClassifier(examples.x.shape[-1], settings.hidden_dim)
+    params = model.init(stream(settings.seed, START))
+    batch = Examples(*(x[: settings.batch_size] for x in examples))
+    rows = f"training step, batch of {settings.batch_size}", f"training, {settings.epochs} epochs of 1,000"
+    for kind in ("foreach", "fused"):
+        peer = f"torch, {kind} Adam"
+        if installed("torch") is None:
+            yield from (left_out(row, peer, "not installed") for row in rows)
+            continue
+        theirs = torch_step(params, kind)
+        step = our_step(model, params)
+        yield Duel(
+            rows[0], peer, lambda f=step: f(batch.x, batch.y), lambda f=theirs: f(batch.x, batch.y), 1e-12,
+            pairs=(15, 31),
+        )  # fmt: skip
+        yield Duel(
+            rows[1], peer, lambda: our_training(model, examples, settings),
+            lambda k=kind: torch_training(params, examples, settings, k), STEPS_APART,
+        )  # fmt: skip
+
+
+def our_step(model: AttentionClassifier, params: Params) -> Callable[[Any, Any], Any]:
+    """(x, y) -> the parameters after the next step."""
+    state = na.adam_init(params)
+
+    def step(x: Any, y: Any) -> Any:
+        nonlocal params, state
+        _, d_params = loss_and_gradients(model, params, x, y)
+        params, state = na.adam_step(params, d_params, state, lr=0.001)
+        return params
+
+    return step
+
+
+def our_training(model: AttentionClassifier, examples: Examples, settings: Settings) -> Any:
+    """The parameters after the last epoch."""
+    return [epoch.params for epoch in train(model, examples, epochs=settings.epochs)][-1]
+
+
+def torch_step(params: Params, kind: str) -> Callable[[Any, Any], Any]:
+    """The same model, loss and optimizer in torch, as a user writes them; (x, y) are NumPy's arrays."""
+    import torch
+    from torch.nn import functional
+
+    torch.set_num_threads(threads())
+    weights = {
+        part: {name: torch.nn.Parameter(torch.tensor(x)) for name, x in of.items()}
+        for part, of in params.items()
+    }
+    optimizer = torch.optim.Adam([w for of in weights.values() for w in of.values()], **{kind: True})
+
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        features = torch.tanh(functional.linear(torch.from_numpy(x), **weights["features"]))  # (B, T, C)
+        scores = features @ weights["score"]["weight"][0]
+        context = (torch.softmax(scores, -1)[:, None] @ features)[:, 0]
+        logits = functional.linear(context, **weights["classifier"])[:, 0]
+        loss = functional.binary_cross_entropy_with_logits(logits, torch.from_numpy(y))
+        loss.backward()
+        optimizer.step()
+        loss.item()
+        return weights
+
+    return step
+
+
+def torch_training(params: Params, examples: Examples, settings: Settings, kind: str) -> Any:
+    """All epochs, on the same batches in the same order."""
+    step = torch_step(params, kind)
+    for number in range(1, settings.epochs + 1):
+        order = stream(settings.seed, ORDER, number).permutation(len(examples.y))
+        for first in range(0, len(order), settings.batch_size):
+            batch = order[first : first + settings.batch_size]
+            weights = step(examples.x[batch], examples.y[batch])
+    return weights
+
+
+# ----------------------------------------------------------------------------------- commands, imports
+
+
+def commands(quick: bool) -> Iterator[Duel]:
+    """Whole processes: the main job, a gradcheck of everything, and importing beside others' imports."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = str(Path(folder) / "run")
+        yield Duel(
+            "numpy-attention train", "alone", python("-m", "numpy_attention", "train", "--out", out), None
+        )
+    if not quick:
+        check = python("-m", "numpy_attention", "gradcheck")
+        yield Duel("numpy-attention gradcheck, every rule", "alone", check, None, pairs=(1, 1))
+    ours = python("-c", "import numpy_attention")
+    for package in ("numpy", "torch") if quick else PACKAGES:
+        row = "python -c 'import numpy_attention'"
+        if installed(package) is None:
+            yield left_out(row, package, "not installed")
+        else:
+            code = f"import {package}"
+            yield Duel(row, package, ours, python("-c", code), pairs=(3, 3) if quick else (9, 9))
+
+
+def python(*words: str) -> Callable[[], Any]:
+    """A process of this Python."""
+    return lambda: subprocess.run([sys.executable, *words], check=True, stdout=subprocess.PIPE).returncode
