@@ -65,7 +65,7 @@ class Tile:
             "maximum of each row": lambda: np.maximum.reduce(self.scores, axis=1),
             "exp2": lambda: np.exp2(self.scores, out=self.scores),
             "sum of each row, a product with ones": lambda: np.matmul(self.ones, self.weights),
-            "product: weights @ value, added": self.added(upright, self.value),
+            "product: weights @ value": self.times(upright, self.value, self.product),
         }
 
     def shifted(self) -> Calls:
@@ -84,8 +84,8 @@ class Tile:
             "product: value @ d_outᵀ": self.times(self.value, self.d_rows.swapaxes(-1, -2), self.scores),
             "subtract delta": lambda: np.subtract(self.scores, self.row, out=self.scores),
             "multiply by the weights": lambda: np.multiply(self.d_scores, self.weights, out=self.d_scores),
-            "product: weightsᵀ @ d_out, added": self.added(self.weights, self.d_rows),
-            "product: d_scoresᵀ @ query, added": self.added(self.d_scores, self.query),
+            "product: weightsᵀ @ d_out": self.times(self.weights, self.d_rows, self.product),
+            "product: d_scoresᵀ @ query": self.times(self.d_scores, self.query, self.product),
             "product: d_scores @ key, added": self.added(upright, self.key),
         }
 
