@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from .contenders import machine
 from .exactness import table
 from .speed.turns import Quiet
 
-HEADS, WIDTHS, ROUNDS, WHOLES = 8, (64, 128), 41, 9
+HEADS, WIDTHS, ROUNDS = 8, (64, 128), 31
 SQUARE = 2048
 
 Calls = dict[str, Callable[[], object]]
@@ -65,7 +65,7 @@ class Tile:
             "maximum of each row": lambda: np.maximum.reduce(self.scores, axis=1),
             "exp2": lambda: np.exp2(self.scores, out=self.scores),
             "sum of each row, a product with ones": lambda: np.matmul(self.ones, self.weights),
-            "product: weights @ value, added": self.added(upright, self.value),
+            "product: weights @ value": self.times(upright, self.value, self.product),
         }
 
     def shifted(self) -> Calls:
@@ -84,8 +84,8 @@ class Tile:
             "product: value @ d_outᵀ": self.times(self.value, self.d_rows.swapaxes(-1, -2), self.scores),
             "subtract delta": lambda: np.subtract(self.scores, self.row, out=self.scores),
             "multiply by the weights": lambda: np.multiply(self.d_scores, self.weights, out=self.d_scores),
-            "product: weightsᵀ @ d_out, added": self.added(self.weights, self.d_rows),
-            "product: d_scoresᵀ @ query, added": self.added(self.d_scores, self.query),
+            "product: weightsᵀ @ d_out": self.times(self.weights, self.d_rows, self.product),
+            "product: d_scoresᵀ @ query": self.times(self.d_scores, self.query, self.product),
             "product: d_scores @ key, added": self.added(upright, self.key),
         }
 
@@ -106,19 +106,31 @@ class Tile:
         }
 
 
-def nanoseconds(calls: Calls, units: int, rounds: int, before: Callable[[], object]) -> dict[str, float]:
-    """The median of each, in turn, for each unit; `before` comes before each, and is not timed."""
-    found: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name, call in calls.items():
-            before()
-            start = time.perf_counter()
-            call()
-            found[name].append(time.perf_counter() - start)
-    return {name: 1e9 * statistics.median(seconds) / units for name, seconds in found.items()}
+class Group(NamedTuple):
+    """Calls that do `units` of something each, and what comes before each of them and is not timed."""
+
+    calls: Calls
+    before: Callable[[], object]
+    units: int
 
 
-def whole(width: int) -> dict[str, float]:
+def nanoseconds(groups: dict[str, Group]) -> dict[str, dict[str, float]]:
+    """The median of each call for each unit; all take turns: what the clock does, it does to all of them."""
+    found: dict[str, dict[str, list[float]]] = {
+        name: {called: [] for called in group.calls} for name, group in groups.items()
+    }
+    for _ in range(ROUNDS):
+        for name, group in groups.items():
+            next(iter(group.calls.values()))()  # not timed: the caches hold what the last group left in them
+            for called, call in group.calls.items():
+                group.before()
+                start = time.perf_counter()
+                call()
+                found[name][called].append((time.perf_counter() - start) / group.units)
+    return {n: {c: 1e9 * statistics.median(x) for c, x in of.items()} for n, of in found.items()}
+
+
+def whole(width: int) -> Group:
     """fast_attention on one thread, forward and backward, for each score."""
     rng = np.random.default_rng(0)
     query, key, value, d_out = rng.standard_normal((4, HEADS, SIDE, width), dtype=np.float32)
@@ -127,15 +139,14 @@ def whole(width: int) -> dict[str, float]:
         "forward": lambda: na.fast_attention_forward(query, key, value, threads=1),
         "backward": lambda: na.fast_attention_backward(d_out, saved),
     }
-    return nanoseconds(calls, HEADS * SIDE * SIDE, WHOLES, calls["forward"])
+    return Group(calls, lambda: None, HEADS * SIDE * SIDE)
 
 
-def limit() -> float:
-    """Nanoseconds for a floating-point operation, in a product of large squares."""
+def limit() -> Group:
+    """Products of large squares, for each floating-point operation."""
     left, right = np.random.default_rng(0).standard_normal((2, SQUARE, SQUARE)).astype(np.float32)
-    out = np.empty_like(left)
-    call = partial(np.matmul, left, right, out=out)
-    return nanoseconds({"product": call}, 2 * SQUARE**3, WHOLES, call)["product"]
+    call = partial(np.matmul, left, right, out=np.empty_like(left))
+    return Group({"product": call}, lambda: None, 2 * SQUARE**3)
 
 
 def direction(name: str, parts: list[dict[str, float]], wholes: list[float], operation: float) -> str:
@@ -156,25 +167,26 @@ def direction(name: str, parts: list[dict[str, float]], wholes: list[float], ope
 
 def measured() -> str:
     """The page."""
-    quiet, scores = Quiet(), SIDE * SIDE
-    tiles = [Tile(width) for width in WIDTHS]
-    operation = limit()
-    wholes = [whole(width) for width in WIDTHS]
-    tables = [
-        direction(
-            name,
-            [nanoseconds(getattr(tile, name)(), scores, ROUNDS, tile.fresh) for tile in tiles],
-            [of[name] for of in wholes],
-            operation,
-        )
-        for name in ("forward", "backward")
-    ]
-    for title, calls in (
-        ("where exponents may be large, ns for each score", tiles[0].shifted()),
-        ("shortcut, and what it is instead of; ns for each score", tiles[0].instead()),
-    ):
-        found = nanoseconds(calls, scores, ROUNDS, tiles[0].fresh)
-        tables.append(table([title, ""], [[name, f"{ns:.3f}"] for name, ns in found.items()]))
+    quiet, tiles = Quiet(), {width: Tile(width) for width in WIDTHS}
+    groups = {"limit": limit()}
+    for width, tile in tiles.items():
+        groups[f"whole {width}"] = whole(width)
+        for name in ("forward", "backward"):
+            groups[f"{name} {width}"] = Group(getattr(tile, name)(), tile.fresh, SIDE * SIDE)
+    first = tiles[WIDTHS[0]]
+    titles = {
+        "where exponents may be large, ns for each score": first.shifted(),
+        "shortcut, and what it is instead of; ns for each score": first.instead(),
+    }
+    groups |= {title: Group(calls, first.fresh, SIDE * SIDE) for title, calls in titles.items()}
+    found = nanoseconds(groups)
+    operation = found["limit"]["product"]
+    tables = []
+    for name in ("forward", "backward"):
+        wholes = [found[f"whole {width}"][name] for width in WIDTHS]
+        tables.append(direction(name, [found[f"{name} {width}"] for width in WIDTHS], wholes, operation))
+    for title in titles:
+        tables.append(table([title, ""], [[name, f"{ns:.3f}"] for name, ns in found[title].items()]))
     others = quiet.others()
     told = "unknown" if others is None else f"{100 * others:.0f} %"
     head = f"""\
@@ -182,7 +194,7 @@ def measured() -> str:
 
 Made by `python -m benchmarks.profile`, on {machine()}.
 One core, float32; tiles of {SIDE} x {SIDE}, {HEADS} heads of {SIDE} queries and keys for the whole.
-The median of {ROUNDS} rounds, of {WHOLES} for the whole.
+The median of {ROUNDS} rounds, in which all of it takes turns.
 Large squares: {1 / operation:.0f} GFLOP/s. Taken by others meanwhile, of all cores: {told}."""
     return "\n\n".join([head, *tables]) + "\n"
 
