@@ -18,7 +18,7 @@ would take the processors from whoever is next: 30 % were lost so."""
 SHORT = 0.02
 """A turn of a call shorter than this begins with one that is not timed, and lasts for so long at least."""
 
-QUICK_BUDGET, BUDGET = 0.3, 2.0
+QUICK_BUDGET, BUDGET = 0.3, 1.0
 """Seconds after which a duel ends, once it has the least number of pairs."""
 
 

@@ -66,7 +66,7 @@ class _HeldBlas:
         """Whether threadpoolctl is there to hold it with."""
         if self.controller is None and not self.missing:
             try:
-                from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+                from threadpoolctl import ThreadpoolController
             except ImportError:
                 self.missing = True
                 return False
