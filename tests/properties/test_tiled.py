@@ -40,7 +40,7 @@ PROPERTIES = [
 ARGUMENTS = {purity.test_any_memory_layout_will_do: [(layout,) for layout in purity.LAYOUTS]}
 """What a property takes besides the case."""
 
-quickly = settings() if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else settings(max_examples=10)
+quickly = settings() if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else settings(max_examples=5)
 
 
 @pytest.mark.parametrize("path", ("blockwise", "fast"))
