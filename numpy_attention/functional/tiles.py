@@ -61,7 +61,7 @@ class Mask:
 
     def entry(self, index: tuple[int, ...], heads: bool) -> "Mask":
         """The mask of one batch entry, and of one head of it where there are `heads`: tiles (r, c)."""
-        return self
+        raise TypeError(f"{type(self).__name__} is no mask by itself; use na.visible, na.causal, …")
 
     def __and__(self, other: object) -> "Mask":
         return Combined("&", self, _a_mask(other))

@@ -48,6 +48,10 @@ PROBLEMS = {
     "dropout": ([(3, 5, 130, 5), (3, 5, 120, 5), (3, 5, 120, 3), (3, 5, 130, 3)],
                 {"dropout": na.dropout(3, 0.2), "softcap": 3.0}),
     "peaked": ([(2, 700, 19), (2, 900, 19), (2, 900, 17), (2, 700, 17)], {"scale": 9.0}),
+    "relative": (
+        [(4, 31, 5), (2, 33, 5), (2, 33, 3), (4, 31, 3)],
+        {"bias": na.relative(RNG.standard_normal((4, 7)), RNG.integers(0, 7, (31, 33)))},
+    ),
     "a scale for each row": ([(2, 700, 19), (2, 900, 19), (2, 900, 17), (2, 700, 17)],
                              {"scale": RNG.uniform(0.1, 3, (2, 700, 1))}),
 }  # fmt: skip
@@ -59,14 +63,15 @@ def problem(request):
     return arrays(*shapes), options
 
 
-def test_the_numbers_are_those_of_attention(problem):
+@pytest.mark.parametrize("path", ("blockwise_attention", "fast_attention"))
+def test_the_numbers_are_those_of_attention(problem, path):
     """Float32 against float64 inside: 64 roundoffs of the size of the results are allowed."""
     (query, key, value, d_out), options = problem
     expected, saved = na.attention_forward(query, key, value, **options)
     d_lse = arrays(saved.lse.shape)[0]
     gradients = na.attention_backward(d_out, saved, d_lse=d_lse)
-    out, fast_saved = na.fast_attention_forward(query, key, value, **options)
-    got = na.fast_attention_backward(d_out, fast_saved, d_lse=d_lse)
+    out, fast_saved = getattr(na, f"{path}_forward")(query, key, value, **options)
+    got = getattr(na, f"{path}_backward")(d_out, fast_saved, d_lse=d_lse)
     sharpness = max(1.0, float(abs(saved.scores).max()) / 8)
     pairs = [(out, expected), (fast_saved.lse, saved.lse)]
     pairs += [
@@ -215,6 +220,23 @@ def test_a_spoiled_cotangent_shows_in_its_row_only():
     assert (spoiled.d_query[[0, 2]] == clean.d_query[[0, 2]]).all()
     assert np.isnan(spoiled.d_value[:2, 0]).all()
     assert (spoiled.d_value[:, 1] == clean.d_value[:, 1]).all()
+
+
+@pytest.mark.parametrize("wrong", (np.nan, np.inf))
+@pytest.mark.parametrize("option", ("scale", "bias", "sinks", "key"))
+def test_what_is_not_finite_shows_as_it_does_blockwise(option, wrong):
+    shapes = {"query": (4, 13, 5), "key": (2, 11, 5), "value": (2, 11, 3)}
+    given = dict(zip(shapes, arrays(*shapes.values(), dtype=float), strict=True))
+    given |= {"scale": np.ones((4, 13, 1)), "bias": np.ones((4, 13, 11)), "sinks": np.zeros(4)}
+    given[option][(2, 7, 0)[: given[option].ndim] if option != "key" else (1, 7, 0)] = wrong
+    d_out = arrays((4, 13, 3), dtype=float)[0]
+    results = []
+    for path in ("blockwise_attention", "fast_attention"):
+        out, saved = getattr(na, f"{path}_forward")(**given, mask=na.causal("top_left"))
+        results.append([out, saved.lse, *getattr(na, f"{path}_backward")(d_out, saved)])
+    assert not all(np.isfinite(x).all() for x in results[0])
+    for x, y in zip(*results, strict=True):
+        np.testing.assert_allclose(y, x, rtol=1e-12, atol=1e-12)
 
 
 def test_memory_grows_with_the_length_and_not_with_its_square():

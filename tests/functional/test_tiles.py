@@ -89,6 +89,7 @@ REFUSED = [
     (lambda: na.causal().tile(0, ALL, 3, 3), "rows is 0; a slice is expected"),
     (lambda: na.causal().tile(ALL, [1, 2], 3, 3), "columns is [1, 2]; a slice is expected"),
     (lambda: Mask().array(3, 3), "Mask is no mask by itself; use na.visible, na.causal, …"),
+    (lambda: Mask().entry((), False), "Mask is no mask by itself; use na.visible, na.causal, …"),
 ]
 
 
@@ -159,3 +160,7 @@ def test_batch_axes_that_do_not_broadcast_are_refused_whatever_the_masks_show():
     message = f"mask: the batch axes of {mask} do not broadcast: (2, 1) and (3, 1)"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         na.attention(x, x, x, mask=mask)
+
+
+def test_the_span_of_no_offset_is_all_keys():
+    assert na.causal(offset=np.zeros(0, dtype=int)).span(slice(0, 2), 3, 5) == (0, 5)
