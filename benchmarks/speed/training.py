@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy_attention as na
 from numpy_attention.tasks import load
-from numpy_attention.tasks.model import AttentionClassifier, Params
+from numpy_attention.tasks.model import AttentionClassifier
+from numpy_attention.tasks.parameters import Params
 from numpy_attention.tasks.settings import Settings
 from numpy_attention.tasks.task import ORDER, START, Examples, stream
 from numpy_attention.tasks.training import loss_and_gradients, train
@@ -32,7 +33,7 @@ def training(quick: bool) -> Iterator[Duel]:
     examples = load(settings.task).train
     model = AttentionClassifier(examples.x.shape[-1], settings.hidden_dim)
     params = model.init(stream(settings.seed, START))
-    batch = Examples(*(x[: settings.batch_size] for x in examples))
+    batch = examples.some(slice(settings.batch_size))
     rows = f"training step, batch of {settings.batch_size}", f"training, {settings.epochs} epochs of 1,000"
     for kind in ("foreach", "fused"):
         peer = f"torch, {kind} Adam"
@@ -42,7 +43,7 @@ def training(quick: bool) -> Iterator[Duel]:
         theirs = torch_step(params, kind)
         step = our_step(model, params)
         yield Duel(
-            rows[0], peer, lambda f=step: f(batch.x, batch.y), lambda f=theirs: f(batch.x, batch.y), 1e-12,
+            rows[0], peer, lambda f=step: f(batch), lambda f=theirs: f(batch.x, batch.y), 1e-12,
             pairs=(15, 31),
         )  # fmt: skip
         yield Duel(
@@ -51,13 +52,13 @@ def training(quick: bool) -> Iterator[Duel]:
         )  # fmt: skip
 
 
-def our_step(model: AttentionClassifier, params: Params) -> Callable[[Any, Any], Any]:
-    """(x, y) -> the parameters after the next step."""
+def our_step(model: AttentionClassifier, params: Params) -> Callable[[Examples], Any]:
+    """A batch -> the parameters after the next step."""
     state = na.adam_init(params)
 
-    def step(x: Any, y: Any) -> Any:
+    def step(batch: Examples) -> Any:
         nonlocal params, state
-        _, d_params = loss_and_gradients(model, params, x, y)
+        _, _, d_params = loss_and_gradients(model, params, batch)
         params, state = na.adam_step(params, d_params, state, lr=0.001)
         return params
 
@@ -66,7 +67,7 @@ def our_step(model: AttentionClassifier, params: Params) -> Callable[[Any, Any],
 
 def our_training(model: AttentionClassifier, examples: Examples, settings: Settings) -> Any:
     """The parameters after the last epoch."""
-    return [epoch.params for epoch in train(model, examples, epochs=settings.epochs)][-1]
+    return [epoch.params for epoch in train(model, examples, settings)][-1]
 
 
 def torch_step(params: Params, kind: str) -> Callable[[Any, Any], Any]:
