@@ -1,9 +1,10 @@
 """Attention as fast as NumPy can: the tiles of `blockwise.py`, cut for the cache and spread over threads.
 
-fast_tiles.py    a tile: what is done to a score, and what each shortcut gains
-fast_blocks.py   a block of rows, forward and backward
-workers.py       threads, and how their results are put together in order
-here             how the work is cut, and what is called
+fast_work.py                        how the work is cut
+fast_tiles.py                       a tile: what is done to a score, and what each shortcut gains
+fast_forward.py, fast_backward.py   a block of rows
+workers.py                          threads, and how their results are put together in order
+here                                threads beside those of BLAS, and what is called
 """
 
 from collections.abc import Sequence

@@ -71,9 +71,10 @@ def work_of(problem: Tiled, how: How) -> Work:
     of_tiles = np.maximum.reduceat(norms(stack.key), starts, axis=-1)
     mask = problem.mask
     alike = mask is None or math.prod(mask._batch(len(problem.shape) > 2)) == 1
-    return Work(
-        stack, scale, (norms(stack.query) * factor, of_tiles), columns, alike and problem.bias is None, {}
-    )
+    alike = (
+        alike and problem.bias is None and problem.dropout is None
+    )  # one entry tells of all, as in `entries`
+    return Work(stack, scale, (norms(stack.query) * factor, of_tiles), columns, alike, {})
 
 
 def norms(x: Array) -> Array:

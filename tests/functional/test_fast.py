@@ -47,6 +47,9 @@ PROBLEMS = {
              {"bias": RNG.standard_normal((1, 531, 1)), "sinks": RNG.standard_normal(4)}),
     "dropout": ([(3, 5, 130, 5), (3, 5, 120, 5), (3, 5, 120, 3), (3, 5, 130, 3)],
                 {"dropout": na.dropout(3, 0.2), "softcap": 3.0}),
+    "causal, with dropout": (
+        [(5, 30, 5)] * 4, {"mask": na.causal(), "dropout": na.dropout(3, 0.2)},
+    ),
     "peaked": ([(2, 700, 19), (2, 900, 19), (2, 900, 17), (2, 700, 17)], {"scale": 9.0}),
     "relative": (
         [(4, 31, 5), (2, 33, 5), (2, 33, 3), (4, 31, 3)],
