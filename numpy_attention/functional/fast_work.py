@@ -1,6 +1,5 @@
 """How the work of `fast_attention` is cut: which rows one worker takes at a time, and how large a tile is."""
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,12 +68,7 @@ def work_of(problem: Tiled, how: How) -> Work:
     factor = np.abs(scale if isinstance(scale, float) else scale[..., 0]) * LOG2_E
     starts = range(0, problem.shape[-1], columns)
     of_tiles = np.maximum.reduceat(norms(stack.key), starts, axis=-1)
-    mask = problem.mask
-    alike = mask is None or math.prod(mask._batch(len(problem.shape) > 2)) == 1
-    alike = (
-        alike and problem.bias is None and problem.dropout is None
-    )  # one entry tells of all, as in `entries`
-    return Work(stack, scale, (norms(stack.query) * factor, of_tiles), columns, alike, {})
+    return Work(stack, scale, (norms(stack.query) * factor, of_tiles), columns, stack.alike, {})
 
 
 def norms(x: Array) -> Array:

@@ -65,12 +65,18 @@ class Slabs(NamedTuple):
             return np.asarray(rows[0])
         return np.asarray(rows.reshape(*shape[:-3], -1, *rows.shape[-2:]))
 
+    @property
+    def alike(self) -> bool:
+        """Whether one entry tells of all query heads: one mask for all, and nothing else to tell apart."""
+        mask, bias, dropout, shape = self._options()
+        one_mask = mask is None or math.prod(mask._batch(len(shape) > 2)) == 1
+        return one_mask and bias is None and dropout is None
+
     def entries(self, block: Block) -> list[Entry]:
         """The options of a block, query head by query head, unless there is nothing to tell apart."""
-        mask, bias, dropout, shape = self._options()
+        mask, _, _, shape = self._options()
         heads = len(shape) > 2
-        alike = mask is None or math.prod(mask._batch(heads)) == 1
-        if alike and bias is None and dropout is None:
+        if self.alike:
             index = (0,) * (len(shape) - 2)
             whole = None if mask is None else mask.entry(index, heads)
             return [Entry((ALL,) * 4, index, 0, whole, None, None)]
