@@ -221,12 +221,15 @@ def double(*arrays: Array | None) -> list[Any]:
     return [None if array is None else array.astype(dtype) for array in arrays]
 
 
-def finished(out: Array, *arguments: Array) -> Any:
-    """`out` in its arguments' result_type, rounded once; complex if it is; a new array, or a scalar."""
+def finished(out: Array, *arguments: Array, fresh: bool = False) -> Any:
+    """`out` in its arguments' result_type, rounded once; complex if it is; a new array, or a scalar.
+
+    fresh: it is one already, which nobody else holds.
+    """
     dtype = np.result_type(*arguments)
     if out.dtype.kind == "c":
         dtype = np.result_type(dtype, np.complex64)
-    return np.array(out, dtype=dtype)[()]
+    return np.array(out, dtype=dtype, copy=None if fresh else True)[()]
 
 
 def like(gradient: Array, argument: Array) -> Any:

@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import Array, finished, promoted, quiet, seen, shows_shapes, total, unbroadcast, whole
+from .arrays import Array, finished, promoted, quiet, shows_shapes, total, unbroadcast, whole
 from .attention import AttentionGradients
 from .biases import Bias
 from .blockwise import BlockwiseSaved, ascend, descend
 from .dropout import Dropout
 from .fast_backward import Above, Sums, backward_chunk
 from .fast_forward import Results, forward_block
-from .fast_tiles import LOG2_E, Work, factor_of
+from .fast_tiles import LOG2_E, Work
 from .fast_work import SIDE, How, chunks, cut, work_of
 from .online import ONLINE
 from .spoiled import all_finite, cleaned, finite, is_finite, merged, only, spoiled_rows
@@ -34,8 +34,8 @@ from .workers import run
 
 @shows_shapes
 class FastSaved(NamedTuple):
-    """What backward needs: out (..., H, L, E) before rounding, lse (..., H, L), and to the base 2 the same
-    and each row's highest score.
+    """What backward needs: out (..., H, L, E) before rounding, lse (..., H, L), the same to the base 2, and
+    each row's largest weight.
 
     Where not all that came in is finite, out is what it would be with 0 in these places. slow is what
     blockwise attention saved, where it did some or all of the work; all of it if lse2 is None.
@@ -44,7 +44,7 @@ class FastSaved(NamedTuple):
     out: Array
     lse: Array
     lse2: Array | None
-    top2: Array | None
+    largest: Array | None
     problem: Tiled
     work: Work | None
     how: How
@@ -108,34 +108,35 @@ def spread(work: Any, units: list[Any], threads: int | None) -> None:
 
 
 @quiet
-def _forward(work: Work, how: How) -> tuple[Array, Array, Array]:
-    """out (..., H, L, E), lse and highest score to the base 2, (..., H, L), of finite numbers."""
+def _forward(work: Work, how: How) -> tuple[Array, Array, Array, bool]:
+    """out (..., H, L, E), lse to the base 2 and largest weight, (..., H, L); whether all came in finite."""
     problem, stack = work.slabs.problem, work.slabs
     dtype, rows = problem.query.dtype, stack.query.shape[:3]
     out = np.empty((*rows, problem.value.shape[-1]), dtype)
-    results = Results(out, np.empty(rows, dtype), np.empty(rows, dtype))
-    sinks2 = None
-    if problem.sinks is not None:
-        sinks2 = (np.broadcast_to(problem.sinks, problem.shape[:-2]) * dtype.type(LOG2_E)).reshape(rows[:2])
-    spread(partial(forward_block, work, results, sinks2), cut(stack, how), how.threads)
-    lse2, top2 = (x.reshape(problem.shape[:-1]) for x in results[1:])
-    return stack.unstacked(out), lse2, top2
+    results = Results(out, np.empty(rows, dtype), np.empty(rows, dtype), [])
+    spread(partial(forward_block, work, results, _sinks2(work)), cut(stack, how), how.threads)
+    lse2, largest = (x.reshape(problem.shape[:-1]) for x in results[1:3])
+    return stack.unstacked(out), lse2, largest, not results.spoiled
+
+
+def _sinks2(work: Work) -> Array | None:
+    """The sinks (N, n), to the base 2."""
+    problem, stack = work.slabs.problem, work.slabs
+    if problem.sinks is None:
+        return None
+    sinks: Array = np.broadcast_to(problem.sinks, problem.shape[:-2]) * stack.query.dtype.type(LOG2_E)
+    return sinks.reshape(stack.query.shape[:2])
 
 
 @quiet
 def _backward(saved: FastSaved, d_out: Array, d_lse: Array) -> list[Any]:
     """The gradients of finite numbers, in the shapes of `Tiled`."""
     assert saved.work is not None
-    assert saved.lse2 is not None
-    assert saved.top2 is not None
     problem, stack, dtype = saved.work.slabs.problem, saved.work.slabs, saved.out.dtype
-    less = np.einsum("...e,...e->...", d_out, saved.out) - d_lse
-    d_sink = np.zeros_like(less)
-    if problem.sinks is not None:
-        sink = problem.sinks[..., None]
-        d_sink = seen(np.exp2(sink * dtype.type(LOG2_E) - saved.lse2), sink != -np.inf) * -less
-    of_rows = (saved.lse2, saved.top2, less, d_lse - d_sink)
-    above = Above(stack.stacked(d_out), *(x.reshape(stack.query.shape[:3]) for x in of_rows))
+    rows = stack.query.shape[:3]
+    d_lse, lse2, largest = (np.asarray(x).reshape(rows) for x in (d_lse, saved.lse2, saved.largest))
+    sinks2 = _sinks2(saved.work)
+    above = Above(stack.stacked(d_out), stack.stacked(saved.out), d_lse, lse2, largest, sinks2)
     bias = problem.bias.parameter if isinstance(problem.bias, Bias) else problem.bias
     scaled = isinstance(problem.scale, np.ndarray)
     sums = Sums(
@@ -143,19 +144,24 @@ def _backward(saved: FastSaved, d_out: Array, d_lse: Array) -> list[Any]:
         np.zeros(stack.key.shape, dtype),
         np.zeros(stack.value.shape, dtype),
         None if bias is None else np.zeros(bias.shape, dtype),
-        np.empty((*stack.query.shape[:3], 1), dtype) if scaled else None,
+        np.empty((*rows, 1), dtype) if scaled else None,
+        None if sinks2 is None else np.empty(rows, dtype),
     )
     spread(partial(backward_chunk, saved.work, above, sums), chunks(cut(stack, saved.how)), saved.how.threads)
-    d_key = sums.d_key
-    d_key /= factor_of(problem.softcap)
     return [
         stack.unstacked(sums.d_query),
-        stack.keys_unstacked(d_key),
+        stack.keys_unstacked(sums.d_key),
         stack.keys_unstacked(sums.d_value),
         sums.d_bias,
         None if sums.d_scale is None else stack.unstacked(sums.d_scale),
-        None if problem.sinks is None else unbroadcast(total(d_sink, axis=-1), problem.sinks.shape),
+        None if sums.d_sinks is None else _of_sinks(sums.d_sinks, problem),
     ]
+
+
+def _of_sinks(d_sinks: Array, problem: Tiled) -> Array:
+    """What the rows give to the sinks, in the shape of the sinks."""
+    assert problem.sinks is not None
+    return unbroadcast(total(d_sinks, axis=-1).reshape(problem.shape[:-2]), problem.sinks.shape)
 
 
 def _suits(problem: Tiled) -> bool:
@@ -195,10 +201,16 @@ def fast_attention_forward(
     (array([[0.5, 0.5],
            [0.5, 0.5]]), array([0.69314718, 0.69314718]))
     """
-    problem = tiled(query, key, value, mask, bias, scale, softcap, sinks, dropout)
-    how = How(None if block is None else block_of(block, problem.shape), _threads(threads))
+    problem, how = _admitted(query, key, value, mask, bias, scale, softcap, sinks, dropout, block, threads)
     out, saved = _descended(problem, how)
-    return finished(out, problem.given.query, problem.given.key, problem.given.value), saved
+    return finished(out, *problem.given[:3]), saved
+
+
+def _admitted(*arguments: Any) -> tuple[Tiled, How]:
+    """The arguments of `fast_attention`, and how the work is done."""
+    *given, block, threads = arguments
+    problem = tiled(*given)
+    return problem, How(None if block is None else block_of(block, problem.shape), _threads(threads))
 
 
 @quiet
@@ -207,24 +219,26 @@ def _descended(problem: Tiled, how: How) -> tuple[Array, FastSaved]:
     if not _suits(problem):
         slow = descend(STEPS, ONLINE, problem, how.block or block_of(None, problem.shape))
         return slow.out, FastSaved(slow.out, slow.lse, None, None, problem, None, how, slow)
-    work = work_of(problem, how)
-    if all(map(is_finite, work.reach)) and all_finite(problem):
-        out, lse2, top2 = _forward(work, how)
-        return out, FastSaved(out, _natural(problem, lse2, top2), lse2, top2, problem, work, how, None)
+    if all_finite(problem):
+        work = work_of(problem, how)
+        out, lse2, largest, fine = _forward(work, how)
+        if fine:
+            lse = _natural(problem, lse2, largest)
+            return out, FastSaved(out, lse, lse2, largest, problem, work, how, None)
     slow = descend(STEPS, ONLINE, problem, how.block or block_of(None, problem.shape))
     work = work_of(cleaned(problem), how)
-    computed, lse2, top2 = _forward(work, how)
+    computed, lse2, largest, _ = _forward(work, how)
     rows = spoiled_rows(problem, SIDE)
-    lse = np.where(rows, slow.lse, _natural(problem, lse2, top2))
+    lse = np.where(rows, slow.lse, _natural(problem, lse2, largest))
     untouched = ~rows[..., None] & np.isfinite(slow.out)
-    saved = FastSaved(computed, lse, lse2, top2, problem, work, how, slow)
+    saved = FastSaved(computed, lse, lse2, largest, problem, work, how, slow)
     return np.where(untouched, computed, slow.out), saved
 
 
-def _natural(problem: Tiled, lse2: Array, top2: Array) -> Array:
+def _natural(problem: Tiled, lse2: Array, largest: Array) -> Array:
     """lse, which for a row that attends to nothing is its sink, to the bit."""
     lse = np.asarray(lse2 * lse2.dtype.type(1 / LOG2_E))
-    return lse if problem.sinks is None else np.where(np.isneginf(top2), problem.sinks[..., None], lse)
+    return lse if problem.sinks is None else np.where(largest == 0, problem.sinks[..., None], lse)
 
 
 def _threads(threads: int | None) -> int | None:
@@ -338,9 +352,8 @@ def fast_attention(
     ----------
     Dao et al. 2022 and Dao 2024 (FlashAttention), for the tiles; what is measured here is in `benchmarks`.
     """
-    out, _ = fast_attention_forward(
-        promoted(query), promoted(key), promoted(value), mask=mask, bias=promoted(bias),
-        scale=promoted(scale), softcap=softcap, sinks=promoted(sinks), dropout=dropout,
-        block=block, threads=threads,
+    problem, how = _admitted(
+        promoted(query), promoted(key), promoted(value), mask, promoted(bias), promoted(scale), softcap,
+        promoted(sinks), dropout, block, threads,
     )  # fmt: skip
-    return out
+    return finished(_descended(problem, how)[0], *problem.given[:3], fresh=True)

@@ -1,6 +1,5 @@
 """One block of rows of `fast_attention` backward, tile by tile: what a worker does at a time."""
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,14 +10,15 @@ from .biases import Bias
 from .fast_tiles import (
     Rows,
     Work,
-    bias_and_hide,
-    calm,
+    add_bias,
+    by_row,
     cap,
     factor_of,
     hide,
     powers,
     rows_of,
     shift_of,
+    still_rows,
     thin,
     tiles_of,
 )
@@ -31,21 +31,23 @@ from .workers import Buffers, Put
 class Above(NamedTuple):
     """What the backward's blocks start from.
 
-    d_out (N, n, L, E); and for each row (N, n, L): lse2 and top2 of the forward; less = delta - d_lse; and
-    sum, to which d_scores of all its keys add up, softcap aside.
+    d_out, out (N, n, L, E); and for each row (N, n, L): d_lse, and lse2 and largest of the forward. sinks2
+    (N, n) are the sinks to the base 2, or None.
     """
 
     d_out: Array
+    out: Array
+    d_lse: Array
     lse2: Array
-    top2: Array
-    less: Array
-    sum: Array
+    largest: Array
+    sinks2: Array | None
 
 
 class Sums(NamedTuple):
     """Where the backward's blocks put and add what they find, in the shapes of `Slabs`.
 
-    d_bias is the bias's gradient in the bias's own shape, or that of its parameter; d_scale (N, n, L, 1).
+    d_bias is the bias's gradient in the bias's own shape, or that of its parameter; d_scale (N, n, L, 1);
+    d_sinks (N, n, L), what each row gives to its sink.
     """
 
     d_query: Array
@@ -53,6 +55,7 @@ class Sums(NamedTuple):
     d_value: Array
     d_bias: Array | None
     d_scale: Array | None
+    d_sinks: Array | None
 
 
 class Chunk(NamedTuple):
@@ -94,6 +97,13 @@ class _Found:
         tile = self.tiles["d_key", first][:, columns.start - first : columns.stop - first]
         np.add.at(tile, places, d_keys)
 
+    def finish(self) -> None:
+        """Gradients of keys, as far as they are found, as of the keys and not of what scores they made."""
+        factor = factor_of(self.work.slabs.problem.softcap)
+        for (name, _), tile in self.tiles.items():
+            if name == "d_key":
+                tile /= factor
+
     def put(self) -> None:
         """Everything added to the sums, except what is there."""
         for (name, first), tile in self.tiles.items():
@@ -109,6 +119,7 @@ def backward_chunk(work: Work, above: Above, sums: Sums, chunk: Chunk, buffers: 
     found = _Found(work, sums, chunk)
     for block in chunk.blocks:
         _backward_block(work, above, sums, found, block, buffers)
+    found.finish()
     return quiet(found.put)
 
 
@@ -118,29 +129,40 @@ def _backward_block(
     """The tiles of a block again, from lse, and the seven steps back through each of them."""
     slabs, problem = work.slabs, work.slabs.problem
     softcap, dropout = problem.softcap, problem.dropout
-    rows = rows_of(work, block, factor_of(softcap), buffers)
+    rows = rows_of(work, block, buffers)
     (heads, R, D), dtype, E = rows.query.shape, rows.query.dtype, slabs.value.shape[-1]
-    lse2 = shift_of(above.lse2[block]).reshape(heads, R)
-    plain = (above.d_out[block].reshape(heads, R, E), above.less[block].reshape(heads, R))
+    d_out, out = (x[block].reshape(heads, R, E) for x in (above.d_out, above.out))
+    d_lse, lse2 = (x[block].reshape(heads, R) for x in (above.d_lse, above.lse2))
+    delta = np.einsum("...e,...e->...", d_out, out, out=buffers("delta", lse2.shape, dtype))
+    less, lse2 = np.subtract(delta, d_lse, out=delta), shift_of(lse2)
     unit = np.exp2(-lse2)
-    scaled = (plain[0] * unit[:, :, None], plain[1] * unit)
-    d_query = sums.d_query[block].reshape(heads, R, D)
-    d_query[...] = 0
-    peaks = None
-    if (above.top2[block] - above.lse2[block] > math.log2(HIGH)).any():
-        peaks = Peaks(above.sum[block].reshape(heads, R).copy())
+    scaled = (
+        np.multiply(d_out, unit[:, :, None], out=buffers("d_rows", d_out.shape, dtype)),
+        np.multiply(less, unit, out=buffers("less", less.shape, dtype)),
+    )
+    d_query, empty = sums.d_query[block].reshape(heads, R, D), True
+    rest = d_lse
+    if above.sinks2 is not None:
+        assert sums.d_sinks is not None
+        sink = by_row(above.sinks2, block)
+        d_sink = np.where(np.isneginf(sink), 0, np.exp2(sink - lse2) * -less)
+        sums.d_sinks[block], rest = d_sink.reshape(sums.d_sinks[block].shape), d_lse - d_sink
+    peaks = Peaks(rest.copy()) if above.largest[block].max() > HIGH - 1e-3 else None
     for columns, hidden in tiles_of(work, rows):
         key, value = slabs.key[block.slabs, columns], slabs.value[block.slabs, columns]
         shape = (heads, columns.stop - columns.start, R)
         scores = np.matmul(key, transposed(rows.query), out=buffers("scores", shape, dtype))
         raw = None if softcap is None else cap(scores, softcap, buffers)
-        bias_and_hide(work, rows, columns, hidden, scores)
-        still = calm(work, rows, columns, hidden)
+        if problem.bias is not None:
+            add_bias(work, rows, columns, scores)
+        still = still_rows(work, rows, columns, hidden, scores)
         if still is True:
-            weights, (d_rows, less) = np.exp2(scores, out=scores), scaled
+            weights, (d_rows, less_rows) = np.exp2(scores, out=scores), scaled
         else:
             np.subtract(scores, np.where(still, 0, lse2)[:, None, :], out=scores)
-            weights, (d_rows, less) = powers(scores, buffers), _mixed(still, scaled, plain)
+            hide(rows, hidden, scores)
+            weights, (d_rows, less_rows) = powers(scores, buffers), _mixed(still, scaled, (d_out, less))
+        hide(rows, hidden, weights)
         d_scores, thinned = buffers("d_scores", shape, dtype), weights
         np.matmul(value, transposed(d_rows), out=d_scores)
         if dropout is not None:
@@ -148,9 +170,9 @@ def _backward_block(
             thinned = buffers("thinned", shape, dtype)
             np.copyto(thinned, weights)
             thin(work, rows, columns, thinned)
-        np.subtract(d_scores, less[:, None, :], out=d_scores)
-        hide(rows, hidden, d_scores, 0)
+        np.subtract(d_scores, less_rows[:, None, :], out=d_scores)
         np.multiply(d_scores, weights, out=d_scores)
+        hide(rows, hidden, d_scores)
         if peaks is not None:
             high = np.where(still, HIGH / unit, HIGH).astype(dtype)
             peaks.take(weights > high[:, None, :], d_scores, columns, raw)
@@ -159,8 +181,13 @@ def _backward_block(
             np.multiply(d_scores, sech_squared(raw), out=d_scores)
         found.add("d_value", columns, thinned, d_rows, buffers)
         found.add("d_key", columns, d_scores, rows.query, buffers)
-        product = buffers("product", d_query.shape, dtype)
-        d_query += np.matmul(transposed(d_scores), key, out=product)
+        product = d_query if empty else buffers("product", d_query.shape, dtype)
+        np.matmul(transposed(d_scores), key, out=product)
+        if not empty:
+            d_query += product
+        empty = False
+    if empty:
+        d_query[...] = 0
     if peaks is not None:
         _put_peaks(work, rows, found, peaks, d_query)
     if sums.d_scale is not None:
@@ -208,12 +235,8 @@ def _put_peaks(work: Work, rows: Rows, found: "_Found", peaks: Peaks, d_query: A
         found.add_at(columns, (slab, column), rest * rows.query[slab, row])
 
 
-def _mixed(
-    still: Array | bool, scaled: tuple[Array, Array], plain: tuple[Array, Array]
-) -> tuple[Array, Array]:
+def _mixed(still: Array, scaled: tuple[Array, Array], plain: tuple[Array, Array]) -> tuple[Array, Array]:
     """d_rows and less over exp2(lse2) in calm rows, whose weights are not, and as they are in the others."""
-    if isinstance(still, bool):
-        return plain
     return np.where(still[:, :, None], scaled[0], plain[0]), np.where(still, scaled[1], plain[1])
 
 

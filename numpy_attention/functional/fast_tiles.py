@@ -17,12 +17,13 @@ and one core of an Intel Xeon with AVX-512, in nanoseconds for each score, of wh
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from .arrays import Array
 from .slabs import Block, Entry, Slabs
+from .spoiled import is_finite
 from .tiled import part, slices
 from .workers import Buffers
 
@@ -30,11 +31,12 @@ LOG2_E = 1 / math.log(2)
 
 
 Hidden = list[tuple[Entry, Array]]
-"""Where an entry's tile is hidden, upright; entries that are seen whole are left out."""
+"""Where an entry's tile is seen, upright, in whole numbers: all bits 1 there, and 0 where it is hidden.
+Entries that are seen whole are left out."""
 
 
-MEMO = 64
-"""How many tiles of a mask are kept for other heads, of a quarter of a megabyte each."""
+MEMO = 32
+"""How many tiles of a mask are kept for other heads, of half a megabyte each."""
 
 CALM = 30
 """Exponents to the base 2 up to which neither a power nor a sum of 2**60 of them leaves float32."""
@@ -43,17 +45,16 @@ CALM = 30
 class Work(NamedTuple):
     """What all blocks share. scale is a number, or one for each row (N, n, L, 1); columns those of a tile.
 
-    reach are the norms of query, (N, n, L), times scale and log2(e), and the largest norm of the keys of each
-    tile, (N, tiles): no score to the base 2 exceeds their product. alike: whether masks are the same for all
-    heads and batch entries; if so, the tiles of one are kept in memo for the next.
+    alike: whether masks are the same for all heads and batch entries; if so, the tiles of one are kept in
+    memo for the next. reach_of_keys: what `reach_of` found of a stack of slabs, by the first of them.
     """
 
     slabs: Slabs
     scale: Any
-    reach: tuple[Array, Array]
     columns: int
     alike: bool
     memo: dict[tuple[int, int], Any]
+    reach_of_keys: dict[int, Array]
 
     def scale_of(self, block: Block) -> Any:
         """The scale of a block's rows."""
@@ -63,41 +64,67 @@ class Work(NamedTuple):
 class Rows(NamedTuple):
     """A block of rows on its way through the tiles.
 
-    query (slabs, members * rows, D) is scaled and contiguous, reach (slabs, members * rows) as in Work.
+    query (slabs, members * rows, D) is scaled and contiguous. reach is the largest norm of its rows, of_keys
+    (tiles,) that of the keys of each tile: no score to the base 2 exceeds their product.
     """
 
     block: Block
     query: Array
-    reach: Array
+    reach: float
+    of_keys: Array
     entries: list[Entry]
 
     def by_member(self, tile: Array) -> Array:
         """A tile (slabs, columns, members * rows) with the members on an axis of their own."""
         return tile.reshape(*tile.shape[:2], self.block.members.stop - self.block.members.start, -1)
 
+    def finite(self) -> bool:
+        """Whether all of its query, keys and values are, and norms of them."""
+        return math.isfinite(self.reach) and math.isfinite(self.of_keys.max())
 
-def rows_of(work: Work, block: Block, factor: float, buffers: Buffers) -> Rows:
-    """A block before its first tile, its query multiplied by scale and `factor`."""
-    rows = work.slabs.query[block]
+
+def rows_of(work: Work, block: Block, buffers: Buffers) -> Rows:
+    """A block before its first tile, its query multiplied by scale and what else belongs to the scores."""
+    softcap, rows = work.slabs.problem.softcap, work.slabs.query[block]
     query = buffers("query", rows.shape, rows.dtype)
-    np.multiply(rows, work.scale_of(block) * factor, out=query)
+    np.multiply(rows, work.scale_of(block) * factor_of(softcap), out=query)
     query = query.reshape(len(query), -1, query.shape[-1])
-    reach = work.reach[0][block].reshape(query.shape[:2])
-    return Rows(block, query, reach, work.slabs.entries(block))
+    reach = norms(query).max() * (LOG2_E / factor_of(softcap))
+    return Rows(block, query, float(reach), reach_of(work, block), work.slabs.entries(block))
 
 
-def calm(work: Work, rows: Rows, columns: slice, hidden: Hidden) -> Array | bool:
-    """Rows of which no score in a tile exceeds CALM, whatever it is; True if that holds for all of them.
+def reach_of(work: Work, block: Block) -> Array:
+    """The largest norm of the keys of each tile, (tiles,); NaN if not all values are finite."""
+    place, those = block.slabs.start, block.slabs
+    if place not in work.reach_of_keys:
+        starts = range(0, work.slabs.key.shape[-2], work.columns)
+        reach = np.maximum.reduceat(norms(work.slabs.key[those]).max(axis=0), starts)
+        if not is_finite(work.slabs.value[those]):
+            reach[...] = np.nan
+        work.reach_of_keys[place] = reach
+    return work.reach_of_keys[place]
 
-    Only tiles that are seen whole have any: no bit may depend on the norm of a key that a row does not see.
+
+def norms(x: Array) -> Array:
+    """The Euclidean norm of each row."""
+    return np.asarray(np.sqrt(np.einsum("...d,...d->...", x, x)))
+
+
+def still_rows(work: Work, rows: Rows, columns: slice, hidden: Hidden, scores: Array) -> Array | Literal[True]:
+    """Rows of which no score that is seen in the tile exceeds CALM either way; True if that holds for all.
+
+    What norms or the softcap tell of all scores saves a look at them. The answer for a row is the same with
+    and without, for no bit of it may depend on other rows, or on what is hidden. Where scores are looked at,
+    hidden ones are 0 afterwards.
     """
-    problem = work.slabs.problem
-    if hidden or problem.bias is not None:
-        return False
-    if problem.softcap is not None and problem.softcap * LOG2_E <= CALM:
+    softcap = math.inf if work.slabs.problem.softcap is None else work.slabs.problem.softcap * LOG2_E
+    most = min(softcap, rows.reach * rows.of_keys[columns.start // work.columns])
+    if most < CALM - 1 and work.slabs.problem.bias is None:
         return True
-    those = rows.reach * work.reach[1][rows.block.slabs, columns.start // work.columns, None] <= CALM
-    return bool(those.all()) or those
+    hide(rows, hidden, scores)
+    still = np.maximum.reduce(scores, axis=1) <= CALM
+    still &= np.minimum.reduce(scores, axis=1) >= -CALM
+    return True if still.all() else still
 
 
 def tiles_of(work: Work, rows: Rows) -> Iterator[tuple[slice, Hidden]]:
@@ -145,8 +172,9 @@ def _tile_of(work: Work, rows: Rows, columns: slice) -> tuple[slice, Hidden] | N
     if not some.size:
         return None
     first, last = int(some[0]), int(some[-1]) + 1
+    bits = f"i{work.slabs.query.dtype.itemsize}"
     hidden = [
-        (entry, upright(~tile[:, first:last]))
+        (entry, -upright(tile[:, first:last]).astype(bits))
         for entry, tile in zip(rows.entries, whole, strict=True)
         if not tile[:, first:last].all()
     ]
@@ -168,26 +196,34 @@ def cap(scores: Array, softcap: float, buffers: Buffers) -> Array:
     return raw
 
 
-def bias_and_hide(work: Work, rows: Rows, columns: slice, hidden: Hidden, scores: Array) -> None:
-    """Steps 3 and 4 on scores to the base 2, in place."""
+def add_bias(work: Work, rows: Rows, columns: slice, scores: Array) -> None:
+    """Step 3 on scores to the base 2, in place."""
     tile = rows.by_member(scores)
     for entry in rows.entries:
-        if entry.bias is not None:
-            bias = work.slabs.bias_tile(entry, rows.block.rows, columns)
-            tile[entry.at] += upright(bias * scores.dtype.type(LOG2_E))
-    hide(rows, hidden, scores, -np.inf)
+        bias = work.slabs.bias_tile(entry, rows.block.rows, columns)
+        tile[entry.at] += upright(bias * scores.dtype.type(LOG2_E))
 
 
-def hide(rows: Rows, hidden: Hidden, tile: Array, value: float) -> None:
-    """`value` wherever a tile is hidden, in place."""
+def hide(rows: Rows, hidden: Hidden, tile: Array) -> None:
+    """0 wherever a tile is hidden, in place, whatever is there: by its bits."""
     by_member = rows.by_member(tile)
-    for entry, where in hidden:
-        np.copyto(by_member[entry.at], value, where=where)
+    for entry, seen in hidden:
+        by_member.view(seen.dtype)[entry.at] &= seen
+
+
+def highest(rows: Rows, hidden: Hidden, scores: Array) -> Array:
+    """Each row's highest score of those that are seen; the others are -inf afterwards."""
+    by_member = rows.by_member(scores)
+    for entry, seen in hidden:
+        np.copyto(by_member[entry.at], -np.inf, where=seen == 0)
+    return np.asarray(np.maximum.reduce(scores, axis=1))
 
 
 def powers(exponents: Array, buffers: Buffers) -> Array:
     """2 ** exponents in place, and 0 where that is below the smallest normal number."""
     floor = int(np.finfo(exponents.dtype).minexp)
+    if np.minimum.reduce(exponents, axis=None) >= floor:
+        return np.exp2(exponents, out=exponents)
     normal = np.greater(exponents, floor, out=buffers("normal", exponents.shape, bool))
     np.clip(exponents, floor, np.inf, out=exponents)
     np.exp2(exponents, out=exponents)
@@ -209,3 +245,8 @@ def factor_of(softcap: float | None) -> float:
 def shift_of(top: Array) -> Array:
     """What rows are shifted by: nothing, where there is no finite number."""
     return np.where(np.isfinite(top), top, 0)
+
+
+def by_row(of_heads: Array, block: Block) -> Array:
+    """A number of each head, (N, n), for each row of a block, (slabs, members * rows)."""
+    return np.repeat(of_heads[block[:2]], block.rows.stop - block.rows.start, axis=-1)

@@ -4,9 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .arrays import Array
 from .fast_backward import Chunk
-from .fast_tiles import LOG2_E, Work
+from .fast_tiles import Work
 from .slabs import Block, Slabs, slabs
 from .tiled import Tiled, slices
 
@@ -65,12 +64,4 @@ def work_of(problem: Tiled, how: How) -> Work:
     scale: Any = problem.scale
     if isinstance(scale, np.ndarray):
         scale = stack.stacked(np.broadcast_to(scale, (*problem.shape[:-1], 1)))
-    factor = np.abs(scale if isinstance(scale, float) else scale[..., 0]) * LOG2_E
-    starts = range(0, problem.shape[-1], columns)
-    of_tiles = np.maximum.reduceat(norms(stack.key), starts, axis=-1)
-    return Work(stack, scale, (norms(stack.query) * factor, of_tiles), columns, stack.alike, {})
-
-
-def norms(x: Array) -> Array:
-    """The Euclidean norm of each row."""
-    return np.asarray(np.sqrt(np.einsum("...d,...d->...", x, x)))
+    return Work(stack, scale, columns, stack.alike, {}, {})

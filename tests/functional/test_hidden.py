@@ -113,3 +113,54 @@ def test_attend_covers_its_scores_value_and_bias():
                 (hidden, scores), (np.arange(7)[:, None] > 4, value), (hidden, bias)
             ))  # fmt: skip
             assert numbers(*spoilt) == numbers(scores, value, bias)
+
+
+TILED = {
+    "blockwise": (na.blockwise_attention_forward, na.blockwise_attention_backward),
+    "fast": (na.fast_attention_forward, na.fast_attention_backward),
+}
+THREES = np.arange(7) // 3
+LARGE = (20.0, 1e3, 1e30, np.inf, np.nan)
+"""20 makes a large exponent of a small one, so that rows are treated in another way; 1e30 has no norm."""
+
+
+def tiled_numbers(path, query, key, value, **options):
+    forward, backward = TILED[path]
+    out, saved = forward(query, key, value, **options)
+    gradients = backward(*drawn(out.shape, seed=1), saved, d_lse=drawn(saved.lse.shape, seed=2)[0])
+    return [np.asarray(x) for x in (out, saved.lse, *gradients) if x is not None]
+
+
+@pytest.mark.parametrize("poison", LARGE)
+@pytest.mark.parametrize("sinks", [None, np.zeros(6)], ids=["no sinks", "sinks"])
+@pytest.mark.parametrize("kind", MASKS)
+@pytest.mark.parametrize("path", TILED)
+def test_no_bit_depends_on_how_large_a_hidden_key_is(path, kind, sinks, poison):
+    """Scores are small otherwise, so that the tiled paths could take them as they come."""
+    query, key, value = drawn((2, 6, 5, 3), (2, 2, 7, 3), (2, 2, 7, 11), dtype=np.float32)
+    bias = {} if kind not in BIASES else {"bias": BIASES[kind].astype(np.float32)}
+    unseen = ~np.ones((2, 6, 5, 7), bool) if MASKS[kind] is None else ~MASKS[kind].array(5, 7, heads=True)
+    unseen = unseen | np.isneginf(BIASES.get(kind, np.zeros(7)))
+    unseen = np.broadcast_to(unseen, (2, 6, 5, 7)).reshape(2, 2, 15, 7).all(axis=2)
+    spoilt = [np.where(unseen[..., None], np.float32(poison), x) for x in (key, value)]
+    options = dict(mask=MASKS[kind], sinks=sinks, block=(2, 3), **bias)
+    clean = tiled_numbers(path, query, key, value, **options)
+    poisoned = tiled_numbers(path, query, *spoilt, **options)
+    assert all(x.tobytes() == y.tobytes() for x, y in zip(clean, poisoned, strict=True))
+
+
+@pytest.mark.parametrize("large", LARGE)
+@pytest.mark.parametrize(
+    "mask", [na.causal(), na.window(3, 0), na.segments(np.arange(7) // 3, np.arange(7) // 3)]
+)
+@pytest.mark.parametrize("path", TILED)
+def test_no_row_depends_on_a_key_or_a_query_that_is_not_its_own(path, mask, large):
+    """Key 6 is hidden from the first six queries, and query 6 is another's: no bit of theirs changes."""
+    query, key, value = drawn((7, 3), (7, 3), (7, 2), dtype=np.float32)
+    clean = tiled_numbers(path, query, key, value, mask=mask)
+    for changed in range(3):
+        spoilt = [query.copy(), key.copy(), value.copy()]
+        spoilt[changed][6] += np.float32(large)
+        numbers = tiled_numbers(path, *spoilt, mask=mask)
+        for x, y in zip(numbers[:3], clean[:3], strict=True):  # out, lse, d_query
+            assert x[:6].tobytes() == y[:6].tobytes()
