@@ -40,13 +40,18 @@ class Tile:
         )
         self.drawn = rng.standard_normal((1, SIDE, SIDE), dtype=np.float32)
         self.scores, self.weights, self.d_scores = (self.drawn.copy() for _ in range(3))
+        self.seen = np.triu(np.ones((1, SIDE, SIDE), dtype=bool))
+        self.half = np.where(self.seen, self.drawn, np.float32(-np.inf))
+        self.lowest = np.where(self.drawn > 4, np.float32(-200), self.drawn)
+        self.low = self.lowest.copy()
         self.row, self.ones = rng.standard_normal((1, 1, SIDE), dtype=np.float32), np.ones(SIDE, np.float32)
         self.sum, self.product = np.zeros_like(self.query), np.zeros_like(self.query)
         self.buffers = Buffers()
 
     def fresh(self) -> None:
         """As they were, and as near as a product that has just written them leaves them."""
-        for array in (self.scores, self.d_scores):
+        np.copyto(self.low, self.lowest)
+        for array in (self.d_scores, self.scores):
             np.copyto(array, self.drawn)
 
     def times(self, left: Any, right: Any, out: Any) -> Callable[[], object]:
@@ -59,20 +64,35 @@ class Tile:
 
     def forward(self) -> Calls:
         """Every tile's steps of the forward."""
-        upright = self.weights.swapaxes(-1, -2)
+        upright = self.scores.swapaxes(-1, -2)
         return {
             "product: key @ queryᵀ": self.times(self.key, self.query.swapaxes(-1, -2), self.scores),
-            "maximum of each row": lambda: np.maximum.reduce(self.scores, axis=1),
             "exp2": lambda: np.exp2(self.scores, out=self.scores),
-            "sum of each row, a product with ones": lambda: np.matmul(self.ones, self.weights),
+            "maximum of each row": lambda: np.maximum.reduce(self.scores, axis=1),
+            "sum of each row, a product with ones": lambda: np.matmul(self.ones, self.scores),
             "product: weights @ value": self.times(upright, self.value, self.product),
         }
 
     def shifted(self) -> Calls:
         """What is done besides where exponents may be large."""
         return {
+            "highest and lowest score of each row": lambda: (
+                self.scores.max(axis=1),
+                self.scores.min(axis=1),
+            ),
             "subtract the shift": lambda: np.subtract(self.scores, self.row, out=self.scores),
-            "2 ** exponents with the floor of `powers`": lambda: powers(self.d_scores, self.buffers),
+            "2 ** exponents, after a look for small ones": lambda: powers(self.scores, self.buffers),
+            "2 ** exponents, a few below the smallest normal number": lambda: powers(self.low, self.buffers),
+        }
+
+    def edges(self) -> Calls:
+        """What is done besides where half of a tile is hidden, and what that is instead of."""
+        scores, bits = self.scores.view(np.int32), -self.seen.astype(np.int32)
+        return {
+            "0 where it is hidden, by its bits": lambda: np.bitwise_and(scores, bits, out=scores),
+            "-inf where it is hidden": lambda: np.copyto(self.scores, -np.inf, where=~self.seen),
+            "exp2, half of it of -inf": lambda: np.exp2(self.half),
+            "exp2": lambda: np.exp2(self.scores),
         }
 
     def backward(self) -> Calls:
@@ -176,6 +196,7 @@ def measured() -> str:
     first = tiles[WIDTHS[0]]
     titles = {
         "where exponents may be large, ns for each score": first.shifted(),
+        "where half of a tile is hidden; ns for each score": first.edges(),
         "shortcut, and what it is instead of; ns for each score": first.instead(),
     }
     groups |= {title: Group(calls, first.fresh, SIDE * SIDE) for title, calls in titles.items()}

@@ -291,12 +291,14 @@ def _ascended(d_out: Array, d_lse: Array, saved: FastSaved) -> Sequence[Any]:
     finite_above = is_finite(d_out) and is_finite(d_lse)
     real = d_out.dtype.kind == d_lse.dtype.kind == "f"
     if saved.work is not None and saved.slow is None and finite_above and real:
-        return _backward(saved, d_out, d_lse)
+        gradients = _backward(saved, d_out, d_lse)
+        if not saved.work.few or all(is_finite(x) for x in gradients if x is not None):
+            return gradients
     slow = saved.slow or descend(STEPS, ONLINE, problem, how.block or block_of(None, problem.shape))
     slow_gradients = ascend(STEPS, ONLINE, d_out, d_lse, slow)
     if saved.work is None or not real:
         return slow_gradients
-    rows = spoiled_rows(problem, SIDE)
+    rows, saved = spoiled_rows(problem, SIDE), saved._replace(work=work_of(cleaned(problem), how))
     computed = _backward(saved, np.where(rows[..., None], 0, finite(d_out)), np.where(rows, 0, finite(d_lse)))
     theirs = slow._replace(problem=only(problem, rows))
     of_spoiled = ascend(STEPS, ONLINE, d_out, np.where(rows, d_lse, 0), theirs)

@@ -20,6 +20,7 @@ from .fast_tiles import (
     tiles_of,
 )
 from .slabs import Block
+from .spoiled import is_finite
 from .workers import Buffers
 
 
@@ -43,8 +44,6 @@ def forward_block(work: Work, results: Results, sinks2: Array | None, block: Blo
     """
     slabs, problem = work.slabs, work.slabs.problem
     rows = rows_of(work, block, buffers)
-    if not rows.finite():
-        results.spoiled.append(block)
     (heads, R, _), dtype = rows.query.shape, rows.query.dtype
     base = np.full((heads, R), -np.inf, dtype)  # what rows are shifted by: 0, or the highest score so far
     summed, largest = np.zeros((2, heads, R), dtype)  # of the exponentials
@@ -86,11 +85,13 @@ def forward_block(work: Work, results: Results, sinks2: Array | None, block: Blo
         before, base = base, np.maximum(base, sink)
         _shrink(before, base, summed, largest, out)
         summed += np.exp2(sink - shift_of(base))
-    shape = results.lse2[block].shape
-    results.lse2[block] = (np.log2(summed) + shift_of(base)).reshape(shape)
+    lse2, shape = np.log2(summed) + shift_of(base), results.lse2[block].shape
     summed[summed == 0] = 1
-    results.largest[block] = (largest / summed).reshape(shape)
     out /= summed[:, :, None]
+    results.lse2[block] = lse2.reshape(shape)
+    results.largest[block] = (largest / summed).reshape(shape)
+    if not rows.finite() or (work.few and not (is_finite(out) and (lse2 < np.inf).all())):
+        results.spoiled.append(block)
 
 
 def _shrink(before: Array, base: Array, summed: Array, largest: Array, out: Array | None) -> None:

@@ -47,12 +47,15 @@ class Work(NamedTuple):
 
     alike: whether masks are the same for all heads and batch entries; if so, the tiles of one are kept in
     memo for the next. reach_of_keys: what `reach_of` found of a stack of slabs, by the first of them.
+    few: whether a key meets so few rows that to look at its scores is less than to look at the key; then
+    it is from results that what came in is known to be finite.
     """
 
     slabs: Slabs
     scale: Any
     columns: int
     alike: bool
+    few: bool
     memo: dict[tuple[int, int], Any]
     reach_of_keys: dict[int, Array]
 
@@ -79,8 +82,8 @@ class Rows(NamedTuple):
         return tile.reshape(*tile.shape[:2], self.block.members.stop - self.block.members.start, -1)
 
     def finite(self) -> bool:
-        """Whether all of its query, keys and values are, and norms of them."""
-        return math.isfinite(self.reach) and math.isfinite(self.of_keys.max())
+        """Whether all of its query, keys and values are, and their norms, as far as anybody looked."""
+        return math.isfinite(self.reach) and not np.isnan(self.of_keys).any()
 
 
 def rows_of(work: Work, block: Block, buffers: Buffers) -> Rows:
@@ -94,13 +97,16 @@ def rows_of(work: Work, block: Block, buffers: Buffers) -> Rows:
 
 
 def reach_of(work: Work, block: Block) -> Array:
-    """The largest norm of the keys of each tile, (tiles,); NaN if not all values are finite."""
+    """The largest norm of the keys of each tile, (tiles,): infinite where `few`; NaN if not all is finite."""
     place, those = block.slabs.start, block.slabs
     if place not in work.reach_of_keys:
         starts = range(0, work.slabs.key.shape[-2], work.columns)
-        reach = np.maximum.reduceat(norms(work.slabs.key[those]).max(axis=0), starts)
-        if not is_finite(work.slabs.value[those]):
-            reach[...] = np.nan
+        if work.few:
+            reach = np.full(len(starts), np.inf)
+        else:
+            reach = np.maximum.reduceat(norms(work.slabs.key[those]).max(axis=0), starts)
+            if not (is_finite(reach) and is_finite(work.slabs.value[those])):
+                reach[...] = np.nan
         work.reach_of_keys[place] = reach
     return work.reach_of_keys[place]
 
@@ -110,7 +116,9 @@ def norms(x: Array) -> Array:
     return np.asarray(np.sqrt(np.einsum("...d,...d->...", x, x)))
 
 
-def still_rows(work: Work, rows: Rows, columns: slice, hidden: Hidden, scores: Array) -> Array | Literal[True]:
+def still_rows(
+    work: Work, rows: Rows, columns: slice, hidden: Hidden, scores: Array
+) -> Array | Literal[True]:
     """Rows of which no score that is seen in the tile exceeds CALM either way; True if that holds for all.
 
     What norms or the softcap tell of all scores saves a look at them. The answer for a row is the same with

@@ -54,8 +54,11 @@ def chunks(blocks: list[Block]) -> list[Chunk]:
 
 
 def sides(problem: Tiled, how: How) -> tuple[int, int]:
-    """The most rows and columns of a tile."""
-    return how.block or ((SIDE, SIDE) if problem.mask is None else (EDGE_ROWS, EDGE_COLUMNS))
+    """The most rows and columns of a tile: the fewer rows there are, the more columns."""
+    if how.block is not None:
+        return how.block
+    rows, columns = (SIDE, SIDE) if problem.mask is None else (EDGE_ROWS, EDGE_COLUMNS)
+    return rows, columns * max(1, rows // problem.shape[-2])
 
 
 def work_of(problem: Tiled, how: How) -> Work:
@@ -64,4 +67,5 @@ def work_of(problem: Tiled, how: How) -> Work:
     scale: Any = problem.scale
     if isinstance(scale, np.ndarray):
         scale = stack.stacked(np.broadcast_to(scale, (*problem.shape[:-1], 1)))
-    return Work(stack, scale, columns, stack.alike, {}, {})
+    _, n, L, D = stack.query.shape
+    return Work(stack, scale, columns, stack.alike, n * L < D, {}, {})
