@@ -145,11 +145,12 @@ def test_no_bit_depends_on_how_large_a_hidden_key_is(path, width, kind, sinks, p
     unseen = ~np.ones((2, 6, 5, 7), bool) if MASKS[kind] is None else ~MASKS[kind].array(5, 7, heads=True)
     unseen = unseen | np.isneginf(BIASES.get(kind, np.zeros(7)))
     unseen = np.broadcast_to(unseen, (2, 6, 5, 7)).reshape(2, 2, 15, 7).all(axis=2)
-    spoilt = [np.where(unseen[..., None], np.float32(poison), x) for x in (key, value)]
+    bad_key, bad_value = (np.where(unseen[..., None], np.float32(poison), x) for x in (key, value))
     options = dict(mask=MASKS[kind], sinks=sinks, block=(2, 3), **bias)
     clean = tiled_numbers(path, query, key, value, **options)
-    poisoned = tiled_numbers(path, query, *spoilt, **options)
-    assert all(x.tobytes() == y.tobytes() for x, y in zip(clean, poisoned, strict=True))
+    for spoilt in ((bad_key, value), (key, bad_value), (bad_key, bad_value)):
+        poisoned = tiled_numbers(path, query, *spoilt, **options)
+        assert all(x.tobytes() == y.tobytes() for x, y in zip(clean, poisoned, strict=True))
 
 
 @pytest.mark.parametrize("large", LARGE)
