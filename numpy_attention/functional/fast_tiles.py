@@ -1,8 +1,8 @@
 """The tiles of `fast_attention`: what is done to the scores of one, in buffers that stay.
 
-The mathematics is that of `blockwise.py`. What is done otherwise, with D = E = 64, tiles of 1024 x 1024 float32
-and one core of an Intel Xeon with AVX-512, in nanoseconds for each score, of which a product costs 1.2
-(`benchmarks/profile.md`):
+The mathematics is that of `blockwise.py`. What is done otherwise, with D = E = 64, tiles of 1024 x 1024
+float32 and one core of an Intel Xeon with AVX-512, in nanoseconds for each score, of which a product costs
+1.2 (`benchmarks/profile.md`):
 
   1  Tiles stand upright, scoresᵀ (columns, rows): maximum, sum and shift of a row then run along NumPy's
      long contiguous axis. Maximum 0.22 for 0.29, subtraction 0.25 for 0.34.
