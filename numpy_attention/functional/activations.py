@@ -43,7 +43,8 @@ def decay(x: Array) -> Array:
 
     Computed in float64 and rounded once: NumPy's own float32 exp is good to 2.5 units in the last place.
     """
-    fallen = np.exp(np.where(x.real > 0, -x, x), dtype=np.result_type(x, np.float64))
+    downwards = -np.abs(x) if x.dtype.kind != "c" else np.where(x.real > 0, -x, x)
+    fallen = np.exp(downwards, dtype=np.result_type(x, np.float64))
     return np.asarray(fallen).astype(x.dtype, copy=False)
 
 
