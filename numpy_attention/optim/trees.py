@@ -22,10 +22,12 @@ def leaves(name: str, tree: Tree) -> dict[Path, Any]:
     """All that is no dict, by its path, in the order of the dicts. An empty dict has no leaves."""
     if not isinstance(tree, Mapping):
         raise TypeError(f"{name} is {type(tree).__name__}; a dict of arrays is expected")
-    found = {}
+    found: dict[Path, Any] = {}
     for key, value in tree.items():
-        inside = leaves(name, value) if isinstance(value, Mapping) else {(): value}
-        found.update({(key, *path): leaf for path, leaf in inside.items()})
+        if isinstance(value, Mapping):
+            found.update({(key, *path): leaf for path, leaf in leaves(name, value).items()})
+        else:
+            found[(key,)] = value
     return found
 
 
