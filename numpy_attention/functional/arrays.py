@@ -145,7 +145,7 @@ def whole(name: str, x: object, least: int | None = None) -> Array:
         raise TypeError(f"{name} has dtype {array.dtype}; whole numbers are expected")
     if least is not None and array.size and array.min() < least:
         raise ValueError(f"{name} holds {array.min()}; at least {least} is expected")
-    fits = not array.size or array.max() <= np.iinfo(np.int64).max
+    fits = array.dtype != np.uint64 or not array.size or array.max() <= np.iinfo(np.int64).max
     return array.astype(np.int64) if fits else array.copy()
 
 
@@ -224,17 +224,20 @@ def double(*arrays: Array | None) -> list[Any]:
     return [None if array is None else array.astype(dtype) for array in arrays]
 
 
-def finished(out: Array, *arguments: Array) -> Any:
-    """`out` in its arguments' result_type, rounded once; complex if it is; a new array, or a scalar."""
+def finished(out: Array, *arguments: Array, fresh: bool = False) -> Any:
+    """`out` in its arguments' result_type, rounded once; complex if it is; a new array, or a scalar.
+
+    fresh: nobody else has `out`, so that it may be that array itself.
+    """
     dtype = np.result_type(*arguments)
     if out.dtype.kind == "c":
         dtype = np.result_type(dtype, np.complex64)
-    return np.array(out, dtype=dtype)[()]
+    return np.array(out, dtype=dtype, copy=None if fresh else True)[()]
 
 
-def like(gradient: Array, argument: Array) -> Any:
+def like(gradient: Array, argument: Array, fresh: bool = False) -> Any:
     """A gradient as its argument wants it: summed to its shape, in its dtype, sharing memory with nothing."""
-    return finished(unbroadcast(gradient, argument.shape), argument)
+    return finished(unbroadcast(gradient, argument.shape), argument, fresh=fresh)
 
 
 # -------------------------------------------------------------------------------------------- shapes
@@ -259,7 +262,7 @@ def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
 
 def transposed(matrix: Array) -> Array:
     """The last two axes exchanged."""
-    return np.swapaxes(matrix, -1, -2)
+    return matrix.swapaxes(-1, -2)
 
 
 # -------------------------------------------------------------------- what is hidden has no influence
