@@ -23,12 +23,16 @@ def leaves(name: str, tree: Tree) -> dict[Path, Any]:
     if not isinstance(tree, Mapping):
         raise TypeError(f"{name} is {type(tree).__name__}; a dict of arrays is expected")
     found: dict[Path, Any] = {}
+    _gather(found, (), tree)
+    return found
+
+
+def _gather(found: dict[Path, Any], above: Path, tree: Tree) -> None:
     for key, value in tree.items():
         if isinstance(value, Mapping):
-            found.update({(key, *path): leaf for path, leaf in leaves(name, value).items()})
+            _gather(found, (*above, key), value)
         else:
-            found[(key,)] = value
-    return found
+            found[(*above, key)] = value
 
 
 def replaced(tree: Tree, new: Mapping[Path, Any], above: Path = ()) -> dict[Any, Any]:

@@ -116,10 +116,11 @@ def admit_state(
     step = count("state['step']", found.pop(("step",)), least=0)
     arrays = {path: _real("state", path, leaf) for path, leaf in found.items()}
     wanted = {(moment, *path): param for moment in moments for path, param in params.items()}
+    computed = {path: working(param) for path, param in params.items()}
     for path, moment in fitted("state", arrays, wanted).items():
-        if moment.dtype != working(wanted[path]):
+        if moment.dtype != computed[path[1:]]:
             raise TypeError(
-                f"{spoken('state', path)} has dtype {moment.dtype}; {working(wanted[path])} is expected, "
+                f"{spoken('state', path)} has dtype {moment.dtype}; {computed[path[1:]]} is expected, "
                 f"for the parameter has dtype {wanted[path].dtype}"
             )
     return step, arrays
