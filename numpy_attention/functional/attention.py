@@ -315,14 +315,14 @@ def ascended(
     rows, width = saved.lse.shape, saved.given.value.shape[-1]
     d_out, d_weights, d_lse = double(
         cotangent("d_out", d_out, (*rows, width), saved.weights),
-        cotangent("d_weights", _or_zeros(d_weights, saved.weights), saved.weights.shape),
-        cotangent("d_lse", _or_zeros(d_lse, saved.lse), rows),
+        _cotangent_or_zeros("d_weights", d_weights, saved.weights.shape),
+        _cotangent_or_zeros("d_lse", d_lse, rows),
     )
     return seven_steps_back(steps, d_out, d_weights, d_lse, saved.steps)
 
 
-def _or_zeros(d: Any, array: Array) -> Any:
-    return np.zeros(array.shape) if d is None else d
+def _cotangent_or_zeros(name: str, d: Any, shape: tuple[int, ...]) -> Array:
+    return np.zeros(shape) if d is None else cotangent(name, d, shape)
 
 
 def gradient_of(gradient: Any, argument: Array | Bias | None) -> Any:
