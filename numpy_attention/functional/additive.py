@@ -138,8 +138,9 @@ def additive_scores_backward(d_out: npt.ArrayLike, saved: AdditiveSaved) -> Addi
     for tile in tiles(shape, vector.shape[-1]):
         entry, some_rows, some_columns = tile[:-2], tile[:-1], (*tile[:-2], tile[-1])
         inner, d_scores = grid.inner(tile), d_out[tile][..., None]
-        d_vector[entry] += np.sum(d_scores * np.tanh(inner), axis=(-3, -2), dtype=sums)
-        d_inner = d_scores * grid.direction[entry][..., None, None, :] * sech_squared(inner)
+        bent = np.tanh(inner)
+        d_vector[entry] += np.sum(d_scores * bent, axis=(-3, -2), dtype=sums)
+        d_inner = d_scores * grid.direction[entry][..., None, None, :] * sech_squared(inner, bent)
         d_for_query[some_rows] += np.sum(d_inner, axis=-2, dtype=sums)
         d_for_key[some_columns] += np.sum(d_inner, axis=-3, dtype=sums)
     d_bias = d_for_query.sum(axis=-2)

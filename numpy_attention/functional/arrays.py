@@ -31,11 +31,11 @@ def undoes(saved_by_forward: type) -> Callable[[_Backward], _Backward]:
         forward = backward.__name__.replace("_backward", "_forward")
 
         @wraps(backward)
+        @quiet
         def checked(d_out: Any, saved: Any, **rest: Any) -> Any:
             if not isinstance(saved, saved_by_forward):
                 raise TypeError(f"saved is {type(saved).__name__}, not what {forward} gave")
-            with np.errstate(all="ignore"):
-                return backward(d_out, saved, **rest)
+            return backward(d_out, saved, **rest)
 
         return cast(_Backward, checked)
 
@@ -100,6 +100,8 @@ def admit(name: str, x: object, ndim: int = 0) -> Array:
 
     Raises TypeError for any other dtype, ValueError for too few axes.
     """
+    if type(x) is np.ndarray and x.dtype in FLOATS and x.ndim >= ndim:
+        return x  # as mostly: nothing is left to do
     array = as_array(name, x)
     if array.dtype not in FLOATS:
         raise TypeError(
@@ -126,6 +128,8 @@ def number(name: str, x: object) -> float:
 
     Raises TypeError for what is no real number, ValueError for NaN and infinities.
     """
+    if type(x) is float and math.isfinite(x):
+        return x
     array = as_array(name, x)
     if array.ndim or array.dtype.kind not in "iuf":
         raise TypeError(f"{name} is {x!r}; one real number is expected")
@@ -141,7 +145,7 @@ def whole(name: str, x: object, least: int | None = None) -> Array:
         raise TypeError(f"{name} has dtype {array.dtype}; whole numbers are expected")
     if least is not None and array.size and array.min() < least:
         raise ValueError(f"{name} holds {array.min()}; at least {least} is expected")
-    fits = not array.size or array.max() <= np.iinfo(np.int64).max
+    fits = array.dtype != np.uint64 or not array.size or array.max() <= np.iinfo(np.int64).max
     return array.astype(np.int64) if fits else array.copy()
 
 
@@ -168,6 +172,8 @@ def broadcasts(name: str, array: Array, shape: tuple[int, ...], what: str) -> Ar
 
 def common_batch(**shapes: tuple[int, ...]) -> tuple[int, ...]:
     """The shape to which the named batch shapes broadcast."""
+    if len(set(shapes.values())) == 1:
+        return next(iter(shapes.values()))
     try:
         return np.broadcast_shapes(*shapes.values())
     except ValueError:
@@ -195,11 +201,8 @@ def cotangent(name: str, d_out: object, shape: tuple[int, ...], *arguments: Arra
 
 def working(*arrays: Array) -> np.dtype[Any]:
     """The dtype that is computed in: the arrays' result_type, with float16 widened to float32."""
-    return np.result_type(np.float32, *arrays) if _all_half(arrays) else np.result_type(*arrays)
-
-
-def _all_half(arrays: tuple[Array, ...]) -> bool:
-    return all(array.dtype == np.float16 for array in arrays)
+    dtype = np.result_type(*arrays)
+    return np.dtype(np.float32) if dtype == np.float16 else dtype
 
 
 def wide(*arrays: Array) -> list[Array]:
@@ -224,7 +227,7 @@ def double(*arrays: Array | None) -> list[Any]:
 def finished(out: Array, *arguments: Array, fresh: bool = False) -> Any:
     """`out` in its arguments' result_type, rounded once; complex if it is; a new array, or a scalar.
 
-    fresh: it is one already, which nobody else holds.
+    fresh: nobody else has `out`, so that it may be that array itself.
     """
     dtype = np.result_type(*arguments)
     if out.dtype.kind == "c":
@@ -232,9 +235,9 @@ def finished(out: Array, *arguments: Array, fresh: bool = False) -> Any:
     return np.array(out, dtype=dtype, copy=None if fresh else True)[()]
 
 
-def like(gradient: Array, argument: Array) -> Any:
+def like(gradient: Array, argument: Array, fresh: bool = False) -> Any:
     """A gradient as its argument wants it: summed to its shape, in its dtype, sharing memory with nothing."""
-    return finished(unbroadcast(gradient, argument.shape), argument)
+    return finished(unbroadcast(gradient, argument.shape), argument, fresh=fresh)
 
 
 # -------------------------------------------------------------------------------------------- shapes
@@ -242,12 +245,14 @@ def like(gradient: Array, argument: Array) -> Any:
 
 def total(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
     """A sum accumulated in float64 (complex128): NumPy's own is not pairwise along any axis but the last."""
-    summed = np.sum(x, axis=axis, keepdims=keepdims, dtype=np.result_type(x, np.float64))
+    summed = x.sum(axis=axis, keepdims=keepdims, dtype=np.result_type(x, np.float64))
     return np.asarray(summed).astype(x.dtype, copy=False)
 
 
 def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
     """Undo broadcasting: sum over every axis along which an argument of `shape` was repeated."""
+    if gradient.shape == shape:
+        return gradient
     added = gradient.ndim - len(shape)
     axes = tuple(range(added)) + tuple(
         added + axis for axis, length in enumerate(shape) if length == 1 != gradient.shape[added + axis]
@@ -257,7 +262,7 @@ def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
 
 def transposed(matrix: Array) -> Array:
     """The last two axes exchanged."""
-    return np.swapaxes(matrix, -1, -2)
+    return matrix.swapaxes(-1, -2)
 
 
 # -------------------------------------------------------------------- what is hidden has no influence

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from .arrays import Array, Pair, admit, promoted, shows_shapes
+from .arrays import Array, Pair, admit, promoted, quiet, shows_shapes
 from .attention import AttentionSaved, ascended, descended, gradient_of
 from .biases import Bias
 from .dropout import Dropout
@@ -39,6 +39,7 @@ def _given_backward(d_scores: Array, _: None) -> tuple[Array, None, None]:
 GIVEN = Pair(_given_forward, _given_backward)
 
 
+@quiet
 def attend_forward(
     scores: npt.ArrayLike,
     value: npt.ArrayLike,
@@ -61,6 +62,7 @@ def attend_forward(
     return descended(steps._replace(score=GIVEN), problem, given.scores, given.value)
 
 
+@quiet
 def attend_backward(
     d_out: npt.ArrayLike,
     saved: AttentionSaved,

@@ -73,7 +73,6 @@ class AttentionGradients(NamedTuple):
 # ----------------------------------------------------------------------------- the seven steps, and back
 
 
-@quiet
 def seven_steps(steps: Steps, problem: Problem) -> tuple[Array, AttentionSaved]:
     """The seven steps down."""
     given, query, key, value, visible, bias, scale, softcap, sinks, multipliers = problem
@@ -97,7 +96,6 @@ def seven_steps(steps: Steps, problem: Problem) -> tuple[Array, AttentionSaved]:
     )
 
 
-@quiet
 def seven_steps_back(
     steps: Steps, d_out: Array, d_weights: Array, d_lse: Array, saved: Steps
 ) -> tuple[ScoreGradients, Array, Array | None, Array | None]:
@@ -115,6 +113,7 @@ def seven_steps_back(
 # --------------------------------------------------------------------------------------- attention
 
 
+@quiet
 def attention_forward(
     query: npt.ArrayLike,
     key: npt.ArrayLike,
@@ -148,6 +147,7 @@ def attention_forward(
     return descended(steps, problem, given.query, given.key, given.value)
 
 
+@quiet
 def attention_backward(
     d_out: npt.ArrayLike,
     saved: AttentionSaved,
@@ -302,7 +302,6 @@ def attention_with(steps: Steps) -> Pair:
 # ------------------------------------------------------------------------------ in through here, and out
 
 
-@quiet
 def descended(steps: Steps, problem: Problem, *arguments: Array) -> tuple[Any, AttentionSaved]:
     """The seven steps down, and out rounded to the result_type of `arguments`."""
     out, saved = seven_steps(steps, problem)
@@ -316,17 +315,16 @@ def ascended(
     rows, width = saved.lse.shape, saved.given.value.shape[-1]
     d_out, d_weights, d_lse = double(
         cotangent("d_out", d_out, (*rows, width), saved.weights),
-        cotangent("d_weights", _or_zeros(d_weights, saved.weights), saved.weights.shape),
-        cotangent("d_lse", _or_zeros(d_lse, saved.lse), rows),
+        _cotangent_or_zeros("d_weights", d_weights, saved.weights.shape),
+        _cotangent_or_zeros("d_lse", d_lse, rows),
     )
     return seven_steps_back(steps, d_out, d_weights, d_lse, saved.steps)
 
 
-def _or_zeros(d: Any, array: Array) -> Any:
-    return np.zeros(array.shape) if d is None else d
+def _cotangent_or_zeros(name: str, d: Any, shape: tuple[int, ...]) -> Array:
+    return np.zeros(shape) if d is None else cotangent(name, d, shape)
 
 
-@quiet
 def gradient_of(gradient: Any, argument: Array | Bias | None) -> Any:
     """A gradient in the form in which its argument came: None, an array, or a bias value's own."""
     if isinstance(argument, Bias):

@@ -56,7 +56,7 @@ def linear_forward(
     out = inner @ matrix.T
     if bias is not None:
         out = out + beside(bias, x, weight)
-    return finished(out, x, weight), LinearSaved(x, weight, bias)
+    return finished(out, x, weight, fresh=True), LinearSaved(x, weight, bias)
 
 
 @undoes(LinearSaved)
@@ -69,8 +69,8 @@ def linear_backward(d_out: npt.ArrayLike, saved: LinearSaved) -> LinearGradients
     count = math.prod(x.shape[:-1])
     rows = d_out.reshape(count, weight.shape[0])
     return LinearGradients(
-        d_x=like(d_out @ matrix, x),
-        d_weight=like(rows.T @ inner.reshape(count, weight.shape[1]), weight),
+        d_x=like(d_out @ matrix, x, fresh=True),
+        d_weight=like(rows.T @ inner.reshape(count, weight.shape[1]), weight, fresh=True),
         d_bias=None if bias is None else like(total(rows, axis=0), bias),
     )
 

@@ -75,7 +75,7 @@ def location_scores_backward(d_out: npt.ArrayLike, saved: LocationSaved) -> Loca
     d_out = cotangent("d_out", d_out, shape, x, weight, *optional)
     rows, column = wide(x, weight)
     return LocationGradients(
-        d_x=like(d_out[..., :, None] * column[..., None, :], x),
+        d_x=like(d_out[..., :, None] * column[..., None, :], x, fresh=True),
         d_weight=like((d_out[..., None, :] @ rows)[..., 0, :], weight),
         d_bias=None if bias is None else like(d_out, bias),
     )

@@ -13,7 +13,6 @@ from .arrays import (
     common_batch,
     double,
     number,
-    quiet,
     same,
     shows_shapes,
 )
@@ -88,8 +87,8 @@ def attend_shape(scores: Array, value: Array) -> tuple[int, ...]:
 
 
 def _one_head_or_none(**arrays: Array) -> None:
-    axes = {name: array.ndim for name, array in arrays.items()}
-    if 2 in axes.values() and len(set(axes.values())) > 1:
+    axes = {array.ndim for array in arrays.values()}
+    if 2 in axes and len(axes) > 1:
         told = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise ValueError(
             f"all inputs have two axes (one head), or none has: {told}; give heads an axis of their own"
@@ -109,7 +108,6 @@ def admit_scale(scale: Array, shape: tuple[int, ...]) -> None:
         raise ValueError(f"scale is {scale.reshape(())[()]}; a finite number is expected")
 
 
-@quiet
 def fitted(
     given: Any,
     first: Array,
@@ -135,7 +133,8 @@ def fitted(
     else:  # a score of -inf hides, as a bias does
         visible = unless_minus_infinity(given.scores, visible, shape)
     first, key, value, bias, scale, sinks = double(first, key, given.value, bias, scale, given.sinks)
-    first = np.broadcast_to(first, (*shape[:-1], first.shape[-1]))
+    if first.shape[:-1] != shape[:-1]:
+        first = np.broadcast_to(first, (*shape[:-1], first.shape[-1]))
     if scale is None:
         scale = 1 / math.sqrt(first.shape[-1] or 1)
     return Problem(given, first, key, value, visible, bias, scale, softcap, sinks, multipliers)
@@ -143,7 +142,7 @@ def fitted(
 
 def unless_minus_infinity(addend: Array, visible: Array | None, shape: tuple[int, ...]) -> Array | None:
     """What is visible, less the pairs of which `addend` makes the score -inf."""
-    minus_infinity = np.isneginf(addend.real)
+    minus_infinity = addend.real == -np.inf
     if not minus_infinity.any():
         return visible
     unhidden = np.broadcast_to(~minus_infinity, shape)

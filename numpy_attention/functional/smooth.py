@@ -14,7 +14,8 @@ from .arrays import Array, admit, cotangent, finished, like, promoted, quiet, un
 
 def soft_positive_part(x: Array) -> Array:
     """softplus(x) = max(x, 0) + log1p(exp(-|x|)), without overflow and without cancellation."""
-    return np.where(x.real > 0, x, 0) + log1p(decay(x))
+    positive_part = np.maximum(x, 0) if x.dtype.kind != "c" else np.where(x.real > 0, x, 0)
+    return np.asarray(positive_part + log1p(decay(x)))
 
 
 @quiet

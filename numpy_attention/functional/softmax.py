@@ -50,7 +50,7 @@ class LogSoftmaxSaved(NamedTuple):
 def highest(x: Array) -> Array:
     """The entry of each row with the largest real part, kept as an axis; -inf where there is none."""
     if x.dtype.kind != "c":
-        return np.asarray(np.max(x, axis=-1, keepdims=True, initial=-np.inf))
+        return np.asarray(x.max(axis=-1, keepdims=True, initial=-np.inf))
     if not x.shape[-1]:
         return np.full((*x.shape[:-1], 1), -np.inf, dtype=x.dtype)
     return at_peak(x, x)
@@ -69,7 +69,7 @@ def at_peak(x: Array, weights: Array) -> Array:
     """The entry of each row of `x` where that row's weight is largest, kept as an axis (0 for empty rows)."""
     if not weights.shape[-1]:
         return np.zeros((*x.shape[:-1], 1), dtype=x.dtype)
-    peak = np.argmax(weights.real, axis=-1, keepdims=True)
+    peak = weights.real.argmax(axis=-1, keepdims=True)
     return np.asarray(np.take_along_axis(x, peak, axis=-1))
 
 

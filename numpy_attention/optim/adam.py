@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..functional.arrays import Array, one_of, quiet
-from .in_place import Advance, Part, advance_part, update_in_place
+from .in_place import PIECE, Advance, Part, advance_part, update_in_place
 from .settings import decay_rates, not_negative
 from .trees import Tree
 from .updates import fresh_state, updated
@@ -186,8 +186,11 @@ def adamw_step(
 
     def update(step: int, param: Array, grad: Array, first: Array, second: Array) -> tuple[Any, ...]:
         param, first, second = param.copy(), first.copy(), second.copy()
-        whole = Part((param, grad, first, second), 0, param.size)
-        advance_part(advance, step, whole, lambda name, shape, dtype: np.empty(shape, dtype))
+        if param.size <= PIECE:
+            advance(step, (np.empty_like(param), np.empty_like(param)), param, grad, first, second)
+        else:
+            whole = Part((param, grad, first, second), 0, param.size)
+            advance_part(advance, step, whole, lambda name, shape, dtype: np.empty(shape, dtype))
         return param, first, second
 
     return updated(update, params, grads, state, MOMENTS)

@@ -22,11 +22,17 @@ def leaves(name: str, tree: Tree) -> dict[Path, Any]:
     """All that is no dict, by its path, in the order of the dicts. An empty dict has no leaves."""
     if not isinstance(tree, Mapping):
         raise TypeError(f"{name} is {type(tree).__name__}; a dict of arrays is expected")
-    found = {}
-    for key, value in tree.items():
-        inside = leaves(name, value) if isinstance(value, Mapping) else {(): value}
-        found.update({(key, *path): leaf for path, leaf in inside.items()})
+    found: dict[Path, Any] = {}
+    _gather(found, (), tree)
     return found
+
+
+def _gather(found: dict[Path, Any], above: Path, tree: Tree) -> None:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            _gather(found, (*above, key), value)
+        else:
+            found[(*above, key)] = value
 
 
 def replaced(tree: Tree, new: Mapping[Path, Any], above: Path = ()) -> dict[Any, Any]:

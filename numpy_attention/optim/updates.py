@@ -9,12 +9,14 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..functional.arrays import Array, admit, working
+from ..functional.arrays import FLOATS, Array, admit, working
 from .settings import count
 from .trees import Path, Tree, leaves, replaced, spoken
 
 Update: TypeAlias = Callable[..., tuple[Any, ...]]
 """(step, param, grad, *moments) -> (param, *moments): new arrays, in the dtype of what came."""
+
+REAL_FLOATS = tuple(dtype for dtype in FLOATS if dtype.kind == "f")
 
 
 def fresh_state(params: Tree, moments: tuple[str, ...]) -> dict[str, Any]:
@@ -66,10 +68,13 @@ def admitted(params: Tree, grads: Tree, state: Tree, moments: tuple[str, ...]) -
 
 def real_leaves(name: str, tree: Tree) -> dict[Path, Array]:
     """The arrays of a tree by their paths; only real floating ones are taken."""
-    return {path: _real(spoken(name, path), leaf) for path, leaf in leaves(name, tree).items()}
+    return {path: _real(name, path, leaf) for path, leaf in leaves(name, tree).items()}
 
 
-def _real(name: str, leaf: object) -> Array:
+def _real(tree: str, path: Path, leaf: object) -> Array:
+    if type(leaf) is np.ndarray and leaf.dtype in REAL_FLOATS:
+        return leaf  # as mostly; what it is called is of no interest then
+    name = spoken(tree, path)
     if leaf is None:
         raise TypeError(f"{name} is None; an array is expected (zeros where nothing is to be learned)")
     array = admit(name, leaf)
@@ -109,12 +114,13 @@ def admit_state(
             f"{', '.join(map(repr, ('step', *moments)))}: pass what its init or its last step returned"
         )
     step = count("state['step']", found.pop(("step",)), least=0)
-    arrays = {path: _real(spoken("state", path), leaf) for path, leaf in found.items()}
+    arrays = {path: _real("state", path, leaf) for path, leaf in found.items()}
     wanted = {(moment, *path): param for moment in moments for path, param in params.items()}
+    computed = {path: working(param) for path, param in params.items()}
     for path, moment in fitted("state", arrays, wanted).items():
-        if moment.dtype != working(wanted[path]):
+        if moment.dtype != computed[path[1:]]:
             raise TypeError(
-                f"{spoken('state', path)} has dtype {moment.dtype}; {working(wanted[path])} is expected, "
+                f"{spoken('state', path)} has dtype {moment.dtype}; {computed[path[1:]]} is expected, "
                 f"for the parameter has dtype {wanted[path].dtype}"
             )
     return step, arrays

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import numpy_attention as na
-from numpy_attention.optim.trees import flatten
+from numpy_attention.optim.trees import leaves
 
 from .evaluation import Model, chosen, loss_backward, loss_forward
 from .mixing import mixed_loss_backward, mixed_loss_forward
@@ -119,7 +119,7 @@ def one_epoch(
             d_params, _ = na.clip_by_global_norm(d_params, settings.clip)
         lr = lr_at(settings, (number - 1) * batches + step, settings.epochs * batches)
         params, state = OPTIMIZERS[settings.optimizer].step(params, d_params, state, lr=lr)
-        if not all(np.isfinite(array).all() for array in flatten(params).values()):
+        if not all(np.isfinite(array).all() for array in leaves("params", params).values()):
             raise NotFinite(f"a parameter is no longer finite {where}")
         total += loss * len(batch.y)
         right += int((chosen(logits) == batch.y).sum())

@@ -109,8 +109,18 @@ def test_the_ends(name):
 def test_the_helpers():
     x = np.array([-800.0, -3.0, 0.0, 3.0, 800.0])
     assert close(sech_squared(x), np.cosh(np.clip(x, -350, 350)) ** -2.0, rtol=2e-15, atol=1e-300)
+    assert np.array_equal(sech_squared(x, np.tanh(x)), sech_squared(x))
     assert close(logistic(x) + logistic(-x), 1, rtol=1e-15)
     assert activations.decay(x).max() == 1
+
+
+def test_what_becomes_of_the_output_does_not_reach_what_was_saved(rng):
+    x, d_out = rng.standard_normal((2, 3, 5))
+    out, saved = tanh_forward(x)
+    before = tanh_backward(d_out, saved)
+    assert np.array_equal(saved.out, out)
+    out *= 2
+    assert np.array_equal(tanh_backward(d_out, saved), before)
 
 
 @pytest.mark.parametrize("name", PAIRS)

@@ -55,6 +55,13 @@ def test_floats_come_in_as_they_are(dtype):
     assert admit("x", swapped).dtype.isnative
 
 
+def test_subclasses_come_in_as_plain_arrays():
+    x = np.array([[1.0, 2.0]]).view(np.recarray)
+    assert type(admit("x", x)) is np.ndarray
+    with pytest.raises(ValueError, match=r"x has shape \(1, 2\); at least 3 axes are expected"):
+        admit("x", np.asarray(x), 3)
+
+
 def test_python_numbers_are_float64():
     for x in (3, 0.5, np.float64(2)):
         assert admit("x", x).dtype == np.float64
@@ -237,6 +244,9 @@ def test_finished_and_like(rng):
     assert out.dtype == np.float32
     assert not np.shares_memory(finished(x, x), x)
     assert not np.shares_memory(like(x, x), x)
+    for made in (finished(x, x, fresh=True), like(x, x, fresh=True)):
+        assert np.shares_memory(made, x)
+    assert finished(x, np.ones(1, np.float16), fresh=True).dtype == np.float16
     assert finished(x + 1j, np.ones(1, np.float32)).dtype == np.complex64
     assert isinstance(finished(np.array(3.0), x), np.float64)  # a number, not an array without axes
     gradient = like(x, np.ones((1, 3), np.float16))
