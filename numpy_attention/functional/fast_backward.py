@@ -179,6 +179,7 @@ def _backward_block(
         _found_bias(found, work, rows, columns, d_scores)
         if raw is not None:
             np.multiply(d_scores, sech_squared(raw), out=d_scores)
+            hide(rows, hidden, d_scores)
         found.add("d_value", columns, thinned, d_rows, buffers)
         found.add("d_key", columns, d_scores, rows.query, buffers)
         product = d_query if empty else buffers("product", d_query.shape, dtype)
