@@ -1,6 +1,6 @@
 """An update in place, piece by piece, each of a size that the processor's cache holds.
 
-An update reads and writes each number once, and does some fifteen small operations on it. Array by array,
+An update reads and writes each number once, and does a dozen small operations on it. Array by array,
 every one of these would carry all numbers to memory and back, most of them into a temporary as large as the
 parameter. Piece by piece they stay in the cache. No entry depends on another, so no bit depends on where the
 cuts are, or on how many threads share the pieces.
@@ -23,11 +23,11 @@ from .updates import admitted
 Advance: TypeAlias = Callable[..., None]
 """(step, spare, param, grad, *moments): one step in place, all arrays of one shape and dtype.
 
-`spare` is two arrays more of that kind, with anything in them.
+`spare` is one array more of that kind, with anything in it.
 """
 
 PIECE = 65536
-"""Entries: six arrays of float32 take 1.5 MB, and threads seldom wait for Python's lock."""
+"""Entries: five arrays of float32 take 1.3 MB, and threads seldom wait for Python's lock."""
 
 UNIT = 8 * PIECE
 """Entries that a thread takes at a time."""
@@ -48,11 +48,10 @@ def advance_part(advance: Advance, step: int, part: Part, scratch: Callable[...,
     """One step of a part, piece by piece, in the dtype that is computed in."""
     dtype = part.arrays[-1].dtype.newbyteorder("=")  # a moment's
     length = min(PIECE, part.stop - part.start)
-    first, second = scratch("spare " + dtype.char, (2, length), dtype)
+    spare = scratch("spare " + dtype.char, (length,), dtype)
     with np.errstate(all="ignore"):
         for piece in _pieces(part, dtype):
-            n = piece[0].size
-            advance(step, (first[:n], second[:n]), *piece)
+            advance(step, spare[: piece[0].size], *piece)
 
 
 def _pieces(part: Part, dtype: np.dtype[Any]) -> Iterator[Sequence[Array]]:
