@@ -221,17 +221,20 @@ def double(*arrays: Array | None) -> list[Any]:
     return [None if array is None else array.astype(dtype) for array in arrays]
 
 
-def finished(out: Array, *arguments: Array) -> Any:
-    """`out` in its arguments' result_type, rounded once; complex if it is; a new array, or a scalar."""
+def finished(out: Array, *arguments: Array, copy: bool | None = True) -> Any:
+    """`out` in its arguments' result_type, rounded once; complex if it is; a new array, or a scalar.
+
+    copy=None keeps an `out` that fits, where it is new and nobody else has it.
+    """
     dtype = np.result_type(*arguments)
     if out.dtype.kind == "c":
         dtype = np.result_type(dtype, np.complex64)
-    return np.array(out, dtype=dtype)[()]
+    return np.array(out, dtype=dtype, copy=copy)[()]
 
 
-def like(gradient: Array, argument: Array) -> Any:
+def like(gradient: Array, argument: Array, *, copy: bool | None = True) -> Any:
     """A gradient as its argument wants it: summed to its shape, in its dtype, sharing memory with nothing."""
-    return finished(unbroadcast(gradient, argument.shape), argument)
+    return finished(unbroadcast(gradient, argument.shape), argument, copy=copy)
 
 
 # -------------------------------------------------------------------------------------------- shapes
