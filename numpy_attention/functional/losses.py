@@ -30,6 +30,7 @@ from .arrays import (
     whole,
     wide,
 )
+from .rows import by_rows
 from .softmax import log_weights
 
 
@@ -116,9 +117,9 @@ def _classes(targets: npt.ArrayLike, logits: Array, ignore_index: int | None) ->
     return array, counted
 
 
-def _own(targets: Array, rows: Array) -> Array:
-    """Which entry of each row is the target's own (..., C)."""
-    return np.asarray(np.arange(rows.shape[-1]) == targets[..., None])
+def _own(targets: Array, counted: Array) -> tuple[Array, Array]:
+    """Which entries of rows (n, C) are the targets' own, of those that count: targets, counted (n, 1)."""
+    return np.flatnonzero(counted), targets[counted]
 
 
 @quiet
@@ -137,13 +138,23 @@ def cross_entropy_forward(
     if not 0 <= smoothing <= 1:
         raise ValueError(f"label_smoothing is {smoothing}; a number in [0, 1] is expected")
     reduction = one_of("reduction", reduction, REDUCTIONS)
-    log_shares, weights = log_weights(*wide(logits))
     share = smoothing / max(logits.shape[-1], 1)
-    distribution = np.where(_own(targets, weights), 1 - smoothing + share, share)
-    distribution = distribution.astype(weights.real.dtype)
-    surprise = seen(distribution * -log_shares, distribution > 0)
-    losses = seen(surprise.sum(axis=-1), counted)
-    out = reduced(losses, int(counted.sum()), reduction)
+
+    def formula(rows: Array, targets: Array, counted: Array) -> tuple[Array, Array, Array]:
+        log_shares, weights = log_weights(rows)
+        own = _own(targets, counted)
+        distribution = np.full(rows.shape, share, rows.real.dtype)
+        distribution[own] = 1 - smoothing + share
+        if smoothing:
+            surprise = seen(distribution * -log_shares, distribution > 0).sum(axis=-1)[own[0]]
+        else:
+            surprise = 0 - log_shares[own]  # a 1 among zeros; 0 - 0 is not -0
+        losses = np.zeros((len(rows), 1), rows.dtype)
+        losses[counted] = surprise
+        return losses, weights, distribution
+
+    losses, weights, distribution = by_rows(formula, *wide(logits), targets[..., None], counted[..., None])
+    out = reduced(losses[..., 0], int(counted.sum()), reduction)
     saved = CrossEntropySaved(logits, targets, weights, distribution, counted, reduction)
     return finished(out, logits), saved
 
@@ -156,12 +167,20 @@ def cross_entropy_backward(d_out: npt.ArrayLike, saved: CrossEntropySaved) -> An
     subtraction has no digits, and it is taken as minus the sum of the others.
     """
     logits, targets, weights, distribution, counted, reduction = saved
-    d_losses = spread(d_out, counted.shape, int(counted.sum()), reduction, logits)[..., None]
-    d_rows = weights - distribution
-    own = _own(targets, weights)
-    others = np.where(own, 0, d_rows).sum(axis=-1, keepdims=True)
-    d_rows = np.where(own & (weights.real > 0.5), -others, d_rows)
-    return like(seen(d_losses * d_rows, counted[..., None]), logits)
+    d_losses = spread(d_out, counted.shape, int(counted.sum()), reduction, logits)
+
+    def formula(weights: Array, distribution: Array, *columns: Array) -> tuple[Array]:
+        d_losses, targets, counted = columns
+        own = _own(targets, counted)
+        d_rows = weights - distribution
+        d_own, d_rows[own] = d_rows[own], 0
+        others = d_rows.sum(axis=-1)[own[0]]
+        d_rows[own] = np.where(weights[own].real > 0.5, -others, d_own)
+        return (seen(d_losses * d_rows, None if counted.all() else counted),)
+
+    columns = (column[..., None] for column in (np.full(counted.shape, d_losses), targets, counted))
+    (d_logits,) = by_rows(formula, weights, distribution, *columns)
+    return like(d_logits, logits, fresh=True)
 
 
 def cross_entropy(

@@ -24,6 +24,7 @@ from .arrays import (
     undoes,
     wide,
 )
+from .rows import by_rows
 
 
 @shows_shapes
@@ -69,6 +70,11 @@ def _mean(rows: Array) -> Array:
     return np.asarray(rows.sum(axis=-1, keepdims=True) / max(rows.shape[-1], 1))
 
 
+def _add_rows(sums: Array, rows: Array) -> None:
+    """sums += Σ rows, accumulated in the precision of the sums."""
+    sums += rows.sum(axis=0, dtype=sums.dtype)
+
+
 def _admitted(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float) -> tuple[Array, Array, float]:
     x, weight, eps = admit("x", x, 1), admit("weight", weight), number("eps", eps)
     if weight.ndim != 1:
@@ -89,11 +95,16 @@ def layer_norm_forward(
     if bias.shape != weight.shape:
         raise ValueError(f"bias has shape {bias.shape}; that of weight, {weight.shape}, is expected")
     rows, gain = wide(x, weight)
-    centred = rows - _mean(rows)
-    rate = 1 / np.sqrt(_mean(centred * centred) + eps)
-    unit = centred * rate
-    out = gain * unit + beside(bias, x, weight)
-    return finished(out, x, weight), LayerNormSaved(x, weight, bias, unit, rate)
+    shift = beside(bias, x, weight)
+
+    def formula(rows: Array) -> tuple[Array, Array, Array]:
+        centred = rows - _mean(rows)
+        rate = 1 / np.sqrt(_mean(centred * centred) + eps)
+        unit = centred * rate
+        return gain * unit + shift, unit, rate
+
+    out, unit, rate = by_rows(formula, rows)
+    return finished(out, x, weight, fresh=True), LayerNormSaved(x, weight, bias, unit, rate)
 
 
 @undoes(LayerNormSaved)
@@ -104,9 +115,17 @@ def layer_norm_backward(d_out: npt.ArrayLike, saved: LayerNormSaved) -> LayerNor
     """
     x, weight, bias, unit, rate = saved
     d_out = cotangent("d_out", d_out, x.shape, x, weight, bias)
-    d_unit = weight.astype(np.result_type(weight, d_out.real.dtype)) * d_out
-    d_x = rate * (d_unit - _mean(d_unit) - unit * _mean(unit * d_unit))
-    return LayerNormGradients(like(d_x, x), like(d_out * unit, weight), like(d_out, bias))
+    gain = weight.astype(np.result_type(weight, d_out.real.dtype))
+    d_weight, d_bias = np.zeros((2, len(weight)), np.result_type(d_out, unit, np.float64))
+
+    def formula(d_out: Array, unit: Array, rate: Array) -> tuple[Array]:
+        _add_rows(d_weight, d_out * unit)
+        _add_rows(d_bias, d_out)
+        d_unit = gain * d_out
+        return (rate * (d_unit - _mean(d_unit) - unit * _mean(unit * d_unit)),)
+
+    (d_x,) = by_rows(formula, d_out, unit, rate)
+    return LayerNormGradients(like(d_x, x, fresh=True), like(d_weight, weight), like(d_bias, bias))
 
 
 def layer_norm(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps: float = 1e-5) -> Any:
@@ -146,9 +165,14 @@ def rms_norm_forward(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5)
     """Normalization by the root mean square, with what its backward needs: see `rms_norm`."""
     x, weight, eps = _admitted(x, weight, eps)
     rows, gain = wide(x, weight)
-    rate = 1 / np.sqrt(_mean(rows * rows) + eps)
-    unit = rows * rate
-    return finished(gain * unit, x, weight), RmsNormSaved(x, weight, unit, rate)
+
+    def formula(rows: Array) -> tuple[Array, Array, Array]:
+        rate = 1 / np.sqrt(_mean(rows * rows) + eps)
+        unit = rows * rate
+        return gain * unit, unit, rate
+
+    out, unit, rate = by_rows(formula, rows)
+    return finished(out, x, weight, fresh=True), RmsNormSaved(x, weight, unit, rate)
 
 
 @undoes(RmsNormSaved)
@@ -156,9 +180,16 @@ def rms_norm_backward(d_out: npt.ArrayLike, saved: RmsNormSaved) -> RmsNormGradi
     """With d_unit = weight * d_out:  d_x = rate * (d_unit - unit * mean(unit * d_unit))."""
     x, weight, unit, rate = saved
     d_out = cotangent("d_out", d_out, x.shape, x, weight)
-    d_unit = weight.astype(np.result_type(weight, d_out.real.dtype)) * d_out
-    d_x = rate * (d_unit - unit * _mean(unit * d_unit))
-    return RmsNormGradients(like(d_x, x), like(d_out * unit, weight))
+    gain = weight.astype(np.result_type(weight, d_out.real.dtype))
+    d_weight = np.zeros(len(weight), np.result_type(d_out, unit, np.float64))
+
+    def formula(d_out: Array, unit: Array, rate: Array) -> tuple[Array]:
+        _add_rows(d_weight, d_out * unit)
+        d_unit = gain * d_out
+        return (rate * (d_unit - unit * _mean(unit * d_unit)),)
+
+    (d_x,) = by_rows(formula, d_out, unit, rate)
+    return RmsNormGradients(like(d_x, x, fresh=True), like(d_weight, weight))
 
 
 def rms_norm(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5) -> Any:

@@ -26,6 +26,7 @@ from .arrays import (
     whole,
     wide,
 )
+from .rows import by_rows
 
 
 @shows_shapes
@@ -39,11 +40,10 @@ class SoftmaxSaved(NamedTuple):
 
 @shows_shapes
 class LogSoftmaxSaved(NamedTuple):
-    """The input, the weights exp(out), and which entries take part (the axis moved last)."""
+    """The input, and the weights exp(out) in the precision they were computed in (the axis moved last)."""
 
     x: Array
     weights: Array
-    visible: Array
     axis: int
 
 
@@ -65,6 +65,11 @@ def shift_of(top: Array) -> Array:
     return np.where(np.isfinite(top), top, 0)
 
 
+def taking_part(rows: Array) -> Array | None:
+    """Which entries are not -inf; None where all are, as the smallest tells at once."""
+    return None if rows.real.min(initial=0) > -np.inf else rows.real != -np.inf
+
+
 def at_peak(x: Array, weights: Array) -> Array:
     """The entry of each row of `x` where that row's weight is largest, kept as an axis (0 for empty rows)."""
     if not weights.shape[-1]:
@@ -82,13 +87,19 @@ def _rows(x: npt.ArrayLike, axis: int) -> tuple[Array, Array, int]:
     return x, np.moveaxis(wide(x)[0], int(axis), -1), int(axis) % x.ndim
 
 
+def _weights_and_lse(rows: Array) -> tuple[Array, Array]:
+    """softmax and logsumexp of rows (n, C)."""
+    top = shift_of(highest(rows))
+    exponentials = np.exp(rows - top)
+    summed = exponentials.sum(axis=-1, keepdims=True)
+    return seen(exponentials / summed, taking_part(rows)), top + np.log(summed)
+
+
 @quiet
 def softmax_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, SoftmaxSaved]:
     """Normalised exponentials, with what their backward needs: see `softmax`."""
     x, rows, axis = _rows(x, axis)
-    exponentials = np.exp(rows - shift_of(highest(rows)))
-    summed = exponentials.sum(axis=-1, keepdims=True)
-    weights = seen(exponentials / summed, rows.real != -np.inf)
+    weights, _ = by_rows(_weights_and_lse, rows)
     return finished(np.moveaxis(weights, -1, axis), x), SoftmaxSaved(x, weights, axis)
 
 
@@ -101,11 +112,17 @@ def softmax_backward(d_out: npt.ArrayLike, saved: SoftmaxSaved) -> Any:
     nothing large to cancel when one weight is almost 1.
     """
     x, weights, axis = saved
-    visible = np.moveaxis(x, axis, -1).real != -np.inf
-    d_out = seen(np.moveaxis(cotangent("d_out", d_out, x.shape, x), axis, -1), visible)
-    pinned = d_out - at_peak(d_out, weights)
-    d_rows = weights * (pinned - (weights * pinned).sum(axis=-1, keepdims=True))
-    return like(np.moveaxis(seen(d_rows, visible), -1, axis), x)
+    d_out = np.moveaxis(cotangent("d_out", d_out, x.shape, x), axis, -1)
+
+    def formula(d_out: Array, weights: Array, x: Array) -> tuple[Array]:
+        visible = taking_part(x)
+        d_out = seen(d_out, visible)
+        pinned = d_out - at_peak(d_out, weights)
+        d_rows = weights * (pinned - (weights * pinned).sum(axis=-1, keepdims=True))
+        return (seen(d_rows, visible),)
+
+    (d_rows,) = by_rows(formula, d_out, weights, np.moveaxis(x, axis, -1))
+    return like(np.moveaxis(d_rows, -1, axis), x, fresh=True)
 
 
 def softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
@@ -137,37 +154,46 @@ def softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
     return softmax_forward(promoted(x), axis)[0]
 
 
+def log_weights(rows: Array) -> tuple[Array, Array]:
+    """log_softmax and softmax of rows (n, C); log1p keeps the digits of a weight that is almost 1.
+
+    log Σ_t exp(x_t - x_peak) = log1p(Σ_{t ≠ peak} exp(x_t - x_peak)), the peak's own term being 1.
+    """
+    if not rows.size:
+        return rows.copy(), rows.copy()
+    peak = np.arange(len(rows)), np.argmax(rows.real, axis=-1)
+    shifted = rows - rows[peak][:, None]
+    exponentials = np.exp(shifted)
+    own, exponentials[peak] = exponentials[peak], 0  # left out of the sum
+    others = exponentials.sum(axis=-1, keepdims=True)
+    exponentials[peak] = own
+    visible = taking_part(rows)
+    logs = shifted - log1p(others)
+    weights = seen(exponentials / (1 + others), visible)
+    return logs if visible is None else np.where(visible, logs, -np.inf), weights
+
+
 @quiet
 def log_softmax_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, LogSoftmaxSaved]:
     """Logarithms of the normalised exponentials, with what their backward needs: see `log_softmax`."""
     x, rows, axis = _rows(x, axis)
-    out, weights = log_weights(rows)
-    saved = LogSoftmaxSaved(x, weights, rows.real != -np.inf, axis)
-    return finished(np.moveaxis(out, -1, axis), x), saved
-
-
-def log_weights(rows: Array) -> tuple[Array, Array]:
-    """log_softmax and softmax of the last axis; log1p keeps the digits of a weight that is almost 1.
-
-    log Σ_t exp(x_t - x_peak) = log1p(Σ_{t ≠ peak} exp(x_t - x_peak)), the peak's own term being 1.
-    """
-    if not rows.shape[-1]:
-        return rows.copy(), rows.copy()
-    peak = np.argmax(rows.real, axis=-1, keepdims=True)
-    shifted = rows - np.take_along_axis(rows, peak, axis=-1)
-    exponentials = np.exp(shifted)
-    others = np.where(np.arange(rows.shape[-1]) == peak, 0, exponentials).sum(axis=-1, keepdims=True)
-    visible = rows.real != -np.inf
-    return np.where(visible, shifted - log1p(others), -np.inf), seen(exponentials / (1 + others), visible)
+    out, weights = by_rows(log_weights, rows)
+    return finished(np.moveaxis(out, -1, axis), x, fresh=True), LogSoftmaxSaved(x, weights, axis)
 
 
 @undoes(LogSoftmaxSaved)
 def log_softmax_backward(d_out: npt.ArrayLike, saved: LogSoftmaxSaved) -> Any:
     """d_x = d_out - softmax(x) * Σ d_out, since out = x - logsumexp(x); 0 where x is -inf."""
-    x, weights, visible, axis = saved
-    d_out = seen(np.moveaxis(cotangent("d_out", d_out, x.shape, x), axis, -1), visible)
-    d_rows = d_out - weights * d_out.sum(axis=-1, keepdims=True)
-    return like(np.moveaxis(seen(d_rows, visible), -1, axis), x)
+    x, weights, axis = saved
+    d_out = np.moveaxis(cotangent("d_out", d_out, x.shape, x), axis, -1)
+
+    def formula(d_out: Array, weights: Array, x: Array) -> tuple[Array]:
+        visible = taking_part(x)
+        d_out = seen(d_out, visible)
+        return (seen(d_out - weights * d_out.sum(axis=-1, keepdims=True), visible),)
+
+    (d_rows,) = by_rows(formula, d_out, weights, np.moveaxis(x, axis, -1))
+    return like(np.moveaxis(d_rows, -1, axis), x, fresh=True)
 
 
 def log_softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
@@ -203,20 +229,21 @@ def log_softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
 def logsumexp_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, SoftmaxSaved]:
     """Logarithm of a sum of exponentials, with what its backward needs: see `logsumexp`."""
     x, rows, axis = _rows(x, axis)
-    top = shift_of(highest(rows))
-    exponentials = np.exp(rows - top)
-    summed = exponentials.sum(axis=-1, keepdims=True)
-    weights = seen(exponentials / summed, rows.real != -np.inf)
-    return finished((top + np.log(summed))[..., 0], x), SoftmaxSaved(x, weights, axis)
+    weights, lse = by_rows(_weights_and_lse, rows)
+    return finished(lse[..., 0], x), SoftmaxSaved(x, weights, axis)
 
 
 @undoes(SoftmaxSaved)
 def logsumexp_backward(d_out: npt.ArrayLike, saved: SoftmaxSaved) -> Any:
     """d_x = softmax(x) * d_out: the derivative of log Σ exp(x_t) by x_s is exp(x_s) / Σ exp(x_t)."""
     x, weights, axis = saved
-    d_out = cotangent("d_out", d_out, weights.shape[:-1], x)
-    d_rows = seen(weights * d_out[..., None], np.moveaxis(x, axis, -1).real != -np.inf)
-    return like(np.moveaxis(d_rows, -1, axis), x)
+    d_out = cotangent("d_out", d_out, weights.shape[:-1], x)[..., None]
+
+    def formula(weights: Array, d_out: Array, x: Array) -> tuple[Array]:
+        return (seen(weights * d_out, taking_part(x)),)
+
+    (d_rows,) = by_rows(formula, weights, d_out, np.moveaxis(x, axis, -1))
+    return like(np.moveaxis(d_rows, -1, axis), x, fresh=True)
 
 
 def logsumexp(x: npt.ArrayLike, axis: int = -1) -> Any:

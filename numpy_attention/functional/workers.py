@@ -36,10 +36,11 @@ _IDLE: list[Buffers] = []
 
 
 class _Queue:
-    """Whose turn it is: units are taken in order, and put in order."""
+    """Whose turn it is: units are taken in order, and put in order; who puts nothing waits for none."""
 
     def __init__(self, units: Sequence[Any]) -> None:
-        self.units, self.taken, self.put = units, 0, 0
+        self.units, self.taken = units, 0
+        self.put, self.over = 0, set[int]()  # the first unit that is not over, and all that are
         self.turn = Condition()
         self.failed: BaseException | None = None
 
@@ -51,13 +52,16 @@ class _Queue:
             return self.taken - 1
 
     def finish(self, number: int, put: Put | None) -> None:
+        if put is not None:
+            with self.turn:
+                while self.put != number and not self.failed:
+                    self.turn.wait()
+            if not self.failed:
+                put()
         with self.turn:
-            while self.put != number and not self.failed:
-                self.turn.wait()
-        if put is not None and not self.failed:
-            put()
-        with self.turn:
-            self.put += 1
+            self.over.add(number)
+            while self.put in self.over:
+                self.put += 1
             self.turn.notify_all()
 
     def fail(self, error: BaseException) -> None:

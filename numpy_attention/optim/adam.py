@@ -274,29 +274,33 @@ def adamw_update(
 
 
 def _advance(lr: Any, betas: Any, eps: Any, weight_decay: Any, eps_added: Any) -> Advance:
-    """The equation at the head of this file, settings admitted; with two arrays to spare, in place."""
+    """The equation at the head of this file, settings admitted; with an array to spare, in place.
+
+    What the moments are divided by is drawn out of the quotient, as the paper says at the end of section 2,
+    and out of eps as well, so that it is the same quotient with two passes less:
+
+        lr * first_hat / (√second_hat + eps) = rate * first / (√second + eps * √share2)
+    """
     lr, eps = not_negative("lr", lr), not_negative("eps", eps)
     weight_decay = not_negative("weight_decay", weight_decay)
     beta1, beta2 = decay_rates("betas", betas)
     one_of("eps_added", eps_added, ("after_correction", "before_correction"))
 
-    def advance(
-        step: int, spare: tuple[Array, Array], param: Array, grad: Array, first: Array, second: Array
-    ) -> None:
-        term, root = spare
+    def advance(step: int, spare: Array, param: Array, grad: Array, first: Array, second: Array) -> None:
         share1, share2 = 1 - beta1**step, 1 - beta2**step
+        rate = lr * math.sqrt(share2) / share1
         first *= beta1
-        first += np.multiply(1 - beta1, grad, out=term)
+        first += np.multiply(1 - beta1, grad, out=spare)
         second *= beta2
-        second += np.multiply(np.multiply(1 - beta2, grad, out=term), grad, out=term)
-        np.sqrt(np.divide(second, share2, out=root), out=root)
-        added = root.dtype.type(eps if eps_added == "after_correction" else eps / math.sqrt(share2))
+        second += np.multiply(np.multiply(1 - beta2, grad, out=spare), grad, out=spare)
+        root = np.sqrt(second, out=spare)
+        added = root.dtype.type(eps * math.sqrt(share2) if eps_added == "after_correction" else eps)
         root += added
-        direction = np.divide(np.divide(first, share1, out=term), root, out=term)
+        direction = np.divide(first, root, out=spare)
         if not added:
             np.copyto(direction, 0, where=first == 0)  # 0 / 0 is no step
         if weight_decay:
             param *= 1 - lr * weight_decay
-        param -= np.multiply(lr, direction, out=direction)
+        param -= np.multiply(rate, direction, out=spare)
 
     return advance

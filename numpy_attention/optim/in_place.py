@@ -1,11 +1,12 @@
 """An update in place, piece by piece, each of a size that the processor's cache holds.
 
-An update reads and writes each number once, and does some fifteen small operations on it. Array by array,
+An update reads and writes each number once, and does a dozen small operations on it. Array by array,
 every one of these would carry all numbers to memory and back, most of them into a temporary as large as the
 parameter. Piece by piece they stay in the cache. No entry depends on another, so no bit depends on where the
 cuts are, or on how many threads share the pieces.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -23,16 +24,16 @@ from .updates import admitted
 Advance: TypeAlias = Callable[..., None]
 """(step, spare, param, grad, *moments): one step in place, all arrays of one shape and dtype.
 
-`spare` is two arrays more of that kind, with anything in them.
+`spare` is one array more of that kind, with anything in it.
 """
 
-PIECE = 65536
-"""Entries: six arrays of float32 take 1.5 MB, and threads seldom wait for Python's lock."""
+PIECE = 2**19
+"""Bytes of each array: five take 2.6 MB, and threads seldom wait for Python's lock."""
 
-UNIT = 8 * PIECE
-"""Entries that a thread takes at a time."""
+UNIT = 2**20
+"""Entries that a thread takes at a time, at most."""
 
-WORTH_THREADS = 16 * PIECE
+WORTH_THREADS = 2**20
 """Entries, below which one thread is done before others have begun."""
 
 
@@ -47,21 +48,20 @@ class Part(NamedTuple):
 def advance_part(advance: Advance, step: int, part: Part, scratch: Callable[..., Array]) -> None:
     """One step of a part, piece by piece, in the dtype that is computed in."""
     dtype = part.arrays[-1].dtype.newbyteorder("=")  # a moment's
-    length = min(PIECE, part.stop - part.start)
-    first, second = scratch("spare " + dtype.char, (2, length), dtype)
+    length = PIECE // dtype.itemsize
+    spare = scratch("spare " + dtype.char, (min(length, part.stop - part.start),), dtype)
     with np.errstate(all="ignore"):
-        for piece in _pieces(part, dtype):
-            n = piece[0].size
-            advance(step, (first[:n], second[:n]), *piece)
+        for piece in _pieces(part, dtype, length):
+            advance(step, spare[: piece[0].size], *piece)
 
 
-def _pieces(part: Part, dtype: np.dtype[Any]) -> Iterator[Sequence[Array]]:
+def _pieces(part: Part, dtype: np.dtype[Any], length: int) -> Iterator[Sequence[Array]]:
     """Views where all lie flat; else NumPy's iterator lines up any layout, and casts there and back."""
     arrays, start, stop = part
     if all(array.dtype == dtype and array.flags.c_contiguous for array in arrays):
         flat = [array.reshape(-1) for array in arrays]
-        for begin in range(start, stop, PIECE):
-            yield [array[begin : min(begin + PIECE, stop)] for array in flat]
+        for begin in range(start, stop, length):
+            yield [array[begin : min(begin + length, stop)] for array in flat]
         return
     entries = np.nditer(
         arrays,
@@ -69,7 +69,7 @@ def _pieces(part: Part, dtype: np.dtype[Any]) -> Iterator[Sequence[Array]]:
         op_flags=[["readonly" if place == 1 else "readwrite"] for place in range(len(arrays))],
         op_dtypes=[dtype] * len(arrays),
         casting="same_kind",
-        buffersize=PIECE,
+        buffersize=length,
     )
     with entries:
         entries.iterrange = (start, stop)  # type: ignore[misc]
@@ -91,15 +91,22 @@ def update_in_place(
     read = {spoken("grads", path): np.asarray(grad) for path, grad in slopes.items()}
     _refuse_overlaps(changed, read)
 
+    if threads is None:
+        threads = _processors() if sum(param.size for param in own.values()) >= WORTH_THREADS else 1
     units = []
     for path, param in own.items():
         arrays = (param, np.asarray(slopes[path]), *(kept[(moment, *path)] for moment in moments))
-        cuts = range(0, param.size, UNIT)
-        units += [Part(arrays, start, min(start + UNIT, param.size)) for start in cuts]
-    if threads is None:
-        threads = _processors() if sum(param.size for param in own.values()) >= WORTH_THREADS else 1
+        units += _units(arrays, threads)
     run(partial(advance_part, advance, step + 1), units, threads)
     steps += 1
+
+
+def _units(arrays: tuple[Array, ...], threads: int) -> list[Part]:
+    """A parameter cut for so many threads: the same number of parts for each, all of one length."""
+    size = arrays[0].size
+    rounds = max(1, math.ceil(size / (threads * UNIT)))
+    length = max(1, UNIT // 8, math.ceil(size / (threads * rounds)))
+    return [Part(arrays, start, min(start + length, size)) for start in range(0, size, length)]
 
 
 def _processors() -> int:

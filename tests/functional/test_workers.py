@@ -24,6 +24,35 @@ def test_every_unit_is_done_once_and_put_in_order(threads):
     assert put == list(range(23))
 
 
+def test_a_unit_with_nothing_to_put_waits_for_none():
+    """Unit 0 is over only when unit 2 is, which the other thread takes after unit 1."""
+    later = threading.Event()
+
+    def work(unit, buffers):
+        if unit == 0:
+            assert later.wait(timeout=10)
+        if unit == 2:
+            later.set()
+
+    run(work, [0, 1, 2], 2)
+
+
+def test_what_waits_to_be_put_is_not_put_after_a_failure():
+    put, begun = [], threading.Event()
+
+    def work(unit, buffers):
+        if unit == 0:
+            assert begun.wait(timeout=10)
+            time.sleep(0.05)  # for unit 1 to wait by now
+            raise KeyError("unit 0")
+        begun.set()
+        return lambda: put.append(unit)
+
+    with pytest.raises(KeyError, match="unit 0"):
+        run(work, [0, 1], 2)
+    assert not put
+
+
 def test_nothing_to_do_is_done():
     run(lambda unit, buffers: pytest.fail("there is no unit"), [], 3)
 

@@ -147,7 +147,8 @@ def test_a_constant_gradient_moves_by_the_same_at_every_step(eps_added):
 
 def test_at_eps_0_no_gradient_is_no_step():
     step, state = first_step(adam_step, np.ones(2), np.array([0.0, 2.0]), eps=0, lr=1)
-    np.testing.assert_array_equal(step, [1, 0])
+    assert step[0] == 1
+    assert abs(step[1]) <= 10 * U
     params, _ = adam_step({"w": step}, {"w": np.zeros(2)}, state, eps=0, lr=1)
     assert params["w"][0] == 1
     assert params["w"][1] < 0  # what came before still moves it
