@@ -147,7 +147,7 @@ def _backward_block(
         sink = by_row(above.sinks2, block)
         d_sink = np.where(np.isneginf(sink), 0, np.exp2(sink - lse2) * -less)
         sums.d_sinks[block], rest = d_sink.reshape(sums.d_sinks[block].shape), d_lse - d_sink
-    peaks = Peaks(rest.copy()) if above.largest[block].max() > HIGH - 1e-3 else None
+    peaks = Peaks(rest.copy()) if (above.largest[block] > HIGH - 1e-3).any() else None
     for columns, hidden in tiles_of(work, rows):
         key, value = slabs.key[block.slabs, columns], slabs.value[block.slabs, columns]
         shape = (heads, columns.stop - columns.start, R)
