@@ -186,8 +186,8 @@ def adamw_step(
 
     def update(step: int, param: Array, grad: Array, first: Array, second: Array) -> tuple[Any, ...]:
         param, first, second = param.copy(), first.copy(), second.copy()
-        if param.size <= PIECE:
-            advance(step, (np.empty_like(param), np.empty_like(param)), param, grad, first, second)
+        if param.nbytes <= PIECE:
+            advance(step, np.empty_like(param), param, grad, first, second)
         else:
             whole = Part((param, grad, first, second), 0, param.size)
             advance_part(advance, step, whole, lambda name, shape, dtype: np.empty(shape, dtype))
