@@ -16,7 +16,8 @@ product or a parallel region is over, idle threads of OpenBLAS (for 100 ms) and 
 would take the processors from whoever is next: 30 % were lost so."""
 
 SHORT = 0.02
-"""A turn of a call shorter than this begins with one that is not timed, and lasts for so long at least."""
+"""A turn of a call shorter than this lasts for so long at least; and where either side's is shorter, both
+begin with one that is not timed."""
 
 QUICK_BUDGET, BUDGET = 0.3, 1.0
 """Seconds after which a duel ends, once it has the least number of pairs."""
@@ -52,7 +53,7 @@ def fought(duel: Duel, quick: bool) -> dict[str, Any]:
         return told | {"left_out": duel.left_out}
     if duel.theirs is None:
         duel.ours()
-        return told | {"ours": [turn(duel.ours, 1) for _ in range(duel.pairs[0])]}
+        return told | {"ours": [turn(duel.ours, 1, warm=False) for _ in range(duel.pairs[0])]}
     results = duel.ours(), duel.theirs()  # the warm-up
     if duel.tolerance is not None:
         error = difference(*results)
@@ -82,11 +83,12 @@ def in_turn(
 ) -> Iterator[tuple[float, float]]:
     """(seconds of ours, of theirs): at least so many pairs, at most so many, until the budget is spent."""
     calls = [calls_of(ours), calls_of(theirs)]
+    warm = max(calls) > 1
     start = time.perf_counter()
     for number in range(pairs[1]):
         if number >= pairs[0] and time.perf_counter() - start > budget:
             return
-        yield turn(ours, calls[0]), turn(theirs, calls[1])
+        yield turn(ours, calls[0], warm), turn(theirs, calls[1], warm)
 
 
 def calls_of(call: Callable[[], Any]) -> int:
@@ -107,10 +109,10 @@ def rest() -> None:
             return
 
 
-def turn(call: Callable[[], Any], calls: int) -> float:
-    """Seconds of one call, as the mean of some in a row."""
+def turn(call: Callable[[], Any], calls: int, warm: bool) -> float:
+    """Seconds of one call, as the mean of some in a row, the first of which is not timed if `warm`."""
     rest()
-    if calls > 1:
+    if warm:
         call()
     start = time.perf_counter()
     for _ in range(calls):
