@@ -22,10 +22,10 @@ from .blockwise import BlockwiseSaved, ascend, descend
 from .dropout import Dropout
 from .fast_backward import Above, Sums, backward_chunk
 from .fast_forward import Results, forward_block
-from .fast_tiles import LOG2_E, Work
+from .fast_tiles import LOG2_E, OfRows, Work, sound, to_base_2
 from .fast_work import SIDE, How, chunks, cut, work_of
 from .online import ONLINE
-from .spoiled import all_finite, cleaned, finite, is_finite, merged, only, spoiled_rows
+from .spoiled import all_finite, cleaned, finite, is_finite, merged, only, spoiled_rows, spoils
 from .steps import STEPS
 from .tiled import Tiled, block_of, cotangents, gradients_of, tiled
 from .tiles import Mask
@@ -34,17 +34,15 @@ from .workers import run
 
 @shows_shapes
 class FastSaved(NamedTuple):
-    """What backward needs: out (..., H, L, E) before rounding, lse (..., H, L), the same to the base 2, and
-    each row's largest weight.
+    """What backward needs: out (..., H, L, E) before rounding, lse (..., H, L), and what was found of rows.
 
     Where not all that came in is finite, out is what it would be with 0 in these places. slow is what
-    blockwise attention saved, where it did some or all of the work; all of it if lse2 is None.
+    blockwise attention saved, where it did some or all of the work; all of it if work is None.
     """
 
     out: Array
     lse: Array
-    lse2: Array | None
-    largest: Array | None
+    of_rows: OfRows | None
     problem: Tiled
     work: Work | None
     how: How
@@ -108,15 +106,14 @@ def spread(work: Any, units: list[Any], threads: int | None) -> None:
 
 
 @quiet
-def _forward(work: Work, how: How) -> tuple[Array, Array, Array, bool]:
-    """out (..., H, L, E), lse to the base 2 and largest weight, (..., H, L); whether all came in finite."""
+def _forward(work: Work, how: How) -> tuple[Array, OfRows, bool]:
+    """out (..., H, L, E), what was found of rows (..., H, L), and whether all of it is sound."""
     problem, stack = work.slabs.problem, work.slabs
     dtype, rows = problem.query.dtype, stack.query.shape[:3]
-    out = np.empty((*rows, problem.value.shape[-1]), dtype)
-    results = Results(out, np.empty(rows, dtype), np.empty(rows, dtype), [])
+    out, of_rows = np.empty((*rows, problem.value.shape[-1]), dtype), OfRows(*np.empty((3, *rows), dtype))
+    results = Results(out, of_rows, [])
     spread(partial(forward_block, work, results, _sinks2(work)), cut(stack, how), how.threads)
-    lse2, largest = (x.reshape(problem.shape[:-1]) for x in results[1:3])
-    return stack.unstacked(out), lse2, largest, not results.spoiled
+    return stack.unstacked(out), of_rows.shaped(*problem.shape[:-1]), not results.spoiled
 
 
 def _sinks2(work: Work) -> Array | None:
@@ -124,19 +121,18 @@ def _sinks2(work: Work) -> Array | None:
     problem, stack = work.slabs.problem, work.slabs
     if problem.sinks is None:
         return None
-    sinks: Array = np.broadcast_to(problem.sinks, problem.shape[:-2]) * stack.query.dtype.type(LOG2_E)
-    return sinks.reshape(stack.query.shape[:2])
+    return to_base_2(np.broadcast_to(problem.sinks, problem.shape[:-2])).reshape(stack.query.shape[:2])
 
 
 @quiet
 def _backward(saved: FastSaved, d_out: Array, d_lse: Array) -> list[Any]:
     """The gradients of finite numbers, in the shapes of `Tiled`."""
     assert saved.work is not None
+    assert saved.of_rows is not None
     problem, stack, dtype = saved.work.slabs.problem, saved.work.slabs, saved.out.dtype
     rows = stack.query.shape[:3]
-    d_lse, lse2, largest = (np.asarray(x).reshape(rows) for x in (d_lse, saved.lse2, saved.largest))
-    sinks2 = _sinks2(saved.work)
-    above = Above(stack.stacked(d_out), stack.stacked(saved.out), d_lse, lse2, largest, sinks2)
+    sinks2, of_rows = _sinks2(saved.work), saved.of_rows.shaped(*rows)
+    above = Above(stack.stacked(d_out), stack.stacked(saved.out), d_lse.reshape(rows), of_rows, sinks2)
     bias = problem.bias.parameter if isinstance(problem.bias, Bias) else problem.bias
     scaled = isinstance(problem.scale, np.ndarray)
     sums = Sums(
@@ -165,10 +161,14 @@ def _of_sinks(d_sinks: Array, problem: Tiled) -> Array:
 
 
 def _suits(problem: Tiled) -> bool:
-    """Whether the fast path takes it: real, nothing empty, and one scale for all the keys of a query."""
-    scale = problem.scale
+    """Whether the fast path takes it: real, nothing empty, and one scale for all the keys of a query.
+
+    A bias value's parameter is finite or -inf besides: of which scores it is part is for the value to say.
+    """
+    scale, bias = problem.scale, problem.bias
     return (
         problem.query.dtype.kind == "f"
+        and not (isinstance(bias, Bias) and spoils(bias.parameter).any())
         and 0 not in (*problem.shape, problem.query.shape[-1], problem.value.shape[-1])
         and (not isinstance(scale, np.ndarray) or scale.shape[-1] == 1)
     )
@@ -218,27 +218,26 @@ def _descended(problem: Tiled, how: How) -> tuple[Array, FastSaved]:
     """out, patched where something was not finite, and what is saved."""
     if not _suits(problem):
         slow = descend(STEPS, ONLINE, problem, how.block or block_of(None, problem.shape))
-        return slow.out, FastSaved(slow.out, slow.lse, None, None, problem, None, how, slow)
+        return slow.out, FastSaved(slow.out, slow.lse, None, problem, None, how, slow)
     if all_finite(problem):
         work = work_of(problem, how)
-        out, lse2, largest, fine = _forward(work, how)
+        out, of_rows, fine = _forward(work, how)
         if fine:
-            lse = _natural(problem, lse2, largest)
-            return out, FastSaved(out, lse, lse2, largest, problem, work, how, None)
+            return out, FastSaved(out, _natural(problem, of_rows), of_rows, problem, work, how, None)
     slow = descend(STEPS, ONLINE, problem, how.block or block_of(None, problem.shape))
     work = work_of(cleaned(problem), how)
-    computed, lse2, largest, _ = _forward(work, how)
-    rows = spoiled_rows(problem, SIDE)
-    lse = np.where(rows, slow.lse, _natural(problem, lse2, largest))
-    untouched = ~rows[..., None] & np.isfinite(slow.out)
-    saved = FastSaved(computed, lse, lse2, largest, problem, work, how, slow)
+    computed, of_rows, _ = _forward(work, how)
+    rows, clipped = spoiled_rows(problem, SIDE), ~sound(of_rows.lse2())
+    lse = np.where(rows | clipped, slow.lse, _natural(problem, of_rows))
+    untouched = ~rows[..., None] & np.isfinite(slow.out) & np.isfinite(computed)
+    saved = FastSaved(computed, lse, of_rows, problem, work, how, slow)
     return np.where(untouched, computed, slow.out), saved
 
 
-def _natural(problem: Tiled, lse2: Array, largest: Array) -> Array:
+def _natural(problem: Tiled, of_rows: OfRows) -> Array:
     """lse, which for a row that attends to nothing is its sink, to the bit."""
-    lse = np.asarray(lse2 * lse2.dtype.type(1 / LOG2_E))
-    return lse if problem.sinks is None else np.where(largest == 0, problem.sinks[..., None], lse)
+    lse = np.asarray(of_rows.lse2() * of_rows.base.dtype.type(1 / LOG2_E))
+    return lse if problem.sinks is None else np.where(of_rows.largest == 0, problem.sinks[..., None], lse)
 
 
 def _threads(threads: int | None) -> int | None:
@@ -292,7 +291,7 @@ def _ascended(d_out: Array, d_lse: Array, saved: FastSaved) -> Sequence[Any]:
     real = d_out.dtype.kind == d_lse.dtype.kind == "f"
     if saved.work is not None and saved.slow is None and finite_above and real:
         gradients = _backward(saved, d_out, d_lse)
-        if not saved.work.few or all(is_finite(x) for x in gradients if x is not None):
+        if all(is_finite(x) for x in gradients if x is not None):
             return gradients
     slow = saved.slow or descend(STEPS, ONLINE, problem, how.block or block_of(None, problem.shape))
     slow_gradients = ascend(STEPS, ONLINE, d_out, d_lse, slow)

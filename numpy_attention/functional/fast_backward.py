@@ -8,6 +8,7 @@ from .activations import sech_squared
 from .arrays import Array, quiet, transposed, unbroadcast
 from .biases import Bias
 from .fast_tiles import (
+    OfRows,
     Rows,
     Work,
     add_bias,
@@ -18,7 +19,7 @@ from .fast_tiles import (
     powers,
     rows_of,
     shift_of,
-    still_rows,
+    small,
     thin,
     tiles_of,
 )
@@ -31,15 +32,14 @@ from .workers import Buffers, Put
 class Above(NamedTuple):
     """What the backward's blocks start from.
 
-    d_out, out (N, n, L, E); and for each row (N, n, L): d_lse, and lse2 and largest of the forward. sinks2
-    (N, n) are the sinks to the base 2, or None.
+    d_out, out (N, n, L, E); for each row (N, n, L), d_lse and what the forward found; sinks2 (N, n), the
+    sinks to the base 2, or None.
     """
 
     d_out: Array
     out: Array
     d_lse: Array
-    lse2: Array
-    largest: Array
+    of_rows: OfRows
     sinks2: Array | None
 
 
@@ -75,7 +75,7 @@ class _Found:
         self.work, self.sums, self.whole = work, sums, chunk.whole
         self.stack = chunk.blocks[0].slabs
         self.tiles: dict[tuple[str, int], Array] = {}
-        self.d_bias: list[tuple[tuple[int, ...], slice, slice, Array]] = []
+        self.d_bias: dict[tuple[Any, ...], tuple[tuple[int, ...], tuple[slice, ...], Array]] = {}
 
     def add(self, name: str, columns: slice, left: Array, right: Array, buffers: Buffers) -> None:
         """left @ right, (slabs, columns, X), to the gradient of so named keys."""
@@ -97,20 +97,32 @@ class _Found:
         tile = self.tiles["d_key", first][:, columns.start - first : columns.stop - first]
         np.add.at(tile, places, d_keys)
 
+    def add_to_bias(self, place: tuple[int, ...], tile: tuple[slice, ...], given: Array) -> None:
+        """To the gradient of the bias, or of its parameter, at a place: what of a tile of it was found."""
+        key = (place, *((some.start, some.stop) for some in tile))
+        if key in self.d_bias:
+            self.d_bias[key][2][...] += given
+        else:
+            self.d_bias[key] = place, tile, given.copy()
+
     def finish(self) -> None:
-        """Gradients of keys, as far as they are found, as of the keys and not of what scores they made."""
+        """Gradients of keys, as far as they are found, divided by the factor with which the query came."""
         factor = factor_of(self.work.slabs.problem.softcap)
         for (name, _), tile in self.tiles.items():
             if name == "d_key":
                 tile /= factor
 
     def put(self) -> None:
-        """Everything added to the sums, except what is there."""
+        """Everything added to the sums, but for tiles that are parts of them."""
         for (name, first), tile in self.tiles.items():
             if not self.whole:
                 getattr(self.sums, name)[self.stack, first : first + self.work.columns] += tile
-        for place, rows, columns, d_bias in self.d_bias:
-            _add_bias(self.sums.d_bias, self.work, place, rows, columns, d_bias)
+        for at, where, d_bias in self.d_bias.values():
+            assert self.sums.d_bias is not None
+            if where:
+                part(self.sums.d_bias[at], *where)[...] += d_bias
+            else:
+                self.sums.d_bias[at] += d_bias
 
 
 @quiet
@@ -126,28 +138,31 @@ def backward_chunk(work: Work, above: Above, sums: Sums, chunk: Chunk, buffers: 
 def _backward_block(
     work: Work, above: Above, sums: Sums, found: _Found, block: Block, buffers: Buffers
 ) -> None:
-    """The tiles of a block again, from lse, and the seven steps back through each of them."""
+    """The tiles of a block again, and the seven steps back through each of them.
+
+    Exponentials are as at the forward's end, shifted by base; what they lack to be weights, the division by
+    their sum, is done to d_out and to what is subtracted, which have fewer numbers.
+    """
     slabs, problem = work.slabs, work.slabs.problem
     softcap, dropout = problem.softcap, problem.dropout
     rows = rows_of(work, block, buffers)
     (heads, R, D), dtype, E = rows.query.shape, rows.query.dtype, slabs.value.shape[-1]
     d_out, out = (x[block].reshape(heads, R, E) for x in (above.d_out, above.out))
-    d_lse, lse2 = (x[block].reshape(heads, R) for x in (above.d_lse, above.lse2))
-    delta = np.einsum("...e,...e->...", d_out, out, out=buffers("delta", lse2.shape, dtype))
-    less, lse2 = np.subtract(delta, d_lse, out=delta), shift_of(lse2)
-    unit = np.exp2(-lse2)
-    scaled = (
-        np.multiply(d_out, unit[:, :, None], out=buffers("d_rows", d_out.shape, dtype)),
-        np.multiply(less, unit, out=buffers("less", less.shape, dtype)),
-    )
+    d_lse, base, summed, largest = (x[block].reshape(heads, R) for x in (above.d_lse, *above.of_rows))
+    base, summed = shift_of(base), np.where(summed == 0, 1, summed)
+    delta = np.einsum("...e,...e->...", d_out, out, out=buffers("delta", d_lse.shape, dtype))
+    less = np.subtract(delta, d_lse, out=delta)
     d_query, empty = sums.d_query[block].reshape(heads, R, D), True
     rest = d_lse
     if above.sinks2 is not None:
         assert sums.d_sinks is not None
-        sink = by_row(above.sinks2, block)
-        d_sink = np.where(np.isneginf(sink), 0, np.exp2(sink - lse2) * -less)
+        d_sink = np.exp2(by_row(above.sinks2, block) - base) / summed * -less
         sums.d_sinks[block], rest = d_sink.reshape(sums.d_sinks[block].shape), d_lse - d_sink
-    peaks = Peaks(rest.copy()) if (above.largest[block] > HIGH - 1e-3).any() else None
+    high = np.where(largest > HIGH, HIGH * summed, np.inf).astype(dtype)
+    peaks = Peaks(rest.copy()) if (largest > HIGH).any() else None
+    d_rows = np.divide(d_out, summed[:, :, None], out=buffers("d_rows", d_out.shape, dtype))
+    np.divide(less, summed, out=less)
+    shifted = base.any()
     for columns, hidden in tiles_of(work, rows):
         key, value = slabs.key[block.slabs, columns], slabs.value[block.slabs, columns]
         shape = (heads, columns.stop - columns.start, R)
@@ -155,13 +170,11 @@ def _backward_block(
         raw = None if softcap is None else cap(scores, softcap, buffers)
         if problem.bias is not None:
             add_bias(work, rows, columns, scores)
-        still = still_rows(work, rows, columns, hidden, scores)
-        if still is True:
-            weights, (d_rows, less_rows) = np.exp2(scores, out=scores), scaled
-        else:
-            np.subtract(scores, np.where(still, 0, lse2)[:, None, :], out=scores)
+        if shifted:
+            np.subtract(scores, base[:, None, :], out=scores)
+        if shifted or not small(work, rows, columns):
             hide(rows, hidden, scores)
-            weights, (d_rows, less_rows) = powers(scores, buffers), _mixed(still, scaled, (d_out, less))
+        weights = powers(scores, buffers) if shifted else np.exp2(scores, out=scores)
         hide(rows, hidden, weights)
         d_scores, thinned = buffers("d_scores", shape, dtype), weights
         np.matmul(value, transposed(d_rows), out=d_scores)
@@ -170,11 +183,10 @@ def _backward_block(
             thinned = buffers("thinned", shape, dtype)
             np.copyto(thinned, weights)
             thin(work, rows, columns, thinned)
-        np.subtract(d_scores, less_rows[:, None, :], out=d_scores)
+        np.subtract(d_scores, less[:, None, :], out=d_scores)
         np.multiply(d_scores, weights, out=d_scores)
         hide(rows, hidden, d_scores)
         if peaks is not None:
-            high = np.where(still, HIGH / unit, HIGH).astype(dtype)
             peaks.take(weights > high[:, None, :], d_scores, columns, raw)
         _found_bias(found, work, rows, columns, d_scores)
         if raw is not None:
@@ -192,10 +204,13 @@ def _backward_block(
     if peaks is not None:
         _put_peaks(work, rows, found, peaks, d_query)
     if sums.d_scale is not None:
-        shape = above.lse2[block].shape
+        shape = above.d_lse[block].shape
         per_row = np.einsum("...d,...d->...", slabs.query[block], d_query.reshape(*shape, D))
         sums.d_scale[block] = per_row[..., None]
-    sums.d_query[block] *= work.scale_of(block)
+    scale = work.scale_of(block)
+    sums.d_query[block] *= scale
+    if np.min(scale) < 0:
+        sums.d_query[block] += 0  # a zero stays one, and not -0
 
 
 HIGH = 15 / 16
@@ -236,11 +251,6 @@ def _put_peaks(work: Work, rows: Rows, found: "_Found", peaks: Peaks, d_query: A
         found.add_at(columns, (slab, column), rest * rows.query[slab, row])
 
 
-def _mixed(still: Array, scaled: tuple[Array, Array], plain: tuple[Array, Array]) -> tuple[Array, Array]:
-    """d_rows and less over exp2(lse2) in calm rows, whose weights are not, and as they are in the others."""
-    return np.where(still[:, :, None], scaled[0], plain[0]), np.where(still, scaled[1], plain[1])
-
-
 def _found_bias(found: _Found, work: Work, rows: Rows, columns: slice, d_scores: Array) -> None:
     """What a tile gives to the bias: entry by entry, summed over what the bias repeats in it."""
     bias = work.slabs.problem.bias
@@ -251,20 +261,11 @@ def _found_bias(found: _Found, work: Work, rows: Rows, columns: slice, d_scores:
     for entry in rows.entries:
         d_tile = tile[entry.at][0, :, 0, :].T
         if isinstance(entry.bias, Bias):
-            given = entry.bias.tile_gradient(d_tile, rows.block.rows, columns, L, S)
+            assert isinstance(bias, Bias)
+            given = np.asarray(entry.bias.tile_gradient(d_tile, rows.block.rows, columns, L, S))
+            found.add_to_bias(place_of(entry.place, bias.parameter, given.ndim), (), given)
         else:
+            assert isinstance(bias, np.ndarray)
             assert entry.bias is not None
-            given = unbroadcast(d_tile, part(entry.bias, rows.block.rows, columns).shape).copy()
-        found.d_bias.append((entry.place, rows.block.rows, columns, given))
-
-
-def _add_bias(
-    d_bias: Array | None, work: Work, index: tuple[int, ...], rows: slice, columns: slice, given: Array
-) -> None:
-    """What one entry's tile gives, added where it belongs."""
-    assert d_bias is not None
-    if isinstance(work.slabs.problem.bias, Bias):
-        d_bias[place_of(index, d_bias, given.ndim)] += given
-    else:
-        place = part(d_bias[place_of(index, d_bias, 2)], rows, columns)
-        place += given
+            given = unbroadcast(d_tile, part(entry.bias, rows.block.rows, columns).shape)
+            found.add_to_bias(place_of(entry.place, bias, 2), (rows.block.rows, columns), given)

@@ -1,21 +1,27 @@
 """One block of rows of `fast_attention` forward, tile by tile: what a worker does at a time."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from .arrays import Array, quiet, transposed
 from .fast_tiles import (
+    CALM,
+    Hidden,
+    OfRows,
+    Rows,
     Work,
     add_bias,
     by_row,
     cap,
     hide,
     highest,
+    least_base,
     powers,
     rows_of,
     shift_of,
-    still_rows,
+    small,
+    sound,
     thin,
     tiles_of,
 )
@@ -25,14 +31,13 @@ from .workers import Buffers
 
 
 class Results(NamedTuple):
-    """Where blocks put what they find: out (N, n, L, E), lse to the base 2 and largest weight (N, n, L).
+    """Where blocks put what they find: out (N, n, L, E), and what they find of rows (N, n, L).
 
-    Blocks that something not finite came into are in `spoiled`.
+    Blocks of which not all is finite, or as it should be, are in `spoiled`.
     """
 
     out: Array
-    lse2: Array
-    largest: Array
+    of_rows: OfRows
     spoiled: list[Block]
 
 
@@ -40,12 +45,14 @@ class Results(NamedTuple):
 def forward_block(work: Work, results: Results, sinks2: Array | None, block: Block, buffers: Buffers) -> None:
     """The online softmax over the tiles of a block: see `blockwise_attention`.
 
-    sinks2 (N, n) are the sinks to the base 2.
+    sinks2 (N, n) are the sinks to the base 2. A row is shifted by its highest score, unless its scores are
+    small: then by 0, that is not at all. Which it is depends on what the row sees alone, and so does every
+    bit of its numbers.
     """
     slabs, problem = work.slabs, work.slabs.problem
     rows = rows_of(work, block, buffers)
     (heads, R, _), dtype = rows.query.shape, rows.query.dtype
-    base = np.full((heads, R), -np.inf, dtype)  # what rows are shifted by: 0, or the highest score so far
+    base = np.full((heads, R), -np.inf, dtype)  # what rows are shifted by, once they have seen a key
     summed, largest = np.zeros((2, heads, R), dtype)  # of the exponentials
     out = results.out[block].reshape(heads, R, -1)  # a view: several members have all their rows in a block
     empty, shifted = True, False
@@ -56,14 +63,14 @@ def forward_block(work: Work, results: Results, sinks2: Array | None, block: Blo
             cap(scores, problem.softcap, buffers)
         if problem.bias is not None:
             add_bias(work, rows, columns, scores)
-        still = still_rows(work, rows, columns, hidden, scores)
+        before, least = base, least_base(rows, hidden, base)
+        still = True if small(work, rows, columns) else _still(rows, hidden, scores)
         if still is True and not shifted:
+            base = np.maximum(base, least)
             exponentials = np.exp2(scores, out=scores)
-            if empty:
-                base[...] = 0
         else:
-            top = 0 if still is True else np.where(still, 0, highest(rows, hidden, scores))
-            before, base, shifted = base, np.maximum(base, top), True
+            top = least if still is True else np.where(still, least, highest(rows, hidden, scores))
+            base, shifted = np.maximum(base, top), True
             np.subtract(scores, shift_of(base)[:, None, :], out=scores)
             hide(rows, hidden, scores)
             exponentials = powers(scores, buffers)
@@ -82,16 +89,24 @@ def forward_block(work: Work, results: Results, sinks2: Array | None, block: Blo
         out[...] = 0
     if sinks2 is not None:
         sink = by_row(sinks2, block)
-        before, base = base, np.maximum(base, sink)
+        before, base = base, np.where((base == 0) & (sink <= CALM), 0, np.maximum(base, sink))
         _shrink(before, base, summed, largest, out)
         summed += np.exp2(sink - shift_of(base))
-    lse2, shape = np.log2(summed) + shift_of(base), results.lse2[block].shape
-    summed[summed == 0] = 1
-    out /= summed[:, :, None]
-    results.lse2[block] = lse2.reshape(shape)
-    results.largest[block] = (largest / summed).reshape(shape)
-    if not rows.finite() or (work.few and not (is_finite(out) and (lse2 < np.inf).all())):
+    total = np.where(summed == 0, 1, summed)
+    out /= total[:, :, None]
+    found = OfRows(base, summed, largest / total)
+    for place, x in zip(results.of_rows, found, strict=True):
+        place[block] = x.reshape(place[block].shape)
+    if not (is_finite(out) and sound(found.lse2()).all()):
         results.spoiled.append(block)
+
+
+def _still(rows: Rows, hidden: Hidden, scores: Array) -> Array | Literal[True]:
+    """The rows whose scores are small, by a look at them, or True for all; hidden ones are 0 from then on."""
+    hide(rows, hidden, scores)
+    still = np.maximum.reduce(scores, axis=1) <= CALM
+    still &= np.minimum.reduce(scores, axis=1) >= -CALM
+    return True if still.all() else still
 
 
 def _shrink(before: Array, base: Array, summed: Array, largest: Array, out: Array | None) -> None:

@@ -20,29 +20,39 @@ float32 and one core of an Intel Xeon with AVX-512, in nanoseconds for each scor
 
 import math
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .arrays import Array
+from .arrays import Array, shows_shapes
 from .slabs import Block, Entry, Slabs
-from .spoiled import is_finite
 from .tiled import part, slices
 from .workers import Buffers
 
 LOG2_E = 1 / math.log(2)
 
 
-Hidden = list[tuple[Entry, Array]]
-"""Where an entry's tile is seen, upright, in whole numbers: all bits 1 there, and 0 where it is hidden.
-Entries that are seen whole are left out."""
+class Seen(NamedTuple):
+    """What is seen of a tile by an entry that does not see all of it.
+
+    bits (1, columns, 1, rows) are whole numbers, all bits 1 where it is seen, and 0 where it is hidden; base
+    (rows,) is 0 for rows that see any of it, and -inf for the others.
+    """
+
+    entry: Entry
+    bits: Array
+    base: Array
 
 
-MEMO = 32
-"""How many tiles of a mask are kept for other heads, of half a megabyte each."""
+Hidden = list[Seen]
+"""Entries that see all of a tile are left out."""
+
+MEMO, SMALL = 32, 2**18
+"""How many tiles of a mask are kept for other heads, and scores of the largest: a megabyte in float32."""
 
 CALM = 30
-"""Exponents to the base 2 up to which neither a power nor a sum of 2**60 of them leaves float32."""
+"""Exponents to the base 2 up to which neither a power nor a sum of 2**60 of them leaves float32. Products of
+them with values and cotangents may; then it is for `blockwise_attention`."""
 
 
 class Work(NamedTuple):
@@ -50,8 +60,7 @@ class Work(NamedTuple):
 
     alike: whether masks are the same for all heads and batch entries; if so, the tiles of one are kept in
     memo for the next. reach_of_keys: what `reach_of` found of a stack of slabs, by the first of them.
-    few: whether a key meets so few rows that to look at its scores is less than to look at the key; then
-    it is from results that what came in is known to be finite.
+    few: whether a key meets so few rows that to look at its scores is less than to look at the key.
     """
 
     slabs: Slabs
@@ -65,6 +74,25 @@ class Work(NamedTuple):
     def scale_of(self, block: Block) -> Any:
         """The scale of a block's rows."""
         return self.scale if isinstance(self.scale, float) else self.scale[block]
+
+
+@shows_shapes
+class OfRows(NamedTuple):
+    """What the forward finds of each row, (N, n, L) or (..., H, L): to the base 2, what its scores were shifted
+    by, and the sum of their exponentials; and its largest weight.
+    """
+
+    base: Array
+    summed: Array
+    largest: Array
+
+    def shaped(self, *shape: int) -> "OfRows":
+        """The same in another shape."""
+        return OfRows(*(x.reshape(shape) for x in self))
+
+    def lse2(self) -> Array:
+        """lse to the base 2."""
+        return np.asarray(np.log2(self.summed) + shift_of(self.base))
 
 
 class Rows(NamedTuple):
@@ -84,10 +112,6 @@ class Rows(NamedTuple):
         """A tile (slabs, columns, members * rows) with the members on an axis of their own."""
         return tile.reshape(*tile.shape[:2], self.block.members.stop - self.block.members.start, -1)
 
-    def finite(self) -> bool:
-        """Whether all of its query, keys and values are, and their norms, as far as anybody looked."""
-        return math.isfinite(self.reach) and not np.isnan(self.of_keys).any()
-
 
 def rows_of(work: Work, block: Block, buffers: Buffers) -> Rows:
     """A block before its first tile, its query multiplied by scale and what else belongs to the scores."""
@@ -100,7 +124,7 @@ def rows_of(work: Work, block: Block, buffers: Buffers) -> Rows:
 
 
 def reach_of(work: Work, block: Block) -> Array:
-    """The largest norm of the keys of each tile, (tiles,): infinite where `few`; NaN if not all is finite."""
+    """The largest norm of the keys of each tile, (tiles,); infinite, for all that is known, where `few`."""
     place, those = block.slabs.start, block.slabs
     if place not in work.reach_of_keys:
         starts = range(0, work.slabs.key.shape[-2], work.columns)
@@ -108,8 +132,6 @@ def reach_of(work: Work, block: Block) -> Array:
             reach = np.full(len(starts), np.inf)
         else:
             reach = np.maximum.reduceat(norms(work.slabs.key[those]).max(axis=0), starts)
-            if not (is_finite(reach) and is_finite(work.slabs.value[those])):
-                reach[...] = np.nan
         work.reach_of_keys[place] = reach
     return work.reach_of_keys[place]
 
@@ -119,23 +141,11 @@ def norms(x: Array) -> Array:
     return np.asarray(np.sqrt(np.einsum("...d,...d->...", x, x)))
 
 
-def still_rows(
-    work: Work, rows: Rows, columns: slice, hidden: Hidden, scores: Array
-) -> Array | Literal[True]:
-    """Rows of which no score that is seen in the tile exceeds CALM either way; True if that holds for all.
-
-    What norms or the softcap tell of all scores saves a look at them. The answer for a row is the same with
-    and without, for no bit of it may depend on other rows, or on what is hidden. Where scores are looked at,
-    hidden ones are 0 afterwards.
-    """
+def small(work: Work, rows: Rows, columns: slice) -> bool:
+    """Whether norms, or the softcap, tell that no score of a tile exceeds CALM, hidden ones included."""
     softcap = math.inf if work.slabs.problem.softcap is None else work.slabs.problem.softcap * LOG2_E
     most = min(softcap, rows.reach * rows.of_keys[columns.start // work.columns])
-    if most < CALM - 1 and work.slabs.problem.bias is None:
-        return True
-    hide(rows, hidden, scores)
-    still = np.maximum.reduce(scores, axis=1) <= CALM
-    still &= np.minimum.reduce(scores, axis=1) >= -CALM
-    return True if still.all() else still
+    return work.slabs.problem.bias is None and bool(most < CALM - 1)
 
 
 def tiles_of(work: Work, rows: Rows) -> Iterator[tuple[slice, Hidden]]:
@@ -144,18 +154,19 @@ def tiles_of(work: Work, rows: Rows) -> Iterator[tuple[slice, Hidden]]:
     spans = [(0, S) if e.mask is None else e.mask.span(rows.block.rows, L, S) for e in rows.entries]
     first, last = min(first for first, _ in spans), max(last for _, last in spans)
     for columns in slices(S, work.columns, first, last):
-        tile = _tile_from_memo(work, rows, columns)
+        tile = _seen_of(work, rows, columns)
         if tile is not None:
             yield tile
 
 
-def _tile_from_memo(work: Work, rows: Rows, columns: slice) -> tuple[slice, Hidden] | None:
+def _seen_of(work: Work, rows: Rows, columns: slice) -> tuple[slice, Hidden] | None:
     """The columns of a tile, but for those at its ends that nobody sees, and what is hidden."""
-    if work.slabs.problem.mask is None and not isinstance(work.slabs.problem.bias, np.ndarray):
+    problem, these = work.slabs.problem, rows.block.rows
+    if problem.mask is None and not isinstance(problem.bias, np.ndarray):
         return columns, []
-    if not work.alike:
+    if not work.alike or (these.stop - these.start) * work.columns > SMALL:
         return _tile_of(work, rows, columns)
-    key = (rows.block.rows.start, columns.start)
+    key = (these.start, columns.start)
     if key not in work.memo:
         tile = _tile_of(work, rows, columns)
         if len(work.memo) >= MEMO:
@@ -183,13 +194,18 @@ def _tile_of(work: Work, rows: Rows, columns: slice) -> tuple[slice, Hidden] | N
     if not some.size:
         return None
     first, last = int(some[0]), int(some[-1]) + 1
-    bits = f"i{work.slabs.query.dtype.itemsize}"
     hidden = [
-        (entry, -upright(tile[:, first:last]).astype(bits))
+        _seen(entry, tile[:, first:last], work.slabs.query.dtype)
         for entry, tile in zip(rows.entries, whole, strict=True)
         if not tile[:, first:last].all()
     ]
     return slice(columns.start + first, columns.start + last), hidden
+
+
+def _seen(entry: Entry, tile: Array, dtype: np.dtype[Any]) -> Seen:
+    """What is seen of a tile, from booleans (r, c)."""
+    bits = -upright(tile).astype(f"i{dtype.itemsize}")
+    return Seen(entry, bits, np.where(tile.any(axis=1), 0, -np.inf).astype(dtype))
 
 
 def upright(tile: Array) -> Array:
@@ -212,21 +228,44 @@ def add_bias(work: Work, rows: Rows, columns: slice, scores: Array) -> None:
     tile = rows.by_member(scores)
     for entry in rows.entries:
         bias = work.slabs.bias_tile(entry, rows.block.rows, columns)
-        tile[entry.at] += upright(bias * scores.dtype.type(LOG2_E))
+        tile[entry.at] += upright(to_base_2(bias))
+
+
+def to_base_2(x: Array) -> Array:
+    """x log2(e); a finite x stays finite, be it the largest number there is, as some write for infinity."""
+    most = np.finfo(x.dtype).max
+    return np.where(np.isfinite(x), np.clip(x * x.dtype.type(LOG2_E), -most, most), x)
+
+
+def sound(lse2: Array) -> Array:
+    """Which of them are as they should be: not NaN, not infinite, and not of scores that were clipped."""
+    return np.asarray(np.isneginf(lse2) | (np.abs(lse2) < np.finfo(lse2.dtype).max / 4))
 
 
 def hide(rows: Rows, hidden: Hidden, tile: Array) -> None:
     """0 wherever a tile is hidden, in place, whatever is there: by its bits."""
     by_member = rows.by_member(tile)
-    for entry, seen in hidden:
-        by_member.view(seen.dtype)[entry.at] &= seen
+    for seen in hidden:
+        by_member.view(seen.bits.dtype)[seen.entry.at] &= seen.bits
+
+
+def least_base(rows: Rows, hidden: Hidden, like: Array) -> Array | float:
+    """What rows (slabs, members * rows) are shifted by at least after a tile: 0, if they see any of it."""
+    if not hidden:
+        return 0.0
+    base = np.zeros_like(like)
+    by_member = base.reshape(len(base), rows.block.members.stop - rows.block.members.start, -1)
+    for seen in hidden:
+        slabs, _, members, _ = seen.entry.at
+        by_member[slabs, members] = seen.base
+    return base
 
 
 def highest(rows: Rows, hidden: Hidden, scores: Array) -> Array:
     """Each row's highest score of those that are seen; the others are -inf afterwards."""
     by_member = rows.by_member(scores)
-    for entry, seen in hidden:
-        np.copyto(by_member[entry.at], -np.inf, where=seen == 0)
+    for seen in hidden:
+        np.copyto(by_member[seen.entry.at], -np.inf, where=seen.bits == 0)
     return np.asarray(np.maximum.reduce(scores, axis=1))
 
 
@@ -235,7 +274,7 @@ def powers(exponents: Array, buffers: Buffers) -> Array:
     floor = int(np.finfo(exponents.dtype).minexp)
     if np.minimum.reduce(exponents, axis=None) >= floor:
         return np.exp2(exponents, out=exponents)
-    normal = np.greater(exponents, floor, out=buffers("normal", exponents.shape, bool))
+    normal = np.greater_equal(exponents, floor, out=buffers("normal", exponents.shape, bool))
     np.clip(exponents, floor, np.inf, out=exponents)
     np.exp2(exponents, out=exponents)
     return np.multiply(exponents, normal, out=exponents)

@@ -17,10 +17,10 @@ from .tiled import Tiled, part, slices
 
 
 def all_finite(problem: Tiled) -> bool:
-    """Whether scale is finite, and bias and sinks finite or -inf; norms tell of the rest."""
+    """Whether scale is finite, and bias and sinks finite or -inf; results tell of the rest."""
     additive = (x for x in (problem.bias, problem.sinks) if isinstance(x, np.ndarray))
     scale = np.asarray(problem.scale)
-    return is_finite(scale) and not any(_spoils(x).any() for x in additive)
+    return is_finite(scale) and not any(spoils(x).any() for x in additive)
 
 
 def is_finite(x: Array) -> bool:
@@ -28,7 +28,7 @@ def is_finite(x: Array) -> bool:
     return x.size == 0 or bool(np.isfinite(x.max()) and np.isfinite(x.min()))
 
 
-def _spoils(x: Array) -> Array:
+def spoils(x: Array) -> Array:
     """What is neither finite nor -inf."""
     return ~(np.isfinite(x) | np.isneginf(x))
 
@@ -37,7 +37,7 @@ def cleaned(problem: Tiled) -> Tiled:
     """The problem with 0 for whatever is not finite."""
 
     def additive(x: Any) -> Any:
-        return np.where(_spoils(x), 0, x) if isinstance(x, np.ndarray) else x
+        return np.where(spoils(x), 0, x) if isinstance(x, np.ndarray) else x
 
     return problem._replace(
         query=finite(problem.query),
@@ -67,10 +67,10 @@ def spoiled_rows(problem: Tiled, side: int) -> Array:
             if isinstance(problem.scale, np.ndarray):
                 spoiled = spoiled | ~np.isfinite(part(problem.scale, some, columns))
             if isinstance(problem.bias, np.ndarray):
-                spoiled = spoiled | _spoils(part(problem.bias, some, columns))
+                spoiled = spoiled | spoils(part(problem.bias, some, columns))
             rows[..., some] |= (problem.visible(some, columns) & spoiled).any(axis=-1)
     if problem.sinks is not None:
-        rows |= _spoils(problem.sinks)[..., None]
+        rows |= spoils(problem.sinks)[..., None]
     return rows
 
 
@@ -81,8 +81,8 @@ def only(problem: Tiled, rows: Array) -> Tiled:
 
 
 def merged(computed: Any, of_spoiled: Any, slow: Any) -> Any:
-    """A gradient: computed without the spoiled rows, plus theirs; what is not finite as it is in `slow`."""
+    """A gradient: computed without the spoiled rows, plus theirs; slow where either is not finite."""
     if computed is None:
         return None
     whole = np.where(of_spoiled != 0, computed + of_spoiled, computed)
-    return np.where(np.isfinite(slow), whole, slow)
+    return np.where(np.isfinite(slow) & np.isfinite(whole), whole, slow)

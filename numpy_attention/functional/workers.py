@@ -30,9 +30,16 @@ class Buffers:
             self.arrays[key] = np.empty(size, dtype=dtype)
         return self.arrays[key][:size].reshape(shape)
 
+    def bytes(self) -> int:
+        """How much memory that is."""
+        return sum(array.nbytes for array in self.arrays.values())
+
+
+KEPT = 2**26
+"""Bytes of scratch memory that a worker may leave for the next one."""
 
 _IDLE: list[Buffers] = []
-"""Those of workers that have ended, for the next ones: a few megabytes each."""
+"""That of workers that have ended."""
 
 
 class _Queue:
@@ -78,14 +85,18 @@ def run(work: Callable[[Any, Buffers], Put | None], units: Sequence[Any], thread
     queue = _Queue(units)
 
     def worker() -> None:
-        buffers = _IDLE.pop() if _IDLE else Buffers()
+        try:
+            buffers = _IDLE.pop()
+        except IndexError:
+            buffers = Buffers()
         try:
             while (number := queue.take()) is not None:
                 queue.finish(number, work(units[number], buffers))
         except BaseException as error:
             queue.fail(error)
         finally:
-            _IDLE.append(buffers)
+            if buffers.bytes() <= KEPT:
+                _IDLE.append(buffers)
 
     others = [Thread(target=worker, daemon=True) for _ in range(min(threads, len(units)) - 1)]
     try:
