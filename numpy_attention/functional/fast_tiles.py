@@ -78,8 +78,8 @@ class Work(NamedTuple):
 
 @shows_shapes
 class OfRows(NamedTuple):
-    """What the forward finds of each row, (N, n, L) or (..., H, L): to the base 2, what its scores were shifted
-    by, and the sum of their exponentials; and its largest weight.
+    """What the forward finds of each row, (N, n, L) or (..., H, L): to the base 2, what its scores were
+    shifted by, and the sum of their exponentials; and its largest weight.
     """
 
     base: Array

@@ -63,7 +63,8 @@ CASES = {
         (np.full((4, 1), 20, np.float32), ONES, VALUE * np.float32(1e30)), dict(scale=1.0),
     ),
     "large cotangents above low scores": (
-        (np.full((4, 1), -20, np.float32), ONES, VALUE), dict(scale=1.0, of_d_out=1e33, mask=seen(4, 4, (0, 3))),
+        (np.full((4, 1), -20, np.float32), ONES, VALUE),
+        dict(scale=1.0, of_d_out=1e33, mask=seen(4, 4, (0, 3))),
     ),
     "the least bias there is, for a whole row": (
         (ONES, ONES, VALUE), dict(bias=np.where(np.arange(4)[:, None] == 1, -MOST, np.zeros((4, 4)))),
@@ -111,7 +112,7 @@ def test_what_one_batch_entry_sees_does_not_spoil_another():
 
 
 def test_whether_a_weight_is_a_peak_is_for_its_own_row_to_say():
-    """Scores of two million have so few digits left that a weight of 0.93 may come out as 1 the second time."""
+    """Scores of two million have so few digits left that a weight of 0.93 may come out as 1 next time."""
     for seed in range(40):
         rng = np.random.default_rng(seed)
         query, key, value, d_out = (rng.standard_normal((2, 3)).astype(np.float32) for _ in range(4))
