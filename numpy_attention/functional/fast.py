@@ -1,7 +1,7 @@
 """Attention as fast as NumPy can: the tiles of `blockwise.py`, cut for the cache and spread over threads.
 
 fast_work.py                        how the work is cut
-fast_tiles.py                       a tile: what is done to a score, and what each shortcut gains
+fast_tiles.py, fast_hidden.py       a tile: what is done to a score, what each shortcut gains; what is hidden
 fast_forward.py, fast_backward.py   a block of rows
 workers.py                          threads, and how their results are put together in order
 here                                threads beside those of BLAS, and what is called

@@ -7,6 +7,7 @@ import numpy as np
 from .activations import sech_squared
 from .arrays import Array, quiet, transposed, unbroadcast
 from .biases import Bias
+from .fast_hidden import hide, tiles_of
 from .fast_tiles import (
     OfRows,
     Rows,
@@ -15,13 +16,11 @@ from .fast_tiles import (
     by_row,
     cap,
     factor_of,
-    hide,
     powers,
     rows_of,
     shift_of,
     small,
     thin,
-    tiles_of,
 )
 from .slabs import Block
 from .tiled import part
@@ -138,31 +137,13 @@ def backward_chunk(work: Work, above: Above, sums: Sums, chunk: Chunk, buffers: 
 def _backward_block(
     work: Work, above: Above, sums: Sums, found: _Found, block: Block, buffers: Buffers
 ) -> None:
-    """The tiles of a block again, and the seven steps back through each of them.
-
-    Exponentials are as at the forward's end, shifted by base; what they lack to be weights, the division by
-    their sum, is done to d_out and to what is subtracted, which have fewer numbers.
-    """
+    """The tiles of a block again, and the seven steps back through each of them."""
     slabs, problem = work.slabs, work.slabs.problem
     softcap, dropout = problem.softcap, problem.dropout
     rows = rows_of(work, block, buffers)
-    (heads, R, D), dtype, E = rows.query.shape, rows.query.dtype, slabs.value.shape[-1]
-    d_out, out = (x[block].reshape(heads, R, E) for x in (above.d_out, above.out))
-    d_lse, base, summed, largest = (x[block].reshape(heads, R) for x in (above.d_lse, *above.of_rows))
-    base, summed = shift_of(base), np.where(summed == 0, 1, summed)
-    delta = np.einsum("...e,...e->...", d_out, out, out=buffers("delta", d_lse.shape, dtype))
-    less = np.subtract(delta, d_lse, out=delta)
-    d_query, empty = sums.d_query[block].reshape(heads, R, D), True
-    rest = d_lse
-    if above.sinks2 is not None:
-        assert sums.d_sinks is not None
-        d_sink = np.exp2(by_row(above.sinks2, block) - base) / summed * -less
-        sums.d_sinks[block], rest = d_sink.reshape(sums.d_sinks[block].shape), d_lse - d_sink
-    high = np.where(largest > HIGH, HIGH * summed, np.inf).astype(dtype)
-    peaks = Peaks(rest.copy()) if (largest > HIGH).any() else None
-    d_rows = np.divide(d_out, summed[:, :, None], out=buffers("d_rows", d_out.shape, dtype))
-    np.divide(less, summed, out=less)
-    shifted = base.any()
+    d_rows, less, base, high, peaks = _begun(above, sums, block, buffers)
+    (heads, R, D), dtype = rows.query.shape, rows.query.dtype
+    d_query, empty, shifted = sums.d_query[block].reshape(heads, R, D), True, base.any()
     for columns, hidden in tiles_of(work, rows):
         key, value = slabs.key[block.slabs, columns], slabs.value[block.slabs, columns]
         shape = (heads, columns.stop - columns.start, R)
@@ -211,6 +192,44 @@ def _backward_block(
     sums.d_query[block] *= scale
     if np.min(scale) < 0:
         sums.d_query[block] += 0  # a zero stays one, and not -0
+
+
+class _Begun(NamedTuple):
+    """A block of rows (slabs, members * rows) before its first tile.
+
+    Exponentials are as at the forward's end, shifted by base; what they lack to be weights, the division by
+    their sum, is done to d_rows and less, which have fewer numbers: d_out, and delta - d_lse. An exponential
+    above high is a peak.
+    """
+
+    d_rows: Array
+    less: Array
+    base: Array
+    high: Array
+    peaks: "Peaks | None"
+
+
+def _begun(above: Above, sums: Sums, block: Block, buffers: Buffers) -> _Begun:
+    """What the tiles of a block ask of what is above; and what rows give to their sinks."""
+
+    def of_rows(x: Array, *width: int) -> Array:
+        return x[block].reshape(x[block].shape[0], -1, *width)
+
+    d_out, out = (of_rows(x, x.shape[-1]) for x in (above.d_out, above.out))
+    d_lse, base, summed, largest = (of_rows(x) for x in (above.d_lse, *above.of_rows))
+    base, summed = shift_of(base), np.where(summed == 0, 1, summed)
+    less = np.einsum("...e,...e->...", d_out, out, out=buffers("less", d_lse.shape, d_lse.dtype))
+    less -= d_lse
+    rest = d_lse
+    if above.sinks2 is not None:
+        assert sums.d_sinks is not None
+        d_sink = np.exp2(by_row(above.sinks2, block) - base) / summed * -less
+        sums.d_sinks[block], rest = d_sink.reshape(sums.d_sinks[block].shape), d_lse - d_sink
+    peaked = largest > HIGH
+    high = np.where(peaked, HIGH * summed, np.inf).astype(summed.dtype)
+    peaks = Peaks(rest.copy()) if peaked.any() else None
+    d_rows = np.divide(d_out, summed[:, :, None], out=buffers("d_rows", d_out.shape, d_out.dtype))
+    return _Begun(d_rows, np.divide(less, summed, out=less), base, high, peaks)
 
 
 HIGH = 15 / 16

@@ -5,25 +5,21 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from .arrays import Array, quiet, transposed
+from .fast_hidden import Hidden, hide, highest, least_base, tiles_of
 from .fast_tiles import (
     CALM,
-    Hidden,
     OfRows,
     Rows,
     Work,
     add_bias,
     by_row,
     cap,
-    hide,
-    highest,
-    least_base,
     powers,
     rows_of,
     shift_of,
     small,
     sound,
     thin,
-    tiles_of,
 )
 from .slabs import Block
 from .spoiled import is_finite
