@@ -149,6 +149,10 @@ def _collect(
         part(sums.d_scale, rows, columns)[...] += d_scale
 
 
+PEAK = 3 / 4
+"""A weight above this is a peak. Not 1/2: of two keys that share a row, rounding would make two peaks."""
+
+
 @quiet
 def ascend(steps: Steps, online: Online, d_out: Array, d_lse: Array, saved: BlockwiseSaved) -> _Sums:
     """The same tiles again, each recomputed from lse and undone."""
@@ -168,7 +172,7 @@ def ascend(steps: Steps, online: Online, d_out: Array, d_lse: Array, saved: Bloc
             d_thinned, d_value = steps.values.backward(d_rows, saved_7)
             d_weights = steps.dropout.backward(d_thinned, saved_6)
             d_masked = online.undo(d_weights, weights, delta, d_lse_rows, visible)
-            peak = weights.real > 0.5
+            peak = weights.real > PEAK
             if peak.any():
                 peaks.append((columns, visible, peak, d_masked))
                 d_masked = np.where(peak, 0, d_masked)
@@ -296,9 +300,9 @@ def blockwise_attention(
 
     **The peak.** `attention` subtracts from each row of d_weights its entry at the largest weight, so that
     nothing cancels there. That entry stands in one tile only, and waiting for it would cost a second look
-    at all of them. Instead, where a weight exceeds 1/2 its own d_masked is left out, and comes last, from
+    at all of them. Instead, where a weight exceeds 3/4 its own d_masked is left out, and comes last, from
     the law that a row of d_masked, its sink included, sums to d_lse: minus the sum of the others, none of
-    which is large. Where no weight exceeds 1/2, weights * (d_weights - delta) loses nothing that counts.
+    which is large. Where no weight exceeds 3/4, weights * (d_weights - delta) loses two bits at most.
 
     Parameters
     ----------

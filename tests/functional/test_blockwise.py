@@ -90,6 +90,20 @@ def test_the_laws_hold_at_a_length_of_sixty_five_thousand():
         assert report.ok, report
 
 
+@pytest.mark.parametrize("pair", ("blockwise_attention", "fast_attention"))
+def test_two_keys_that_share_a_row_are_no_peaks(pair):
+    """Each weight is 1/2, give or take the roundoff of lse."""
+    query, key, value, d_out = (x.astype(np.float32) for x in arrays((1, 3), (2, 3), (2, 2), (1, 2)))
+    key[1] = key[0]
+    for shift in np.linspace(-9, 9, 37):
+        bias = np.full((1, 2), shift, np.float32)
+        _, saved = getattr(na, f"{pair}_forward")(query, key, value, bias=bias)
+        got = getattr(na, f"{pair}_backward")(d_out, saved).d_bias
+        _, saved = na.attention_forward(query, key, value, bias=bias)
+        expected = na.attention_backward(d_out, saved).d_bias
+        assert abs(got - expected).max() <= 2.0**-24 * (8 + 2 * abs(shift)) * abs(value).max() * 4, shift
+
+
 def test_blocks_are_two_whole_numbers():
     assert block_of(None, (3000, 3000)) == (1024, 1024)
     assert block_of(None, (16, 3000, 3000)) == (256, 256)
