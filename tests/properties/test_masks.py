@@ -127,7 +127,9 @@ def test_a_window_as_wide_as_the_keys_hides_nothing(case):
 
 @for_all(without=("mask", "hidden bias", "sinks", "dropout", "multipliers"))
 def test_a_window_of_one_gives_back_the_values(case):
+    """To the bit; fast attention multiplies by an exponential and divides by it: two roundings."""
     *_, L, S = case.shape
+    lost = np.finfo(case.computed_in).eps if case.path == "fast" else 0
     for align in ("top_left", "bottom_right"):
         out, _ = case.but(mask=na.window(0, 0, align)).forward()
         start = S - L if align == "bottom_right" else 0
@@ -135,7 +137,7 @@ def test_a_window_of_one_gives_back_the_values(case):
         value = np.broadcast_to(value, (*case.shape[:-2], *value.shape[-2:]))
         for i in range(L):
             expected = value[..., i + start, :] if 0 <= i + start < S else 0
-            assert (out[..., i, :] == expected).all()
+            assert (abs(out[..., i, :] - expected) <= lost * abs(expected)).all()
 
 
 @for_all(without=("mask",), having=("L = S",))

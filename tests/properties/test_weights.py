@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..formula import SMALLEST, U, formula, g
+from ..formula import SMALLEST, U, formula, g, sum_error
 from ..judges import assert_within
 from ..strategies import for_all
 
@@ -80,7 +80,11 @@ def test_the_output_lies_within_the_hull_of_the_visible_values(case):
         low, high = np.minimum(low, 0), np.maximum(high, 0)
     attends = case.visible.any(axis=-1)
     size = np.where(seen, abs(value), 0).max(axis=-2, initial=0)
-    lost = 4 * g(case.shape[-1] + 1) * size + SMALLEST  # weights, product, and the nearer of two roundings
+    own = np.finfo(case.computed_in)
+    lost = (
+        4 * sum_error(case.shape[-1] + 1, own.eps / 2) * size
+    )  # weights, product, the nearer of two roundings
+    lost = lost + float(own.smallest_normal)
     inside = (low - lost <= out) & (out <= high + lost)
     assert inside[attends].all()
     assert (out[~attends] == 0).all()
