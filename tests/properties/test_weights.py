@@ -78,7 +78,7 @@ def test_the_output_lies_within_the_hull_of_the_visible_values(case):
     high = np.where(seen, value, -np.inf).max(axis=-2, initial=-np.inf)
     if case.sinks is not None:
         low, high = np.minimum(low, 0), np.maximum(high, 0)
-    attends = case.visible.any(axis=-1)
+    attends = case.visible.any(axis=-1)  # lost: by weights, product, and the nearer of two roundings
     size = np.where(seen, abs(value), 0).max(axis=-2, initial=0)
     own = np.finfo(case.computed_in)
     lost = (
