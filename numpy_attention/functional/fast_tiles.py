@@ -2,20 +2,20 @@
 
 The mathematics is that of `blockwise.py`. What is done otherwise, with D = E = 64, tiles of 1024 x 1024
 float32 and one core of an Intel Xeon with AVX-512, in nanoseconds for each score, of which a product costs
-1.2 (`benchmarks/profile.md`):
+1.4 (`benchmarks/profile.md`):
 
   1  Tiles stand upright, scoresᵀ (columns, rows): maximum, sum and shift of a row then run along NumPy's
-     long contiguous axis. Maximum 0.22 for 0.29, subtraction 0.25 for 0.34.
-  2  Exponentials are to the base 2, log2(e) being multiplied into the query: exp2 0.24 for exp 0.56.
-  3  Sums over a row are a product with ones: 0.23 for 0.51.
-  4  Rows whose scores are all small are not shifted: 0.27 forward and backward. What a shift would have
-     divided by, exp2(lse), divides d_out instead, which has D numbers where the row has S. That scores are
-     small is mostly told by the norms of query and key; to look at them is 0.55.
-  5  Elsewhere a power below the smallest normal number is 0, which is 0.9 more where there are any: such
-     numbers slow exp2 down 300 times, and products 100 times.
-  6  What is hidden is 0 by its bits, after the exponential: 0.48. As -inf before it, it costs 0.56, and
-     exp2 1.7 for 0.47.
-  7  Buffers are kept: exp2 into new memory is 0.48 for 0.24.
+     long contiguous axis. Maximum 0.25 for 0.31, subtraction 0.26 for 0.36.
+  2  Exponentials are to the base 2, log2(e) being multiplied into the query: exp2 0.33 for exp 0.59.
+  3  Sums over a row are a product with ones: 0.27 for 0.61.
+  4  Rows whose scores are all small are not shifted, which saves 0.32 forward and backward. That they are
+     is mostly told by the norms of query and key; to look at the scores is 0.71.
+  5  Backward does not divide exponentials by their sum, but d_out, which has D numbers where a row has S.
+  6  Where rows are shifted, a power below the smallest normal number is 0, which is 1.0 more where there
+     are any: such numbers slow exp2 down 300 times, and products 100 times.
+  7  What is hidden is 0 by its bits, after the exponential: 0.54. As -inf before it, it costs 0.56, and
+     exp2 1.9 for 0.53.
+  8  Buffers are kept: exp2 into new memory is 0.55 for 0.33.
 """
 
 import math
