@@ -33,6 +33,7 @@ from .turns import Duel, Quiet, fought
 
 DUELS: dict[str, Callable[[bool], Iterator[Duel]]] = {
     "limit": attention.limit,
+    "floor": attention.floor,
     "plain": attention.plain,
     "causal": attention.causal,
     "window": attention.window,

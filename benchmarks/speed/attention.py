@@ -6,6 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from numpy_attention.functional.fast import SIDE, spread
+from numpy_attention.functional.tiled import slices
+from numpy_attention.functional.workers import Buffers
+
 from .peers import (
     Case,
     autograd_formula,
@@ -36,6 +40,7 @@ OTHER = {
     "peaked scores (16, 1024, 64)": Case(16, 1024, 64, size=20.0),
     "peaked scores (8, 2048, 64)": Case(8, 2048, 64, size=20.0),
 }
+FLOOR = ((8, 2048, 64), (8, 2048, 128))
 QUICK_PEERS = ("matrix product", "torch flash", "naive NumPy")
 
 FITS = 2**29
@@ -90,6 +95,51 @@ def limit(quick: bool) -> Iterator[Duel]:
         yield Duel(row, "torch", mine, theirs, SQUARE * float(np.finfo(dtype).eps), (work, work), (9, 15))
 
 
+def floor(quick: bool) -> Iterator[Duel]:
+    """What no attention made of NumPy's products can be under: these alone, beside all that torch does."""
+    torch = installed("torch")
+    for shape in FLOOR[:1] if quick else FLOOR:
+        case = Case(*shape)
+        arrays = case.arrays("float32")
+        for backward, direction in DIRECTIONS.items():
+            row = f"products alone, {direction}, float32, {shape}"
+            mine, work = products(arrays, backward), operations(case, backward)
+            yield Duel(row, PRODUCTS, mine, product("float32"), flops=(work, 2.0 * SQUARE**3), pairs=(3, 7))
+            if torch is None:
+                yield left_out(row, "torch flash", "not installed")
+                continue
+            torch.set_num_threads(threads())
+            theirs = torch_sdpa("FLASH_ATTENTION")(case, arrays, backward)
+            yield Duel(row, "torch flash", mine, theirs, pairs=(5, 15))
+
+
+def products(arrays: list[np.ndarray], backward: bool) -> Callable[[], Any]:
+    """The products of fast_attention on its tiles, two forward and five backward, and nothing else."""
+    tiles = [
+        (head, rows, columns)
+        for head in range(len(arrays[0]))
+        for rows in slices(arrays[0].shape[1], SIDE)
+        for columns in slices(arrays[1].shape[1], SIDE)
+    ]
+
+    def one(place: tuple[int, slice, slice], buffers: Buffers) -> None:
+        head, rows, columns = place
+        query, d_out = arrays[0][head, rows], arrays[3][head, rows]
+        key, value = arrays[1][head, columns], arrays[2][head, columns]
+        tile, other = (buffers(name, (len(key), len(query)), key.dtype) for name in ("tile", "other"))
+        for_row, for_key = (buffers(name, x.shape, x.dtype) for name, x in (("row", query), ("key", key)))
+        np.matmul(key, query.T, out=tile)
+        np.matmul(tile.T, value, out=for_row)
+        if backward:
+            np.matmul(key, query.T, out=tile)
+            np.matmul(value, d_out.T, out=other)
+            np.matmul(tile, d_out, out=for_key)
+            np.matmul(other, query, out=for_key)
+            np.matmul(other.T, key, out=for_row)
+
+    return lambda: spread(one, tiles, threads())
+
+
 def rows(cases: dict[str, Case], dtype: str, quick: bool) -> Iterator[Duel]:
     """Forward, then forward and backward, of each case against everybody, or few of them."""
     for backward, direction in DIRECTIONS.items():
@@ -103,7 +153,7 @@ def one_row(row: str, case: Case, dtype: str, backward: bool) -> Iterator[Duel]:
     """A case against everybody."""
     arrays = case.arrays(dtype)
     mine = ours(case, arrays, backward)
-    work = (14.0 if backward else 4.0) * case.visible() * case.D
+    work = operations(case, backward)
     yield Duel(row, PRODUCTS, mine, product(dtype), flops=(work, 2.0 * SQUARE**3), pairs=(3, 7))
     scores = case.heads * case.L * case.keys * np.dtype(dtype).itemsize
     for peer, (make, holds_scores) in everybody(case, dtype).items():
@@ -115,6 +165,11 @@ def one_row(row: str, case: Case, dtype: str, backward: bool) -> Iterator[Duel]:
             pairs = (5, 15) if peer == "torch flash" and scores <= FITS else (3, 7)
             theirs = make(case, arrays, backward)
             yield Duel(row, peer, mine, theirs, tolerance(case, dtype, backward), pairs=pairs)
+
+
+def operations(case: Case, backward: bool) -> float:
+    """Floating-point operations of the visible part."""
+    return (14.0 if backward else 4.0) * case.visible() * case.D
 
 
 def everybody(case: Case, dtype: str) -> dict[str, tuple[Callable[..., Any] | None, bool]]:

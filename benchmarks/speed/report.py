@@ -32,6 +32,7 @@ SECTIONS = {
     "float64": "Attention, float64",
     "other": "Attention, float32: other shapes and scores",
     "limit": "The limit: products of 2048 x 2048 matrices",
+    "floor": "The floor: the products of fast_attention, and nothing else",
     "functions": "Functions, float32",
     "adam": "Adam, float32",
     "training": "The main job: digit-bags, float64",

@@ -120,9 +120,9 @@ TILED = {
     "fast": (na.fast_attention_forward, na.fast_attention_backward),
 }
 THREES = np.arange(7) // 3
-LARGE = (20.0, 1e30, 3e38, np.nan)
-"""20 makes a large exponent of a small one, so that rows are treated in another way; 1e30 has no norm, and a
-product of 3e38 may be NaN."""
+LARGE = (20.0, 3e38, np.nan)
+"""20 makes a large exponent of a small one, so that rows are treated in another way; 3e38 has no norm, and a
+product of it may be NaN."""
 
 
 def tiled_numbers(path, query, key, value, **options):
@@ -133,9 +133,12 @@ def tiled_numbers(path, query, key, value, **options):
 
 
 @pytest.mark.parametrize("poison", LARGE)
-@pytest.mark.parametrize("sinks", [None, np.zeros(6)], ids=["bare", "sinks and softcap"])
 @pytest.mark.parametrize("kind", MASKS)
-@pytest.mark.parametrize("path, width", [("blockwise", 3), ("fast", 3), ("fast", 19)])
+@pytest.mark.parametrize(
+    "path, width, sinks",
+    [("blockwise", 3, None), ("fast", 3, None), ("fast", 3, np.zeros(6)), ("fast", 19, np.zeros(6))],
+    ids=["blockwise", "fast", "fast, sinks and softcap", "fast, wide keys, sinks and softcap"],
+)
 def test_no_bit_depends_on_how_large_a_hidden_key_is(path, width, kind, sinks, poison):
     """Scores are small otherwise, so that the tiled paths could take them as they come.
 
@@ -150,7 +153,7 @@ def test_no_bit_depends_on_how_large_a_hidden_key_is(path, width, kind, sinks, p
     softcap = None if sinks is None else 3.0
     options = dict(mask=MASKS[kind], sinks=sinks, softcap=softcap, block=(2, 3), **bias)
     clean = tiled_numbers(path, query, key, value, **options)
-    for spoilt in ((bad_key, value), (key, bad_value), (bad_key, bad_value)):
+    for spoilt in ((bad_key, value), (key, bad_value)):
         poisoned = tiled_numbers(path, query, *spoilt, **options)
         assert all(x.tobytes() == y.tobytes() for x, y in zip(clean, poisoned, strict=True))
 

@@ -108,3 +108,16 @@ def test_buffers_are_allocated_once_for_each_name_and_dtype():
     assert not np.shares_memory(whole, buffers("scores", (3, 5), np.float64))
     assert not np.shares_memory(whole, buffers("weights", (3, 5), np.float32))
     assert buffers("scores", (4, 5), np.float32).size == 20
+
+
+def test_scratch_memory_is_left_to_the_next_worker_unless_there_is_much_of_it():
+    used = []
+
+    def work(size, buffers):
+        buffers("scores", (size,), np.uint8)
+        used.append(buffers)
+
+    for size in (5, 7, workers.KEPT + 1, 5):
+        run(work, [size], 1)
+    assert used[0] is used[1] is used[2]
+    assert used[3] is not used[2]
