@@ -1,7 +1,7 @@
 """How fast attention is, beside what a user would pick instead: python -m benchmarks.speed [--quick]
 
 Writes tables to benchmarks/speed.md, every measured number to benchmarks/speed.json and, with matplotlib,
-speed-growth.svg. All of it takes about a quarter of an hour on two cores; --quick takes two, and writes
+speed-growth.svg. All of it takes half an hour on two cores; --quick takes two minutes, and writes
 speed-quick instead of speed. --only NAME measures one section anew and keeps the others of the file. Status 1
 if any results differed.
 """
