@@ -57,6 +57,8 @@ def shows_shapes(saved: _Class) -> _Class:
             return f"{field.dtype}{field.shape}"
         if isinstance(field, tuple) and not hasattr(field, "_fields"):
             return "(" + ", ".join(map(describe, field)) + ")"
+        if isinstance(field, dict):
+            return f"{len(field)} of them"
         return repr(field)
 
     def __repr__(self: Any) -> str:

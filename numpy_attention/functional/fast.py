@@ -304,6 +304,7 @@ def _ascended(d_out: Array, d_lse: Array, saved: FastSaved) -> Sequence[Any]:
     return [merged(*each) for each in zip(computed, of_spoiled, slow_gradients, strict=True)]
 
 
+@quiet
 def fast_attention(
     query: npt.ArrayLike,
     key: npt.ArrayLike,

@@ -26,7 +26,7 @@ class Seen(NamedTuple):
 Hidden = list[Seen]
 """Entries that see all of a tile are left out."""
 
-MEMO, SMALL = 32, 2**18
+MEMO, MEMO_SCORES = 32, 2**18
 """How many tiles of a mask are kept for other heads, and scores of the largest: a megabyte in float32."""
 
 
@@ -46,7 +46,7 @@ def _seen_of(work: Work, rows: Rows, columns: slice) -> tuple[slice, Hidden] | N
     problem, these = work.slabs.problem, rows.block.rows
     if problem.mask is None and not isinstance(problem.bias, np.ndarray):
         return columns, []
-    if not work.alike or (these.stop - these.start) * work.columns > SMALL:
+    if not work.alike or (these.stop - these.start) * work.columns > MEMO_SCORES:
         return _tile_of(work, rows, columns)
     key = (these.start, columns.start)
     if key not in work.memo:

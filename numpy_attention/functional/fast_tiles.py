@@ -35,6 +35,7 @@ CALM = 30
 them with values and cotangents may; then it is for `blockwise_attention`."""
 
 
+@shows_shapes
 class Work(NamedTuple):
     """What all blocks share. scale is a number, or one for each row (N, n, L, 1); columns those of a tile.
 

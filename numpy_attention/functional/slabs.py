@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .arrays import Array, beside
+from .arrays import Array, beside, shows_shapes
 from .biases import Bias
 from .dropout import Dropout
 from .tiled import Tiled, part
@@ -42,6 +42,7 @@ class Entry(NamedTuple):
     dropout: Array | Dropout | None
 
 
+@shows_shapes
 class Slabs(NamedTuple):
     """The stack, and the arguments that it was made of. Only what was to be broadcast is copied."""
 

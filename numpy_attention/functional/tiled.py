@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .arrays import Array, admit, beside, cotangent, quiet, unbroadcast, whole, working
+from .arrays import Array, admit, beside, cotangent, quiet, shows_shapes, unbroadcast, whole, working
 from .attention import AttentionGradients
 from .biases import Bias
 from .dropout import Dropout
@@ -30,6 +30,7 @@ from .tiles import Mask
 NOTHING = slice(0)
 
 
+@shows_shapes
 class Tiled(NamedTuple):
     """The arguments, admitted and in the dtype that is computed in; `given` is how they came in.
 

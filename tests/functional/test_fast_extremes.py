@@ -174,3 +174,21 @@ def test_a_bias_that_all_heads_share_is_summed_before_it_is_kept():
 
     most(8)
     assert most(64) < 2 * most(8)
+
+
+def test_nothing_is_raised_on_the_way_in_or_out():
+    """A bias that float32 cannot hold, and a result that float16 cannot, become infinite in silence."""
+    half = np.full((1, 1), 6e4, np.float16)
+    with np.errstate(all="raise"):
+        na.fast_attention(normal(1, 2), normal(3, 2), normal(3, 2), bias=np.array([[1e300, 0.0, 0.0]]))
+        out = na.fast_attention(half * 0, half, half, dropout=np.full((1, 1), 2.0))
+    assert np.isposinf(out).all()
+
+
+@pytest.mark.parametrize("mask", [None, na.causal()])
+def test_what_is_saved_shows_shapes_and_no_numbers(mask):
+    query = normal(2, 5, 3)
+    for forward in (na.fast_attention_forward, na.blockwise_attention_forward):
+        _, saved = forward(query, query, query, mask=mask)
+        assert "array(" not in repr(saved)
+        assert "float32(2, 5, 3)" in repr(saved)
