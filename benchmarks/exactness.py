@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from numpy_attention.check.bounds import bounds
-from numpy_attention.check.exactness import Errors, errors, results
-from numpy_attention.check.oracle import Inputs, Results, oracle
+from benchmarks.contenders import contenders, machine
+from numpy_attention.check.reference.error_bounds import bounds
+from numpy_attention.check.reference.evaluation import Errors, errors, results
+from numpy_attention.check.reference.oracle import Inputs, Results, oracle
 from numpy_attention.files import write_text
-
-from .contenders import contenders, machine
 
 L, S, D = 16, 128, 32
 SEEDS = 3
@@ -154,7 +153,7 @@ TEXT = """\
 # How exact attention is
 
 Made by `python -m benchmarks.exactness`, on {machine}.
-Everything is compared with `numpy_attention.check.oracle`: attention in fifty decimal digits, written from
+Everything is compared with `numpy_attention.check.reference.oracle`: attention in fifty decimal digits, written from
 its definition.
 
 ## Against what a user would pick instead
@@ -167,7 +166,7 @@ standard deviation 1 (normal) or 20 (peaked).
 
 ## In float64: error over bound
 
-The componentwise error bound of `numpy_attention.check.bounds` at unit roundoff 2^-53, that of the textbook's
+The componentwise error bound of `numpy_attention.check.reference.error_bounds` at unit roundoff 2^-53, that of the textbook's
 formula where everybody is compared, that of a softmax backward pinned at the peak where every option is in
 use. Above 1 nothing may be: what is there was not computed in float64.
 

@@ -16,13 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import numpy_attention as na
-from numpy_attention.check.refereeing import check_candidate
+from benchmarks.contenders import machine
+from benchmarks.exactness import figure, table
+from benchmarks.frameworks import Right, written_by_others
+from benchmarks.right import Tiled, programs
+from numpy_attention.check.referee.referee import check_candidate
 from numpy_attention.files import write_text
-
-from .contenders import machine
-from .exactness import figure, table
-from .frameworks import Right, written_by_others
-from .right import Tiled, programs
 
 TILED, AT_ONCE = 1500, 60
 """Programs in NumPy, and how many of them see the same numbers."""

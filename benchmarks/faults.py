@@ -15,24 +15,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numpy_attention.check.calls import call_of
-from numpy_attention.check.cases import Case
-from numpy_attention.check.control import options_of
+from benchmarks.checkers import jax_check_grads, torch_gradcheck
+from benchmarks.contenders import machine
+from benchmarks.numbers import TENSORS, TOLERANCES, cases, compared, numbers_of, shows
+from benchmarks.right import programs
+from numpy_attention.check.cases.cases import Case
+from numpy_attention.check.cases.compare import FAIL
 from numpy_attention.check.faults import FAULTS, Fault
-from numpy_attention.check.faults.problems import PROBLEMS, Problem
-from numpy_attention.check.faults.seeing import laws_broken_by, seen_by
-from numpy_attention.check.laws import LAWS
-from numpy_attention.check.refereeing import check_candidate
-from numpy_attention.check.rules import RULES
-from numpy_attention.check.verdict import FAIL
+from numpy_attention.check.faults.detection import laws_broken_by, seen_by
+from numpy_attention.check.faults.small_problems import PROBLEMS, Problem
+from numpy_attention.check.laws.laws import LAWS
+from numpy_attention.check.pairs.calls import call_of
+from numpy_attention.check.pairs.rules import RULES
+from numpy_attention.check.referee.control import options_of
+from numpy_attention.check.referee.referee import check_candidate
 from numpy_attention.files import write_text
-from numpy_attention.functional.arrays import Array, Pair
-from numpy_attention.functional.attention import attention_backward, attention_forward
-
-from .checkers import jax_check_grads, torch_gradcheck
-from .contenders import machine
-from .numbers import TENSORS, TOLERANCES, cases, compared, numbers_of, shows
-from .right import programs
+from numpy_attention.functional.attention.attention import attention_backward, attention_forward
+from numpy_attention.functional.base.arrays import Array, Pair
 
 DTYPES = ("float32", "bfloat16")
 OURS = tuple(f"the referee, {dtype}" for dtype in DTYPES)

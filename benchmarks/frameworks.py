@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from .contenders import _installed
+from benchmarks.contenders import _installed
 
 
 class Right(NamedTuple):

@@ -5,14 +5,14 @@ from functools import cache
 
 import numpy as np
 
-from numpy_attention.check.cases import Case
-from numpy_attention.check.control import REORDERED
-from numpy_attention.check.exactness import results
-from numpy_attention.check.formats import roundoff
-from numpy_attention.check.profiles import Reach, profile
-from numpy_attention.check.proof import Proved, proved
-from numpy_attention.check.verdict import FAIL, judged
-from numpy_attention.functional.arrays import Array, Pair
+from numpy_attention.check.cases.cases import Case
+from numpy_attention.check.cases.compare import FAIL, judged
+from numpy_attention.check.cases.profiles import Reach, profile
+from numpy_attention.check.cases.sensitivity import Proved, proved
+from numpy_attention.check.referee.control import REORDERED
+from numpy_attention.check.reference.evaluation import results
+from numpy_attention.check.rounding.formats import roundoff
+from numpy_attention.functional.base.arrays import Array, Pair
 
 OPTIONS = ("causal", "window", "mask", "bias", "scale", "softcap", "sinks", "dropout")
 TENSORS = ("out", "d_query", "d_key", "d_value", "d_bias", "d_sinks")

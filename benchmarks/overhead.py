@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 
 import numpy_attention as na
+from benchmarks.contenders import machine
 from numpy_attention.files import write_text
-
-from .contenders import machine
 
 PAIRS, CALLS, IMPORTS = 200, 100, 40
 

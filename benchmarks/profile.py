@@ -15,14 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import numpy_attention as na
+from benchmarks.contenders import machine
+from benchmarks.exactness import table
+from benchmarks.speed.turns import Quiet
 from numpy_attention.files import write_text
-from numpy_attention.functional.fast import SIDE
-from numpy_attention.functional.fast_tiles import powers
-from numpy_attention.functional.workers import Buffers
-
-from .contenders import machine
-from .exactness import table
-from .speed.turns import Quiet
+from numpy_attention.functional.base.workers import Buffers
+from numpy_attention.functional.fast.fast import SIDE
+from numpy_attention.functional.fast.kernels import powers
 
 HEADS, WIDTHS, ROUNDS = 8, (64, 128), 31
 SQUARE = 2048

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numpy_attention.check.formats import FORMATS
+from numpy_attention.check.rounding.formats import FORMATS
 
 Array = np.ndarray[Any, Any]
 

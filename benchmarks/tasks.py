@@ -11,13 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.contenders import machine
 from numpy_attention.files import write_text
 from numpy_attention.tasks import load, with_defaults
-from numpy_attention.tasks.evaluation import Figures
-from numpy_attention.tasks.report import held_out_figures, question
-from numpy_attention.tasks.run import begin, going_on
-
-from .contenders import machine
+from numpy_attention.training.evaluation import Figures
+from numpy_attention.training.report import held_out_figures, question
+from numpy_attention.training.run import begin, going_on
 
 TASKS = ("digit-bags", "breast-cancer", "digits")
 SEEDS = range(5)

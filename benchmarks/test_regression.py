@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-
-from .speed.functions import adam_in_place, additive, cross_entropy, layer_norm, normal, pure_adam, softmax
-from .speed.peers import Case, ours
+from benchmarks.speed.functions import (
+    adam_in_place,
+    additive,
+    cross_entropy,
+    layer_norm,
+    normal,
+    pure_adam,
+    softmax,
+)
+from benchmarks.speed.peers import Case, ours
 
 pytest.importorskip("pytest_benchmark", reason="pytest-benchmark is not installed (see [bench])")
 

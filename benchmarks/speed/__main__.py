@@ -19,17 +19,16 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.contenders import machine
+from benchmarks.speed import attention
+from benchmarks.speed.functions import adam, functions
+from benchmarks.speed.growth import growth
+from benchmarks.speed.peers import installed, threads
+from benchmarks.speed.plot import draw
+from benchmarks.speed.report import SECTIONS, page
+from benchmarks.speed.training import commands, training
+from benchmarks.speed.turns import Duel, Quiet, fought
 from numpy_attention.files import write_text
-
-from ..contenders import machine
-from . import attention
-from .functions import adam, functions
-from .growth import growth
-from .peers import installed, threads
-from .plot import draw
-from .report import SECTIONS, page
-from .training import commands, training
-from .turns import Duel, Quiet, fought
 
 DUELS: dict[str, Callable[[bool], Iterator[Duel]]] = {
     "limit": attention.limit,

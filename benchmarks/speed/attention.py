@@ -6,11 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from numpy_attention.functional.fast import SIDE, spread
-from numpy_attention.functional.tiled import slices
-from numpy_attention.functional.workers import Buffers
-
-from .peers import (
+from benchmarks.speed.peers import (
     Case,
     autograd_formula,
     installed,
@@ -21,7 +17,10 @@ from .peers import (
     threads,
     torch_sdpa,
 )
-from .turns import Duel, left_out
+from benchmarks.speed.turns import Duel, left_out
+from numpy_attention.functional.base.workers import Buffers
+from numpy_attention.functional.fast.fast import SIDE, spread
+from numpy_attention.functional.tiled.tiling import slices
 
 SHAPES = (
     (16, 128, 64),

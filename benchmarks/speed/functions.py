@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 import numpy_attention as na
-
-from .peers import installed, threads
-from .turns import Duel, left_out
+from benchmarks.speed.peers import installed, threads
+from benchmarks.speed.turns import Duel, left_out
 
 SHAPE, CLASSES = (4096, 1024), 8192
 QUICK_SHAPE, QUICK_CLASSES = (512, 512), 512

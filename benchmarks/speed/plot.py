@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from .peers import installed
+from benchmarks.speed.peers import installed
 
 
 def draw(points: list[dict[str, Any]], path: Path) -> bool:

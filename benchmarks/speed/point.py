@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 import numpy_attention as na
-
-from .peers import Case, naive, ours
+from benchmarks.speed.peers import Case, naive, ours
 
 WIDTH, ENOUGH = 64, 1.0
 

@@ -5,8 +5,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..exactness import table
-from .attention import PRODUCTS, TORCH
+from benchmarks.exactness import table
+from benchmarks.speed.attention import PRODUCTS, TORCH
 
 Section = dict[str, Any]
 

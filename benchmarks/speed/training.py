@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy_attention as na
+from benchmarks.speed.peers import installed, threads
+from benchmarks.speed.turns import Duel, left_out
+from numpy_attention.nn.classifier import AttentionClassifier
+from numpy_attention.nn.parameters import Params
 from numpy_attention.tasks import load
-from numpy_attention.tasks.model import AttentionClassifier
-from numpy_attention.tasks.parameters import Params
-from numpy_attention.tasks.settings import Settings
-from numpy_attention.tasks.task import ORDER, START, Examples, stream
-from numpy_attention.tasks.training import loss_and_gradients, train
-
-from .peers import installed, threads
-from .turns import Duel, left_out
+from numpy_attention.training.data import ORDER, START, Examples, stream
+from numpy_attention.training.loop import loss_and_gradients, train
+from numpy_attention.training.settings import Settings
 
 STEPS_APART = 1e-6
 """How far two trainings in float64 may come apart: each step of Adam passes the roundoff of all earlier

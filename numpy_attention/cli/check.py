@@ -4,13 +4,13 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from ..check.cases import EXTRAS, OPTIONS
-from ..check.convention import CORNERS, LAYOUTS, MASKS
-from ..check.formats import ARITHMETICS, FORMATS
-from ..check.frameworks import FRAMEWORKS
-from ..check.loading import Unimportable, load
-from ..check.profiles import PROFILES
-from ..check.refereeing import check_candidate
+from ..check.candidate.conventions import CORNERS, LAYOUTS, MASKS
+from ..check.candidate.frameworks import FRAMEWORKS
+from ..check.candidate.loading import Unimportable, load
+from ..check.cases.cases import EXTRAS, OPTIONS
+from ..check.cases.profiles import PROFILES
+from ..check.referee.referee import check_candidate
+from ..check.rounding.formats import ARITHMETICS, FORMATS
 from ..files import write_text
 
 EPILOG = """

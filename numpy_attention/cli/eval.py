@@ -2,9 +2,9 @@
 
 import argparse
 
-from numpy_attention.tasks import runs
-from numpy_attention.tasks.given import from_sequences, from_table, same_data
-from numpy_attention.tasks.report import foreign, held_out
+from ..tasks.run_data import from_sequences, from_table, same_data
+from ..training import run_folder as runs
+from ..training.report import foreign, held_out
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -3,14 +3,14 @@
 import argparse
 import shutil
 
-from numpy_attention.check.faults import fault
-from numpy_attention.functional.concat import ACTIVATIONS
-from numpy_attention.study.example import SCORES, example
-from numpy_attention.study.numbers import WIDTH
-from numpy_attention.study.page import page
-from numpy_attention.study.planted import planted
-from numpy_attention.study.tokens import MOST, read_tokens
-from numpy_attention.study.walk import walk
+from ..check.faults import fault
+from ..functional.scores.concat import ACTIVATIONS
+from ..study.example import SCORES, example
+from ..study.fault_walk import planted
+from ..study.number_format import WIDTH
+from ..study.page import page
+from ..study.tokens import MOST, read_tokens
+from ..study.walk import walk
 
 NARROWEST = 80
 

@@ -11,6 +11,9 @@ WIDTH = 96
 INDENT = "    "
 
 
+PACKAGE = Path(__file__).parents[1]
+
+
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Name the command and its options."""
     parser = subparsers.add_parser(
@@ -48,7 +51,7 @@ def _all() -> Iterator[str]:
 
 def _one(name: str) -> Iterator[str]:
     from ..check.faults import fault
-    from ..check.faults.seeing import seen_by
+    from ..check.faults.detection import seen_by
 
     known = fault(name)
     file = Path(inspect.getsourcefile(known.function) or "")
@@ -64,7 +67,7 @@ def _one(name: str) -> Iterator[str]:
         yield from _item("laws", _by_laws(seen.laws))
     yield from _item("gradcheck", _by_gradcheck(seen.derivative, seen.memory, known.pair.backward is None))
     yield from _item("reference", "sees it: numbers are wrong" if seen.numbers else "does not see it")
-    yield from ("", f"{'/'.join(file.parts[-3:])}:", "")
+    yield from ("", f"{file.relative_to(PACKAGE).as_posix()}:", "")
     yield from (f"{INDENT}{line}".rstrip() for line in known.source.splitlines())
 
 

@@ -3,8 +3,8 @@
 import argparse
 from collections.abc import Iterator
 
-from ..check.report import Finding
-from ..check.rules import RULES, Rule
+from ..check.pairs.report import Finding
+from ..check.pairs.rules import RULES, Rule
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

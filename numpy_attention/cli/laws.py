@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..check.laws import LAWS
+from ..check.laws.laws import LAWS
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

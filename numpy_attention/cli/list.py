@@ -2,9 +2,9 @@
 
 import argparse
 
-from numpy_attention.tasks import TASKS, with_defaults
-from numpy_attention.tasks.report import question
-from numpy_attention.tasks.settings import Settings
+from ..tasks import TASKS, with_defaults
+from ..training.report import question
+from ..training.settings import Settings
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -4,13 +4,13 @@ import argparse
 import csv
 import sys
 
-from numpy_attention.files import write_csv
-from numpy_attention.tasks import runs
-from numpy_attention.tasks.contenders import LEARNED
-from numpy_attention.tasks.evaluation import Predictions, predict, probabilities
-from numpy_attention.tasks.given import from_sequences, from_table
-from numpy_attention.tasks.report import foreign
-from numpy_attention.tasks.run import Run
+from ..files import write_csv
+from ..tasks.run_data import from_sequences, from_table
+from ..training import run_folder as runs
+from ..training.contenders import LEARNED
+from ..training.evaluation import Predictions, predict, probabilities
+from ..training.report import foreign
+from ..training.run import Run
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

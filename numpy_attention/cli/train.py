@@ -7,17 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from numpy_attention.files import write_csv
-from numpy_attention.tasks import load, runs
-from numpy_attention.tasks.asked import points
-from numpy_attention.tasks.cleaning import Prepared
-from numpy_attention.tasks.contenders import LEARNED
-from numpy_attention.tasks.evaluation import Figures
-from numpy_attention.tasks.given import same_data
-from numpy_attention.tasks.grid import Point, of_the_data, point_told, sensitivity, table
-from numpy_attention.tasks.pictures import draw, needed
-from numpy_attention.tasks.progress import progress
-from numpy_attention.tasks.report import (
+from ..files import write_csv
+from ..tasks import load
+from ..tasks.options import points
+from ..tasks.run_data import same_data
+from ..training import run_folder as runs
+from ..training.cleaning import Prepared
+from ..training.contenders import LEARNED
+from ..training.evaluation import Figures
+from ..training.grid import Point, of_the_data, point_told, sensitivity, table
+from ..training.loop import NotFinite, steps_an_epoch
+from ..training.pictures import draw, needed
+from ..training.progress import progress
+from ..training.report import (
     end_lines,
     epoch_line,
     held_out,
@@ -26,10 +28,9 @@ from numpy_attention.tasks.report import (
     steps,
     verbose_lines,
 )
-from numpy_attention.tasks.run import Run, begin, going_on
-from numpy_attention.tasks.settings import CHOICES, Settings
-from numpy_attention.tasks.stopping import ctrl_c
-from numpy_attention.tasks.training import NotFinite, steps_an_epoch
+from ..training.run import Run, begin, going_on
+from ..training.settings import CHOICES, Settings
+from ..training.stopping import ctrl_c
 
 NUMBERS = {
     "heads": (int, "N", "how many ways to score the tokens"),

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from ..functional.arrays import Array
-from ..functional.workers import run
+from ..functional.base.arrays import Array
+from ..functional.base.workers import run
 from .settings import count
 from .trees import Path, Tree, leaves, spoken
 from .updates import admitted

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..functional.arrays import number, whole
+from ..functional.base.arrays import number, whole
 
 
 def not_negative(name: str, x: object) -> float:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..functional.arrays import FLOATS, Array, admit, working
+from ..functional.base.arrays import FLOATS, Array, admit, working
 from .settings import count
 from .trees import Path, Tree, leaves, replaced, spoken
 

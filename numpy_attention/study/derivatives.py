@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..check.differentiation import ALLOWED, EPS, H
-from ..functional.arrays import Array
+from ..check.pairs.differentiation import ALLOWED, EPS, H
+from ..functional.base.arrays import Array
 
 
 class Derivative(NamedTuple):

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..functional.arrays import Array, number, one_of, shows_shapes
-from ..functional.concat import ACTIVATIONS
-from ..functional.dropout import dropout as dropout_of
-from ..functional.masks import causal as causal_mask
+from ..functional.attention.dropout import dropout as dropout_of
+from ..functional.base.arrays import Array, number, one_of, shows_shapes
+from ..functional.masks.builders import causal as causal_mask
+from ..functional.scores.concat import ACTIVATIONS
 
 TOKENS = ((1.0, 0.0), (1.0, 2.0), (-1.0, 1.0))
 QUERY = TOKENS

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..check.differentiation import ALLOWED
-from ..functional.arrays import Array, quiet
-from ..functional.concat import ACTIVATIONS
+from ..check.pairs.differentiation import ALLOWED
+from ..functional.base.arrays import Array, quiet
+from ..functional.scores.concat import ACTIVATIONS
 from .source import equation
 from .walk import Walk
 

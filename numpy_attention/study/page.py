@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .derivatives import Derivative
+from .fault_walk import Planted
 from .formula import MASKED, formula
-from .laws import Verdict
-from .numbers import WIDTH, Block, band, block, few
-from .planted import Planted
-from .scene import RESULTS
+from .number_format import WIDTH, Block, band, block, few
+from .step_laws import Verdict
+from .trace import RESULTS
 from .walk import Stage, Walk
 
 _Shown = TypeVar("_Shown")

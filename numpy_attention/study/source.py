@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..functional import arrays
-from ..functional.arrays import Array
-from .watch import Run, original
+from ..functional.base import arrays
+from ..functional.base.arrays import Array
+from .line_trace import Run, original
 
 ADMISSION = (
     arrays.admit,
@@ -87,7 +87,7 @@ def mathematics(run: Run) -> Source:
     Examples
     --------
     >>> from numpy_attention import STEPS
-    >>> from numpy_attention.study.watch import watched
+    >>> from numpy_attention.study.line_trace import watched
     >>> runs = []
     >>> _ = watched(STEPS.values.forward, runs.append)(np.eye(2), np.eye(2))
     >>> print(mathematics(runs[0]))
@@ -110,7 +110,7 @@ def between(run: Run) -> dict[str, Array]:
     Examples
     --------
     >>> from numpy_attention import STEPS
-    >>> from numpy_attention.study.watch import watched
+    >>> from numpy_attention.study.line_trace import watched
     >>> runs = []
     >>> _ = watched(STEPS.score.forward, runs.append)(np.eye(2), np.eye(2), scale=0.5)
     >>> between(runs[0])
@@ -131,7 +131,7 @@ def read(run: Run) -> dict[str, Array]:
     Examples
     --------
     >>> from numpy_attention import STEPS
-    >>> from numpy_attention.study.watch import watched
+    >>> from numpy_attention.study.line_trace import watched
     >>> runs = []
     >>> _, saved = STEPS.softcap.forward(np.array([[1.0]]), 2.0)
     >>> _ = watched(STEPS.softcap.backward, runs.append)(np.array([[3.0]]), saved)

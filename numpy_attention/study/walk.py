@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..functional.arrays import Array, Pair, quiet
-from ..functional.attention import AttentionGradients, AttentionSaved
-from ..functional.steps import STEPS, Steps
+from ..functional.attention.attention import AttentionGradients, AttentionSaved
+from ..functional.attention.steps import STEPS, Steps
+from ..functional.base.arrays import Array, Pair, quiet
 from .derivatives import Derivative, derivative
 from .example import Example
-from .laws import DOWN, UP, Circumstances, Numbers, Verdict, verdicts
-from .scene import RESULTS, Scene, arrays_of, largest, scene
-from .score import out_of, pair_of
+from .line_trace import Run
+from .score_step import out_of, pair_of
 from .source import NONE, Source, between, equation, mathematics, read
-from .watch import Run
+from .step_laws import DOWN, UP, Circumstances, Numbers, Verdict, verdicts
+from .trace import RESULTS, Scene, arrays_of, largest, scene
 
 
 class Stage(NamedTuple):

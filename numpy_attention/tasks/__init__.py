@@ -5,15 +5,14 @@
 `TASKS` lists the tasks by name; a new one is a file of its own and one entry here.
 """
 
-from numpy_attention.functional.arrays import one_of
-
+from ..functional.base.arrays import one_of
+from ..training.cleaning import Normalisation, Prepared, prepare
+from ..training.data import Task
+from ..training.settings import Settings
 from .breast_cancer import BREAST_CANCER
-from .cleaning import Normalisation, Prepared, prepare
 from .digit_bags import DIGIT_BAGS
 from .digits import DIGITS
 from .own_data import CSV_TASK, NPZ_TASK
-from .settings import Settings
-from .task import Task
 
 TASKS: dict[str, Task] = {task.name: task for task in (DIGIT_BAGS, BREAST_CANCER, DIGITS, CSV_TASK, NPZ_TASK)}
 

@@ -11,13 +11,13 @@ from importlib import resources
 
 import numpy as np
 
-from .cleaning import Prepared
-from .evaluation import Figures, Predictions
-from .hold_out import split
-from .records import focus
-from .settings import Settings
-from .tables import read_examples
-from .task import Data, Task
+from ..training.cleaning import Prepared
+from ..training.data import Data, Task
+from ..training.evaluation import Figures, Predictions
+from ..training.hold_out import split
+from ..training.records import focus
+from ..training.settings import Settings
+from ..training.tables import read_examples
 from .token_weights import token_weights
 
 LABEL, TOKENS = "diagnosis", ("mean", "standard error", "worst")

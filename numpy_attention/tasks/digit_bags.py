@@ -11,12 +11,12 @@ import numpy as np
 
 import numpy_attention as na
 
-from .cleaning import Prepared
+from ..training.cleaning import Prepared
+from ..training.data import EXAMPLES, Array, Data, Examples, Task, stream
+from ..training.evaluation import Figures, Predictions
+from ..training.settings import Settings
 from .drawing import draw_digits
-from .evaluation import Figures, Predictions
 from .images import TRAINING_DIGITS, read_digits
-from .settings import Settings
-from .task import EXAMPLES, Array, Data, Examples, Task, stream
 from .token_weights import token_weights
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

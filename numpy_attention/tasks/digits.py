@@ -10,13 +10,13 @@ other.
 
 import numpy as np
 
-from .cleaning import Prepared
+from ..training.cleaning import Prepared
+from ..training.data import Array, Data, Examples, Task
+from ..training.evaluation import Figures, Predictions, chosen, guesses
+from ..training.settings import Settings
 from .distortion import distorted
 from .drawing import draw_digits
-from .evaluation import Figures, Predictions, chosen, guesses
 from .images import SIDE, TRAINING_DIGITS, read_digits
-from .settings import Settings
-from .task import Array, Data, Examples, Task
 
 PATCH = 2
 MIXING = 0.4

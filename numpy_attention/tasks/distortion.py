@@ -6,8 +6,8 @@ A = (1 + stretch) * rotation(angle) + slant
 
 import numpy as np
 
+from ..training.data import Array
 from .images import SIDE
-from .task import Array
 
 ANGLE, STRETCH, SLANT, SHIFT = 12.0, 0.1, 0.1, 0.5
 """The farthest: in degrees, as shares, and in pixels along each axis."""

@@ -1,6 +1,6 @@
 """Digits drawn in text, each with its attention weights under it."""
 
-from .task import Array
+from ..training.data import Array
 
 SIDE = 8
 """An image is 8 x 8."""

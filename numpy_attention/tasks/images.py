@@ -5,7 +5,7 @@ from importlib import resources
 
 import numpy as np
 
-from .task import Array
+from ..training.data import Array
 
 TRAINING_DIGITS = 898
 """The first so many train; the rest is held out."""

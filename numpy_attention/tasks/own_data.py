@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from .cleaning import Prepared
-from .evaluation import Figures, Predictions
-from .hold_out import split
-from .sequences import read_sequences
-from .settings import CSV, NPZ, Settings
-from .tables import read_examples
-from .task import Data, Task
+from ..training.cleaning import Prepared
+from ..training.data import Data, Task
+from ..training.evaluation import Figures, Predictions
+from ..training.hold_out import split
+from ..training.sequences import read_sequences
+from ..training.settings import CSV, NPZ, Settings
+from ..training.tables import read_examples
 from .token_weights import token_weights
 
 

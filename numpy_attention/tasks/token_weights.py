@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .task import Array
+from ..training.data import Array
 
 MOST_TOKENS, MOST_CLASSES = 20, 6
 """As many are shown; a page has an end."""

@@ -4,7 +4,7 @@ import pytest
 
 from numpy_attention.cli import main
 from numpy_attention.files import read_npz, write_npz
-from numpy_attention.tasks.scoring import SCORES
+from numpy_attention.nn.token_scores import SCORES
 
 QUICK = ["--epochs", "2", "--hidden-dim", "5", "--batch-size", "100", "--seed", "11"]
 

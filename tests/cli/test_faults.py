@@ -44,7 +44,7 @@ def test_one_fault_is_printed_with_its_source(capsys: pytest.CaptureFixture[str]
         "    gradcheck  does not see it: backward is the derivative of a wrong forward\n"
         "    reference  sees it: numbers are wrong\n"
         "\n"
-        "check/faults/scale.py:\n"
+        "check/faults/attention/scale.py:\n"
         "\n"
         '    @SCALE.forward("score", active=SHOWS)\n'
         "    def scale_missing(query: Array, key: Array, scale: Any, visible: Any = None) -> "

@@ -2,7 +2,7 @@
 
 import pytest
 
-from numpy_attention.check.rules import RULES
+from numpy_attention.check.pairs.rules import RULES
 from numpy_attention.cli import gradcheck, main
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from numpy_attention.cli import main
-from numpy_attention.tasks import runs
+from numpy_attention.training import run_folder as runs
 
 KILLS = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 3
 EPOCHS = 25

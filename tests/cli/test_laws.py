@@ -2,7 +2,7 @@
 
 import pytest
 
-from numpy_attention.check.laws import LAWS
+from numpy_attention.check.laws.laws import LAWS
 from numpy_attention.cli import main
 
 

@@ -15,7 +15,8 @@ import pytest
 import numpy_attention as na
 from numpy_attention.cli import main
 from numpy_attention.files import write_npz
-from numpy_attention.tasks import TASKS, load, runs
+from numpy_attention.tasks import TASKS, load
+from numpy_attention.training import run_folder as runs
 
 QUICK = ["--epochs", "3", "--hidden-dim", "4", "--batch-size", "16"]
 

@@ -10,7 +10,7 @@ import pytest
 from numpy_attention.cli import main
 from numpy_attention.cli.train import what_is_kept
 from numpy_attention.files import read_json, read_npz
-from numpy_attention.tasks.scoring import SCORES
+from numpy_attention.nn.token_scores import SCORES
 
 QUICK = ["--epochs", "2", "--hidden-dim", "5", "--batch-size", "100"]
 

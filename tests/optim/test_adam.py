@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numpy_attention.optim.adam import adam_init, adam_step, adamw_init, adamw_step
-
-from .problems import OPTIMIZERS, U, bits, drawn, run
+from tests.support.optimizer_problems import OPTIMIZERS, U, bits, drawn, run
 
 STEPS = 20
 seeds = st.integers(0, 2**32)

@@ -12,8 +12,7 @@ from hypothesis.extra.numpy import arrays as drawn_arrays
 
 from numpy_attention.optim.clipping import clip_by_global_norm
 from numpy_attention.optim.trees import leaves
-
-from .problems import U, bits, drawn, mapped
+from tests.support.optimizer_problems import U, bits, drawn, mapped
 
 FLOATS = [np.float16, np.float32, np.float64]
 

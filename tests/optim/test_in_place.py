@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from numpy_attention.optim import in_place
 from numpy_attention.optim.adam import adam_init, adam_step, adam_update, adamw_step, adamw_update
 from numpy_attention.optim.trees import flatten
-
-from .problems import bits, drawn, mapped
+from tests.support.optimizer_problems import bits, drawn, mapped
 
 PAIRS = {
     "adam": (adam_step, adam_update),

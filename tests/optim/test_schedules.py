@@ -14,8 +14,7 @@ from numpy_attention.optim.schedules import (
     vaswani_lr,
     warmup_lr,
 )
-
-from .problems import U
+from tests.support.optimizer_problems import U
 
 SCHEDULES = {
     "constant": (constant_lr, {}),

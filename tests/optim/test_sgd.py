@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numpy_attention.optim.sgd import sgd_init, sgd_step
-
-from .problems import U
+from tests.support.optimizer_problems import U
 
 STEPS = 20
 

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numpy_attention.optim.trees import flatten, leaves, replaced, spoken, unflatten
-
-from .problems import bits, drawn
+from tests.support.optimizer_problems import bits, drawn
 
 names = st.text().filter(lambda key: "." not in key)
 nested = st.recursive(st.integers(), lambda inside: st.dictionaries(names, inside, min_size=1, max_size=3))

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from numpy_attention.optim.adam import adam_init, adam_step, adamw_step
 from numpy_attention.optim.sgd import sgd_init, sgd_step
 from numpy_attention.optim.trees import flatten, leaves, unflatten
-
-from .problems import OPTIMIZERS, bits, drawn, mapped, run
+from tests.support.optimizer_problems import OPTIMIZERS, bits, drawn, mapped, run
 
 FLOATS = [np.float16, np.float32, np.float64]
 every_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from numpy_attention.check.rules import RULES
-
-from .compare import Results, larger, lines_against, spoiled
+from numpy_attention.check.pairs.rules import RULES
+from tests.support.peers.compare import Results, larger, lines_against, spoiled
 
 LEFT_OUT = {
     "entries of -inf, and a row of them": "NaN in autograd",

@@ -4,9 +4,9 @@ import pytest
 
 from benchmarks.checkers import jax_check_grads, torch_gradcheck
 from numpy_attention.check.faults import fault
-from numpy_attention.check.faults.problems import PROBLEMS
-from numpy_attention.functional.arrays import Pair
-from numpy_attention.functional.attention import attention_backward, attention_forward
+from numpy_attention.check.faults.small_problems import PROBLEMS
+from numpy_attention.functional.attention.attention import attention_backward, attention_forward
+from numpy_attention.functional.base.arrays import Pair
 
 PLAIN = PROBLEMS[0]
 PAIRS = {

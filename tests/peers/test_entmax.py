@@ -18,8 +18,7 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-
-from ..formula import U
+from tests.support.formula import U
 
 B, H, L, S, E = 2, 3, 5, 7, 2
 

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-
-from ..cases import Case, Numbers
-from ..formula import formula
-from ..judges import assert_within
+from tests.support.cases import Case, Numbers
+from tests.support.formula import formula
+from tests.support.judges import assert_within
 
 B, H, G, L, S, D, E = 2, 6, 3, 5, 7, 3, 2
 NAMES = ("query", "key", "value", "bias", "scale", "sinks")

@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 import numpy_attention as na
-
-from .onnx_cases import cases_of, disagreements, double, expanded_twins
-from .onnx_layers import F32
+from tests.support.peers.onnx_cases import cases_of, disagreements, double, expanded_twins
+from tests.support.peers.onnx_layers import F32
 
 LATE = 10**6
 """After so many steps a bias correction is 1 to the last bit: 0.95^10^6 is 0."""

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.functional.steps import softmax_step_forward
-
-from .onnx_attention import allowed, outputs_of, translated
-from .onnx_cases import cases_of, disagreements, expanded_twins
+from numpy_attention.functional.attention.steps import softmax_step_forward
+from tests.support.peers.onnx_attention import allowed, outputs_of, translated
+from tests.support.peers.onnx_cases import cases_of, disagreements, expanded_twins
 
 CASES = 93
 DTYPES = {"float32": 82, "float16": 6, "bfloat16": 5}

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.functional.positions import RotarySaved
-
-from .onnx_cases import cases_of, disagreements, double, expanded_twins
-from .onnx_layers import (
+from numpy_attention.functional.layers.positions import RotarySaved
+from tests.support.peers.onnx_cases import cases_of, disagreements, double, expanded_twins
+from tests.support.peers.onnx_layers import (
     F32,
     F64,
     layer_norm_bounds,

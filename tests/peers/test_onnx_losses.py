@@ -17,9 +17,8 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-
-from .onnx_cases import cases_of, disagreements, double, expanded_twins
-from .onnx_layers import F32, F64, softmax_bounds
+from tests.support.peers.onnx_cases import cases_of, disagreements, double, expanded_twins
+from tests.support.peers.onnx_layers import F32, F64, softmax_bounds
 
 
 def classes_last(x):

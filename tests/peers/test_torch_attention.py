@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 
-from ..cases import Numbers
-from ..formula import formula
-from ..judges import assert_within
-from ..properties import faults
-from ..strategies import problems
+from tests.support import planted_faults as faults
+from tests.support.cases import Numbers
+from tests.support.formula import formula
+from tests.support.judges import assert_within
+from tests.support.strategies import problems
 
 COMBINATIONS = 200
 many = settings(max_examples=max(500, settings.default.max_examples))

@@ -8,12 +8,22 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.check.calls import as_tuple
-from numpy_attention.check.rules import RULES
-
-from ..formula import g
-from .compare import Results, apart, disagreements, drawn, larger, largest, ours, redrawn, spoiled, steeper
-from .torch_formulas import FORMULAS, NOT_IN_TORCH, SECOND
+from numpy_attention.check.pairs.calls import as_tuple
+from numpy_attention.check.pairs.rules import RULES
+from tests.support.formula import g
+from tests.support.peers.compare import (
+    Results,
+    apart,
+    disagreements,
+    drawn,
+    larger,
+    largest,
+    ours,
+    redrawn,
+    spoiled,
+    steeper,
+)
+from tests.support.peers.torch_formulas import FORMULAS, NOT_IN_TORCH, SECOND
 
 TERMS = {  # the largest that is subtracted, mostly by torch
     "tanh": 2,  # 1 - tanh², and -2 tanh (1 - tanh²)

@@ -7,18 +7,19 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 import numpy_attention as na
-from numpy_attention.functional import dropout, mask_kinds, tiles
-
-from ..cases import Case
-from . import faults as f
-from . import test_gradients as gradients
-from . import test_hiding as hiding
-from . import test_masks as masks
-from . import test_options as options
-from . import test_precision as precision
-from . import test_purity as purity
-from . import test_symmetries as symmetries
-from . import test_weights as weights
+from numpy_attention.functional.attention import dropout
+from numpy_attention.functional.masks import kinds as mask_kinds
+from numpy_attention.functional.masks import mask as tiles
+from tests.properties import test_gradients as gradients
+from tests.properties import test_hiding as hiding
+from tests.properties import test_masks as masks
+from tests.properties import test_options as options
+from tests.properties import test_precision as precision
+from tests.properties import test_purity as purity
+from tests.properties import test_symmetries as symmetries
+from tests.properties import test_weights as weights
+from tests.support import planted_faults as f
+from tests.support.cases import Case
 
 FAULTS = [
     (weights.test_rows_of_weights_sum_to_one_or_to_zero, f.NOT_NORMALISED),

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..cases import Numbers
-from ..formula import SMALLEST, formula, g
-from ..judges import assert_within
-from ..strategies import for_all
+from tests.support.cases import Numbers
+from tests.support.formula import SMALLEST, formula, g
+from tests.support.judges import assert_within
+from tests.support.strategies import for_all
 
 STEP = 1e-100
 ARGUMENTS = ("query", "key", "value", "bias", "scale", "sinks")

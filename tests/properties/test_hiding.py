@@ -3,11 +3,10 @@
 import numpy as np
 
 import numpy_attention as na
-
-from ..cases import Numbers, any_to, summed_to
-from ..formula import formula
-from ..judges import assert_same_bits, assert_within, bits
-from ..strategies import for_all
+from tests.support.cases import Numbers, any_to, summed_to
+from tests.support.formula import formula
+from tests.support.judges import assert_same_bits, assert_within, bits
+from tests.support.strategies import for_all
 
 POISONS = (1e30, np.inf, -np.inf, np.nan)
 

@@ -6,11 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_attention as na
-
-from ..formula import formula
-from ..judges import assert_within
-from ..mask_strategies import masks, single_masks
-from ..strategies import for_all
+from tests.support.formula import formula
+from tests.support.judges import assert_within
+from tests.support.mask_strategies import masks, single_masks
+from tests.support.strategies import for_all
 
 LENGTHS = st.sampled_from((0, 1, 2, 5, 7))
 

@@ -3,11 +3,10 @@
 import numpy as np
 
 import numpy_attention as na
-
-from ..cases import Numbers, summed_to
-from ..formula import formula
-from ..judges import assert_same_bits, assert_within
-from ..strategies import for_all
+from tests.support.cases import Numbers, summed_to
+from tests.support.formula import formula
+from tests.support.judges import assert_same_bits, assert_within
+from tests.support.strategies import for_all
 
 
 @for_all(having=("sinks",))

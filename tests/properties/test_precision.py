@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from ..formula import formula
-from ..judges import assert_same_bits, assert_within
-from ..strategies import for_all, problems
+from tests.support.formula import formula
+from tests.support.judges import assert_same_bits, assert_within
+from tests.support.strategies import for_all, problems
 
 
 @for_all()

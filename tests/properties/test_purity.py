@@ -6,10 +6,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from ..cases import ARRAYS
-from ..formula import formula
-from ..judges import assert_same_bits, assert_within
-from ..strategies import for_all
+from tests.support.cases import ARRAYS
+from tests.support.formula import formula
+from tests.support.judges import assert_same_bits, assert_within
+from tests.support.strategies import for_all
 
 
 def arrays(case):

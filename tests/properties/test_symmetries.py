@@ -3,11 +3,10 @@
 import numpy as np
 
 import numpy_attention as na
-
-from ..cases import RESULT_AXES, Numbers, summed_to
-from ..formula import SMALLEST, U, formula, g
-from ..judges import assert_within
-from ..strategies import for_all
+from tests.support.cases import RESULT_AXES, Numbers, summed_to
+from tests.support.formula import SMALLEST, U, formula, g
+from tests.support.judges import assert_within
+from tests.support.strategies import for_all
 
 
 def assert_commutes(case, *moves):

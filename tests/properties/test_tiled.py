@@ -5,14 +5,14 @@ import os
 import pytest
 from hypothesis import given, settings
 
-from . import test_gradients as gradients
-from . import test_hiding as hiding
-from . import test_masks as masks
-from . import test_options as options
-from . import test_precision as precision
-from . import test_purity as purity
-from . import test_symmetries as symmetries
-from . import test_weights as weights
+from tests.properties import test_gradients as gradients
+from tests.properties import test_hiding as hiding
+from tests.properties import test_masks as masks
+from tests.properties import test_options as options
+from tests.properties import test_precision as precision
+from tests.properties import test_purity as purity
+from tests.properties import test_symmetries as symmetries
+from tests.properties import test_weights as weights
 
 OF_WEIGHTS_OR_SCORES = {
     weights.test_rows_of_weights_sum_to_one_or_to_zero,

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from ..formula import SMALLEST, U, formula, g, sum_error
-from ..judges import assert_within
-from ..strategies import for_all
+from tests.support.formula import SMALLEST, U, formula, g, sum_error
+from tests.support.judges import assert_within
+from tests.support.strategies import for_all
 
 
 def log_sum_error(S, lse):

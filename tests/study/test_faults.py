@@ -5,12 +5,11 @@ import pytest
 
 from numpy_attention import STEPS, Pair
 from numpy_attention.check.faults import fault
-from numpy_attention.functional import steps as s
-from numpy_attention.functional.concat import concat_scores_backward, concat_scores_forward
+from numpy_attention.functional.attention import steps as s
+from numpy_attention.functional.scores.concat import concat_scores_backward, concat_scores_forward
 from numpy_attention.study.example import example
 from numpy_attention.study.walk import walk
-
-from .test_walk import OPTIONS, stages, wrong
+from tests.study.test_walk import OPTIONS, stages, wrong
 
 ALL = OPTIONS["everything"]
 FAULTS = [

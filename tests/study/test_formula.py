@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from numpy_attention.functional.concat import ACTIVATIONS
+from numpy_attention.functional.scores.concat import ACTIVATIONS
 from numpy_attention.study.example import SCORES, example
 from numpy_attention.study.formula import formula
 from numpy_attention.study.walk import walk

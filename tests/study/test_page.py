@@ -8,9 +8,9 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention import STEPS, Pair
-from numpy_attention.functional.steps import SoftmaxStepGradients
+from numpy_attention.functional.attention.steps import SoftmaxStepGradients
 from numpy_attention.study.example import SCORES, example
-from numpy_attention.study.numbers import WIDTH
+from numpy_attention.study.number_format import WIDTH
 from numpy_attention.study.page import page
 from numpy_attention.study.walk import walk
 

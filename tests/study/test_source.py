@@ -7,12 +7,12 @@ import pytest
 
 import numpy_attention
 from numpy_attention import STEPS
-from numpy_attention.functional.arrays import admit, seen
-from numpy_attention.functional.steps import SoftmaxStepGradients
+from numpy_attention.functional.attention.steps import SoftmaxStepGradients
+from numpy_attention.functional.base.arrays import admit, seen
 from numpy_attention.study.example import SCORES, example
+from numpy_attention.study.line_trace import watched
 from numpy_attention.study.source import between, equation, mathematics, read
 from numpy_attention.study.walk import walk
-from numpy_attention.study.watch import watched
 
 EVERYTHING = {"causal": True, "softcap": 2.0, "bias": True, "sinks": 0.5, "dropout": 0.5}
 

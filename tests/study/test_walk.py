@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 import numpy_attention as na
 from numpy_attention import STEPS, Pair
-from numpy_attention.functional.concat import ACTIVATIONS
+from numpy_attention.functional.scores.concat import ACTIVATIONS
 from numpy_attention.study.example import SCORES, example
 from numpy_attention.study.tokens import LARGEST, SMALLEST
 from numpy_attention.study.walk import walk

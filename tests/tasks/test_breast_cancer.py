@@ -5,12 +5,12 @@ from importlib import resources
 import numpy as np
 import pytest
 
+from numpy_attention.nn.logistic import Logistic
 from numpy_attention.tasks import load
 from numpy_attention.tasks.breast_cancer import verdict
-from numpy_attention.tasks.evaluation import figures
-from numpy_attention.tasks.logistic import Logistic
-from numpy_attention.tasks.settings import Settings
-from numpy_attention.tasks.training import train
+from numpy_attention.training.evaluation import figures
+from numpy_attention.training.loop import train
+from numpy_attention.training.settings import Settings
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 from numpy_attention.tasks import digit_bags
 from numpy_attention.tasks.digit_bags import draw, draw_bags, found, notable, shown
 from numpy_attention.tasks.images import read_digits
-from numpy_attention.tasks.settings import Settings
-from numpy_attention.tasks.task import Examples
+from numpy_attention.training.data import Examples
+from numpy_attention.training.settings import Settings
 
 
 @pytest.fixture(scope="module")

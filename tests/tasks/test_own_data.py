@@ -5,11 +5,11 @@ import pytest
 
 from numpy_attention.files import write_npz
 from numpy_attention.tasks import load
-from numpy_attention.tasks.hold_out import held_out_rows, split
-from numpy_attention.tasks.settings import Settings
-from numpy_attention.tasks.tables import in_order, numbers, read_examples, read_table
-from numpy_attention.tasks.task import Examples
 from numpy_attention.tasks.token_weights import token_weights
+from numpy_attention.training.data import Examples
+from numpy_attention.training.hold_out import held_out_rows, split
+from numpy_attention.training.settings import Settings
+from numpy_attention.training.tables import in_order, numbers, read_examples, read_table
 
 TABLE = """a,b,kind,c,d
 1,2,x,3,4

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from numpy_attention.tasks import TASKS, load
-from numpy_attention.tasks.cleaning import Normalisation
-from numpy_attention.tasks.settings import Settings
+from numpy_attention.training.cleaning import Normalisation
+from numpy_attention.training.settings import Settings
 
 
 def test_names_are_their_own():

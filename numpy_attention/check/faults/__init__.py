@@ -6,22 +6,22 @@ been seen, when they can show and in which dtypes; a family a file.
 
 import difflib
 
-from .adam import ADAM, ADAMW
-from .bias import BIAS
-from .blocks import BLOCKS
-from .dropout import DROPOUT
+from .attention.bias import BIAS
+from .attention.blocks import BLOCKS
+from .attention.dropout import DROPOUT
+from .attention.heads import HEADS
+from .attention.masks import MASKS
+from .attention.memory import PURITY
+from .attention.products import PRODUCTS
+from .attention.scale import SCALE
+from .attention.sinks import SINKS
+from .attention.softcap import SOFTCAP
+from .attention.softmax import SOFTMAX
 from .fault import Fault
-from .heads import HEADS
-from .losses import CROSS_ENTROPY, GELU, GELU_TANH
-from .masks import MASKS
-from .norms import LAYER_NORM, RMS_NORM
-from .products import PRODUCTS
-from .purity import PURITY
-from .rotary import ROTARY
-from .scale import SCALE
-from .sinks import SINKS
-from .softcap import SOFTCAP
-from .softmax import SOFTMAX
+from .others.adam import ADAM, ADAMW
+from .others.losses import CROSS_ENTROPY, GELU, GELU_TANH
+from .others.norms import LAYER_NORM, RMS_NORM
+from .others.rotary import ROTARY
 
 __all__ = ["FAULTS", "Fault", "fault"]
 

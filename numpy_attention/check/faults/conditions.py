@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ...functional.arrays import Array
-from ...functional.biases import Bias
-from ...functional.tiles import Mask
+from ...functional.attention.biases import Bias
+from ...functional.base.arrays import Array
+from ...functional.masks.mask import Mask
 
 Call: TypeAlias = Mapping[str, Any]
 Condition: TypeAlias = Callable[[Call], bool]

@@ -6,18 +6,17 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.check.calls import call_of
-from numpy_attention.check.examples import Example, normal
 from numpy_attention.check.faults import FAULTS
-from numpy_attention.check.faults.problems import shape_of
-from numpy_attention.check.rules import RULES
-from numpy_attention.functional.arrays import promoted
-
-from ...functional import test_losses as losses
-from ...functional import test_positions as positions
-from ...optim import test_adam as adam
-from .. import test_exact_activations as exact_activations
-from .. import test_exact_rows as exact_rows
+from numpy_attention.check.faults.small_problems import shape_of
+from numpy_attention.check.pairs.calls import call_of
+from numpy_attention.check.pairs.examples import Example, normal
+from numpy_attention.check.pairs.rules import RULES
+from numpy_attention.functional.base.arrays import promoted
+from tests.check.reference import test_exact_activations as exact_activations
+from tests.check.reference import test_exact_rows as exact_rows
+from tests.functional.layers import test_positions as positions
+from tests.functional.losses import test_losses as losses
+from tests.optim import test_adam as adam
 
 RULE = {rule.name: rule for rule in RULES}
 

@@ -1,0 +1,154 @@
+"""One tensor of one case against the reference: PASS, FAIL or INCONCLUSIVE, and all the numbers for it."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...functional.base.arrays import Array
+from ..pairs.calls import over
+from ..reference.error_bounds import BLOCK, bounds
+from ..reference.evaluation import results
+from ..reference.oracle import Inputs, Results
+from ..rounding.error_analysis import FLOAT64, Near, stored
+from ..rounding.formats import FORMATS, Format, Roundoff
+
+PASS, FAIL, INCONCLUSIVE = "PASS", "FAIL", "INCONCLUSIVE"
+
+RESOLUTION = 2.0
+"""A tensor is resolved if its largest number is so many times what is allowed there: else 0 would
+nearly do as well."""
+
+
+class Expected(NamedTuple):
+    """The reference of a case, and how far from it a right candidate may be before it stores its results."""
+
+    values: Results
+    near: Results
+    roundoff: Roundoff
+    blocks: tuple[int, int] = (BLOCK, BLOCK)
+
+    def allowed(self, tensor: str, kept: Format | None = None) -> Array:
+        """The bound of every number of a tensor, once stored in a format, that of the run if None."""
+        near: Near = getattr(self.near, tensor)
+        kept = kept or self.roundoff.storage
+        storage = max(kept.flushed, self.roundoff.storage.flushed) if tensor not in OWN else kept.flushed
+        bound = np.asarray(stored(near, storage, self.roundoff.arithmetic.precision))
+        return np.where(np.isfinite(near.value), bound, 0.0)
+
+
+OWN = ("lse", "weights")
+"""What may be kept in another format than the inputs; it is judged in its own."""
+
+
+def expected(inputs: Inputs, roundoff: Roundoff, blocks: tuple[int, int] = (BLOCK, BLOCK)) -> Expected:
+    """What a right candidate gives, and how far off every number may be.
+
+    In float64 the reference has an error of its own, which is added.
+    """
+    values = results(inputs)
+    near = bounds(inputs, roundoff.arithmetic, storage=roundoff.kept, blocks=blocks)
+    if roundoff.arithmetic.u <= FLOAT64.u:
+        own = bounds(inputs, FLOAT64, pinned=True)
+        near = Results(*(None if x is None else Near(x.value, x.error + y.error)
+                         for x, y in zip(near, own, strict=True)))  # fmt: skip
+    return Expected(values, near, roundoff, blocks)
+
+
+class Verdict(NamedTuple):
+    """One tensor of one case.
+
+    Parameters
+    ----------
+    ratio : the largest error over what is allowed there.
+    absolute, relative : the largest error, and the largest over the number that is right, where that number
+        is more than what is allowed.
+    ulps : the median error in units in the last place.
+    bias : Σ error toward larger sizes over Σ |error|: 1 if every number is too large, -1 if too small.
+    place, got, right, bound : where the ratio is largest, both values, and what is allowed there.
+    reason : why there is no number, or why nothing follows from it; "" otherwise.
+    """
+
+    case: str
+    tensor: str
+    verdict: str
+    ratio: float = 0.0
+    absolute: float = 0.0
+    relative: float = 0.0
+    ulps: float = 0.0
+    bias: float = 0.0
+    place: tuple[int, ...] = ()
+    got: float = 0.0
+    right: float = 0.0
+    bound: float = 0.0
+    reason: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong with it."""
+        return self.verdict != FAIL
+
+    @property
+    def badness(self) -> tuple[bool, bool, float]:
+        """What verdicts are ordered by."""
+        return self.verdict == FAIL, self.ratio != self.ratio or bool(self.reason), self.ratio
+
+
+def judged(
+    case: str, tensor: str, got: Any, right: Array, bound: Array, kept: Format, skip: Array | None = None
+) -> Verdict:
+    """Compare a tensor with what is right.
+
+    Parameters
+    ----------
+    got, right, bound : the candidate's numbers, the reference's, and what is allowed between them.
+    kept : the format that the numbers were stored in.
+    skip : where nothing is to be compared.
+    """
+    got, right = np.asarray(got, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    if got.shape != right.shape:
+        return Verdict(case, tensor, FAIL, np.inf, reason=f"has shape {got.shape}; {right.shape} is expected")
+    if not got.size:
+        return Verdict(case, tensor, PASS)
+    with np.errstate(all="ignore"):
+        return _compared(case, tensor, got, right, bound, kept, skip)
+
+
+def _compared(
+    case: str, tensor: str, got: Array, right: Array, bound: Array, kept: Format, skip: Array | None
+) -> Verdict:
+    same = (got == right) | (np.isnan(got) & np.isnan(right))
+    beyond = np.abs(right) + bound > kept.largest  # may be infinite once stored
+    same |= beyond & np.isinf(got) & (np.sign(got) == np.sign(right))
+    if skip is not None:
+        same |= skip
+    error = np.where(same, 0.0, got - right)
+    ratios = np.where(same, 0.0, over(np.abs(error), bound))
+    ratios = np.where(np.isnan(ratios), np.inf, ratios)  # NaN, or infinite, on one side only
+    place = np.unravel_index(np.argmax(ratios), ratios.shape)
+    size = np.abs(error)
+    finite = np.isfinite(error)
+    total = float(size[finite].sum())
+    toward = float((error * np.sign(right))[finite].sum())
+    relative = np.where(same | (np.abs(right) <= bound), 0.0, size / np.abs(right))
+    ratio = float(ratios[place])
+    resolved = not right.any() or bool((np.abs(right) > RESOLUTION * bound).any())
+    return Verdict(
+        case,
+        tensor,
+        FAIL if not ratio <= 1 else PASS if resolved else INCONCLUSIVE,
+        ratio,
+        float(np.where(np.isfinite(size), size, np.inf).max()),
+        float(np.nan_to_num(relative, nan=np.inf).max()),
+        float(np.median(np.nan_to_num(size, nan=np.inf) / kept.quantum(right))),
+        toward / total if total else 0.0,
+        tuple(int(n) for n in place),
+        float(got[place]),
+        float(right[place]),
+        float(np.broadcast_to(bound, got.shape)[place]),
+        "" if resolved else "what is allowed is as large as the numbers themselves",
+    )
+
+
+def format_of(dtype: str, otherwise: Format) -> Format:
+    """The format of a dtype by name."""
+    return FORMATS.get(dtype, otherwise)

@@ -1,0 +1,132 @@
+"""Mistakes with the bias of step 3."""
+
+import numpy as np
+
+from ....functional.attention.steps import (
+    STEPS,
+    BiasGradients,
+    BiasSaved,
+    Steps,
+    bias_backward,
+    bias_forward,
+    score_forward,
+)
+from ....functional.base.arrays import Array, Pair, transposed, unbroadcast
+from ..conditions import Call, array_of, both, chooses, in_use, repeated, shape_of
+from ..fault import Family, note_of, noted
+
+BIAS = Family("bias")
+
+
+def _of_several_heads(call: Call) -> bool:
+    """Where the heads have a bias each."""
+    bias = array_of(call, "bias")
+    return bias is not None and bias.ndim > 2 and bias.shape[-3] > 1
+
+
+def _of_all_pairs(call: Call) -> bool:
+    """Where every pair has a bias of its own, and L = S."""
+    bias, n = array_of(call, "bias"), shape_of(call)
+    return bias is not None and bias.shape[-2:] == (n.L, n.S) and n.L == n.S > 1
+
+
+def _varies_along_keys(call: Call) -> bool:
+    """Where the bias differs from key to key."""
+    bias = array_of(call, "bias")
+    return bias is not None and bool((bias != bias[..., :1]).any())
+
+
+def _has_gradient(call: Call) -> bool:
+    """Where a bias differs from key to key, or there is a sink or a d_lse."""
+    bias = array_of(call, "bias")
+    varies = bias is not None and (bias.shape[-1:] != (1,) or in_use(call, "sinks") or in_use(call, "d_lse"))
+    return varies and chooses(call)
+
+
+def _is_scaled(call: Call) -> bool:
+    """Where the scale is not 1."""
+    return in_use(call, "scale") or shape_of(call).D > 1
+
+
+@BIAS.backward("bias", active=both(_has_gradient, repeated("bias")))
+def bias_gradient_not_summed(d_biased: Array, saved: BiasSaved) -> BiasGradients:
+    """Where a bias was broadcast, its gradient is that of the first place it went to, not the sum of all.
+
+    xformers#636, #783, jax#30593.
+    """
+    right = bias_backward(d_biased, saved)
+    if saved.bias is None:
+        return right
+    first = d_biased[(0,) * (d_biased.ndim - saved.bias.ndim)]
+    kept = tuple(slice(0, n) for n in saved.bias.shape)
+    return right._replace(d_bias=first[kept].copy())
+
+
+@BIAS.backward("bias", active=both(_has_gradient, repeated("bias")))
+def bias_gradient_averaged(d_biased: Array, saved: BiasSaved) -> BiasGradients:
+    """Where a bias was broadcast, its gradient is the mean over the places it went to, not their sum."""
+    right = bias_backward(d_biased, saved)
+    if right.d_bias is None:
+        return right
+    return right._replace(d_bias=right.d_bias * (right.d_bias.size / max(d_biased.size, 1)))
+
+
+@BIAS.backward("bias", active=_has_gradient)
+def bias_without_gradient(d_biased: Array, saved: BiasSaved) -> BiasGradients:
+    """The bias gets no gradient: zeros.
+
+    xformers#636.
+    """
+    right = bias_backward(d_biased, saved)
+    return right if saved.bias is None else right._replace(d_bias=np.zeros(saved.bias.shape))
+
+
+@BIAS.steps(active=both(chooses, _is_scaled, _varies_along_keys))
+def bias_scaled() -> Steps:
+    """The bias is added before the scale: scale * (query @ keyᵀ + bias)."""
+
+    def score(query: Array, key: Array, scale: Array, visible: Array | None = None) -> tuple[Array, object]:
+        scores, saved = score_forward(query, key, scale, visible)
+        return noted(scores, scale), saved
+
+    def forward(capped: Array, bias: Array | None = None) -> tuple[Array, BiasSaved | tuple[object, ...]]:
+        scale = note_of(capped)
+        if bias is None or scale is None:
+            return bias_forward(capped, bias)
+        return np.where(np.isneginf(bias.real), -np.inf, np.asarray(capped) + scale * bias), (bias, scale)
+
+    def backward(d_biased: Array, saved: tuple[Array, Array]) -> BiasGradients:
+        if isinstance(saved, BiasSaved):
+            return bias_backward(d_biased, saved)
+        return BiasGradients(d_biased, unbroadcast(saved[1] * d_biased, saved[0].shape))
+
+    return STEPS._replace(score=Pair(score, STEPS.score.backward), bias=Pair(forward, backward))
+
+
+def _first_head(bias: Array | None) -> Array | None:
+    several = bias is not None and bias.ndim > 2 and bias.shape[-3] > 1
+    return bias[..., :1, :, :] if several and bias is not None else bias
+
+
+@BIAS.forward("bias", active=both(chooses, _of_several_heads, _varies_along_keys))
+def bias_of_the_first_head(capped: Array, bias: Array | None = None) -> tuple[Array, BiasSaved]:
+    """Every head reads the bias of the first: a stride of 0 where that of the heads belongs."""
+    return bias_forward(capped, _first_head(bias))[0], BiasSaved(bias)
+
+
+@BIAS.backward("bias", active=both(_has_gradient, _of_several_heads))
+def bias_gradient_per_head_lost(d_biased: Array, saved: BiasSaved) -> BiasGradients:
+    """The gradients of all heads' biases are added up, and every head gets the sum."""
+    right = bias_backward(d_biased, saved)
+    d = right.d_bias
+    if d is None or d.ndim < 3:
+        return right
+    return right._replace(d_bias=np.broadcast_to(d.sum(axis=-3, keepdims=True), d.shape).copy())
+
+
+@BIAS.forward("bias", active=both(chooses, _of_all_pairs))
+def bias_transposed(capped: Array, bias: Array | None = None) -> tuple[Array, BiasSaved]:
+    """The bias is read with its last two axes exchanged, which fits where L = S."""
+    fits = bias is not None and bias.shape[-2:] == capped.shape[-2:] and bias.shape[-1] == bias.shape[-2]
+    turned = transposed(bias) if fits and bias is not None else bias
+    return bias_forward(capped, turned)[0], BiasSaved(bias)

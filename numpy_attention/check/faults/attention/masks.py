@@ -1,0 +1,174 @@
+"""Mistakes with the mask of step 4."""
+
+import numpy as np
+
+from ....functional.attention.steps import (
+    STEPS,
+    MaskSaved,
+    Normalised,
+    ScoreGradients,
+    ScoreSaved,
+    SoftmaxStepGradients,
+    SoftmaxStepSaved,
+    Steps,
+    mask_forward,
+    score_backward,
+    softmax_step_backward,
+    softmax_step_forward,
+)
+from ....functional.base.arrays import Array, Pair
+from ..conditions import Call, hides, in_use, keys_seen
+from ..fault import Family, note_of, noted, seeing
+
+MASKS = Family("mask")
+
+
+def moved(visible: Array, by: int) -> Array:
+    """The mask with every query's keys `by` places further on; bands go on along their diagonals."""
+    L, S = visible.shape[-2:]
+    i, j = np.indices((L, S))
+    column = np.clip(j - by, 0, S - 1)
+    row = np.clip(i + column - (j - by), 0, L - 1)
+    return np.asarray(visible[..., row, column])
+
+
+def _from_the_other_corner(visible: Array) -> int:
+    """How far a band moves whose queries are counted from the other corner; 0 if all rows are alike."""
+    L, S = visible.shape[-2:]
+    if (visible == visible[..., :1, :]).all():
+        return 0
+    is_bottom_right = bool(visible[..., -1, -1].any() if L < S else not visible[..., 0, 0].any())
+    return int(L - S if is_bottom_right else S - L)
+
+
+@MASKS.visible()
+def mask_off_by_one(visible: Array) -> Array:
+    """Every query sees one key further: its own successor, under a causal mask (j <= i + 1).
+
+    vllm#3385.
+    """
+    return moved(visible, 1)
+
+
+@MASKS.visible()
+def mask_strict(visible: Array) -> Array:
+    """Under a causal mask a query does not see its own key: j < i for j <= i."""
+    return moved(visible, -1)
+
+
+@MASKS.visible()
+def mask_from_the_wrong_corner(visible: Array) -> Array:
+    """With L != S positions are counted from the other corner: top left for bottom right, or the reverse.
+
+    pytorch#103082, mlx#2835, flash-attention#517.
+    """
+    return moved(visible, _from_the_other_corner(visible))
+
+
+@MASKS.visible()
+def mask_inverted(visible: Array) -> Array:
+    """The array is read the other way round: what may be seen is hidden, and the rest is seen.
+
+    LLMs-from-scratch#1061, pytorch#170400.
+    """
+    return ~visible
+
+
+@MASKS.visible()
+def window_off_by_one_left(visible: Array) -> Array:
+    """The window's left side counts the query's own position: it ends one key too early.
+
+    transformers#39408, flash-attention#1133.
+    """
+    return visible & moved(visible, 1)
+
+
+@MASKS.visible()
+def window_off_by_one_right(visible: Array) -> Array:
+    """The window's right side goes one key too far."""
+    return visible | moved(visible, 1)
+
+
+@MASKS.visible()
+def window_unshifted(visible: Array) -> Array:
+    """With L != S the window's left side is not shifted with the diagonal: it counts from the other corner.
+
+    Where flash-attention and ONNX shift it, JAX does not.
+    """
+    begun = np.maximum.accumulate(visible, axis=-1)
+    not_ended = np.maximum.accumulate(visible[..., ::-1], axis=-1)[..., ::-1]
+    return moved(begun, _from_the_other_corner(visible)) & not_ended
+
+
+# ------------------------------------------------------------------------- not in the mask itself
+
+
+def _blind_rows(call: Call) -> bool:
+    """Where a row sees no key, and there is no sink."""
+    return not in_use(call, "sinks") and bool((keys_seen(call) == 0).any())
+
+
+@MASKS.steps(active=hides)
+def mask_after_softmax() -> Steps:
+    """Weights are set to 0 after the softmax: hidden keys have their share of the sum, and rows miss it."""
+
+    def forward(
+        masked: Array, sinks: Array | None = None, visible: Array | None = None
+    ) -> tuple[Normalised, SoftmaxStepSaved]:
+        (weights, lse), saved = softmax_step_forward(masked, sinks, None)
+        weights = weights if visible is None else np.where(visible, weights, 0)
+        return Normalised(weights, lse), saved._replace(weights=weights)
+
+    unmasked = Pair(lambda biased, visible=None: (biased, MaskSaved(visible)), STEPS.mask.backward)
+    return STEPS._replace(mask=unmasked, softmax=Pair(forward, softmax_step_backward))
+
+
+@MASKS.steps(active=_blind_rows)
+def mask_of_a_finite_number() -> Steps:
+    """Hidden scores are set to -10000: a row that may attend to nothing gets the mean of all values.
+
+    As in JAX and in Hugging Face's eager path.
+    """
+
+    def forward(biased: Array, visible: Array | None = None) -> tuple[Array, MaskSaved]:
+        masked = biased if visible is None else np.where(visible, biased, -10000.0)
+        return masked, MaskSaved(visible)
+
+    return seeing(lambda visible: np.ones_like(visible))._replace(mask=Pair(forward, STEPS.mask.backward))
+
+
+@MASKS.steps(active=hides)
+def mask_missing_in_backward() -> Steps:
+    """Backward computes the weights again from scores and lse, and does not mask them."""
+
+    def masked_of(biased: Array, visible: Array | None = None) -> tuple[Array, MaskSaved]:
+        return noted(mask_forward(biased, visible)[0], biased), MaskSaved(None)
+
+    def softmax(
+        masked: Array, sinks: Array | None = None, visible: Array | None = None
+    ) -> tuple[Normalised, SoftmaxStepSaved]:
+        (weights, lse), saved = softmax_step_forward(np.asarray(masked), sinks, visible)
+        biased = masked if note_of(masked) is None else note_of(masked)
+        unmasked = np.exp(np.asarray(biased) - np.where(np.isfinite(lse), lse, 0)[..., None])
+        return Normalised(weights, lse), saved._replace(weights=unmasked, visible=None)
+
+    def back(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
+        return softmax_step_backward(d_normalised, saved)
+
+    def score_back(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
+        return score_backward(d_scores, saved._replace(visible=None))
+
+    return STEPS._replace(
+        score=Pair(STEPS.score.forward, score_back),
+        mask=Pair(masked_of, STEPS.mask.backward),
+        softmax=Pair(softmax, back),
+    )
+
+
+@MASKS.steps(active=hides)
+def mask_forgotten() -> Steps:
+    """The mask is dropped without a word, as soon as another path is taken.
+
+    keras#23038, jax#32300.
+    """
+    return seeing(lambda visible: np.ones_like(visible))

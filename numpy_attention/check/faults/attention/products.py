@@ -1,0 +1,180 @@
+"""Mistakes in the products: of the wrong arrays, the wrong way round, over some of the rows or keys."""
+
+from typing import Any
+
+import numpy as np
+
+from ....functional.attention.attention import (
+    AttentionGradients,
+    AttentionSaved,
+    attention_backward,
+    attention_forward,
+)
+from ....functional.attention.steps import (
+    STEPS,
+    ScoreGradients,
+    ScoreSaved,
+    SoftmaxStepGradients,
+    SoftmaxStepSaved,
+    ValuesGradients,
+    ValuesSaved,
+    score_backward,
+    softmax_step_backward,
+    values_backward,
+    values_forward,
+)
+from ....functional.base.arrays import Array, Pair, seen, transposed
+from ..conditions import Call, both, chooses, shape_of, square, visible_of
+from ..fault import Family
+
+PRODUCTS = Family("products")
+
+BLOCK = 4
+"""The length of a block of keys or rows; what is left over at the end is the tail."""
+
+
+def _is_square(weights: Array, key: Array) -> bool:
+    return weights.shape[-2:] == (key.shape[-2],) * 2 and weights.shape[:-2] == key.shape[:-2]
+
+
+@PRODUCTS.backward("values", active=square)
+def d_value_untransposed(d_out: Array, saved: ValuesSaved) -> ValuesGradients:
+    """d_value = thinned @ d_out: the weights are not transposed, which fits where L = S."""
+    right = values_backward(d_out, saved)
+    if not _is_square(saved.thinned, saved.value):
+        return right
+    return right._replace(d_value=saved.thinned @ d_out)
+
+
+@PRODUCTS.backward("score", active=both(chooses, square))
+def d_key_untransposed(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
+    """d_key = scale * d_scores @ query: the scores' gradient is not transposed, which fits where L = S."""
+    right = score_backward(d_scores, saved)
+    if not _is_square(d_scores, saved.key):
+        return right
+    return right._replace(d_key=(saved.scale * d_scores) @ saved.query)
+
+
+@PRODUCTS.backward("score", active=chooses)
+def d_key_from_weights(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
+    """d_key = scale * weightsᵀ @ query: p was typed for ds."""
+    masked, _ = STEPS.mask.forward(saved.scale * saved.products, saved.visible)
+    (weights, _), _ = STEPS.softmax.forward(masked, None, saved.visible)
+    return score_backward(d_scores, saved)._replace(d_key=score_backward(weights, saved).d_key)
+
+
+@PRODUCTS.backward("score", active=both(chooses, square))
+def d_query_and_d_key_swapped(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
+    """The gradients of query and key are handed back in the wrong order, which fits where L = S."""
+    right = score_backward(d_scores, saved)
+    if right.d_query.shape != right.d_key.shape:
+        return right
+    return right._replace(d_query=right.d_key, d_key=right.d_query)
+
+
+# --------------------------------------------------------------------------------- some of the terms
+
+
+def _tail_of_keys(call: Call) -> bool:
+    """Where 4 does not divide the number of keys, and one of those left over is seen."""
+    n, visible = shape_of(call), visible_of(call)
+    return n.S % BLOCK > 0 and (visible is None or bool(visible[..., n.S // BLOCK * BLOCK :].any()))
+
+
+def _tail_of_rows(call: Call) -> bool:
+    """Where 4 does not divide the number of queries, and one of those left over sees two keys."""
+    n, visible = shape_of(call), visible_of(call)
+    first = n.L // BLOCK * BLOCK
+    return n.L % BLOCK > 0 and (visible is None or bool((visible[..., first:, :].sum(axis=-1) > 1).any()))
+
+
+@PRODUCTS.forward("values", active=_tail_of_keys)
+def tail_of_keys_dropped(
+    thinned: Array, value: Array, visible: Array | None = None
+) -> tuple[Array, ValuesSaved]:
+    """The output is summed over whole blocks of keys only: what S leaves over of them is dropped.
+
+    jax#27224.
+    """
+    S = thinned.shape[-1]
+    kept = np.where(np.arange(S) < S // BLOCK * BLOCK, thinned, 0)
+    return values_forward(kept, value, visible)[0], ValuesSaved(thinned, value, visible)
+
+
+@PRODUCTS.backward("score", active=both(chooses, _tail_of_keys))
+def last_keys_dropped_in_d_query(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
+    """d_query is summed over whole blocks of keys only: the tail is dropped."""
+    S = d_scores.shape[-1]
+    kept = np.where(np.arange(S) < S // BLOCK * BLOCK, d_scores, 0)
+    return score_backward(d_scores, saved)._replace(d_query=score_backward(kept, saved).d_query)
+
+
+@PRODUCTS.backward("score", active=both(chooses, _tail_of_rows))
+def last_rows_dropped_in_d_key(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
+    """d_key is summed over whole blocks of query rows only: the tail is dropped."""
+    L = d_scores.shape[-2]
+    kept = np.where(np.arange(L)[:, None] < L // BLOCK * BLOCK, d_scores, 0)
+    return score_backward(d_scores, saved)._replace(d_key=score_backward(kept, saved).d_key)
+
+
+@PRODUCTS.backward("values", active=_tail_of_rows)
+def last_block_of_rows_dropped_in_d_value(d_out: Array, saved: ValuesSaved) -> ValuesGradients:
+    """d_value lacks the last block of query rows: the loop over blocks ends one too early."""
+    L = d_out.shape[-2]
+    kept = np.where(np.arange(L)[:, None] < (L - 1) // BLOCK * BLOCK, d_out, 0)
+    return values_backward(d_out, saved)._replace(d_value=values_backward(kept, saved).d_value)
+
+
+# -------------------------------------------------------------------------------------- the wrong axes
+
+
+def _as_many_rows_as_keys(call: Call) -> bool:
+    """Where there are as many queries as keys, L = S."""
+    return shape_of(call).L == shape_of(call).S > 1
+
+
+@PRODUCTS.backward("softmax", active=both(chooses, _as_many_rows_as_keys))
+def row_sum_broadcast_along_rows(
+    d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved
+) -> SoftmaxStepGradients:
+    """keepdims=True is forgotten: where L = S, the sum of row l is taken off column l without an error."""
+    weights, d = saved.weights, seen(d_normalised[0], saved.visible)
+    right = softmax_step_backward(d_normalised, saved)
+    if weights.shape[-2] != weights.shape[-1]:
+        return right
+    sums = (weights * d).sum(axis=-1)[..., None, :]
+    return right._replace(d_masked=weights * (d - sums + d_normalised[1][..., None]))
+
+
+def _as_many_keys_as_entries(call: Call) -> bool:
+    """Where there are as many keys as each has entries, S = D."""
+    return shape_of(call).S == shape_of(call).D > 1
+
+
+@PRODUCTS.backward("score", active=both(chooses, _as_many_keys_as_entries))
+def key_untransposed_in_d_query(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
+    """d_query = scale * d_scores @ keyᵀ: the key is transposed once more, which fits where S = D."""
+    key = saved.key
+    right = score_backward(d_scores, saved)
+    if key.shape[-1] != key.shape[-2]:
+        return right
+    turned = saved._replace(key=np.ascontiguousarray(transposed(key)))
+    return right._replace(d_query=score_backward(d_scores, turned).d_query)
+
+
+def _keys_as_wide_as_values(call: Call) -> bool:
+    """Where keys are as wide as values, D = E."""
+    return shape_of(call).D == shape_of(call).E
+
+
+@PRODUCTS.pair(active=_keys_as_wide_as_values)
+def d_key_and_d_value_swapped() -> Pair:
+    """The gradients of key and value are handed back in the wrong order, which fits where D = E."""
+
+    def backward(d_out: Any, saved: AttentionSaved, **others: Any) -> AttentionGradients:
+        right = attention_backward(d_out, saved, **others)
+        if right.d_key.shape != right.d_value.shape:
+            return right
+        return right._replace(d_key=right.d_value, d_value=right.d_key)
+
+    return Pair(attention_forward, backward)

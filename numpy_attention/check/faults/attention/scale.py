@@ -1,0 +1,87 @@
+"""Mistakes with the scale of step 1."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ....functional.attention.steps import ScoreGradients, ScoreSaved, score_backward, score_forward
+from ....functional.base.arrays import Array
+from ..conditions import Call, both, chooses, given, shape_of
+from ..fault import Family
+
+SCALE = Family("scale")
+
+
+def _is_not_one(call: Call) -> bool:
+    """Where the scale is not 1."""
+    scale = call.get("scale")
+    return shape_of(call).D > 1 if scale is None else bool((np.asarray(scale) != 1).any())
+
+
+def _is_the_default(call: Call) -> bool:
+    """Where the scale is 1/sqrt(D), and D is not 1."""
+    D, scale = shape_of(call).D, call.get("scale")
+    return D > 1 and (scale is None or (np.ndim(scale) == 0 and math.isclose(scale, 1 / math.sqrt(D))))
+
+
+SHOWS = both(chooses, _is_not_one)
+
+
+@SCALE.forward("score", active=SHOWS)
+def scale_missing(query: Array, key: Array, scale: Any, visible: Any = None) -> tuple[Array, ScoreSaved]:
+    """Scores are not scaled at all: scores = query @ keyᵀ, forward and backward.
+
+    The default of cuDNN's frontend and of Keras' Attention, carried over to where 1/sqrt(D) is meant.
+    """
+    return score_forward(query, key, np.ones(np.shape(scale)), visible)
+
+
+@SCALE.forward("score", active=SHOWS)
+def scale_squared(query: Array, key: Array, scale: Any, visible: Any = None) -> tuple[Array, ScoreSaved]:
+    """Query and key are both scaled before they are multiplied: scores = (scale query) @ (scale key)ᵀ."""
+    return score_forward(query, key, scale * scale, visible)
+
+
+@SCALE.forward("score", active=both(chooses, _is_the_default))
+def scale_by_width(query: Array, key: Array, scale: Any, visible: Any = None) -> tuple[Array, ScoreSaved]:
+    """The default scale is 1/D instead of 1/sqrt(D)."""
+    width = query.shape[-1]
+    is_default = np.ndim(scale) == 0 and math.isclose(np.real(scale), 1 / math.sqrt(width or 1))
+    return score_forward(query, key, 1 / max(width, 1) if is_default else scale, visible)
+
+
+@SCALE.backward("score", active=SHOWS)
+def scale_twice(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
+    """Backward scales d_scores, and then the products with it once more: d_query and d_key both."""
+    right = score_backward(d_scores, saved)
+    again = score_backward(saved.scale * d_scores, saved)
+    return right._replace(d_query=again.d_query, d_key=again.d_key)
+
+
+@SCALE.backward("score", active=SHOWS)
+def scale_missing_in_d_query(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
+    """d_query = d_scores @ key: scaled in d_key, forgotten in d_query."""
+    unscaled = saved._replace(scale=np.ones(np.shape(saved.scale)))
+    return score_backward(d_scores, saved)._replace(d_query=score_backward(d_scores, unscaled).d_query)
+
+
+@SCALE.backward("score", active=SHOWS)
+def scale_missing_in_d_key(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
+    """d_key = d_scoresᵀ @ query: scaled in d_query, forgotten in d_key."""
+    unscaled = saved._replace(scale=np.ones(np.shape(saved.scale)))
+    return score_backward(d_scores, saved)._replace(d_key=score_backward(d_scores, unscaled).d_key)
+
+
+@SCALE.backward("score", active=SHOWS)
+def scale_twice_in_d_key(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
+    """d_key is scaled twice: the query that was kept for it had been scaled already."""
+    again = score_backward(saved.scale * d_scores, saved)
+    return score_backward(d_scores, saved)._replace(d_key=again.d_key)
+
+
+@SCALE.backward("score", active=both(given("scale"), SHOWS))
+def scale_gradient_of_the_scores(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
+    """d_scale = Σ d_scores * scores, which are scaled already; the products before that belong there."""
+    scaled = saved._replace(products=saved.scale * saved.products)
+    return score_backward(d_scores, saved)._replace(d_scale=score_backward(d_scores, scaled).d_scale)

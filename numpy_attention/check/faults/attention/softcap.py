@@ -1,0 +1,112 @@
+"""Mistakes with the softcap of step 2."""
+
+import numpy as np
+
+from ....functional.attention.steps import (
+    STEPS,
+    MaskSaved,
+    Normalised,
+    SoftcapSaved,
+    SoftmaxStepSaved,
+    Steps,
+    mask_forward,
+    softcap_backward,
+    softcap_forward,
+    softmax_step_forward,
+)
+from ....functional.base.arrays import Array, Pair, seen
+from ....functional.layers.activations import sech_squared
+from ..conditions import Call, both, chooses, given, hides
+from ..fault import Family, note_of, noted
+
+SOFTCAP = Family("softcap")
+
+SHOWS = both(chooses, given("softcap"))
+
+
+def _not_at_one(call: Call) -> bool:
+    """Where the cap is not 1."""
+    return bool(call["softcap"] != 1)
+
+
+@SOFTCAP.backward("softcap", active=SHOWS)
+def softcap_without_derivative(d_capped: Array, saved: SoftcapSaved) -> Array:
+    """The softcap is left out on the way back: d_scores = d_capped."""
+    return d_capped
+
+
+@SOFTCAP.backward("softcap", active=SHOWS)
+def softcap_of_the_raw_argument(d_capped: Array, saved: SoftcapSaved) -> Array:
+    """The derivative is taken at the wrong place: sech²(scores) for sech²(scores / softcap)."""
+    if saved.softcap is None:
+        return d_capped
+    return seen(d_capped * sech_squared(saved.scores), saved.visible)
+
+
+@SOFTCAP.backward("softcap", active=both(SHOWS, _not_at_one))
+def softcap_times_cap(d_capped: Array, saved: SoftcapSaved) -> Array:
+    """The inner derivative 1 / softcap is forgotten: d_scores is softcap times too large."""
+    return softcap_backward(d_capped, saved) * (1 if saved.softcap is None else saved.softcap)
+
+
+@SOFTCAP.backward("softcap", active=SHOWS)
+def softcap_one_minus_t(d_capped: Array, saved: SoftcapSaved) -> Array:
+    """The derivative of t = tanh(x) is taken for 1 - t, not for 1 - t²."""
+    if saved.softcap is None:
+        return d_capped
+    return seen(d_capped * (1 - np.tanh(saved.scores / saved.softcap)), saved.visible)
+
+
+@SOFTCAP.forward("softcap", active=both(SHOWS, _not_at_one))
+def softcap_not_multiplied_back(
+    scores: Array, softcap: float | None = None, visible: Array | None = None
+) -> tuple[Array, SoftcapSaved]:
+    """The scores are capped at 1: capped = tanh(scores / softcap), and the factor softcap is forgotten."""
+    capped, saved = softcap_forward(scores, softcap, visible)
+    return (capped if softcap is None or softcap == 1 else capped / softcap), saved
+
+
+@SOFTCAP.backward("softcap", active=SHOWS)
+def softcap_scores_times_tanh(d_capped: Array, saved: SoftcapSaved) -> Array:
+    """Backward takes scores * tanh(scores / softcap) for the capped scores whose slope it wants.
+
+    flash-attention#2402.
+    """
+    scores, softcap, visible = saved
+    if softcap is None:
+        return d_capped
+    capped = scores * np.tanh(scores / softcap)
+    return seen(d_capped * (1 - (capped / softcap) ** 2), visible)
+
+
+@SOFTCAP.steps(active=both(given("softcap"), hides))
+def softcap_after_the_mask() -> Steps:
+    """The softcap is applied after the mask: -inf becomes -softcap, and what is hidden gets a weight.
+
+    onnx#7865, #7867.
+    """
+
+    def softcap(
+        scores: Array, softcap: float | None = None, visible: Array | None = None
+    ) -> tuple[Array, SoftcapSaved]:
+        capped, saved = softcap_forward(scores, softcap, visible)
+        return capped if softcap is None else noted(capped, softcap), saved
+
+    def mask(biased: Array, visible: Array | None = None) -> tuple[Array, MaskSaved]:
+        masked, saved = mask_forward(np.asarray(biased), visible)
+        cap = note_of(biased)
+        if cap is None or visible is None:
+            return masked, saved
+        return noted(np.where(visible, masked, -cap), cap), saved
+
+    def softmax(
+        masked: Array, sinks: Array | None = None, visible: Array | None = None
+    ) -> tuple[Normalised, SoftmaxStepSaved]:
+        hidden = visible if note_of(masked) is None else None
+        return softmax_step_forward(np.asarray(masked), sinks, hidden)
+
+    return STEPS._replace(
+        softcap=Pair(softcap, STEPS.softcap.backward),
+        mask=Pair(mask, STEPS.mask.backward),
+        softmax=Pair(softmax, STEPS.softmax.backward),
+    )

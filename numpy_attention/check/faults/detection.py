@@ -1,0 +1,162 @@
+"""Which checks see a fault: the laws, the complex step, and the comparison with what is right.
+
+Self-consistency has its limits. A forward that is wrong and a backward that agrees with it pass the complex
+step; a scale that is wrong in both gradients passes most laws. What nothing else sees, the reference does.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...functional.attention.attend import attend_backward, attend_forward
+from ...functional.attention.attention import attention_backward, attention_forward
+from ...functional.base.arrays import Array, Pair, quiet
+from ...optim.adam import adam_init, adam_step, adamw_step
+from ..laws.law import Spec
+from ..laws.laws import laws
+from ..pairs.calls import as_tuple, call_of, like_outputs
+from ..pairs.differentiation import check_vjp
+from ..pairs.examples import Example
+from ..pairs.rules import RULES
+from .fault import Fault
+from .small_problems import PROBLEMS, Problem
+
+DERIVATIVES = ("is the derivative of forward", "each element")
+MEMORY = ("changes no argument", "gives the same bits when called again", "shares memory with no argument")
+"""How the findings of `check_vjp` begin that speak of derivatives, and of memory."""
+
+
+class Seen(NamedTuple):
+    """What sees a fault: laws by number, and whether backward is not the derivative of forward, a number is
+    not what it should be, a call touches memory that is not its own."""
+
+    laws: tuple[int, ...]
+    derivative: bool
+    numbers: bool
+    memory: bool
+
+
+class Tried(NamedTuple):
+    """A fault's pair and the right one, called alike."""
+
+    wrong: Pair
+    right: Pair
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+
+@quiet
+def seen_by(fault: Fault, problems: Sequence[Problem] = PROBLEMS) -> Seen:
+    """What sees a fault, tried wherever it is active: on these problems, or its rule's own examples.
+
+    Examples
+    --------
+    >>> from numpy_attention.check.faults import fault
+    >>> seen_by(fault("scale-missing")).derivative, seen_by(fault("scale-twice")).derivative
+    (False, True)
+    """
+    if fault.pair.backward is None:
+        return Seen((), derivative=False, numbers=_goes_elsewhere(fault), memory=False)
+    broken = laws_broken_by(fault, problems)
+    if fault.rule == "attention":
+        active = [problem for problem in problems if fault.active(problem.call)]
+        right = _of_all_results(Pair(attention_forward, attention_backward))
+        calls = [Tried(_of_all_results(fault.pair), right, p.arrays, p.options) for p in active[:4]]
+    else:
+        rule = next(rule for rule in RULES if rule.name == fault.rule)
+        right = Pair(rule.forward, rule.backward)
+        active_here = [example for example in rule.examples if _is_active(fault, example)]
+        calls = [Tried(fault.pair, right, example.args, example.kwargs) for example in active_here]
+    failed = {
+        finding.check for call in calls for finding in check_vjp(*call.wrong, call.args, call.kwargs).failures
+    }
+    return Seen(
+        tuple(sorted(broken)),
+        derivative=any(check.startswith(DERIVATIVES) for check in failed),
+        numbers=any(map(_gives_other_numbers, calls)),
+        memory=any(check.startswith(MEMORY) for check in failed),
+    )
+
+
+def _is_active(fault: Fault, example: Example) -> bool:
+    return fault.active(call_of(*fault.pair, example.args, example.kwargs).arguments)
+
+
+# -------------------------------------------------------------------------------------------- attention
+
+
+def _of_all_results(pair: Pair) -> Pair:
+    """Attention with all that it gives: out, weights and lse."""
+
+    def forward(query: Array, key: Array, value: Array, **options: Any) -> tuple[Any, Any]:
+        out, saved = pair.forward(query, key, value, **options)
+        return (out, np.asarray(saved.weights), np.asarray(saved.lse)), saved
+
+    def backward(d: tuple[Any, Any, Any], saved: Any) -> Any:
+        return pair.backward(d[0], saved, d_weights=d[1], d_lse=d[2])
+
+    return Pair(forward, backward)
+
+
+@quiet
+def laws_broken_by(fault: Fault, problems: Sequence[Problem] = PROBLEMS) -> set[int]:
+    """The numbers of the laws that a fault breaks, over all the problems where it is active."""
+    if not fault.concerns_laws:
+        return set()
+    active = [problem for problem in problems if fault.active(problem.call)]
+    return set().union(*(_broken(fault, problem) for problem in active))
+
+
+def _broken(fault: Fault, problem: Problem) -> set[int]:
+    pair, options, cotangents = fault.pair, problem.options, problem.cotangents
+    out, saved = pair.forward(*problem.arrays, **options)
+    d_out = problem.d_out
+    gradients = pair.backward(d_out, saved, **cotangents)._asdict()
+    if fault.steps is not None:
+        rest = {name: x for name, x in options.items() if name != "scale"}
+        _, from_scores = attend_forward(saved.scores, problem.value, **rest, steps=fault.steps)
+        gradients["d_scores"] = attend_backward(d_out, from_scores, **cotangents, steps=fault.steps).d_scores
+
+    def again(query: Array, key: Array, value: Array, **changed: Any) -> tuple[Any, Any]:
+        out, saved = pair.forward(query, key, value, **changed)
+        return out, np.asarray(saved.lse)
+
+    spec = Spec(**options, **cotangents, lse=np.asarray(saved.lse), weights=np.asarray(saved.weights))
+    report = laws(*problem.arrays, out, d_out, gradients, spec, again=again)
+    return {int(finding.check.split()[1].rstrip(",")) for finding in report.failures}
+
+
+# --------------------------------------------------------------------------------------------- numbers
+
+
+def _gives_other_numbers(call: Tried) -> bool:
+    """Whether output or gradients are not those of the right pair, by more than rounding."""
+    wrong, right = _results(call.wrong, call), _results(call.right, call)
+    return any(not _near(x, y) for x, y in zip(wrong, right, strict=True))
+
+
+def _results(pair: Pair, call: Tried) -> list[Any]:
+    args = [x.copy() if isinstance(x, np.ndarray) else x for x in call.args]
+    out, saved = pair.forward(*args, **call.kwargs)
+    cotangents = like_outputs(out, lambda x: np.random.default_rng(x.shape).standard_normal(x.shape))
+    gradients = as_tuple(pair.backward(cotangents, saved))
+    return [np.array(x) for x in (*as_tuple(out), *gradients) if isinstance(x, (np.ndarray, np.floating))]
+
+
+def _near(x: Array, y: Array) -> bool:
+    size = float(np.abs(y[np.isfinite(y)]).max(initial=0)) or 1.0
+    return x.shape == y.shape and np.allclose(x, y, rtol=1e-9, atol=1e-10 * size, equal_nan=True)
+
+
+def _goes_elsewhere(fault: Fault) -> bool:
+    """Whether Adam's parameters are elsewhere after some steps with small and large gradients."""
+    right = adamw_step if fault.rule == "adamw" else adam_step
+    rng = np.random.default_rng(0)
+    start = {"w": rng.standard_normal(5)}
+    ours, theirs = (start, adam_init(start)), (start, adam_init(start))
+    for size in (1.0, 1e-4, 1e-7, 10.0):
+        grads = {"w": size * rng.standard_normal(5)}
+        ours = fault.pair.forward(ours[0], grads, ours[1], lr=0.1)
+        theirs = right(theirs[0], grads, theirs[1], lr=0.1)
+    return not _near(ours[0]["w"], theirs[0]["w"])

@@ -1,0 +1,169 @@
+"""Mistakes in Adam and AdamW, which show in the trajectory of the parameters."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+
+from ....functional.base.arrays import Array, Pair
+from ....optim.adam import MOMENTS, adam_step, adamw_step
+from ....optim.updates import updated
+from ..conditions import Call
+from ..fault import FINE, Family
+
+NO_BACKWARD = cast(Callable[..., Any], None)
+
+ADAM = Family("adam", "adam", Pair(adam_step, NO_BACKWARD))
+ADAMW = Family("adamw", "adamw", Pair(adamw_step, NO_BACKWARD))
+
+
+def _steps(call: Call) -> bool:
+    """Wherever steps are taken."""
+    return True
+
+
+class Moments(NamedTuple):
+    """The step's number, both moments after it, the shares that the corrections divide by, and eps."""
+
+    step: int
+    first: Array
+    second: Array
+    betas: tuple[float, float]
+    eps: float
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """How much of a constant gradient the moments have gathered."""
+        return 1 - self.betas[0] ** self.step, 1 - self.betas[1] ** self.step
+
+
+Direction = Callable[[Moments], Array]
+
+
+def _stepping(direction: Direction) -> Pair:
+    """Adam's step, which goes where `direction` says."""
+
+    def step(
+        params: Any, grads: Any, state: Any, *, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+    ) -> Any:  # fmt: skip
+        def update(t: int, param: Array, grad: Array, first: Array, second: Array) -> tuple[Any, ...]:
+            first = betas[0] * first + (1 - betas[0]) * grad
+            second = betas[1] * second + (1 - betas[1]) * grad * grad
+            with np.errstate(all="ignore"):
+                towards = np.where(first == 0, 0, direction(Moments(t, first, second, betas, eps)))
+            return param - lr * towards, first, second
+
+        return updated(update, params, grads, state, MOMENTS)
+
+    return Pair(step, NO_BACKWARD)
+
+
+@ADAM.pair(active=_steps, dtypes=FINE)
+def adam_without_correction() -> Pair:
+    """Neither moment is corrected for having started at 0: first / (√second + eps)."""
+    return _stepping(lambda m: m.first / (np.sqrt(m.second) + m.eps))
+
+
+@ADAM.pair(active=_steps, dtypes=FINE)
+def adam_first_moment_corrected_only() -> Pair:
+    """One moment only is corrected, the first: the first steps are √(1 - beta2) times as large as lr."""
+    return _stepping(lambda m: m.first / m.shares[0] / (np.sqrt(m.second) + m.eps))
+
+
+@ADAM.pair(active=_steps, dtypes=FINE)
+def adam_second_moment_corrected_only() -> Pair:
+    """One moment only is corrected, the second."""
+    return _stepping(lambda m: m.first / (np.sqrt(m.second / m.shares[1]) + m.eps))
+
+
+@ADAM.pair(active=_steps, dtypes=FINE)
+def adam_corrections_swapped() -> Pair:
+    """Each moment is corrected by the other's share."""
+    return _stepping(lambda m: m.first / m.shares[1] / (np.sqrt(m.second / m.shares[0]) + m.eps))
+
+
+@ADAM.forward(active=_steps, dtypes=FINE)
+def adam_betas_swapped(
+    params: Any, grads: Any, state: Any, *, betas: tuple[float, float] = (0.9, 0.999), **rest: Any
+) -> Any:
+    """beta1 and beta2 are exchanged."""
+    return adam_step(params, grads, state, betas=(betas[1], betas[0]), **rest)
+
+
+@ADAM.pair(active=_steps, dtypes=FINE)
+def adam_step_off_by_one() -> Pair:
+    """The corrections are those of the next step: beta^(t + 1), for t was counted up too early."""
+    return _stepping(lambda m: _corrected(m._replace(step=m.step + 1)))
+
+
+@ADAM.pair(active=_steps, dtypes=FINE)
+def adam_step_never_counted() -> Pair:
+    """Every step is corrected as the first: it is handed a number that does not count the steps.
+
+    The layer's number, in a published NumPy transformer whose losses still fall.
+    """
+    return _stepping(lambda m: _corrected(m._replace(step=1)))
+
+
+@ADAM.pair(active=_steps, dtypes=FINE)
+def adam_epsilon_inside() -> Pair:
+    """Epsilon is added under the root: first_hat / √(second_hat + eps)."""
+    return _stepping(lambda m: m.first / m.shares[0] / np.sqrt(m.second / m.shares[1] + m.eps))
+
+
+@ADAM.pair(active=_steps, dtypes=FINE)
+def adam_epsilon_before_correction() -> Pair:
+    """Epsilon is added before the correction: √(1 - beta2^t) / (1 - beta1^t) * first / (√second + eps).
+
+    ONNX and TensorFlow have it so; PyTorch and Algorithm 1 of the paper do not.
+    """
+    return _stepping(lambda m: math.sqrt(m.shares[1]) / m.shares[0] * m.first / (np.sqrt(m.second) + m.eps))
+
+
+def _corrected(m: Moments) -> Array:
+    """Adam's direction."""
+    return np.asarray(m.first / m.shares[0] / (np.sqrt(m.second / m.shares[1]) + m.eps))
+
+
+# ---------------------------------------------------------------------------------------------- AdamW
+
+
+def _decays(call: Call) -> bool:
+    """Where weight_decay is not 0."""
+    return bool(call.get("weight_decay", 0.01) > 0)
+
+
+def _mapped(function: Callable[..., Array], tree: Any, *others: Any) -> Any:
+    """A tree of function(leaf, …) over trees that are alike."""
+    if isinstance(tree, dict):
+        return {name: _mapped(function, tree[name], *(each[name] for each in others)) for name in tree}
+    return np.asarray(function(tree, *others), dtype=np.asarray(tree).dtype)
+
+
+@ADAMW.forward(active=_decays, dtypes=FINE)
+def adamw_decay_coupled(
+    params: Any, grads: Any, state: Any, *, weight_decay: float = 0.01, **rest: Any
+) -> Any:
+    """The decay is added to the gradient, and passes through the moments: Adam with an L2 penalty."""
+    penalised = _mapped(lambda g, p: g + weight_decay * p, grads, params)
+    return adam_step(params, penalised, state, **rest)
+
+
+@ADAMW.forward(active=_decays, dtypes=FINE)
+def adamw_decay_without_lr(
+    params: Any, grads: Any, state: Any, *, lr: float = 1e-3, weight_decay: float = 0.01, **rest: Any
+) -> Any:
+    """The decay is not multiplied by lr: param ← (1 - weight_decay) * param."""
+    decayed = _mapped(lambda p: (1 - weight_decay) * p, params)
+    return adam_step(decayed, grads, state, lr=lr, **rest)
+
+
+@ADAMW.forward(active=_decays, dtypes=FINE)
+def adamw_decay_after_the_step(
+    params: Any, grads: Any, state: Any, *, lr: float = 1e-3, weight_decay: float = 0.01, **rest: Any
+) -> Any:
+    """The decay takes its share of the parameter after the step, the step included."""
+    stepped, state = adam_step(params, grads, state, lr=lr, **rest)
+    return _mapped(lambda p: (1 - lr * weight_decay) * p, stepped), state

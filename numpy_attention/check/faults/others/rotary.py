@@ -1,0 +1,65 @@
+"""Mistakes with rotary positions."""
+
+from typing import Any
+
+import numpy as np
+
+from ....functional.base.arrays import Array, Pair
+from ....functional.layers.positions import RotarySaved, rotary_backward, rotary_forward
+from ..conditions import Call
+from ..fault import Family
+
+ROTARY = Family("rotary", "rotary", Pair(rotary_forward, rotary_backward))
+
+
+def _turns(call: Call) -> bool:
+    """Where something is turned: there are positions other than 0."""
+    width = call.get("width")
+    return bool(np.any(call["positions"])) and width != 0 and np.size(call["x"]) > 0
+
+
+def _several_pairs(call: Call) -> bool:
+    """Where more than two entries are turned, at positions other than 0."""
+    width = call.get("width")
+    return _turns(call) and (np.shape(call["x"])[-1] if width is None else width) > 2
+
+
+def _starts_later(call: Call) -> bool:
+    """Where the first position is not 0."""
+    return bool(np.any(np.asarray(call["positions"])[..., :1])) and _turns(call)
+
+
+@ROTARY.backward(active=_turns)
+def rotary_sign(d_out: Any, saved: RotarySaved) -> Any:
+    """Backward turns the same way as forward: the angle keeps its sign, where the inverse is wanted."""
+    return rotary_backward(d_out, saved._replace(sin=-saved.sin))
+
+
+@ROTARY.backward(active=_turns)
+def rotary_forgotten(d_out: Any, saved: RotarySaved) -> Any:
+    """Backward does not turn: the gradient of the turned query is taken for that of the query."""
+    return np.array(d_out, dtype=np.result_type(saved.x, d_out))
+
+
+@ROTARY.forward(active=_several_pairs)
+def rotary_interleaved(x: Any, positions: Any, *, layout: str = "interleaved", **rest: Any) -> Any:
+    """The other entries are paired: neighbours, where x is kept in halves, or the reverse.
+
+    Weights that were trained with one layout and run with the other give fluent nonsense.
+    """
+    other = {"interleaved": "halves", "halves": "interleaved"}
+    return rotary_forward(x, positions, layout=other.get(layout, layout), **rest)
+
+
+@ROTARY.forward(active=_starts_later)
+def rotary_offset(x: Any, positions: Array, **options: Any) -> Any:
+    """Positions are counted from 0 whatever the offset: when decoding, every token stands first."""
+    first = np.asarray(positions)[..., :1]
+    return rotary_forward(x, np.asarray(positions) - first, **options)
+
+
+@ROTARY.forward(active=_several_pairs)
+def rotary_rates_of_the_whole_width(x: Any, positions: Any, **options: Any) -> Any:
+    """The rates fall twice as fast: base^(-4i / width), for i counts pairs and was taken to count entries."""
+    squared = options.pop("base", 10000.0) ** 2
+    return rotary_forward(x, positions, base=squared, **options)

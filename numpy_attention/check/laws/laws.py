@@ -1,0 +1,131 @@
+"""The laws of attention, by number, and the check that holds somebody's arrays against them."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from ...functional.base.arrays import Array, quiet
+from ..pairs.calls import over
+from ..pairs.report import Finding, Report
+from .evidence import Evidence
+from .gradient_sums import GRADIENT_LAWS
+from .law import Law, Spec, Undecided
+from .query_rows import SAMPLE_LAWS
+from .rows_and_keys import ROW_LAWS
+from .second_calls import AGAIN_LAWS
+from .slope import gradient_is_slope
+
+LAWS: Mapping[int, Law] = MappingProxyType(
+    {law.number: law for law in (*GRADIENT_LAWS, *ROW_LAWS, *SAMPLE_LAWS, *AGAIN_LAWS, gradient_is_slope)}
+)
+"""Every law by its number. A number is never given to another law."""
+
+
+@quiet
+def laws(
+    query: Any,
+    key: Any,
+    value: Any,
+    out: Any,
+    d_out: Any,
+    grads: Any = None,
+    spec: Spec | Mapping[str, Any] | None = None,
+    *,
+    again: Callable[..., Any] | None = None,
+    seed: int = 0,
+) -> Report:
+    """Hold arrays that came from attention against its laws: no reference, and no L × S array.
+
+    Every law is a statement with a proof and a domain; `LAWS` has them by number, and the command
+    `numpy-attention laws` prints them. A law costs O((L + S)(D + E)) for each head (laws 3 and 6 make a D × D
+    and an E × E array), or O(S (D + E)) for each of at most 16 query rows; who sees anything at all is
+    read off the mask's tiles. Heads do not depend on each other: where memory is short, give some at a time.
+
+    How far apart the two sides of a law may be is derived, not chosen: from the roundoff of arithmetic and
+    storage, the lengths that are summed over, and the sizes of the arrays (`sizes.py`), which are measured
+    more closely on the sampled rows (`measured.py`).
+
+    Parameters
+    ----------
+    query, key, value : as in `attention`, of its shapes.
+    out : (..., H, L, E), or None.
+    d_out : the cotangent of out; None if there are no gradients.
+    grads : the gradients as `attention_backward` or `attend_backward` returns them, or a dict or any object
+        with some of d_query, d_key, d_value, d_bias, d_scale, d_sinks, d_scores.
+    spec : a `Spec`, or a dict with some of its fields: the options that attention was called with, d_lse and
+        d_weights if there were any, and lse and weights if they are known. A cotangent d_lse is worth
+        having: it shows a wrong scale.
+    again : attention as a function of (query, key, value, **options), returning out, or (out, lse). Laws 22
+        to 30 call it. It may raise NotImplementedError for options that it does not have.
+    seed : of what laws 22 to 30 draw.
+
+    Returns
+    -------
+    Report
+        One finding for each law and tensor, with the error over what is allowed. Laws that this call cannot
+        decide are in `report.undecided`, with the reason; they have not passed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arrays that do not fit together, numbers that are seen and not finite, or if no law is decided.
+
+    Examples
+    --------
+    >>> from numpy_attention import attention_backward, attention_forward
+    >>> rng = np.random.default_rng(0)
+    >>> query, key, value, d_out = rng.standard_normal((4, 5, 3))
+    >>> out, saved = attention_forward(query, key, value)
+    >>> grads = attention_backward(d_out, saved)
+    >>> laws(query, key, value, out, d_out, grads).ok
+    True
+    >>> wrong = grads._replace(d_key=2 * grads.d_key)
+    >>> [finding.check for finding in laws(query, key, value, out, d_out, wrong).failures]
+    ['law 2, query against key', 'law 3, query and key turned together']
+    """
+    spec = spec if isinstance(spec, Spec) else Spec(**(spec or {}))
+    evidence = Evidence(query, key, value, out, d_out, grads, spec, again, seed)
+    findings: list[Finding] = []
+    undecided: list[str] = []
+    for law in LAWS.values():
+        reason = law.undecided(evidence)
+        if not reason:
+            try:
+                found = held(law, evidence)
+                findings += found
+                reason = "" if found else "nothing that it speaks of was given"
+            except Undecided as told:
+                reason = str(told)
+        if reason:
+            undecided.append(f"law {law.number}: {reason}")
+    if not findings:
+        raise ValueError(f"no law is decided by what was given: {undecided[0]}; …")
+    return Report("laws", tuple(findings), undecided=tuple(undecided))
+
+
+@quiet
+def held(law: Law, evidence: Evidence) -> list[Finding]:
+    """Both sides of a law compared, for each tensor that it speaks of; its domain is not asked.
+
+    Raises Undecided where what it reads is missing.
+    """
+    findings = []
+    for tensor, left, right, allowed, relation in law.sides(evidence):
+        left, right, allowed = np.broadcast_arrays(left, right, allowed)
+        apart = left - right
+        excess = {"=": np.abs(apart), "≤": apart, "≥": -apart}[relation]
+        ratios = np.where(excess <= 0, 0.0, over(excess, allowed))
+        ratio, where = _worst(ratios, left, right, relation)
+        findings.append(Finding(f"law {law.number}, {law.name}", tensor, ratio, where))
+    return findings
+
+
+def _worst(ratios: Array, left: Array, right: Array, relation: str) -> tuple[float, str]:
+    if not ratios.size:
+        return 0.0, ""
+    place = np.unravel_index(np.argmax(np.where(np.isnan(ratios), np.inf, ratios)), ratios.shape)
+    index = ", ".join(str(int(n)) for n, length in zip(place, ratios.shape, strict=True) if length > 1)
+    sign = {"=": "is not", "≤": "is above", "≥": "is below"}[relation] if not ratios[place] <= 1 else relation
+    return float(ratios[place]), f"[{index}]: {left[place]:.9g} {sign} {right[place]:.9g}"

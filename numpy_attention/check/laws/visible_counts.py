@@ -1,0 +1,90 @@
+"""Who sees anything at all: counted from a mask's tiles, block by block, never all pairs at once.
+
+Each panel of rows, or of columns, begins at the diagonal and works outwards, and is left as soon as it is
+settled: causal masks, windows and packed documents take a tile or two a panel. A mask that shows nearly
+nothing costs the most, a look at every tile.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from ...functional.base.arrays import Array
+from ...functional.masks.mask import Mask, Tile
+
+BLOCK = 512
+
+
+class RowCounts(NamedTuple):
+    """For each row, how many keys it sees, 2 standing for any more, and one of them (0 if there is none)."""
+
+    keys: Array
+    one: Array
+
+
+def row_counts(mask: Mask | None, L: int, S: int) -> RowCounts:
+    """For every query, over the batch and head axes that the mask itself has: (..., H or 1, L)."""
+    if mask is None:
+        return RowCounts(np.full((1, L), min(S, 2)), np.zeros((1, L), dtype=int))
+    panels = [_row_panel(mask, rows, L, S) for rows in _blocks(L)]
+    return RowCounts(_joined([panel.keys for panel in panels]), _joined([panel.one for panel in panels]))
+
+
+def keys_seen(mask: Mask | None, L: int, S: int) -> Array:
+    """For every key, whether any query sees it, over the mask's own batch and head axes: (..., H or 1, S)."""
+    if mask is None:
+        return np.full((1, S), L > 0)
+    return _joined([_column_panel(mask, columns, L, S) for columns in _blocks(S)]).astype(bool)
+
+
+def _row_panel(mask: Mask, rows: slice, L: int, S: int) -> RowCounts:
+    keys = one = np.zeros((1, rows.stop - rows.start), dtype=int)
+    for columns in _outwards(_blocks(S), rows.start / L):
+        tile = mask.tile(rows, columns, L, S, heads=True)
+        if tile is False:
+            continue
+        pairs = _pairs(tile, rows, columns)
+        here = pairs.sum(axis=-1, dtype=int)
+        one = np.where((keys == 0) & (here > 0), columns.start + pairs.argmax(axis=-1), one)
+        keys = np.minimum(keys + here, 2)
+        if (keys == 2).all():
+            break
+    return RowCounts(keys, one)
+
+
+def _column_panel(mask: Mask, columns: slice, L: int, S: int) -> Array:
+    seen = np.zeros((1, columns.stop - columns.start), dtype=bool)
+    for rows in _outwards(_blocks(L), columns.start / S):
+        tile = mask.tile(rows, columns, L, S, heads=True)
+        if tile is False:
+            continue
+        seen = seen | _pairs(tile, rows, columns).any(axis=-2)
+        if seen.all():
+            break
+    return seen
+
+
+def _pairs(tile: Tile, rows: slice, columns: slice) -> Array:
+    """A tile as booleans, with at least one axis before the last two."""
+    if isinstance(tile, bool):
+        return np.broadcast_to(tile, (1, rows.stop - rows.start, columns.stop - columns.start))
+    return tile if tile.ndim > 2 else tile[None]
+
+
+def _blocks(length: int) -> list[slice]:
+    return [slice(n, min(n + BLOCK, length)) for n in range(0, length, BLOCK)]
+
+
+def _outwards(blocks: list[slice], place: float) -> Iterator[slice]:
+    """The blocks by their distance from a place between 0, the first, and 1, the last."""
+    centre = place * len(blocks)
+    return iter(sorted(blocks, key=lambda block: abs(block.start / BLOCK - centre)))
+
+
+def _joined(parts: list[Array]) -> Array:
+    """Parts side by side along the last axis, their other axes broadcast together."""
+    if not parts:
+        return np.zeros((1, 0), dtype=int)
+    batch = np.broadcast_shapes(*(part.shape[:-1] for part in parts))
+    return np.concatenate([np.broadcast_to(part, (*batch, part.shape[-1])) for part in parts], axis=-1)

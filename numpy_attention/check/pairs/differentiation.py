@@ -1,0 +1,249 @@
+"""Is a backward the derivative of its forward? Asked by the complex step, whose answer has all its digits.
+
+    f(x + i h d) = f(x) + i h f'(x) d + O(h²),   so   Im f(x + i h d) / h = f'(x) d,   h = 1e-100
+
+There is no difference of nearby numbers, hence no cancellation (Squire and Trapp 1998). With a random
+cotangent c and random directions d, <c, f'(x) d> must equal <gradient, d>.
+"""
+
+from __future__ import annotations  # np.random costs 15 ms when first touched
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...functional.base.arrays import Array
+from .calls import Call, as_tuple, call_of, direction_of, is_float_array, like_outputs, named, over, size_of
+from .invariants import invariants
+from .report import Finding, Report
+
+H = 1e-100
+EPS = float(np.finfo(float).eps)
+ALLOWED = 1e-12
+"""Of Σ |gradient| |direction|: some thousand roundings, and far below any mistake."""
+
+DIRECTIONS = 3
+ELEMENTS = 64
+"""Arguments of at most so many elements are also compared element by element."""
+
+
+def check_vjp(
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    order: int = 1,
+    seed: int = 0,
+    tidy: bool = True,
+) -> Report:
+    """Check a pair: out, saved = forward(*args, **kwargs); gradients = backward(d_out, saved).
+
+    Every array of floating dtype among args and kwargs is differentiated, if backward has a gradient for
+    it: a NamedTuple or dict with d_<argument>, named as forward names it; a plain tuple in the order of the
+    arrays; or a bare gradient of the first. An array for which there is none is held fixed, and named in
+    `report.constants`.
+
+    Parameters
+    ----------
+    forward, backward : the pair; out is an array, or a tuple of arrays, and d_out then likewise. Both
+        must take complex arguments (the complex step differentiates them).
+    args, kwargs : what forward is called with.
+    order : 1 compares backward with forward's derivative; 2 differentiates backward as well, and compares
+        Hessian-vector products with differences of the gradient and with each other, for they are symmetric.
+    seed : of the cotangent and the directions.
+    tidy : False leaves out what concerns dtypes and shared memory, for a step inside a larger pair.
+
+    Returns
+    -------
+    Report
+        `report.ok`, `report.findings`; it prints as a table. Besides derivatives it holds: no argument is
+        changed, no result shares memory, a second call gives the same bits, linear in the cotangent, zero
+        gives zero, every gradient in its argument's shape and dtype (in float16 and float32 too, where
+        forward takes them), any memory layout, the lengths 0 and 1. A formula that loses digits can fail as
+        a wrong one does: the textbook's softmax backward on a row that one score leads by 30, say.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is nothing to differentiate, or order is neither 1 nor 2.
+
+    Examples
+    --------
+    >>> def square_forward(x):
+    ...     return x * x, x
+    >>> def square_backward(d_out, x):
+    ...     return 3 * d_out * x
+    >>> report = check_vjp(square_forward, square_backward, [np.array([1.0, 2.0])])
+    >>> report.ok, report.failures[0].gradient
+    (False, 'd_x')
+
+    References
+    ----------
+    Squire, Trapp 1998, "Using complex variables to estimate derivatives of real functions".
+    """
+    if isinstance(order, bool) or order not in (1, 2):
+        raise ValueError(f"order is {order!r}; 1 or 2 is expected")
+    if not isinstance(args, Sequence):
+        raise TypeError(f"args is {type(args).__name__}; a list of the arguments by place is expected")
+    for name, x in (*enumerate(args), *(kwargs or {}).items()):
+        if isinstance(x, np.ndarray) and x.dtype.kind == "c":
+            raise TypeError(f"argument {name} is complex; the complex step needs real arrays")
+    call = call_of(forward, backward, args, kwargs or {})
+    rng = np.random.default_rng(seed)
+    out, saved = call.outputs()
+    cotangents = like_outputs(out, lambda array: rng.standard_normal(array.shape))
+    gradients = named(call.backward(cotangents, saved), call)
+    arrays = [name for name, x in call.arguments.items() if is_float_array(x)]
+    if not arrays:
+        raise TypeError("there is no array of floating dtype among the arguments: nothing to differentiate")
+    moving = [name for name in arrays if name in gradients]
+    strange = [name for name, d in gradients.items() if d is not None and name not in call.arguments]
+    findings = [Finding("is named after an argument", f"d_{name}", np.inf) for name in strange]
+    findings += list(invariants(call, moving, cotangents, rng, tidy))
+    nearby = {name: _shaken(call.arguments[name], rng) for name in moving}
+    try:
+        noise = call.gradients(cotangents, **nearby)
+    except Exception:
+        noise = gradients
+    for name in moving:
+        findings += _first_order(call, name, cotangents, gradients[name], noise[name], rng)
+    fitting = all(np.shape(gradients[name]) == call.arguments[name].shape for name in moving)
+    if order == 2 and fitting:
+        findings += _second_order(call, moving, cotangents, rng)
+    title = getattr(forward, "__name__", type(forward).__name__).removesuffix("_forward")
+    return Report(title, tuple(findings), tuple(name for name in arrays if name not in moving))
+
+
+# --------------------------------------------------------------------------------------- derivatives
+
+
+def _shaken(x: Array, rng: np.random.Generator) -> Array:
+    """The array with some of its entries nearer to 0 by the last digit."""
+    return np.asarray(x * (1 - 4 * EPS * rng.integers(0, 2, x.shape)))
+
+
+def _first_order(
+    call: Call, name: str, cotangents: Any, gradient: Any, shaken: Any, rng: np.random.Generator
+) -> list[Finding]:
+    """<c, f'(x) d> = <gradient, d> in random directions, and along each axis where there are few.
+
+    What the gradient changes by when the arguments' last digits do is allowed besides: no formula knows it
+    better.
+    """
+    check = "is the derivative of forward"
+    if gradient is None:
+        return [Finding(check, f"d_{name}", np.inf, "None came back, though the argument was given")]
+    x, gradient = call.arguments[name], np.asarray(gradient)
+    if gradient.shape != x.shape:
+        return [Finding(check, f"d_{name}", np.inf, f"shape {gradient.shape}, not {x.shape}")]
+    noise = 4 * np.abs(np.asarray(shaken) - gradient)
+    try:
+        findings = []
+        for draw in range(DIRECTIONS if x.size else 0):
+            d = direction_of(x, rng)
+            slope, size = _slope(call, name, d, cotangents)
+            allowed = float(((ALLOWED * np.abs(gradient) + noise) * np.abs(d)).sum()) + 16 * EPS * size
+            ratio = over(abs(slope - (gradient * d).sum()), allowed)
+            findings.append(Finding(check, f"d_{name}", ratio, f"direction {draw + 1}"))
+        if 0 < x.size <= ELEMENTS:
+            findings.append(_element_by_element(call, name, cotangents, gradient, noise))
+        return findings
+    except Exception as raised:
+        return [Finding("takes complex arguments", f"d_{name}", np.inf, f"{type(raised).__name__}: {raised}")]
+
+
+def _element_by_element(call: Call, name: str, cotangents: Any, gradient: Array, noise: Array) -> Finding:
+    """Every partial derivative by itself; what is allowed is measured by the largest of them."""
+    slopes, sizes = np.zeros(gradient.shape), np.zeros(gradient.shape)
+    step = size_of(call.arguments[name])
+    for index in np.ndindex(gradient.shape):
+        d = np.zeros(gradient.shape)
+        d[index] = step
+        slopes[index], sizes[index] = _slope(call, name, d, cotangents)
+    slopes, sizes = slopes / step, sizes / step
+    allowed = ALLOWED * float(np.abs(gradient).max()) + noise + 16 * EPS * sizes
+    ratios = np.asarray(over(np.abs(slopes - gradient), allowed))
+    worst = np.unravel_index(np.argmax(np.where(np.isnan(ratios), np.inf, ratios)), ratios.shape)
+    index = tuple(map(int, worst))
+    told = f"{index}: {gradient[index]:.16g}, forward's is {slopes[index]:.16g}"
+    return Finding("each element", f"d_{name}", float(ratios[index]), told)
+
+
+def _slope(call: Call, name: str, d: Array, cotangents: Any) -> tuple[float, float]:
+    """<c, f'(x) d>, and Σ |c| |f'(x) d|, whose last digits rounding may take."""
+    out, _ = call.outputs(**{name: call.arguments[name] + 1j * H * d})
+    terms = np.concatenate(
+        [
+            np.ravel(c * (np.imag(array) / H))
+            for c, array in zip(as_tuple(cotangents), as_tuple(out), strict=True)
+        ]
+    )
+    return float(terms.sum()), float(np.abs(terms).sum())
+
+
+def _second_order(
+    call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator
+) -> list[Finding]:
+    """Hessian-vector products through backward by the complex step.
+
+    <u, H v> = <v, H u> to the last digits, as far as they do not hang on those of the arguments; and they
+    equal the gradient's own change, (g(x + t v) - g(x - t v)) / 2t, to the accuracy that a difference has:
+    two steps t tell how much that is.
+    """
+    arguments = {name: call.arguments[name] for name in moving}
+    u, v = ({name: direction_of(x, rng) for name, x in arguments.items()} for _ in range(2))
+    try:
+        Hu, Hv = _hessian_vector(call, cotangents, u), _hessian_vector(call, cotangents, v)
+    except Exception as raised:
+        told = f"{type(raised).__name__}: {raised}"
+        return [Finding("backward takes complex arguments", "all", np.inf, told)]
+    left, right = _inner(u, Hv), _inner(v, Hu)
+    size = _inner(u, Hv, np.abs) + _inner(v, Hu, np.abs)
+    nearby = {name: _shaken(x, rng) for name, x in arguments.items()}
+    shaken = [_hessian_vector(call, cotangents, d, nearby) for d in (u, v)]
+    noise = _inner(v, {name: shaken[0][name] - Hu[name] for name in u}, np.abs)
+    noise += _inner(u, {name: shaken[1][name] - Hv[name] for name in u}, np.abs)
+    ratio = over(abs(left - right), ALLOWED * size + 4 * noise)
+    findings = [Finding("second order is symmetric", "all", ratio)]
+    try:
+        wide, narrow = (_change(call, cotangents, v, step) for step in (1e-5, 5e-6))
+    except Exception:  # the edge of a domain: there is nothing to compare with
+        return findings
+    for name in moving:
+        for_rounding = 8 * EPS * float(np.abs(np.asarray(wide.here[name])).max(initial=0)) / 5e-6
+        apart = np.abs(wide.slope[name] - narrow.slope[name])  # large at a kink, and where things are steep
+        scale = float(np.abs(narrow.slope[name]).max(initial=0))
+        error = np.abs(narrow.slope[name] - Hv[name])
+        ratio = np.asarray(over(error, 1e-6 * scale + 10 * apart + for_rounding))
+        findings.append(Finding("second order is the gradient's change", f"d_{name}", ratio.max(initial=0)))
+    return findings
+
+
+class _Change(NamedTuple):
+    """The gradients some way ahead, and how they change on the way, by a central difference."""
+
+    here: dict[str, Any]
+    slope: dict[str, Array]
+
+
+def _change(call: Call, cotangents: Any, v: dict[str, Array], step: float) -> _Change:
+    ahead, behind = (
+        call.gradients(cotangents, **{name: call.arguments[name] + t * d for name, d in v.items()})
+        for t in (step, -step)
+    )
+    slopes = {name: (np.asarray(ahead[name]) - np.asarray(behind[name])) / (2 * step) for name in v}
+    return _Change(ahead, slopes)
+
+
+def _hessian_vector(
+    call: Call, cotangents: Any, v: dict[str, Array], at: dict[str, Array] | None = None
+) -> dict[str, Array]:
+    moved = {name: (at or call.arguments)[name] + 1j * H * d for name, d in v.items()}
+    gradients = call.gradients(cotangents, **moved)
+    return {name: np.imag(gradients[name]) / H for name in v}
+
+
+def _inner(u: dict[str, Array], v: dict[str, Array], of: Callable[[Any], Any] = np.asarray) -> float:
+    return float(sum(of(u[name] * v[name]).sum() for name in u))

@@ -1,0 +1,83 @@
+"""How exact computed numbers are: held against fifty digits and against their bounds."""
+
+import math
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ...functional.attention.attention import attention_backward, attention_forward
+from ...functional.base.arrays import Array
+from ...functional.masks.builders import visible
+from ..rounding.decimals import digits, nearest, spacing, ulps
+from .oracle import Inputs, Results
+
+
+class Errors(NamedTuple):
+    """The errors of an array, entry by entry and over all of it."""
+
+    ulps: Array
+    """In units in the last place of the array's dtype, at the exact number."""
+    rounded: Array
+    """Whether it is the float that is nearest to the exact number."""
+    over: Array
+    """Over the bound, once what is forgiven has been taken off."""
+    normwise: float
+    """The largest error over the largest exact number, in units of the dtype's eps."""
+
+
+def errors(got: Any, expected: Any, bound: Any = 0.0, dtype: npt.DTypeLike = float) -> Errors:
+    """The errors of `got` against Decimals, and over a bound.
+
+    Parameters
+    ----------
+    got : an array of floats.
+    expected : an array of Decimals of its shape.
+    bound : of what was computed in `dtype`. If `got` has another dtype, it was rounded to that once, and half
+        a unit in its last place is forgiven.
+
+    Examples
+    --------
+    >>> found = errors(np.array([0.25, 1 / 3]), np.array([Decimal(1) / 4, Decimal(1) / 3]), 1e-16)
+    >>> found.ulps.round(2), found.rounded, found.over.round(2)
+    (array([ 0.  , -0.33]), array([ True,  True]), array([0.  , 0.19]))
+    """
+    got, expected = np.asarray(got), np.asarray(expected)
+    if got.shape != expected.shape:
+        raise ValueError(f"got has shape {got.shape}, expected {expected.shape}; they must be equal")
+    pairs = list(zip(map(float, got.ravel()), expected.ravel(), strict=True))
+    sizes = np.array([_distance(x, y, got.dtype) for x, y in pairs], dtype=float)
+    half = 0.0 if got.dtype == np.dtype(dtype) else 0.5
+    forgiven = np.array([half * spacing(y, got.dtype) for _, y in pairs], dtype=float)
+    with np.errstate(all="ignore"):
+        left = np.maximum(sizes - forgiven, 0)
+        over = np.where(left > 0, left / np.broadcast_to(bound, got.shape).ravel(), 0.0)
+        largest = max((abs(float(y)) for _, y in pairs if y.is_finite()), default=0.0)
+        normwise = float(np.nan_to_num(sizes.max(initial=0) / largest)) / float(np.finfo(got.dtype).eps)
+    return Errors(
+        ulps=np.array([ulps(x, y, got.dtype) for x, y in pairs], dtype=float),
+        rounded=np.array([x == nearest(y, got.dtype) for x, y in pairs], dtype=bool),
+        over=over,
+        normwise=normwise,
+    )
+
+
+def _distance(got: float, x: Decimal, dtype: npt.DTypeLike) -> float:
+    """|got - x|; 0 where both are, or are rounded to, the same infinity."""
+    if not math.isfinite(got) or not x.is_finite():
+        return 0.0 if got == nearest(x, dtype) else math.inf
+    with digits():
+        return float(abs(Decimal(got) - x))
+
+
+def results(inputs: Inputs, forward: Any = attention_forward, backward: Any = attention_backward) -> Results:
+    """What this package's attention makes of `inputs`."""
+    mask = None if inputs.visible is None else visible(inputs.visible)
+    out, saved = forward(
+        inputs.query, inputs.key, inputs.value, mask=mask, bias=inputs.bias, scale=inputs.scale,
+        softcap=inputs.softcap, sinks=inputs.sinks, dropout=inputs.multipliers,
+    )  # fmt: skip
+    d_out = np.zeros(out.shape) if inputs.d_out is None else inputs.d_out
+    gradients = backward(d_out, saved, d_weights=inputs.d_weights, d_lse=inputs.d_lse)
+    return Results(out, saved.weights, saved.lse, *gradients)

@@ -1,0 +1,192 @@
+"""Attention to fifty digits, forward and backward: the definition, and the ruler for everything else.
+
+Each query is a row by itself: it looks at the keys that it may see, one after the other, and on the way
+back adds to the gradient of everything it has read. There is no matrix here, nothing is broadcast but by
+reading the same number again, and no line is shared with what is measured.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...functional.base.arrays import Array
+from ..rounding.decimals import digits, exact, sech, tanh
+
+
+class Inputs(NamedTuple):
+    """What attention is asked, all of it as arrays; everything but the first three may be None.
+
+    query (..., H, L, D)  key (..., G, S, D)  value (..., G, S, E), or all three with two axes
+    d_out (..., H, L, E)  d_weights (..., H, L, S)  d_lse (..., H, L): the cotangents, None for zero
+    visible : booleans, True = may attend, and multipliers, scale and bias broadcast to (..., H, L, S);
+    sinks to (..., H). A bias of -inf hides. Numbers that nobody sees may be anything.
+    """
+
+    query: Array
+    key: Array
+    value: Array
+    d_out: Array | None = None
+    d_weights: Array | None = None
+    d_lse: Array | None = None
+    visible: Array | None = None
+    bias: Array | None = None
+    scale: Any = None
+    softcap: float | None = None
+    sinks: Array | None = None
+    multipliers: Array | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the scores: (..., H, L, S), or (L, S)."""
+        arrays = (self.query, self.key, self.value)
+        batch = np.broadcast_shapes(*(array.shape[:-3] for array in arrays))
+        return (*batch, *self.query.shape[-3:-1], self.key.shape[-2])
+
+    @property
+    def group(self) -> int:
+        """How many query heads read one key head."""
+        if self.query.ndim == 2 or not self.key.shape[-3]:
+            return 1
+        return int(self.query.shape[-3] // self.key.shape[-3])
+
+
+class Results(NamedTuple):
+    """Everything that attention gives, or one number for each of its numbers; None where not given."""
+
+    out: Any
+    weights: Any
+    lse: Any
+    d_query: Any
+    d_key: Any
+    d_value: Any
+    d_bias: Any
+    d_scale: Any
+    d_sinks: Any
+
+
+def oracle(inputs: Inputs) -> Results:
+    """Attention and its gradients, as arrays of Decimals good to about fifty digits.
+
+    Examples
+    --------
+    >>> one, two = np.ones((1, 1)), np.array([[1.0], [2.0]])
+    >>> print(oracle(Inputs(one, two, two)).out[0, 0])
+    1.7310585786300048792511592418218362743651446401651
+    """
+    with digits():
+        return _Attention(inputs).results()
+
+
+class _Read:
+    """An argument in Decimals and its gradient, both as attention sees them: at the shape that it is
+    broadcast to. Where one number is read in many places, what is added there adds up."""
+
+    def __init__(self, x: Any, shape: tuple[int, ...], default: Any = 0) -> None:
+        self.given = x is not None
+        values = exact(x) if self.given else np.array(Decimal(default), dtype=object)
+        self.own_gradient = _zeros(values.shape)
+        self.value = np.broadcast_to(values, shape)
+        strides = np.broadcast_to(self.own_gradient, shape).strides
+        self.gradient = np.lib.stride_tricks.as_strided(self.own_gradient, shape, strides)
+
+    def result(self) -> Array | None:
+        """The gradient, in the argument's own shape."""
+        return self.own_gradient if self.given else None
+
+
+class _Attention:
+    """All that the rows read and write. A single head is given an axis, and loses it at the end."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        self.heads = inputs.query.ndim > 2
+        *batch, L, S = inputs.shape if self.heads else (1, *inputs.shape)
+        D, E, H = inputs.query.shape[-1], inputs.value.shape[-1], batch.pop()
+        G = H // inputs.group
+        self.rows, self.S, self.group = (*batch, H, L), S, inputs.group
+        pairs = (*self.rows, S)
+        self.query = _Read(inputs.query, (*self.rows, D))
+        self.key = _Read(inputs.key, (*batch, G, S, D))
+        self.value = _Read(inputs.value, (*batch, G, S, E))
+        self.bias = _Read(inputs.bias, pairs)
+        self.scale = _Read(inputs.scale, pairs, 1 / Decimal(D or 1).sqrt())
+        self.sinks = _Read(inputs.sinks, (*batch, H), "-Infinity")
+        self.multipliers = _Read(inputs.multipliers, pairs, 1)
+        self.softcap = None if inputs.softcap is None else Decimal(inputs.softcap)
+        self.visible = np.broadcast_to(True if inputs.visible is None else inputs.visible, pairs)
+        self.d_out = _Read(inputs.d_out, (*self.rows, E))
+        self.d_weights = _Read(inputs.d_weights, pairs)
+        self.d_lse = _Read(inputs.d_lse, self.rows)
+        self.out, self.weights, self.lse = _zeros((*self.rows, E)), _zeros(pairs), _zeros(self.rows)
+
+    def results(self) -> Results:
+        """All rows, one after the other."""
+        for row in np.ndindex(self.rows):
+            self.row(row)
+        results = (self.out, self.weights, self.lse)
+        reads = (self.query, self.key, self.value, self.bias, self.scale, self.sinks)
+        return Results(*(x if self.heads else x[0] for x in results), *(read.result() for read in reads))
+
+    def row(self, row: tuple[int, ...]) -> None:
+        """One query, there and back. j, k run over the keys that it sees, i over the width."""
+        *batch, h, _ = row
+        head, own_head = (*batch, h), (*batch, h // self.group)
+        query, keys = self.query.value[row], self.key.value[own_head]
+        values, bias, scale = self.value.value[own_head], self.bias.value[row], self.scale.value[row]
+        multipliers, sink = self.multipliers.value[row], self.sinks.value[head]
+        d_out, d_lse = self.d_out.value[row], self.d_lse.value[row]
+        seen = [j for j in range(self.S) if self.visible[row][j] and bias[j] != Decimal("-Infinity")]
+
+        # score, softcap, bias
+        products = {j: _dot(query, keys[j]) for j in seen}
+        capped = {j: self.capped(scale[j] * products[j]) for j in seen}
+        biased = {j: capped[j] + bias[j] for j in seen}
+        # weight_j = exp(biased_j) / (Σ_k exp(biased_k) + exp(sink)), all divided by the largest exp first
+        top = max([sink, *biased.values()])
+        if not top.is_finite():
+            self.lse[row] = top
+            return
+        powers = {j: (biased[j] - top).exp() for j in seen}
+        sink_power = (sink - top).exp()
+        total = sum(powers.values()) + sink_power
+        weights, sink_weight = {j: powers[j] / total for j in seen}, sink_power / total
+        self.lse[row] = top + total.ln()
+        # dropout, values
+        for j in seen:
+            self.weights[row][j] = weights[j]
+            self.out[row] += weights[j] * multipliers[j] * values[j]
+
+        # ∂out / ∂weight_j = multiplier_j value_j, and what comes down to the weights themselves
+        d_weights = {j: multipliers[j] * _dot(d_out, values[j]) + self.d_weights.value[row][j] for j in seen}
+        # ∂weight_k / ∂biased_j = weight_k ([k = j] - weight_j), hence
+        # d_biased_j = weight_j (d_weight_j - Σ_k weight_k d_weight_k). As all weights, the sink's too, sum to
+        # 1, the d_weight of the largest may be taken off all of them: else it would drown what is small.
+        d_top = Decimal(0) if sink == top else d_weights[max(seen, key=biased.__getitem__)]
+        mean = sum(weights[j] * (d_weights[j] - d_top) for j in seen) - sink_weight * d_top
+        # ∂lse / ∂biased_j = weight_j
+        d_biased = {j: weights[j] * (d_weights[j] - d_top - mean + d_lse) for j in seen}
+        self.sinks.gradient[head] += sink_weight * (0 - d_top - mean + d_lse)
+        for j in seen:
+            self.bias.gradient[row][j] += d_biased[j]
+            d_score = d_biased[j] * self.slope(scale[j] * products[j])
+            self.scale.gradient[row][j] += d_score * products[j]
+            self.query.gradient[row] += d_score * scale[j] * keys[j]
+            self.key.gradient[own_head][j] += d_score * scale[j] * query
+            self.value.gradient[own_head][j] += weights[j] * multipliers[j] * d_out
+
+    def capped(self, score: Decimal) -> Decimal:
+        """softcap * tanh(score / softcap)."""
+        return score if self.softcap is None else self.softcap * tanh(score / self.softcap)
+
+    def slope(self, score: Decimal) -> Decimal:
+        """∂ capped / ∂ score."""
+        return Decimal(1) if self.softcap is None else sech(score / self.softcap) ** 2
+
+
+def _dot(x: Iterable[Decimal], y: Iterable[Decimal]) -> Decimal:
+    return sum((a * b for a, b in zip(x, y, strict=True)), Decimal(0))
+
+
+def _zeros(shape: tuple[int, ...]) -> Array:
+    return np.full(shape, Decimal(0), dtype=object)

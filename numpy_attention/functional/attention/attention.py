@@ -1,0 +1,321 @@
+"""Attention: seven steps down, the same seven up.
+
+    out = softmax(scale * query @ keyᵀ + bias) @ value          (softcap, mask, sinks, dropout on the way)
+
+Everything is computed in float64 (complex128) whatever comes in, and rounded once.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.arrays import Array, Pair, admit, cotangent, double, finished, like, promoted, quiet, shows_shapes
+from ..masks.mask import Mask
+from .arguments import (
+    AttendArguments,
+    AttentionArguments,
+    Problem,
+    admit_scale,
+    fitted,
+    optional,
+    scores_shape,
+)
+from .biases import Bias
+from .dropout import Dropout
+from .steps import STEPS, ScoreGradients, Steps
+
+
+@shows_shapes
+class AttentionSaved(NamedTuple):
+    """Every number on the way from scores to output, in the precision it was computed in.
+
+    scores, weights (..., H, L, S), lse (..., H, L); capped, biased, masked and thinned are None where
+    their step was not asked for. `given` holds the arguments, `steps` what each step saved for its own
+    backward.
+    """
+
+    scores: Array
+    capped: Array | None
+    biased: Array | None
+    masked: Array | None
+    weights: Array
+    lse: Array
+    thinned: Array | None
+    given: AttentionArguments | AttendArguments
+    steps: Steps
+
+
+@shows_shapes
+class AttentionGradients(NamedTuple):
+    """In the forward's order; None for an optional argument that was not given."""
+
+    d_query: Any
+    d_key: Any
+    d_value: Any
+    d_bias: Any
+    d_scale: Any
+    d_sinks: Any
+
+
+# ----------------------------------------------------------------------------- the seven steps, and back
+
+
+def seven_steps(steps: Steps, problem: Problem) -> tuple[Array, AttentionSaved]:
+    """The seven steps down."""
+    given, query, key, value, visible, bias, scale, softcap, sinks, multipliers = problem
+    scores, saved_1 = steps.score.forward(query, key, scale, visible)
+    capped, saved_2 = steps.softcap.forward(scores, softcap, visible)
+    biased, saved_3 = steps.bias.forward(capped, bias)
+    masked, saved_4 = steps.mask.forward(biased, visible)
+    (weights, lse), saved_5 = steps.softmax.forward(masked, sinks, visible)
+    thinned, saved_6 = steps.dropout.forward(weights, multipliers, visible)
+    out, saved_7 = steps.values.forward(thinned, value, visible)
+    return out, AttentionSaved(
+        scores=scores,
+        capped=None if softcap is None else capped,
+        biased=None if bias is None else biased,
+        masked=None if visible is None else masked,
+        weights=weights,
+        lse=lse,
+        thinned=None if multipliers is None else thinned,
+        given=given,
+        steps=Steps(saved_1, saved_2, saved_3, saved_4, saved_5, saved_6, saved_7),
+    )
+
+
+def seven_steps_back(
+    steps: Steps, d_out: Array, d_weights: Array, d_lse: Array, saved: Steps
+) -> tuple[ScoreGradients, Array, Array | None, Array | None]:
+    """The same seven up: the gradients of step 1's arguments, of value, bias and sinks."""
+    d_thinned, d_value = steps.values.backward(d_out, saved.values)
+    d_weights = d_weights + steps.dropout.backward(d_thinned, saved.dropout)
+    d_masked, d_sinks = steps.softmax.backward((d_weights, d_lse), saved.softmax)
+    d_biased = steps.mask.backward(d_masked, saved.mask)
+    d_capped, d_bias = steps.bias.backward(d_biased, saved.bias)
+    d_scores = steps.softcap.backward(d_capped, saved.softcap)
+    d_first = steps.score.backward(d_scores, saved.score)
+    return d_first, d_value, d_bias, d_sinks
+
+
+# --------------------------------------------------------------------------------------- attention
+
+
+@quiet
+def attention_forward(
+    query: npt.ArrayLike,
+    key: npt.ArrayLike,
+    value: npt.ArrayLike,
+    *,
+    mask: Mask | None = None,
+    bias: npt.ArrayLike | Bias | None = None,
+    scale: npt.ArrayLike | None = None,
+    softcap: float | None = None,
+    sinks: npt.ArrayLike | None = None,
+    dropout: Dropout | npt.ArrayLike | None = None,
+    steps: Steps = STEPS,
+) -> tuple[Any, AttentionSaved]:
+    """Attention, with every number its backward needs: see `attention`.
+
+    Examples
+    --------
+    >>> out, saved = attention_forward(np.eye(2), np.eye(2), np.eye(2), scale=0.0)
+    >>> saved.weights
+    array([[0.5, 0.5],
+           [0.5, 0.5]])
+    """
+    given = AttentionArguments(
+        admit("query", query, 2), admit("key", key, 2), admit("value", value, 2),
+        *optional(bias=bias, scale=scale, sinks=sinks),
+    )  # fmt: skip
+    shape = scores_shape(given.query, given.key, given.value)
+    if given.scale is not None:
+        admit_scale(given.scale, shape)
+    problem = fitted(given, given.query, shape, mask, softcap, dropout)
+    return descended(steps, problem, given.query, given.key, given.value)
+
+
+@quiet
+def attention_backward(
+    d_out: npt.ArrayLike,
+    saved: AttentionSaved,
+    *,
+    d_weights: npt.ArrayLike | None = None,
+    d_lse: npt.ArrayLike | None = None,
+    steps: Steps = STEPS,
+) -> AttentionGradients:
+    """The gradients of <d_out, out> + <d_weights, weights> + <d_lse, lse>: see `attention`.
+
+    The seven steps upwards, each undone by its own backward in `steps.py`:
+
+        7  d_thinned = d_out @ valueᵀ              d_value = thinnedᵀ @ d_out
+        6  d_weights = d_weights + d_thinned * multipliers
+        5  d_masked  = weights * (d_weights - rowsum(weights * d_weights) + d_lse)
+        4  d_biased  = where(visible, d_masked, 0)
+        3  d_capped  = d_biased                    d_bias  = d_biased, summed to the bias's shape
+        2  d_scores  = d_capped * sech²(scores / softcap)
+        1  d_query   = scale * d_scores @ key      d_key   = scale * d_scoresᵀ @ query
+
+    Parameters
+    ----------
+    d_out : the shape of out, (..., H, L, E)
+    saved : what attention_forward gave
+    d_weights : (..., H, L, S), the cotangent of step 5's weights, or None for zero
+    d_lse : (..., H, L), the cotangent of saved.lse, or None for zero
+
+    Returns
+    -------
+    AttentionGradients
+        Each in its argument's shape and dtype; None for an optional argument that was not given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a saved that attention_forward did not give, and cotangents that do not fit in shape or dtype.
+
+    Examples
+    --------
+    >>> out, saved = attention_forward(np.eye(2), np.eye(2), np.eye(2), scale=0.0)
+    >>> attention_backward(np.eye(2), saved).d_value
+    array([[0.5, 0.5],
+           [0.5, 0.5]])
+    """
+    if not isinstance(saved, AttentionSaved) or not isinstance(saved.given, AttentionArguments):
+        raise TypeError("saved is not what attention_forward gave")
+    d_first, d_value, d_bias, d_sinks = ascended(steps, d_out, d_weights, d_lse, saved)
+    d_query, d_key, d_scale = d_first
+    gradients = (d_query, d_key, d_value, d_bias, d_scale, d_sinks)
+    return AttentionGradients(*map(gradient_of, gradients, saved.given))
+
+
+def attention(
+    query: npt.ArrayLike,
+    key: npt.ArrayLike,
+    value: npt.ArrayLike,
+    *,
+    mask: Mask | None = None,
+    bias: npt.ArrayLike | Bias | None = None,
+    scale: npt.ArrayLike | None = None,
+    softcap: float | None = None,
+    sinks: npt.ArrayLike | None = None,
+    dropout: Dropout | npt.ArrayLike | None = None,
+) -> Any:
+    """Attention: each query's mean of the values, weighted by how well its key matches.
+
+        scores  = scale * query @ keyᵀ
+        capped  = softcap * tanh(scores / softcap)
+        weights = softmax(where(mask, capped + bias, -inf)), a sink being one more column
+        out     = (weights * dropout) @ value
+
+    Parameters
+    ----------
+    query : (..., H, L, D), or (L, D) for one head
+    key : (..., G, S, D), or (S, D). G divides H; query head h reads key head h // (H / G).
+    value : (..., G, S, E), or (S, E)
+    mask : who may attend to whom: visible, hidden, causal, window, padding, real_keys, segments, prefix,
+        combined by & | ~. A bare array is refused.
+    bias : added to the scores: an array broadcasting to (..., H, L, S), in which -inf hides, or
+        na.alibi(slopes), na.relative(table, buckets). The gradient of such a value is named as its
+        parameter is: d_bias.d_slopes, d_bias.d_table.
+    scale : a number, or an array broadcasting to (..., H, L, S); 1 / sqrt(D) if None.
+    softcap : a positive number of the scores' unit, beyond which they do not go.
+    sinks : scores of one key more with value 0, broadcasting to (..., H).
+    dropout : na.dropout(seed, rate), or an array of multipliers broadcasting to (..., H, L, S).
+
+    Returns
+    -------
+    out : (..., H, L, E), in the result_type of query, key and value; computed in float64, rounded once.
+        A query that may attend to nothing gets 0. What is hidden has no influence, were it NaN.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before any work, naming the argument, what came and what was expected.
+
+    Examples
+    --------
+    A query that matches the second key better, by log 3:
+
+    >>> attention([[np.log(3)]], [[0.0], [1.0]], [[10.0], [20.0]]).round(4)
+    array([[17.5]])
+
+    References
+    ----------
+    Vaswani et al. 2017, equation 1. Grouped heads: Ainslie et al. 2023. Softcap: Gemma Team 2024,
+    section 2 (Gemma 2). Sinks: Xiao et al. 2023; a learned score without a value, OpenAI 2025 (gpt-oss).
+    """
+    out, _ = attention_forward(
+        promoted(query), promoted(key), promoted(value), mask=mask, bias=promoted(bias),
+        scale=promoted(scale), softcap=softcap, sinks=promoted(sinks), dropout=dropout,
+    )  # fmt: skip
+    return out
+
+
+def attention_with(steps: Steps) -> Pair:
+    """Attention made of other steps: a pair that is called as attention_forward and _backward are.
+
+    Parameters
+    ----------
+    steps : seven pairs, mostly STEPS._replace(mask=…): a step takes and gives what STEPS's own does.
+
+    Returns
+    -------
+    Pair
+        forward and backward, called as `attention_forward` and `attention_backward` are.
+
+    Raises
+    ------
+    TypeError
+        For what is no Steps, or a step that is no pair.
+
+    Examples
+    --------
+    A softmax whose backward forgets the row's mean, a mistake that is made:
+
+    >>> from numpy_attention.functional.attention.steps import SoftmaxStepGradients
+    >>> def forgets(d, saved):
+    ...     return SoftmaxStepGradients(saved.weights * d[0], None)
+    >>> wrong = attention_with(STEPS._replace(softmax=Pair(STEPS.softmax.forward, forgets)))
+    >>> query, key, value = np.ones((1, 1)), np.array([[1.0], [3.0]]), np.array([[1.0], [1.0]])
+    >>> out, saved = wrong.forward(query, key, value)
+    >>> wrong.backward(out, saved).d_query, attention_backward(out, saved).d_query
+    (array([[2.76159416]]), array([[0.]]))
+    """
+    if not isinstance(steps, Steps) or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in steps):
+        raise TypeError(f"steps is {type(steps).__name__}; STEPS._replace(…) is expected, each step a Pair")
+    steps = Steps(*(Pair(*pair) for pair in steps))
+    return Pair(partial(attention_forward, steps=steps), partial(attention_backward, steps=steps))
+
+
+# ------------------------------------------------------------------------------ in through here, and out
+
+
+def descended(steps: Steps, problem: Problem, *arguments: Array) -> tuple[Any, AttentionSaved]:
+    """The seven steps down, and out rounded to the result_type of `arguments`."""
+    out, saved = seven_steps(steps, problem)
+    return finished(out, *arguments), saved
+
+
+def ascended(
+    steps: Steps, d_out: Any, d_weights: Any, d_lse: Any, saved: AttentionSaved
+) -> tuple[Any, Any, Any, Any]:
+    """The cotangents admitted, and the seven steps up."""
+    rows, width = saved.lse.shape, saved.given.value.shape[-1]
+    d_out, d_weights, d_lse = double(
+        cotangent("d_out", d_out, (*rows, width), saved.weights),
+        _cotangent_or_zeros("d_weights", d_weights, saved.weights.shape),
+        _cotangent_or_zeros("d_lse", d_lse, rows),
+    )
+    return seven_steps_back(steps, d_out, d_weights, d_lse, saved.steps)
+
+
+def _cotangent_or_zeros(name: str, d: Any, shape: tuple[int, ...]) -> Array:
+    return np.zeros(shape) if d is None else cotangent(name, d, shape)
+
+
+def gradient_of(gradient: Any, argument: Array | Bias | None) -> Any:
+    """A gradient in the form in which its argument came: None, an array, or a bias value's own."""
+    if isinstance(argument, Bias):
+        return argument.gradients(gradient)
+    return None if argument is None else like(gradient, argument)

@@ -1,0 +1,207 @@
+"""Biases that say how far apart a query and a key stand, as values that give any tile of themselves.
+
+    alibi      bias_hls = -slope_h |position_l - s|
+    relative   bias_hls = table_h[bucket_ls]
+
+`attention(…, bias=na.alibi(slopes))` computes the bias, and its backward the gradient of slopes or table.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.arrays import Array, admit, like, one_of, promoted, quiet, shows_shapes, total, unbroadcast, whole
+from ..masks.mask import ALIGNMENTS, corner, entry_of
+
+ALL = slice(None)
+
+
+@shows_shapes
+class AlibiGradients(NamedTuple):
+    """What d_bias is for `alibi`."""
+
+    d_slopes: Any
+
+
+@shows_shapes
+class RelativeGradients(NamedTuple):
+    """What d_bias is for `relative`."""
+
+    d_table: Any
+
+
+class Bias(ABC):
+    """A bias computed from a parameter: a tile of it, and what the tile's gradient is to the parameter."""
+
+    def __init__(self, parameter: Array) -> None:
+        self.parameter = parameter
+
+    @abstractmethod
+    def tile(self, rows: slice, columns: slice, L: int, S: int) -> Array:
+        """The bias at [..., rows, columns], (..., r, c), in the parameter's dtype or float64."""
+
+    @abstractmethod
+    def entry(self, index: tuple[int, ...]) -> "Bias":
+        """The bias of one batch entry and head: tiles (r, c)."""
+
+    @abstractmethod
+    def tile_gradient(self, d_tile: Array, rows: slice, columns: slice, L: int, S: int) -> Array:
+        """What a tile's gradient (..., r, c) adds to the parameter's."""
+
+    @abstractmethod
+    def named(self, gradient: Array) -> Any:
+        """The parameter's gradient under its name."""
+
+    def array(self, L: int, S: int) -> Array:
+        """All of the bias, (..., L, S)."""
+        return self.tile(ALL, ALL, L, S)
+
+    def gradients(self, d_bias: Array) -> Any:
+        """The parameter's gradient, from that of all of the bias (..., L, S)."""
+        return self.named(self.tile_gradient(d_bias, ALL, ALL, *d_bias.shape[-2:]))
+
+
+class Alibi(Bias):
+    """-slope * distance: every head forgets at a rate of its own."""
+
+    def __init__(self, slopes: Array, align: str | None, offset: int | None) -> None:
+        super().__init__(slopes)
+        self.align, self.offset = align, offset
+
+    def __repr__(self) -> str:
+        return f"na.alibi(<slopes {self.parameter.shape}>)"
+
+    def entry(self, index: tuple[int, ...]) -> Bias:
+        """With one slope."""
+        return Alibi(entry_of(self.parameter, index, 0), self.align, self.offset)
+
+    def _distance(self, rows: slice, columns: slice, L: int, S: int) -> Array:
+        shift = self.offset if self.offset is not None else corner(repr(self), self.align, L, S)
+        ahead = np.arange(*columns.indices(S)) - (np.arange(*rows.indices(L))[:, None] + shift)
+        return np.asarray(np.abs(ahead), dtype=np.float64)
+
+    @quiet
+    def tile(self, rows: slice, columns: slice, L: int, S: int) -> Array:
+        """bias = -slope * distance."""
+        slopes = self.parameter.astype(np.result_type(self.parameter, np.float64))
+        return np.asarray(-slopes[..., None, None] * self._distance(rows, columns, L, S))
+
+    def tile_gradient(self, d_tile: Array, rows: slice, columns: slice, L: int, S: int) -> Array:
+        """d_slope = -Σ distance * d_bias."""
+        return unbroadcast(
+            -total(self._distance(rows, columns, L, S) * d_tile, axis=(-2, -1)), self.parameter.shape
+        )
+
+    def named(self, gradient: Array) -> AlibiGradients:
+        """As d_slopes."""
+        return AlibiGradients(like(gradient, self.parameter))
+
+
+class Relative(Bias):
+    """table[bucket]: one learned number for each kind of distance, for each head."""
+
+    def __init__(self, table: Array, buckets: Array) -> None:
+        super().__init__(table)
+        self.buckets = buckets
+
+    def __repr__(self) -> str:
+        return f"na.relative(<table {self.parameter.shape}>, <buckets {self.buckets.shape}>)"
+
+    def entry(self, index: tuple[int, ...]) -> Bias:
+        """With one row of the table."""
+        return Relative(entry_of(self.parameter, index, 1), self.buckets)
+
+    def tile(self, rows: slice, columns: slice, L: int, S: int) -> Array:
+        """bias = table[bucket]."""
+        if self.buckets.shape != (L, S):
+            raise ValueError(f"{self!r} is for {self.buckets.shape} queries and keys, not {(L, S)}")
+        return np.asarray(self.parameter[..., self.buckets[rows, columns]])
+
+    def tile_gradient(self, d_tile: Array, rows: slice, columns: slice, L: int, S: int) -> Array:
+        """d_table[b] = the sum of d_bias over all pairs in bucket b."""
+        buckets = self.buckets[rows, columns].reshape(-1)
+        d_pairs = d_tile.reshape(*d_tile.shape[:-2], buckets.size)
+        gradient = np.zeros((*d_tile.shape[:-2], self.parameter.shape[-1]), dtype=d_tile.dtype)
+        np.add.at(np.moveaxis(gradient, -1, 0), buckets, np.moveaxis(d_pairs, -1, 0))
+        return unbroadcast(gradient, self.parameter.shape)
+
+    def named(self, gradient: Array) -> RelativeGradients:
+        """As d_table."""
+        return RelativeGradients(like(gradient, self.parameter))
+
+
+def alibi(slopes: npt.ArrayLike, align: str | None = None, offset: int | None = None) -> Alibi:
+    """Attention with linear biases, as a value for `attention(…, bias=…)`: -slope * distance.
+
+    Parameters
+    ----------
+    slopes : (..., H), one for each head, or a number for one head. Differentiable: d_bias.d_slopes.
+    align, offset : where a query stands among the keys, as in `na.causal`; offset is one whole number.
+
+    Returns
+    -------
+    A bias. bias.array(L, S) is (..., H, L, S), or (L, S) for one head.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For slopes that are no floating numbers, an unknown corner, both at once, an offset not whole.
+
+    Examples
+    --------
+    >>> alibi([0.5]).array(2, 2)
+    array([[[-0. , -0.5],
+            [-0.5, -0. ]]])
+
+    References
+    ----------
+    Press, Smith, Lewis 2021, section 3.
+    """
+    if align is not None and offset is not None:
+        raise ValueError("na.alibi was given align and offset; they say the same, give one")
+    if align is not None:
+        align = one_of("align", align, ALIGNMENTS)
+    if offset is not None:
+        shift = whole("offset", offset)
+        if shift.ndim:
+            raise TypeError(f"offset has shape {shift.shape}; one whole number is expected")
+        offset = int(shift)
+    return Alibi(admit("slopes", promoted(slopes)).copy(), align, offset)
+
+
+def relative(table: npt.ArrayLike, buckets: npt.ArrayLike) -> Relative:
+    """Relative position biases, as a value for `attention(…, bias=…)`: table[bucket of the pair].
+
+    Parameters
+    ----------
+    table : (..., H, N) numbers, N for each head, or (N,) for one head. Differentiable: d_bias.d_table.
+    buckets : whole numbers (L, S) from 0 to N - 1: which number of the table a pair gets.
+
+    Returns
+    -------
+    A bias. bias.array(L, S) is (..., H, L, S), or (L, S) for one head.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a table that is not floating, buckets that are not whole or lie outside the table.
+
+    Examples
+    --------
+    >>> relative([0.0, 5.0], [[0, 1], [1, 0]]).array(2, 2)
+    array([[0., 5.],
+           [5., 0.]])
+
+    References
+    ----------
+    Raffel et al. 2020 (T5), section 2.1; Shaw, Uszkoreit, Vaswani 2018.
+    """
+    numbers = admit("table", promoted(table), 1).copy()
+    pairs = whole("buckets", buckets, least=0)
+    if pairs.ndim != 2:
+        raise ValueError(f"buckets has shape {pairs.shape}; (L, S) is expected")
+    if pairs.size and pairs.max() >= numbers.shape[-1]:
+        raise ValueError(f"buckets holds {pairs.max()}, but table has only {numbers.shape[-1]} numbers")
+    return Relative(numbers, pairs)

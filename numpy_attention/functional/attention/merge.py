@@ -1,0 +1,226 @@
+"""Merging: partial results over disjoint sets of keys, made into the whole.
+
+    lse = log Σ_i exp(lse_i)      share_i = exp(lse_i - lse)      out = Σ_i share_i out_i
+
+exp(lse_i) is all the weight that part i saw, before it was normalised. So a merge is attention once more: the
+parts are its keys, their lse its scores, their out its values. It is what a tile does to the rows before it,
+and what joins keys that lie on several machines, or a long cache and the newest tokens.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.arrays import (
+    Array,
+    admit,
+    cotangent,
+    finished,
+    like,
+    promoted,
+    quiet,
+    seen,
+    shows_shapes,
+    undoes,
+    wide,
+    working,
+)
+from .steps import SoftmaxStepSaved, softmax_step_backward, softmax_step_forward
+
+
+class Merged(NamedTuple):
+    """out (..., L, E) and lse (..., L): a result, and a part of the next merge."""
+
+    out: Any
+    lse: Any
+
+
+@shows_shapes
+class MergeSaved(NamedTuple):
+    """The arguments, and what each of n parts contributes, shares (..., L, n), with lse (..., L)."""
+
+    outs: tuple[Array, ...]
+    lses: tuple[Array, ...]
+    shares: Array
+    lse: Array
+
+
+@shows_shapes
+class PartGradients(NamedTuple):
+    """Of one part."""
+
+    d_out: Any
+    d_lse: Any
+
+
+@quiet
+def attention_merge_forward(*parts: Any) -> tuple[Merged, MergeSaved]:
+    """Partial results made into the whole, with what its backward needs: see `attention_merge`."""
+    outs, lses = _admitted(parts)
+    shape = _common_shape(outs, lses)
+    scores = _side_by_side(lses, outs)  # (..., L, n)
+    (shares, lse), _ = softmax_step_forward(scores, None, _nonempty(scores))
+    out = np.zeros(shape, shares.dtype)
+    for i, part in enumerate(outs):
+        out = out + seen(shares[..., i, None] * part, _nonempty(scores[..., i, None]))
+    return Merged(finished(out, *outs), finished(lse, *lses)), MergeSaved(outs, lses, shares, lse)
+
+
+@undoes(MergeSaved)
+def attention_merge_backward(
+    d_out: npt.ArrayLike, saved: MergeSaved, *, d_lse: npt.ArrayLike | None = None
+) -> tuple[PartGradients, ...]:
+    """The gradients of <d_out, out> + <d_lse, lse>: see `attention_merge`.
+
+    From out = Σ_i share_i out_i:
+
+        d_out_i = share_i d_out            d_share_i = d_out · out_i
+
+    From share = softmax(lse_1, …, lse_n), and ∂lse/∂lse_i = share_i:
+
+        d_lse_i = share_i (d_share_i - Σ_j share_j d_share_j + d_lse)
+
+    The bracket is a difference of numbers that are nearly equal where one share is nearly 1. So d_share of
+    the largest share is taken off all of them first, which changes nothing else: the shares add up to 1.
+
+    Parameters
+    ----------
+    d_out : the shape of out, (..., L, E)
+    saved : what attention_merge_forward gave
+    d_lse : the shape of lse, (..., L), or None for zero
+
+    Returns
+    -------
+    A tuple of PartGradients(d_out, d_lse), one for each part, in the forward's order, each in its argument's
+    shape and dtype. Those of an empty part are 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a saved that attention_merge_forward did not give, and cotangents that do not fit.
+
+    Examples
+    --------
+    >>> _, saved = attention_merge_forward((np.ones((1, 2)), np.zeros(1)), (np.zeros((1, 2)), np.zeros(1)))
+    >>> first, second = attention_merge_backward(np.array([[1.0, 3.0]]), saved)
+    >>> first.d_out, first.d_lse, second.d_lse
+    (array([[0.5, 1.5]]), array([1.]), array([-1.]))
+    """
+    outs, lses, shares, lse = saved
+    shape = _common_shape(outs, lses)
+    d_lse = np.zeros(lse.shape, shares.dtype) if d_lse is None else d_lse
+    d_whole, d_log, *values = wide(
+        cotangent("d_out", d_out, shape, shares), cotangent("d_lse", d_lse, shape[:-1], shares), *outs
+    )
+    nonempty = _nonempty(_side_by_side(lses, outs))
+    d_shares = np.stack([(d_whole * part).sum(axis=-1) for part in values], axis=-1)  # (..., L, n)
+    softmax = SoftmaxStepSaved(shares, None, None, nonempty)
+    d_scores = seen(softmax_step_backward((d_shares, d_log), softmax).d_masked, nonempty)
+    gradients = []
+    for i, (out, own_lse) in enumerate(zip(outs, lses, strict=True)):
+        d_part = seen(shares[..., i, None] * d_whole, nonempty[..., i, None])
+        gradients.append(PartGradients(like(d_part, out), like(d_scores[..., i], own_lse)))
+    return tuple(gradients)
+
+
+def attention_merge(*parts: Any) -> Merged:
+    """Attention over all keys, from attention over parts of them.
+
+        lse = log Σ_i exp(lse_i)      share_i = exp(lse_i - lse)      out = Σ_i share_i out_i
+
+    Merging is associative and takes parts in any order, up to rounding; what comes out can be merged again.
+
+    Parameters
+    ----------
+    *parts : one or more pairs (out, lse), each from the same queries over other keys: out (..., L, E), and
+        lse (..., L), the log-sum-exp of the scores that it saw, `saved.lse` of every attention here. All
+        axes broadcast together. A part with lse -inf is empty: its out has no influence, were it NaN.
+        Parts come without sinks, which would count once for each part. A sink is added at the end, as one
+        more part whose out is 0 and whose lse is the sink's score.
+
+    Returns
+    -------
+    Merged(out, lse)
+        out in the result_type of the parts' outs, lse in that of their lses; both complex if anything is.
+        Where all parts are empty, out is 0 and lse -inf.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no part, for a part that is no pair, and for dtypes and shapes that do not fit.
+
+    Examples
+    --------
+    >>> from numpy_attention import attention, attention_forward
+    >>> query, key, value = np.eye(2), np.array([[1.0, 0], [0, 1], [1, 1]]), np.array([[1.0], [2], [4]])
+    >>> parts = []
+    >>> for keys in (slice(0, 2), slice(2, 3)):
+    ...     out, saved = attention_forward(query, key[keys], value[keys])
+    ...     parts.append((out, saved.lse))
+    >>> attention_merge(*parts).out
+    array([[2.40111209],
+           [2.60444837]])
+    >>> attention(query, key, value)
+    array([[2.40111209],
+           [2.60444837]])
+
+    Sinks with the scores (..., H) are the part (zeros, sinks[..., None]); here one head's, with the score 0:
+
+    >>> attention_merge(*parts, (np.zeros((1, 1)), np.zeros(1))).out
+    array([[2.00464232],
+           [2.17440387]])
+    >>> attention(query, key, value, sinks=0.0)
+    array([[2.00464232],
+           [2.17440387]])
+
+    References
+    ----------
+    Milakov, Gimelshein 2018, section 3.1; Dao et al. 2022, section 3.1 (FlashAttention); Juravsky et al. 2024
+    (Hydragen), for a prefix that many queries share.
+    """
+    plain = [tuple(map(promoted, part)) if _is_pair(part) else part for part in parts]
+    return attention_merge_forward(*plain)[0]
+
+
+# ---------------------------------------------------------------------------------------- what comes in
+
+
+def _is_pair(part: object) -> bool:
+    return isinstance(part, (tuple, list)) and len(part) == 2
+
+
+def _admitted(parts: tuple[Any, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """All out and all lse, named by the place of their part."""
+    if not parts:
+        raise TypeError("no part was given; one pair (out, lse) or more are expected")
+    for n, part in enumerate(parts, start=1):
+        if not _is_pair(part):
+            told = f" of {len(part)}" if isinstance(part, (tuple, list)) else ""
+            raise TypeError(f"part {n} is {type(part).__name__}{told}; a pair (out, lse) is expected")
+    outs = tuple(admit(f"part {n}'s out", out, 2) for n, (out, _) in enumerate(parts, start=1))
+    lses = tuple(admit(f"part {n}'s lse", lse, 1) for n, (_, lse) in enumerate(parts, start=1))
+    return outs, lses
+
+
+def _common_shape(outs: tuple[Array, ...], lses: tuple[Array, ...]) -> tuple[int, ...]:
+    """(..., L, E), to which all parts broadcast; an lse has the axes of an out but the last."""
+    try:
+        return np.broadcast_shapes(*(out.shape for out in outs), *((*lse.shape, 1) for lse in lses))
+    except ValueError:
+        told = ", ".join(
+            f"part {n}'s out {out.shape} and lse {lse.shape}"
+            for n, (out, lse) in enumerate(zip(outs, lses, strict=True), start=1)
+        )
+        raise ValueError(f"the parts do not broadcast together to (..., L, E) and (..., L): {told}") from None
+
+
+def _side_by_side(lses: tuple[Array, ...], outs: tuple[Array, ...]) -> Array:
+    """The parts' lse as the scores of attention over parts, (..., L, n), in the dtype that is computed in."""
+    shape = _common_shape(outs, lses)[:-1]
+    return np.stack([np.broadcast_to(lse, shape) for lse in lses], axis=-1, dtype=working(*lses, *outs))
+
+
+def _nonempty(scores: Array) -> Array:
+    """Where a part has seen anything."""
+    return np.asarray(scores.real != -np.inf)

@@ -1,0 +1,321 @@
+"""The seven steps of attention, each a pair: what it does, and what undoes it.
+
+    1  score     scores  = scale * query @ keyᵀ
+    2  softcap   capped  = softcap * tanh(scores / softcap)
+    3  bias      biased  = capped + bias
+    4  mask      masked  = where(visible, biased, -inf)
+    5  softmax   weights = softmax([masked, sinks]), the sinks' own share then dropped
+    6  dropout   thinned = weights * multipliers
+    7  values    out     = thinned @ value
+
+    query (..., H, L, D)  key (..., G, S, D)  value (..., G, S, E)  everything between (..., H, L, S)
+
+A step whose option is None hands on what it got. What is hidden is selected away, not multiplied: its own
+gradients are exactly 0, and nothing depends on it, were it NaN.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..base.arrays import Array, Pair, seen, seen_product, shows_shapes, total, transposed, unbroadcast
+from ..base.grouped_heads import folded, unfolded
+from ..layers.activations import sech_squared
+from ..layers.softmax import at_peak, highest, shift_of
+
+
+class Steps(NamedTuple):
+    """One thing for each of the seven steps: its pair, or what its forward saved."""
+
+    score: Any
+    softcap: Any
+    bias: Any
+    mask: Any
+    softmax: Any
+    dropout: Any
+    values: Any
+
+
+# ------------------------------------------------------------------------------------------ 1 score
+
+
+@shows_shapes
+class ScoreSaved(NamedTuple):
+    """The arguments, and products = query @ keyᵀ before the scale."""
+
+    query: Array
+    key: Array
+    scale: Any
+    visible: Array | None
+    products: Array
+
+
+@shows_shapes
+class ScoreGradients(NamedTuple):
+    """In the forward's order."""
+
+    d_query: Array
+    d_key: Array
+    d_scale: Array
+
+
+def score_forward(
+    query: Array, key: Array, scale: Any, visible: Array | None = None
+) -> tuple[Array, ScoreSaved]:
+    """scores = scale * query @ keyᵀ. Query head h reads key head h // (H / G)."""
+    products = unfolded(folded(query, key) @ transposed(key), query)
+    return scale * products, ScoreSaved(query, key, scale, visible, products)
+
+
+def score_backward(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
+    """From scores = scale * products and products = query @ keyᵀ:
+
+    d_products = scale * d_scores;  d_query = d_products @ key;  d_key = d_productsᵀ @ query;
+    d_scale = products * d_scores, summed over every axis along which scale was repeated
+    """
+    query, key, scale, visible, products = saved
+    d_products = folded(seen(scale * d_scores, visible), key)
+    visible_rows = None if visible is None else folded(visible, key)
+    d_query = seen_product(d_products, key, visible_rows)
+    d_key = seen_product(
+        transposed(d_products),
+        folded(query, key),
+        None if visible_rows is None else transposed(visible_rows),
+    )
+    return ScoreGradients(
+        d_query=unbroadcast(unfolded(d_query, query), query.shape),
+        d_key=unbroadcast(d_key, key.shape),
+        d_scale=unbroadcast(seen(d_scores * products, visible), np.shape(scale)),
+    )
+
+
+# ---------------------------------------------------------------------------------------- 2 softcap
+
+
+@shows_shapes
+class SoftcapSaved(NamedTuple):
+    """The arguments."""
+
+    scores: Array
+    softcap: float | None
+    visible: Array | None
+
+
+def softcap_forward(
+    scores: Array, softcap: float | None = None, visible: Array | None = None
+) -> tuple[Array, SoftcapSaved]:
+    """capped = softcap * tanh(scores / softcap): a score keeps its order and stays within ±softcap."""
+    capped = scores if softcap is None else softcap * np.tanh(scores / softcap)
+    return capped, SoftcapSaved(scores, softcap, visible)
+
+
+def softcap_backward(d_capped: Array, saved: SoftcapSaved) -> Array:
+    """d_scores = d_capped * sech²(scores / softcap): the softcap outside and the one inside cancel."""
+    scores, softcap, visible = saved
+    if softcap is None:
+        return d_capped
+    return seen(d_capped * sech_squared(scores / softcap), visible)
+
+
+# ------------------------------------------------------------------------------------------- 3 bias
+
+
+@shows_shapes
+class BiasSaved(NamedTuple):
+    """The bias."""
+
+    bias: Array | None
+
+
+@shows_shapes
+class BiasGradients(NamedTuple):
+    """In the forward's order; d_bias is None where no bias was given."""
+
+    d_capped: Array
+    d_bias: Array | None
+
+
+def bias_forward(capped: Array, bias: Array | None = None) -> tuple[Array, BiasSaved]:
+    """biased = capped + bias."""
+    return capped if bias is None else capped + bias, BiasSaved(bias)
+
+
+def bias_backward(d_biased: Array, saved: BiasSaved) -> BiasGradients:
+    """d_capped = d_biased; d_bias = d_biased, summed over every axis along which bias was repeated."""
+    bias = saved.bias
+    return BiasGradients(d_biased, None if bias is None else unbroadcast(d_biased, bias.shape))
+
+
+# ------------------------------------------------------------------------------------------- 4 mask
+
+
+@shows_shapes
+class MaskSaved(NamedTuple):
+    """Which pairs may be seen."""
+
+    visible: Array | None
+
+
+def mask_forward(biased: Array, visible: Array | None = None) -> tuple[Array, MaskSaved]:
+    """masked = where(visible, biased, -inf)."""
+    masked = biased if visible is None else np.where(visible, biased, -np.inf)
+    return masked, MaskSaved(visible)
+
+
+def mask_backward(d_masked: Array, saved: MaskSaved) -> Array:
+    """d_biased = where(visible, d_masked, 0): a hidden score was replaced by a constant."""
+    return seen(d_masked, saved.visible)
+
+
+# ---------------------------------------------------------------------------------------- 5 softmax
+
+
+@shows_shapes
+class Normalised(NamedTuple):
+    """Step 5 has two results: weights (..., H, L, S) and lse (..., H, L), log Σ exp(score), sinks in."""
+
+    weights: Array
+    lse: Array
+
+
+@shows_shapes
+class SoftmaxStepSaved(NamedTuple):
+    """The weights, the sink and its own share of each row, and which pairs may be seen."""
+
+    weights: Array
+    sinks: Array | None
+    sink_weights: Array | None
+    visible: Array | None
+
+
+@shows_shapes
+class SoftmaxStepGradients(NamedTuple):
+    """In the forward's order; d_sinks is None where no sinks were given."""
+
+    d_masked: Array
+    d_sinks: Array | None
+
+
+def softmax_step_forward(
+    masked: Array, sinks: Array | None = None, visible: Array | None = None
+) -> tuple[Normalised, SoftmaxStepSaved]:
+    """weights = exp(masked - lse), lse = log Σ exp(masked).
+
+    A sink is one more column, lse = log(Σ exp(masked) + exp(sinks)), whose weight is dropped. A row that may
+    attend to nothing has weights 0 and lse -inf, or the sink's score.
+    """
+    top = highest(masked)
+    if sinks is not None:
+        sinks_column = np.broadcast_to(sinks[..., None, None], top.shape)
+        top = np.where(sinks_column.real > top.real, sinks_column, top)
+    shift = shift_of(top)
+    exponentials = np.exp(masked - shift)
+    summed = exponentials.sum(axis=-1, keepdims=True)
+    sink_weights = None
+    if sinks is not None:
+        sink_exponentials = np.exp(sinks_column - shift)
+        summed = summed + sink_exponentials
+        sink_weights = seen(sink_exponentials / summed, sinks_column.real != -np.inf)
+    weights = seen(exponentials / summed, visible)
+    lse = (shift + np.log(summed))[..., 0]
+    return Normalised(weights, lse), SoftmaxStepSaved(weights, sinks, sink_weights, visible)
+
+
+def softmax_step_backward(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
+    """d_masked = weights * (d - Σ weights * d + d_lse), d = d_weights less its entry at the peak.
+
+    ∂weights_s/∂masked_t = weights_s (δ_st - weights_t) and ∂lse/∂masked_t = weights_t. Taking one number
+    off a whole row of d_weights changes nothing, since each row of ∂weights sums to 0; the entry at the
+    largest weight is the one that leaves nothing large to cancel. The sink is a column like the others,
+    whose weight is dropped: its d_weight is 0.
+    """
+    weights, sinks, sink_weights, visible = saved
+    d_weights, d_lse = seen(d_normalised[0], visible), d_normalised[1][..., None]
+    d_peak = at_peak(d_weights, weights)
+    if sink_weights is not None:
+        largest_weight = np.max(weights.real, axis=-1, keepdims=True, initial=0)
+        d_peak = np.where(sink_weights.real > largest_weight, 0, d_peak)
+    pinned = d_weights - d_peak
+    mean = (weights * pinned).sum(axis=-1, keepdims=True)
+    d_sinks = None
+    if sinks is not None and sink_weights is not None:
+        mean = mean - sink_weights * d_peak
+        d_column = sink_weights * (d_lse - d_peak - mean)
+        d_sinks = unbroadcast(total(d_column[..., 0], axis=-1), sinks.shape)
+    return SoftmaxStepGradients(weights * (pinned - mean + d_lse), d_sinks)
+
+
+# ---------------------------------------------------------------------------------------- 6 dropout
+
+
+@shows_shapes
+class DropoutSaved(NamedTuple):
+    """The multipliers, and which pairs may be seen."""
+
+    multipliers: Array | None
+    visible: Array | None
+
+
+def dropout_forward(
+    weights: Array, multipliers: Array | None = None, visible: Array | None = None
+) -> tuple[Array, DropoutSaved]:
+    """thinned = weights * multipliers, each 0 or 1 / (1 - rate)."""
+    thinned = weights if multipliers is None else seen(weights * multipliers, visible)
+    return thinned, DropoutSaved(multipliers, visible)
+
+
+def dropout_backward(d_thinned: Array, saved: DropoutSaved) -> Array:
+    """d_weights = d_thinned * multipliers."""
+    multipliers, visible = saved
+    return d_thinned if multipliers is None else seen(d_thinned * multipliers, visible)
+
+
+# ----------------------------------------------------------------------------------------- 7 values
+
+
+@shows_shapes
+class ValuesSaved(NamedTuple):
+    """The arguments."""
+
+    thinned: Array
+    value: Array
+    visible: Array | None
+
+
+@shows_shapes
+class ValuesGradients(NamedTuple):
+    """In the forward's order."""
+
+    d_thinned: Array
+    d_value: Array
+
+
+def values_forward(thinned: Array, value: Array, visible: Array | None = None) -> tuple[Array, ValuesSaved]:
+    """out = thinned @ value: a mean of the values, weighted. Query head h reads value head h // (H / G)."""
+    visible_rows = None if visible is None else folded(visible, value)
+    out = unfolded(seen_product(folded(thinned, value), value, visible_rows), thinned)
+    return out, ValuesSaved(thinned, value, visible)
+
+
+def values_backward(d_out: Array, saved: ValuesSaved) -> ValuesGradients:
+    """From out = thinned @ value: d_thinned = d_out @ valueᵀ; d_value = thinnedᵀ @ d_out."""
+    thinned, value, visible = saved
+    d_rows = folded(d_out, value)
+    d_thinned = unfolded(d_rows @ transposed(value), thinned)
+    visible_rows = None if visible is None else transposed(folded(visible, value))
+    d_value = seen_product(transposed(folded(thinned, value)), d_rows, visible_rows)
+    return ValuesGradients(
+        d_thinned=unbroadcast(seen(d_thinned, visible), thinned.shape),
+        d_value=unbroadcast(d_value, value.shape),
+    )
+
+
+STEPS = Steps(
+    score=Pair(score_forward, score_backward),
+    softcap=Pair(softcap_forward, softcap_backward),
+    bias=Pair(bias_forward, bias_backward),
+    mask=Pair(mask_forward, mask_backward),
+    softmax=Pair(softmax_step_forward, softmax_step_backward),
+    dropout=Pair(dropout_forward, dropout_backward),
+    values=Pair(values_forward, values_backward),
+)

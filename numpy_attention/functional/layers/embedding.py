@@ -1,0 +1,78 @@
+"""The embedding: row number index of a table, for each index."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.arrays import (
+    Array,
+    admit,
+    cotangent,
+    finished,
+    like,
+    promoted,
+    quiet,
+    shows_shapes,
+    undoes,
+    whole,
+)
+
+
+@shows_shapes
+class EmbeddingSaved(NamedTuple):
+    """The arguments."""
+
+    indices: Array
+    weight: Array
+
+
+@quiet
+def embedding_forward(indices: npt.ArrayLike, weight: npt.ArrayLike) -> tuple[Any, EmbeddingSaved]:
+    """Rows of a table, with what their backward needs: see `embedding`."""
+    indices, weight = whole("indices", indices, least=0), admit("weight", weight)
+    if weight.ndim != 2:
+        raise ValueError(f"weight has shape {weight.shape}; (rows, width) is expected")
+    if indices.size and indices.max() >= weight.shape[0]:
+        raise ValueError(f"indices holds {indices.max()}, but weight has only {weight.shape[0]} rows")
+    return finished(weight[indices], weight), EmbeddingSaved(indices, weight)
+
+
+@undoes(EmbeddingSaved)
+def embedding_backward(d_out: npt.ArrayLike, saved: EmbeddingSaved) -> Any:
+    """d_weight[r] = the sum of d_out wherever row r was looked up."""
+    indices, weight = saved
+    d_out = cotangent("d_out", d_out, (*indices.shape, weight.shape[1]), weight)
+    d_weight = np.zeros(weight.shape, dtype=np.result_type(d_out, np.float64))
+    np.add.at(d_weight, indices, d_out)
+    return like(d_weight, weight)
+
+
+def embedding(indices: npt.ArrayLike, weight: npt.ArrayLike) -> Any:
+    """The embedding: out = weight[indices], a row of the table for each index.
+
+    Parameters
+    ----------
+    indices : whole numbers (...), each a row of weight
+    weight : (rows, width)
+
+    Returns
+    -------
+    (..., width), in the dtype of weight. The gradient, of weight alone, is bare.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For indices that are not whole, negative or beyond the last row, or a weight without two axes.
+
+    Examples
+    --------
+    >>> embedding([2, 0], [[1, 2], [3, 4], [5, 6]])
+    array([[5., 6.],
+           [1., 2.]])
+
+    References
+    ----------
+    Bengio, Ducharme, Vincent, Jauvin 2003.
+    """
+    return embedding_forward(indices, promoted(weight))[0]

@@ -1,0 +1,101 @@
+"""The linear map: out = x @ weightᵀ + bias."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+
+from ..base.arrays import (
+    Array,
+    admit,
+    beside,
+    broadcasts,
+    cotangent,
+    finished,
+    like,
+    promoted,
+    quiet,
+    same,
+    shows_shapes,
+    total,
+    undoes,
+    wide,
+)
+
+
+@shows_shapes
+class LinearSaved(NamedTuple):
+    """The arguments themselves."""
+
+    x: Array
+    weight: Array
+    bias: Array | None
+
+
+@shows_shapes
+class LinearGradients(NamedTuple):
+    """In the forward's order; d_bias is None where no bias was given."""
+
+    d_x: Any
+    d_weight: Any
+    d_bias: Any
+
+
+@quiet
+def linear_forward(
+    x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike | None = None
+) -> tuple[Any, LinearSaved]:
+    """The linear map, with what its backward needs: see `linear`."""
+    x, weight = admit("x", x, 1), admit("weight", weight)
+    if weight.ndim != 2:
+        raise ValueError(f"weight has shape {weight.shape}; (out_features, in_features) is expected")
+    same("the last axis of x", x.shape[-1], "in_features of weight", weight.shape[1])
+    if bias is not None:
+        bias = broadcasts("bias", admit("bias", bias), weight.shape[:1], "out_features of weight")
+    inner, matrix = wide(x, weight)
+    out = inner @ matrix.T
+    if bias is not None:
+        out = out + beside(bias, x, weight)
+    return finished(out, x, weight, fresh=True), LinearSaved(x, weight, bias)
+
+
+@undoes(LinearSaved)
+def linear_backward(d_out: npt.ArrayLike, saved: LinearSaved) -> LinearGradients:
+    """d_x = d_out @ weight; d_weight = d_outᵀ @ x and d_bias = d_out, both summed over all leading axes."""
+    x, weight, bias = saved
+    shape = (*x.shape[:-1], weight.shape[0])
+    d_out = cotangent("d_out", d_out, shape, *(array for array in saved if array is not None))
+    inner, matrix = wide(x, weight)
+    count = math.prod(x.shape[:-1])
+    rows = d_out.reshape(count, weight.shape[0])
+    return LinearGradients(
+        d_x=like(d_out @ matrix, x, fresh=True),
+        d_weight=like(rows.T @ inner.reshape(count, weight.shape[1]), weight, fresh=True),
+        d_bias=None if bias is None else like(total(rows, axis=0), bias),
+    )
+
+
+def linear(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike | None = None) -> Any:
+    """The linear map: out_o = Σ_i weight_oi x_i + bias_o.
+
+    Parameters
+    ----------
+    x : (..., in_features)
+    weight : (out_features, in_features), as PyTorch keeps it
+    bias : (out_features,), or None
+
+    Returns
+    -------
+    (..., out_features), in the result_type of x and weight.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes and shapes that do not fit.
+
+    Examples
+    --------
+    >>> linear([1, 2], [[3, 4], [5, 6]], [0, 1])
+    array([11., 18.])
+    """
+    return linear_forward(promoted(x), promoted(weight), promoted(bias))[0]

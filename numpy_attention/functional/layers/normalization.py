@@ -1,0 +1,222 @@
+"""Normalization of the last axis: layer_norm and rms_norm.
+
+layer  out = weight * (x - mean(x)) / √(mean((x - mean(x))²) + eps) + bias
+rms    out = weight * x / √(mean(x²) + eps)
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.arrays import (
+    Array,
+    admit,
+    beside,
+    cotangent,
+    finished,
+    like,
+    number,
+    promoted,
+    quiet,
+    same,
+    shows_shapes,
+    undoes,
+    wide,
+)
+from ..base.row_blocks import by_rows
+
+
+@shows_shapes
+class LayerNormSaved(NamedTuple):
+    """The arguments, unit = the normalised x, and rate = 1 / √(mean square + eps) of each row."""
+
+    x: Array
+    weight: Array
+    bias: Array
+    unit: Array
+    rate: Array
+
+
+@shows_shapes
+class RmsNormSaved(NamedTuple):
+    """The arguments, unit = the normalised x, and rate = 1 / √(mean square + eps) of each row."""
+
+    x: Array
+    weight: Array
+    unit: Array
+    rate: Array
+
+
+@shows_shapes
+class LayerNormGradients(NamedTuple):
+    """In the forward's order."""
+
+    d_x: Any
+    d_weight: Any
+    d_bias: Any
+
+
+@shows_shapes
+class RmsNormGradients(NamedTuple):
+    """In the forward's order."""
+
+    d_x: Any
+    d_weight: Any
+
+
+def _mean(rows: Array) -> Array:
+    """The mean of each row, kept as an axis; 0 for rows of no width."""
+    return np.asarray(rows.sum(axis=-1, keepdims=True) / max(rows.shape[-1], 1))
+
+
+def _add_rows(sums: Array, rows: Array) -> None:
+    """sums += Σ rows, accumulated in the precision of the sums."""
+    sums += rows.sum(axis=0, dtype=sums.dtype)
+
+
+def _admitted(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float) -> tuple[Array, Array, float]:
+    x, weight, eps = admit("x", x, 1), admit("weight", weight), number("eps", eps)
+    if weight.ndim != 1:
+        raise ValueError(f"weight has shape {weight.shape}; one axis, the last of x, is expected")
+    same("the last axis of x", x.shape[-1], "the length of weight", weight.shape[0])
+    if eps < 0:
+        raise ValueError(f"eps is {eps}; a number >= 0 is expected")
+    return x, weight, eps
+
+
+@quiet
+def layer_norm_forward(
+    x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps: float = 1e-5
+) -> tuple[Any, LayerNormSaved]:
+    """Layer normalization, with what its backward needs: see `layer_norm`."""
+    x, weight, eps = _admitted(x, weight, eps)
+    bias = admit("bias", bias)
+    if bias.shape != weight.shape:
+        raise ValueError(f"bias has shape {bias.shape}; that of weight, {weight.shape}, is expected")
+    rows, gain = wide(x, weight)
+    shift = beside(bias, x, weight)
+
+    def formula(rows: Array) -> tuple[Array, Array, Array]:
+        centred = rows - _mean(rows)
+        rate = 1 / np.sqrt(_mean(centred * centred) + eps)
+        unit = centred * rate
+        return gain * unit + shift, unit, rate
+
+    out, unit, rate = by_rows(formula, rows)
+    return finished(out, x, weight, fresh=True), LayerNormSaved(x, weight, bias, unit, rate)
+
+
+@undoes(LayerNormSaved)
+def layer_norm_backward(d_out: npt.ArrayLike, saved: LayerNormSaved) -> LayerNormGradients:
+    """With d_unit = weight * d_out:  d_x = rate * (d_unit - mean(d_unit) - unit * mean(unit * d_unit)).
+
+    Subtracting the mean takes mean(d_unit) off; dividing by the length takes off what points along unit.
+    """
+    x, weight, bias, unit, rate = saved
+    d_out = cotangent("d_out", d_out, x.shape, x, weight, bias)
+    gain = weight.astype(np.result_type(weight, d_out.real.dtype))
+    d_weight, d_bias = np.zeros((2, len(weight)), np.result_type(d_out, unit, np.float64))
+
+    def formula(d_out: Array, unit: Array, rate: Array) -> tuple[Array]:
+        _add_rows(d_weight, d_out * unit)
+        _add_rows(d_bias, d_out)
+        d_unit = gain * d_out
+        return (rate * (d_unit - _mean(d_unit) - unit * _mean(unit * d_unit)),)
+
+    (d_x,) = by_rows(formula, d_out, unit, rate)
+    return LayerNormGradients(like(d_x, x, fresh=True), like(d_weight, weight), like(d_bias, bias))
+
+
+def layer_norm(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps: float = 1e-5) -> Any:
+    """Layer normalization: rows of mean 0 and mean square 1, then stretched and moved.
+
+        out = weight * (x - mean(x)) / √(mean((x - mean(x))²) + eps) + bias
+
+    Parameters
+    ----------
+    x : (..., C)
+    weight, bias : (C,)
+    eps : a number >= 0, added to the variance.
+
+    Returns
+    -------
+    (..., C), in the result_type of x and weight.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes and shapes that do not fit.
+
+    Examples
+    --------
+    >>> layer_norm([1, 3], [1, 1], [0, 0], eps=0)
+    array([-1.,  1.])
+
+    References
+    ----------
+    Ba, Kiros, Hinton 2016, equation 4.
+    """
+    return layer_norm_forward(promoted(x), promoted(weight), promoted(bias), eps)[0]
+
+
+@quiet
+def rms_norm_forward(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5) -> tuple[Any, RmsNormSaved]:
+    """Normalization by the root mean square, with what its backward needs: see `rms_norm`."""
+    x, weight, eps = _admitted(x, weight, eps)
+    rows, gain = wide(x, weight)
+
+    def formula(rows: Array) -> tuple[Array, Array, Array]:
+        rate = 1 / np.sqrt(_mean(rows * rows) + eps)
+        unit = rows * rate
+        return gain * unit, unit, rate
+
+    out, unit, rate = by_rows(formula, rows)
+    return finished(out, x, weight, fresh=True), RmsNormSaved(x, weight, unit, rate)
+
+
+@undoes(RmsNormSaved)
+def rms_norm_backward(d_out: npt.ArrayLike, saved: RmsNormSaved) -> RmsNormGradients:
+    """With d_unit = weight * d_out:  d_x = rate * (d_unit - unit * mean(unit * d_unit))."""
+    x, weight, unit, rate = saved
+    d_out = cotangent("d_out", d_out, x.shape, x, weight)
+    gain = weight.astype(np.result_type(weight, d_out.real.dtype))
+    d_weight = np.zeros(len(weight), np.result_type(d_out, unit, np.float64))
+
+    def formula(d_out: Array, unit: Array, rate: Array) -> tuple[Array]:
+        _add_rows(d_weight, d_out * unit)
+        d_unit = gain * d_out
+        return (rate * (d_unit - unit * _mean(unit * d_unit)),)
+
+    (d_x,) = by_rows(formula, d_out, unit, rate)
+    return RmsNormGradients(like(d_x, x, fresh=True), like(d_weight, weight))
+
+
+def rms_norm(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5) -> Any:
+    """Normalization by the root mean square: out = weight * x / √(mean(x²) + eps).
+
+    Parameters
+    ----------
+    x : (..., C)
+    weight : (C,)
+    eps : a number >= 0, added to the mean square.
+
+    Returns
+    -------
+    (..., C), in the result_type of x and weight.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes and shapes that do not fit.
+
+    Examples
+    --------
+    >>> rms_norm([3, 4], [5, 5], eps=0)
+    array([4.24264069, 5.65685425])
+
+    References
+    ----------
+    Zhang and Sennrich 2019, equation 4.
+    """
+    return rms_norm_forward(promoted(x), promoted(weight), eps)[0]

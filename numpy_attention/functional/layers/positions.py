@@ -1,0 +1,187 @@
+"""Positions: rotary, which turns pairs of a query's and a key's entries, and sinusoidal, which is added.
+
+    angle(p, i) = p * base^(-2i / width)                            pair i of position p, i < width / 2
+    rotary      (a, b) -> (a cos - b sin, a sin + b cos)            pair by pair
+    sinusoidal  entry 2i = sin(angle), entry 2i + 1 = cos(angle)
+
+A product of a turned query and a turned key depends on the difference of their positions alone.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.arrays import (
+    Array,
+    admit,
+    as_array,
+    cotangent,
+    finished,
+    like,
+    number,
+    one_of,
+    promoted,
+    quiet,
+    shows_shapes,
+    undoes,
+    whole,
+    wide,
+)
+
+LAYOUTS = ("interleaved", "halves")
+
+
+@shows_shapes
+class RotarySaved(NamedTuple):
+    """The input, and the cosine and sine of every angle (..., L, width / 2); pairs as in `layout`."""
+
+    x: Array
+    cos: Array
+    sin: Array
+    layout: str
+
+
+def _angles(positions: npt.ArrayLike, width: int, base: float) -> Array:
+    """(..., L, width / 2), in float64."""
+    where = as_array("positions", positions)
+    if where.dtype.kind not in "iuf":
+        raise TypeError(f"positions has dtype {where.dtype}; real numbers are expected")
+    if not np.isfinite(where).all():
+        raise ValueError("positions holds numbers that are not finite")
+    base = number("base", base)
+    if base <= 0:
+        raise ValueError(f"base is {base}; a positive number is expected")
+    rates = base ** (-np.arange(0, width, 2) / max(width, 1))
+    return np.asarray(where[..., None].astype(np.float64) * rates)
+
+
+def _even(name: str, width: object, most: int | None = None) -> int:
+    array = whole(name, width, least=0)
+    if array.ndim or array % 2 or (most is not None and array > most):
+        limit = "" if most is None else f" <= {most}, the last axis of x,"
+        raise ValueError(f"{name} is {width!r}; an even whole number{limit} is expected")
+    return int(array)
+
+
+def _pairs(x: Array, width: int, layout: str) -> tuple[Array, Array]:
+    """The first and the second entry of each pair, as views."""
+    if layout == "interleaved":
+        return x[..., 0:width:2], x[..., 1:width:2]
+    return x[..., : width // 2], x[..., width // 2 : width]
+
+
+def _turned(x: Array, cos: Array, sin: Array, layout: str) -> Array:
+    """Every pair turned by its angle; what lies beyond the width stays."""
+    width = 2 * cos.shape[-1]
+    a, b = _pairs(x, width, layout)
+    out = x.copy()
+    first, second = _pairs(out, width, layout)
+    first[...] = a * cos - b * sin
+    second[...] = a * sin + b * cos
+    return out
+
+
+@quiet
+def rotary_forward(
+    x: npt.ArrayLike,
+    positions: npt.ArrayLike,
+    *,
+    layout: str = "interleaved",
+    width: int | None = None,
+    base: float = 10000.0,
+) -> tuple[Any, RotarySaved]:
+    """Rotary positions, with what their backward needs: see `rotary`."""
+    x = admit("x", x, 2)
+    (inner,) = wide(x)
+    layout = one_of("layout", layout, LAYOUTS)
+    turned = _even("the last axis of x", x.shape[-1]) if width is None else None
+    angles = _angles(positions, turned if turned is not None else _even("width", width, x.shape[-1]), base)
+    length = x.shape[:-1]
+    if angles.ndim - 1 > len(length) or any(
+        n not in (1, m) for n, m in zip(angles.shape[-2::-1], length[::-1], strict=False)
+    ):
+        raise ValueError(f"positions has shape {angles.shape[:-1]}, which does not broadcast to {length}")
+    real = inner.real.dtype
+    saved = RotarySaved(x, np.cos(angles).astype(real), np.sin(angles).astype(real), layout)
+    return finished(_turned(inner, *saved[1:]), x), saved
+
+
+@undoes(RotarySaved)
+def rotary_backward(d_out: npt.ArrayLike, saved: RotarySaved) -> Any:
+    """d_x = d_out turned back: the inverse of a rotation is its transpose, the angle with the other sign."""
+    x, cos, sin, layout = saved
+    return like(_turned(cotangent("d_out", d_out, x.shape, x), cos, -sin, layout), x)
+
+
+def rotary(
+    x: npt.ArrayLike,
+    positions: npt.ArrayLike,
+    *,
+    layout: str = "interleaved",
+    width: int | None = None,
+    base: float = 10000.0,
+) -> Any:
+    """Rotary positions: pair i of the token at position p turned by p * base^(-2i / width).
+
+    Parameters
+    ----------
+    x : (..., L, D), query or key
+    positions : numbers that broadcast to (..., L), whole or not: arange(L), or arange(offset, offset + L)
+    layout : which entries are a pair, "interleaved" (2i, 2i + 1) or "halves" (i, i + width / 2); trained
+        weights work with one of them only.
+    width : how many entries are turned, even; all of them if None. The others stay as they are.
+    base : a positive number.
+
+    Returns
+    -------
+    The shape of x.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an odd width, an unknown layout, positions that do not broadcast or are no finite numbers.
+
+    Examples
+    --------
+    >>> rotary([[1.0, 0.0]], [np.pi / 2]).round(3)
+    array([[0., 1.]])
+
+    References
+    ----------
+    Su et al. 2021, equation 34; halves as in GPT-NeoX.
+    """
+    return rotary_forward(promoted(x), positions, layout=layout, width=width, base=base)[0]
+
+
+@quiet
+def sinusoidal(positions: npt.ArrayLike, width: int, base: float = 10000.0) -> Any:
+    """Sinusoidal positions, to be added to what a token is: sines and cosines of width / 2 rates.
+
+    Parameters
+    ----------
+    positions : numbers (...), whole or not
+    width : an even whole number
+    base : a positive number.
+
+    Returns
+    -------
+    (..., width) in float64: entry 2i is sin(p * base^(-2i / width)), entry 2i + 1 the cosine.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an odd width, or positions that are no finite numbers.
+
+    Examples
+    --------
+    >>> sinusoidal([0, 1], 2)
+    array([[0.        , 1.        ],
+           [0.84147098, 0.54030231]])
+
+    References
+    ----------
+    Vaswani et al. 2017, section 3.5.
+    """
+    angles = _angles(positions, _even("width", width), base)
+    return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(*angles.shape[:-1], -1)

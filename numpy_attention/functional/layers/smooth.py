@@ -1,0 +1,110 @@
+"""Smooth rectifiers: silu and softplus.
+
+silu(x) = x σ(x)          softplus(x) = log(1 + exp(x)), whose derivative is σ(x)
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.arrays import Array, admit, cotangent, finished, like, promoted, quiet, undoes, wide
+from .activations import ActivationSaved, decay, log1p, logistic
+
+
+def soft_positive_part(x: Array) -> Array:
+    """softplus(x) = max(x, 0) + log1p(exp(-|x|)), without overflow and without cancellation."""
+    positive_part = np.maximum(x, 0) if x.dtype.kind != "c" else np.where(x.real > 0, x, 0)
+    return np.asarray(positive_part + log1p(decay(x)))
+
+
+@quiet
+def silu_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
+    """The sigmoid linear unit, with what its backward needs: see `silu`."""
+    x = admit("x", x)
+    (inner,) = wide(x)
+    return finished(_times_logistic(inner), x), ActivationSaved(x)
+
+
+def _times_logistic(x: Array) -> Array:
+    """x σ(x), 0 at -inf."""
+    return np.where(x.real == -np.inf, 0, x * logistic(x))
+
+
+@undoes(ActivationSaved)
+def silu_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
+    """d_x = d_out * σ(x) (1 + x σ(-x)), by the product rule and σ' = σ(x) σ(-x)."""
+    d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
+    (x,) = wide(saved.x)
+    slope = logistic(x) * (1 - _times_logistic(-x))
+    return like(d_out * np.where(x.real == -np.inf, 0, slope), saved.x)
+
+
+def silu(x: npt.ArrayLike) -> Any:
+    """The sigmoid linear unit, or swish: silu(x) = x σ(x).
+
+    Parameters
+    ----------
+    x : any shape.
+
+    Returns
+    -------
+    The shape of x. Derivative: σ(x) (1 + x σ(-x)).
+
+    Raises
+    ------
+    TypeError
+        For what is no array of numbers.
+
+    Examples
+    --------
+    >>> silu([-1, 0, 1])
+    array([-0.26894142,  0.        ,  0.73105858])
+
+    References
+    ----------
+    Elfwing, Uchibe, Doya 2018, section 2; swish with β = 1 in Ramachandran, Zoph, Le 2017.
+    """
+    return silu_forward(promoted(x))[0]
+
+
+@quiet
+def softplus_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
+    """The smooth positive part, with what its backward needs: see `softplus`."""
+    x = admit("x", x)
+    return finished(soft_positive_part(*wide(x)), x), ActivationSaved(x)
+
+
+@undoes(ActivationSaved)
+def softplus_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
+    """d_x = d_out * σ(x)."""
+    d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
+    return like(d_out * logistic(*wide(saved.x)), saved.x)
+
+
+def softplus(x: npt.ArrayLike) -> Any:
+    """The smooth positive part: softplus(x) = log(1 + exp(x)).
+
+    Parameters
+    ----------
+    x : any shape.
+
+    Returns
+    -------
+    The shape of x. Derivative: σ(x).
+
+    Raises
+    ------
+    TypeError
+        For what is no array of numbers.
+
+    Examples
+    --------
+    >>> softplus([-1, 0, 1000])
+    array([3.13261688e-01, 6.93147181e-01, 1.00000000e+03])
+
+    References
+    ----------
+    Dugas et al. 2001.
+    """
+    return softplus_forward(promoted(x))[0]

@@ -1,0 +1,275 @@
+"""softmax, log_softmax and logsumexp over one axis.
+
+    softmax(x)_s = exp(x_s) / Σ_t exp(x_t)
+
+Each shifts by its largest entry first, which changes nothing but the overflow. An entry of -inf takes no
+part, and a row of nothing else has weights 0 and lse -inf: never NaN.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.arrays import (
+    Array,
+    admit,
+    cotangent,
+    finished,
+    like,
+    promoted,
+    quiet,
+    seen,
+    shows_shapes,
+    undoes,
+    whole,
+    wide,
+)
+from ..base.row_blocks import by_rows
+from .activations import log1p
+
+
+@shows_shapes
+class SoftmaxSaved(NamedTuple):
+    """The input, and the weights in the precision they were computed in (the axis moved last)."""
+
+    x: Array
+    weights: Array
+    axis: int
+
+
+@shows_shapes
+class LogSoftmaxSaved(NamedTuple):
+    """The input, and the weights exp(out) in the precision they were computed in (the axis moved last)."""
+
+    x: Array
+    weights: Array
+    axis: int
+
+
+def highest(x: Array) -> Array:
+    """The entry of each row with the largest real part, kept as an axis; -inf where there is none."""
+    if x.dtype.kind != "c":
+        return np.asarray(x.max(axis=-1, keepdims=True, initial=-np.inf))
+    if not x.shape[-1]:
+        return np.full((*x.shape[:-1], 1), -np.inf, dtype=x.dtype)
+    return at_peak(x, x)
+
+
+def shift_of(top: Array) -> Array:
+    """What a row is shifted by before exp: its highest entry, or 0 where that is no finite number.
+
+    The entry itself, imaginary part included: its own term is then 1 without rounding, and derivatives by
+    the complex step keep their digits even where one weight is almost 1.
+    """
+    return np.where(np.isfinite(top), top, 0)
+
+
+def taking_part(rows: Array) -> Array | None:
+    """Which entries are not -inf; None where all are, as the smallest tells at once."""
+    return None if rows.real.min(initial=0) > -np.inf else rows.real != -np.inf
+
+
+def at_peak(x: Array, weights: Array) -> Array:
+    """The entry of each row of `x` where that row's weight is largest, kept as an axis (0 for empty rows)."""
+    if not weights.shape[-1]:
+        return np.zeros((*x.shape[:-1], 1), dtype=x.dtype)
+    peak = weights.real.argmax(axis=-1, keepdims=True)
+    return np.asarray(np.take_along_axis(x, peak, axis=-1))
+
+
+def _rows(x: npt.ArrayLike, axis: int) -> tuple[Array, Array, int]:
+    """The admitted input, its working copy with the axis moved last, and the axis counted from the front."""
+    x = admit("x", x, 1)
+    place = whole("axis", axis)
+    if place.ndim or not -x.ndim <= place < x.ndim:
+        raise ValueError(f"axis is {axis!r}; a whole number from {-x.ndim} to {x.ndim - 1} is expected")
+    return x, np.moveaxis(wide(x)[0], int(axis), -1), int(axis) % x.ndim
+
+
+def _weights_and_lse(rows: Array) -> tuple[Array, Array]:
+    """softmax and logsumexp of rows (n, C)."""
+    top = shift_of(highest(rows))
+    exponentials = np.exp(rows - top)
+    summed = exponentials.sum(axis=-1, keepdims=True)
+    return seen(exponentials / summed, taking_part(rows)), top + np.log(summed)
+
+
+@quiet
+def softmax_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, SoftmaxSaved]:
+    """Normalised exponentials, with what their backward needs: see `softmax`."""
+    x, rows, axis = _rows(x, axis)
+    weights, _ = by_rows(_weights_and_lse, rows)
+    return finished(np.moveaxis(weights, -1, axis), x), SoftmaxSaved(x, weights, axis)
+
+
+@undoes(SoftmaxSaved)
+def softmax_backward(d_out: npt.ArrayLike, saved: SoftmaxSaved) -> Any:
+    """d_x = weights * (d - Σ weights * d), d = d_out less its entry at the row's largest weight.
+
+    ∂weights_s/∂x_t = weights_s (δ_st - weights_t) gives d_x = weights * (d_out - Σ weights * d_out). A
+    constant taken off d_out changes nothing, since weights sum to 1; taking off the peak's own entry leaves
+    nothing large to cancel when one weight is almost 1.
+    """
+    x, weights, axis = saved
+    d_out = np.moveaxis(cotangent("d_out", d_out, x.shape, x), axis, -1)
+
+    def formula(d_out: Array, weights: Array, x: Array) -> tuple[Array]:
+        visible = taking_part(x)
+        d_out = seen(d_out, visible)
+        pinned = d_out - at_peak(d_out, weights)
+        d_rows = weights * (pinned - (weights * pinned).sum(axis=-1, keepdims=True))
+        return (seen(d_rows, visible),)
+
+    (d_rows,) = by_rows(formula, d_out, weights, np.moveaxis(x, axis, -1))
+    return like(np.moveaxis(d_rows, -1, axis), x, fresh=True)
+
+
+def softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
+    """Normalised exponentials: softmax(x)_s = exp(x_s) / Σ_t exp(x_t) along `axis`.
+
+    Parameters
+    ----------
+    x : at least one axis. Entries of -inf get weight 0, and so does a row that has no other.
+    axis : over which the weights sum to 1.
+
+    Returns
+    -------
+    The shape of x. Derivative: ∂softmax_s/∂x_t = softmax_s (δ_st - softmax_t).
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no array of numbers, or an axis that is not there.
+
+    Examples
+    --------
+    >>> softmax([0, 1])
+    array([0.26894142, 0.73105858])
+
+    References
+    ----------
+    Bridle 1990; the shift as in Blanchard, Higham, Higham 2021, section 1.
+    """
+    return softmax_forward(promoted(x), axis)[0]
+
+
+def log_weights(rows: Array) -> tuple[Array, Array]:
+    """log_softmax and softmax of rows (n, C); log1p keeps the digits of a weight that is almost 1.
+
+    log Σ_t exp(x_t - x_peak) = log1p(Σ_{t ≠ peak} exp(x_t - x_peak)), the peak's own term being 1.
+    """
+    if not rows.size:
+        return rows.copy(), rows.copy()
+    peak = np.arange(len(rows)), np.argmax(rows.real, axis=-1)
+    shifted = rows - rows[peak][:, None]
+    exponentials = np.exp(shifted)
+    own, exponentials[peak] = exponentials[peak], 0  # left out of the sum
+    others = exponentials.sum(axis=-1, keepdims=True)
+    exponentials[peak] = own
+    visible = taking_part(rows)
+    logs = shifted - log1p(others)
+    weights = seen(exponentials / (1 + others), visible)
+    return logs if visible is None else np.where(visible, logs, -np.inf), weights
+
+
+@quiet
+def log_softmax_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, LogSoftmaxSaved]:
+    """Logarithms of the normalised exponentials, with what their backward needs: see `log_softmax`."""
+    x, rows, axis = _rows(x, axis)
+    out, weights = by_rows(log_weights, rows)
+    return finished(np.moveaxis(out, -1, axis), x, fresh=True), LogSoftmaxSaved(x, weights, axis)
+
+
+@undoes(LogSoftmaxSaved)
+def log_softmax_backward(d_out: npt.ArrayLike, saved: LogSoftmaxSaved) -> Any:
+    """d_x = d_out - softmax(x) * Σ d_out, since out = x - logsumexp(x); 0 where x is -inf."""
+    x, weights, axis = saved
+    d_out = np.moveaxis(cotangent("d_out", d_out, x.shape, x), axis, -1)
+
+    def formula(d_out: Array, weights: Array, x: Array) -> tuple[Array]:
+        visible = taking_part(x)
+        d_out = seen(d_out, visible)
+        return (seen(d_out - weights * d_out.sum(axis=-1, keepdims=True), visible),)
+
+    (d_rows,) = by_rows(formula, d_out, weights, np.moveaxis(x, axis, -1))
+    return like(np.moveaxis(d_rows, -1, axis), x, fresh=True)
+
+
+def log_softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
+    """Logarithm of softmax: log_softmax(x) = x - logsumexp(x), to full precision near 0.
+
+    Parameters
+    ----------
+    x : at least one axis. Entries of -inf stay -inf.
+    axis : over which the exponentials sum to 1.
+
+    Returns
+    -------
+    The shape of x. Derivative: ∂out_s/∂x_t = δ_st - softmax_t.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no array of numbers, or an axis that is not there.
+
+    Examples
+    --------
+    >>> log_softmax([0, 50])
+    array([-5.00000000e+01, -1.92874985e-22])
+
+    References
+    ----------
+    Blanchard, Higham, Higham 2021, for the shift and log1p.
+    """
+    return log_softmax_forward(promoted(x), axis)[0]
+
+
+@quiet
+def logsumexp_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, SoftmaxSaved]:
+    """Logarithm of a sum of exponentials, with what its backward needs: see `logsumexp`."""
+    x, rows, axis = _rows(x, axis)
+    weights, lse = by_rows(_weights_and_lse, rows)
+    return finished(lse[..., 0], x), SoftmaxSaved(x, weights, axis)
+
+
+@undoes(SoftmaxSaved)
+def logsumexp_backward(d_out: npt.ArrayLike, saved: SoftmaxSaved) -> Any:
+    """d_x = softmax(x) * d_out: the derivative of log Σ exp(x_t) by x_s is exp(x_s) / Σ exp(x_t)."""
+    x, weights, axis = saved
+    d_out = cotangent("d_out", d_out, weights.shape[:-1], x)[..., None]
+
+    def formula(weights: Array, d_out: Array, x: Array) -> tuple[Array]:
+        return (seen(weights * d_out, taking_part(x)),)
+
+    (d_rows,) = by_rows(formula, weights, d_out, np.moveaxis(x, axis, -1))
+    return like(np.moveaxis(d_rows, -1, axis), x, fresh=True)
+
+
+def logsumexp(x: npt.ArrayLike, axis: int = -1) -> Any:
+    """Logarithm of a sum of exponentials: log Σ_t exp(x_t) along `axis`, which goes.
+
+    Parameters
+    ----------
+    x : at least one axis. A row of nothing but -inf, or of nothing at all, gives -inf.
+    axis : over which is summed.
+
+    Returns
+    -------
+    The shape of x without `axis`. Derivative: softmax(x).
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no array of numbers, or an axis that is not there.
+
+    Examples
+    --------
+    >>> float(logsumexp([1000, 1000]))
+    1000.6931471805599
+
+    References
+    ----------
+    Blanchard, Higham, Higham 2021, for the shift.
+    """
+    return logsumexp_forward(promoted(x), axis)[0]

@@ -1,0 +1,203 @@
+"""The losses of yes and no: binary cross-entropy of probabilities, and of logits.
+
+    loss = -(t log p + (1 - t) log(1 - p)),  p a probability, or σ(z) of a logit z
+
+The target t is 0, 1 or anything between.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.arrays import (
+    Array,
+    admit,
+    finished,
+    like,
+    one_of,
+    promoted,
+    quiet,
+    seen,
+    shows_shapes,
+    undoes,
+    wide,
+)
+from ..layers.activations import log1p, logistic
+from ..layers.smooth import soft_positive_part
+from .losses import REDUCTIONS, numbers, reduced, spread
+
+FLOOR = -100.0
+"""Below this, `binary_cross_entropy` cuts its logarithms off, as PyTorch does."""
+
+
+@shows_shapes
+class BinaryCrossEntropySaved(NamedTuple):
+    """The arguments, log p and log(1 - p) as they are before they are floored."""
+
+    probabilities: Array
+    targets: Array
+    log_yes: Array
+    log_no: Array
+    reduction: str
+
+
+@shows_shapes
+class LogitsSaved(NamedTuple):
+    """The arguments."""
+
+    logits: Array
+    targets: Array
+    reduction: str
+
+
+def within(name: str, array: Array) -> Array:
+    """`array`, once it is sure that it holds (real parts of) probabilities."""
+    outside = ~((array.real >= 0) & (array.real <= 1))
+    if outside.any():
+        raise ValueError(f"{name} holds {array[outside][0]}; numbers in [0, 1] are expected")
+    return array
+
+
+# ------------------------------------------------------------------ binary cross-entropy, probabilities
+
+
+def _log_no(p: Array) -> Array:
+    """log(1 - p): from one half on 1 - p is exact, and below that log1p keeps its digits."""
+    return np.where(p.real < 0.5, log1p(-p), np.log(1 - p))
+
+
+def _floored(log: Array) -> Array:
+    """`log`, but FLOOR where it is below."""
+    return np.where(log.real < FLOOR, FLOOR, log)
+
+
+@quiet
+def binary_cross_entropy_forward(
+    probabilities: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean"
+) -> tuple[Any, BinaryCrossEntropySaved]:
+    """The surprise at yes or no, with what its backward needs: see `binary_cross_entropy`."""
+    probabilities = within("probabilities", admit("probabilities", probabilities))
+    targets = within("targets", numbers(targets, "probabilities", probabilities))
+    reduction = one_of("reduction", reduction, REDUCTIONS)
+    (p,) = wide(probabilities)
+    log_yes, log_no = np.log(p), _log_no(p)
+    losses = 0 - (targets * _floored(log_yes) + (1 - targets) * _floored(log_no))
+    out = reduced(losses, losses.size, reduction)
+    saved = BinaryCrossEntropySaved(probabilities, targets, log_yes, log_no, reduction)
+    return finished(out, probabilities), saved
+
+
+@undoes(BinaryCrossEntropySaved)
+def binary_cross_entropy_backward(d_out: npt.ArrayLike, saved: BinaryCrossEntropySaved) -> Any:
+    """d_p = d_loss * (-t / p + (1 - t) / (1 - p)), which is (p - t) / (p (1 - p)).
+
+    The quotient loses nothing where p is near t. Where t is 0 or 1, or a logarithm was floored, only one of
+    the two terms is left.
+    """
+    probabilities, targets, log_yes, log_no, reduction = saved
+    d_losses = spread(d_out, targets.shape, targets.size, reduction, probabilities)
+    (p,) = wide(probabilities)
+    d_yes = np.where((targets == 0) | (log_yes.real < FLOOR), 0, -targets / p)
+    d_no = np.where((targets == 1) | (log_no.real < FLOOR), 0, (1 - targets) / (1 - p))
+    alone = (d_yes == 0) | (d_no == 0)
+    slope = np.where(alone, d_yes + d_no, (p - targets) / (p * (1 - p)))
+    return like(d_losses * slope, probabilities)
+
+
+def binary_cross_entropy(
+    probabilities: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean"
+) -> Any:
+    """The surprise at yes or no: loss = -(t log p + (1 - t) log(1 - p)), no logarithm below -100.
+
+    Parameters
+    ----------
+    probabilities : p, any shape, in [0, 1]
+    targets : t, the same shape, in [0, 1]; True and False will do
+    reduction : "mean", "sum" or "none"
+
+    Returns
+    -------
+    A number, or the shape of p for "none", in the dtype of p. The mean of nothing is 0. Derivative:
+    (p - t) / (p (1 - p)); of a floored logarithm, 0. PyTorch floors its logarithms likewise, but for the
+    derivative divides by no less than 1e-12, so that where p (1 - p) is smaller it is another function's:
+    at p = 0 and t = 1 it has -1e12, where the loss is flat at 100.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For p or t outside [0, 1], NaN, shapes and dtypes that do not fit.
+
+    Examples
+    --------
+    >>> binary_cross_entropy([0.5, 0.8, 0], [1, 1, 1], reduction="none")
+    array([  0.69314718,   0.22314355, 100.        ])
+
+    References
+    ----------
+    Bishop 2006, section 4.3.2; the floor is PyTorch's.
+    """
+    return binary_cross_entropy_forward(promoted(probabilities), targets, reduction=reduction)[0]
+
+
+# ------------------------------------------------------------------------- binary cross-entropy, logits
+
+
+@quiet
+def binary_cross_entropy_with_logits_forward(
+    logits: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean"
+) -> tuple[Any, LogitsSaved]:
+    """The surprise at yes or no, with what its backward needs: see `binary_cross_entropy_with_logits`."""
+    logits = admit("logits", logits)
+    targets = within("targets", numbers(targets, "logits", logits))
+    reduction = one_of("reduction", reduction, REDUCTIONS)
+    (z,) = wide(logits)
+    if_no, if_yes = soft_positive_part(z), soft_positive_part(-z)
+    losses = seen((1 - targets) * if_no, targets < 1) + seen(targets * if_yes, targets > 0)
+    out = reduced(losses, losses.size, reduction)
+    return finished(out, logits), LogitsSaved(logits, targets, reduction)
+
+
+@undoes(LogitsSaved)
+def binary_cross_entropy_with_logits_backward(d_out: npt.ArrayLike, saved: LogitsSaved) -> Any:
+    """d_z = d_loss * ((1 - t) σ(z) - t σ(-z)), the derivative of softplus being σ. Not σ(z) - t, which has
+    no digits left where σ(z) is near 1."""
+    logits, targets, reduction = saved
+    d_losses = spread(d_out, targets.shape, targets.size, reduction, logits)
+    (z,) = wide(logits)
+    return like(d_losses * ((1 - targets) * logistic(z) - targets * logistic(-z)), logits)
+
+
+def binary_cross_entropy_with_logits(
+    logits: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean"
+) -> Any:
+    """The surprise at yes or no, p = σ(z): loss = (1 - t) softplus(z) + t softplus(-z).
+
+    softplus(z) = log(1 + exp(z)), so that -log σ(z) = softplus(-z) and -log(1 - σ(z)) = softplus(z).
+
+    Parameters
+    ----------
+    logits : z, any shape
+    targets : t, the same shape, in [0, 1]; True and False will do
+    reduction : "mean", "sum" or "none"
+
+    Returns
+    -------
+    A number, or the shape of z for "none", in the dtype of z. The mean of nothing is 0. Derivative:
+    (1 - t) σ(z) - t σ(-z).
+
+    Raises
+    ------
+    TypeError, ValueError
+        For t outside [0, 1], shapes and dtypes that do not fit.
+
+    Examples
+    --------
+    >>> binary_cross_entropy_with_logits([0, 10000, 10000], [1, 1, 0], reduction="none")
+    array([6.93147181e-01, 0.00000000e+00, 1.00000000e+04])
+
+    References
+    ----------
+    Bishop 2006, section 4.3.2.
+    """
+    return binary_cross_entropy_with_logits_forward(promoted(logits), targets, reduction=reduction)[0]

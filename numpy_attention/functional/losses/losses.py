@@ -1,0 +1,289 @@
+"""Losses: cross-entropy of classes, squared error; yes and no stand in `binary_losses.py`.
+
+    cross-entropy  -log softmax(logits)_target
+    squared error  (prediction - target)²
+
+A loss for each example, and then their mean, their sum, or all of them. The mean of none is 0, and so is
+its gradient (PyTorch gives NaN). Targets are data: they have no gradient and never promote a dtype.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.arrays import (
+    Array,
+    admit,
+    as_array,
+    cotangent,
+    finished,
+    like,
+    number,
+    one_of,
+    promoted,
+    quiet,
+    seen,
+    shows_shapes,
+    total,
+    undoes,
+    whole,
+    wide,
+)
+from ..base.row_blocks import by_rows
+from ..layers.softmax import log_weights
+
+
+@shows_shapes
+class CrossEntropySaved(NamedTuple):
+    """The arguments, weights = softmax(logits), the distribution that they should be, and who counts.
+
+    weights, distribution (..., C); counted (...) is False where the target is ignored.
+    """
+
+    logits: Array
+    targets: Array
+    weights: Array
+    distribution: Array
+    counted: Array
+    reduction: str
+
+
+@shows_shapes
+class SquaredErrorSaved(NamedTuple):
+    """The arguments."""
+
+    predictions: Array
+    targets: Array
+    reduction: str
+
+
+# --------------------------------------------------------------------------- what all losses have in common
+
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def numbers(targets: npt.ArrayLike, like_what: str, predictions: Array) -> Array:
+    """Targets that are real numbers, one for each prediction and in the precision of its real part."""
+    array = as_array("targets", targets)
+    if array.dtype.kind == "c":
+        raise TypeError(f"targets has dtype {array.dtype}; real numbers are expected")
+    if array.shape != predictions.shape:
+        raise ValueError(
+            f"targets has shape {array.shape}; that of {like_what}, {predictions.shape}, is expected"
+        )
+    return array.astype(wide(predictions)[0].real.dtype, copy=False)
+
+
+def reduced(losses: Array, counted: int, reduction: str) -> Any:
+    """All losses, their sum, or the sum over how many count."""
+    if reduction == "none":
+        return losses
+    return total(losses) / (max(counted, 1) if reduction == "mean" else 1)
+
+
+def spread(
+    d_out: npt.ArrayLike, shape: tuple[int, ...], counted: int, reduction: str, argument: Array
+) -> Array:
+    """Undo `reduced`: d_losses, which has the losses' shape or broadcasts to it."""
+    d_out = cotangent("d_out", d_out, shape if reduction == "none" else (), argument)
+    return np.asarray(d_out / (max(counted, 1) if reduction == "mean" else 1))
+
+
+# ------------------------------------------------------------------------------------- cross-entropy
+
+
+def _classes(targets: npt.ArrayLike, logits: Array, ignore_index: int | None) -> tuple[Array, Array]:
+    """Targets that are classes, one for each row of logits, and which of them count."""
+    array = whole("targets", targets)
+    if array.shape != logits.shape[:-1]:
+        raise ValueError(
+            f"targets has shape {array.shape}; that of logits without its last axis, "
+            f"{logits.shape[:-1]}, is expected"
+        )
+    counted = np.ones(array.shape, dtype=bool)
+    if ignore_index is not None:
+        ignored = whole("ignore_index", ignore_index)
+        if ignored.ndim:
+            raise TypeError(f"ignore_index is {ignore_index!r}; one whole number is expected")
+        counted = np.asarray(array != ignored)
+    outside = counted & ((array < 0) | (array >= logits.shape[-1]))
+    if outside.any():
+        raise ValueError(
+            f"targets holds {array[outside][0]}; a class in [0, {logits.shape[-1]}), the last axis of "
+            "logits, is expected"
+        )
+    return array, counted
+
+
+def _own(targets: Array, counted: Array) -> tuple[Array, Array]:
+    """Which entries of rows (n, C) are the targets' own, of those that count: targets, counted (n, 1)."""
+    return np.flatnonzero(counted), targets[counted]
+
+
+@quiet
+def cross_entropy_forward(
+    logits: npt.ArrayLike,
+    targets: npt.ArrayLike,
+    *,
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+) -> tuple[Any, CrossEntropySaved]:
+    """The surprise at the targets, with what its backward needs: see `cross_entropy`."""
+    logits = admit("logits", logits, 1)
+    targets, counted = _classes(targets, logits, ignore_index)
+    smoothing = number("label_smoothing", label_smoothing)
+    if not 0 <= smoothing <= 1:
+        raise ValueError(f"label_smoothing is {smoothing}; a number in [0, 1] is expected")
+    reduction = one_of("reduction", reduction, REDUCTIONS)
+    share = smoothing / max(logits.shape[-1], 1)
+
+    def formula(rows: Array, targets: Array, counted: Array) -> tuple[Array, Array, Array]:
+        log_shares, weights = log_weights(rows)
+        own = _own(targets, counted)
+        distribution = np.full(rows.shape, share, rows.real.dtype)
+        distribution[own] = 1 - smoothing + share
+        if smoothing:
+            surprise = seen(distribution * -log_shares, distribution > 0).sum(axis=-1)[own[0]]
+        else:
+            surprise = 0 - log_shares[own]  # a 1 among zeros; 0 - 0 is not -0
+        losses = np.zeros((len(rows), 1), rows.dtype)
+        losses[counted] = surprise
+        return losses, weights, distribution
+
+    losses, weights, distribution = by_rows(formula, *wide(logits), targets[..., None], counted[..., None])
+    out = reduced(losses[..., 0], int(counted.sum()), reduction)
+    saved = CrossEntropySaved(logits, targets, weights, distribution, counted, reduction)
+    return finished(out, logits), saved
+
+
+@undoes(CrossEntropySaved)
+def cross_entropy_backward(d_out: npt.ArrayLike, saved: CrossEntropySaved) -> Any:
+    """d_logits = d_loss * (softmax(logits) - distribution), since loss = logsumexp - Σ distribution * logits.
+
+    The entries of a row sum to 0. Where the target's own weight is almost 1, what is left of it after the
+    subtraction has no digits, and it is taken as minus the sum of the others.
+    """
+    logits, targets, weights, distribution, counted, reduction = saved
+    d_losses = spread(d_out, counted.shape, int(counted.sum()), reduction, logits)
+
+    def formula(weights: Array, distribution: Array, *columns: Array) -> tuple[Array]:
+        d_losses, targets, counted = columns
+        own = _own(targets, counted)
+        d_rows = weights - distribution
+        d_own, d_rows[own] = d_rows[own], 0
+        others = d_rows.sum(axis=-1)[own[0]]
+        d_rows[own] = np.where(weights[own].real > 0.5, -others, d_own)
+        return (seen(d_losses * d_rows, None if counted.all() else counted),)
+
+    columns = (column[..., None] for column in (np.full(counted.shape, d_losses), targets, counted))
+    (d_logits,) = by_rows(formula, weights, distribution, *columns)
+    return like(d_logits, logits, fresh=True)
+
+
+def cross_entropy(
+    logits: npt.ArrayLike,
+    targets: npt.ArrayLike,
+    *,
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+) -> Any:
+    """The surprise at the targets: loss = -Σ_c distribution_c log softmax(logits)_c.
+
+    The distribution is 1 at the target and 0 elsewhere; smoothed by ε, a share ε of it is spread evenly
+    over all C classes.
+
+    Parameters
+    ----------
+    logits : (..., C)
+    targets : (...), whole numbers in [0, C)
+    ignore_index : targets of this value, which may lie outside, are left out, whatever their logits
+    label_smoothing : ε, from 0 to 1
+    reduction : "mean" over what is not ignored, "sum", or "none", which gives 0 where ignored
+
+    Returns
+    -------
+    A number, or (...) for "none", in the dtype of logits. The mean of nothing is 0, with gradient 0
+    (PyTorch gives NaN). Derivative: (softmax(logits) - distribution) of the row.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For targets that are no classes, a smoothing outside [0, 1], shapes and dtypes that do not fit.
+
+    Examples
+    --------
+    >>> float(cross_entropy([[0, 0], [0, 50]], [0, 1], reduction="sum"))  # log 2, and 2e-22
+    0.6931471805599453
+    >>> cross_entropy([[0, 0], [0, 50]], [0, 1], reduction="none")
+    array([6.93147181e-01, 1.92874985e-22])
+
+    References
+    ----------
+    Label smoothing: Szegedy et al. 2016, section 7, as PyTorch has it.
+    """
+    return cross_entropy_forward(
+        promoted(logits),
+        targets,
+        ignore_index=ignore_index,
+        label_smoothing=label_smoothing,
+        reduction=reduction,
+    )[0]
+
+
+# ------------------------------------------------------------------------------------- squared error
+
+
+@quiet
+def mean_squared_error_forward(
+    predictions: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean"
+) -> tuple[Any, SquaredErrorSaved]:
+    """Squared errors, with what their backward needs: see `mean_squared_error`."""
+    predictions = admit("predictions", predictions)
+    targets = numbers(targets, "predictions", predictions)
+    reduction = one_of("reduction", reduction, REDUCTIONS)
+    errors = wide(predictions)[0] - targets
+    out = reduced(errors * errors, errors.size, reduction)
+    return finished(out, predictions), SquaredErrorSaved(predictions, targets, reduction)
+
+
+@undoes(SquaredErrorSaved)
+def mean_squared_error_backward(d_out: npt.ArrayLike, saved: SquaredErrorSaved) -> Any:
+    """d_predictions = d_loss * 2 (predictions - targets)."""
+    predictions, targets, reduction = saved
+    d_losses = spread(d_out, targets.shape, targets.size, reduction, predictions)
+    return like(d_losses * (2 * (wide(predictions)[0] - targets)), predictions)
+
+
+def mean_squared_error(predictions: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean") -> Any:
+    """Squared errors: loss = (prediction - target)².
+
+    Parameters
+    ----------
+    predictions : any shape
+    targets : the same shape, real numbers
+    reduction : "mean", "sum" or "none"
+
+    Returns
+    -------
+    A number, or the shape of predictions for "none", in their dtype. The mean of nothing is 0.
+    Derivative: 2 (prediction - target).
+
+    Raises
+    ------
+    TypeError, ValueError
+        For shapes and dtypes that do not fit.
+
+    Examples
+    --------
+    >>> float(mean_squared_error([1, 2], [4, 2]))
+    4.5
+
+    References
+    ----------
+    Legendre 1805.
+    """
+    return mean_squared_error_forward(promoted(predictions), targets, reduction=reduction)[0]

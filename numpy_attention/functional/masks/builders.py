@@ -1,0 +1,278 @@
+"""Masks: which keys each query may attend to, said so that it cannot be misread.
+
+Every function here makes a value (see `tiles.py`) that knows which way it is. They combine: & is what
+both see, | what either sees, ~ what the other hides.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.arrays import Array, as_array, common_batch, place, whole
+from .kinds import Band, FirstKeys, RealKeys, Segments, Visible
+from .mask import ASK, Mask
+
+
+def visible(array: npt.ArrayLike) -> Mask:
+    """The mask of an array of booleans in which True means: may attend.
+
+    Parameters
+    ----------
+    array : booleans that broadcast to (..., H, L, S).
+
+    Returns
+    -------
+    A mask for `attention` and `attend`, which & | ~ combine. mask.array(L, S) is `array`, broadcast.
+
+    Raises
+    ------
+    TypeError
+        For anything but booleans.
+
+    Examples
+    --------
+    >>> visible([[True, False], [True, True]]).array(2, 2)
+    array([[ True, False],
+           [ True,  True]])
+    """
+    return Visible(_booleans("the array of na.visible", array))
+
+
+def hidden(array: npt.ArrayLike) -> Mask:
+    """The mask of an array of booleans in which True means: may not attend.
+
+    Parameters
+    ----------
+    array : booleans that broadcast to (..., H, L, S).
+
+    Returns
+    -------
+    A mask, as from `visible`. mask.array(L, S) is `array` inverted, and broadcast.
+
+    Raises
+    ------
+    TypeError
+        For anything but booleans.
+
+    Examples
+    --------
+    >>> hidden([[False, True], [False, False]]).array(2, 2)
+    array([[ True, False],
+           [ True,  True]])
+    """
+    return Visible(~_booleans("the array of na.hidden", array))
+
+
+def causal(align: str | None = None, offset: npt.ArrayLike | None = None) -> Mask:
+    """No look-ahead: query i, standing at position i + offset, sees key j if j <= i + offset.
+
+    Parameters
+    ----------
+    align : "top_left" (offset 0) or "bottom_right" (offset S - L: the last query sees every key). One
+        of align and offset must be said where L and S differ: both corners are in use out there.
+    offset : a whole number, or an array of them (...) over the batch axes.
+
+    Returns
+    -------
+    A mask, as from `visible`. mask.array(L, S) is (..., L, S), with the batch axes of offset.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an unknown corner, both at once, or offsets that are not whole.
+
+    Examples
+    --------
+    >>> causal("bottom_right").array(2, 3)
+    array([[ True,  True, False],
+           [ True,  True,  True]])
+    """
+    return Band("causal", None, 0, align, offset)
+
+
+def window(
+    left: int | None,
+    right: int | None,
+    align: str | None = None,
+    offset: npt.ArrayLike | None = None,
+) -> Mask:
+    """A band: query i sees its own position and so many keys on each side of it.
+
+    Parameters
+    ----------
+    left, right : whole numbers >= 0, the own position not counted; None is no limit.
+    align, offset : where a query stands among the keys, as in `causal`.
+
+    Returns
+    -------
+    A mask, as from `causal`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For widths that are no whole numbers >= 0, and as `causal`.
+
+    Examples
+    --------
+    >>> window(1, 0).array(3, 3)
+    array([[ True, False, False],
+           [ True,  True, False],
+           [False,  True,  True]])
+    """
+    return Band("window", _width("left", left), _width("right", right), align, offset)
+
+
+def _width(name: str, width: int | None) -> int | None:
+    if width is None:
+        return None
+    array = place(name, width, least=0)
+    if array.ndim:
+        raise TypeError(f"{name} has shape {array.shape}; one whole number or None is expected")
+    return int(array)
+
+
+def padding(lengths: npt.ArrayLike) -> Mask:
+    """The first lengths keys are real, the rest is padding, which nobody sees.
+
+    Parameters
+    ----------
+    lengths : whole numbers (...) over the batch axes, each from 0 to S.
+
+    Returns
+    -------
+    A mask, as from `visible`. mask.array(L, S) is (..., L, S), with the batch axes of lengths.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For lengths that are not whole, negative, or (when used) above S.
+
+    Examples
+    --------
+    >>> padding([1, 2]).array(1, 3)
+    array([[[ True, False, False]],
+    <BLANKLINE>
+           [[ True,  True, False]]])
+    """
+    return FirstKeys("padding", whole("lengths", lengths, least=0))
+
+
+def real_keys(array: npt.ArrayLike) -> Mask:
+    """Which keys are real, one by one; padding on either side, or in between, is seen by nobody.
+
+    Parameters
+    ----------
+    array : booleans (..., S), True = real.
+
+    Returns
+    -------
+    A mask, as from `visible`. mask.array(L, S) is (..., L, S), with the batch axes of `array`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything but booleans over at least one axis.
+
+    Examples
+    --------
+    >>> real_keys([False, True, True]).array(1, 3)
+    array([[False,  True,  True]])
+    """
+    real = _booleans("the array of na.real_keys", array)
+    if not real.ndim:
+        raise ValueError("the array of na.real_keys has no axis; (..., S) is expected")
+    return RealKeys(real)
+
+
+def segments(query_ids: npt.ArrayLike, key_ids: npt.ArrayLike) -> Mask:
+    """Packed documents: a query sees the keys of its own document.
+
+    Parameters
+    ----------
+    query_ids : whole numbers (..., L), which document each query belongs to.
+    key_ids : likewise (..., S) for the keys.
+
+    Returns
+    -------
+    A mask, as from `visible`. mask.array(L, S) is (..., L, S), with the batch axes of both, broadcast.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For identities that are not whole, or without an axis.
+
+    Examples
+    --------
+    >>> segments([0, 1], [0, 1, 1]).array(2, 3)
+    array([[ True, False, False],
+           [False,  True,  True]])
+    """
+    queries, keys = whole("query_ids", query_ids), whole("key_ids", key_ids)
+    for name, ids in (("query_ids", queries), ("key_ids", keys)):
+        if not ids.ndim:
+            raise ValueError(f"{name} has no axis; one identity for each position is expected")
+    common_batch(query_ids=queries.shape[:-1], key_ids=keys.shape[:-1])
+    return Segments(queries, keys)
+
+
+def prefix(n: npt.ArrayLike) -> Mask:
+    """The first n keys, for every query: prefix(n) | causal() is a prefix language model's mask.
+
+    Parameters
+    ----------
+    n : whole numbers >= 0, one, or (...) over the batch axes. An n above S means all keys.
+
+    Returns
+    -------
+    A mask, as from `visible`. mask.array(L, S) is (..., L, S), with the batch axes of n.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For n that are not whole or negative.
+
+    Examples
+    --------
+    >>> (prefix(2) | causal()).array(3, 3)
+    array([[ True,  True, False],
+           [ True,  True, False],
+           [ True,  True,  True]])
+    """
+    return FirstKeys("prefix", whole("n", n, least=0))
+
+
+def _booleans(name: str, array: npt.ArrayLike) -> Array:
+    booleans = as_array(name, array)
+    if booleans.dtype != bool:
+        raise TypeError(f"{name} has dtype {booleans.dtype}; booleans are expected")
+    return booleans.copy()
+
+
+def visibility(mask: Mask | None, scores_shape: tuple[int, ...]) -> Array | None:
+    """What `mask` lets see of scores (..., H, L, S) or (L, S): booleans of that shape, or None for all.
+
+    Raises TypeError for anything but a mask, ValueError for one that does not broadcast.
+    """
+    if mask is None:
+        return None
+    admit_mask(mask, scores_shape)
+    return np.broadcast_to(mask.array(*scores_shape[-2:], heads=len(scores_shape) > 2), scores_shape)
+
+
+def admit_mask(mask: object, scores_shape: tuple[int, ...]) -> None:
+    """Refuse what is no mask, or does not fit scores of that shape: an empty tile of it tells."""
+    if not isinstance(mask, Mask):
+        raise TypeError(f"mask is {type(mask).__name__}, which {ASK}")
+    L, S = scores_shape[-2:]
+    heads = len(scores_shape) > 2
+    try:
+        mask.tile(slice(0), slice(0), L, S, heads=heads)
+        shape = (*mask._batch(heads), L, S)
+    except ValueError as error:
+        raise ValueError(f"mask: {error}") from None
+    told = f"mask {mask!r} has shape {shape}, which does not broadcast to the shape of the scores,"
+    try:
+        fits = np.broadcast_shapes(shape, scores_shape) == scores_shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"{told} {scores_shape}")

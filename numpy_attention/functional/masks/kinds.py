@@ -1,0 +1,181 @@
+"""The kinds of masks there are: what `masks.py` makes, and `tiles.py` combines."""
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.arrays import Array, one_of, place
+from .mask import ALIGNMENTS, Mask, Tile, corner, entry_of
+
+
+def _batch_of(index: tuple[int, ...], heads: bool) -> tuple[int, ...]:
+    return index[: len(index) - heads]
+
+
+class Visible(Mask):
+    """An array of booleans, pair by pair, taken as it stands."""
+
+    def __init__(self, array: Array) -> None:
+        self.pairs = array
+
+    def __repr__(self) -> str:
+        return f"na.visible(<bool {self.pairs.shape}>)"
+
+    def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
+        return Visible(entry_of(self.pairs, index, 2))
+
+    def _batch(self, heads: bool) -> tuple[int, ...]:
+        return self.pairs.shape[:-2]
+
+    def _seen(self, i: Array, j: Array, lengths: tuple[int, int], heads: bool) -> Tile:
+        pairs = self.pairs[(None,) * max(0, 2 - self.pairs.ndim)]
+        for axis, positions in ((-2, i), (-1, j)):
+            length = lengths[axis]
+            if pairs.shape[axis] not in (1, length):
+                raise ValueError(f"{self!r} does not broadcast to {lengths[0]} queries and {lengths[1]} keys")
+            if pairs.shape[axis] == length:
+                pairs = np.take(pairs, positions, axis=axis)
+        return pairs
+
+
+class Band(Mask):
+    """Keys from `left` before to `right` behind a query's own position; None is no limit."""
+
+    def __init__(
+        self,
+        name: str,
+        left: int | None,
+        right: int | None,
+        align: str | None,
+        offset: npt.ArrayLike | None,
+    ) -> None:
+        if align is not None and offset is not None:
+            raise ValueError(f"na.{name} was given align and offset; they say the same, give one")
+        self.name, self.left, self.right = name, left, right
+        self.align = None if align is None else one_of("align", align, ALIGNMENTS)
+        self.offset = None if offset is None else place("offset", offset)
+
+    def __repr__(self) -> str:
+        limits = "" if self.name == "causal" else f"{self.left}, {self.right}"
+        if self.offset is not None:
+            told = self.offset.shape or int(self.offset)
+            return f"na.{self.name}({limits}{', ' * bool(limits)}offset={told})"
+        align = "" if self.align is None else f"{', ' * bool(limits)}{self.align!r}"
+        return f"na.{self.name}({limits}{align})"
+
+    def _shift(self, L: int, S: int, heads: bool) -> Array:
+        if self.offset is not None:
+            return self.offset[(..., *(None,) * (2 + heads))]
+        return np.asarray(corner(repr(self), self.align, L, S))
+
+    def span(self, rows: slice, L: int, S: int) -> tuple[int, int]:
+        shift = self._shift(L, S, False)
+        if not shift.size:
+            return 0, S
+        low, high = rows.start + int(shift.min()), rows.stop - 1 + int(shift.max())
+        first = 0 if self.left is None else low - self.left
+        last = S if self.right is None else high + self.right + 1
+        return min(max(first, 0), S), min(max(last, 0), S)
+
+    def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
+        if self.offset is None:
+            return self
+        offset = entry_of(self.offset, _batch_of(index, heads), 0)
+        return Band(self.name, self.left, self.right, None, offset)
+
+    def _batch(self, heads: bool) -> tuple[int, ...]:
+        return () if self.offset is None else (*self.offset.shape, *(1,) * heads)
+
+    def _seen(self, i: Array, j: Array, lengths: tuple[int, int], heads: bool) -> Tile:
+        shift = self._shift(*lengths, heads)
+        if not i.size or not j.size or not shift.size:
+            return np.ones((*shift.shape[:-2], i.size, j.size), dtype=bool)
+        nearest, farthest = j.min() - i.max() - shift.max(), j.max() - i.min() - shift.min()
+        right_open = self.right is None or farthest <= self.right
+        left_open = self.left is None or nearest >= -self.left
+        if right_open and left_open:
+            return True
+        if self.right is not None and nearest > self.right:
+            return False
+        if self.left is not None and farthest < -self.left:
+            return False
+        own = i[:, None] + shift
+        seen = np.asarray(True)
+        if self.right is not None and not right_open:
+            seen = j - self.right <= own
+        if self.left is not None and not left_open:
+            seen = seen & (j + self.left >= own)
+        return np.asarray(seen)
+
+
+class FirstKeys(Mask):
+    """The first so many keys of each batch entry, for every query."""
+
+    def __init__(self, name: str, lengths: Array) -> None:
+        self.name, self.lengths = name, lengths
+
+    def __repr__(self) -> str:
+        told = int(self.lengths) if not self.lengths.ndim else f"<lengths {self.lengths.shape}>"
+        return f"na.{self.name}({told})"
+
+    def span(self, rows: slice, L: int, S: int) -> tuple[int, int]:
+        return 0, min(S, int(self.lengths.max(initial=0)))
+
+    def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
+        return FirstKeys(self.name, entry_of(self.lengths, _batch_of(index, heads), 0))
+
+    def _batch(self, heads: bool) -> tuple[int, ...]:
+        return (*self.lengths.shape, *(1,) * heads)
+
+    def _seen(self, i: Array, j: Array, lengths: tuple[int, int], heads: bool) -> Tile:
+        if self.name == "padding" and self.lengths.size and self.lengths.max() > lengths[1]:
+            raise ValueError(f"{self!r} holds {self.lengths.max()}, but there are only {lengths[1]} keys")
+        return np.asarray(j < self.lengths[(..., *(None,) * (2 + heads))])
+
+
+class RealKeys(Mask):
+    """Which keys are real, for every query."""
+
+    def __init__(self, real: Array) -> None:
+        self.real = real
+
+    def __repr__(self) -> str:
+        return f"na.real_keys(<bool {self.real.shape}>)"
+
+    def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
+        return RealKeys(entry_of(self.real, _batch_of(index, heads), 1))
+
+    def _batch(self, heads: bool) -> tuple[int, ...]:
+        return (*self.real.shape[:-1], *(1,) * heads)
+
+    def _seen(self, i: Array, j: Array, lengths: tuple[int, int], heads: bool) -> Tile:
+        if self.real.shape[-1] != lengths[1]:
+            raise ValueError(f"{self!r} is for {self.real.shape[-1]} keys, not {lengths[1]}")
+        return self.real[(..., *(None,) * (1 + heads), slice(None))][..., j]
+
+
+class Segments(Mask):
+    """Pairs whose query and key belong to the same document."""
+
+    def __init__(self, query_ids: Array, key_ids: Array) -> None:
+        self.query_ids, self.key_ids = query_ids, key_ids
+
+    def __repr__(self) -> str:
+        return f"na.segments(<ids {self.query_ids.shape}>, <ids {self.key_ids.shape}>)"
+
+    def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
+        index = _batch_of(index, heads)
+        return Segments(entry_of(self.query_ids, index, 1), entry_of(self.key_ids, index, 1))
+
+    def _batch(self, heads: bool) -> tuple[int, ...]:
+        ids = np.broadcast_shapes(self.query_ids.shape[:-1], self.key_ids.shape[:-1])
+        return (*ids, *(1,) * heads)
+
+    def _seen(self, i: Array, j: Array, lengths: tuple[int, int], heads: bool) -> Tile:
+        given = (self.query_ids.shape[-1], self.key_ids.shape[-1])
+        if given != lengths:
+            raise ValueError(
+                f"{self!r} is for {given[0]} queries and {given[1]} keys, not {lengths[0]} and {lengths[1]}"
+            )
+        queries = self.query_ids[..., i][(..., *(None,) * heads, slice(None), None)]
+        keys = self.key_ids[..., j][(..., *(None,) * (1 + heads), slice(None))]
+        return np.asarray(queries == keys)

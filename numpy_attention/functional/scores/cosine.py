@@ -1,0 +1,155 @@
+"""Scores that are products of unit vectors: cosine.
+
+    scores_ls = sharpness * cos(query_l, key_s)
+
+query (..., L, D)  key (..., S, D)  scores (..., L, S).
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.arrays import (
+    Array,
+    admit,
+    beside,
+    common_batch,
+    cotangent,
+    finished,
+    like,
+    promoted,
+    quiet,
+    same,
+    shows_shapes,
+    transposed,
+    undoes,
+    wide,
+)
+
+
+@shows_shapes
+class UnitSaved(NamedTuple):
+    """unit = x / |x|, and |x| = length / shrink, shrink a power of two; zero marks vectors of length 0."""
+
+    unit: Array
+    length: Array
+    shrink: Array
+    zero: Array
+
+
+@shows_shapes
+class CosineSaved(NamedTuple):
+    """The arguments, the unit vectors of query and key, and cosines (..., L, S)."""
+
+    query: Array
+    key: Array
+    sharpness: Array
+    units_of_query: UnitSaved
+    units_of_key: UnitSaved
+    cosines: Array
+
+
+@shows_shapes
+class CosineGradients(NamedTuple):
+    """In the forward's order."""
+
+    d_query: Any
+    d_key: Any
+    d_sharpness: Any
+
+
+def _unit_forward(x: Array) -> tuple[Array, UnitSaved]:
+    """unit = x / |x| along the last axis, |x|² = Σ x²; 0 where all (real parts) of x are 0.
+
+    A power of two first brings the largest entry near 1, which rounds nothing and keeps its square in
+    range. |x|² is Σ x² for complex x too: a modulus would not be differentiable.
+    """
+    top = np.max(np.abs(x.real), axis=-1, keepdims=True, initial=0)
+    smallest = np.finfo(x.dtype).minexp
+    shrink = np.ldexp(np.ones_like(top), -np.maximum(np.frexp(top)[1], smallest))
+    scaled = shrink * x
+    length = np.sqrt((scaled * scaled).sum(axis=-1, keepdims=True))
+    zero = top == 0
+    unit = np.where(zero, 0, scaled / length)
+    return unit, UnitSaved(unit, length, shrink, zero)
+
+
+def _unit_backward(d_unit: Array, saved: UnitSaved) -> Array:
+    """d_x = (d_unit - unit * Σ unit * d_unit) / |x|: what points along x cannot turn its unit vector."""
+    unit, length, shrink, zero = saved
+    across = d_unit - unit * (unit * d_unit).sum(axis=-1, keepdims=True)
+    return np.where(zero, 0, across / length * shrink)
+
+
+@quiet
+def cosine_scores_forward(
+    query: npt.ArrayLike, key: npt.ArrayLike, sharpness: npt.ArrayLike
+) -> tuple[Any, CosineSaved]:
+    """Cosines, sharpened, with what their backward needs: see `cosine_scores`."""
+    query, key = admit("query", query, 2), admit("key", key, 2)
+    sharpness = admit("sharpness", sharpness)
+    if sharpness.ndim:
+        raise ValueError(f"sharpness has shape {sharpness.shape}; one number is expected")
+    if not np.isfinite(sharpness):
+        raise ValueError(f"sharpness is {sharpness}; a finite number is expected")
+    same("the last axis of query", query.shape[-1], "that of key", key.shape[-1])
+    common_batch(query=query.shape[:-2], key=key.shape[:-2])
+    rows, columns = wide(query, key)
+    unit_query, units_of_query = _unit_forward(rows)
+    unit_key, units_of_key = _unit_forward(columns)
+    cosines = unit_query @ transposed(unit_key)
+    out = beside(sharpness, query, key) * cosines
+    saved = CosineSaved(query, key, sharpness, units_of_query, units_of_key, cosines)
+    return finished(out, query, key), saved
+
+
+@undoes(CosineSaved)
+def cosine_scores_backward(d_out: npt.ArrayLike, saved: CosineSaved) -> CosineGradients:
+    """From out = sharpness * cosines and cosines = unit_query @ unit_keyᵀ:
+
+    d_sharpness = Σ d_out * cosines;  d_cosines = sharpness * d_out
+    d_unit_query = d_cosines @ unit_key;  d_unit_key = d_cosinesᵀ @ unit_query
+    """
+    query, key, sharpness, units_of_query, units_of_key, cosines = saved
+    factor = beside(sharpness, query, key)
+    d_out = cotangent("d_out", d_out, cosines.shape, query, key)
+    d_cosines = factor * d_out
+    d_unit_query = d_cosines @ units_of_key.unit
+    d_unit_key = transposed(d_cosines) @ units_of_query.unit
+    return CosineGradients(
+        d_query=like(_unit_backward(d_unit_query, units_of_query), query),
+        d_key=like(_unit_backward(d_unit_key, units_of_key), key),
+        d_sharpness=like(d_out * cosines, sharpness),
+    )
+
+
+def cosine_scores(query: npt.ArrayLike, key: npt.ArrayLike, sharpness: npt.ArrayLike) -> Any:
+    """Cosines, sharpened: scores_ls = sharpness * query_l · key_s / (|query_l| |key_s|).
+
+    Parameters
+    ----------
+    query : (..., L, D)
+    key : (..., S, D)
+    sharpness : a number, that may be learned. It never promotes the dtype.
+
+    Returns
+    -------
+    (..., L, S), in the result_type of query and key. A zero vector scores 0 and has gradient 0, though
+    the cosine has no value there: NaN would spoil whatever it touches.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes and shapes that do not fit, and for a sharpness that is no finite number.
+
+    Examples
+    --------
+    >>> cosine_scores([[3, 4]], [[30, 40], [0, 5], [0, 0]], sharpness=2)
+    array([[2. , 1.6, 0. ]])
+
+    References
+    ----------
+    Graves, Wayne, Danihelka 2014, equations 5 and 6.
+    """
+    return cosine_scores_forward(promoted(query), promoted(key), promoted(sharpness))[0]

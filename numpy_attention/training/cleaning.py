@@ -1,0 +1,119 @@
+"""Clean and normalise: what happens to the numbers before a model sees them.
+
+    clean       values that are missing (NaN) or infinite are counted, then replaced by the column's mean
+    normalise   x = (raw - mean) / deviation, column by column
+
+Mean and deviation come from the training part alone and stay with the model: nothing about the held-out
+part may reach it. Where the same column of two tokens is two quantities, each has statistics of its own.
+What pads an example is no value at all: it is not counted, and becomes 0.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .data import Array, Data, Examples
+
+
+class Normalisation(NamedTuple):
+    """Statistics of the training part, one entry a column."""
+
+    mean: Array
+    """(input_dim,), or (T, input_dim) where each token has its own"""
+    deviation: Array
+    """The same shape; 1 where a column is constant"""
+
+
+class Prepared(NamedTuple):
+    """Data as a model sees them."""
+
+    train: Examples
+    test: Examples
+    normalisation: Normalisation
+    raw: Data
+    """The same examples as they came."""
+
+
+def prepare(data: Data, normalisation: Normalisation | None = None) -> Prepared:
+    """Clean and normalise both parts, by a given normalisation or by that of the training part.
+
+    Raises
+    ------
+    ValueError
+        If the normalisation has another number of columns than the data, or a column of the
+        training part holds no finite value at all.
+    """
+    if normalisation is None:
+        normalisation = fit_normalisation(real(data.train), data.by_place)
+    train, test = (normalised(part, normalisation) for part in (data.train, data.test))
+    return Prepared(train, test, normalisation, data)
+
+
+def normalised(part: Examples, normalisation: Normalisation) -> Examples:
+    """The part with its x normalised, and 0 where it is padded."""
+    x = normalise(part.x, normalisation)
+    if part.lengths is not None:
+        x[np.arange(x.shape[1]) >= part.lengths[:, None]] = 0.0
+    return part._replace(x=x)
+
+
+def real(part: Examples) -> Array:
+    """The raw values (N, T, input_dim); where there is padding, those of real tokens alone (M, input_dim)."""
+    if part.lengths is None:
+        return part.x
+    there: Array = part.x[np.arange(part.x.shape[1]) < part.lengths[:, None]]
+    return there
+
+
+def count_missing(raw: Array) -> int:
+    """How many values are NaN or infinite."""
+    return int(raw.size - np.isfinite(raw).sum())
+
+
+def fit_normalisation(raw: Array, by_place: bool = False) -> Normalisation:
+    """Mean and deviation of every column of raw (..., input_dim), over its finite values.
+
+    With `by_place`, of every column of every token of raw (N, T, input_dim).
+
+    Examples
+    --------
+    >>> fit_normalisation(np.array([[1.0, 5.0], [3.0, 5.0], [np.nan, 5.0]]))
+    Normalisation(mean=array([2., 5.]), deviation=array([1., 1.]))
+    """
+    rows = raw if by_place else raw.reshape(-1, raw.shape[-1])
+    there = np.isfinite(rows)
+    count = there.sum(axis=0)
+    if not count.all():
+        column = int(np.argmin(count))
+        raise ValueError(f"column {column} of the training data holds no finite value")
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large is refused below
+        mean = np.where(there, rows, 0.0).sum(axis=0) / count
+        off = np.where(there, rows - mean, 0.0)
+        deviation = np.sqrt((off * off).sum(axis=0) / count)
+    if not np.isfinite(deviation).all():
+        column = int(np.argmin(np.isfinite(deviation)))
+        raise ValueError(f"column {column} of the training data holds numbers too large to be normalised")
+    return Normalisation(mean, np.where(deviation > 0, deviation, 1.0))
+
+
+def normalise(raw: Array, normalisation: Normalisation) -> Array:
+    """raw (..., input_dim) with its gaps filled by the means, then centred and scaled.
+
+    Examples
+    --------
+    >>> normalise(np.array([[3.0], [np.nan]]), Normalisation(np.array([2.0]), np.array([0.5])))
+    array([[2.],
+           [0.]])
+    """
+    mean, deviation = normalisation
+    if mean.shape != raw.shape[-mean.ndim :]:
+        raise ValueError(
+            f"the normalisation has {_columns(mean.shape)}, the data have "
+            f"{_columns(raw.shape[-mean.ndim :])}; they must be equal"
+        )
+    cleaned = np.where(np.isfinite(raw), raw, mean)
+    return (cleaned - mean) / deviation
+
+
+def _columns(shape: tuple[int, ...]) -> str:
+    return " tokens of ".join(map(str, shape)) + " columns"

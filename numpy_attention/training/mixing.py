@@ -1,0 +1,47 @@
+"""Mixup: two examples in one, and the loss shared between their labels.
+
+    x    = share * x_1 + (1 - share) * x_2                share from Beta(α, α), the larger part first
+    loss = share * loss(logits, y_1) + (1 - share) * loss(logits, y_2)
+
+Between two examples the model is asked to go over from one label to the other evenly, which keeps it from
+learning a small training part by heart. Zhang, Cisse, Dauphin and Lopez-Paz 2018, equation 1; there one share
+is drawn for a batch, here one for an example.
+"""
+
+from typing import Any
+
+import numpy as np
+
+import numpy_attention as na
+
+from .data import Array, Examples
+
+
+def mixed(rng: np.random.Generator, examples: Examples, alpha: float) -> Examples:
+    """Every example with another one mixed in, drawn from all of them; there is no padding."""
+    size = len(examples.y)
+    partner, drawn = rng.permutation(size), rng.beta(alpha, alpha, size)
+    share = np.maximum(drawn, 1 - drawn)
+    first = share[:, None, None]
+    x = first * examples.x + (1 - first) * examples.x[partner]
+    return examples._replace(x=x, other=examples.y[partner], share=share)
+
+
+def mixed_loss_forward(logits: Array, batch: Examples) -> tuple[float, Any]:
+    """The mean loss of mixed examples with logits (N, K), and what its backward needs."""
+    assert batch.other is not None
+    assert batch.share is not None
+    shares = batch.share, 1 - batch.share
+    labels = batch.y.astype(np.int64), batch.other.astype(np.int64)
+    pairs = [na.cross_entropy_forward(logits, y, reduction="none") for y in labels]
+    total = sum((share * losses).sum() for share, (losses, _) in zip(shares, pairs, strict=True))
+    return float(total) / len(logits), (shares, [saved for _, saved in pairs])
+
+
+def mixed_loss_backward(saved: Any) -> Array:
+    """d_logits (N, K): what each label asks for, by its share of the mean."""
+    shares, losses = saved
+    first, second = (
+        na.cross_entropy_backward(share / len(share), one) for share, one in zip(shares, losses, strict=True)
+    )
+    return np.asarray(first + second)

@@ -1,0 +1,148 @@
+"""Whatever form a candidate returns its numbers in, they come out by name, and in this project's axes."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+import numpy_attention as na
+from numpy_attention.check.candidate.candidate import Candidate, Misshapen
+from numpy_attention.check.candidate.conventions import convention
+from numpy_attention.check.candidate.frameworks import NumPy
+from numpy_attention.check.cases.cases import Shape, Specification, draw
+from numpy_attention.check.reference.evaluation import results
+from tests.support.candidates import plain
+
+CASE = draw(Specification("rich", Shape(2, 6, 3, 11, 17, 7, 5), ("causal", "bias"), corner="bottom_right"))
+RIGHT = results(CASE.inputs)
+
+
+def called(function, case=CASE, **said):
+    return Candidate(function, convention(**said)).call(case, NumPy()).tensors
+
+
+def assert_right(tensors, *expected):
+    assert set(tensors) == set(expected)
+    for name in expected:
+        got = tensors[name].numbers
+        np.testing.assert_allclose(got, getattr(RIGHT, name), rtol=0, atol=1e-5, err_msg=name)
+
+
+GRADIENTS = ("d_query", "d_key", "d_value", "d_bias")
+
+
+class Named(NamedTuple):
+    d_bias: np.ndarray
+    d_value: np.ndarray
+    d_key: np.ndarray
+    d_query: np.ndarray
+
+
+def with_d_out(form):
+    def attention(query, key, value, causal=False, bias=None, *, d_out):
+        return form(*plain(query, key, value, causal, bias, d_out=d_out))
+
+    return attention
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda out, grads: (out, grads),
+        lambda out, grads: (out, Named(*grads[::-1])),
+        lambda out, grads: [out, [*grads, None, None]],
+        lambda out, grads: {"out": out, **dict(zip(GRADIENTS, grads, strict=True))},
+        lambda out, grads: (out, dict(zip(GRADIENTS, grads, strict=True)) | {"d_nothing": 0}),
+    ],
+)
+def test_output_and_gradients_come_in_any_form(form):
+    assert_right(called(with_d_out(form)), "out", *GRADIENTS)
+
+
+def test_three_gradients_are_those_of_query_key_and_value():
+    assert_right(called(with_d_out(lambda out, grads: (out, grads[:3]))), "out", *GRADIENTS[:3])
+
+
+def test_a_pair_in_this_projects_form_is_called_with_mask_values():
+    tensors = called((na.attention_forward, na.attention_backward))
+    assert_right(tensors, "out", "weights", "lse", *GRADIENTS)
+    assert tensors["out"].dtype == "float32"
+    candidate = Candidate(na.STEPS.score, convention())
+    assert candidate.form == "pair"
+
+
+def test_a_pair_takes_cotangents_of_lse_and_weights():
+    options = ("d_lse", "d_weights", "scale_array", "sinks")
+    case = draw(Specification("extras", Shape(2, 6, 3, 11, 17, 7, 5), options))
+    candidate = Candidate((na.attention_forward, na.attention_backward), convention())
+    assert set(options) <= set(candidate.options)
+    tensors, right = candidate.call(case, NumPy()).tensors, results(case.inputs)
+    for name in ("d_query", "d_scale", "d_sinks"):
+        np.testing.assert_allclose(tensors[name].numbers, getattr(right, name), rtol=0, atol=1e-5)
+
+
+def test_an_output_alone_is_taken_as_such():
+    attention = lambda q, k, v, causal=False, bias=None: plain(q, k, v, causal, bias, d_out=CASE.d_out)[0]  # noqa: E731
+    assert_right(called(attention), "out")
+
+
+def test_layouts_are_turned_and_turned_back():
+    def attention(query, key, value, causal=False, bias=None, *, d_out):
+        assert query.shape == (2, 11, 6, 7)
+        arrays = (x.swapaxes(1, 2) for x in (query, key, value))
+        out, gradients = plain(*arrays, causal, bias, d_out=d_out.swapaxes(1, 2))
+        return out.swapaxes(1, 2), tuple(g.swapaxes(1, 2) for g in gradients[:3]) + gradients[3:]
+
+    assert_right(called(attention, layout="BLHD"), "out", *GRADIENTS)
+
+
+@pytest.mark.parametrize("way", ["visible", "hidden", "additive"])
+def test_masks_are_given_the_way_that_was_said(way):
+    case = draw(Specification("masked", Shape(2, 3, 3, 5, 7, 4, 4), ("mask",)))
+    seen = {}
+
+    def attention(query, key, value, mask=None, *, d_out):
+        seen["mask"] = mask
+        return query @ key.swapaxes(-1, -2) @ value
+
+    called(attention, case, mask=way)
+    pairs = case.options["mask"]
+    right = {"visible": pairs, "hidden": ~pairs, "additive": np.where(pairs, 0, -np.inf)}[way]
+    np.testing.assert_array_equal(seen["mask"], right)
+    assert seen["mask"].dtype == (np.float32 if way == "additive" else bool)
+
+
+@pytest.mark.parametrize(
+    "result, told",
+    [
+        (None, "returns nothing"),
+        ((1, 2, 3), "tuple of 3, where two things are expected"),
+        ({"output": 1}, "returns 'output' by name, and none of out"),
+        ({}, "returns nothing by name"),
+    ],
+)
+def test_what_no_candidate_may_return_is_told(result, told):
+    with pytest.raises(Misshapen, match=told):
+        called(lambda query, key, value, causal=False, bias=None, *, d_out: result)
+
+
+def test_too_few_gradients_are_told():
+    with pytest.raises(Misshapen, match="returns 2 gradients, where 4 are expected: d_query, d_key, d_value"):
+        called(with_d_out(lambda out, grads: (out, grads[:2])))
+    with pytest.raises(TypeError, match="str came back"):
+        called(lambda query, key, value, causal=False, bias=None: "out")
+
+
+def test_a_changed_input_and_a_missing_gradient_are_problems():
+    def attention(query, key, value, causal=False, bias=None, *, d_out):
+        out, (d_query, d_key, _, d_bias) = plain(query, key, value, causal, bias, d_out=d_out)
+        key[0, 0, 0, 0] += 1
+        return out, (d_query, d_key, None, d_bias)
+
+    outcome = Candidate(attention, convention()).call(CASE, NumPy())
+    assert outcome.problems == ("changes its input key", "gives no gradient for value")
+
+
+def test_what_cannot_be_called_is_refused():
+    with pytest.raises(TypeError, match="the candidate is int"):
+        Candidate(3, convention())

@@ -1,0 +1,101 @@
+"""Options go by a candidate's own names, and nothing is guessed."""
+
+import pytest
+
+from numpy_attention.check.candidate.candidate import Candidate
+from numpy_attention.check.candidate.conventions import ALIASES, bind, convention
+
+
+def names(function, **said):
+    return bind(function, convention(**said)).names
+
+
+@pytest.mark.parametrize("option, alias", [(o, a) for o, others in ALIASES.items() for a in others])
+def test_common_names_are_known(option, alias):
+    scope = {}
+    exec(f"def attention(query, key, value, {alias}=None): pass", scope)
+    assert names(scope["attention"]) == {option: alias}
+
+
+def test_a_rate_is_no_dropout():
+    assert names(lambda q, k, v, dropout_p=0.0: None) == {}
+
+
+def test_own_names_come_first():
+    def attention(q, k, v, s=None, causal=False):
+        pass
+
+    assert names(attention, names={"s": "scale"}) == {"scale": "s", "causal": "causal"}
+
+
+def test_supports_says_what_is_asked_and_no_more():
+    def attention(q, k, v, causal=False, scale=None, bias=None):
+        pass
+
+    assert names(attention, supports=["scale"]) == {"scale": "scale"}
+    assert names(lambda *args, **kwargs: None, supports=["causal", "scale"]) == {
+        "causal": "causal",
+        "scale": "scale",
+    }
+
+
+def test_what_must_be_given_is_given_what_changes_nothing():
+    def attention(q, k, v, causal, sm_scale, bias=None):
+        pass
+
+    binding = bind(attention, convention())
+    assert binding.arguments({}, 16) == ([], {"causal": False, "sm_scale": 0.25})
+    assert binding.arguments({"scale": 0.5}, 16) == ([], {"causal": False, "sm_scale": 0.5})
+
+
+def test_an_unknown_parameter_that_must_be_given_is_refused():
+    with pytest.raises(ValueError, match=r"requires 'cu_seqlens'.*--map cu_seqlens=OPTION"):
+        names(lambda q, k, v, cu_seqlens: None)
+
+
+class Function:
+    """As torch.autograd.Function is called: by position, and what is named stands in forward."""
+
+    @staticmethod
+    def forward(ctx, q, k, v, causal, sm_scale, block=64, bias=None):
+        pass
+
+    @classmethod
+    def apply(cls, *args):
+        return args
+
+
+def test_apply_is_called_by_position():
+    binding = bind(Function.apply, convention())
+    assert binding.names == {"causal": "causal", "scale": "sm_scale", "bias": "bias"}
+    assert binding.arguments({"causal": True}, 4) == ([True, 0.5], {})
+    assert binding.arguments({"bias": "B"}, 4) == ([False, 0.5, 64, "B"], {})
+    assert Candidate(Function, convention()).options == ("causal", "bias", "scale")
+
+
+def test_what_is_left_out_is_named_with_its_reason():
+    def attention(q, k, v, mask=None, causal=False):
+        pass
+
+    left = Candidate(attention, convention()).left_out
+    assert left["mask"].startswith("which way its booleans are was not said")
+    assert left["bias"] == "not taken"
+    assert "causal" not in left
+    assert "mask" not in Candidate(attention, convention(mask="hidden")).left_out
+    unread = Candidate(max, convention()).left_out
+    assert all("no signature" in reason for reason in unread.values())
+
+
+@pytest.mark.parametrize(
+    "said, told",
+    [
+        ({"supports": ["bais"]}, "'bais' is no option"),
+        ({"names": {"x": "bais"}}, "'bais' is no option"),
+        ({"layout": "BDHL"}, "layout is 'BDHL'"),
+        ({"mask": "bool"}, "mask is 'bool'"),
+        ({"causal": "left"}, "causal is 'left'"),
+    ],
+)
+def test_words_that_are_not_known_are_refused(said, told):
+    with pytest.raises(ValueError, match=told):
+        convention(**said)

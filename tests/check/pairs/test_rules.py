@@ -1,0 +1,79 @@
+"""Every rule, in every example: derivatives of both orders, and what holds of every pair."""
+
+import importlib
+import pkgutil
+
+import numpy as np
+import pytest
+
+import numpy_attention.functional
+from numpy_attention.check.pairs.calls import as_tuple, call_of, is_float_array, like_outputs, named
+from numpy_attention.check.pairs.examples import Example
+from numpy_attention.check.pairs.rules import RULES, Rule
+from numpy_attention.functional.attention.merge import (
+    attention_merge_backward,
+    attention_merge_forward,
+)
+
+CALLS = [pytest.param(r, e, id=f"{r.name}-{e.name}".replace(" ", "_")) for r in RULES for e in r.examples]
+
+
+@pytest.mark.parametrize("rule, example", CALLS)
+def test_backward_is_the_derivative_of_forward_at_both_orders(rule: Rule, example: Example) -> None:
+    report = rule.check(example, order=2)
+    assert report.ok, str(report)
+    data = {"targets", "dropout", "multipliers", "positions"}
+    assert set(report.constants) <= data, (
+        "an array without a gradient is data, no argument that was forgotten"
+    )
+
+
+def test_every_public_pair_of_the_ground_floor_is_listed() -> None:
+    listed = {rule.forward for rule in RULES} | {rule.backward for rule in RULES}
+    listed |= {attention_merge_forward, attention_merge_backward}  # in pairs; the rule hands them out singly
+    for module in pkgutil.iter_modules(numpy_attention.functional.__path__):
+        functions = vars(importlib.import_module(f"numpy_attention.functional.{module.name}"))
+        for name, function in functions.items():
+            if name.endswith(("_forward", "_backward")) and not name.startswith("_"):
+                assert function in listed, f"{module.name}.{name} is in no rule"
+
+
+def test_names_are_told_apart() -> None:
+    assert len({rule.name for rule in RULES}) == len(RULES)
+    for rule in RULES:
+        names = [example.name for example in rule.examples]
+        assert len(set(names)) == len(names) > 0, rule.name
+
+
+PUBLIC = [call for call in CALLS if not call.values[0].step]
+
+
+@pytest.mark.parametrize("rule, example", PUBLIC)
+def test_results_are_complex_as_soon_as_one_argument_is(rule: Rule, example: Example) -> None:
+    call = call_of(rule.forward, rule.backward, example.args, example.kwargs)
+    names = [name for name, x in call.arguments.items() if is_float_array(x)]
+    out, saved = call.outputs()
+    cotangents = like_outputs(out, lambda array: np.ones(array.shape))
+    moving = [name for name in names if name in named(rule.backward(cotangents, saved), call)]
+    for name in moving:
+        out, saved = call.outputs(**{name: call.arguments[name].astype(complex)})
+        gradients = named(rule.backward(cotangents, saved), call)
+        assert all(np.iscomplexobj(array) for array in as_tuple(out))
+        assert all(np.iscomplexobj(gradients[other]) for other in moving), name
+
+
+@pytest.mark.parametrize("rule, example", PUBLIC)
+def test_every_gradient_has_its_own_arguments_dtype(rule: Rule, example: Example) -> None:
+    call = call_of(rule.forward, rule.backward, example.args, example.kwargs)
+    names = [name for name, x in call.arguments.items() if is_float_array(x)]
+    for first in (0, 1):
+        with np.errstate(over="ignore"):
+            changed = {
+                n: call.arguments[n].astype(f"f{4 + 4 * ((i + first) % 2)}") for i, n in enumerate(names)
+            }
+        out, saved = call.outputs(**changed)
+        cotangents = like_outputs(out, lambda array: np.ones(array.shape))
+        gradients = named(rule.backward(cotangents, saved), call)
+        for name in names:
+            if gradients.get(name) is not None:
+                assert gradients[name].dtype == changed[name].dtype, name

@@ -1,0 +1,154 @@
+"""Whatever else candidates do is reported for what it is, and the other cases go on."""
+
+import itertools
+import re
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import numpy_attention as na
+from tests.support.candidates import plain, simple, spoiled
+
+OURS = (na.attention_forward, na.attention_backward)
+
+
+def check(candidate, **asked):
+    return na.check_candidate(candidate, **{"causal": "bottom_right", **asked})
+
+
+def raises(query, key, value):
+    raise RuntimeError("no kernel image is available")
+
+
+def in_some_cases(action):
+    """`simple`, but for something done where there are more keys than queries."""
+
+    def attention(query, key, value, *, d_out):
+        if query.shape[-2] < key.shape[-2] and query.shape[-2] > 5:
+            return action(query, key, value, d_out)
+        return simple(query, key, value, d_out=d_out)
+
+    return attention
+
+
+def changes_its_input(query, key, value, *, d_out):
+    out, gradients = simple(query, key, value, d_out=d_out)
+    d_out *= 2
+    return out, gradients
+
+
+def widens(query, key, value, *, d_out):
+    out, gradients = simple(query, key, value, d_out=d_out)
+    return out.astype("float64"), gradients
+
+
+def hangs(query, key, value, d_out):
+    while True:
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    "candidate, what",
+    [
+        (raises, r"raises RuntimeError: no kernel image is available \(test_bad_candidates.py, line \d+\)"),
+        (lambda query, key, value: None, "returns nothing"),
+        (lambda query, key, value: "out", "raises TypeError: str came back, where an array is expected"),
+        (changes_its_input, "changes its input d_out"),
+        (widens, "out is float64; float32 went in, and is expected back"),
+        (in_some_cases(lambda *_: 1 / 0), "raises ZeroDivisionError: division by zero"),
+    ],
+)
+def test_what_is_wrong_is_reported_for_what_it_is(candidate, what):
+    report = check(candidate)
+    assert report.outcome == "FAIL"
+    assert any(re.search(what, problem.what) for problem in report.problems), report
+
+
+def test_the_other_cases_go_on():
+    report = check(in_some_cases(lambda *_: 1 / 0))
+    assert len({verdict.case for verdict in report.verdicts}) >= 3
+    hung = check(in_some_cases(hangs), timeout=0.3, repeat=1)
+    assert any("hangs" in problem.what for problem in hung.problems)
+    assert len({verdict.case for verdict in hung.verdicts}) >= 3
+
+
+def test_a_wrong_shape_is_told():
+    report = check(lambda query, key, value: query @ key.swapaxes(-1, -2))
+    assert report.worst["out"].reason.endswith("is expected")
+
+
+def test_printing_is_noted_and_does_not_fail():
+    def talks(query, key, value, *, d_out):
+        print("compiling …")
+        return simple(query, key, value, d_out=d_out)
+
+    report = check(talks)
+    assert report.ok
+    assert "it prints: 'compiling …'" in report.notes
+
+
+def test_noise_between_runs_is_told_from_a_race():
+    turns = itertools.count()
+
+    def noisy(size):
+        def change(out, d_query, d_key, d_value):
+            nudge = np.float32(1 + size * (next(turns) % 2))
+            return out, d_query, d_key * nudge, d_value
+
+        return spoiled(change)
+
+    legal = check(noisy(2.0**-22), repeat=2)
+    assert legal.ok, legal
+    assert any("not the same bits in every run" in note for note in legal.notes)
+    race = check(noisy(0.5), repeat=4)
+    assert not race.ok
+    assert any("a race?" in problem.what for problem in race.problems)
+    assert check(simple, repeat=3).notes == ()
+
+
+def test_options_that_are_declined_together_are_not_judged():
+    def attention(query, key, value, causal=False, bias=None, *, d_out):
+        if causal and bias is not None:
+            raise NotImplementedError("causal and bias together")
+        return plain(query, key, value, causal, bias, d_out=d_out)
+
+    report = check(attention)
+    assert "declined: causal and bias together" in report.left_out.values()
+    assert report.outcome in ("PASS", "INCONCLUSIVE")
+
+
+def test_heads_that_cannot_be_grouped_are_named():
+    def attention(query, key, value, *, d_out):
+        if query.shape[1] != key.shape[1]:
+            raise ValueError("heads differ")
+        return simple(query, key, value, d_out=d_out)
+
+    report = check(attention)
+    assert report.ok
+    assert report.left_out["grouped heads"].startswith("raises ValueError: heads differ")
+
+
+@pytest.mark.parametrize(
+    "asked, told",
+    [
+        ({"dtype": "int8"}, "dtype is 'int8'"),
+        ({"profile": "long"}, "profile is 'long'"),
+        ({"arithmetic": "exact"}, "arithmetic is 'exact'"),
+        ({"supports": ["all"]}, "'all' is no option"),
+        ({"framework": "mxnet"}, "framework is 'mxnet'"),
+        ({"shape": (1, 2, 3)}, "shape is 1,2,3"),
+        ({"shape": (1, 3, 2, 4, 4, 4)}, "G divides H"),
+    ],
+)
+def test_what_is_asked_wrongly_is_refused(asked, told):
+    with pytest.raises(ValueError, match=told):
+        na.check_candidate(simple, **asked)
+
+
+def test_a_framework_that_nobody_imported_is_not_imported_for_its_own_sake(monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    with pytest.raises(ValueError, match="framework is 'torch', which the candidate does not import"):
+        na.check_candidate(simple, framework="torch")
+    assert "torch" not in sys.modules

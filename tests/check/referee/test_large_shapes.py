@@ -1,0 +1,155 @@
+"""Shapes that are too large for a whole reference: sampled rows are exact, and the laws see the rest."""
+
+import numpy as np
+import pytest
+
+import numpy_attention as na
+from numpy_attention.check.cases.cases import Shape, Specification
+from numpy_attention.check.cases.profiles import Reach
+from numpy_attention.check.referee.large_shapes import _small, draw_large, large_specifications
+from numpy_attention.check.reference.evaluation import results
+from numpy_attention.check.rounding.formats import roundoff
+from tests.support.candidates import plain
+
+OURS = (na.attention_forward, na.attention_backward)
+SHAPE = (2, 4, 2, 65, 97, 8, 5)
+
+
+def check(candidate, **asked):
+    return na.check_candidate(candidate, **{"causal": "bottom_right", "shape": SHAPE, **asked})
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+def test_right_ones_pass(dtype):
+    for candidate in (plain, OURS):
+        report = check(candidate, dtype=dtype)
+        assert report.ok, report
+        assert len(report.control.caught) > 20
+        assert {v.case.partition(":")[0] for v in report.verdicts} >= {"plain"}
+
+
+def test_rows_and_heads_are_drawn_by_the_seed_the_first_and_the_last_among_them():
+    spec = Specification("plain", Shape(*SHAPE), ("causal",), corner="bottom_right")
+    one, same, other = (draw_large(s) for s in (spec, spec, spec._replace(seed=1)))
+    np.testing.assert_array_equal(one.case.query, same.case.query)
+    assert (one.rows == same.rows).all()
+    assert not np.array_equal(one.rows, other.rows)
+    for drawn in (one, other):
+        assert {0, 64} <= set(drawn.rows.tolist())
+        assert (drawn.parts[0].b, drawn.parts[0].g) == (0, 0)
+        assert (drawn.parts[-1].b, drawn.parts[-1].g) == (1, 1)
+
+
+def test_sampled_rows_are_those_of_the_whole():
+    """What is judged is what the whole reference says there, and with a sparse d_out of every key."""
+    options = ("causal", "window", "scale", "softcap", "sinks")
+    spec = Specification("rich", Shape(*SHAPE), options, dtype="float64")
+    drawn = draw_large(spec)
+    whole = results(drawn.sparse.inputs)
+    for part in drawn.parts:
+        small = _small(drawn, part, roundoff("float32"), len(drawn.rows)).expected.values
+        for name in ("out", "d_query", "lse"):
+            right = getattr(whole, name)[part.b, part.h][:, drawn.rows]
+            np.testing.assert_allclose(getattr(small, name)[0], right, rtol=1e-9, atol=1e-12)
+        for name in ("d_key", "d_value"):
+            right = getattr(whole, name)[part.b, part.g]
+            np.testing.assert_allclose(getattr(small, name)[0, 0], right, rtol=1e-9, atol=1e-12)
+
+
+def spoiled(change):
+    def attention(query, key, value, causal=False, *, d_out):
+        out, (d_query, d_key, d_value) = plain(query, key, value, causal, d_out=d_out)
+        change(out, d_query, d_key, d_value)
+        return out, (d_query, d_key, d_value)
+
+    return attention
+
+
+def last_query(out, d_query, d_key, d_value):
+    out[:, :, -1] *= 1.5
+
+
+def last_key(out, d_query, d_key, d_value):
+    d_key[:, :, -1] = 0
+
+
+def one_key_of_one_head(out, d_query, d_key, d_value):
+    d_value[0, 0, 50:51] += d_value[0, 0, 51:52]
+
+
+@pytest.mark.parametrize(
+    "change, tensor", [(last_query, "out"), (last_key, "d_key"), (one_key_of_one_head, "d_value")]
+)
+def test_wrong_rows_are_found_where_they_are(change, tensor):
+    report = check(spoiled(change))
+    assert not report.ok
+    worst = report.worst[tensor]
+    assert worst.verdict == "FAIL"
+    if change is last_query:
+        assert worst.place[2] == 64
+    if change is last_key:
+        assert worst.place[2] == 96
+    if change is one_key_of_one_head:
+        assert worst.place[:3] == (0, 0, 50)
+
+
+def test_the_laws_are_held_over_every_head():
+    shape = Shape(2, 6, 6, 65, 97, 8, 5)
+    sampled = {(part.b, part.g) for part in draw_large(Specification("plain", shape)).parts}
+    b, h = next((b, h) for b in range(2) for h in range(6) if (b, h) not in sampled)
+
+    def elsewhere(out, d_query, d_key, d_value):
+        if d_query.shape[1] == 6:
+            d_query[b, h] *= 1.5
+
+    report = check(spoiled(elsewhere), shape=shape)
+    assert not report.ok
+    assert all(verdict.ok for verdict in report.verdicts)
+    told = f"(first in batch {b}, head {h})"
+    assert any("breaks law 2" in problem.what and told in problem.what for problem in report.problems)
+
+
+def test_gradients_of_queries_without_a_cotangent_are_0():
+    def strays(out, d_query, d_key, d_value):
+        d_query[:, :, 40:41] += 1e-3
+
+    report = check(spoiled(strays))
+    assert any("d_query is not 0 in rows where d_out is" in problem.what for problem in report.problems)
+
+
+def test_what_fails_is_told():
+    def attention(query, key, value, *, d_out):
+        if query.shape[-2] > 50:
+            raise MemoryError("out of memory")
+        return plain(query, key, value, d_out=d_out)
+
+    report = check(attention)
+    assert "raises MemoryError: out of memory" in report.problems[0].what
+
+
+def test_other_layouts_are_turned():
+    def attention(query, key, value, *, d_out):
+        arrays = (x.swapaxes(1, 2) for x in (query, key, value))
+        out, gradients = plain(*arrays, d_out=d_out.swapaxes(1, 2))
+        return out.swapaxes(1, 2), tuple(g.swapaxes(1, 2) for g in gradients)
+
+    assert check(attention, layout="BLHD").ok
+
+
+def test_options_that_fit_are_in_use():
+    reach = Reach(("causal", "mask", "bias", "scale", "sinks"), corner="top_left")
+    plain_one, rich = large_specifications(SHAPE, reach)
+    assert (plain_one.options, rich.options) == ((), ("causal", "scale", "sinks"))
+    (alone,) = large_specifications((1, 2, 2, 8, 16, 4), reach._replace(corner=None, options=("causal",)))
+    assert alone.shape.E == 4
+
+
+def test_torch_in_half_precision_passes(peer):
+    torch = peer("torch")
+    library = torch.nn.functional.scaled_dot_product_attention
+
+    def attention(query, key, value, is_causal=False, scale=None):
+        return library(query, key, value, is_causal=is_causal, scale=scale, enable_gqa=True)
+
+    report = check(attention, causal="top_left", shape=(1, 2, 1, 300, 300, 16), dtype="bfloat16")
+    assert report.ok, report

@@ -1,0 +1,47 @@
+"""A report is printed, kept as JSON, and shown in a notebook."""
+
+import json
+
+import numpy as np
+
+import numpy_attention as na
+from numpy_attention.check.faults import FAULTS
+from numpy_attention.check.referee.report import CandidateReport
+from tests.support.candidates import spoiled
+
+OURS = (na.attention_forward, na.attention_backward)
+
+
+def check(candidate, **asked):
+    return na.check_candidate(candidate, **{"causal": "bottom_right", **asked})
+
+
+def d_key_is_wrong(out, d_query, d_key, d_value):
+    return out, d_query, d_key * 2, d_value
+
+
+def test_a_report_is_printed_kept_and_shown():
+    report = check(spoiled(d_key_is_wrong), name="my_kernel.py:attention")
+    assert isinstance(report, CandidateReport)
+    text = str(report)
+    assert text.splitlines()[0].startswith(
+        "my_kernel.py:attention: numpy, float32, computed in float32, smoke"
+    )
+    assert text.splitlines()[-1] == "FAIL: d_key is wrong"
+    kept = json.loads(report.to_json())
+    assert (kept["outcome"], kept["ok"], kept["status"]) == ("FAIL", False, 1)
+    assert {v["tensor"] for v in kept["verdicts"]} == {"out", "d_query", "d_key", "d_value"}
+    assert kept["control"]["caught"][0]["fault"] in {each.name for each in FAULTS}
+    shown = report._repr_html_()
+    assert shown.count("<tr>") == 5
+    assert "FAIL" in shown
+    assert repr(report) == "<my_kernel.py:attention: FAIL: d_key is wrong>"
+
+
+def test_names_in_a_report_are_escaped_and_what_is_not_finite_is_a_string():
+    def attention(query, key, value):
+        return np.full((*query.shape[:-1], value.shape[-1]), np.nan, query.dtype)
+
+    report = check(attention, name="<b>")
+    assert "<b>" not in report._repr_html_()
+    assert json.loads(report.to_json())["verdicts"][0]["ratio"] == "inf"

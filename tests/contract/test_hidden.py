@@ -1,0 +1,174 @@
+"""What is decided about hidden things: not a bit depends on them, pair by pair."""
+
+import numpy as np
+import pytest
+
+import numpy_attention as na
+from tests.support.known_numbers import all_numbers, drawn
+
+EVEN = np.arange(7) % 2 == 0
+MASKS = {  # over 5 queries and 7 keys: each hides key 6, and some more, from everybody
+    "visible": na.visible(np.arange(7) < 5),
+    "hidden": na.hidden(np.arange(7) >= 5),
+    "causal": na.causal("top_left"),
+    "causal by offsets": na.causal(offset=np.array([0, -2])),
+    "window": na.window(2, 1, "top_left"),
+    "padding": na.padding(np.array([4, 6])),
+    "real keys": na.real_keys(EVEN & (np.arange(7) < 6)),
+    "segments": na.segments(np.array([0, 0, 1, 1, 1]), np.array([0, 2, 0, 1, 1, 3, 3])),
+    "prefix": na.prefix(3),
+    "& | ~": (na.causal("top_left") | na.prefix(3)) & ~na.real_keys(EVEN),
+    "nothing": na.prefix(0),
+    "-inf": None,
+    "-inf by head": None,
+}
+BIASES = {
+    "-inf": np.where(np.arange(7) < 4, 0.5, -np.inf),
+    "-inf by head": np.where(np.arange(7) < np.arange(1, 7)[:, None, None], 0.5, -np.inf),
+}
+
+
+@pytest.mark.parametrize("poison", [1e30, np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("kind", MASKS)
+def test_not_a_bit_depends_on_a_hidden_key_or_value(kind, dtype, poison):
+    """Six heads on two, softcap and sinks besides; nothing raises where floating-point errors do."""
+    query, key, value = drawn((2, 6, 5, 3), (2, 2, 7, 3), (2, 2, 7, 11), dtype=dtype)
+    bias = BIASES.get(kind, np.zeros(7)).astype(dtype)
+    options = dict(mask=MASKS[kind], bias=bias, softcap=3.0, sinks=np.zeros(6, dtype=dtype))
+    visible = np.ones((2, 6, 5, 7), bool) if MASKS[kind] is None else MASKS[kind].array(5, 7, heads=True)
+    seen = np.broadcast_to(visible & ~np.isneginf(bias), (2, 6, 5, 7))
+    unseen = ~seen.reshape(2, 2, 3 * 5, 7).any(axis=2)
+    assert unseen.any(axis=-1).all()
+    with np.errstate(over="ignore"):
+        bad = np.asarray(poison).astype(dtype)
+    with np.errstate(all="raise"):
+        clean = all_numbers(query, key, value, **options)
+        spoilt = [np.where(unseen[..., None], bad, x) for x in (key, value)]
+        poisoned = all_numbers(query, *spoilt, **options)
+    assert all(x.tobytes() == y.tobytes() for x, y in zip(clean, poisoned, strict=True))
+    d_key, d_value = clean[4], clean[5]
+    assert not d_key[unseen].any()
+    assert not d_value[unseen].any()
+
+
+@pytest.mark.parametrize("poison", [1e30, np.inf, np.nan])
+def test_hidden_is_decided_pair_by_pair(poison):
+    """Key 5 is hidden from the first five queries of seven; theirs are not a bit different."""
+    query, key, value = drawn((7, 3), (7, 3), (7, 2))
+    clean = all_numbers(query, key, value, mask=na.causal())
+    for bad_key, bad_value in ((poison, 0.0), (0.0, poison)):
+        spoilt_key, spoilt_value = key.copy(), value.copy()
+        spoilt_key[5] += bad_key
+        spoilt_value[5] += bad_value
+        with np.errstate(all="raise"):
+            numbers = all_numbers(query, spoilt_key, spoilt_value, mask=na.causal())
+        for x, y in zip(numbers[:4], clean[:4], strict=True):
+            assert x[:5].tobytes() == y[:5].tobytes()
+
+
+def test_hidden_means_masked_or_biased_by_minus_infinity_whatever_the_score():
+    query, key, value = drawn((5, 3), (7, 3), (7, 2))
+    key[2] = np.nan
+    for options in (
+        dict(mask=na.real_keys(np.arange(7) != 2)),
+        dict(bias=np.where(np.arange(7) == 2, -np.inf, 0.0)),
+        dict(mask=na.real_keys(np.arange(7) != 2), bias=np.where(np.arange(7) == 2, np.nan, 0.0)),
+        dict(mask=na.real_keys(np.arange(7) != 2), scale=np.where(np.arange(7) == 2, np.inf, 1.0)),
+    ):
+        assert all(np.isfinite(x).all() for x in all_numbers(query, key, value, **options))
+
+
+def test_what_is_visible_and_nan_shows_where_it_touches_and_nowhere_else():
+    query, key, value = drawn((2, 5, 3), (2, 5, 3), (2, 5, 2))
+    key[1, 3, 0] = np.nan
+    out, weights, lse, d_query, d_key, d_value = all_numbers(query, key, value, mask=na.causal())
+    for x, rows in ((out, slice(3, 5)), (lse, slice(3, 5)), (d_query, slice(3, 5))):
+        assert np.isnan(x[1, rows]).all()
+        assert np.isfinite(x[0]).all()
+        assert np.isfinite(x[1, :3]).all()
+    assert np.isnan(weights[1, 3, :4]).all()
+    assert weights[1, 3, 4] == 0
+    assert np.isnan(d_key[1]).all()  # every key is seen by row 4
+    assert np.isnan(d_value[1]).all()
+    assert np.isfinite(d_key[0]).all()
+
+
+def test_attend_covers_its_scores_value_and_bias():
+    scores, value = drawn((5, 7), (7, 2))
+    bias = np.zeros((5, 7))
+    mask = na.causal("top_left")
+
+    def numbers(scores, value, bias):
+        out, saved = na.attend_forward(scores, value, mask=mask, bias=bias, softcap=2.0)
+        d_out, d_weights, d_lse = drawn(out.shape, saved.weights.shape, saved.lse.shape)
+        gradients = na.attend_backward(d_out, saved, d_weights=d_weights, d_lse=d_lse)
+        return b"".join(x.tobytes() for x in (out, saved.weights, saved.lse, *gradients[:3]))
+
+    hidden = ~mask.array(5, 7)
+    for poison in (1e30, np.inf, -np.inf, np.nan):
+        with np.errstate(all="raise"):
+            spoilt = (np.where(at, poison, x) for at, x in (
+                (hidden, scores), (np.arange(7)[:, None] > 4, value), (hidden, bias)
+            ))  # fmt: skip
+            assert numbers(*spoilt) == numbers(scores, value, bias)
+
+
+TILED = {
+    "blockwise": (na.blockwise_attention_forward, na.blockwise_attention_backward),
+    "fast": (na.fast_attention_forward, na.fast_attention_backward),
+}
+THREES = np.arange(7) // 3
+LARGE = (20.0, 3e38, np.nan)
+"""20 makes a large exponent of a small one, so that rows are treated in another way; 3e38 has no norm, and a
+product of it may be NaN."""
+
+
+def tiled_numbers(path, query, key, value, **options):
+    forward, backward = TILED[path]
+    out, saved = forward(query, key, value, **options)
+    gradients = backward(*drawn(out.shape, seed=1), saved, d_lse=drawn(saved.lse.shape, seed=2)[0])
+    return [np.asarray(x) for x in (out, saved.lse, *gradients) if x is not None]
+
+
+@pytest.mark.parametrize("poison", LARGE)
+@pytest.mark.parametrize("kind", MASKS)
+@pytest.mark.parametrize(
+    "path, width, sinks",
+    [("blockwise", 3, None), ("fast", 3, None), ("fast", 3, np.zeros(6)), ("fast", 19, np.zeros(6))],
+    ids=["blockwise", "fast", "fast, sinks and softcap", "fast, wide keys, sinks and softcap"],
+)
+def test_no_bit_depends_on_how_large_a_hidden_key_is(path, width, kind, sinks, poison):
+    """Scores are small otherwise, so that the tiled paths could take them as they come.
+
+    Of keys that are wider than there are rows beside them, the fast path takes no norms.
+    """
+    query, key, value = drawn((2, 6, 5, width), (2, 2, 7, width), (2, 2, 7, 11), dtype=np.float32)
+    bias = {} if kind not in BIASES else {"bias": BIASES[kind].astype(np.float32)}
+    unseen = ~np.ones((2, 6, 5, 7), bool) if MASKS[kind] is None else ~MASKS[kind].array(5, 7, heads=True)
+    unseen = unseen | np.isneginf(BIASES.get(kind, np.zeros(7)))
+    unseen = np.broadcast_to(unseen, (2, 6, 5, 7)).reshape(2, 2, 15, 7).all(axis=2)
+    bad_key, bad_value = (np.where(unseen[..., None], np.float32(poison), x) for x in (key, value))
+    softcap = None if sinks is None else 3.0
+    options = dict(mask=MASKS[kind], sinks=sinks, softcap=softcap, block=(2, 3), **bias)
+    clean = tiled_numbers(path, query, key, value, **options)
+    for spoilt in ((bad_key, value), (key, bad_value)):
+        poisoned = tiled_numbers(path, query, *spoilt, **options)
+        assert all(x.tobytes() == y.tobytes() for x, y in zip(clean, poisoned, strict=True))
+
+
+@pytest.mark.parametrize("large", LARGE)
+@pytest.mark.parametrize(
+    "mask", [na.causal(), na.window(3, 0), na.segments(np.arange(7) // 3, np.arange(7) // 3)]
+)
+@pytest.mark.parametrize("path, width", [("blockwise", 3), ("fast", 3), ("fast", 19)])
+def test_no_row_depends_on_a_key_or_a_query_that_is_not_its_own(path, width, mask, large):
+    """Key 6 is hidden from the first six queries, and query 6 is another's: no bit of theirs changes."""
+    query, key, value = drawn((7, width), (7, width), (7, 2), dtype=np.float32)
+    clean = tiled_numbers(path, query, key, value, mask=mask)
+    for changed in range(3):
+        spoilt = [query.copy(), key.copy(), value.copy()]
+        spoilt[changed][6] = np.float32(large) * np.sign(spoilt[changed][6])
+        numbers = tiled_numbers(path, *spoilt, mask=mask)
+        for x, y in zip(numbers[:3], clean[:3], strict=True):  # out, lse, d_query
+            assert x[:6].tobytes() == y[:6].tobytes()

@@ -1,0 +1,239 @@
+"""The seven steps one by one: numbers that a hand can compute, and each backward against the complex step."""
+
+import math
+
+import numpy as np
+import pytest
+
+import numpy_attention as na
+from numpy_attention.functional.attention import steps
+
+STEP = 1e-100
+
+
+def assert_exactly(got, expected):
+    np.testing.assert_array_equal(np.asarray(got), np.asarray(expected), strict=True)
+
+
+def assert_near(got, expected):
+    """Within a few units in the last place."""
+    np.testing.assert_allclose(got, expected, rtol=8 * 2.0**-53, atol=0)
+
+
+# ------------------------------------------------------------------------------------------ 1 score
+
+
+def test_score_is_the_scaled_product():
+    query, key = np.array([[1.0, 2.0]]), np.array([[3.0, 4.0], [5.0, 6.0]])
+    scores, saved = steps.score_forward(query, key, 2.0)
+    assert_exactly(saved.products, [[11.0, 17.0]])
+    assert_exactly(scores, [[22.0, 34.0]])
+    gradients = steps.score_backward(np.array([[1.0, 10.0]]), saved)
+    assert_exactly(gradients.d_query, [[106.0, 128.0]])  # 2 (1 [3 4] + 10 [5 6])
+    assert_exactly(gradients.d_key, [[2.0, 4.0], [20.0, 40.0]])  # 2 [1 10]ᵀ [1 2]
+    assert_exactly(gradients.d_scale, 181.0)  # 1 * 11 + 10 * 17
+
+
+def test_each_score_may_have_a_scale_of_its_own():
+    query, key, scale = np.array([[1.0, 2.0]]), np.array([[3.0, 4.0], [5.0, 6.0]]), np.array([2.0, 3.0])
+    scores, saved = steps.score_forward(query, key, scale)
+    assert_exactly(scores, [[22.0, 51.0]])
+    gradients = steps.score_backward(np.array([[1.0, 10.0]]), saved)
+    assert_exactly(gradients.d_scale, [11.0, 170.0])
+    assert_exactly(gradients.d_query, [[2 * 3 + 30 * 5.0, 2 * 4 + 30 * 6.0]])
+
+
+def test_query_heads_read_key_heads_in_turn():
+    query = np.arange(1.0, 7).reshape(6, 1, 1)  # six heads, and two for the keys
+    key = np.array([10.0, 100.0]).reshape(2, 1, 1)
+    scores, saved = steps.score_forward(query, key, 1.0)
+    assert_exactly(scores.ravel(), [10.0, 20.0, 30.0, 400.0, 500.0, 600.0])
+    gradients = steps.score_backward(np.ones((6, 1, 1)), saved)
+    assert_exactly(gradients.d_query.ravel(), [10.0, 10.0, 10.0, 100.0, 100.0, 100.0])
+    assert_exactly(gradients.d_key.ravel(), [1.0 + 2 + 3, 4.0 + 5 + 6])
+
+
+def test_folding_lays_the_heads_of_a_group_side_by_side():
+    rows = np.arange(2 * 6 * 5 * 3).reshape(2, 6, 5, 3)
+    key = np.zeros((2, 7, 3))
+    folded = steps.folded(rows, key)
+    assert folded.shape == (2, 2, 15, 3)
+    assert_exactly(folded[:, 0, :5], rows[:, 0])
+    assert_exactly(folded[:, 1, 10:], rows[:, 5])
+    assert_exactly(steps.unfolded(folded, rows), rows)
+    for alone in (rows[0, 0], rows[:, :2]):  # one head, and as many as the keys have
+        assert steps.folded(alone, key) is alone
+        assert steps.unfolded(alone, alone) is alone
+
+
+# ------------------------------------------------------------------------- 2 softcap, 3 bias, 4 mask
+
+
+def test_softcap_at_a_score_of_log_3():
+    """2 tanh(½ log 3) = 2 (3 - 1) / (3 + 1) = 1, and sech² = 1 - 1/4."""
+    capped, saved = steps.softcap_forward(np.array([math.log(3), 0.0]), 2.0)
+    assert_near(capped, [1.0, 0.0])
+    assert_near(steps.softcap_backward(np.array([4.0, 4.0]), saved), [3.0, 4.0])
+
+
+def test_bias_is_added_and_its_gradient_summed():
+    scores, bias = np.ones((2, 3)), np.array([[10.0], [20.0]])
+    biased, saved = steps.bias_forward(scores, bias)
+    assert_exactly(biased, [[11.0] * 3, [21.0] * 3])
+    d = np.array([[1.0, 2, 4], [8, 16, 32]])
+    gradients = steps.bias_backward(d, saved)
+    assert gradients.d_capped is d
+    assert_exactly(gradients.d_bias, [[7.0], [56.0]])
+
+
+def test_mask_hides_by_minus_infinity_and_passes_no_gradient():
+    visible = np.array([[True, False, True]])
+    masked, saved = steps.mask_forward(np.array([[1.0, np.nan, 3.0]]), visible)
+    assert_exactly(masked, [[1.0, -np.inf, 3.0]])
+    assert_exactly(steps.mask_backward(np.array([[1.0, np.nan, 3.0]]), saved), [[1.0, 0.0, 3.0]])
+
+
+# ---------------------------------------------------------------------------------------- 5 softmax
+
+
+def test_softmax_of_nothing_and_log_3():
+    (weights, lse), saved = steps.softmax_step_forward(np.array([[0.0, math.log(3)]]))
+    assert_near(weights, [[0.25, 0.75]])
+    assert_near(lse, [math.log(4)])
+    gradients = steps.softmax_step_backward((np.array([[1.0, 0.0]]), np.zeros(1)), saved)
+    assert_near(gradients.d_masked, [[3 / 16, -3 / 16]])  # ¼ ¾, and its opposite
+    assert gradients.d_sinks is None
+    gradients = steps.softmax_step_backward((np.zeros((1, 2)), np.array([8.0])), saved)
+    assert_near(gradients.d_masked, [[2.0, 6.0]])  # lse's gradient is the weights
+
+
+@pytest.mark.parametrize("sink, share", [(math.log(4), 1 / 2), (math.log(12), 3 / 4), (-np.inf, 0)])
+def test_a_sink_takes_its_share(sink, share):
+    (weights, lse), saved = steps.softmax_step_forward(np.array([[0.0, math.log(3)]]), np.array(sink))
+    assert_near(weights, [[0.25 * (1 - share), 0.75 * (1 - share)]])
+    assert_near(lse, [math.log(4 / (1 - share))])
+    assert_near(saved.sink_weights, [[share]])
+    gradients = steps.softmax_step_backward((np.array([[1.0, 0.0]]), np.zeros(1)), saved)
+    first, second = weights[0]
+    assert_near(gradients.d_masked, [[first * (1 - first), -second * first]])
+    assert_near(gradients.d_sinks, -share * first)
+
+
+def test_the_gradient_of_a_sink_is_summed_over_the_rows_of_its_head():
+    scores, sinks = np.zeros((2, 5, 3)), np.zeros(2)
+    _, saved = steps.softmax_step_forward(scores, sinks)
+    d_lse = np.array([[1.0, 2, 3, 4, 5], [10, 20, 30, 40, 50]])
+    assert_near(steps.softmax_step_backward((np.zeros((2, 5, 3)), d_lse), saved).d_sinks, [15 / 4, 150 / 4])
+
+
+@pytest.mark.parametrize("sinks", [None, np.array(-np.inf), np.array(7.0)])
+def test_a_row_without_keys(sinks):
+    with np.errstate(all="ignore"):  # as all steps run inside attention
+        (weights, lse), saved = steps.softmax_step_forward(np.zeros((5, 0)), sinks)
+    assert weights.shape == (5, 0)
+    assert_exactly(lse, np.full(5, -np.inf if sinks is None else sinks))
+    gradients = steps.softmax_step_backward((np.zeros((5, 0)), np.ones(5)), saved)
+    assert gradients.d_masked.shape == (5, 0)
+    if sinks is not None:
+        assert_exactly(gradients.d_sinks, 0.0 if np.isinf(sinks) else 5.0)
+
+
+# ---------------------------------------------------------------------------- 6 dropout, 7 values
+
+
+def test_dropout_multiplies_both_ways():
+    thinned, saved = steps.dropout_forward(np.array([[0.25, 0.75]]), np.array([[0.0, 2.0]]))
+    assert_exactly(thinned, [[0.0, 1.5]])
+    assert_exactly(steps.dropout_backward(np.array([[3.0, 5.0]]), saved), [[0.0, 10.0]])
+
+
+def test_values_are_weighted_and_summed():
+    thinned, value = np.array([[0.25, 0.75]]), np.array([[4.0, 8.0], [16.0, 32.0]])
+    out, saved = steps.values_forward(thinned, value)
+    assert_exactly(out, [[13.0, 26.0]])
+    gradients = steps.values_backward(np.array([[1.0, 10.0]]), saved)
+    assert_exactly(gradients.d_thinned, [[84.0, 336.0]])
+    assert_exactly(gradients.d_value, [[0.25, 2.5], [0.75, 7.5]])
+
+
+def test_values_of_grouped_heads():
+    thinned, value = np.arange(1.0, 7).reshape(6, 1, 1), np.array([10.0, 100.0]).reshape(2, 1, 1)
+    out, saved = steps.values_forward(thinned, value)
+    assert_exactly(out.ravel(), [10.0, 20.0, 30.0, 400.0, 500.0, 600.0])
+    gradients = steps.values_backward(np.ones((6, 1, 1)), saved)
+    assert_exactly(gradients.d_value.ravel(), [6.0, 15.0])
+    assert_exactly(gradients.d_thinned.ravel(), [10.0] * 3 + [100.0] * 3)
+
+
+# ------------------------------------------------------------------------------------- all of them
+
+
+def test_a_step_that_is_not_asked_for_hands_on_what_it_got():
+    x, d = np.ones((5, 7)), np.ones((5, 7))
+    for pair in (na.STEPS.softcap, na.STEPS.bias, na.STEPS.mask, na.STEPS.dropout):
+        out, saved = pair.forward(x)
+        assert out is x
+        back = pair.backward(d, saved)
+        assert (back[0] if isinstance(back, tuple) else back) is d
+
+
+def test_the_steps_are_seven_pairs_in_order():
+    assert na.STEPS._fields == ("score", "softcap", "bias", "mask", "softmax", "dropout", "values")
+    assert all(isinstance(pair, na.Pair) for pair in na.STEPS)
+
+
+def pairs(rng, hidden):
+    """name: the pair, its differentiable arguments, what follows them."""
+    scores, weights = rng.standard_normal((2, 6, 5, 7)), rng.random((2, 6, 5, 7))
+    visible = rng.random((2, 6, 5, 7)) < 0.6 if hidden else None
+    if hidden:
+        visible[0, 1, 3] = False
+        weights = np.where(visible, weights, 0)
+    query, key, value = (rng.standard_normal(shape) for shape in ((2, 6, 5, 3), (2, 2, 7, 3), (2, 2, 7, 11)))
+    masked = scores if visible is None else np.where(visible, scores, -np.inf)
+    return {
+        "score": (na.STEPS.score, (query, key, rng.standard_normal((6, 1, 7))), (visible,)),
+        "softcap": (na.STEPS.softcap, (scores,), (2.0, visible)),
+        "bias": (na.STEPS.bias, (scores, rng.standard_normal((6, 1, 7))), ()),
+        "mask": (na.STEPS.mask, (scores,), (visible,)),
+        "softmax": (na.STEPS.softmax, (masked, rng.standard_normal((2, 6))), (visible,)),
+        "dropout": (na.STEPS.dropout, (weights,), (2.0 * (rng.random((5, 7)) < 0.5), visible)),
+        "values": (na.STEPS.values, (weights, value), (visible,)),
+    }
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize("name", na.STEPS._fields)
+def test_the_backward_of_a_step_is_its_complex_step(name, hidden):
+    rng = np.random.default_rng(17)
+    pair, arguments, options = pairs(rng, hidden)[name]
+    out, saved = pair.forward(*arguments, *options)
+    two = isinstance(out, tuple)
+
+    def told(x):
+        """A cotangent, 0 for what is hidden: nothing can come from there."""
+        seen = options[-1] if hidden and options and x.shape == options[-1].shape else True
+        return np.where(seen & np.isfinite(x), rng.standard_normal(x.shape), 0)
+
+    cotangents = tuple(map(told, out)) if two else (told(out),)
+    gradients = pair.backward(cotangents if two else cotangents[0], saved)
+    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+    for place, (argument, gradient) in enumerate(zip(arguments, gradients, strict=True)):
+        for _ in range(3):
+            direction = told(argument)
+            moved = (*arguments[:place], moved_by(argument, direction), *arguments[place + 1 :])
+            results, _ = pair.forward(*moved, *options)
+            change = sum(map(slope, cotangents, results if two else (results,)))
+            size = np.sum(abs(gradient * direction))
+            assert abs(change - np.sum(gradient * direction)) <= 1e-12 * size
+
+
+def moved_by(x, direction):
+    """x + ih direction; -inf + 0i stays what it is."""
+    moved = x.astype(complex)
+    moved.imag = STEP * direction
+    return moved
+
+
+def slope(cotangent, result):
+    return np.sum(cotangent * np.imag(result) / STEP)

@@ -1,0 +1,104 @@
+"""Rows in blocks: each once, the same bits wherever the cuts are, and no temporary of an array's size."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import numpy_attention as na
+from numpy_attention.functional.base import row_blocks as module
+from numpy_attention.functional.base.row_blocks import by_rows
+from tests.support.complex_step import close
+
+RNG = np.random.default_rng(0)
+
+
+def normal(*shape):
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def arguments(count, width):
+    """Of each pair: its arguments, d_out, how many arrays of their size the forward leaves behind."""
+    x, weight, bias, d_out = normal(count, width), normal(width), normal(width), normal(count, width)
+    targets = RNG.integers(width, size=count)
+    return {
+        "softmax": ([x], d_out, 2),  # out, weights
+        "log_softmax": ([x], d_out, 2),
+        "logsumexp": ([x], d_out[:, 0], 1),
+        "layer_norm": ([x, weight, bias], d_out, 2),  # out, unit
+        "rms_norm": ([x, weight], d_out, 2),
+        "cross_entropy": ([x, targets], np.float32(0.7), 2),  # weights, distribution
+    }
+
+
+PAIRS = tuple(arguments(1, 1))
+
+
+def pair(name):
+    return getattr(na, f"{name}_forward"), getattr(na, f"{name}_backward")
+
+
+# ---------------------------------------------------------------------------------------------- blocks
+
+
+@pytest.mark.parametrize("block", [1, 5, 14, 15, 1000])
+@pytest.mark.parametrize("shape", [(5,), (7, 5), (2, 3, 5), (0, 5), (7, 0), (0, 0)], ids=str)
+def test_every_row_once(block, shape, monkeypatch):
+    monkeypatch.setattr(module, "BLOCK", block)
+    x, column, seen = RNG.standard_normal(shape), RNG.standard_normal((*shape[:-1], 1)), []
+
+    def formula(x, column):
+        assert len(x) == len(column) <= max(1, block // max(shape[-1], 1))
+        seen.append(len(x))
+        return x + column, (2 * column).astype(np.float32)
+
+    summed, doubled = by_rows(formula, x, column)
+    assert sum(seen) == column.size
+    np.testing.assert_array_equal(summed, x + column)
+    np.testing.assert_array_equal(doubled, (2 * column).astype(np.float32))
+    assert doubled.dtype == np.float32
+
+
+def results(name, given, d_out):
+    forward, backward = pair(name)
+    out, saved = forward(*given)
+    gradients = backward(d_out, saved)
+    return [out, *(gradients if isinstance(gradients, tuple) else [gradients])]
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("layout", [np.ascontiguousarray, np.asfortranarray])
+def test_no_bit_depends_on_where_the_cuts_are(name, layout, monkeypatch):
+    """What is summed over all rows is rounded from float64."""
+    (x, *others), d_out, _ = arguments(13, 11)[name]
+    x[2, 3] = x[7] = -np.inf if "norm" not in name else 0
+    expected = results(name, [layout(x), *others], d_out)
+    for block in (1, 23, 60):
+        monkeypatch.setattr(module, "BLOCK", block)
+        for got, want in zip(results(name, [layout(x), *others], d_out), expected, strict=True):
+            if name.endswith("norm") and want.ndim == 1:
+                assert close(got, want, rtol=2.0**-23, atol=0)
+            else:
+                assert got.tobytes() == want.tobytes()
+
+
+# ---------------------------------------------------------------------------------------------- memory
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_nothing_large_is_held_but_what_is_given_back(name):
+    """Of arrays of 5 MB: the results themselves, and in blocks of 128 kB some temporaries."""
+    given, d_out, left = arguments(1013, 1201)[name]
+    forward, backward = pair(name)
+    tracemalloc.start()
+    _, saved = forward(*given)
+    _, most_forward = tracemalloc.get_traced_memory()
+    before, _ = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    backward(d_out, saved)
+    _, most_backward = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    some = 12 * 4 * module.BLOCK
+    assert some < given[0].nbytes / 2
+    assert most_forward < left * given[0].nbytes + some
+    assert most_backward - before < given[0].nbytes + some

@@ -1,0 +1,193 @@
+"""What is large, small or unseen, and how fast attention keeps it apart: row by row, and from overflow."""
+
+import numpy as np
+import pytest
+
+import numpy_attention as na
+from numpy_attention.functional.base.workers import Buffers
+from numpy_attention.functional.fast.kernels import powers
+from tests.support.judges import bits
+
+RNG = np.random.default_rng(5)
+MOST = float(np.finfo(np.float32).max)
+
+
+def normal(*shape):
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def column(*numbers):
+    return np.array(numbers, np.float32)[:, None]
+
+
+def seen(rows, keys, *pairs_hidden):
+    visible = np.ones((rows, keys), bool)
+    for row, some in pairs_hidden:
+        visible[row, some] = False
+    return na.visible(visible)
+
+
+ONES, VALUE = np.ones((4, 1), np.float32), normal(4, 2)
+LOW = column(-1000, 0.01, 0.02, 0.03)
+LONG_KEY, LONG_VALUE = np.ones((3, 1, 1500, 1), np.float32), normal(3, 1, 1500, 2)
+
+
+def entries(score):
+    """Of three batch entries, the first has all scores so."""
+    return np.stack([np.full((1, 100, 1), x, np.float32) for x in (score, 0.1, 0.2)])
+
+
+CASES = {
+    "low scores, then a tile it does not see": (
+        (LOW, ONES, VALUE), dict(mask=seen(4, 4, (0, slice(2, 4))), scale=1.0, block=(4, 2)),
+    ),
+    "a tile it does not see, then low scores": (
+        (LOW, ONES, VALUE), dict(mask=seen(4, 4, (0, slice(0, 2))), scale=1.0, block=(4, 2)),
+    ),
+    "a row that sees nothing, and a low sink": (
+        (ONES[None], ONES[None], VALUE[None]),
+        dict(mask=seen(4, 4, (0, slice(None))), scale=1.0, sinks=np.array([-200.0])),
+    ),
+    "a sink as low as powers reach": (
+        (ONES[None], ONES[None], VALUE[None]),
+        dict(mask=seen(4, 4, (0, slice(None))), scale=1.0, sinks=np.array([-95.0])),
+    ),
+    "padding, low scores": (
+        (entries(-300.0), LONG_KEY, LONG_VALUE), dict(mask=na.padding([900, 1500, 1500]), scale=1.0),
+    ),
+    "padding, scores as low as powers reach": (
+        (entries(-98.0), LONG_KEY, LONG_VALUE), dict(mask=na.padding([900, 1500, 1500]), scale=1.0),
+    ),
+    "large values under large scores": (
+        (np.full((4, 1), 20, np.float32), ONES, VALUE * np.float32(1e30)), dict(scale=1.0),
+    ),
+    "large cotangents above low scores": (
+        (np.full((4, 1), -20, np.float32), ONES, VALUE),
+        dict(scale=1.0, of_d_out=1e33, mask=seen(4, 4, (0, 3))),
+    ),
+    "the least bias there is, for a whole row": (
+        (ONES, ONES, VALUE), dict(bias=np.where(np.arange(4)[:, None] == 1, -MOST, np.zeros((4, 4)))),
+    ),
+    "the least bias there is, for a key": (
+        (ONES, ONES, VALUE), dict(bias=np.where(np.arange(4) == 1, -MOST, np.zeros((4, 4)))),
+    ),
+    "a sink of 3e38": ((ONES[None], ONES[None], VALUE[None]), dict(sinks=np.array([3e38]))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_numbers_are_those_of_attention(name):
+    """Scores of up to s are off by s roundoffs, and so are weights; results of 4 keys, by some more."""
+    (query, key, value), options = CASES[name]
+    options = {k: v.astype(np.float32) if isinstance(v, np.ndarray) else v for k, v in options.items()}
+    of_d_out, block = options.pop("of_d_out", 1.0), options.pop("block", None)
+    expected, saved = na.attention_forward(query, key, value, **options)
+    out, fast_saved = na.fast_attention_forward(query, key, value, block=block, **options)
+    d_out, d_lse = normal(*out.shape) * np.float32(of_d_out), normal(*saved.lse.shape)
+    got = na.fast_attention_backward(d_out, fast_saved, d_lse=d_lse)
+    wanted = na.attention_backward(d_out, saved, d_lse=d_lse)
+    assert (np.isneginf(fast_saved.lse) == np.isneginf(saved.lse)).all()
+    pairs = [(out, expected), (fast_saved.lse, saved.lse), *zip(got, wanted, strict=True)]
+    factor = 2.0**-24 * (64 + 8 * min(1000.0, float(np.nanmax(abs(saved.scores)))))
+    for x, y in pairs:
+        if y is not None:
+            x, y = (np.where(np.isneginf(z), 0, z).astype(float) for z in (x, y))
+            largest = max(float(abs(z).max()) for z in (y, of_d_out * value) if z.size)
+            assert abs(x - y).max() <= factor * max(1.0, largest)
+    for d in got[1:3]:  # what nobody sees has no gradient at all
+        if "padding" in name:
+            assert not d[0, :, 900:].any()
+
+
+def test_what_one_batch_entry_sees_does_not_spoil_another():
+    query = entries(-300.0)
+    one, other = (
+        na.fast_attention(query, LONG_KEY, LONG_VALUE, mask=na.padding(lengths), scale=1.0)[0]
+        for lengths in ([900, 900, 1500], [900, 1500, 1500])
+    )
+    truth = na.attention(query, LONG_KEY, LONG_VALUE, mask=na.padding([900] * 3), scale=1.0)[0]
+    for out in (one, other):
+        assert abs(out - truth).max() <= 900 * 2.0**-24
+
+
+def test_whether_a_weight_is_a_peak_is_for_its_own_row_to_say():
+    """Scores of two million have so few digits left that a weight of 0.93 may come out as 1 next time."""
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        query, key, value, d_out = (rng.standard_normal((2, 3)).astype(np.float32) for _ in range(4))
+        query[0] *= 1500
+        key *= 1500
+        numbers = []
+        for other in (0.0, 1500.0):
+            query[1] = other
+            _, saved = na.fast_attention_forward(query, key, value)
+            numbers.append(na.fast_attention_backward(d_out, saved).d_query[0])
+        assert (bits(numbers[0]) == bits(numbers[1])).all(), seed
+
+
+def test_a_power_is_the_same_whatever_powers_are_beside_it():
+    least = np.finfo(np.float32).minexp
+    alone = powers(np.array([[[least, 0.0]]], np.float32), Buffers())
+    beside = powers(np.array([[[least, 0.0, -1000.0]]], np.float32), Buffers())
+    assert (alone[..., :2] == beside[..., :2]).all()
+    assert beside[0, 0, 2] == 0
+
+
+@pytest.mark.parametrize("wrong", [np.inf, np.nan])
+def test_a_table_that_is_not_finite_shows_where_it_does_in_attention(wrong):
+    table = normal(3)
+    table[1] = wrong
+    buckets = np.arange(20).reshape(4, 5) % 7 % 3
+    query, key, value, d_out = normal(4, 3), normal(5, 3), normal(5, 2), normal(4, 2)
+    bias = na.relative(table, buckets)
+    out, saved = na.fast_attention_forward(query, key, value, bias=bias)
+    expected, dense = na.attention_forward(query, key, value, bias=bias)
+    assert (np.isnan(out) == np.isnan(expected)).all()
+    got, wanted = na.fast_attention_backward(d_out, saved), na.attention_backward(d_out, dense)
+    for x, y in zip(got[:3], wanted[:3], strict=True):
+        assert (np.isnan(x) == np.isnan(y)).all()
+
+
+def test_no_gradient_of_a_row_that_sees_nothing_is_minus_zero():
+    query, key, value = normal(3, 4), normal(5, 4), normal(5, 2)
+    for scale in (-0.5, -np.ones((3, 1), np.float32)):
+        _, saved = na.fast_attention_forward(
+            query, key, value, scale=scale, mask=seen(3, 5, (1, slice(None)))
+        )
+        d_query = na.fast_attention_backward(normal(3, 2), saved).d_query
+        assert not bits(d_query[1]).any()
+
+
+def test_a_bias_that_all_heads_share_is_summed_before_it_is_kept():
+    """Its gradient takes as much as one head's, however many there are."""
+    import tracemalloc
+
+    def most(heads):
+        query, key, value, d_out = (normal(heads, 300, 3) for _ in range(4))
+        _, saved = na.fast_attention_forward(query, key, value, bias=normal(300, 300), threads=1)
+        tracemalloc.start()
+        na.fast_attention_backward(d_out, saved)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    most(8)
+    assert most(64) < 2 * most(8)
+
+
+def test_nothing_is_raised_on_the_way_in_or_out():
+    """A bias that float32 cannot hold, and a result that float16 cannot, become infinite in silence."""
+    half = np.full((1, 1), 6e4, np.float16)
+    with np.errstate(all="raise"):
+        na.fast_attention(normal(1, 2), normal(3, 2), normal(3, 2), bias=np.array([[1e300, 0.0, 0.0]]))
+        out = na.fast_attention(half * 0, half, half, dropout=np.full((1, 1), 2.0))
+    assert np.isposinf(out).all()
+
+
+@pytest.mark.parametrize("mask", [None, na.causal()])
+def test_what_is_saved_shows_shapes_and_no_numbers(mask):
+    query = normal(2, 5, 3)
+    for forward in (na.fast_attention_forward, na.blockwise_attention_forward):
+        _, saved = forward(query, query, query, mask=mask)
+        assert "array(" not in repr(saved)
+        assert "float32(2, 5, 3)" in repr(saved)

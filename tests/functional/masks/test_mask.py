@@ -1,0 +1,166 @@
+"""Masks as values: tiles, signs, and everything a mask is not."""
+
+import re
+
+import numpy as np
+import pytest
+
+import numpy_attention as na
+from numpy_attention.functional.masks.mask import Mask
+
+ALL = slice(None)
+
+
+def test_a_tile_says_all_or_none_where_it_can():
+    causal = na.causal()
+    assert causal.tile(slice(4, 8), slice(0, 4), 8, 8) is True
+    assert causal.tile(slice(0, 4), slice(4, 8), 8, 8) is False
+    assert causal.tile(slice(2, 4), slice(2, 4), 8, 8).tolist() == [[True, False], [True, True]]
+    assert (~causal).tile(slice(4, 8), slice(0, 4), 8, 8) is False
+    assert na.padding(5).tile(ALL, slice(5, 7), 3, 7) is False
+    assert na.visible(np.eye(4, dtype=bool)).tile(slice(0, 2), slice(2, 4), 4, 4) is False
+
+
+def test_signs_decide_early_what_one_side_decides():
+    far = slice(0, 3), slice(100, 103), 200, 200
+    assert (na.causal() & na.real_keys(np.arange(200) % 2 == 0)).tile(*far) is False
+    assert (~na.causal() | na.real_keys(np.arange(200) % 2 == 0)).tile(*far) is True
+    assert (na.window(10, 10) & na.causal()).tile(*far) is False
+
+
+def test_a_tile_may_be_taken_backwards_and_in_strides():
+    mask = na.causal()
+    whole = mask.array(7, 7)
+    for rows, columns in ((slice(None, None, -1), slice(1, 6, 2)), (slice(-3, None), slice(None, -4, -1))):
+        assert (mask.tile(rows, columns, 7, 7) == whole[rows, columns]).all()
+
+
+def test_an_empty_tile_is_visible_in_every_pair_that_it_has():
+    assert na.prefix(0).tile(slice(3, 3), ALL, 7, 7) is True
+
+
+def test_signs_read_as_they_are_written():
+    mask = (na.prefix(2) | na.causal("top_left")) & ~na.padding(5)
+    assert repr(mask) == "((na.prefix(2) | na.causal('top_left')) & ~na.padding(5))"
+
+
+@pytest.mark.parametrize(
+    "mask, told",
+    [
+        (na.causal(), "na.causal()"),
+        (na.causal("bottom_right"), "na.causal('bottom_right')"),
+        (na.causal(offset=3), "na.causal(offset=3)"),
+        (na.causal(offset=[3, 5]), "na.causal(offset=(2,))"),
+        (na.window(1, None), "na.window(1, None)"),
+        (na.window(1, 2, "top_left"), "na.window(1, 2, 'top_left')"),
+        (na.window(1, 2, offset=-1), "na.window(1, 2, offset=-1)"),
+        (na.padding(5), "na.padding(5)"),
+        (na.padding([5, 7]), "na.padding(<lengths (2,)>)"),
+        (na.prefix(2), "na.prefix(2)"),
+        (na.real_keys([True]), "na.real_keys(<bool (1,)>)"),
+        (na.segments([0, 1], [0]), "na.segments(<ids (2,)>, <ids (1,)>)"),
+        (na.visible([[True]]), "na.visible(<bool (1, 1)>)"),
+        (na.hidden([[True]]), "na.visible(<bool (1, 1)>)"),
+    ],
+)
+def test_a_mask_tells_what_it_is(mask, told):
+    assert repr(mask) == told
+
+
+# ----------------------------------------------------------------------------- what a mask is not
+
+ARRAY = np.ones((3, 3), dtype=bool)
+ASK = (
+    "does not say which way it is: write mask=na.visible(array) if True means may attend, or "
+    "mask=na.hidden(array) if True means may not"
+)
+
+REFUSED = [
+    (lambda: bool(na.causal()), "na.causal() is neither true nor false; combine masks with & | ~"),
+    (lambda: na.causal() and na.prefix(1), "na.causal() is neither true nor false; combine masks with & | ~"),
+    (lambda: not na.prefix(1), "na.prefix(1) is neither true nor false; combine masks with & | ~"),
+    (lambda: np.asarray(na.causal()), "na.causal() is no array; na.causal().array(L, S) gives one"),
+    (lambda: ARRAY & na.causal(), f"ndarray beside a mask {ASK}"),
+    (lambda: na.causal() & ARRAY, f"ndarray beside a mask {ASK}"),
+    (lambda: ARRAY | na.causal(), f"ndarray beside a mask {ASK}"),
+    (lambda: na.causal() | ARRAY, f"ndarray beside a mask {ASK}"),
+    (lambda: na.causal() & True, f"bool beside a mask {ASK}"),
+    (lambda: None | na.causal(), f"NoneType beside a mask {ASK}"),
+    (lambda: na.causal().tile(0, ALL, 3, 3), "rows is 0; a slice is expected"),
+    (lambda: na.causal().tile(ALL, [1, 2], 3, 3), "columns is [1, 2]; a slice is expected"),
+    (lambda: Mask().array(3, 3), "Mask is no mask by itself; use na.visible, na.causal, …"),
+    (lambda: Mask().entry((), False), "Mask is no mask by itself; use na.visible, na.causal, …"),
+]
+
+
+@pytest.mark.parametrize("use, message", REFUSED, ids=[message for _, message in REFUSED])
+def test_what_a_mask_is_not(use, message):
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        use()
+
+
+def test_numpys_functions_leave_masks_alone():
+    for use in (lambda: np.logical_and(na.causal(), na.causal()), lambda: np.ones(3) * na.causal()):
+        with pytest.raises(TypeError):
+            use()
+
+
+# -------------------------------------------------------------------------- lengths that do not fit
+
+SAY = 'say where the corner is, align="top_left", align="bottom_right", or offset='
+MISFITS = [
+    (na.causal(), f"na.causal() over 3 queries and 5 keys: {SAY}"),
+    (na.window(1, 0), f"na.window(1, 0) over 3 queries and 5 keys: {SAY}"),
+    (~na.causal() | na.prefix(2), f"na.causal() over 3 queries and 5 keys: {SAY}"),
+    (na.padding([4, 6]), "na.padding(<lengths (2,)>) holds 6, but there are only 5 keys"),
+    (na.real_keys([True] * 3), "na.real_keys(<bool (3,)>) is for 3 keys, not 5"),
+    (
+        na.segments([0] * 3, [0] * 3),
+        "na.segments(<ids (3,)>, <ids (3,)>) is for 3 queries and 3 keys, not 3 and 5",
+    ),
+    (
+        na.segments([0] * 5, [0] * 5),
+        "na.segments(<ids (5,)>, <ids (5,)>) is for 5 queries and 5 keys, not 3 and 5",
+    ),
+    (
+        na.visible(np.ones((5, 3), bool)),
+        "na.visible(<bool (5, 3)>) does not broadcast to 3 queries and 5 keys",
+    ),
+    (
+        na.visible(np.ones((3, 2), bool)),
+        "na.visible(<bool (3, 2)>) does not broadcast to 3 queries and 5 keys",
+    ),
+    (na.hidden(np.ones(3, bool)), "na.visible(<bool (3,)>) does not broadcast to 3 queries and 5 keys"),
+    (
+        na.padding([1, 2]) & na.prefix([1, 2, 3]),
+        "the batch axes of (na.padding(<lengths (2,)>) & na.prefix(<lengths (3,)>)) do not broadcast: "
+        "(2,) and (3,)",
+    ),
+]
+
+
+@pytest.mark.parametrize("mask, message", MISFITS, ids=[message for _, message in MISFITS])
+def test_lengths_that_do_not_fit_are_refused_by_array_tile_and_attention(mask, message):
+    query, key, value = np.zeros((3, 1)), np.zeros((5, 1)), np.zeros((5, 1))
+    for use in (
+        lambda: mask.array(3, 5),
+        lambda: mask.tile(ALL, ALL, 3, 5),
+        lambda: na.attention(query, key, value, mask=mask),
+    ):
+        with pytest.raises(ValueError, match=f"^(mask: )?{re.escape(message)}$"):
+            use()
+
+
+def test_batch_axes_that_do_not_broadcast_are_refused_whatever_the_masks_show():
+    mask = na.causal(offset=[100, 101]) & na.prefix([1, 2, 3])
+    message = f"the batch axes of {mask} do not broadcast: (2,) and (3,)"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        mask.array(3, 3)
+    x = np.zeros((1, 1, 3, 1))
+    message = f"mask: the batch axes of {mask} do not broadcast: (2, 1) and (3, 1)"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        na.attention(x, x, x, mask=mask)
+
+
+def test_the_span_of_no_offset_is_all_keys():
+    assert na.causal(offset=np.zeros(0, dtype=int)).span(slice(0, 2), 3, 5) == (0, 5)

@@ -1,0 +1,132 @@
+"""What is blockwise attention's own: the online softmax by hand, tiles that are skipped, memory, its pin."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import numpy_attention as na
+from numpy_attention.functional.tiled.online_softmax import ONLINE, SoFar, finish, include, start
+from numpy_attention.functional.tiled.tiling import block_of
+
+RNG = np.random.default_rng(11)
+
+
+def arrays(*shapes):
+    return [RNG.standard_normal(shape) for shape in shapes]
+
+
+def test_the_online_softmax_by_hand():
+    """Scores log 2, then log 4 and 0, of values 1, 2, 3: weights 2/7, 4/7, 1/7."""
+    so_far = start(None, np.zeros((1, 1)))
+    exponentials, shrink, so_far = include(so_far, np.log([[2.0]]))
+    assert (exponentials, shrink) == (1, 0)
+    so_far = so_far._replace(out=so_far.out + exponentials @ [[1.0]])
+    exponentials, shrink, so_far = include(so_far, np.log([[4.0, 1.0]]))
+    assert np.allclose(exponentials, [[1, 0.25]], rtol=1e-15)
+    assert np.allclose(shrink, 0.5, rtol=1e-15)
+    out, lse = finish(so_far._replace(out=so_far.out + exponentials @ [[2.0], [3.0]]), np.array([[True]]))
+    assert np.allclose(out, 13 / 7, rtol=1e-15)
+    assert np.allclose(lse, np.log(7), rtol=1e-15)
+
+
+def test_a_sink_is_a_score_seen_before_the_first_tile():
+    top, summed, out = start(np.array([3.0, -np.inf]), np.zeros((2, 1, 4)))
+    assert top.tolist() == [[[3.0]], [[-np.inf]]]
+    assert summed.tolist() == [[[1.0]], [[0.0]]]
+    assert out.shape == (2, 1, 4)
+
+
+def test_tiles_that_nobody_sees_are_not_computed():
+    query, key, value = arrays((12, 3), (12, 3), (12, 2))
+    computed = []
+
+    def score(*arguments):
+        computed.append(arguments[0].shape)
+        return na.STEPS.score.forward(*arguments)
+
+    steps = na.STEPS._replace(score=na.Pair(score, na.STEPS.score.backward))
+    na.blockwise_attention_with(steps).forward(query, key, value, mask=na.causal(), block=(3, 3))
+    assert len(computed) == 4 + 3 + 2 + 1
+
+
+@pytest.mark.parametrize("pair", ("blockwise_attention", "fast_attention"))
+def test_a_score_far_ahead_leaves_the_gradients_their_digits(pair):
+    """One score 40 ahead of the others: the true d_scores are of the size exp(-40), below any roundoff."""
+    forward, backward = getattr(na, f"{pair}_forward"), getattr(na, f"{pair}_backward")
+    query = np.ones((1, 1))
+    key = np.array([[0.0], [40.0], [-1.0], [0.5]])
+    value, d_out = arrays((4, 3), (1, 3))
+    for block in ((1, 1), (1, 3), (1, 4)):
+        out, saved = forward(query, key, value, scale=1.0, block=block)
+        got = backward(d_out, saved)
+        expected, dense = na.attention_forward(query, key, value, scale=1.0)
+        d_key = na.attention_backward(d_out, dense).d_key
+        assert abs(d_key).max() < 1e-15
+        assert (abs(got.d_key - d_key) <= 1e-13 * abs(d_key)).all()
+
+
+def test_memory_grows_with_the_length_and_not_with_its_square():
+    def peak(L):
+        query, key, value, d_out = arrays(*[(L, 8)] * 4)
+        tracemalloc.start()
+        out, saved = na.blockwise_attention_forward(query, key, value, mask=na.window(9, 0), block=(256, 256))
+        na.blockwise_attention_backward(d_out, saved)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    assert peak(8192) <= 2.5 * peak(4096)
+
+
+def test_the_laws_hold_at_a_length_of_sixty_five_thousand():
+    L = 65536
+    query, key, value, d_out = (x.astype(np.float32) for x in arrays(*[(L, 8)] * 4))
+    mask = na.window(64, 0)
+    for pair in ("blockwise_attention", "fast_attention"):
+        out, saved = getattr(na, f"{pair}_forward")(query, key, value, mask=mask, block=(256, 256))
+        gradients = getattr(na, f"{pair}_backward")(d_out, saved)
+        report = na.laws(query, key, value, out, d_out, gradients, {"mask": mask, "lse": saved.lse})
+        assert report.ok, report
+
+
+@pytest.mark.parametrize("pair", ("blockwise_attention", "fast_attention"))
+def test_two_keys_that_share_a_row_are_no_peaks(pair):
+    """Each weight is 1/2, give or take the roundoff of lse."""
+    query, key, value, d_out = (x.astype(np.float32) for x in arrays((1, 3), (2, 3), (2, 2), (1, 2)))
+    key[1] = key[0]
+    for shift in np.linspace(-9, 9, 37):
+        bias = np.full((1, 2), shift, np.float32)
+        _, saved = getattr(na, f"{pair}_forward")(query, key, value, bias=bias)
+        got = getattr(na, f"{pair}_backward")(d_out, saved).d_bias
+        _, saved = na.attention_forward(query, key, value, bias=bias)
+        expected = na.attention_backward(d_out, saved).d_bias
+        assert abs(got - expected).max() <= 2.0**-24 * (8 + 2 * abs(shift)) * abs(value).max() * 4, shift
+
+
+def test_blocks_are_two_whole_numbers():
+    assert block_of(None, (3000, 3000)) == (1024, 1024)
+    assert block_of(None, (16, 3000, 3000)) == (256, 256)
+    assert block_of(None, (4096, 3000, 3000)) == (32, 32)
+    query, key, value = arrays((3, 5), (4, 5), (4, 2))
+    for wrong, error in (
+        ((0, 3), ValueError),
+        ((1, 2, 3), ValueError),
+        (5, ValueError),
+        ((1.5, 2), TypeError),
+    ):
+        for attention in (na.blockwise_attention, na.fast_attention):
+            with pytest.raises(error, match="block"):
+                attention(query, key, value, block=wrong)
+
+
+def test_a_stale_maximum_overflows_and_shows():
+    def stale(so_far, masked):
+        exponentials = np.exp(masked - so_far.top)
+        new = SoFar(so_far.top, so_far.summed + exponentials.sum(-1, keepdims=True), so_far.out)
+        return exponentials, np.ones_like(so_far.top), new
+
+    wrong = na.blockwise_attention_with(online=ONLINE._replace(include=stale))
+    query, key, value = arrays((3, 5), (4, 5), (4, 2))
+    out, _ = wrong.forward(query, key, value)
+    assert not np.isfinite(out).all()

@@ -1,0 +1,43 @@
+"""What may differ between two sets of numbers: nothing, not a bit, or so much and no more."""
+
+import numpy as np
+
+from tests.support.cases import Numbers
+
+
+def assert_within(got, expected, *bounds):
+    """Each number of `got` is within the sum of `bounds` of `expected`, and None where that is None."""
+    for name, x, y, *allowed in zip(Numbers._fields, got, expected, *bounds, strict=True):
+        if y is None:
+            assert x is None, f"{name} is given, None is expected"
+            continue
+        assert np.shape(x) == np.shape(y), f"{name} has shape {np.shape(x)}, not {np.shape(y)}"
+        x, y = np.atleast_1d(x), np.atleast_1d(y)
+        largest = min(float(np.finfo(x.dtype).max), float(np.finfo(y.dtype).max))
+        if largest < np.finfo(float).max:  # what overflowed stands at the largest number
+            x, y = (np.clip(z.astype(float), -largest, largest) for z in (x, y))
+        with np.errstate(invalid="ignore"):
+            wrong = ~((x == y) | (abs(x - y) <= sum(allowed)))
+        if wrong.any():
+            at = tuple(map(int, np.argwhere(wrong)[0]))
+            bound = np.broadcast_to(sum(allowed), x.shape)[at]
+            raise AssertionError(f"{name} at {at} is {x[at]}, not {y[at]} within {bound:.3g}")
+
+
+def assert_same_bits(got, expected):
+    """Not a bit differs, signs of zeros included."""
+    for name, x, y in zip(Numbers._fields, got, expected, strict=True):
+        assert (x is None) == (y is None), f"{name}: {x} and {y}"
+        if x is None:
+            continue
+        assert np.shape(x) == np.shape(y), name
+        x, y = np.atleast_1d(x), np.atleast_1d(y)
+        assert x.dtype == y.dtype, name
+        differ = bits(x) != bits(y)
+        at = np.argwhere(differ)[:1]
+        assert not differ.any(), f"{name} at {at} is {x[differ][0]}, not {y[differ][0]}"
+
+
+def bits(x):
+    """The bits of floating-point numbers, as whole numbers."""
+    return np.ascontiguousarray(x).view(f"u{x.itemsize}")

@@ -1,0 +1,59 @@
+"""The strategy draws what it says: every option, each pair of them, and what it was asked to leave out."""
+
+from collections import Counter
+from itertools import combinations
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from tests.support.mask_strategies import KINDS
+from tests.support.strategies import NAMES, SLOTS, problems
+
+WITH_MASKS = (*SLOTS, *[(kind,) for kind in (*KINDS, "&", "|", "~")])
+IMPOSSIBLE = {frozenset(("one head", batch)) for batch in ("batch", "broadcast batch")}
+
+generously = settings(
+    max_examples=800, phases=[Phase.generate], database=None, derandomize=True, deadline=None,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+
+
+def test_every_pair_of_options_is_drawn_together():
+    drawn = Counter()
+
+    @generously
+    @given(problems())
+    def count(case):
+        drawn.update(map(frozenset, combinations(case.tags, 2)))
+
+    count()
+    wanted = {
+        frozenset(pair)
+        for one, other in combinations(WITH_MASKS, 2)
+        for pair in ((a, b) for a in one for b in other)
+    }
+    missing = sorted(map(sorted, wanted - IMPOSSIBLE - drawn.keys()))
+    assert not missing, f"never together: {missing}"
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_what_is_left_out_stays_out_and_what_is_asked_for_is_there(name):
+    seen = {"without": set(), "having": set()}
+
+    @settings(generously, max_examples=20)
+    @given(problems(without=(name,)), problems(without=("one head",) * (name != "one head"), having=(name,)))
+    def draw(out, inside):
+        seen["without"] |= out.tags & {name}
+        seen["having"] |= {name} - inside.tags
+
+    draw()
+    assert seen == {"without": set(), "having": set()}
+
+
+def test_an_unknown_name_is_refused():
+    @given(problems(without=("sink",)))
+    def draw(case):
+        pass
+
+    with pytest.raises(AssertionError, match="sink"):
+        draw()

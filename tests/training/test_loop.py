@@ -1,0 +1,196 @@
+"""The loop: what an epoch's loss is, that runs repeat and go on, that it stops in time."""
+
+import numpy as np
+import pytest
+
+import numpy_attention as na
+from numpy_attention.nn.classifier import AttentionClassifier
+from numpy_attention.optim.trees import flatten
+from numpy_attention.training.data import ORDER, START, Examples, stream
+from numpy_attention.training.evaluation import figures
+from numpy_attention.training.loop import NotFinite, loss_and_gradients, train
+from numpy_attention.training.optimizers import OPTIMIZERS, lr_at
+from numpy_attention.training.settings import OPTIMIZER_NAMES, SCHEDULE_NAMES, Settings
+
+MODEL = AttentionClassifier(input_dim=3, hidden_dim=5, heads=2)
+
+
+def examples(size=17, classes=2):
+    rng = np.random.default_rng(47)
+    x = rng.normal(size=(size, 7, 3))
+    top = x[:, :, 0].max(axis=1)
+    return Examples(x, np.digitize(top, [1.2, 1.6][: classes - 1]).astype(float))
+
+
+def same(one, other):
+    one, other = flatten(one), flatten(other)
+    assert list(one) == list(other)
+    for name, array in one.items():
+        np.testing.assert_array_equal(array, other[name], err_msg=name)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULE_NAMES)
+def test_epochs_are_these_steps(schedule):
+    data, settings = examples(), Settings(epochs=3, batch_size=5, lr=0.01, seed=3, schedule=schedule)
+    params = MODEL.init(stream(3, START))
+    state = na.adam_init(params)
+    step = 0
+    for number, epoch in enumerate(train(MODEL, data, settings), 1):
+        order = stream(3, ORDER, number).permutation(17)
+        losses, right = [], 0
+        for batch in (order[:5], order[5:10], order[10:15], order[15:]):
+            logits, loss, d_params = loss_and_gradients(MODEL, params, data.some(batch))
+            step += 1
+            params, state = na.adam_step(params, d_params, state, lr=lr_at(settings, step, 12))
+            losses += [loss] * len(batch)
+            right += ((logits > 0) == data.y[batch]).sum()
+        assert epoch.number == number
+        assert epoch.loss == pytest.approx(np.mean(losses), rel=1e-14)
+        assert epoch.accuracy == right / 17
+        same(epoch.params, params)
+        same(epoch.state, state)
+
+
+def test_the_loss_is_the_mean_over_the_examples_each_seen_once():
+    data = examples()
+    (epoch,) = train(MODEL, data, Settings(epochs=1, batch_size=5, lr=1e-14))
+    expected = figures(MODEL.forward(MODEL.init(stream(0, START)), data.x)[0], data.y)
+    assert epoch.loss == pytest.approx(expected.loss, rel=1e-12)
+    assert epoch.accuracy == pytest.approx(expected.accuracy)
+
+
+def test_every_epoch_has_another_order():
+    orders = [tuple(stream(0, ORDER, number).permutation(17)) for number in range(1, 6)]
+    assert len(set(orders)) == 5
+
+
+def test_a_run_repeats_to_the_bit_and_the_seed_decides():
+    def losses(seed):
+        return [epoch.loss for epoch in train(MODEL, examples(), Settings(epochs=3, seed=seed))]
+
+    first, again, other = losses(5), losses(5), losses(7)
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize("schedule", SCHEDULE_NAMES)
+@pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
+def test_going_on_after_any_epoch_gives_the_bits_of_what_never_stopped(optimizer, schedule):
+    settings = Settings(epochs=4, batch_size=5, lr=0.05, clip=0.3, optimizer=optimizer, schedule=schedule)
+
+    def changed(rng):
+        return examples()._replace(x=examples().x + rng.normal(size=(17, 7, 3)) / 9)
+
+    whole = list(train(MODEL, examples(), settings, changed=changed))
+    for last in whole[:-1]:
+        rest = list(train(MODEL, examples(), settings, after=last, changed=changed))
+        assert [epoch.number for epoch in rest] == list(range(last.number + 1, 5))
+        assert rest[-1].loss == whole[-1].loss
+        same(rest[-1].params, whole[-1].params)
+        same(rest[-1].state, whole[-1].state)
+
+
+def test_optimizers_and_schedules_differ():
+    ends = set()
+    for optimizer in OPTIMIZERS:
+        for schedule in SCHEDULE_NAMES:
+            settings = Settings(epochs=5, batch_size=5, lr=0.05, optimizer=optimizer, schedule=schedule)
+            *_, last = train(MODEL, examples(), settings)
+            ends.add(last.params["features"]["weight"].tobytes())
+    assert len(ends) == len(OPTIMIZERS) * len(SCHEDULE_NAMES)
+
+
+def test_schedules_rise_and_fall():
+    def curve(schedule):
+        return [lr_at(Settings(lr=0.5, schedule=schedule), step, 100) for step in range(1, 101)]
+
+    assert set(curve("constant")) == {0.5}
+    for name in ("warmup", "cosine", "inverse-square-root"):
+        assert curve(name)[:10] == pytest.approx(np.arange(1, 11) * 0.05)
+    assert set(curve("warmup")[9:]) == {0.5}
+    assert curve("inverse-square-root")[39] == pytest.approx(0.25)
+    assert 0 < curve("cosine")[-1] < 1e-3
+
+
+def test_clipping_shortens_a_step_of_sgd():
+    settings = Settings(epochs=1, batch_size=17, lr=1.0, optimizer="sgd", clip=1e-3)
+    (epoch,) = train(MODEL, examples(), settings)
+    start, end = flatten(MODEL.init(stream(0, START))), flatten(epoch.params)
+    way = np.sqrt(sum(((end[name] - start[name]) ** 2).sum() for name in start))
+    assert way == pytest.approx(1e-3, rel=1e-9)
+
+
+def test_training_changes_no_argument_and_no_earlier_epoch():
+    data = examples()
+    before = data.x.copy()
+    training = train(MODEL, data, Settings(epochs=2))
+    first = next(training)
+    kept = {name: array.copy() for name, array in flatten(first.params).items()}
+    next(training)
+    np.testing.assert_array_equal(data.x, before)
+    for name, array in kept.items():
+        np.testing.assert_array_equal(flatten(first.params)[name], array)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_it_learns(classes):
+    model = MODEL._replace(outputs=1 if classes == 2 else classes)
+    losses = [epoch.loss for epoch in train(model, examples(classes=classes), Settings(epochs=200, lr=0.01))]
+    assert losses[-1] < 0.1 < 0.4 < losses[0]
+
+
+def test_steps_are_counted():
+    steps = []
+    list(train(MODEL, examples(), Settings(epochs=3, batch_size=5), stepped=lambda: steps.append(1)))
+    assert len(steps) == 3 * 4
+
+
+class Spoiled(AttentionClassifier):
+    """A classifier whose prediction is NaN for whatever holds the number 99."""
+
+    def forward(self, params, x, lengths=None):
+        logits, saved = super().forward(params, x, lengths)
+        return np.where((x == 99).any(axis=(1, 2)), np.nan, logits), saved
+
+
+def test_a_loss_that_is_not_finite_stops_at_its_step():
+    data = examples()
+    place = int(np.flatnonzero(stream(0, ORDER, 1).permutation(17) == 11)[0])
+    data.x[11, 2, 1] = 99
+    told = rf"loss is nan with location scores in epoch 1, step {place // 3 + 1}$"
+    with pytest.raises(NotFinite, match=told):
+        list(train(Spoiled(*MODEL), data, Settings(batch_size=3)))
+
+
+class Tiring(AttentionClassifier):
+    """A classifier whose predictions are infinite once its parameters have moved far enough."""
+
+    def forward(self, params, x, lengths=None):
+        logits, saved = super().forward(params, x, lengths)
+        tired = np.abs(params["classifier"]["bias"]) > 0.055
+        return np.where(tired, np.inf, logits), saved
+
+
+def test_epochs_before_it_are_whole():
+    data = examples()._replace(y=np.zeros(17))
+    training = train(Tiring(*MODEL), data, Settings(batch_size=9, lr=0.01))
+    epochs = [next(training) for _ in range(3)]
+    with pytest.raises(NotFinite, match=r"loss is inf .*epoch 4, step 1$"):
+        next(training)
+    assert [epoch.number for epoch in epochs] == [1, 2, 3]
+    assert all(np.isfinite(array).all() for array in flatten(epochs[-1].params).values())
+
+
+class Steep(AttentionClassifier):
+    """A classifier whose loss is finite and one of whose gradients is not."""
+
+    def backward(self, d_logits, saved):
+        gradients = super().backward(d_logits, saved)
+        gradients["features"]["bias"][3] = np.inf
+        return gradients
+
+
+@pytest.mark.parametrize("clip", [None, 1.0])
+def test_a_parameter_that_is_not_finite_stops_too(clip):
+    with pytest.raises(NotFinite, match=r"a parameter is no longer finite .* epoch 1, step 1$"):
+        next(train(Steep(*MODEL), examples(), Settings(batch_size=5, clip=clip)))

@@ -1,0 +1,134 @@
+"""The lines that a run prints: the sizes of its steps, and the held-out block."""
+
+import numpy as np
+import pytest
+
+from numpy_attention.nn.classifier import AttentionClassifier
+from numpy_attention.tasks import load
+from numpy_attention.training.evaluation import figures, majority, predict
+from numpy_attention.training.report import end_lines, held_out, loss_told, steps, verbose_lines
+from numpy_attention.training.run import begin
+from numpy_attention.training.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load("digit-bags", seed=3)
+
+
+def test_the_steps_name_their_sizes(data):
+    settings = Settings(heads=2, score="dot", batch_size=30, epochs=7, seed=3)
+    model = AttentionClassifier(64, 50, 2, "dot")
+    lines = steps(settings, data, model)
+    assert [line[:18].strip() for line in lines] == [
+        "task",
+        "clean",
+        "normalise",
+        "extract features",
+        "allocate attention",
+        "predict",
+        "feed back",
+        "iterate",
+    ]
+    assert "0 training and 0 held-out values missing" in lines[1]
+    assert "(10, 64) -> (10, 50)" in lines[3]
+    assert "dot scores, softmax over 10 tokens: (2, 10) weights" in lines[4]
+    parameters = 50 * 64 + 50 + 2 * 50 + 1 + 2 * 50
+    assert f"(2, 50) -> one logit; {parameters:,} parameters" in lines[5]
+    assert "7 epochs of 34 batches, seed 3" in lines[7]
+
+
+def test_missing_values_are_counted(data):
+    raw = data.raw._replace(test=data.raw.test._replace(x=data.raw.test.x.copy()))
+    raw.test.x[2, 3, 5:8] = np.nan
+    model = AttentionClassifier(64)
+    assert "0 training and 3 held-out values" in steps(Settings(), data._replace(raw=raw), model)[1]
+
+
+def test_the_held_out_block(data):
+    settings = Settings(heads=2, seed=3)
+    run = begin(settings, data)
+    learned, uniform = run.models().values()
+    rng = np.random.default_rng(61)
+    params = {name: model.init(rng) for name, model in run.models().items()}
+    epochs = {name: run.epochs[name]._replace(params=params[name]) for name in params}
+    run = run._replace(epochs=epochs)
+    lines = held_out(run, data)
+    assert lines[0] == "Held out: 1000 examples"
+    expected = {
+        "location scores": figures(predict(learned, params["learned"], data.test).logits, data.test.y),
+        "uniform weights": figures(predict(uniform, params["uniform"], data.test).logits, data.test.y),
+        "majority class": majority(np.array([500, 500]), data.test.y),
+    }
+    assert expected["majority class"] == (pytest.approx(np.log(2)), 0.5)
+    assert len(set(expected.values())) == 3
+    for line, (name, (loss, accuracy)) in zip(lines[2:5], expected.items(), strict=True):
+        assert line.split() == [*name.split(), f"{loss:.4f}", f"{accuracy:.4f}"]
+    assert any(line.startswith("Largest weight on the zero") for line in lines)
+
+
+def test_what_is_optional_is_named_when_it_is_asked_for(data):
+    settings = Settings(optimizer="momentum", schedule="cosine", clip=0.5, temperature="learned")
+    lines = steps(settings, data, AttentionClassifier(64, temperature="learned"))
+    assert "location scores, learned temperature, softmax" in lines[4]
+    assert lines[6].endswith("SGD with momentum with lr 0.001, cosine schedule, clipped at 0.5")
+
+
+def test_losses_are_told_in_few_digits():
+    assert [loss_told(x) for x in (0.12345, 123456.789, 1.5e7, np.nan)] == [
+        "0.1235",
+        "123456.7890",
+        "1.5000e+07",
+        "-",
+    ]
+
+
+def a_run(data, history, **settings):
+    return begin(Settings(seed=3, **settings), data)._replace(history=tuple(history))
+
+
+def test_what_an_epoch_did_is_told_by_kind(data):
+    row = {"epoch": 1.0, "loss": 0.5, "focus.pooling": 0.25, "alike.pooling": np.nan, "moved.a.weight": 0.1}
+    assert [line.split() for line in verbose_lines(a_run(data, [row]))] == [
+        ["focus", "pooling", "0.250"],
+        ["alike", "pooling", "-"],
+        ["moved", "a.weight", "0.100"],
+    ]
+
+
+def test_long_lines_are_broken_and_a_name_keeps_its_number(data):
+    names = [f"moved.a.rather.long.name.{number}.weight" for number in range(9)]
+    row = {"epoch": 1.0, "loss": 0.5, **dict.fromkeys(names, 0.125)}
+    lines = verbose_lines(a_run(data, [row]))
+    assert len(lines) > 2
+    assert max(map(len, lines)) <= 100
+    assert sum(line.count(".weight 0.125") for line in lines) == 9
+    assert lines[0].startswith("  moved        a.rather.long.name.0.weight 0.125, ")
+
+
+def test_the_end_says_whether_until_was_reached(data):
+    rows = [{"loss": 0.5, "accuracy": 0.8}, {"loss": 0.25, "accuracy": 0.9}]
+    reached, missed = (a_run(data, rows, until=f"accuracy={x}") for x in (0.9, 0.95))
+    assert end_lines(reached) == ["accuracy=0.9 of the training part was reached after 2 epochs: 0.9000"]
+    assert end_lines(missed) == ["accuracy=0.95 of the training part was not reached in 2 epochs: 0.9000"]
+    assert (reached.reached, missed.reached) == (True, False)
+    assert a_run(data, rows[:1], until="loss=0.5").reached
+    assert not a_run(data, rows[:1], until="loss=0.4").reached
+
+
+def test_the_end_says_when_a_start_from_scratch_was_caught_up_with(data):
+    rows = [{"loss": x, "scratch_loss": y} for x, y in [(0.5, 0.7), (0.3, 0.5), (0.2, 0.3)]]
+    assert end_lines(a_run(data, rows, start_from="runs/zero")) == [
+        "From runs/zero: the loss 0.3000, where a start from scratch ends, was reached after 2 epochs"
+    ]
+    rows = [{"loss": 0.5, "scratch_loss": 0.3}]
+    assert end_lines(a_run(data, rows, start_from="runs/zero"))[0].endswith("was not reached in 1 epoch")
+
+
+def test_a_layer_and_what_changes_anew_are_named():
+    data = load("digits")
+    settings = Settings(task="digits", hidden_dim=4, heads=2, epochs=2)
+    lines = steps(settings, data, begin(settings, data).models()["learned"])
+    assert "linear + positions, self-attention, linear + tanh: (16, 4) -> (16, 4)" in lines[3]
+    assert lines[5].split("-> ")[1].startswith("10 logits")
+    assert lines[7].endswith("2 epochs of 29 batches, seed 0; examples changed anew for each")
