@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numpy_attention.check.pairs.calls import as_outputs, as_tuple, call_of, is_float_array, named
-from numpy_attention.functional.base.arrays import Array, Pair
+from numpy_attention.functional.base.admission import Array
+from numpy_attention.functional.base.arrays import Pair
 
 # ------------------------------------------------------------------------------- finite differences
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 import numpy_attention as na
-from numpy_attention.functional.base.arrays import Array
+from numpy_attention.functional.base.admission import Array
 
 Contender = Callable[[Array, Array, Array, Array], tuple[Array, ...]]
 

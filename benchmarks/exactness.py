@@ -153,8 +153,8 @@ TEXT = """\
 # How exact attention is
 
 Made by `python -m benchmarks.exactness`, on {machine}.
-Everything is compared with `numpy_attention.check.reference.oracle`: attention in fifty decimal digits, written from
-its definition.
+Everything is compared with `numpy_attention.check.reference.oracle`: attention in fifty decimal digits,
+written from its definition.
 
 ## Against what a user would pick instead
 
@@ -166,9 +166,9 @@ standard deviation 1 (normal) or 20 (peaked).
 
 ## In float64: error over bound
 
-The componentwise error bound of `numpy_attention.check.reference.error_bounds` at unit roundoff 2^-53, that of the textbook's
-formula where everybody is compared, that of a softmax backward pinned at the peak where every option is in
-use. Above 1 nothing may be: what is there was not computed in float64.
+The componentwise error bound of `numpy_attention.check.reference.error_bounds` at unit roundoff 2^-53, that
+of the textbook's formula where everybody is compared, that of a softmax backward pinned at the peak where
+every option is in use. Above 1 nothing may be: what is there was not computed in float64.
 
 {over}
 

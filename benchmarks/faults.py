@@ -31,7 +31,8 @@ from numpy_attention.check.referee.control import options_of
 from numpy_attention.check.referee.referee import check_candidate
 from numpy_attention.files import write_text
 from numpy_attention.functional.attention.attention import attention_backward, attention_forward
-from numpy_attention.functional.base.arrays import Array, Pair
+from numpy_attention.functional.base.admission import Array
+from numpy_attention.functional.base.arrays import Pair
 
 DTYPES = ("float32", "bfloat16")
 OURS = tuple(f"the referee, {dtype}" for dtype in DTYPES)

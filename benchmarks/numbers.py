@@ -12,7 +12,8 @@ from numpy_attention.check.cases.sensitivity import Proved, proved
 from numpy_attention.check.referee.control import REORDERED
 from numpy_attention.check.reference.evaluation import results
 from numpy_attention.check.rounding.formats import roundoff
-from numpy_attention.functional.base.arrays import Array, Pair
+from numpy_attention.functional.base.admission import Array
+from numpy_attention.functional.base.arrays import Pair
 
 OPTIONS = ("causal", "window", "mask", "bias", "scale", "softcap", "sinks", "dropout")
 TENSORS = ("out", "d_query", "d_key", "d_value", "d_bias", "d_sinks")

@@ -1,11 +1,11 @@
 """Attention in pure NumPy, every step forward and backward written by hand.
 
-Read `core.py` first: the whole mathematics, textbook forms, numpy alone. Then, each folder using only those before it:
+Read `core.py` first: the whole mathematics in textbook form. A folder uses only those left of it:
 
     core ← functional ← optim, nn ← check, training ← tasks ← study ← cli
 
-A public name is imported from its module when it is first used: importing all modules at once would take as long
-as importing NumPy. `__init__.pyi` lists the same names for type checkers.
+A public name is imported from its module on first use: importing every module at once would take as long as
+importing NumPy. `__init__.pyi` lists the same names for type checkers.
 """
 
 from importlib import import_module

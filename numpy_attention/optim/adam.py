@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..functional.base.arrays import Array, one_of, quiet
+from ..functional.base.admission import Array, one_of, quiet
 from .in_place import PIECE, Advance, Part, advance_part, update_in_place
 from .settings import decay_rates, not_negative
 from .trees import Tree

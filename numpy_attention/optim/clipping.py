@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..functional.base.arrays import Array, quiet
+from ..functional.base.admission import Array, quiet
 from .settings import not_negative
 from .trees import Tree, replaced
 from .updates import real_leaves

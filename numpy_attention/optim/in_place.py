@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from ..functional.base.arrays import Array
+from ..functional.base.admission import Array
 from ..functional.base.workers import run
 from .settings import count
 from .trees import Path, Tree, leaves, spoken

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from ..functional.base.arrays import number, whole
+from ..functional.base.admission import real_number, whole_numbers
 
 
 def not_negative(name: str, x: object) -> float:
     """A finite number >= 0: a learning rate, an epsilon, a limit."""
-    value = number(name, x)
+    value = real_number(name, x)
     if value < 0:
         raise ValueError(f"{name} is {x!r}; a number >= 0 is expected")
     return value
@@ -25,7 +25,7 @@ def decay_rates(name: str, x: Any) -> tuple[float, float]:
 
 def count(name: str, x: object, least: int) -> int:
     """One whole number, `least` or more: a step, a number of steps."""
-    array = whole(name, x, least)
+    array = whole_numbers(name, x, least)
     if array.ndim:
         raise TypeError(f"{name} has shape {array.shape}; one whole number is expected")
     return int(array)

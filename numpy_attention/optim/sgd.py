@@ -6,7 +6,7 @@ param    ← param - lr * velocity
 
 from typing import Any
 
-from ..functional.base.arrays import Array, quiet
+from ..functional.base.admission import Array, quiet
 from .settings import not_negative
 from .trees import Tree
 from .updates import fresh_state, updated

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..functional.base.arrays import FLOATS, Array, admit, working
+from ..functional.base.admission import FLOATS, Array, admit, compute_dtype
 from .settings import count
 from .trees import Path, Tree, leaves, replaced, spoken
 
@@ -24,7 +24,7 @@ def fresh_state(params: Tree, moments: tuple[str, ...]) -> dict[str, Any]:
     old = real_leaves("params", params)
     state: dict[str, Any] = {"step": np.zeros((), np.int64)}
     for moment in moments:
-        zeros = {path: np.zeros(param.shape, working(param)) for path, param in old.items()}
+        zeros = {path: np.zeros(param.shape, compute_dtype(param)) for path, param in old.items()}
         state[moment] = replaced(params, zeros)
     return state
 
@@ -36,7 +36,7 @@ def updated(
     old, slopes, step, kept = admitted(params, grads, state, moments)
     new = {}
     for path, param in old.items():
-        computed = working(param)
+        computed = compute_dtype(param)
         came = (param, slopes[path], *(kept[(moment, *path)] for moment in moments))
         new[path] = update(step + 1, *(array.astype(computed, copy=False) for array in came))
 
@@ -116,7 +116,7 @@ def admit_state(
     step = count("state['step']", found.pop(("step",)), least=0)
     arrays = {path: _real("state", path, leaf) for path, leaf in found.items()}
     wanted = {(moment, *path): param for moment in moments for path, param in params.items()}
-    computed = {path: working(param) for path, param in params.items()}
+    computed = {path: compute_dtype(param) for path, param in params.items()}
     for path, moment in fitted("state", arrays, wanted).items():
         if moment.dtype != computed[path[1:]]:
             raise TypeError(

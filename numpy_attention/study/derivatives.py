@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..check.pairs.differentiation import ALLOWED, EPS, H
-from ..functional.base.arrays import Array
+from ..functional.base.admission import Array
 
 
 class Derivative(NamedTuple):

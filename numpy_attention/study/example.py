@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..functional.attention.dropout import dropout as dropout_of
-from ..functional.base.arrays import Array, number, one_of, shows_shapes
+from ..functional.base.admission import Array, one_of, real_number
+from ..functional.base.arrays import shape_repr
 from ..functional.masks.builders import causal as causal_mask
 from ..functional.scores.concat import ACTIVATIONS
 
@@ -54,7 +55,7 @@ SCORES = {
 """The scores by the names that users call them by."""
 
 
-@shows_shapes
+@shape_repr
 class Example(NamedTuple):
     """All that a walk starts from.
 
@@ -119,7 +120,7 @@ def example(
     rows, width = len(query), value.shape[-1]
     options: dict[str, Any] = {"mask": _mask(causal, kind.on_tokens, rows, len(key)), "softcap": softcap}
     options["bias"] = pattern((rows, len(key)), 2) if bias else None
-    options["sinks"] = None if sinks is None else np.array(number("sinks", sinks))
+    options["sinks"] = None if sinks is None else np.array(real_number("sinks", sinks))
     options["dropout"] = None if dropout is None else dropout_of(seed, dropout)
     if not kind.rule:
         options |= parameters

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..check.faults import Fault
-from ..functional.base.arrays import Array, quiet
+from ..functional.base.admission import Array, quiet
 from .example import Example
 from .trace import largest
 from .walk import Stage, Walk, walk

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..check.pairs.differentiation import ALLOWED
-from ..functional.base.arrays import Array, quiet
+from ..functional.base.admission import Array, quiet
 from ..functional.scores.concat import ACTIVATIONS
 from .source import equation
 from .walk import Walk

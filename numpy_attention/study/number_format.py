@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..functional.base.arrays import Array
+from ..functional.base.admission import Array
 
 WIDTH = 100
 

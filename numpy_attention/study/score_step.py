@@ -8,7 +8,8 @@ import numpy as np
 from ..check.pairs.rules import RULES
 from ..functional.attention.attention import attention_with
 from ..functional.attention.steps import Normalised, ScoreGradients, Steps
-from ..functional.base.arrays import Array, Pair
+from ..functional.base.admission import Array
+from ..functional.base.arrays import Pair
 from .example import SCORES, Example
 
 

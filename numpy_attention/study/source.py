@@ -10,22 +10,14 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..functional.base import arrays
-from ..functional.base.arrays import Array
+from ..functional.base.admission import Array, admit, one_of, real_number
+from ..functional.base.arrays import check_broadcast, common_batch, cotangent, round_to, upcast
 from .line_trace import Run, original
 
-ADMISSION = (
-    arrays.admit,
-    arrays.broadcasts,
-    arrays.common_batch,
-    arrays.cotangent,
-    arrays.number,
-    arrays.one_of,
-    arrays.wide,
-)
+ADMISSION = (admit, check_broadcast, common_batch, cotangent, real_number, one_of, upcast)
 """What lets arguments in, or gives them the dtype that is computed in: no mathematics."""
 
-PACKING = (arrays.finished,)
+PACKING = (round_to,)
 """What hands a result out; so does every class."""
 
 PACKAGE = Path(__file__).parent.parent

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ..check.pairs.differentiation import ALLOWED, EPS
-from ..functional.base.arrays import Array
+from ..functional.base.admission import Array
 
 Numbers: TypeAlias = dict[str, Any]
 """Every array of a walk by its name; those of a score's parameters as score.weight, score.d_weight."""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..files import PathLike, read_json
-from ..functional.base.arrays import Array
+from ..functional.base.admission import Array
 
 MOST = 8
 """Tokens, and entries of each, that a page has room for."""

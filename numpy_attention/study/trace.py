@@ -7,7 +7,8 @@ import numpy as np
 
 from ..functional.attention.attention import AttentionGradients, AttentionSaved, attention_with
 from ..functional.attention.steps import Steps
-from ..functional.base.arrays import Array, Pair
+from ..functional.base.admission import Array
+from ..functional.base.arrays import Pair
 from .example import Example
 from .line_trace import Run, watched
 from .score_step import with_score

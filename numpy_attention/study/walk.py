@@ -10,7 +10,8 @@ import numpy as np
 
 from ..functional.attention.attention import AttentionGradients, AttentionSaved
 from ..functional.attention.steps import STEPS, Steps
-from ..functional.base.arrays import Array, Pair, quiet
+from ..functional.base.admission import Array, quiet
+from ..functional.base.arrays import Pair
 from .derivatives import Derivative, derivative
 from .example import Example
 from .line_trace import Run

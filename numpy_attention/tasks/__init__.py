@@ -5,7 +5,7 @@
 `TASKS` lists the tasks by name; a new one is a file of its own and one entry here.
 """
 
-from ..functional.base.arrays import one_of
+from ..functional.base.admission import one_of
 from ..training.cleaning import Normalisation, Prepared, prepare
 from ..training.data import Task
 from ..training.settings import Settings

@@ -3,7 +3,7 @@
 import math
 from typing import Any, NamedTuple
 
-from ..functional.base.arrays import one_of
+from ..functional.base.admission import one_of
 from ..nn.temperature import FIXED, TEMPERATURES
 from ..nn.token_scores import SCORES
 

@@ -213,7 +213,7 @@ MASK_FAULTS = [
     (
         masks.test_bottom_right_is_the_last_rows_of_the_square,
         mask_kinds,
-        "corner",
+        "alignment_offset",
         lambda what, align, L, S: 0,
     ),
     (options.test_a_tile_of_dropout_is_that_part_of_its_array, dropout.Dropout, "tile", whole_rows),

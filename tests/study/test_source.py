@@ -8,7 +8,8 @@ import pytest
 import numpy_attention
 from numpy_attention import STEPS
 from numpy_attention.functional.attention.steps import SoftmaxStepGradients
-from numpy_attention.functional.base.arrays import admit, seen
+from numpy_attention.functional.base.admission import admit
+from numpy_attention.functional.base.arrays import keep_visible
 from numpy_attention.study.example import SCORES, example
 from numpy_attention.study.line_trace import watched
 from numpy_attention.study.source import between, equation, mathematics, read
@@ -142,9 +143,9 @@ def test_what_is_read_from_saved_by_name():
 
 def test_helpers_say_what_they_do():
     def shows(x):
-        return seen(2 * x, None)
+        return keep_visible(2 * x, None)
 
-    assert list(mathematics(run_of(shows, np.ones(2))).helpers) == ["seen"]
+    assert list(mathematics(run_of(shows, np.ones(2))).helpers) == ["keep_visible"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The type checkers' list of public names, made from the package's own: python -m tests.support.public_stub"""
+"""Text of `numpy_attention/__init__.pyi`; `python -m tests.support.public_stub` writes it."""
 
 from pathlib import Path
 

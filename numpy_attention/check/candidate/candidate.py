@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 from ..cases.cases import EXTRAS, OPTIONS, Case
 from ..reference.oracle import Results
 from .conventions import Binding, Convention, bind

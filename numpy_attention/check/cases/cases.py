@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 from ...functional.masks import builders as masks
 from ...functional.masks.mask import Mask
 from ..reference.oracle import Inputs

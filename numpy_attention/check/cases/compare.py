@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 from ..pairs.calls import over
 from ..reference.error_bounds import BLOCK, bounds
 from ..reference.evaluation import results

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ...functional.attention.biases import Bias
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 from ...functional.masks.mask import Mask
 
 Call: TypeAlias = Mapping[str, Any]

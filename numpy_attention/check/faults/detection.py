@@ -11,7 +11,8 @@ import numpy as np
 
 from ...functional.attention.attend import attend_backward, attend_forward
 from ...functional.attention.attention import attention_backward, attention_forward
-from ...functional.base.arrays import Array, Pair, quiet
+from ...functional.base.admission import Array, quiet
+from ...functional.base.arrays import Pair
 from ...optim.adam import adam_init, adam_step, adamw_step
 from ..laws.law import Spec
 from ..laws.laws import laws

@@ -20,7 +20,8 @@ import numpy as np
 
 from ...functional.attention.attention import attention_with
 from ...functional.attention.steps import STEPS, Steps
-from ...functional.base.arrays import Array, Pair
+from ...functional.base.admission import Array
+from ...functional.base.arrays import Pair
 from .conditions import Condition, always, both, changes, not_empty, told
 
 EVERY = ("float64", "float32", "float16", "bfloat16")
@@ -33,10 +34,10 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 class Fault(NamedTuple):
     """A mistake that is made, planted in a pair that is called as the right one is.
 
-    `rule` names the row of `check/pairs/rules.py` concerned, "adam" or "adamw" (whose pair has the step as its
-    forward and no backward). `active` says of a call's options whether the mistake can show there; `dtypes`
-    in which it can be told from rounding. `steps` are those of attention with the mistake in, or None where
-    it is none of a step; `function` is what was written wrong.
+    `rule` names the row of `check/pairs/rules.py` concerned, "adam" or "adamw" (whose pair has the step as
+    its forward and no backward). `active` says of a call's options whether the mistake can show there;
+    `dtypes` in which it can be told from rounding. `steps` are those of attention with the mistake in, or
+    None where it is none of a step; `function` is what was written wrong.
     """
 
     name: str

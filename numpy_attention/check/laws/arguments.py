@@ -16,9 +16,10 @@ import numpy as np
 from ...functional.attention.arguments import scores_shape
 from ...functional.attention.biases import Bias, Relative
 from ...functional.attention.dropout import Dropout
-from ...functional.base.arrays import Array, as_array, broadcasts, number, one_of, unbroadcast
+from ...functional.base.admission import Array, as_array, one_of, real_number
+from ...functional.base.arrays import check_broadcast, unbroadcast
 from ...functional.masks.builders import hidden
-from ...functional.masks.mask import ASK, Mask
+from ...functional.masks.mask import POLARITY_HINT, Mask
 from .law import Spec
 from .visible_counts import RowCounts, keys_seen, row_counts
 
@@ -205,10 +206,10 @@ def _refuse_what_does_not_fit(
             raise ValueError(f"{name} has shape {arrays[name].shape}; {wanted} is expected")
     for name, wanted in dict(bias=shape, scale=shape, dropout=shape, sinks=shape[:-2]).items():
         if name in arrays:
-            broadcasts(name, arrays[name], wanted, "the shape of the scores")
+            check_broadcast(name, arrays[name], wanted, "the shape of the scores")
     if spec.mask is not None and not isinstance(spec.mask, Mask):
-        raise TypeError(f"mask is {type(spec.mask).__name__}, which {ASK}")
-    if spec.softcap is not None and number("softcap", spec.softcap) <= 0:
+        raise TypeError(f"mask is {type(spec.mask).__name__}, which {POLARITY_HINT}")
+    if spec.softcap is not None and real_number("softcap", spec.softcap) <= 0:
         raise ValueError(f"softcap is {spec.softcap}; a positive number is expected")
     one_of("score", spec.score, ("dot", "concat", "other"))
     if spec.score != "dot" and spec.largest_score is None:

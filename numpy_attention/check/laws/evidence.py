@@ -9,7 +9,7 @@ import numpy as np
 
 from ...functional.attention.biases import Bias
 from ...functional.attention.dropout import Dropout
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 from ...functional.masks.kinds import Band, FirstKeys, RealKeys, Visible
 from ...functional.masks.mask import Combined, Inverted, Mask
 from .law import OPTIONS, Undecided

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...functional.base.arrays import Array, transposed
+from ...functional.base.admission import Array
+from ...functional.base.arrays import transposed
 from .evidence import Evidence
 from .law import Sides, Undecided, gathered, law, meeting, summed
 from .magnitudes import dot

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ...functional.base.arrays import Array, unbroadcast
+from ...functional.base.admission import Array
+from ...functional.base.arrays import unbroadcast
 from ..rounding.error_analysis import Precision
 
 if TYPE_CHECKING:

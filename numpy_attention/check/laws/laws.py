@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...functional.base.arrays import Array, quiet
+from ...functional.base.admission import Array, quiet
 from ..pairs.calls import over
 from ..pairs.report import Finding, Report
 from .evidence import Evidence

@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 
 from ...functional.attention.biases import Alibi, Bias
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 from ..rounding.error_analysis import FLOAT16, FLOAT32, FLOAT64, Arithmetic, Precision
 from .law import gathered, summed
 from .measured_errors import Measured, measured

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ...functional.base.arrays import Array, transposed
+from ...functional.base.admission import Array
+from ...functional.base.arrays import transposed
 from .row_samples import Rows
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 from .evidence import Evidence
 from .law import Sides, law
 

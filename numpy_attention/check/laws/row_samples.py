@@ -11,7 +11,8 @@ import numpy as np
 
 from ...functional.attention.biases import Bias
 from ...functional.attention.dropout import Dropout
-from ...functional.base.arrays import Array, transposed
+from ...functional.base.admission import Array
+from ...functional.base.arrays import transposed
 from .arguments import Given
 
 SAMPLE = 16

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 from ...functional.masks.builders import prefix
 from ...functional.masks.kinds import Band
 from .evidence import Evidence

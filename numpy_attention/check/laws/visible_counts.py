@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 from ...functional.masks.mask import Mask, Tile
 
 BLOCK = 512

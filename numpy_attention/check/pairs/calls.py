@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 
 
 class Call(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 from .calls import Call, as_tuple, call_of, direction_of, is_float_array, like_outputs, named, over, size_of
 from .invariants import invariants
 from .report import Finding, Report

@@ -18,7 +18,7 @@ from ...functional.attention.attention import (
 )
 from ...functional.attention.biases import alibi, relative
 from ...functional.attention.dropout import dropout, dropout_multipliers
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 from ...functional.masks.builders import causal, hidden, padding, prefix, real_keys, segments, visible, window
 
 B, H, G, L, S, D, E = 2, 6, 3, 5, 7, 3, 2

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 from .calls import Call, as_outputs, as_tuple, direction_of, is_float_array, like_outputs, named, over
 from .report import Finding
 

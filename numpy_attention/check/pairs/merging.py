@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ...functional.attention.merge import MergeSaved, attention_merge_backward, attention_merge_forward
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 from .examples import INF, Example, normal
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 from ..cases.cases import Case
 from ..cases.compare import FAIL, Verdict, judged
 from ..cases.sensitivity import Proved

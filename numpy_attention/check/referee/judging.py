@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 from ..candidate.candidate import Candidate, Outcome
 from ..candidate.frameworks import NumPy, Taken
 from ..candidate.sandbox import run

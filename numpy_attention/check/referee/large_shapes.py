@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 from ..candidate.candidate import Candidate
 from ..candidate.frameworks import NumPy, taken
 from ..candidate.sandbox import run

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 from ..rounding.error_analysis import FLOAT64, Arithmetic, Near, Precision, exactly
 from .oracle import Inputs, Results
 

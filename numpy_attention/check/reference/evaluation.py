@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...functional.attention.attention import attention_backward, attention_forward
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 from ...functional.masks.builders import visible
 from ..rounding.decimals import digits, nearest, spacing, ulps
 from .oracle import Inputs, Results

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 from ..rounding.decimals import digits, exact, sech, tanh
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 
 DIGITS = 50
 """That every operation is rounded to: a float64 has 16, so that 34 may cancel before one of them is wrong."""

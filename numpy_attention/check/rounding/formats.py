@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...functional.base.arrays import Array
+from ...functional.base.admission import Array
 from .error_analysis import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, TF32, Arithmetic, Precision
 
 

@@ -7,16 +7,17 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from ..base.arrays import Array, Pair, admit, promoted, quiet, shows_shapes
+from ..base.admission import Array, admit, quiet
+from ..base.arrays import Pair, promote, shape_repr
 from ..masks.mask import Mask
-from .arguments import AttendArguments, attend_shape, fitted, optional
-from .attention import AttentionSaved, ascended, descended, gradient_of
+from .arguments import AttendArguments, admit_optional, attend_shape, prepare_operands
+from .attention import AttentionSaved, gradient_of, run_backward, run_forward
 from .biases import Bias
 from .dropout import Dropout
 from .steps import STEPS, Steps
 
 
-@shows_shapes
+@shape_repr
 class AttendGradients(NamedTuple):
     """In the forward's order; None for an optional argument that was not given."""
 
@@ -36,7 +37,7 @@ def _given_backward(d_scores: Array, _: None) -> tuple[Array, None, None]:
     return d_scores, None, None
 
 
-GIVEN = Pair(_given_forward, _given_backward)
+IDENTITY_SCORE = Pair(_given_forward, _given_backward)
 
 
 @quiet
@@ -55,11 +56,11 @@ def attend_forward(
     given = AttendArguments(
         admit("scores", scores, 2),
         admit("value", value, 2),
-        *optional(bias=bias, sinks=sinks),
+        *admit_optional(bias=bias, sinks=sinks),
     )
     shape = attend_shape(given.scores, given.value)
-    problem = fitted(given, given.scores, shape, mask, softcap, dropout)
-    return descended(steps._replace(score=GIVEN), problem, given.scores, given.value)
+    problem = prepare_operands(given, given.scores, shape, mask, softcap, dropout)
+    return run_forward(steps._replace(score=IDENTITY_SCORE), problem, given.scores, given.value)
 
 
 @quiet
@@ -78,8 +79,8 @@ def attend_backward(
     """
     if not isinstance(saved, AttentionSaved) or not isinstance(saved.given, AttendArguments):
         raise TypeError("saved is not what attend_forward gave")
-    steps = steps._replace(score=GIVEN)
-    d_first, d_value, d_bias, d_sinks = ascended(steps, d_out, d_weights, d_lse, saved)
+    steps = steps._replace(score=IDENTITY_SCORE)
+    d_first, d_value, d_bias, d_sinks = run_backward(steps, d_out, d_weights, d_lse, saved)
     return AttendGradients(*map(gradient_of, (d_first[0], d_value, d_bias, d_sinks), saved.given))
 
 
@@ -123,7 +124,7 @@ def attend(
     Bahdanau, Cho, Bengio 2015, section 3.1; the options as in `attention`.
     """
     out, _ = attend_forward(
-        promoted(scores), promoted(value), mask=mask, bias=promoted(bias),
-        softcap=softcap, sinks=promoted(sinks), dropout=dropout,
+        promote(scores), promote(value), mask=mask, bias=promote(bias),
+        softcap=softcap, sinks=promote(sinks), dropout=dropout,
     )  # fmt: skip
     return out

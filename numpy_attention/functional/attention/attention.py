@@ -11,15 +11,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import Array, Pair, admit, cotangent, double, finished, like, promoted, quiet, shows_shapes
+from ..base.admission import Array, admit, quiet
+from ..base.arrays import Pair, cotangent, gradient_like, promote, round_to, shape_repr, to_float64
 from ..masks.mask import Mask
 from .arguments import (
     AttendArguments,
     AttentionArguments,
-    Problem,
+    Operands,
+    admit_optional,
     admit_scale,
-    fitted,
-    optional,
+    prepare_operands,
     scores_shape,
 )
 from .biases import Bias
@@ -27,7 +28,7 @@ from .dropout import Dropout
 from .steps import STEPS, ScoreGradients, Steps
 
 
-@shows_shapes
+@shape_repr
 class AttentionSaved(NamedTuple):
     """Every number on the way from scores to output, in the precision it was computed in.
 
@@ -47,7 +48,7 @@ class AttentionSaved(NamedTuple):
     steps: Steps
 
 
-@shows_shapes
+@shape_repr
 class AttentionGradients(NamedTuple):
     """In the forward's order; None for an optional argument that was not given."""
 
@@ -62,7 +63,7 @@ class AttentionGradients(NamedTuple):
 # ----------------------------------------------------------------------------- the seven steps, and back
 
 
-def seven_steps(steps: Steps, problem: Problem) -> tuple[Array, AttentionSaved]:
+def seven_steps(steps: Steps, problem: Operands) -> tuple[Array, AttentionSaved]:
     """The seven steps down."""
     given, query, key, value, visible, bias, scale, softcap, sinks, multipliers = problem
     scores, saved_1 = steps.score.forward(query, key, scale, visible)
@@ -127,13 +128,13 @@ def attention_forward(
     """
     given = AttentionArguments(
         admit("query", query, 2), admit("key", key, 2), admit("value", value, 2),
-        *optional(bias=bias, scale=scale, sinks=sinks),
+        *admit_optional(bias=bias, scale=scale, sinks=sinks),
     )  # fmt: skip
     shape = scores_shape(given.query, given.key, given.value)
     if given.scale is not None:
         admit_scale(given.scale, shape)
-    problem = fitted(given, given.query, shape, mask, softcap, dropout)
-    return descended(steps, problem, given.query, given.key, given.value)
+    problem = prepare_operands(given, given.query, shape, mask, softcap, dropout)
+    return run_forward(steps, problem, given.query, given.key, given.value)
 
 
 @quiet
@@ -183,7 +184,7 @@ def attention_backward(
     """
     if not isinstance(saved, AttentionSaved) or not isinstance(saved.given, AttentionArguments):
         raise TypeError("saved is not what attention_forward gave")
-    d_first, d_value, d_bias, d_sinks = ascended(steps, d_out, d_weights, d_lse, saved)
+    d_first, d_value, d_bias, d_sinks = run_backward(steps, d_out, d_weights, d_lse, saved)
     d_query, d_key, d_scale = d_first
     gradients = (d_query, d_key, d_value, d_bias, d_scale, d_sinks)
     return AttentionGradients(*map(gradient_of, gradients, saved.given))
@@ -246,8 +247,8 @@ def attention(
     section 2 (Gemma 2). Sinks: Xiao et al. 2023; a learned score without a value, OpenAI 2025 (gpt-oss).
     """
     out, _ = attention_forward(
-        promoted(query), promoted(key), promoted(value), mask=mask, bias=promoted(bias),
-        scale=promoted(scale), softcap=softcap, sinks=promoted(sinks), dropout=dropout,
+        promote(query), promote(key), promote(value), mask=mask, bias=promote(bias),
+        scale=promote(scale), softcap=softcap, sinks=promote(sinks), dropout=dropout,
     )  # fmt: skip
     return out
 
@@ -291,18 +292,18 @@ def attention_with(steps: Steps) -> Pair:
 # ------------------------------------------------------------------------------ in through here, and out
 
 
-def descended(steps: Steps, problem: Problem, *arguments: Array) -> tuple[Any, AttentionSaved]:
+def run_forward(steps: Steps, problem: Operands, *arguments: Array) -> tuple[Any, AttentionSaved]:
     """The seven steps down, and out rounded to the result_type of `arguments`."""
     out, saved = seven_steps(steps, problem)
-    return finished(out, *arguments), saved
+    return round_to(out, *arguments), saved
 
 
-def ascended(
+def run_backward(
     steps: Steps, d_out: Any, d_weights: Any, d_lse: Any, saved: AttentionSaved
 ) -> tuple[Any, Any, Any, Any]:
     """The cotangents admitted, and the seven steps up."""
     rows, width = saved.lse.shape, saved.given.value.shape[-1]
-    d_out, d_weights, d_lse = double(
+    d_out, d_weights, d_lse = to_float64(
         cotangent("d_out", d_out, (*rows, width), saved.weights),
         _cotangent_or_zeros("d_weights", d_weights, saved.weights.shape),
         _cotangent_or_zeros("d_lse", d_lse, rows),
@@ -318,4 +319,4 @@ def gradient_of(gradient: Any, argument: Array | Bias | None) -> Any:
     """A gradient in the form in which its argument came: None, an array, or a bias value's own."""
     if isinstance(argument, Bias):
         return argument.gradients(gradient)
-    return None if argument is None else like(gradient, argument)
+    return None if argument is None else gradient_like(gradient, argument)

@@ -12,20 +12,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import Array, admit, like, one_of, promoted, quiet, shows_shapes, total, unbroadcast, whole
-from ..masks.mask import ALIGNMENTS, corner, entry_of
+from ..base.admission import Array, admit, one_of, quiet, whole_numbers
+from ..base.arrays import accurate_sum, gradient_like, promote, shape_repr, unbroadcast
+from ..masks.mask import ALIGNMENTS, alignment_offset, batch_entry
 
 ALL = slice(None)
 
 
-@shows_shapes
+@shape_repr
 class AlibiGradients(NamedTuple):
     """What d_bias is for `alibi`."""
 
     d_slopes: Any
 
 
-@shows_shapes
+@shape_repr
 class RelativeGradients(NamedTuple):
     """What d_bias is for `relative`."""
 
@@ -75,10 +76,10 @@ class Alibi(Bias):
 
     def entry(self, index: tuple[int, ...]) -> Bias:
         """With one slope."""
-        return Alibi(entry_of(self.parameter, index, 0), self.align, self.offset)
+        return Alibi(batch_entry(self.parameter, index, 0), self.align, self.offset)
 
     def _distance(self, rows: slice, columns: slice, L: int, S: int) -> Array:
-        shift = self.offset if self.offset is not None else corner(repr(self), self.align, L, S)
+        shift = self.offset if self.offset is not None else alignment_offset(repr(self), self.align, L, S)
         ahead = np.arange(*columns.indices(S)) - (np.arange(*rows.indices(L))[:, None] + shift)
         return np.asarray(np.abs(ahead), dtype=np.float64)
 
@@ -91,12 +92,12 @@ class Alibi(Bias):
     def tile_gradient(self, d_tile: Array, rows: slice, columns: slice, L: int, S: int) -> Array:
         """d_slope = -Σ distance * d_bias."""
         return unbroadcast(
-            -total(self._distance(rows, columns, L, S) * d_tile, axis=(-2, -1)), self.parameter.shape
+            -accurate_sum(self._distance(rows, columns, L, S) * d_tile, axis=(-2, -1)), self.parameter.shape
         )
 
     def named(self, gradient: Array) -> AlibiGradients:
         """As d_slopes."""
-        return AlibiGradients(like(gradient, self.parameter))
+        return AlibiGradients(gradient_like(gradient, self.parameter))
 
 
 class Relative(Bias):
@@ -111,7 +112,7 @@ class Relative(Bias):
 
     def entry(self, index: tuple[int, ...]) -> Bias:
         """With one row of the table."""
-        return Relative(entry_of(self.parameter, index, 1), self.buckets)
+        return Relative(batch_entry(self.parameter, index, 1), self.buckets)
 
     def tile(self, rows: slice, columns: slice, L: int, S: int) -> Array:
         """bias = table[bucket]."""
@@ -129,7 +130,7 @@ class Relative(Bias):
 
     def named(self, gradient: Array) -> RelativeGradients:
         """As d_table."""
-        return RelativeGradients(like(gradient, self.parameter))
+        return RelativeGradients(gradient_like(gradient, self.parameter))
 
 
 def alibi(slopes: npt.ArrayLike, align: str | None = None, offset: int | None = None) -> Alibi:
@@ -164,11 +165,11 @@ def alibi(slopes: npt.ArrayLike, align: str | None = None, offset: int | None = 
     if align is not None:
         align = one_of("align", align, ALIGNMENTS)
     if offset is not None:
-        shift = whole("offset", offset)
+        shift = whole_numbers("offset", offset)
         if shift.ndim:
             raise TypeError(f"offset has shape {shift.shape}; one whole number is expected")
         offset = int(shift)
-    return Alibi(admit("slopes", promoted(slopes)).copy(), align, offset)
+    return Alibi(admit("slopes", promote(slopes)).copy(), align, offset)
 
 
 def relative(table: npt.ArrayLike, buckets: npt.ArrayLike) -> Relative:
@@ -198,8 +199,8 @@ def relative(table: npt.ArrayLike, buckets: npt.ArrayLike) -> Relative:
     ----------
     Raffel et al. 2020 (T5), section 2.1; Shaw, Uszkoreit, Vaswani 2018.
     """
-    numbers = admit("table", promoted(table), 1).copy()
-    pairs = whole("buckets", buckets, least=0)
+    numbers = admit("table", promote(table), 1).copy()
+    pairs = whole_numbers("buckets", buckets, least=0)
     if pairs.ndim != 2:
         raise ValueError(f"buckets has shape {pairs.shape}; (L, S) is expected")
     if pairs.size and pairs.max() >= numbers.shape[-1]:

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from ..base.arrays import Array, number, whole
+from ..base.admission import Array, real_number, whole_numbers
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _ALL = 2**64
@@ -29,12 +29,12 @@ class Dropout:
     """Dropout as a value: the multipliers of any part of an array, drawn from (seed, position)."""
 
     def __init__(self, seed: int | np.random.Generator, rate: float) -> None:
-        self.rate = number("rate", rate)
+        self.rate = real_number("rate", rate)
         if not 0 <= self.rate < 1:
             raise ValueError(f"rate is {rate}; a probability in [0, 1) is expected")
         if isinstance(seed, np.random.Generator):
             seed = int(seed.integers(2**63))
-        array = whole("seed", seed, least=0)
+        array = whole_numbers("seed", seed, least=0)
         if array.ndim:
             raise TypeError(f"seed has shape {array.shape}; one whole number or a Generator is expected")
         self.seed = int(array)
@@ -117,5 +117,5 @@ def dropout_multipliers(seed: int | np.random.Generator, rate: float, shape: tup
     >>> bool((dropout_multipliers(5, 0.5, (2, 4)) == dropout(5, 0.5).array((2, 4))).all())
     True
     """
-    lengths = whole("shape", shape, least=0)
+    lengths = whole_numbers("shape", shape, least=0)
     return Dropout(seed, rate).array(tuple(int(n) for n in lengths.reshape(-1)))

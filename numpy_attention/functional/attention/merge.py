@@ -12,19 +12,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..base.admission import Array, admit, compute_dtype, quiet
 from ..base.arrays import (
-    Array,
-    admit,
+    backward_of,
     cotangent,
-    finished,
-    like,
-    promoted,
-    quiet,
-    seen,
-    shows_shapes,
-    undoes,
-    wide,
-    working,
+    gradient_like,
+    keep_visible,
+    promote,
+    round_to,
+    shape_repr,
+    upcast,
 )
 from .steps import SoftmaxStepSaved, softmax_step_backward, softmax_step_forward
 
@@ -36,7 +33,7 @@ class Merged(NamedTuple):
     lse: Any
 
 
-@shows_shapes
+@shape_repr
 class MergeSaved(NamedTuple):
     """The arguments, and what each of n parts contributes, shares (..., L, n), with lse (..., L)."""
 
@@ -46,7 +43,7 @@ class MergeSaved(NamedTuple):
     lse: Array
 
 
-@shows_shapes
+@shape_repr
 class PartGradients(NamedTuple):
     """Of one part."""
 
@@ -63,11 +60,11 @@ def attention_merge_forward(*parts: Any) -> tuple[Merged, MergeSaved]:
     (shares, lse), _ = softmax_step_forward(scores, None, _nonempty(scores))
     out = np.zeros(shape, shares.dtype)
     for i, part in enumerate(outs):
-        out = out + seen(shares[..., i, None] * part, _nonempty(scores[..., i, None]))
-    return Merged(finished(out, *outs), finished(lse, *lses)), MergeSaved(outs, lses, shares, lse)
+        out = out + keep_visible(shares[..., i, None] * part, _nonempty(scores[..., i, None]))
+    return Merged(round_to(out, *outs), round_to(lse, *lses)), MergeSaved(outs, lses, shares, lse)
 
 
-@undoes(MergeSaved)
+@backward_of(MergeSaved)
 def attention_merge_backward(
     d_out: npt.ArrayLike, saved: MergeSaved, *, d_lse: npt.ArrayLike | None = None
 ) -> tuple[PartGradients, ...]:
@@ -110,17 +107,17 @@ def attention_merge_backward(
     outs, lses, shares, lse = saved
     shape = _common_shape(outs, lses)
     d_lse = np.zeros(lse.shape, shares.dtype) if d_lse is None else d_lse
-    d_whole, d_log, *values = wide(
+    d_whole, d_log, *values = upcast(
         cotangent("d_out", d_out, shape, shares), cotangent("d_lse", d_lse, shape[:-1], shares), *outs
     )
     nonempty = _nonempty(_side_by_side(lses, outs))
     d_shares = np.stack([(d_whole * part).sum(axis=-1) for part in values], axis=-1)  # (..., L, n)
     softmax = SoftmaxStepSaved(shares, None, None, nonempty)
-    d_scores = seen(softmax_step_backward((d_shares, d_log), softmax).d_masked, nonempty)
+    d_scores = keep_visible(softmax_step_backward((d_shares, d_log), softmax).d_masked, nonempty)
     gradients = []
     for i, (out, own_lse) in enumerate(zip(outs, lses, strict=True)):
-        d_part = seen(shares[..., i, None] * d_whole, nonempty[..., i, None])
-        gradients.append(PartGradients(like(d_part, out), like(d_scores[..., i], own_lse)))
+        d_part = keep_visible(shares[..., i, None] * d_whole, nonempty[..., i, None])
+        gradients.append(PartGradients(gradient_like(d_part, out), gradient_like(d_scores[..., i], own_lse)))
     return tuple(gradients)
 
 
@@ -179,7 +176,7 @@ def attention_merge(*parts: Any) -> Merged:
     Milakov, Gimelshein 2018, section 3.1; Dao et al. 2022, section 3.1 (FlashAttention); Juravsky et al. 2024
     (Hydragen), for a prefix that many queries share.
     """
-    plain = [tuple(map(promoted, part)) if _is_pair(part) else part for part in parts]
+    plain = [tuple(map(promote, part)) if _is_pair(part) else part for part in parts]
     return attention_merge_forward(*plain)[0]
 
 
@@ -218,7 +215,7 @@ def _common_shape(outs: tuple[Array, ...], lses: tuple[Array, ...]) -> tuple[int
 def _side_by_side(lses: tuple[Array, ...], outs: tuple[Array, ...]) -> Array:
     """The parts' lse as the scores of attention over parts, (..., L, n), in the dtype that is computed in."""
     shape = _common_shape(outs, lses)[:-1]
-    return np.stack([np.broadcast_to(lse, shape) for lse in lses], axis=-1, dtype=working(*lses, *outs))
+    return np.stack([np.broadcast_to(lse, shape) for lse in lses], axis=-1, dtype=compute_dtype(*lses, *outs))
 
 
 def _nonempty(scores: Array) -> Array:

@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..base.arrays import Array, Pair, quiet, seen, shows_shapes, total, unbroadcast
+from ..base.admission import Array, quiet
+from ..base.arrays import Pair, accurate_sum, keep_visible, shape_repr, unbroadcast
+from ..base.stable import finite_shift, row_maximum
 from ..layers.activations import logistic
-from ..layers.softmax import highest, shift_of
 from .steps import Normalised, SoftmaxStepGradients, softmax_step_backward, softmax_step_forward
 
 
-@shows_shapes
+@shape_repr
 class NormaliserSaved(NamedTuple):
     """The columns [masked, sinks], their weights and slopes, which may be seen, and softmax's own saved."""
 
@@ -107,12 +108,12 @@ def _normaliser(name: str, weigh: _Weights, sums_to_one: bool) -> Pair:
             column = np.broadcast_to(sinks[..., None, None], (*masked.shape[:-1], 1))
             columns = np.concatenate([masked, column], axis=-1)
         if sums_to_one:  # a shift changes nothing but the rounding
-            columns = columns - shift_of(highest(columns)).real
+            columns = columns - finite_shift(row_maximum(columns)).real
         weights, slopes = weigh(columns)
         if sums_to_one:
             weights = np.where(_lost(masked, columns, visible), np.nan, weights)
         S = masked.shape[-1]
-        own = seen(weights[..., :S], visible)
+        own = keep_visible(weights[..., :S], visible)
         return Normalised(own, lse), NormaliserSaved(name, weights, slopes, sinks, visible, saved)
 
     @quiet
@@ -121,7 +122,7 @@ def _normaliser(name: str, weigh: _Weights, sums_to_one: bool) -> Pair:
             raise TypeError(f"saved is not what the forward of {name} weights gave")
         _, weights, slopes, sinks, visible, of_softmax = saved
         d_weights, d_lse = d_normalised
-        d_columns = seen(d_weights, visible)
+        d_columns = keep_visible(d_weights, visible)
         if sinks is not None:
             d_columns = np.concatenate([d_columns, np.zeros((*d_columns.shape[:-1], 1))], axis=-1)
         S = d_weights.shape[-1]
@@ -135,8 +136,8 @@ def _normaliser(name: str, weigh: _Weights, sums_to_one: bool) -> Pair:
         else:  # an infinite score has no lse; where nobody asks for it, that concerns nobody
             d_masked, d_sinks = np.zeros_like(d_weights), None if sinks is None else np.zeros(sinks.shape)
         if sinks is not None and d_sinks is not None:
-            d_sinks = d_sinks + unbroadcast(total(d_rows[..., S], axis=-1), sinks.shape)
-        return SoftmaxStepGradients(seen(d_rows[..., :S], visible) + d_masked, d_sinks)
+            d_sinks = d_sinks + unbroadcast(accurate_sum(d_rows[..., S], axis=-1), sinks.shape)
+        return SoftmaxStepGradients(keep_visible(d_rows[..., :S], visible) + d_masked, d_sinks)
 
     forward.__doc__, backward.__doc__ = weigh.__doc__, "d_masked = slopes * (d_weights - mean over slopes)."
     return Pair(forward, backward)

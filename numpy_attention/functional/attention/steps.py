@@ -18,10 +18,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..base.arrays import Array, Pair, seen, seen_product, shows_shapes, total, transposed, unbroadcast
-from ..base.grouped_heads import folded, unfolded
-from ..layers.activations import sech_squared
-from ..layers.softmax import at_peak, highest, shift_of
+from ..base.admission import Array
+from ..base.arrays import (
+    Pair,
+    accurate_sum,
+    keep_visible,
+    shape_repr,
+    transposed,
+    unbroadcast,
+    visible_product,
+)
+from ..base.grouped_heads import fold_groups, unfold_groups
+from ..base.stable import entry_at_peak, finite_shift, row_maximum, sech_squared
 
 
 class Steps(NamedTuple):
@@ -39,7 +47,7 @@ class Steps(NamedTuple):
 # ------------------------------------------------------------------------------------------ 1 score
 
 
-@shows_shapes
+@shape_repr
 class ScoreSaved(NamedTuple):
     """The arguments, and products = query @ keyᵀ before the scale."""
 
@@ -50,7 +58,7 @@ class ScoreSaved(NamedTuple):
     products: Array
 
 
-@shows_shapes
+@shape_repr
 class ScoreGradients(NamedTuple):
     """In the forward's order."""
 
@@ -63,7 +71,7 @@ def score_forward(
     query: Array, key: Array, scale: Any, visible: Array | None = None
 ) -> tuple[Array, ScoreSaved]:
     """scores = scale * query @ keyᵀ. Query head h reads key head h // (H / G)."""
-    products = unfolded(folded(query, key) @ transposed(key), query)
+    products = unfold_groups(fold_groups(query, key) @ transposed(key), query)
     return scale * products, ScoreSaved(query, key, scale, visible, products)
 
 
@@ -74,25 +82,25 @@ def score_backward(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
     d_scale = products * d_scores, summed over every axis along which scale was repeated
     """
     query, key, scale, visible, products = saved
-    d_products = folded(seen(scale * d_scores, visible), key)
-    visible_rows = None if visible is None else folded(visible, key)
-    d_query = seen_product(d_products, key, visible_rows)
-    d_key = seen_product(
+    d_products = fold_groups(keep_visible(scale * d_scores, visible), key)
+    visible_rows = None if visible is None else fold_groups(visible, key)
+    d_query = visible_product(d_products, key, visible_rows)
+    d_key = visible_product(
         transposed(d_products),
-        folded(query, key),
+        fold_groups(query, key),
         None if visible_rows is None else transposed(visible_rows),
     )
     return ScoreGradients(
-        d_query=unbroadcast(unfolded(d_query, query), query.shape),
+        d_query=unbroadcast(unfold_groups(d_query, query), query.shape),
         d_key=unbroadcast(d_key, key.shape),
-        d_scale=unbroadcast(seen(d_scores * products, visible), np.shape(scale)),
+        d_scale=unbroadcast(keep_visible(d_scores * products, visible), np.shape(scale)),
     )
 
 
 # ---------------------------------------------------------------------------------------- 2 softcap
 
 
-@shows_shapes
+@shape_repr
 class SoftcapSaved(NamedTuple):
     """The arguments."""
 
@@ -114,20 +122,20 @@ def softcap_backward(d_capped: Array, saved: SoftcapSaved) -> Array:
     scores, softcap, visible = saved
     if softcap is None:
         return d_capped
-    return seen(d_capped * sech_squared(scores / softcap), visible)
+    return keep_visible(d_capped * sech_squared(scores / softcap), visible)
 
 
 # ------------------------------------------------------------------------------------------- 3 bias
 
 
-@shows_shapes
+@shape_repr
 class BiasSaved(NamedTuple):
     """The bias."""
 
     bias: Array | None
 
 
-@shows_shapes
+@shape_repr
 class BiasGradients(NamedTuple):
     """In the forward's order; d_bias is None where no bias was given."""
 
@@ -149,7 +157,7 @@ def bias_backward(d_biased: Array, saved: BiasSaved) -> BiasGradients:
 # ------------------------------------------------------------------------------------------- 4 mask
 
 
-@shows_shapes
+@shape_repr
 class MaskSaved(NamedTuple):
     """Which pairs may be seen."""
 
@@ -164,13 +172,13 @@ def mask_forward(biased: Array, visible: Array | None = None) -> tuple[Array, Ma
 
 def mask_backward(d_masked: Array, saved: MaskSaved) -> Array:
     """d_biased = where(visible, d_masked, 0): a hidden score was replaced by a constant."""
-    return seen(d_masked, saved.visible)
+    return keep_visible(d_masked, saved.visible)
 
 
 # ---------------------------------------------------------------------------------------- 5 softmax
 
 
-@shows_shapes
+@shape_repr
 class Normalised(NamedTuple):
     """Step 5 has two results: weights (..., H, L, S) and lse (..., H, L), log Σ exp(score), sinks in."""
 
@@ -178,7 +186,7 @@ class Normalised(NamedTuple):
     lse: Array
 
 
-@shows_shapes
+@shape_repr
 class SoftmaxStepSaved(NamedTuple):
     """The weights, the sink and its own share of each row, and which pairs may be seen."""
 
@@ -188,7 +196,7 @@ class SoftmaxStepSaved(NamedTuple):
     visible: Array | None
 
 
-@shows_shapes
+@shape_repr
 class SoftmaxStepGradients(NamedTuple):
     """In the forward's order; d_sinks is None where no sinks were given."""
 
@@ -204,19 +212,19 @@ def softmax_step_forward(
     A sink is one more column, lse = log(Σ exp(masked) + exp(sinks)), whose weight is dropped. A row that may
     attend to nothing has weights 0 and lse -inf, or the sink's score.
     """
-    top = highest(masked)
+    top = row_maximum(masked)
     if sinks is not None:
         sinks_column = np.broadcast_to(sinks[..., None, None], top.shape)
         top = np.where(sinks_column.real > top.real, sinks_column, top)
-    shift = shift_of(top)
+    shift = finite_shift(top)
     exponentials = np.exp(masked - shift)
     summed = exponentials.sum(axis=-1, keepdims=True)
     sink_weights = None
     if sinks is not None:
         sink_exponentials = np.exp(sinks_column - shift)
         summed = summed + sink_exponentials
-        sink_weights = seen(sink_exponentials / summed, sinks_column.real != -np.inf)
-    weights = seen(exponentials / summed, visible)
+        sink_weights = keep_visible(sink_exponentials / summed, sinks_column.real != -np.inf)
+    weights = keep_visible(exponentials / summed, visible)
     lse = (shift + np.log(summed))[..., 0]
     return Normalised(weights, lse), SoftmaxStepSaved(weights, sinks, sink_weights, visible)
 
@@ -230,8 +238,8 @@ def softmax_step_backward(d_normalised: tuple[Array, Array], saved: SoftmaxStepS
     whose weight is dropped: its d_weight is 0.
     """
     weights, sinks, sink_weights, visible = saved
-    d_weights, d_lse = seen(d_normalised[0], visible), d_normalised[1][..., None]
-    d_peak = at_peak(d_weights, weights)
+    d_weights, d_lse = keep_visible(d_normalised[0], visible), d_normalised[1][..., None]
+    d_peak = entry_at_peak(d_weights, weights)
     if sink_weights is not None:
         largest_weight = np.max(weights.real, axis=-1, keepdims=True, initial=0)
         d_peak = np.where(sink_weights.real > largest_weight, 0, d_peak)
@@ -241,14 +249,14 @@ def softmax_step_backward(d_normalised: tuple[Array, Array], saved: SoftmaxStepS
     if sinks is not None and sink_weights is not None:
         mean = mean - sink_weights * d_peak
         d_column = sink_weights * (d_lse - d_peak - mean)
-        d_sinks = unbroadcast(total(d_column[..., 0], axis=-1), sinks.shape)
+        d_sinks = unbroadcast(accurate_sum(d_column[..., 0], axis=-1), sinks.shape)
     return SoftmaxStepGradients(weights * (pinned - mean + d_lse), d_sinks)
 
 
 # ---------------------------------------------------------------------------------------- 6 dropout
 
 
-@shows_shapes
+@shape_repr
 class DropoutSaved(NamedTuple):
     """The multipliers, and which pairs may be seen."""
 
@@ -260,20 +268,20 @@ def dropout_forward(
     weights: Array, multipliers: Array | None = None, visible: Array | None = None
 ) -> tuple[Array, DropoutSaved]:
     """thinned = weights * multipliers, each 0 or 1 / (1 - rate)."""
-    thinned = weights if multipliers is None else seen(weights * multipliers, visible)
+    thinned = weights if multipliers is None else keep_visible(weights * multipliers, visible)
     return thinned, DropoutSaved(multipliers, visible)
 
 
 def dropout_backward(d_thinned: Array, saved: DropoutSaved) -> Array:
     """d_weights = d_thinned * multipliers."""
     multipliers, visible = saved
-    return d_thinned if multipliers is None else seen(d_thinned * multipliers, visible)
+    return d_thinned if multipliers is None else keep_visible(d_thinned * multipliers, visible)
 
 
 # ----------------------------------------------------------------------------------------- 7 values
 
 
-@shows_shapes
+@shape_repr
 class ValuesSaved(NamedTuple):
     """The arguments."""
 
@@ -282,7 +290,7 @@ class ValuesSaved(NamedTuple):
     visible: Array | None
 
 
-@shows_shapes
+@shape_repr
 class ValuesGradients(NamedTuple):
     """In the forward's order."""
 
@@ -292,20 +300,20 @@ class ValuesGradients(NamedTuple):
 
 def values_forward(thinned: Array, value: Array, visible: Array | None = None) -> tuple[Array, ValuesSaved]:
     """out = thinned @ value: a mean of the values, weighted. Query head h reads value head h // (H / G)."""
-    visible_rows = None if visible is None else folded(visible, value)
-    out = unfolded(seen_product(folded(thinned, value), value, visible_rows), thinned)
+    visible_rows = None if visible is None else fold_groups(visible, value)
+    out = unfold_groups(visible_product(fold_groups(thinned, value), value, visible_rows), thinned)
     return out, ValuesSaved(thinned, value, visible)
 
 
 def values_backward(d_out: Array, saved: ValuesSaved) -> ValuesGradients:
     """From out = thinned @ value: d_thinned = d_out @ valueᵀ; d_value = thinnedᵀ @ d_out."""
     thinned, value, visible = saved
-    d_rows = folded(d_out, value)
-    d_thinned = unfolded(d_rows @ transposed(value), thinned)
-    visible_rows = None if visible is None else transposed(folded(visible, value))
-    d_value = seen_product(transposed(folded(thinned, value)), d_rows, visible_rows)
+    d_rows = fold_groups(d_out, value)
+    d_thinned = unfold_groups(d_rows @ transposed(value), thinned)
+    visible_rows = None if visible is None else transposed(fold_groups(visible, value))
+    d_value = visible_product(transposed(fold_groups(thinned, value)), d_rows, visible_rows)
     return ValuesGradients(
-        d_thinned=unbroadcast(seen(d_thinned, visible), thinned.shape),
+        d_thinned=unbroadcast(keep_visible(d_thinned, visible), thinned.shape),
         d_value=unbroadcast(d_value, value.shape),
     )
 

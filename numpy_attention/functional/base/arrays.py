@@ -4,27 +4,19 @@ The other files of this folder are mathematics; whatever a careful program needs
 stands here, under names that say what they do.
 """
 
-import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
-"""Any NumPy array; which dtypes are taken is said, and refused, by `admit`."""
-
-FLOATS = tuple(map(np.dtype, ("float16", "float32", "float64", "complex64", "complex128")))
-
-quiet = np.errstate(all="ignore")
-"""Decorates every public function: infinities and NaN travel as IEEE says, whatever the caller's errstate."""
+from .admission import Array, admit, compute_dtype, holds_masked_array, quiet, whole_numbers
 
 _Class = TypeVar("_Class", bound=type)
 _Backward = TypeVar("_Backward", bound=Callable[..., Any])
 
 
-def undoes(saved_by_forward: type) -> Callable[[_Backward], _Backward]:
+def backward_of(saved_by_forward: type) -> Callable[[_Backward], _Backward]:
     """Decorates every public backward: quiet, and sure that `saved` is what its own forward gave."""
 
     def decorate(backward: _Backward) -> _Backward:
@@ -49,7 +41,7 @@ class Pair(NamedTuple):
     backward: Callable[..., Any]
 
 
-def shows_shapes(saved: _Class) -> _Class:
+def shape_repr(saved: _Class) -> _Class:
     """Class decorator for the tuples that forward saves: their repr names each field with its shape."""
 
     def describe(field: object) -> str:
@@ -72,52 +64,9 @@ def shows_shapes(saved: _Class) -> _Class:
 # --------------------------------------------------------------------------------------- what comes in
 
 
-def _masked(x: object) -> bool:
-    """Whether `x` is a masked array, or a list with one in it."""
-    return isinstance(x, np.ma.MaskedArray) or (isinstance(x, (list, tuple)) and any(map(_masked, x)))
-
-
-def as_array(name: str, x: object) -> Array:
-    """A plain NumPy array of `x`, native byte order; masked arrays, objects and ragged lists are refused."""
-    if _masked(x):
-        raise TypeError(
-            f"{name} is a masked array, whose mask NumPy would drop in silence; pass a plain array and "
-            "say with mask= what is hidden"
-        )
-    try:
-        if isinstance(x, int) and not isinstance(x, bool):
-            x = float(x)
-        array = np.asarray(x)
-    except Exception as error:
-        raise TypeError(f"{name} cannot be read as an array: {error}") from error
-    if array.dtype.kind not in "biufc":
-        raise TypeError(
-            f"{name} is {type(x).__name__} (dtype {array.dtype}); an array of numbers is expected"
-        )
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
-
-
-def admit(name: str, x: object, ndim: int = 0) -> Array:
-    """A differentiable argument: floating or complex, at least `ndim` axes. A Python number is a float64.
-
-    Raises TypeError for any other dtype, ValueError for too few axes.
-    """
-    if type(x) is np.ndarray and x.dtype in FLOATS and x.ndim >= ndim:
-        return x  # as mostly: nothing is left to do
-    array = as_array(name, x)
-    if array.dtype not in FLOATS:
-        raise TypeError(
-            f"{name} has dtype {array.dtype}; float16, float32, float64, complex64 or complex128 is expected "
-            "(write .astype(float) to differentiate with respect to whole numbers)"
-        )
-    if array.ndim < ndim:
-        raise ValueError(f"{name} has shape {array.shape}; at least {ndim} axes are expected")
-    return array
-
-
-def promoted(x: Any) -> Any:
+def promote(x: Any) -> Any:
     """What the plain forms take besides: lists and whole numbers become float64."""
-    if isinstance(x, (list, tuple, range)) and not _masked(x):
+    if isinstance(x, (list, tuple, range)) and not holds_masked_array(x):
         try:
             x = np.asarray(x)
         except ValueError:
@@ -125,46 +74,13 @@ def promoted(x: Any) -> Any:
     return x.astype(np.float64) if isinstance(x, (np.ndarray, np.integer)) and x.dtype.kind in "iu" else x
 
 
-def number(name: str, x: object) -> float:
-    """A real, finite setting such as a slope or a cap.
-
-    Raises TypeError for what is no real number, ValueError for NaN and infinities.
-    """
-    if type(x) is float and math.isfinite(x):
-        return x
-    array = as_array(name, x)
-    if array.ndim or array.dtype.kind not in "iuf":
-        raise TypeError(f"{name} is {x!r}; one real number is expected")
-    if not math.isfinite(array):
-        raise ValueError(f"{name} is {x!r}; a finite number is expected")
-    return float(array)
-
-
-def whole(name: str, x: object, least: int | None = None) -> Array:
-    """Whole numbers, as int64 (uint64 where they need it): lengths, identities, indices."""
-    array = as_array(name, np.asarray(x) if isinstance(x, int) else x)
-    if array.dtype.kind not in "iu" and array.size:
-        raise TypeError(f"{name} has dtype {array.dtype}; whole numbers are expected")
-    if least is not None and array.size and array.min() < least:
-        raise ValueError(f"{name} holds {array.min()}; at least {least} is expected")
-    fits = array.dtype != np.uint64 or not array.size or array.max() <= np.iinfo(np.int64).max
-    return array.astype(np.int64) if fits else array.copy()
-
-
-def place(name: str, x: object, least: int | None = None) -> Array:
+def positions(name: str, x: object, least: int | None = None) -> Array:
     """Whole numbers that are distances between positions: so far and no farther that sums do not wrap."""
-    array = np.minimum(whole(name, x, least), 2**62)
+    array = np.minimum(whole_numbers(name, x, least), 2**62)
     return np.asarray(np.maximum(array.astype(np.int64), -(2**62)))
 
 
-def one_of(name: str, choice: object, known: tuple[str, ...]) -> str:
-    """A choice by name."""
-    if not isinstance(choice, str) or choice not in known:
-        raise ValueError(f"{name} is {choice!r}; one of {', '.join(map(repr, known))} is expected")
-    return choice
-
-
-def broadcasts(name: str, array: Array, shape: tuple[int, ...], what: str) -> Array:
+def check_broadcast(name: str, array: Array, shape: tuple[int, ...], what: str) -> Array:
     """`array`, once it is sure that it broadcasts to `shape` without adding axes to it."""
     short = len(shape) - array.ndim
     if short < 0 or any(a not in (1, s) for a, s in zip(array.shape, shape[max(short, 0) :], strict=False)):
@@ -183,7 +99,7 @@ def common_batch(**shapes: tuple[int, ...]) -> tuple[int, ...]:
         raise ValueError(f"the batch axes do not broadcast together: {told}") from None
 
 
-def same(left: str, left_length: int, right: str, right_length: int) -> None:
+def check_equal(left: str, left_length: int, right: str, right_length: int) -> None:
     """Refuse two axes that should have one length."""
     if left_length != right_length:
         raise ValueError(f"{left} is {left_length}, but {right} is {right_length}; they must be equal")
@@ -195,38 +111,32 @@ def cotangent(name: str, d_out: object, shape: tuple[int, ...], *arguments: Arra
     if array.shape != shape:
         of = name.removeprefix("d_") if name in ("d_weights", "d_lse") else "the output"
         raise ValueError(f"{name} has shape {array.shape}; that of {of}, {shape}, is expected")
-    return array.astype(working(array, *arguments), copy=False)
+    return array.astype(compute_dtype(array, *arguments), copy=False)
 
 
 # -------------------------------------------------------------------------------------------- dtypes
 
 
-def working(*arrays: Array) -> np.dtype[Any]:
-    """The dtype that is computed in: the arrays' result_type, with float16 widened to float32."""
-    dtype = np.result_type(*arrays)
-    return np.dtype(np.float32) if dtype == np.float16 else dtype
-
-
-def wide(*arrays: Array) -> list[Array]:
+def upcast(*arrays: Array) -> list[Array]:
     """The arrays in the dtype that is computed in."""
-    dtype = working(*arrays)
+    dtype = compute_dtype(*arrays)
     return [array.astype(dtype, copy=False) for array in arrays]
 
 
-def beside(array: Array, *arguments: Array) -> Array:
+def cast_optional(array: Array, *arguments: Array) -> Array:
     """An optional argument in the precision of the others: it never promotes, but stays complex."""
     kind = np.complex64 if array.dtype.kind == "c" else np.float16
-    return array.astype(np.result_type(working(*arguments), kind), copy=False)
+    return array.astype(np.result_type(compute_dtype(*arguments), kind), copy=False)
 
 
-def double(*arrays: Array | None) -> list[Any]:
+def to_float64(*arrays: Array | None) -> list[Any]:
     """The arrays in float64, or complex128 if any of them is complex: what the reference computes in."""
     given = [array for array in arrays if array is not None]
     dtype = np.result_type(np.float64, *given)
     return [None if array is None else array.astype(dtype) for array in arrays]
 
 
-def finished(out: Array, *arguments: Array, fresh: bool = False) -> Any:
+def round_to(out: Array, *arguments: Array, fresh: bool = False) -> Any:
     """`out` in its arguments' result_type, rounded once; complex if it is; a new array, or a scalar.
 
     fresh: nobody else has `out`, so that it may be that array itself.
@@ -237,15 +147,15 @@ def finished(out: Array, *arguments: Array, fresh: bool = False) -> Any:
     return np.array(out, dtype=dtype, copy=None if fresh else True)[()]
 
 
-def like(gradient: Array, argument: Array, fresh: bool = False) -> Any:
+def gradient_like(gradient: Array, argument: Array, fresh: bool = False) -> Any:
     """A gradient as its argument wants it: summed to its shape, in its dtype, sharing memory with nothing."""
-    return finished(unbroadcast(gradient, argument.shape), argument, fresh=fresh)
+    return round_to(unbroadcast(gradient, argument.shape), argument, fresh=fresh)
 
 
 # -------------------------------------------------------------------------------------------- shapes
 
 
-def total(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
+def accurate_sum(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
     """A sum accumulated in float64 (complex128): NumPy's own is not pairwise along any axis but the last."""
     summed = x.sum(axis=axis, keepdims=keepdims, dtype=np.result_type(x, np.float64))
     return np.asarray(summed).astype(x.dtype, copy=False)
@@ -259,7 +169,7 @@ def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
     axes = tuple(range(added)) + tuple(
         added + axis for axis, length in enumerate(shape) if length == 1 != gradient.shape[added + axis]
     )
-    return total(gradient, axes).reshape(shape) if axes else gradient.reshape(shape)
+    return accurate_sum(gradient, axes).reshape(shape) if axes else gradient.reshape(shape)
 
 
 def transposed(matrix: Array) -> Array:
@@ -270,12 +180,12 @@ def transposed(matrix: Array) -> Array:
 # -------------------------------------------------------------------- what is hidden has no influence
 
 
-def seen(x: Array, visible: Array | None) -> Array:
+def keep_visible(x: Array, visible: Array | None) -> Array:
     """`x` where it may be seen, 0 elsewhere: selected, never multiplied, for 0 * NaN is NaN."""
     return x if visible is None else np.where(visible, x, 0)
 
 
-def seen_product(weights: Array, matrix: Array, visible: Array | None) -> Array:
+def visible_product(weights: Array, matrix: Array, visible: Array | None) -> Array:
     """weights (..., M, K) @ matrix (..., K, N), where a hidden pair contributes nothing at all.
 
     weights are exactly 0 wherever visible (..., M, K) is False, yet 0 * NaN is NaN. So the product runs

@@ -1,9 +1,9 @@
 """Grouped heads: H query heads share G key heads, query head h reading key head h // (H / G)."""
 
-from .arrays import Array
+from .admission import Array
 
 
-def folded(rows: Array, key: Array) -> Array:
+def fold_groups(rows: Array, key: Array) -> Array:
     """(..., H, L, X) -> (..., G, H/G * L, X): the query heads that share a key head lie side by side, so
     that their rows become one matrix, and no key is repeated."""
     if rows.ndim < 3 or key.ndim < 3 or rows.shape[-3] == key.shape[-3]:
@@ -13,8 +13,8 @@ def folded(rows: Array, key: Array) -> Array:
     return rows.reshape(*batch, G, H // G * L, X)
 
 
-def unfolded(rows: Array, query: Array) -> Array:
-    """Undo `folded`: (..., G, H/G * L, X) -> (..., H, L, X), with H and L as query has them."""
+def unfold_groups(rows: Array, query: Array) -> Array:
+    """Undo `fold_groups`: (..., G, H/G * L, X) -> (..., H, L, X), with H and L as query has them."""
     if query.ndim < 3 or rows.shape[-3] == query.shape[-3]:
         return rows
     return rows.reshape(*rows.shape[:-3], *query.shape[-3:-1], rows.shape[-1])

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .arrays import Array
+from .admission import Array
 
 BLOCK = 2**15
 """Entries, 128 kB of float32: few enough for the cache, and enough that Python takes little of the time."""

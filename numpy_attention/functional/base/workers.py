@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array
+from .admission import Array
 
 Put = Callable[[], None]
 

@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..attention.biases import Bias
-from ..base.arrays import Array, quiet, transposed, unbroadcast
+from ..base.admission import Array, quiet
+from ..base.arrays import transposed, unbroadcast
+from ..base.stable import sech_squared
 from ..base.workers import Buffers, Put
-from ..layers.activations import sech_squared
-from ..masks.mask import place_of
+from ..masks.mask import entry_index
 from ..tiled.tiling import part
 from .kernels import (
     OfRows,
@@ -282,9 +283,9 @@ def _found_bias(found: _Found, work: Work, rows: Rows, columns: slice, d_scores:
         if isinstance(entry.bias, Bias):
             assert isinstance(bias, Bias)
             given = np.asarray(entry.bias.tile_gradient(d_tile, rows.block.rows, columns, L, S))
-            found.add_to_bias(place_of(entry.place, bias.parameter, given.ndim), (), given)
+            found.add_to_bias(entry_index(entry.place, bias.parameter, given.ndim), (), given)
         else:
             assert isinstance(bias, np.ndarray)
             assert entry.bias is not None
             given = unbroadcast(d_tile, part(entry.bias, rows.block.rows, columns).shape)
-            found.add_to_bias(place_of(entry.place, bias, 2), (rows.block.rows, columns), given)
+            found.add_to_bias(entry_index(entry.place, bias, 2), (rows.block.rows, columns), given)

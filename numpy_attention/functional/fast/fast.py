@@ -19,7 +19,8 @@ from ..attention.attention import AttentionGradients
 from ..attention.biases import Bias
 from ..attention.dropout import Dropout
 from ..attention.steps import STEPS
-from ..base.arrays import Array, finished, promoted, quiet, shows_shapes, total, unbroadcast, whole
+from ..base.admission import Array, quiet, whole_numbers
+from ..base.arrays import accurate_sum, promote, round_to, shape_repr, unbroadcast
 from ..base.workers import run
 from ..masks.mask import Mask
 from ..tiled.blockwise import BlockwiseSaved, ascend, descend
@@ -32,7 +33,7 @@ from .nonfinite import all_finite, cleaned, finite, is_finite, merged, only, spo
 from .plan import SIDE, How, chunks, cut, work_of
 
 
-@shows_shapes
+@shape_repr
 class FastSaved(NamedTuple):
     """What backward needs: out (..., H, L, E) before rounding, lse (..., H, L), and what was found of rows.
 
@@ -157,7 +158,7 @@ def _backward(saved: FastSaved, d_out: Array, d_lse: Array) -> list[Any]:
 def _of_sinks(d_sinks: Array, problem: Tiled) -> Array:
     """What the rows give to the sinks, in the shape of the sinks."""
     assert problem.sinks is not None
-    return unbroadcast(total(d_sinks, axis=-1).reshape(problem.shape[:-2]), problem.sinks.shape)
+    return unbroadcast(accurate_sum(d_sinks, axis=-1).reshape(problem.shape[:-2]), problem.sinks.shape)
 
 
 def _suits(problem: Tiled) -> bool:
@@ -203,7 +204,7 @@ def fast_attention_forward(
     """
     problem, how = _admitted(query, key, value, mask, bias, scale, softcap, sinks, dropout, block, threads)
     out, saved = _descended(problem, how)
-    return finished(out, *problem.given[:3]), saved
+    return round_to(out, *problem.given[:3]), saved
 
 
 def _admitted(*arguments: Any) -> tuple[Tiled, How]:
@@ -243,7 +244,7 @@ def _natural(problem: Tiled, of_rows: OfRows) -> Array:
 def _threads(threads: int | None) -> int | None:
     if threads is None:
         return None
-    number = whole("threads", threads, least=1)
+    number = whole_numbers("threads", threads, least=1)
     if number.ndim:
         raise TypeError(f"threads has shape {number.shape}; one whole number or None is expected")
     return int(number)
@@ -355,7 +356,7 @@ def fast_attention(
     Dao et al. 2022 and Dao 2024 (FlashAttention), for the tiles; what is measured here is in `benchmarks`.
     """
     problem, how = _admitted(
-        promoted(query), promoted(key), promoted(value), mask, promoted(bias), promoted(scale), softcap,
-        promoted(sinks), dropout, block, threads,
+        promote(query), promote(key), promote(value), mask, promote(bias), promote(scale), softcap,
+        promote(sinks), dropout, block, threads,
     )  # fmt: skip
-    return finished(_descended(problem, how)[0], *problem.given[:3], fresh=True)
+    return round_to(_descended(problem, how)[0], *problem.given[:3], fresh=True)

@@ -4,7 +4,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ..base.arrays import Array, quiet, transposed
+from ..base.admission import Array, quiet
+from ..base.arrays import transposed
 from ..base.workers import Buffers
 from .kernels import (
     CALM,

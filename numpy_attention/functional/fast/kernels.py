@@ -23,7 +23,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..base.arrays import Array, shows_shapes
+from ..base.admission import Array
+from ..base.arrays import shape_repr
 from ..base.workers import Buffers
 from .stack import Block, Entry, Slabs
 
@@ -35,7 +36,7 @@ CALM = 30
 them with values and cotangents may; then it is for `blockwise_attention`."""
 
 
-@shows_shapes
+@shape_repr
 class Work(NamedTuple):
     """What all blocks share. scale is a number, or one for each row (N, n, L, 1); columns those of a tile.
 
@@ -57,7 +58,7 @@ class Work(NamedTuple):
         return self.scale if isinstance(self.scale, float) else self.scale[block]
 
 
-@shows_shapes
+@shape_repr
 class OfRows(NamedTuple):
     """What the forward finds of each row, (N, n, L) or (..., H, L): to the base 2, what its scores were
     shifted by, and the sum of their exponentials; and its largest weight.

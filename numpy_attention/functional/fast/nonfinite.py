@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..base.arrays import Array
+from ..base.admission import Array
 from ..masks.kinds import Visible
 from ..tiled.tiling import Tiled, part, slices
 

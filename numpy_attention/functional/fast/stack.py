@@ -13,8 +13,9 @@ import numpy as np
 
 from ..attention.biases import Bias
 from ..attention.dropout import Dropout
-from ..base.arrays import Array, beside, shows_shapes
-from ..masks.mask import Mask, entry_of
+from ..base.admission import Array
+from ..base.arrays import cast_optional, shape_repr
+from ..masks.mask import Mask, batch_entry
 from ..tiled.tiling import Tiled, part
 
 ALL = slice(None)
@@ -42,7 +43,7 @@ class Entry(NamedTuple):
     dropout: Array | Dropout | None
 
 
-@shows_shapes
+@shape_repr
 class Slabs(NamedTuple):
     """The stack, and the arguments that it was made of. Only what was to be broadcast is copied."""
 
@@ -106,7 +107,7 @@ class Slabs(NamedTuple):
     def bias_tile(self, entry: Entry, rows: slice, columns: slice) -> Array:
         """An entry's bias, (r, c)."""
         if isinstance(entry.bias, Bias):
-            return beside(entry.bias.tile(rows, columns, *self.problem.shape[-2:]), self.query)
+            return cast_optional(entry.bias.tile(rows, columns, *self.problem.shape[-2:]), self.query)
         assert entry.bias is not None
         return part(entry.bias, rows, columns)
 
@@ -114,13 +115,15 @@ class Slabs(NamedTuple):
         """An entry's multipliers of dropout, (r, c)."""
         if isinstance(entry.dropout, Dropout):
             number = np.full((1, 1), entry.number, dtype=np.uint64)
-            return beside(entry.dropout.tile_of(number, rows, columns, *self.problem.shape[-2:]), self.query)
+            return cast_optional(
+                entry.dropout.tile_of(number, rows, columns, *self.problem.shape[-2:]), self.query
+            )
         assert entry.dropout is not None
         return part(entry.dropout, rows, columns)
 
 
 def _one(array: Any, index: tuple[int, ...]) -> Any:
-    return None if array is None else entry_of(array, index, 2)
+    return None if array is None else batch_entry(array, index, 2)
 
 
 def slabs(problem: Tiled) -> Slabs:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..base.arrays import Array
+from ..base.admission import Array
 from ..tiled.tiling import part, slices
 from .kernels import Rows, Work, upright
 from .stack import Entry

@@ -8,29 +8,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import (
-    Array,
-    admit,
-    cotangent,
-    finished,
-    like,
-    number,
-    promoted,
-    quiet,
-    shows_shapes,
-    undoes,
-    wide,
-)
+from ..base.admission import Array, admit, quiet, real_number
+from ..base.arrays import backward_of, cotangent, gradient_like, promote, round_to, shape_repr, upcast
+from ..base.stable import decay, sech_squared
 
 
-@shows_shapes
+@shape_repr
 class ActivationSaved(NamedTuple):
     """What an activation's backward needs: its input."""
 
     x: Array
 
 
-@shows_shapes
+@shape_repr
 class TanhSaved(NamedTuple):
     """The input, and its tanh in the precision it was computed in."""
 
@@ -38,22 +28,12 @@ class TanhSaved(NamedTuple):
     out: Array
 
 
-@shows_shapes
+@shape_repr
 class LeakyReluSaved(NamedTuple):
     """The input, and the slope below zero."""
 
     x: Array
     slope: float
-
-
-def decay(x: Array) -> Array:
-    """exp(-|x|), of which every stable form is made; |x| is ±x by the sign of the real part.
-
-    Computed in float64 and rounded once: NumPy's own float32 exp is good to 2.5 units in the last place.
-    """
-    downwards = -np.abs(x) if x.dtype.kind != "c" else np.where(x.real > 0, -x, x)
-    fallen = np.exp(downwards, dtype=np.result_type(x, np.float64))
-    return np.asarray(fallen).astype(x.dtype, copy=False)
 
 
 def logistic(x: Array) -> Array:
@@ -62,41 +42,21 @@ def logistic(x: Array) -> Array:
     return np.asarray(np.where(x.real > 0, 1, small) / (1 + small))
 
 
-def sech_squared(x: Array, tanh: Array | None = None) -> Array:
-    """1 / cosh²(x), the slope of tanh; a quarter of it at x / 2 is that of σ: σ(x) σ(-x).
-
-    4 exp(-2|x|) / (1 + exp(-2|x|))² does not overflow; near 0 it is 1 - tanh², whose own slope is then not
-    left over from a cancellation. `tanh` is tanh(x), from whoever has it already.
-    """
-    small = decay(2 * x)
-    far = 4 * small / (1 + small) ** 2
-    near = 1 - (np.tanh(x) if tanh is None else tanh) ** 2
-    return np.where(np.abs(x.real) < 0.5, near, far)
-
-
-def log1p(x: Array) -> Array:
-    """log(1 + x), for complex x too (NumPy's own loses the digits of a small real part)."""
-    if x.dtype.kind != "c":
-        return np.asarray(np.log1p(x))
-    a, b = x.real, x.imag
-    return np.asarray(0.5 * np.log1p(a * (2 + a) + b * b) + 1j * np.arctan2(b, 1 + a))
-
-
 @quiet
 def tanh_forward(x: npt.ArrayLike) -> tuple[Any, TanhSaved]:
     """Hyperbolic tangent, with what its backward needs: see `tanh`."""
     x = admit("x", x)
-    out = np.asarray(np.tanh(*wide(x)))
-    return finished(out, x), TanhSaved(x, out)
+    out = np.asarray(np.tanh(*upcast(x)))
+    return round_to(out, x), TanhSaved(x, out)
 
 
-@undoes(TanhSaved)
+@backward_of(TanhSaved)
 def tanh_backward(d_out: npt.ArrayLike, saved: TanhSaved) -> Any:
     """d_x = d_out * sech²(x). Not 1 - tanh²(x): where tanh is near 1 that difference has no digits left."""
     x, out = saved
     d_out = cotangent("d_out", d_out, x.shape, x)
-    (inner,) = wide(x)
-    return like(d_out * sech_squared(inner, out), x, fresh=True)
+    (inner,) = upcast(x)
+    return gradient_like(d_out * sech_squared(inner, out), x, fresh=True)
 
 
 def tanh(x: npt.ArrayLike) -> Any:
@@ -124,22 +84,22 @@ def tanh(x: npt.ArrayLike) -> Any:
     ----------
     LeCun, Bottou, Orr, Müller 1998 (Efficient BackProp).
     """
-    return tanh_forward(promoted(x))[0]
+    return tanh_forward(promote(x))[0]
 
 
 @quiet
 def sigmoid_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
     """The logistic function, with what its backward needs: see `sigmoid`."""
     x = admit("x", x)
-    return finished(logistic(*wide(x)), x), ActivationSaved(x)
+    return round_to(logistic(*upcast(x)), x), ActivationSaved(x)
 
 
-@undoes(ActivationSaved)
+@backward_of(ActivationSaved)
 def sigmoid_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     """d_x = d_out * σ(x) σ(-x). Not σ(1 - σ): 1 - σ(x) has no digits left where σ(x) is near 1."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
-    (x,) = wide(saved.x)
-    return like(d_out * (sech_squared(x / 2) / 4), saved.x)
+    (x,) = upcast(saved.x)
+    return gradient_like(d_out * (sech_squared(x / 2) / 4), saved.x)
 
 
 def sigmoid(x: npt.ArrayLike) -> Any:
@@ -167,21 +127,21 @@ def sigmoid(x: npt.ArrayLike) -> Any:
     ----------
     Verhulst 1845; in networks Rumelhart, Hinton, Williams 1986.
     """
-    return sigmoid_forward(promoted(x))[0]
+    return sigmoid_forward(promote(x))[0]
 
 
 @quiet
 def relu_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
     """The positive part, with what its backward needs: see `relu`."""
     x = admit("x", x)
-    return finished(np.where(x.real <= 0, 0, x), x), ActivationSaved(x)
+    return round_to(np.where(x.real <= 0, 0, x), x), ActivationSaved(x)
 
 
-@undoes(ActivationSaved)
+@backward_of(ActivationSaved)
 def relu_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     """d_x = d_out where x > 0, else 0 (at x = 0 too, as PyTorch has it)."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
-    return like(np.where(saved.x.real <= 0, 0, d_out), saved.x)
+    return gradient_like(np.where(saved.x.real <= 0, 0, d_out), saved.x)
 
 
 def relu(x: npt.ArrayLike) -> Any:
@@ -209,22 +169,22 @@ def relu(x: npt.ArrayLike) -> Any:
     ----------
     Nair and Hinton 2010; Glorot, Bordes, Bengio 2011.
     """
-    return relu_forward(promoted(x))[0]
+    return relu_forward(promote(x))[0]
 
 
 @quiet
 def leaky_relu_forward(x: npt.ArrayLike, slope: float = 0.01) -> tuple[Any, LeakyReluSaved]:
     """The rectifier that leaks, with what its backward needs: see `leaky_relu`."""
-    x, slope = admit("x", x), number("slope", slope)
-    (inner,) = wide(x)
-    return finished(np.where(x.real <= 0, slope * inner, inner), x), LeakyReluSaved(x, slope)
+    x, slope = admit("x", x), real_number("slope", slope)
+    (inner,) = upcast(x)
+    return round_to(np.where(x.real <= 0, slope * inner, inner), x), LeakyReluSaved(x, slope)
 
 
-@undoes(LeakyReluSaved)
+@backward_of(LeakyReluSaved)
 def leaky_relu_backward(d_out: npt.ArrayLike, saved: LeakyReluSaved) -> Any:
     """d_x = d_out where x > 0, else slope * d_out."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
-    return like(np.where(saved.x.real <= 0, saved.slope * d_out, d_out), saved.x)
+    return gradient_like(np.where(saved.x.real <= 0, saved.slope * d_out, d_out), saved.x)
 
 
 def leaky_relu(x: npt.ArrayLike, slope: float = 0.01) -> Any:
@@ -253,4 +213,4 @@ def leaky_relu(x: npt.ArrayLike, slope: float = 0.01) -> Any:
     ----------
     Maas, Hannun, Ng 2013, section 2.
     """
-    return leaky_relu_forward(promoted(x), slope)[0]
+    return leaky_relu_forward(promote(x), slope)[0]

@@ -5,21 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import (
-    Array,
-    admit,
-    cotangent,
-    finished,
-    like,
-    promoted,
-    quiet,
-    shows_shapes,
-    undoes,
-    whole,
-)
+from ..base.admission import Array, admit, quiet, whole_numbers
+from ..base.arrays import backward_of, cotangent, gradient_like, promote, round_to, shape_repr
 
 
-@shows_shapes
+@shape_repr
 class EmbeddingSaved(NamedTuple):
     """The arguments."""
 
@@ -30,22 +20,22 @@ class EmbeddingSaved(NamedTuple):
 @quiet
 def embedding_forward(indices: npt.ArrayLike, weight: npt.ArrayLike) -> tuple[Any, EmbeddingSaved]:
     """Rows of a table, with what their backward needs: see `embedding`."""
-    indices, weight = whole("indices", indices, least=0), admit("weight", weight)
+    indices, weight = whole_numbers("indices", indices, least=0), admit("weight", weight)
     if weight.ndim != 2:
         raise ValueError(f"weight has shape {weight.shape}; (rows, width) is expected")
     if indices.size and indices.max() >= weight.shape[0]:
         raise ValueError(f"indices holds {indices.max()}, but weight has only {weight.shape[0]} rows")
-    return finished(weight[indices], weight), EmbeddingSaved(indices, weight)
+    return round_to(weight[indices], weight), EmbeddingSaved(indices, weight)
 
 
-@undoes(EmbeddingSaved)
+@backward_of(EmbeddingSaved)
 def embedding_backward(d_out: npt.ArrayLike, saved: EmbeddingSaved) -> Any:
     """d_weight[r] = the sum of d_out wherever row r was looked up."""
     indices, weight = saved
     d_out = cotangent("d_out", d_out, (*indices.shape, weight.shape[1]), weight)
     d_weight = np.zeros(weight.shape, dtype=np.result_type(d_out, np.float64))
     np.add.at(d_weight, indices, d_out)
-    return like(d_weight, weight)
+    return gradient_like(d_weight, weight)
 
 
 def embedding(indices: npt.ArrayLike, weight: npt.ArrayLike) -> Any:
@@ -75,4 +65,4 @@ def embedding(indices: npt.ArrayLike, weight: npt.ArrayLike) -> Any:
     ----------
     Bengio, Ducharme, Vincent, Jauvin 2003.
     """
-    return embedding_forward(indices, promoted(weight))[0]
+    return embedding_forward(indices, promote(weight))[0]

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import Array, admit, cotangent, finished, like, promoted, quiet, undoes, wide
+from ..base.admission import Array, admit, quiet
+from ..base.arrays import backward_of, cotangent, gradient_like, promote, round_to, upcast
 from .activations import ActivationSaved, logistic
 
 LAST, TERMS = 39 * 8, 12
@@ -114,7 +115,7 @@ def gelu_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
     """The Gaussian error linear unit, with what its backward needs: see `gelu`."""
     x = admit("x", x)
     inner = _doubled(x)
-    return finished(_shared(inner, normal_cdf(inner)), x), ActivationSaved(x)
+    return round_to(_shared(inner, normal_cdf(inner)), x), ActivationSaved(x)
 
 
 def _shared(x: Array, share: Array) -> Array:
@@ -122,13 +123,13 @@ def _shared(x: Array, share: Array) -> Array:
     return np.where(share == 0, 0, np.where(share == 1, x, x * share))
 
 
-@undoes(ActivationSaved)
+@backward_of(ActivationSaved)
 def gelu_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     """d_x = d_out * (Φ(x) + x φ(x)), by the product rule."""
     x = _doubled(saved.x)
     d_out = cotangent("d_out", d_out, x.shape, x)
     bump = np.where(np.isinf(x.real), 0, x * normal_density(x))
-    return like(d_out * (normal_cdf(x) + bump), saved.x)
+    return gradient_like(d_out * (normal_cdf(x) + bump), saved.x)
 
 
 def gelu(x: npt.ArrayLike) -> Any:
@@ -156,7 +157,7 @@ def gelu(x: npt.ArrayLike) -> Any:
     ----------
     Hendrycks and Gimpel 2016, section 2.
     """
-    return gelu_forward(promoted(x))[0]
+    return gelu_forward(promote(x))[0]
 
 
 A, B = 2 * math.sqrt(2 / math.pi), 0.044715
@@ -166,11 +167,11 @@ A, B = 2 * math.sqrt(2 / math.pi), 0.044715
 def gelu_tanh_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
     """The tanh form of GELU, with what its backward needs: see `gelu_tanh`."""
     x = admit("x", x)
-    (inner,) = wide(x)
+    (inner,) = upcast(x)
     share = logistic(
         _twice_u(_near(inner))
     )  # (1 + tanh u) / 2, which keeps its digits where tanh u is near -1
-    return finished(_shared(inner, share), x), ActivationSaved(x)
+    return round_to(_shared(inner, share), x), ActivationSaved(x)
 
 
 def _twice_u(x: Array) -> Array:
@@ -183,15 +184,15 @@ def _near(x: Array) -> Array:
     return np.where(np.abs(x.real) > 64, np.sign(x.real) * 64, x)
 
 
-@undoes(ActivationSaved)
+@backward_of(ActivationSaved)
 def gelu_tanh_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     """d_x = d_out * (σ(2u) + x σ(2u) σ(-2u) (2u)'), (2u)' = 2 √(2/π) (1 + 3 * 0.044715 x²)."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
-    x = _near(*wide(saved.x))
+    x = _near(*upcast(saved.x))
     share, rest = logistic(_twice_u(x)), logistic(-_twice_u(x))
     slope = A * (1 + 3 * B * x * x)
     bump = np.where((share == 0) | (rest == 0), 0, share * rest * x * slope)
-    return like(d_out * (share + bump), saved.x)
+    return gradient_like(d_out * (share + bump), saved.x)
 
 
 def gelu_tanh(x: npt.ArrayLike) -> Any:
@@ -221,4 +222,4 @@ def gelu_tanh(x: npt.ArrayLike) -> Any:
     ----------
     Hendrycks and Gimpel 2016, section 2; used by GPT-2 and others.
     """
-    return gelu_tanh_forward(promoted(x))[0]
+    return gelu_tanh_forward(promote(x))[0]

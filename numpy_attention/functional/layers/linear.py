@@ -5,25 +5,23 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
+from ..base.admission import Array, admit, quiet
 from ..base.arrays import (
-    Array,
-    admit,
-    beside,
-    broadcasts,
+    accurate_sum,
+    backward_of,
+    cast_optional,
+    check_broadcast,
+    check_equal,
     cotangent,
-    finished,
-    like,
-    promoted,
-    quiet,
-    same,
-    shows_shapes,
-    total,
-    undoes,
-    wide,
+    gradient_like,
+    promote,
+    round_to,
+    shape_repr,
+    upcast,
 )
 
 
-@shows_shapes
+@shape_repr
 class LinearSaved(NamedTuple):
     """The arguments themselves."""
 
@@ -32,7 +30,7 @@ class LinearSaved(NamedTuple):
     bias: Array | None
 
 
-@shows_shapes
+@shape_repr
 class LinearGradients(NamedTuple):
     """In the forward's order; d_bias is None where no bias was given."""
 
@@ -49,29 +47,29 @@ def linear_forward(
     x, weight = admit("x", x, 1), admit("weight", weight)
     if weight.ndim != 2:
         raise ValueError(f"weight has shape {weight.shape}; (out_features, in_features) is expected")
-    same("the last axis of x", x.shape[-1], "in_features of weight", weight.shape[1])
+    check_equal("the last axis of x", x.shape[-1], "in_features of weight", weight.shape[1])
     if bias is not None:
-        bias = broadcasts("bias", admit("bias", bias), weight.shape[:1], "out_features of weight")
-    inner, matrix = wide(x, weight)
+        bias = check_broadcast("bias", admit("bias", bias), weight.shape[:1], "out_features of weight")
+    inner, matrix = upcast(x, weight)
     out = inner @ matrix.T
     if bias is not None:
-        out = out + beside(bias, x, weight)
-    return finished(out, x, weight, fresh=True), LinearSaved(x, weight, bias)
+        out = out + cast_optional(bias, x, weight)
+    return round_to(out, x, weight, fresh=True), LinearSaved(x, weight, bias)
 
 
-@undoes(LinearSaved)
+@backward_of(LinearSaved)
 def linear_backward(d_out: npt.ArrayLike, saved: LinearSaved) -> LinearGradients:
     """d_x = d_out @ weight; d_weight = d_outᵀ @ x and d_bias = d_out, both summed over all leading axes."""
     x, weight, bias = saved
     shape = (*x.shape[:-1], weight.shape[0])
     d_out = cotangent("d_out", d_out, shape, *(array for array in saved if array is not None))
-    inner, matrix = wide(x, weight)
+    inner, matrix = upcast(x, weight)
     count = math.prod(x.shape[:-1])
     rows = d_out.reshape(count, weight.shape[0])
     return LinearGradients(
-        d_x=like(d_out @ matrix, x, fresh=True),
-        d_weight=like(rows.T @ inner.reshape(count, weight.shape[1]), weight, fresh=True),
-        d_bias=None if bias is None else like(total(rows, axis=0), bias),
+        d_x=gradient_like(d_out @ matrix, x, fresh=True),
+        d_weight=gradient_like(rows.T @ inner.reshape(count, weight.shape[1]), weight, fresh=True),
+        d_bias=None if bias is None else gradient_like(accurate_sum(rows, axis=0), bias),
     )
 
 
@@ -98,4 +96,4 @@ def linear(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike | None =
     >>> linear([1, 2], [[3, 4], [5, 6]], [0, 1])
     array([11., 18.])
     """
-    return linear_forward(promoted(x), promoted(weight), promoted(bias))[0]
+    return linear_forward(promote(x), promote(weight), promote(bias))[0]

@@ -9,25 +9,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..base.admission import Array, admit, quiet, real_number
 from ..base.arrays import (
-    Array,
-    admit,
-    beside,
+    backward_of,
+    cast_optional,
+    check_equal,
     cotangent,
-    finished,
-    like,
-    number,
-    promoted,
-    quiet,
-    same,
-    shows_shapes,
-    undoes,
-    wide,
+    gradient_like,
+    promote,
+    round_to,
+    shape_repr,
+    upcast,
 )
 from ..base.row_blocks import by_rows
 
 
-@shows_shapes
+@shape_repr
 class LayerNormSaved(NamedTuple):
     """The arguments, unit = the normalised x, and rate = 1 / √(mean square + eps) of each row."""
 
@@ -38,7 +35,7 @@ class LayerNormSaved(NamedTuple):
     rate: Array
 
 
-@shows_shapes
+@shape_repr
 class RmsNormSaved(NamedTuple):
     """The arguments, unit = the normalised x, and rate = 1 / √(mean square + eps) of each row."""
 
@@ -48,7 +45,7 @@ class RmsNormSaved(NamedTuple):
     rate: Array
 
 
-@shows_shapes
+@shape_repr
 class LayerNormGradients(NamedTuple):
     """In the forward's order."""
 
@@ -57,7 +54,7 @@ class LayerNormGradients(NamedTuple):
     d_bias: Any
 
 
-@shows_shapes
+@shape_repr
 class RmsNormGradients(NamedTuple):
     """In the forward's order."""
 
@@ -76,10 +73,10 @@ def _add_rows(sums: Array, rows: Array) -> None:
 
 
 def _admitted(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float) -> tuple[Array, Array, float]:
-    x, weight, eps = admit("x", x, 1), admit("weight", weight), number("eps", eps)
+    x, weight, eps = admit("x", x, 1), admit("weight", weight), real_number("eps", eps)
     if weight.ndim != 1:
         raise ValueError(f"weight has shape {weight.shape}; one axis, the last of x, is expected")
-    same("the last axis of x", x.shape[-1], "the length of weight", weight.shape[0])
+    check_equal("the last axis of x", x.shape[-1], "the length of weight", weight.shape[0])
     if eps < 0:
         raise ValueError(f"eps is {eps}; a number >= 0 is expected")
     return x, weight, eps
@@ -94,8 +91,8 @@ def layer_norm_forward(
     bias = admit("bias", bias)
     if bias.shape != weight.shape:
         raise ValueError(f"bias has shape {bias.shape}; that of weight, {weight.shape}, is expected")
-    rows, gain = wide(x, weight)
-    shift = beside(bias, x, weight)
+    rows, gain = upcast(x, weight)
+    shift = cast_optional(bias, x, weight)
 
     def formula(rows: Array) -> tuple[Array, Array, Array]:
         centred = rows - _mean(rows)
@@ -104,10 +101,10 @@ def layer_norm_forward(
         return gain * unit + shift, unit, rate
 
     out, unit, rate = by_rows(formula, rows)
-    return finished(out, x, weight, fresh=True), LayerNormSaved(x, weight, bias, unit, rate)
+    return round_to(out, x, weight, fresh=True), LayerNormSaved(x, weight, bias, unit, rate)
 
 
-@undoes(LayerNormSaved)
+@backward_of(LayerNormSaved)
 def layer_norm_backward(d_out: npt.ArrayLike, saved: LayerNormSaved) -> LayerNormGradients:
     """With d_unit = weight * d_out:  d_x = rate * (d_unit - mean(d_unit) - unit * mean(unit * d_unit)).
 
@@ -125,7 +122,9 @@ def layer_norm_backward(d_out: npt.ArrayLike, saved: LayerNormSaved) -> LayerNor
         return (rate * (d_unit - _mean(d_unit) - unit * _mean(unit * d_unit)),)
 
     (d_x,) = by_rows(formula, d_out, unit, rate)
-    return LayerNormGradients(like(d_x, x, fresh=True), like(d_weight, weight), like(d_bias, bias))
+    return LayerNormGradients(
+        gradient_like(d_x, x, fresh=True), gradient_like(d_weight, weight), gradient_like(d_bias, bias)
+    )
 
 
 def layer_norm(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps: float = 1e-5) -> Any:
@@ -157,14 +156,14 @@ def layer_norm(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps
     ----------
     Ba, Kiros, Hinton 2016, equation 4.
     """
-    return layer_norm_forward(promoted(x), promoted(weight), promoted(bias), eps)[0]
+    return layer_norm_forward(promote(x), promote(weight), promote(bias), eps)[0]
 
 
 @quiet
 def rms_norm_forward(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5) -> tuple[Any, RmsNormSaved]:
     """Normalization by the root mean square, with what its backward needs: see `rms_norm`."""
     x, weight, eps = _admitted(x, weight, eps)
-    rows, gain = wide(x, weight)
+    rows, gain = upcast(x, weight)
 
     def formula(rows: Array) -> tuple[Array, Array, Array]:
         rate = 1 / np.sqrt(_mean(rows * rows) + eps)
@@ -172,10 +171,10 @@ def rms_norm_forward(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5)
         return gain * unit, unit, rate
 
     out, unit, rate = by_rows(formula, rows)
-    return finished(out, x, weight, fresh=True), RmsNormSaved(x, weight, unit, rate)
+    return round_to(out, x, weight, fresh=True), RmsNormSaved(x, weight, unit, rate)
 
 
-@undoes(RmsNormSaved)
+@backward_of(RmsNormSaved)
 def rms_norm_backward(d_out: npt.ArrayLike, saved: RmsNormSaved) -> RmsNormGradients:
     """With d_unit = weight * d_out:  d_x = rate * (d_unit - unit * mean(unit * d_unit))."""
     x, weight, unit, rate = saved
@@ -189,7 +188,7 @@ def rms_norm_backward(d_out: npt.ArrayLike, saved: RmsNormSaved) -> RmsNormGradi
         return (rate * (d_unit - unit * _mean(unit * d_unit)),)
 
     (d_x,) = by_rows(formula, d_out, unit, rate)
-    return RmsNormGradients(like(d_x, x, fresh=True), like(d_weight, weight))
+    return RmsNormGradients(gradient_like(d_x, x, fresh=True), gradient_like(d_weight, weight))
 
 
 def rms_norm(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5) -> Any:
@@ -219,4 +218,4 @@ def rms_norm(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5) -> Any:
     ----------
     Zhang and Sennrich 2019, equation 4.
     """
-    return rms_norm_forward(promoted(x), promoted(weight), eps)[0]
+    return rms_norm_forward(promote(x), promote(weight), eps)[0]

@@ -12,27 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import (
-    Array,
-    admit,
-    as_array,
-    cotangent,
-    finished,
-    like,
-    number,
-    one_of,
-    promoted,
-    quiet,
-    shows_shapes,
-    undoes,
-    whole,
-    wide,
-)
+from ..base.admission import Array, admit, as_array, one_of, quiet, real_number, whole_numbers
+from ..base.arrays import backward_of, cotangent, gradient_like, promote, round_to, shape_repr, upcast
 
 LAYOUTS = ("interleaved", "halves")
 
 
-@shows_shapes
+@shape_repr
 class RotarySaved(NamedTuple):
     """The input, and the cosine and sine of every angle (..., L, width / 2); pairs as in `layout`."""
 
@@ -49,7 +35,7 @@ def _angles(positions: npt.ArrayLike, width: int, base: float) -> Array:
         raise TypeError(f"positions has dtype {where.dtype}; real numbers are expected")
     if not np.isfinite(where).all():
         raise ValueError("positions holds numbers that are not finite")
-    base = number("base", base)
+    base = real_number("base", base)
     if base <= 0:
         raise ValueError(f"base is {base}; a positive number is expected")
     rates = base ** (-np.arange(0, width, 2) / max(width, 1))
@@ -57,7 +43,7 @@ def _angles(positions: npt.ArrayLike, width: int, base: float) -> Array:
 
 
 def _even(name: str, width: object, most: int | None = None) -> int:
-    array = whole(name, width, least=0)
+    array = whole_numbers(name, width, least=0)
     if array.ndim or array % 2 or (most is not None and array > most):
         limit = "" if most is None else f" <= {most}, the last axis of x,"
         raise ValueError(f"{name} is {width!r}; an even whole number{limit} is expected")
@@ -93,7 +79,7 @@ def rotary_forward(
 ) -> tuple[Any, RotarySaved]:
     """Rotary positions, with what their backward needs: see `rotary`."""
     x = admit("x", x, 2)
-    (inner,) = wide(x)
+    (inner,) = upcast(x)
     layout = one_of("layout", layout, LAYOUTS)
     turned = _even("the last axis of x", x.shape[-1]) if width is None else None
     angles = _angles(positions, turned if turned is not None else _even("width", width, x.shape[-1]), base)
@@ -104,14 +90,14 @@ def rotary_forward(
         raise ValueError(f"positions has shape {angles.shape[:-1]}, which does not broadcast to {length}")
     real = inner.real.dtype
     saved = RotarySaved(x, np.cos(angles).astype(real), np.sin(angles).astype(real), layout)
-    return finished(_turned(inner, *saved[1:]), x), saved
+    return round_to(_turned(inner, *saved[1:]), x), saved
 
 
-@undoes(RotarySaved)
+@backward_of(RotarySaved)
 def rotary_backward(d_out: npt.ArrayLike, saved: RotarySaved) -> Any:
     """d_x = d_out turned back: the inverse of a rotation is its transpose, the angle with the other sign."""
     x, cos, sin, layout = saved
-    return like(_turned(cotangent("d_out", d_out, x.shape, x), cos, -sin, layout), x)
+    return gradient_like(_turned(cotangent("d_out", d_out, x.shape, x), cos, -sin, layout), x)
 
 
 def rotary(
@@ -151,7 +137,7 @@ def rotary(
     ----------
     Su et al. 2021, equation 34; halves as in GPT-NeoX.
     """
-    return rotary_forward(promoted(x), positions, layout=layout, width=width, base=base)[0]
+    return rotary_forward(promote(x), positions, layout=layout, width=width, base=base)[0]
 
 
 @quiet

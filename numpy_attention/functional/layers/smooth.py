@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import Array, admit, cotangent, finished, like, promoted, quiet, undoes, wide
-from .activations import ActivationSaved, decay, log1p, logistic
+from ..base.admission import Array, admit, quiet
+from ..base.arrays import backward_of, cotangent, gradient_like, promote, round_to, upcast
+from ..base.stable import decay, log1p
+from .activations import ActivationSaved, logistic
 
 
 def soft_positive_part(x: Array) -> Array:
@@ -22,8 +24,8 @@ def soft_positive_part(x: Array) -> Array:
 def silu_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
     """The sigmoid linear unit, with what its backward needs: see `silu`."""
     x = admit("x", x)
-    (inner,) = wide(x)
-    return finished(_times_logistic(inner), x), ActivationSaved(x)
+    (inner,) = upcast(x)
+    return round_to(_times_logistic(inner), x), ActivationSaved(x)
 
 
 def _times_logistic(x: Array) -> Array:
@@ -31,13 +33,13 @@ def _times_logistic(x: Array) -> Array:
     return np.where(x.real == -np.inf, 0, x * logistic(x))
 
 
-@undoes(ActivationSaved)
+@backward_of(ActivationSaved)
 def silu_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     """d_x = d_out * σ(x) (1 + x σ(-x)), by the product rule and σ' = σ(x) σ(-x)."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
-    (x,) = wide(saved.x)
+    (x,) = upcast(saved.x)
     slope = logistic(x) * (1 - _times_logistic(-x))
-    return like(d_out * np.where(x.real == -np.inf, 0, slope), saved.x)
+    return gradient_like(d_out * np.where(x.real == -np.inf, 0, slope), saved.x)
 
 
 def silu(x: npt.ArrayLike) -> Any:
@@ -65,21 +67,21 @@ def silu(x: npt.ArrayLike) -> Any:
     ----------
     Elfwing, Uchibe, Doya 2018, section 2; swish with β = 1 in Ramachandran, Zoph, Le 2017.
     """
-    return silu_forward(promoted(x))[0]
+    return silu_forward(promote(x))[0]
 
 
 @quiet
 def softplus_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
     """The smooth positive part, with what its backward needs: see `softplus`."""
     x = admit("x", x)
-    return finished(soft_positive_part(*wide(x)), x), ActivationSaved(x)
+    return round_to(soft_positive_part(*upcast(x)), x), ActivationSaved(x)
 
 
-@undoes(ActivationSaved)
+@backward_of(ActivationSaved)
 def softplus_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     """d_x = d_out * σ(x)."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
-    return like(d_out * logistic(*wide(saved.x)), saved.x)
+    return gradient_like(d_out * logistic(*upcast(saved.x)), saved.x)
 
 
 def softplus(x: npt.ArrayLike) -> Any:
@@ -107,4 +109,4 @@ def softplus(x: npt.ArrayLike) -> Any:
     ----------
     Dugas et al. 2001.
     """
-    return softplus_forward(promoted(x))[0]
+    return softplus_forward(promote(x))[0]

@@ -11,25 +11,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..base.admission import Array, admit, quiet, whole_numbers
 from ..base.arrays import (
-    Array,
-    admit,
+    backward_of,
     cotangent,
-    finished,
-    like,
-    promoted,
-    quiet,
-    seen,
-    shows_shapes,
-    undoes,
-    whole,
-    wide,
+    gradient_like,
+    keep_visible,
+    promote,
+    round_to,
+    shape_repr,
+    upcast,
 )
 from ..base.row_blocks import by_rows
-from .activations import log1p
+from ..base.stable import entry_at_peak, finite_shift, log1p, not_minus_infinity, row_maximum
 
 
-@shows_shapes
+@shape_repr
 class SoftmaxSaved(NamedTuple):
     """The input, and the weights in the precision they were computed in (the axis moved last)."""
 
@@ -38,7 +35,7 @@ class SoftmaxSaved(NamedTuple):
     axis: int
 
 
-@shows_shapes
+@shape_repr
 class LogSoftmaxSaved(NamedTuple):
     """The input, and the weights exp(out) in the precision they were computed in (the axis moved last)."""
 
@@ -47,52 +44,21 @@ class LogSoftmaxSaved(NamedTuple):
     axis: int
 
 
-def highest(x: Array) -> Array:
-    """The entry of each row with the largest real part, kept as an axis; -inf where there is none."""
-    if x.dtype.kind != "c":
-        return np.asarray(x.max(axis=-1, keepdims=True, initial=-np.inf))
-    if not x.shape[-1]:
-        return np.full((*x.shape[:-1], 1), -np.inf, dtype=x.dtype)
-    return at_peak(x, x)
-
-
-def shift_of(top: Array) -> Array:
-    """What a row is shifted by before exp: its highest entry, or 0 where that is no finite number.
-
-    The entry itself, imaginary part included: its own term is then 1 without rounding, and derivatives by
-    the complex step keep their digits even where one weight is almost 1.
-    """
-    return np.where(np.isfinite(top), top, 0)
-
-
-def taking_part(rows: Array) -> Array | None:
-    """Which entries are not -inf; None where all are, as the smallest tells at once."""
-    return None if rows.real.min(initial=0) > -np.inf else rows.real != -np.inf
-
-
-def at_peak(x: Array, weights: Array) -> Array:
-    """The entry of each row of `x` where that row's weight is largest, kept as an axis (0 for empty rows)."""
-    if not weights.shape[-1]:
-        return np.zeros((*x.shape[:-1], 1), dtype=x.dtype)
-    peak = weights.real.argmax(axis=-1, keepdims=True)
-    return np.asarray(np.take_along_axis(x, peak, axis=-1))
-
-
 def _rows(x: npt.ArrayLike, axis: int) -> tuple[Array, Array, int]:
     """The admitted input, its working copy with the axis moved last, and the axis counted from the front."""
     x = admit("x", x, 1)
-    place = whole("axis", axis)
+    place = whole_numbers("axis", axis)
     if place.ndim or not -x.ndim <= place < x.ndim:
         raise ValueError(f"axis is {axis!r}; a whole number from {-x.ndim} to {x.ndim - 1} is expected")
-    return x, np.moveaxis(wide(x)[0], int(axis), -1), int(axis) % x.ndim
+    return x, np.moveaxis(upcast(x)[0], int(axis), -1), int(axis) % x.ndim
 
 
 def _weights_and_lse(rows: Array) -> tuple[Array, Array]:
     """softmax and logsumexp of rows (n, C)."""
-    top = shift_of(highest(rows))
+    top = finite_shift(row_maximum(rows))
     exponentials = np.exp(rows - top)
     summed = exponentials.sum(axis=-1, keepdims=True)
-    return seen(exponentials / summed, taking_part(rows)), top + np.log(summed)
+    return keep_visible(exponentials / summed, not_minus_infinity(rows)), top + np.log(summed)
 
 
 @quiet
@@ -100,10 +66,10 @@ def softmax_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, SoftmaxSaved
     """Normalised exponentials, with what their backward needs: see `softmax`."""
     x, rows, axis = _rows(x, axis)
     weights, _ = by_rows(_weights_and_lse, rows)
-    return finished(np.moveaxis(weights, -1, axis), x), SoftmaxSaved(x, weights, axis)
+    return round_to(np.moveaxis(weights, -1, axis), x), SoftmaxSaved(x, weights, axis)
 
 
-@undoes(SoftmaxSaved)
+@backward_of(SoftmaxSaved)
 def softmax_backward(d_out: npt.ArrayLike, saved: SoftmaxSaved) -> Any:
     """d_x = weights * (d - Σ weights * d), d = d_out less its entry at the row's largest weight.
 
@@ -115,14 +81,14 @@ def softmax_backward(d_out: npt.ArrayLike, saved: SoftmaxSaved) -> Any:
     d_out = np.moveaxis(cotangent("d_out", d_out, x.shape, x), axis, -1)
 
     def formula(d_out: Array, weights: Array, x: Array) -> tuple[Array]:
-        visible = taking_part(x)
-        d_out = seen(d_out, visible)
-        pinned = d_out - at_peak(d_out, weights)
+        visible = not_minus_infinity(x)
+        d_out = keep_visible(d_out, visible)
+        pinned = d_out - entry_at_peak(d_out, weights)
         d_rows = weights * (pinned - (weights * pinned).sum(axis=-1, keepdims=True))
-        return (seen(d_rows, visible),)
+        return (keep_visible(d_rows, visible),)
 
     (d_rows,) = by_rows(formula, d_out, weights, np.moveaxis(x, axis, -1))
-    return like(np.moveaxis(d_rows, -1, axis), x, fresh=True)
+    return gradient_like(np.moveaxis(d_rows, -1, axis), x, fresh=True)
 
 
 def softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
@@ -151,7 +117,7 @@ def softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
     ----------
     Bridle 1990; the shift as in Blanchard, Higham, Higham 2021, section 1.
     """
-    return softmax_forward(promoted(x), axis)[0]
+    return softmax_forward(promote(x), axis)[0]
 
 
 def log_weights(rows: Array) -> tuple[Array, Array]:
@@ -167,9 +133,9 @@ def log_weights(rows: Array) -> tuple[Array, Array]:
     own, exponentials[peak] = exponentials[peak], 0  # left out of the sum
     others = exponentials.sum(axis=-1, keepdims=True)
     exponentials[peak] = own
-    visible = taking_part(rows)
+    visible = not_minus_infinity(rows)
     logs = shifted - log1p(others)
-    weights = seen(exponentials / (1 + others), visible)
+    weights = keep_visible(exponentials / (1 + others), visible)
     return logs if visible is None else np.where(visible, logs, -np.inf), weights
 
 
@@ -178,22 +144,22 @@ def log_softmax_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, LogSoftm
     """Logarithms of the normalised exponentials, with what their backward needs: see `log_softmax`."""
     x, rows, axis = _rows(x, axis)
     out, weights = by_rows(log_weights, rows)
-    return finished(np.moveaxis(out, -1, axis), x, fresh=True), LogSoftmaxSaved(x, weights, axis)
+    return round_to(np.moveaxis(out, -1, axis), x, fresh=True), LogSoftmaxSaved(x, weights, axis)
 
 
-@undoes(LogSoftmaxSaved)
+@backward_of(LogSoftmaxSaved)
 def log_softmax_backward(d_out: npt.ArrayLike, saved: LogSoftmaxSaved) -> Any:
     """d_x = d_out - softmax(x) * Σ d_out, since out = x - logsumexp(x); 0 where x is -inf."""
     x, weights, axis = saved
     d_out = np.moveaxis(cotangent("d_out", d_out, x.shape, x), axis, -1)
 
     def formula(d_out: Array, weights: Array, x: Array) -> tuple[Array]:
-        visible = taking_part(x)
-        d_out = seen(d_out, visible)
-        return (seen(d_out - weights * d_out.sum(axis=-1, keepdims=True), visible),)
+        visible = not_minus_infinity(x)
+        d_out = keep_visible(d_out, visible)
+        return (keep_visible(d_out - weights * d_out.sum(axis=-1, keepdims=True), visible),)
 
     (d_rows,) = by_rows(formula, d_out, weights, np.moveaxis(x, axis, -1))
-    return like(np.moveaxis(d_rows, -1, axis), x, fresh=True)
+    return gradient_like(np.moveaxis(d_rows, -1, axis), x, fresh=True)
 
 
 def log_softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
@@ -222,7 +188,7 @@ def log_softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
     ----------
     Blanchard, Higham, Higham 2021, for the shift and log1p.
     """
-    return log_softmax_forward(promoted(x), axis)[0]
+    return log_softmax_forward(promote(x), axis)[0]
 
 
 @quiet
@@ -230,20 +196,20 @@ def logsumexp_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, SoftmaxSav
     """Logarithm of a sum of exponentials, with what its backward needs: see `logsumexp`."""
     x, rows, axis = _rows(x, axis)
     weights, lse = by_rows(_weights_and_lse, rows)
-    return finished(lse[..., 0], x), SoftmaxSaved(x, weights, axis)
+    return round_to(lse[..., 0], x), SoftmaxSaved(x, weights, axis)
 
 
-@undoes(SoftmaxSaved)
+@backward_of(SoftmaxSaved)
 def logsumexp_backward(d_out: npt.ArrayLike, saved: SoftmaxSaved) -> Any:
     """d_x = softmax(x) * d_out: the derivative of log Σ exp(x_t) by x_s is exp(x_s) / Σ exp(x_t)."""
     x, weights, axis = saved
     d_out = cotangent("d_out", d_out, weights.shape[:-1], x)[..., None]
 
     def formula(weights: Array, d_out: Array, x: Array) -> tuple[Array]:
-        return (seen(weights * d_out, taking_part(x)),)
+        return (keep_visible(weights * d_out, not_minus_infinity(x)),)
 
     (d_rows,) = by_rows(formula, weights, d_out, np.moveaxis(x, axis, -1))
-    return like(np.moveaxis(d_rows, -1, axis), x, fresh=True)
+    return gradient_like(np.moveaxis(d_rows, -1, axis), x, fresh=True)
 
 
 def logsumexp(x: npt.ArrayLike, axis: int = -1) -> Any:
@@ -272,4 +238,4 @@ def logsumexp(x: npt.ArrayLike, axis: int = -1) -> Any:
     ----------
     Blanchard, Higham, Higham 2021, for the shift.
     """
-    return logsumexp_forward(promoted(x), axis)[0]
+    return logsumexp_forward(promote(x), axis)[0]

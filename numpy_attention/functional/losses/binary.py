@@ -10,20 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import (
-    Array,
-    admit,
-    finished,
-    like,
-    one_of,
-    promoted,
-    quiet,
-    seen,
-    shows_shapes,
-    undoes,
-    wide,
-)
-from ..layers.activations import log1p, logistic
+from ..base.admission import Array, admit, one_of, quiet
+from ..base.arrays import backward_of, gradient_like, keep_visible, promote, round_to, shape_repr, upcast
+from ..base.stable import log1p
+from ..layers.activations import logistic
 from ..layers.smooth import soft_positive_part
 from .losses import REDUCTIONS, numbers, reduced, spread
 
@@ -31,7 +21,7 @@ FLOOR = -100.0
 """Below this, `binary_cross_entropy` cuts its logarithms off, as PyTorch does."""
 
 
-@shows_shapes
+@shape_repr
 class BinaryCrossEntropySaved(NamedTuple):
     """The arguments, log p and log(1 - p) as they are before they are floored."""
 
@@ -42,7 +32,7 @@ class BinaryCrossEntropySaved(NamedTuple):
     reduction: str
 
 
-@shows_shapes
+@shape_repr
 class LogitsSaved(NamedTuple):
     """The arguments."""
 
@@ -80,15 +70,15 @@ def binary_cross_entropy_forward(
     probabilities = within("probabilities", admit("probabilities", probabilities))
     targets = within("targets", numbers(targets, "probabilities", probabilities))
     reduction = one_of("reduction", reduction, REDUCTIONS)
-    (p,) = wide(probabilities)
+    (p,) = upcast(probabilities)
     log_yes, log_no = np.log(p), _log_no(p)
     losses = 0 - (targets * _floored(log_yes) + (1 - targets) * _floored(log_no))
     out = reduced(losses, losses.size, reduction)
     saved = BinaryCrossEntropySaved(probabilities, targets, log_yes, log_no, reduction)
-    return finished(out, probabilities), saved
+    return round_to(out, probabilities), saved
 
 
-@undoes(BinaryCrossEntropySaved)
+@backward_of(BinaryCrossEntropySaved)
 def binary_cross_entropy_backward(d_out: npt.ArrayLike, saved: BinaryCrossEntropySaved) -> Any:
     """d_p = d_loss * (-t / p + (1 - t) / (1 - p)), which is (p - t) / (p (1 - p)).
 
@@ -97,12 +87,12 @@ def binary_cross_entropy_backward(d_out: npt.ArrayLike, saved: BinaryCrossEntrop
     """
     probabilities, targets, log_yes, log_no, reduction = saved
     d_losses = spread(d_out, targets.shape, targets.size, reduction, probabilities)
-    (p,) = wide(probabilities)
+    (p,) = upcast(probabilities)
     d_yes = np.where((targets == 0) | (log_yes.real < FLOOR), 0, -targets / p)
     d_no = np.where((targets == 1) | (log_no.real < FLOOR), 0, (1 - targets) / (1 - p))
     alone = (d_yes == 0) | (d_no == 0)
     slope = np.where(alone, d_yes + d_no, (p - targets) / (p * (1 - p)))
-    return like(d_losses * slope, probabilities)
+    return gradient_like(d_losses * slope, probabilities)
 
 
 def binary_cross_entropy(
@@ -137,7 +127,7 @@ def binary_cross_entropy(
     ----------
     Bishop 2006, section 4.3.2; the floor is PyTorch's.
     """
-    return binary_cross_entropy_forward(promoted(probabilities), targets, reduction=reduction)[0]
+    return binary_cross_entropy_forward(promote(probabilities), targets, reduction=reduction)[0]
 
 
 # ------------------------------------------------------------------------- binary cross-entropy, logits
@@ -151,21 +141,21 @@ def binary_cross_entropy_with_logits_forward(
     logits = admit("logits", logits)
     targets = within("targets", numbers(targets, "logits", logits))
     reduction = one_of("reduction", reduction, REDUCTIONS)
-    (z,) = wide(logits)
+    (z,) = upcast(logits)
     if_no, if_yes = soft_positive_part(z), soft_positive_part(-z)
-    losses = seen((1 - targets) * if_no, targets < 1) + seen(targets * if_yes, targets > 0)
+    losses = keep_visible((1 - targets) * if_no, targets < 1) + keep_visible(targets * if_yes, targets > 0)
     out = reduced(losses, losses.size, reduction)
-    return finished(out, logits), LogitsSaved(logits, targets, reduction)
+    return round_to(out, logits), LogitsSaved(logits, targets, reduction)
 
 
-@undoes(LogitsSaved)
+@backward_of(LogitsSaved)
 def binary_cross_entropy_with_logits_backward(d_out: npt.ArrayLike, saved: LogitsSaved) -> Any:
     """d_z = d_loss * ((1 - t) σ(z) - t σ(-z)), the derivative of softplus being σ. Not σ(z) - t, which has
     no digits left where σ(z) is near 1."""
     logits, targets, reduction = saved
     d_losses = spread(d_out, targets.shape, targets.size, reduction, logits)
-    (z,) = wide(logits)
-    return like(d_losses * ((1 - targets) * logistic(z) - targets * logistic(-z)), logits)
+    (z,) = upcast(logits)
+    return gradient_like(d_losses * ((1 - targets) * logistic(z) - targets * logistic(-z)), logits)
 
 
 def binary_cross_entropy_with_logits(
@@ -200,4 +190,4 @@ def binary_cross_entropy_with_logits(
     ----------
     Bishop 2006, section 4.3.2.
     """
-    return binary_cross_entropy_with_logits_forward(promoted(logits), targets, reduction=reduction)[0]
+    return binary_cross_entropy_with_logits_forward(promote(logits), targets, reduction=reduction)[0]

@@ -12,29 +12,23 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..base.admission import Array, admit, as_array, one_of, quiet, real_number, whole_numbers
 from ..base.arrays import (
-    Array,
-    admit,
-    as_array,
+    accurate_sum,
+    backward_of,
     cotangent,
-    finished,
-    like,
-    number,
-    one_of,
-    promoted,
-    quiet,
-    seen,
-    shows_shapes,
-    total,
-    undoes,
-    whole,
-    wide,
+    gradient_like,
+    keep_visible,
+    promote,
+    round_to,
+    shape_repr,
+    upcast,
 )
 from ..base.row_blocks import by_rows
 from ..layers.softmax import log_weights
 
 
-@shows_shapes
+@shape_repr
 class CrossEntropySaved(NamedTuple):
     """The arguments, weights = softmax(logits), the distribution that they should be, and who counts.
 
@@ -49,7 +43,7 @@ class CrossEntropySaved(NamedTuple):
     reduction: str
 
 
-@shows_shapes
+@shape_repr
 class SquaredErrorSaved(NamedTuple):
     """The arguments."""
 
@@ -73,14 +67,14 @@ def numbers(targets: npt.ArrayLike, like_what: str, predictions: Array) -> Array
         raise ValueError(
             f"targets has shape {array.shape}; that of {like_what}, {predictions.shape}, is expected"
         )
-    return array.astype(wide(predictions)[0].real.dtype, copy=False)
+    return array.astype(upcast(predictions)[0].real.dtype, copy=False)
 
 
 def reduced(losses: Array, counted: int, reduction: str) -> Any:
     """All losses, their sum, or the sum over how many count."""
     if reduction == "none":
         return losses
-    return total(losses) / (max(counted, 1) if reduction == "mean" else 1)
+    return accurate_sum(losses) / (max(counted, 1) if reduction == "mean" else 1)
 
 
 def spread(
@@ -96,7 +90,7 @@ def spread(
 
 def _classes(targets: npt.ArrayLike, logits: Array, ignore_index: int | None) -> tuple[Array, Array]:
     """Targets that are classes, one for each row of logits, and which of them count."""
-    array = whole("targets", targets)
+    array = whole_numbers("targets", targets)
     if array.shape != logits.shape[:-1]:
         raise ValueError(
             f"targets has shape {array.shape}; that of logits without its last axis, "
@@ -104,7 +98,7 @@ def _classes(targets: npt.ArrayLike, logits: Array, ignore_index: int | None) ->
         )
     counted = np.ones(array.shape, dtype=bool)
     if ignore_index is not None:
-        ignored = whole("ignore_index", ignore_index)
+        ignored = whole_numbers("ignore_index", ignore_index)
         if ignored.ndim:
             raise TypeError(f"ignore_index is {ignore_index!r}; one whole number is expected")
         counted = np.asarray(array != ignored)
@@ -134,7 +128,7 @@ def cross_entropy_forward(
     """The surprise at the targets, with what its backward needs: see `cross_entropy`."""
     logits = admit("logits", logits, 1)
     targets, counted = _classes(targets, logits, ignore_index)
-    smoothing = number("label_smoothing", label_smoothing)
+    smoothing = real_number("label_smoothing", label_smoothing)
     if not 0 <= smoothing <= 1:
         raise ValueError(f"label_smoothing is {smoothing}; a number in [0, 1] is expected")
     reduction = one_of("reduction", reduction, REDUCTIONS)
@@ -146,20 +140,20 @@ def cross_entropy_forward(
         distribution = np.full(rows.shape, share, rows.real.dtype)
         distribution[own] = 1 - smoothing + share
         if smoothing:
-            surprise = seen(distribution * -log_shares, distribution > 0).sum(axis=-1)[own[0]]
+            surprise = keep_visible(distribution * -log_shares, distribution > 0).sum(axis=-1)[own[0]]
         else:
             surprise = 0 - log_shares[own]  # a 1 among zeros; 0 - 0 is not -0
         losses = np.zeros((len(rows), 1), rows.dtype)
         losses[counted] = surprise
         return losses, weights, distribution
 
-    losses, weights, distribution = by_rows(formula, *wide(logits), targets[..., None], counted[..., None])
+    losses, weights, distribution = by_rows(formula, *upcast(logits), targets[..., None], counted[..., None])
     out = reduced(losses[..., 0], int(counted.sum()), reduction)
     saved = CrossEntropySaved(logits, targets, weights, distribution, counted, reduction)
-    return finished(out, logits), saved
+    return round_to(out, logits), saved
 
 
-@undoes(CrossEntropySaved)
+@backward_of(CrossEntropySaved)
 def cross_entropy_backward(d_out: npt.ArrayLike, saved: CrossEntropySaved) -> Any:
     """d_logits = d_loss * (softmax(logits) - distribution), since loss = logsumexp - Σ distribution * logits.
 
@@ -176,11 +170,11 @@ def cross_entropy_backward(d_out: npt.ArrayLike, saved: CrossEntropySaved) -> An
         d_own, d_rows[own] = d_rows[own], 0
         others = d_rows.sum(axis=-1)[own[0]]
         d_rows[own] = np.where(weights[own].real > 0.5, -others, d_own)
-        return (seen(d_losses * d_rows, None if counted.all() else counted),)
+        return (keep_visible(d_losses * d_rows, None if counted.all() else counted),)
 
     columns = (column[..., None] for column in (np.full(counted.shape, d_losses), targets, counted))
     (d_logits,) = by_rows(formula, weights, distribution, *columns)
-    return like(d_logits, logits, fresh=True)
+    return gradient_like(d_logits, logits, fresh=True)
 
 
 def cross_entropy(
@@ -226,7 +220,7 @@ def cross_entropy(
     Label smoothing: Szegedy et al. 2016, section 7, as PyTorch has it.
     """
     return cross_entropy_forward(
-        promoted(logits),
+        promote(logits),
         targets,
         ignore_index=ignore_index,
         label_smoothing=label_smoothing,
@@ -245,17 +239,17 @@ def mean_squared_error_forward(
     predictions = admit("predictions", predictions)
     targets = numbers(targets, "predictions", predictions)
     reduction = one_of("reduction", reduction, REDUCTIONS)
-    errors = wide(predictions)[0] - targets
+    errors = upcast(predictions)[0] - targets
     out = reduced(errors * errors, errors.size, reduction)
-    return finished(out, predictions), SquaredErrorSaved(predictions, targets, reduction)
+    return round_to(out, predictions), SquaredErrorSaved(predictions, targets, reduction)
 
 
-@undoes(SquaredErrorSaved)
+@backward_of(SquaredErrorSaved)
 def mean_squared_error_backward(d_out: npt.ArrayLike, saved: SquaredErrorSaved) -> Any:
     """d_predictions = d_loss * 2 (predictions - targets)."""
     predictions, targets, reduction = saved
     d_losses = spread(d_out, targets.shape, targets.size, reduction, predictions)
-    return like(d_losses * (2 * (wide(predictions)[0] - targets)), predictions)
+    return gradient_like(d_losses * (2 * (upcast(predictions)[0] - targets)), predictions)
 
 
 def mean_squared_error(predictions: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean") -> Any:
@@ -286,4 +280,4 @@ def mean_squared_error(predictions: npt.ArrayLike, targets: npt.ArrayLike, *, re
     ----------
     Legendre 1805.
     """
-    return mean_squared_error_forward(promoted(predictions), targets, reduction=reduction)[0]
+    return mean_squared_error_forward(promote(predictions), targets, reduction=reduction)[0]

@@ -4,12 +4,12 @@ Every function here makes a value (see `tiles.py`) that knows which way it is. T
 both see, | what either sees, ~ what the other hides.
 """
 
-import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import Array, as_array, common_batch, place, whole
+from ..base.admission import Array, as_array, whole_numbers
+from ..base.arrays import common_batch, positions
 from .kinds import Band, FirstKeys, RealKeys, Segments, Visible
-from .mask import ASK, Mask
+from .mask import Mask
 
 
 def visible(array: npt.ArrayLike) -> Mask:
@@ -124,7 +124,7 @@ def window(
 def _width(name: str, width: int | None) -> int | None:
     if width is None:
         return None
-    array = place(name, width, least=0)
+    array = positions(name, width, least=0)
     if array.ndim:
         raise TypeError(f"{name} has shape {array.shape}; one whole number or None is expected")
     return int(array)
@@ -153,7 +153,7 @@ def padding(lengths: npt.ArrayLike) -> Mask:
     <BLANKLINE>
            [[ True,  True, False]]])
     """
-    return FirstKeys("padding", whole("lengths", lengths, least=0))
+    return FirstKeys("padding", whole_numbers("lengths", lengths, least=0))
 
 
 def real_keys(array: npt.ArrayLike) -> Mask:
@@ -206,7 +206,7 @@ def segments(query_ids: npt.ArrayLike, key_ids: npt.ArrayLike) -> Mask:
     array([[ True, False, False],
            [False,  True,  True]])
     """
-    queries, keys = whole("query_ids", query_ids), whole("key_ids", key_ids)
+    queries, keys = whole_numbers("query_ids", query_ids), whole_numbers("key_ids", key_ids)
     for name, ids in (("query_ids", queries), ("key_ids", keys)):
         if not ids.ndim:
             raise ValueError(f"{name} has no axis; one identity for each position is expected")
@@ -237,7 +237,7 @@ def prefix(n: npt.ArrayLike) -> Mask:
            [ True,  True, False],
            [ True,  True,  True]])
     """
-    return FirstKeys("prefix", whole("n", n, least=0))
+    return FirstKeys("prefix", whole_numbers("n", n, least=0))
 
 
 def _booleans(name: str, array: npt.ArrayLike) -> Array:
@@ -245,34 +245,3 @@ def _booleans(name: str, array: npt.ArrayLike) -> Array:
     if booleans.dtype != bool:
         raise TypeError(f"{name} has dtype {booleans.dtype}; booleans are expected")
     return booleans.copy()
-
-
-def visibility(mask: Mask | None, scores_shape: tuple[int, ...]) -> Array | None:
-    """What `mask` lets see of scores (..., H, L, S) or (L, S): booleans of that shape, or None for all.
-
-    Raises TypeError for anything but a mask, ValueError for one that does not broadcast.
-    """
-    if mask is None:
-        return None
-    admit_mask(mask, scores_shape)
-    return np.broadcast_to(mask.array(*scores_shape[-2:], heads=len(scores_shape) > 2), scores_shape)
-
-
-def admit_mask(mask: object, scores_shape: tuple[int, ...]) -> None:
-    """Refuse what is no mask, or does not fit scores of that shape: an empty tile of it tells."""
-    if not isinstance(mask, Mask):
-        raise TypeError(f"mask is {type(mask).__name__}, which {ASK}")
-    L, S = scores_shape[-2:]
-    heads = len(scores_shape) > 2
-    try:
-        mask.tile(slice(0), slice(0), L, S, heads=heads)
-        shape = (*mask._batch(heads), L, S)
-    except ValueError as error:
-        raise ValueError(f"mask: {error}") from None
-    told = f"mask {mask!r} has shape {shape}, which does not broadcast to the shape of the scores,"
-    try:
-        fits = np.broadcast_shapes(shape, scores_shape) == scores_shape
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ValueError(f"{told} {scores_shape}")

@@ -3,8 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from ..base.arrays import Array, one_of, place
-from .mask import ALIGNMENTS, Mask, Tile, corner, entry_of
+from ..base.admission import Array, one_of
+from ..base.arrays import positions
+from .mask import ALIGNMENTS, Mask, Tile, alignment_offset, batch_entry
 
 
 def _batch_of(index: tuple[int, ...], heads: bool) -> tuple[int, ...]:
@@ -21,19 +22,19 @@ class Visible(Mask):
         return f"na.visible(<bool {self.pairs.shape}>)"
 
     def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
-        return Visible(entry_of(self.pairs, index, 2))
+        return Visible(batch_entry(self.pairs, index, 2))
 
     def _batch(self, heads: bool) -> tuple[int, ...]:
         return self.pairs.shape[:-2]
 
     def _seen(self, i: Array, j: Array, lengths: tuple[int, int], heads: bool) -> Tile:
         pairs = self.pairs[(None,) * max(0, 2 - self.pairs.ndim)]
-        for axis, positions in ((-2, i), (-1, j)):
+        for axis, indices in ((-2, i), (-1, j)):
             length = lengths[axis]
             if pairs.shape[axis] not in (1, length):
                 raise ValueError(f"{self!r} does not broadcast to {lengths[0]} queries and {lengths[1]} keys")
             if pairs.shape[axis] == length:
-                pairs = np.take(pairs, positions, axis=axis)
+                pairs = np.take(pairs, indices, axis=axis)
         return pairs
 
 
@@ -52,7 +53,7 @@ class Band(Mask):
             raise ValueError(f"na.{name} was given align and offset; they say the same, give one")
         self.name, self.left, self.right = name, left, right
         self.align = None if align is None else one_of("align", align, ALIGNMENTS)
-        self.offset = None if offset is None else place("offset", offset)
+        self.offset = None if offset is None else positions("offset", offset)
 
     def __repr__(self) -> str:
         limits = "" if self.name == "causal" else f"{self.left}, {self.right}"
@@ -65,7 +66,7 @@ class Band(Mask):
     def _shift(self, L: int, S: int, heads: bool) -> Array:
         if self.offset is not None:
             return self.offset[(..., *(None,) * (2 + heads))]
-        return np.asarray(corner(repr(self), self.align, L, S))
+        return np.asarray(alignment_offset(repr(self), self.align, L, S))
 
     def span(self, rows: slice, L: int, S: int) -> tuple[int, int]:
         shift = self._shift(L, S, False)
@@ -79,7 +80,7 @@ class Band(Mask):
     def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
         if self.offset is None:
             return self
-        offset = entry_of(self.offset, _batch_of(index, heads), 0)
+        offset = batch_entry(self.offset, _batch_of(index, heads), 0)
         return Band(self.name, self.left, self.right, None, offset)
 
     def _batch(self, heads: bool) -> tuple[int, ...]:
@@ -121,7 +122,7 @@ class FirstKeys(Mask):
         return 0, min(S, int(self.lengths.max(initial=0)))
 
     def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
-        return FirstKeys(self.name, entry_of(self.lengths, _batch_of(index, heads), 0))
+        return FirstKeys(self.name, batch_entry(self.lengths, _batch_of(index, heads), 0))
 
     def _batch(self, heads: bool) -> tuple[int, ...]:
         return (*self.lengths.shape, *(1,) * heads)
@@ -142,7 +143,7 @@ class RealKeys(Mask):
         return f"na.real_keys(<bool {self.real.shape}>)"
 
     def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
-        return RealKeys(entry_of(self.real, _batch_of(index, heads), 1))
+        return RealKeys(batch_entry(self.real, _batch_of(index, heads), 1))
 
     def _batch(self, heads: bool) -> tuple[int, ...]:
         return (*self.real.shape[:-1], *(1,) * heads)
@@ -164,7 +165,7 @@ class Segments(Mask):
 
     def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
         index = _batch_of(index, heads)
-        return Segments(entry_of(self.query_ids, index, 1), entry_of(self.key_ids, index, 1))
+        return Segments(batch_entry(self.query_ids, index, 1), batch_entry(self.key_ids, index, 1))
 
     def _batch(self, heads: bool) -> tuple[int, ...]:
         ids = np.broadcast_shapes(self.query_ids.shape[:-1], self.key_ids.shape[:-1])

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ..base.arrays import Array
+from ..base.admission import Array
 
 Tile = bool | Array
 """Every pair of the tile is visible, none is, or which ones are: (..., rows, columns)."""
 
 ALIGNMENTS = ("top_left", "bottom_right")
 
-ASK = (
+POLARITY_HINT = (
     "does not say which way it is: write mask=na.visible(array) if True means may attend, "
     "or mask=na.hidden(array) if True means may not"
 )
@@ -64,10 +64,10 @@ class Mask:
         raise TypeError(f"{type(self).__name__} is no mask by itself; use na.visible, na.causal, …")
 
     def __and__(self, other: object) -> "Mask":
-        return Combined("&", self, _a_mask(other))
+        return Combined("&", self, _require_mask(other))
 
     def __or__(self, other: object) -> "Mask":
-        return Combined("|", self, _a_mask(other))
+        return Combined("|", self, _require_mask(other))
 
     __rand__ = __and__  # only ever reached by what is no mask, and refused there
     __ror__ = __or__
@@ -139,7 +139,7 @@ class Inverted(Mask):
         return not seen if isinstance(seen, bool) else ~seen
 
 
-def corner(what: str, align: str | None, L: int, S: int) -> int:
+def alignment_offset(what: str, align: str | None, L: int, S: int) -> int:
     """By how much a query's position exceeds its index, if the corner is where `align` says."""
     if L != S and align is None:
         raise ValueError(
@@ -149,15 +149,15 @@ def corner(what: str, align: str | None, L: int, S: int) -> int:
     return S - L if align == "bottom_right" else 0
 
 
-def place_of(index: tuple[int, ...], array: Array, trailing: int) -> tuple[int, ...]:
+def entry_index(index: tuple[int, ...], array: Array, trailing: int) -> tuple[int, ...]:
     """Where `array` has what is said of place `index` among the axes to which all but its last broadcast."""
     axes = array.shape[: max(0, array.ndim - trailing)]
     return tuple(i if n != 1 else 0 for i, n in zip(index[len(index) - len(axes) :], axes, strict=True))
 
 
-def entry_of(array: Array, index: tuple[int, ...], trailing: int) -> Array:
+def batch_entry(array: Array, index: tuple[int, ...], trailing: int) -> Array:
     """What stands there: the `trailing` last axes."""
-    return np.asarray(array[place_of(index, array, trailing)])
+    return np.asarray(array[entry_index(index, array, trailing)])
 
 
 def _positions(name: str, part: slice, length: int) -> Array:
@@ -166,7 +166,38 @@ def _positions(name: str, part: slice, length: int) -> Array:
     return np.arange(*part.indices(length))
 
 
-def _a_mask(other: object) -> Mask:
+def _require_mask(other: object) -> Mask:
     if isinstance(other, Mask):
         return other
-    raise TypeError(f"{type(other).__name__} beside a mask {ASK}")
+    raise TypeError(f"{type(other).__name__} beside a mask {POLARITY_HINT}")
+
+
+def visible_pairs(mask: Mask | None, scores_shape: tuple[int, ...]) -> Array | None:
+    """What `mask` lets see of scores (..., H, L, S) or (L, S): booleans of that shape, or None for all.
+
+    Raises TypeError for anything but a mask, ValueError for one that does not broadcast.
+    """
+    if mask is None:
+        return None
+    admit_mask(mask, scores_shape)
+    return np.broadcast_to(mask.array(*scores_shape[-2:], heads=len(scores_shape) > 2), scores_shape)
+
+
+def admit_mask(mask: object, scores_shape: tuple[int, ...]) -> None:
+    """Refuse what is no mask, or does not fit scores of that shape: an empty tile of it tells."""
+    if not isinstance(mask, Mask):
+        raise TypeError(f"mask is {type(mask).__name__}, which {POLARITY_HINT}")
+    L, S = scores_shape[-2:]
+    heads = len(scores_shape) > 2
+    try:
+        mask.tile(slice(0), slice(0), L, S, heads=heads)
+        shape = (*mask._batch(heads), L, S)
+    except ValueError as error:
+        raise ValueError(f"mask: {error}") from None
+    told = f"mask {mask!r} has shape {shape}, which does not broadcast to the shape of the scores,"
+    try:
+        fits = np.broadcast_shapes(shape, scores_shape) == scores_shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"{told} {scores_shape}")

@@ -15,28 +15,26 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..base.admission import Array, admit, quiet
 from ..base.arrays import (
-    Array,
-    admit,
+    backward_of,
+    check_equal,
     common_batch,
     cotangent,
-    finished,
-    like,
-    promoted,
-    quiet,
-    same,
-    shows_shapes,
+    gradient_like,
+    promote,
+    round_to,
+    shape_repr,
     transposed,
-    undoes,
-    wide,
+    upcast,
 )
-from ..layers.activations import sech_squared
+from ..base.stable import sech_squared
 
 TILE = 65536
 """Numbers of (..., L, S, A) at a time: with what sech² makes on the way, some megabytes."""
 
 
-@shows_shapes
+@shape_repr
 class AdditiveSaved(NamedTuple):
     """The arguments, and their projections, for_query (..., L, A) and for_key (..., S, A)."""
 
@@ -50,7 +48,7 @@ class AdditiveSaved(NamedTuple):
     for_key: Array
 
 
-@shows_shapes
+@shape_repr
 class AdditiveGradients(NamedTuple):
     """In the forward's order."""
 
@@ -78,7 +76,7 @@ def additive_scores_forward(
     bias, vector = admit("bias", bias, 1), admit("vector", vector, 1)
     given = (query, key, weight_query, weight_key, bias, vector)
     batch = _additive_batch(*given)
-    rows, columns, matrix_query, matrix_key, shift, direction = wide(*given)
+    rows, columns, matrix_query, matrix_key, shift, direction = upcast(*given)
     for_query = rows @ transposed(matrix_query)  # (..., L, A)
     for_key = columns @ transposed(matrix_key)  # (..., S, A)
     grid = _grid(batch, for_query, for_key, shift, direction)
@@ -87,7 +85,7 @@ def additive_scores_forward(
         inner, weighing = grid.inner(tile), grid.direction[tile[:-2]]
         scores = (np.tanh(inner) @ weighing[..., None, :, None])[..., 0]
         out[tile] = scores
-    return finished(out, *given), AdditiveSaved(*given, for_query, for_key)
+    return round_to(out, *given), AdditiveSaved(*given, for_query, for_key)
 
 
 def _additive_batch(
@@ -95,11 +93,11 @@ def _additive_batch(
 ) -> tuple[int, ...]:
     """The batch axes of the scores, once it is sure that all lengths fit."""
     hidden, query_width = weight_query.shape[-2:]
-    same("the last axis of query", query.shape[-1], "that of weight_query", query_width)
-    same("the last axis of key", key.shape[-1], "that of weight_key", weight_key.shape[-1])
-    same("the width A of weight_query", hidden, "that of weight_key", weight_key.shape[-2])
-    same("the width A of weight_query", hidden, "that of bias", bias.shape[-1])
-    same("the width A of weight_query", hidden, "that of vector", vector.shape[-1])
+    check_equal("the last axis of query", query.shape[-1], "that of weight_query", query_width)
+    check_equal("the last axis of key", key.shape[-1], "that of weight_key", weight_key.shape[-1])
+    check_equal("the width A of weight_query", hidden, "that of weight_key", weight_key.shape[-2])
+    check_equal("the width A of weight_query", hidden, "that of bias", bias.shape[-1])
+    check_equal("the width A of weight_query", hidden, "that of vector", vector.shape[-1])
     return common_batch(
         query=query.shape[:-2],
         key=key.shape[:-2],
@@ -110,7 +108,7 @@ def _additive_batch(
     )
 
 
-@undoes(AdditiveSaved)
+@backward_of(AdditiveSaved)
 def additive_scores_backward(d_out: npt.ArrayLike, saved: AdditiveSaved) -> AdditiveGradients:
     """From out_ls = vector · tanh(inner_ls):
 
@@ -129,7 +127,7 @@ def additive_scores_backward(d_out: npt.ArrayLike, saved: AdditiveSaved) -> Addi
     batch = _additive_batch(*given)
     shape = (*batch, query.shape[-2], key.shape[-2])
     d_out = cotangent("d_out", d_out, shape, *given)
-    rows, columns, matrix_query, matrix_key, shift, direction = wide(*given)
+    rows, columns, matrix_query, matrix_key, shift, direction = upcast(*given)
     grid = _grid(batch, for_query, for_key, shift, direction)
     sums = np.result_type(d_out, np.float64)
     d_for_query, d_for_key, d_vector = (
@@ -146,12 +144,12 @@ def additive_scores_backward(d_out: npt.ArrayLike, saved: AdditiveSaved) -> Addi
     d_bias = d_for_query.sum(axis=-2)
     d_for_query, d_for_key = (array.astype(d_out.dtype, copy=False) for array in (d_for_query, d_for_key))
     return AdditiveGradients(
-        d_query=like(d_for_query @ matrix_query, query),
-        d_key=like(d_for_key @ matrix_key, key),
-        d_weight_query=like(transposed(d_for_query) @ rows, weight_query),
-        d_weight_key=like(transposed(d_for_key) @ columns, weight_key),
-        d_bias=like(d_bias, bias),
-        d_vector=like(d_vector, vector),
+        d_query=gradient_like(d_for_query @ matrix_query, query),
+        d_key=gradient_like(d_for_key @ matrix_key, key),
+        d_weight_query=gradient_like(transposed(d_for_query) @ rows, weight_query),
+        d_weight_key=gradient_like(transposed(d_for_key) @ columns, weight_key),
+        d_bias=gradient_like(d_bias, bias),
+        d_vector=gradient_like(d_vector, vector),
     )
 
 
@@ -229,4 +227,4 @@ def additive_scores(
     Bahdanau, Cho, Bengio 2015, appendix A.1.2.
     """
     given = (query, key, weight_query, weight_key, bias, vector)
-    return additive_scores_forward(*map(promoted, given))[0]
+    return additive_scores_forward(*map(promote, given))[0]

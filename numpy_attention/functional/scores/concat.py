@@ -11,22 +11,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..base.admission import Array, admit, one_of, quiet
 from ..base.arrays import (
-    Array,
     Pair,
-    admit,
+    accurate_sum,
+    backward_of,
+    check_equal,
     common_batch,
     cotangent,
-    like,
-    one_of,
-    promoted,
-    quiet,
-    same,
-    shows_shapes,
-    total,
+    gradient_like,
+    promote,
+    shape_repr,
     transposed,
-    undoes,
-    wide,
+    upcast,
 )
 from ..layers.activations import (
     ActivationSaved,
@@ -41,7 +38,7 @@ from ..layers.activations import (
 )
 
 
-@shows_shapes
+@shape_repr
 class ConcatSaved(NamedTuple):
     """The arguments, and what the activation saved of inner (..., L, S)."""
 
@@ -52,7 +49,7 @@ class ConcatSaved(NamedTuple):
     inner: Any
 
 
-@shows_shapes
+@shape_repr
 class ConcatGradients(NamedTuple):
     """In the forward's order."""
 
@@ -87,9 +84,9 @@ def concat_scores_forward(
     query, key, weight = admit("query", query, 2), admit("key", key, 2), admit("weight", weight, 1)
     activation = one_of("activation", activation, tuple(ACTIVATIONS))
     both = query.shape[-1] + key.shape[-1]
-    same("Dq + Dk, the last axes of query and key,", both, "that of weight", weight.shape[-1])
+    check_equal("Dq + Dk, the last axes of query and key,", both, "that of weight", weight.shape[-1])
     _concat_batch(query, key, weight)
-    rows, columns, both_weights = wide(query, key, weight)
+    rows, columns, both_weights = upcast(query, key, weight)
     weight_query, weight_key = np.split(both_weights, [query.shape[-1]], axis=-1)
     for_query = rows @ weight_query[..., :, None]  # (..., L, 1)
     for_key = columns @ weight_key[..., :, None]  # (..., S, 1)
@@ -104,7 +101,7 @@ def _concat_batch(query: Array, key: Array, weight: Array) -> tuple[int, ...]:
     return common_batch(query=query.shape[:-2], key=key.shape[:-2], weight=weight.shape[:-1])
 
 
-@undoes(ConcatSaved)
+@backward_of(ConcatSaved)
 def concat_scores_backward(d_out: npt.ArrayLike, saved: ConcatSaved) -> ConcatGradients:
     """From out = act(inner): d_inner = d_out * act'(inner), which is the activation's own backward.
 
@@ -119,18 +116,18 @@ def concat_scores_backward(d_out: npt.ArrayLike, saved: ConcatSaved) -> ConcatGr
     query, key, weight, activation, inner = saved
     shape = (*_concat_batch(query, key, weight), query.shape[-2], key.shape[-2])
     d_out = cotangent("d_out", d_out, shape, query, key, weight)
-    rows, columns, both_weights = wide(query, key, weight)
+    rows, columns, both_weights = upcast(query, key, weight)
     weight_query, weight_key = np.split(both_weights, [query.shape[-1]], axis=-1)
     d_inner = ACTIVATIONS[activation].backward(d_out, inner)
-    d_for_query = total(d_inner, axis=-1, keepdims=True)  # (..., L, 1)
-    d_for_key = transposed(total(d_inner, axis=-2, keepdims=True))  # (..., S, 1)
+    d_for_query = accurate_sum(d_inner, axis=-1, keepdims=True)  # (..., L, 1)
+    d_for_key = transposed(accurate_sum(d_inner, axis=-2, keepdims=True))  # (..., S, 1)
     d_weight_query = transposed(d_for_query) @ rows  # (..., 1, Dq)
     d_weight_key = transposed(d_for_key) @ columns  # (..., 1, Dk)
     d_both_weights = np.concatenate([d_weight_query, d_weight_key], axis=-1)[..., 0, :]
     return ConcatGradients(
-        d_query=like(d_for_query * weight_query[..., None, :], query),
-        d_key=like(d_for_key * weight_key[..., None, :], key),
-        d_weight=like(d_both_weights, weight),
+        d_query=gradient_like(d_for_query * weight_query[..., None, :], query),
+        d_key=gradient_like(d_for_key * weight_key[..., None, :], key),
+        d_weight=gradient_like(d_both_weights, weight),
     )
 
 
@@ -168,5 +165,5 @@ def concat_scores(
     ----------
     Veličković et al. 2018, equation 3; Brody, Alon, Yahav 2022.
     """
-    given = map(promoted, (query, key, weight))
+    given = map(promote, (query, key, weight))
     return concat_scores_forward(*given, activation=activation)[0]

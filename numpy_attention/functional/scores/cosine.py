@@ -10,25 +10,23 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..base.admission import Array, admit, quiet
 from ..base.arrays import (
-    Array,
-    admit,
-    beside,
+    backward_of,
+    cast_optional,
+    check_equal,
     common_batch,
     cotangent,
-    finished,
-    like,
-    promoted,
-    quiet,
-    same,
-    shows_shapes,
+    gradient_like,
+    promote,
+    round_to,
+    shape_repr,
     transposed,
-    undoes,
-    wide,
+    upcast,
 )
 
 
-@shows_shapes
+@shape_repr
 class UnitSaved(NamedTuple):
     """unit = x / |x|, and |x| = length / shrink, shrink a power of two; zero marks vectors of length 0."""
 
@@ -38,7 +36,7 @@ class UnitSaved(NamedTuple):
     zero: Array
 
 
-@shows_shapes
+@shape_repr
 class CosineSaved(NamedTuple):
     """The arguments, the unit vectors of query and key, and cosines (..., L, S)."""
 
@@ -50,7 +48,7 @@ class CosineSaved(NamedTuple):
     cosines: Array
 
 
-@shows_shapes
+@shape_repr
 class CosineGradients(NamedTuple):
     """In the forward's order."""
 
@@ -93,18 +91,18 @@ def cosine_scores_forward(
         raise ValueError(f"sharpness has shape {sharpness.shape}; one number is expected")
     if not np.isfinite(sharpness):
         raise ValueError(f"sharpness is {sharpness}; a finite number is expected")
-    same("the last axis of query", query.shape[-1], "that of key", key.shape[-1])
+    check_equal("the last axis of query", query.shape[-1], "that of key", key.shape[-1])
     common_batch(query=query.shape[:-2], key=key.shape[:-2])
-    rows, columns = wide(query, key)
+    rows, columns = upcast(query, key)
     unit_query, units_of_query = _unit_forward(rows)
     unit_key, units_of_key = _unit_forward(columns)
     cosines = unit_query @ transposed(unit_key)
-    out = beside(sharpness, query, key) * cosines
+    out = cast_optional(sharpness, query, key) * cosines
     saved = CosineSaved(query, key, sharpness, units_of_query, units_of_key, cosines)
-    return finished(out, query, key), saved
+    return round_to(out, query, key), saved
 
 
-@undoes(CosineSaved)
+@backward_of(CosineSaved)
 def cosine_scores_backward(d_out: npt.ArrayLike, saved: CosineSaved) -> CosineGradients:
     """From out = sharpness * cosines and cosines = unit_query @ unit_keyᵀ:
 
@@ -112,15 +110,15 @@ def cosine_scores_backward(d_out: npt.ArrayLike, saved: CosineSaved) -> CosineGr
     d_unit_query = d_cosines @ unit_key;  d_unit_key = d_cosinesᵀ @ unit_query
     """
     query, key, sharpness, units_of_query, units_of_key, cosines = saved
-    factor = beside(sharpness, query, key)
+    factor = cast_optional(sharpness, query, key)
     d_out = cotangent("d_out", d_out, cosines.shape, query, key)
     d_cosines = factor * d_out
     d_unit_query = d_cosines @ units_of_key.unit
     d_unit_key = transposed(d_cosines) @ units_of_query.unit
     return CosineGradients(
-        d_query=like(_unit_backward(d_unit_query, units_of_query), query),
-        d_key=like(_unit_backward(d_unit_key, units_of_key), key),
-        d_sharpness=like(d_out * cosines, sharpness),
+        d_query=gradient_like(_unit_backward(d_unit_query, units_of_query), query),
+        d_key=gradient_like(_unit_backward(d_unit_key, units_of_key), key),
+        d_sharpness=gradient_like(d_out * cosines, sharpness),
     )
 
 
@@ -152,4 +150,4 @@ def cosine_scores(query: npt.ArrayLike, key: npt.ArrayLike, sharpness: npt.Array
     ----------
     Graves, Wayne, Danihelka 2014, equations 5 and 6.
     """
-    return cosine_scores_forward(promoted(query), promoted(key), promoted(sharpness))[0]
+    return cosine_scores_forward(promote(query), promote(key), promote(sharpness))[0]

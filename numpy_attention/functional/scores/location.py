@@ -9,24 +9,22 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
+from ..base.admission import Array, admit, quiet
 from ..base.arrays import (
-    Array,
-    admit,
-    beside,
+    backward_of,
+    cast_optional,
+    check_equal,
     common_batch,
     cotangent,
-    finished,
-    like,
-    promoted,
-    quiet,
-    same,
-    shows_shapes,
-    undoes,
-    wide,
+    gradient_like,
+    promote,
+    round_to,
+    shape_repr,
+    upcast,
 )
 
 
-@shows_shapes
+@shape_repr
 class LocationSaved(NamedTuple):
     """The arguments."""
 
@@ -35,7 +33,7 @@ class LocationSaved(NamedTuple):
     bias: Array | None
 
 
-@shows_shapes
+@shape_repr
 class LocationGradients(NamedTuple):
     """In the forward's order; d_bias is None where no bias was given."""
 
@@ -50,20 +48,20 @@ def location_scores_forward(
 ) -> tuple[Any, LocationSaved]:
     """A score for each token by itself, with what its backward needs: see `location_scores`."""
     x, weight = admit("x", x, 2), admit("weight", weight, 1)
-    same("the last axis of x", x.shape[-1], "that of weight", weight.shape[-1])
+    check_equal("the last axis of x", x.shape[-1], "that of weight", weight.shape[-1])
     common_batch(x=x.shape[:-2], weight=weight.shape[:-1])
     if bias is not None:
         bias = admit("bias", bias)
         if bias.ndim:
             raise ValueError(f"bias has shape {bias.shape}; one number is expected")
-    rows, column = wide(x, weight)
+    rows, column = upcast(x, weight)
     out = (rows @ column[..., :, None])[..., 0]
     if bias is not None:
-        out = out + beside(bias, x, weight)
-    return finished(out, x, weight), LocationSaved(x, weight, bias)
+        out = out + cast_optional(bias, x, weight)
+    return round_to(out, x, weight), LocationSaved(x, weight, bias)
 
 
-@undoes(LocationSaved)
+@backward_of(LocationSaved)
 def location_scores_backward(d_out: npt.ArrayLike, saved: LocationSaved) -> LocationGradients:
     """From out_s = weight · x_s + bias:
 
@@ -71,13 +69,13 @@ def location_scores_backward(d_out: npt.ArrayLike, saved: LocationSaved) -> Loca
     """
     x, weight, bias = saved
     shape = (*common_batch(x=x.shape[:-2], weight=weight.shape[:-1]), x.shape[-2])
-    optional = () if bias is None else (beside(bias, x, weight),)
+    optional = () if bias is None else (cast_optional(bias, x, weight),)
     d_out = cotangent("d_out", d_out, shape, x, weight, *optional)
-    rows, column = wide(x, weight)
+    rows, column = upcast(x, weight)
     return LocationGradients(
-        d_x=like(d_out[..., :, None] * column[..., None, :], x, fresh=True),
-        d_weight=like((d_out[..., None, :] @ rows)[..., 0, :], weight),
-        d_bias=None if bias is None else like(d_out, bias),
+        d_x=gradient_like(d_out[..., :, None] * column[..., None, :], x, fresh=True),
+        d_weight=gradient_like((d_out[..., None, :] @ rows)[..., 0, :], weight),
+        d_bias=None if bias is None else gradient_like(d_out, bias),
     )
 
 
@@ -109,4 +107,4 @@ def location_scores(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike
     ----------
     Yang et al. 2016, equation 6; Ilse, Tomczak, Welling 2018, equation 8, of tokens after tanh.
     """
-    return location_scores_forward(promoted(x), promoted(weight), promoted(bias))[0]
+    return location_scores_forward(promote(x), promote(weight), promote(bias))[0]

@@ -14,25 +14,23 @@ import numpy as np
 import numpy.typing as npt
 
 from ..attention.arguments import admit_scale
+from ..base.admission import Array, admit, quiet
 from ..base.arrays import (
-    Array,
-    admit,
-    beside,
+    backward_of,
+    cast_optional,
+    check_equal,
     common_batch,
     cotangent,
-    finished,
-    like,
-    promoted,
-    quiet,
-    same,
-    shows_shapes,
+    gradient_like,
+    promote,
+    round_to,
+    shape_repr,
     transposed,
-    undoes,
-    wide,
+    upcast,
 )
 
 
-@shows_shapes
+@shape_repr
 class DotSaved(NamedTuple):
     """The arguments, and products = query @ keyᵀ (..., L, S) before the scale."""
 
@@ -42,7 +40,7 @@ class DotSaved(NamedTuple):
     products: Array
 
 
-@shows_shapes
+@shape_repr
 class DotGradients(NamedTuple):
     """In the forward's order; d_scale is None where no scale was given."""
 
@@ -51,7 +49,7 @@ class DotGradients(NamedTuple):
     d_scale: Any
 
 
-@shows_shapes
+@shape_repr
 class GeneralSaved(NamedTuple):
     """The arguments, and projected = query @ weight (..., L, Dk)."""
 
@@ -61,7 +59,7 @@ class GeneralSaved(NamedTuple):
     projected: Array
 
 
-@shows_shapes
+@shape_repr
 class GeneralGradients(NamedTuple):
     """In the forward's order."""
 
@@ -76,7 +74,7 @@ class GeneralGradients(NamedTuple):
 def _factor(scale: Array | None, query: Array, key: Array) -> Array:
     """The scale, or 1 / sqrt(D) where none was given (D = 0: 1); it promotes nothing."""
     default = np.array(1 / math.sqrt(query.shape[-1] or 1))
-    return beside(default if scale is None else scale, query, key)
+    return cast_optional(default if scale is None else scale, query, key)
 
 
 @quiet
@@ -85,18 +83,18 @@ def dot_scores_forward(
 ) -> tuple[Any, DotSaved]:
     """Scaled dot products, with what their backward needs: see `dot_scores`."""
     query, key = admit("query", query, 2), admit("key", key, 2)
-    same("the last axis of query", query.shape[-1], "that of key", key.shape[-1])
+    check_equal("the last axis of query", query.shape[-1], "that of key", key.shape[-1])
     batch = common_batch(query=query.shape[:-2], key=key.shape[:-2])
     if scale is not None:
         scale = admit("scale", scale)
         admit_scale(scale, (*batch, query.shape[-2], key.shape[-2]))
-    rows, columns = wide(query, key)
+    rows, columns = upcast(query, key)
     products = rows @ transposed(columns)
     out = _factor(scale, query, key) * products
-    return finished(out, query, key), DotSaved(query, key, scale, products)
+    return round_to(out, query, key), DotSaved(query, key, scale, products)
 
 
-@undoes(DotSaved)
+@backward_of(DotSaved)
 def dot_scores_backward(d_out: npt.ArrayLike, saved: DotSaved) -> DotGradients:
     """From out = scale * products and products = query @ keyᵀ:
 
@@ -106,12 +104,12 @@ def dot_scores_backward(d_out: npt.ArrayLike, saved: DotSaved) -> DotGradients:
     query, key, scale, products = saved
     factor = _factor(scale, query, key)
     d_out = cotangent("d_out", d_out, products.shape, query, key)
-    rows, columns = wide(query, key)
+    rows, columns = upcast(query, key)
     d_products = factor * d_out
     return DotGradients(
-        d_query=like(d_products @ columns, query),
-        d_key=like(transposed(d_products) @ rows, key),
-        d_scale=None if scale is None else like(d_out * products, scale),
+        d_query=gradient_like(d_products @ columns, query),
+        d_key=gradient_like(transposed(d_products) @ rows, key),
+        d_scale=None if scale is None else gradient_like(d_out * products, scale),
     )
 
 
@@ -142,7 +140,7 @@ def dot_scores(query: npt.ArrayLike, key: npt.ArrayLike, scale: npt.ArrayLike | 
     ----------
     Vaswani et al. 2017, equation 1; without the scale, Luong, Pham, Manning 2015, section 3.1 (dot).
     """
-    return dot_scores_forward(promoted(query), promoted(key), promoted(scale))[0]
+    return dot_scores_forward(promote(query), promote(key), promote(scale))[0]
 
 
 # ------------------------------------------------------------------------------------------- general
@@ -154,16 +152,16 @@ def general_scores_forward(
 ) -> tuple[Any, GeneralSaved]:
     """A bilinear form, with what its backward needs: see `general_scores`."""
     query, key, weight = admit("query", query, 2), admit("key", key, 2), admit("weight", weight, 2)
-    same("the last axis of query", query.shape[-1], "the width Dq of weight", weight.shape[-2])
-    same("the last axis of key", key.shape[-1], "the width Dk of weight", weight.shape[-1])
+    check_equal("the last axis of query", query.shape[-1], "the width Dq of weight", weight.shape[-2])
+    check_equal("the last axis of key", key.shape[-1], "the width Dk of weight", weight.shape[-1])
     common_batch(query=query.shape[:-2], key=key.shape[:-2], weight=weight.shape[:-2])
-    rows, columns, matrix = wide(query, key, weight)
+    rows, columns, matrix = upcast(query, key, weight)
     projected = rows @ matrix
     out = projected @ transposed(columns)
-    return finished(out, query, key, weight), GeneralSaved(query, key, weight, projected)
+    return round_to(out, query, key, weight), GeneralSaved(query, key, weight, projected)
 
 
-@undoes(GeneralSaved)
+@backward_of(GeneralSaved)
 def general_scores_backward(d_out: npt.ArrayLike, saved: GeneralSaved) -> GeneralGradients:
     """From out = projected @ keyᵀ:
 
@@ -177,12 +175,12 @@ def general_scores_backward(d_out: npt.ArrayLike, saved: GeneralSaved) -> Genera
     batch = common_batch(projected=projected.shape[:-2], key=key.shape[:-2])
     shape = (*batch, query.shape[-2], key.shape[-2])
     d_out = cotangent("d_out", d_out, shape, query, key, weight)
-    rows, columns, matrix = wide(query, key, weight)
+    rows, columns, matrix = upcast(query, key, weight)
     d_projected = d_out @ columns
     return GeneralGradients(
-        d_query=like(d_projected @ transposed(matrix), query),
-        d_key=like(transposed(d_out) @ projected, key),
-        d_weight=like(transposed(rows) @ d_projected, weight),
+        d_query=gradient_like(d_projected @ transposed(matrix), query),
+        d_key=gradient_like(transposed(d_out) @ projected, key),
+        d_weight=gradient_like(transposed(rows) @ d_projected, weight),
     )
 
 
@@ -213,4 +211,4 @@ def general_scores(query: npt.ArrayLike, key: npt.ArrayLike, weight: npt.ArrayLi
     ----------
     Luong, Pham, Manning 2015, section 3.1 (general).
     """
-    return general_scores_forward(promoted(query), promoted(key), promoted(weight))[0]
+    return general_scores_forward(promote(query), promote(key), promote(weight))[0]

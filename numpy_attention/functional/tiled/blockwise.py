@@ -21,13 +21,14 @@ from ..attention.attention import AttentionGradients
 from ..attention.biases import Bias
 from ..attention.dropout import Dropout
 from ..attention.steps import STEPS, Steps, ValuesSaved
-from ..base.arrays import Array, Pair, finished, promoted, quiet, seen, shows_shapes, total, unbroadcast
+from ..base.admission import Array, quiet
+from ..base.arrays import Pair, accurate_sum, keep_visible, promote, round_to, shape_repr, unbroadcast
 from ..masks.mask import Mask
 from .online_softmax import ONLINE, Online
 from .tiling import Tiled, block_of, cotangents, gradients_of, part, slices, tiled
 
 
-@shows_shapes
+@shape_repr
 class BlockwiseSaved(NamedTuple):
     """What backward needs: out (..., H, L, E) before rounding, lse (..., H, L), the arguments, the tiles."""
 
@@ -168,14 +169,14 @@ def ascend(steps: Steps, online: Online, d_out: Array, d_lse: Array, saved: Bloc
                 d_masked = np.where(peak, 0, d_masked)
             sums.d_value[..., columns, :] += d_value
             _collect(steps, sums, problem, rows, columns, d_masked, saved_scores)
-            others += total(d_masked, axis=-1, keepdims=True)
+            others += accurate_sum(d_masked, axis=-1, keepdims=True)
             attends |= True if visible is None else visible.any(axis=-1, keepdims=True)
         d_sinks = np.zeros_like(delta)
         if problem.sinks is not None:
             sink = problem.sinks[..., None, None]
-            sink_weights = seen(np.exp(sink - lse), sink.real != -np.inf)
-            d_sinks = sink_weights * (d_lse_rows - seen(delta, attends))
-            sums.d_sinks[...] += unbroadcast(total(d_sinks[..., 0], axis=-1), problem.sinks.shape)
+            sink_weights = keep_visible(np.exp(sink - lse), sink.real != -np.inf)
+            d_sinks = sink_weights * (d_lse_rows - keep_visible(delta, attends))
+            sums.d_sinks[...] += unbroadcast(accurate_sum(d_sinks[..., 0], axis=-1), problem.sinks.shape)
         for columns, visible, peak, own in peaks:
             _, saved_scores = _scores(steps, problem, rows, columns, visible)
             rest = np.where(np.isfinite(own), d_lse_rows - d_sinks - others, own)
@@ -215,7 +216,7 @@ def blockwise_attention_forward(
     problem = tiled(query, key, value, mask, bias, scale, softcap, sinks, dropout)
     saved = descend(steps, online, problem, block_of(block, problem.shape))
     given = problem.given
-    return finished(saved.out, given.query, given.key, given.value), saved
+    return round_to(saved.out, given.query, given.key, given.value), saved
 
 
 def blockwise_attention_backward(
@@ -323,8 +324,8 @@ def blockwise_attention(
     (FlashAttention), algorithms 1 and 4.
     """
     out, _ = blockwise_attention_forward(
-        promoted(query), promoted(key), promoted(value), mask=mask, bias=promoted(bias),
-        scale=promoted(scale), softcap=softcap, sinks=promoted(sinks), dropout=dropout, block=block,
+        promote(query), promote(key), promote(value), mask=mask, bias=promote(bias),
+        scale=promote(scale), softcap=softcap, sinks=promote(sinks), dropout=dropout, block=block,
     )  # fmt: skip
     return out
 

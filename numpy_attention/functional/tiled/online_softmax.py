@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..base.arrays import Array, seen, total
-from ..layers.softmax import highest, shift_of
+from ..base.admission import Array
+from ..base.arrays import accurate_sum, keep_visible
+from ..base.stable import finite_shift, row_maximum
 
 
 class SoFar(NamedTuple):
@@ -32,7 +33,7 @@ def start(sinks: Array | None, rows: Array) -> SoFar:
     top = np.full_like(rows[..., :1], -np.inf, shape=(*rows.shape[:-1], 1))
     if sinks is not None:
         top[...] = sinks[..., None, None]
-    return SoFar(top, np.exp(top - shift_of(top)), np.zeros_like(rows))
+    return SoFar(top, np.exp(top - finite_shift(top)), np.zeros_like(rows))
 
 
 def include(so_far: SoFar, masked: Array) -> tuple[Array, Array, SoFar]:
@@ -45,27 +46,27 @@ def include(so_far: SoFar, masked: Array) -> tuple[Array, Array, SoFar]:
     Every exponential is relative to the highest score so far, and none overflows. When a higher one comes,
     what was summed is brought to the new unit, as if that score had been known from the start.
     """
-    top = highest(np.concatenate([so_far.top, masked], axis=-1))
-    shrink = np.where(so_far.top.real == -np.inf, 0, np.exp(shift_of(so_far.top) - shift_of(top)))
-    exponentials = np.exp(masked - shift_of(top))
-    summed = shrink * so_far.summed + total(exponentials, axis=-1, keepdims=True)
+    top = row_maximum(np.concatenate([so_far.top, masked], axis=-1))
+    shrink = np.where(so_far.top.real == -np.inf, 0, np.exp(finite_shift(so_far.top) - finite_shift(top)))
+    exponentials = np.exp(masked - finite_shift(top))
+    summed = shrink * so_far.summed + accurate_sum(exponentials, axis=-1, keepdims=True)
     return exponentials, shrink, SoFar(top, summed, shrink * so_far.out)
 
 
 def finish(so_far: SoFar, attends: Array) -> tuple[Array, Array]:
     """out = out / summed and lse = top + log(summed); a row that attends to nothing gets 0."""
     top, summed, out = so_far
-    return np.where(attends, out / summed, 0), (shift_of(top) + np.log(summed))[..., 0]
+    return np.where(attends, out / summed, 0), (finite_shift(top) + np.log(summed))[..., 0]
 
 
 def recall(masked: Array, lse: Array, visible: Array | None) -> Array:
     """A tile's weights once more: exp(masked - lse). Of the rest of the row, lse is all that is needed."""
-    return seen(np.exp(masked - lse), visible)
+    return keep_visible(np.exp(masked - lse), visible)
 
 
 def undo(d_weights: Array, weights: Array, delta: Array, d_lse: Array, visible: Array | None) -> Array:
     """d_masked = weights * (d_weights - delta + d_lse), delta = rowsum(weights * d_weights) of whole rows."""
-    return seen(weights * (d_weights - delta + d_lse), visible)
+    return keep_visible(weights * (d_weights - delta + d_lse), visible)
 
 
 class Online(NamedTuple):

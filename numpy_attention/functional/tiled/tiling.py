@@ -14,23 +14,23 @@ from ..attention.arguments import (
     AttentionArguments,
     admit_bias_and_sinks,
     admit_dropout,
+    admit_optional,
     admit_scale,
     admit_softcap,
-    optional,
+    hide_minus_infinity,
     scores_shape,
-    unless_minus_infinity,
 )
 from ..attention.attention import AttentionGradients
 from ..attention.biases import Bias
 from ..attention.dropout import Dropout
-from ..base.arrays import Array, admit, beside, cotangent, quiet, shows_shapes, unbroadcast, whole, working
-from ..masks.builders import admit_mask
-from ..masks.mask import Mask
+from ..base.admission import Array, admit, compute_dtype, quiet, whole_numbers
+from ..base.arrays import cast_optional, cotangent, shape_repr, unbroadcast
+from ..masks.mask import Mask, admit_mask
 
 NOTHING = slice(0)
 
 
-@shows_shapes
+@shape_repr
 class Tiled(NamedTuple):
     """The arguments, admitted and in the dtype that is computed in; `given` is how they came in.
 
@@ -57,7 +57,7 @@ class Tiled(NamedTuple):
         shape = (*self.shape[:-2], rows.stop - rows.start, columns.stop - columns.start)
         seen = None if isinstance(tile, bool) else np.broadcast_to(tile, shape)
         if tile is not False and isinstance(self.bias, np.ndarray):
-            seen = unless_minus_infinity(part(self.bias, rows, columns), seen, shape)
+            seen = hide_minus_infinity(part(self.bias, rows, columns), seen, shape)
         if seen is None:
             return bool(tile)
         return bool(seen.any()) and seen
@@ -65,7 +65,7 @@ class Tiled(NamedTuple):
     def biased_by(self, rows: slice, columns: slice) -> Array | None:
         """The tile's bias."""
         if isinstance(self.bias, Bias):
-            return beside(self.bias.tile(rows, columns, *self.shape[-2:]), self.query)
+            return cast_optional(self.bias.tile(rows, columns, *self.shape[-2:]), self.query)
         return None if self.bias is None else part(self.bias, rows, columns)
 
     def scaled_by(self, rows: slice, columns: slice) -> Any:
@@ -75,7 +75,7 @@ class Tiled(NamedTuple):
     def multipliers(self, rows: slice, columns: slice) -> Array | None:
         """The tile's multipliers of dropout."""
         if isinstance(self.dropout, Dropout):
-            return beside(self.dropout.tile(rows, columns, self.shape), self.query)
+            return cast_optional(self.dropout.tile(rows, columns, self.shape), self.query)
         return None if self.dropout is None else part(self.dropout, rows, columns)
 
 
@@ -85,7 +85,7 @@ def tiled(
     """Everything admitted, before any work."""
     given = AttentionArguments(
         admit("query", query, 2), admit("key", key, 2), admit("value", value, 2),
-        *optional(bias=bias, scale=scale, sinks=sinks),
+        *admit_optional(bias=bias, scale=scale, sinks=sinks),
     )  # fmt: skip
     shape = scores_shape(given.query, given.key, given.value)
     if given.scale is not None:
@@ -116,7 +116,7 @@ def _one_dtype(given: AttentionArguments, multipliers: Array | Dropout | None) -
 
     The optional ones never promote it, but any complex one makes all complex.
     """
-    dtype = working(given.query, given.key, given.value)
+    dtype = compute_dtype(given.query, given.key, given.value)
     parameter = given.bias.parameter if isinstance(given.bias, Bias) else given.bias
     if any(x is not None and x.dtype.kind == "c" for x in (parameter, given.scale, given.sinks)):
         dtype = np.result_type(dtype, np.complex64)
@@ -152,7 +152,7 @@ def block_of(block: tuple[int, int] | None, shape: tuple[int, ...]) -> tuple[int
     if block is None:
         side = math.isqrt(2**20 // max(1, math.prod(shape[:-2])))
         return (max(32, side),) * 2
-    lengths = whole("block", block, least=1)
+    lengths = whole_numbers("block", block, least=1)
     if lengths.shape != (2,):
         raise ValueError(f"block is {block!r}; (rows, columns) is expected")
     return int(lengths[0]), int(lengths[1])

@@ -11,7 +11,7 @@ from numpy_attention.check.faults.small_problems import shape_of
 from numpy_attention.check.pairs.calls import call_of
 from numpy_attention.check.pairs.examples import Example, normal
 from numpy_attention.check.pairs.rules import RULES
-from numpy_attention.functional.base.arrays import promoted
+from numpy_attention.functional.base.arrays import promote
 from tests.check.reference import test_exact_activations as exact_activations
 from tests.check.reference import test_exact_rows as exact_rows
 from tests.functional.layers import test_positions as positions
@@ -50,7 +50,7 @@ def plant(monkeypatch, fault):
         planted = module.PAIRS[fault.rule]._replace(forward=forward, backward=backward)
         monkeypatch.setitem(module.PAIRS, fault.rule, planted)
     functions = {f"{fault.rule}_forward": forward, f"{fault.rule}_backward": backward}
-    functions[fault.rule] = lambda x, *args, **options: forward(promoted(x), *args, **options)[0]
+    functions[fault.rule] = lambda x, *args, **options: forward(promote(x), *args, **options)[0]
     for module in (na, losses):
         for name, function in functions.items():
             if hasattr(module, name):

@@ -7,6 +7,7 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.functional.attention import steps
+from numpy_attention.functional.base.grouped_heads import fold_groups, unfold_groups
 
 STEP = 1e-100
 
@@ -56,14 +57,14 @@ def test_query_heads_read_key_heads_in_turn():
 def test_folding_lays_the_heads_of_a_group_side_by_side():
     rows = np.arange(2 * 6 * 5 * 3).reshape(2, 6, 5, 3)
     key = np.zeros((2, 7, 3))
-    folded = steps.folded(rows, key)
+    folded = fold_groups(rows, key)
     assert folded.shape == (2, 2, 15, 3)
     assert_exactly(folded[:, 0, :5], rows[:, 0])
     assert_exactly(folded[:, 1, 10:], rows[:, 5])
-    assert_exactly(steps.unfolded(folded, rows), rows)
+    assert_exactly(unfold_groups(folded, rows), rows)
     for alone in (rows[0, 0], rows[:, :2]):  # one head, and as many as the keys have
-        assert steps.folded(alone, key) is alone
-        assert steps.unfolded(alone, alone) is alone
+        assert fold_groups(alone, key) is alone
+        assert unfold_groups(alone, alone) is alone
 
 
 # ------------------------------------------------------------------------- 2 softcap, 3 bias, 4 mask

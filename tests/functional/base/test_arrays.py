@@ -6,30 +6,32 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from numpy_attention.functional.base.arrays import (
+from numpy_attention.functional.base.admission import (
     admit,
     as_array,
-    beside,
-    broadcasts,
+    compute_dtype,
+    one_of,
+    quiet,
+    real_number,
+    whole_numbers,
+)
+from numpy_attention.functional.base.arrays import (
+    accurate_sum,
+    cast_optional,
+    check_broadcast,
+    check_equal,
     common_batch,
     cotangent,
-    double,
-    finished,
-    like,
-    number,
-    one_of,
-    promoted,
-    quiet,
-    same,
-    seen,
-    seen_product,
-    shows_shapes,
-    total,
+    gradient_like,
+    keep_visible,
+    promote,
+    round_to,
+    shape_repr,
+    to_float64,
     transposed,
     unbroadcast,
-    whole,
-    wide,
-    working,
+    upcast,
+    visible_product,
 )
 from tests.support.complex_step import close
 
@@ -104,22 +106,22 @@ def test_as_array_takes_whole_numbers_and_booleans_too():
 
 def test_promoted():
     for x in ([1, 2], (1, 2), range(1, 3), np.array([1, 2], dtype=np.uint8)):
-        assert promoted(x).dtype == np.float64
-        assert promoted(x).tolist() == [1, 2]
-    assert promoted(np.int64(3)).dtype == np.float64
-    assert promoted(None) is None
-    assert promoted(3) == 3
+        assert promote(x).dtype == np.float64
+        assert promote(x).tolist() == [1, 2]
+    assert promote(np.int64(3)).dtype == np.float64
+    assert promote(None) is None
+    assert promote(3) == 3
     x = np.ones(3, dtype=np.float32)
-    assert promoted(x) is x
-    assert promoted([[1], [2, 3]]) == [[1], [2, 3]]
-    assert promoted([True]).dtype == bool  # refused by admit, as an array of booleans is
-    assert promoted([0.5, 1]).dtype == np.float64
+    assert promote(x) is x
+    assert promote([[1], [2, 3]]) == [[1], [2, 3]]
+    assert promote([True]).dtype == bool  # refused by admit, as an array of booleans is
+    assert promote([0.5, 1]).dtype == np.float64
 
 
 def test_number():
-    assert number("x", 3) == 3.0
-    assert isinstance(number("x", np.float32(0.5)), float)
-    assert number("x", np.array(2)) == 2.0
+    assert real_number("x", 3) == 3.0
+    assert isinstance(real_number("x", np.float32(0.5)), float)
+    assert real_number("x", np.array(2)) == 2.0
 
 
 @pytest.mark.parametrize(
@@ -135,17 +137,17 @@ def test_number():
 )
 def test_what_is_no_number(x, error, sentence):
     with pytest.raises(error, match=sentence):
-        number("x", x)
+        real_number("x", x)
 
 
 def test_whole():
     for x in (3, np.uint8(3), np.array(3)):
-        assert whole("x", x).dtype == np.int64
-        assert whole("x", x) == 3
-    assert whole("x", []).shape == (0,)
-    assert whole("x", [0, 2], least=0).tolist() == [0, 2]
+        assert whole_numbers("x", x).dtype == np.int64
+        assert whole_numbers("x", x) == 3
+    assert whole_numbers("x", []).shape == (0,)
+    assert whole_numbers("x", [0, 2], least=0).tolist() == [0, 2]
     x = np.arange(3)
-    assert not np.shares_memory(whole("x", x), x)
+    assert not np.shares_memory(whole_numbers("x", x), x)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +162,7 @@ def test_whole():
 )
 def test_what_is_not_whole(x, error, sentence):
     with pytest.raises(error, match=sentence):
-        whole("x", x, least=0)
+        whole_numbers("x", x, least=0)
 
 
 def test_one_of():
@@ -173,13 +175,13 @@ def test_one_of():
 @pytest.mark.parametrize("shape", [(), (1,), (5,), (3, 1), (1, 1), (2, 3, 5), (1, 3, 1)])
 def test_what_broadcasts(shape):
     x = np.ones(shape)
-    assert broadcasts("x", x, (2, 3, 5), "the scores") is x
+    assert check_broadcast("x", x, (2, 3, 5), "the scores") is x
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 5), (1, 2, 3, 5), (0,), (5, 3)])
 def test_what_does_not_broadcast(shape):
     with pytest.raises(ValueError, match=r"x has shape .*, which does not broadcast to y \(2, 3, 5\)"):
-        broadcasts("x", np.ones(shape), (2, 3, 5), "y")
+        check_broadcast("x", np.ones(shape), (2, 3, 5), "y")
 
 
 def test_common_batch():
@@ -190,9 +192,9 @@ def test_common_batch():
 
 
 def test_same():
-    same("a", 3, "b", 3)
+    check_equal("a", 3, "b", 3)
     with pytest.raises(ValueError, match="a is 3, but b is 5; they must be equal"):
-        same("a", 3, "b", 5)
+        check_equal("a", 3, "b", 5)
 
 
 def test_cotangent():
@@ -212,43 +214,43 @@ def test_cotangent():
 def test_working():
     kinds = {name: np.ones(1, dtype=name) for name in DTYPES}
     for name in DTYPES:
-        assert working(kinds[name]) == (np.float32 if name == "float16" else name)
-    assert working(kinds["float16"], kinds["float16"]) == np.float32
-    assert working(kinds["float16"], kinds["float64"]) == np.float64
-    assert working(kinds["float16"], kinds["complex64"]) == np.complex64
-    assert working(kinds["float64"], kinds["complex64"]) == np.complex128
-    assert [x.dtype for x in wide(kinds["float16"], kinds["float32"])] == [np.float32] * 2
+        assert compute_dtype(kinds[name]) == (np.float32 if name == "float16" else name)
+    assert compute_dtype(kinds["float16"], kinds["float16"]) == np.float32
+    assert compute_dtype(kinds["float16"], kinds["float64"]) == np.float64
+    assert compute_dtype(kinds["float16"], kinds["complex64"]) == np.complex64
+    assert compute_dtype(kinds["float64"], kinds["complex64"]) == np.complex128
+    assert [x.dtype for x in upcast(kinds["float16"], kinds["float32"])] == [np.float32] * 2
 
 
 def test_double():
-    x, nothing, half = double(np.ones(1, np.float32), None, np.ones(1, np.float16))
+    x, nothing, half = to_float64(np.ones(1, np.float32), None, np.ones(1, np.float16))
     assert (x.dtype, nothing, half.dtype) == (np.float64, None, np.float64)
-    assert [x.dtype for x in double(np.ones(1, np.complex64), np.ones(1))] == [np.complex128] * 2
+    assert [x.dtype for x in to_float64(np.ones(1, np.complex64), np.ones(1))] == [np.complex128] * 2
     x = np.ones(3)
-    assert not np.shares_memory(double(x)[0], x)
+    assert not np.shares_memory(to_float64(x)[0], x)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("others", DTYPES)
 def test_what_stands_beside_promotes_nothing(dtype, others):
     other, array = np.ones(3, dtype=others), np.ones(2, dtype=dtype)
-    result = beside(array, other)
+    result = cast_optional(array, other)
     assert result.dtype.kind == ("c" if "c" in array.dtype.kind + other.dtype.kind else "f")
-    assert result.real.dtype == wide(other)[0].real.dtype
+    assert result.real.dtype == upcast(other)[0].real.dtype
 
 
 def test_finished_and_like(rng):
     x = rng.standard_normal((2, 3))
-    out = finished(x, np.ones(1, np.float16), np.ones(1, np.float32))
+    out = round_to(x, np.ones(1, np.float16), np.ones(1, np.float32))
     assert out.dtype == np.float32
-    assert not np.shares_memory(finished(x, x), x)
-    assert not np.shares_memory(like(x, x), x)
-    for made in (finished(x, x, fresh=True), like(x, x, fresh=True)):
+    assert not np.shares_memory(round_to(x, x), x)
+    assert not np.shares_memory(gradient_like(x, x), x)
+    for made in (round_to(x, x, fresh=True), gradient_like(x, x, fresh=True)):
         assert np.shares_memory(made, x)
-    assert finished(x, np.ones(1, np.float16), fresh=True).dtype == np.float16
-    assert finished(x + 1j, np.ones(1, np.float32)).dtype == np.complex64
-    assert isinstance(finished(np.array(3.0), x), np.float64)  # a number, not an array without axes
-    gradient = like(x, np.ones((1, 3), np.float16))
+    assert round_to(x, np.ones(1, np.float16), fresh=True).dtype == np.float16
+    assert round_to(x + 1j, np.ones(1, np.float32)).dtype == np.complex64
+    assert isinstance(round_to(np.array(3.0), x), np.float64)  # a number, not an array without axes
+    gradient = gradient_like(x, np.ones((1, 3), np.float16))
     assert gradient.dtype == np.float16
     assert gradient.shape == (1, 3)
     assert close(gradient, x.sum(0), rtol=2e-3)
@@ -259,12 +261,12 @@ def test_finished_and_like(rng):
 
 def test_total_is_accumulated_in_double():
     x = np.full((1_000_003, 2), 0.1, dtype=np.float32)
-    assert (total(x, 0) == np.float32(x[:, 0].astype(float).sum())).all()
-    assert total(x, 0).dtype == np.float32
-    assert total(x + 0j, 0).dtype == np.complex64
-    assert total(np.ones((2, 3)), 1, keepdims=True).tolist() == [[3], [3]]
-    assert total(np.ones((2, 3))) == 6
-    assert isinstance(total(np.ones((2, 3))), np.ndarray)
+    assert (accurate_sum(x, 0) == np.float32(x[:, 0].astype(float).sum())).all()
+    assert accurate_sum(x, 0).dtype == np.float32
+    assert accurate_sum(x + 0j, 0).dtype == np.complex64
+    assert accurate_sum(np.ones((2, 3)), 1, keepdims=True).tolist() == [[3], [3]]
+    assert accurate_sum(np.ones((2, 3))) == 6
+    assert isinstance(accurate_sum(np.ones((2, 3))), np.ndarray)
 
 
 @pytest.mark.parametrize(
@@ -294,8 +296,8 @@ def test_transposed(rng):
 
 def test_seen():
     x = np.array([np.nan, 2.0])
-    assert seen(x, np.array([False, True])).tolist() == [0, 2]
-    assert seen(x, None) is x
+    assert keep_visible(x, np.array([False, True])).tolist() == [0, 2]
+    assert keep_visible(x, None) is x
 
 
 def hidden_problem(rng):
@@ -310,23 +312,23 @@ def hidden_problem(rng):
 @pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf, 1e308])
 def test_what_is_hidden_moves_no_bit(poison, rng):
     weights, matrix, visible = hidden_problem(rng)
-    clean = seen_product(weights, matrix, visible)
+    clean = visible_product(weights, matrix, visible)
     assert close(clean, weights @ matrix, rtol=1e-14)
     spoiled = matrix.copy()
     spoiled[:, 4] = poison
     with np.errstate(all="ignore"):
-        assert seen_product(weights, spoiled, visible).tobytes() == clean.tobytes()
-        assert seen_product(weights, spoiled + 0j, visible).real.tobytes() == clean.tobytes()
+        assert visible_product(weights, spoiled, visible).tobytes() == clean.tobytes()
+        assert visible_product(weights, spoiled + 0j, visible).real.tobytes() == clean.tobytes()
 
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf])
 def test_what_is_visible_shows_in_what_it_touches(poison, rng):
     weights, matrix, visible = hidden_problem(rng)
-    clean = seen_product(weights, matrix, visible)
+    clean = visible_product(weights, matrix, visible)
     spoiled = matrix.copy()
     spoiled[:, 2, 3] = poison
     with np.errstate(all="ignore"):
-        product = seen_product(weights, spoiled, visible)
+        product = visible_product(weights, spoiled, visible)
     touched = visible[:, :, 2]
     assert touched.any()
     assert not np.isfinite(product[..., 3][touched]).any()
@@ -337,20 +339,20 @@ def test_what_is_visible_shows_in_what_it_touches(poison, rng):
 
 def test_layout_moves_no_bit(rng):
     weights, matrix, visible = hidden_problem(rng)
-    clean = seen_product(weights, matrix, visible)
-    assert seen_product(weights, np.asfortranarray(matrix), visible).tobytes() == clean.tobytes()
+    clean = visible_product(weights, matrix, visible)
+    assert visible_product(weights, np.asfortranarray(matrix), visible).tobytes() == clean.tobytes()
 
 
 def test_a_sum_of_hidden_zeros_has_no_sign():
     nobody = np.zeros((1, 1), dtype=bool)
     for matrix in (-1.0, 1.0, np.nan):
-        product = seen_product(np.zeros((1, 1)), np.array([[matrix]]), nobody)
+        product = visible_product(np.zeros((1, 1)), np.array([[matrix]]), nobody)
         assert str(product) == "[[0.]]"
 
 
 def test_without_a_mask_it_is_the_product(rng):
     weights, matrix, _ = hidden_problem(rng)
-    assert np.array_equal(seen_product(weights, matrix, None), weights @ matrix)
+    assert np.array_equal(visible_product(weights, matrix, None), weights @ matrix)
 
 
 # --------------------------------------------------------------------------------- names and silence
@@ -360,7 +362,7 @@ def test_repr_shows_shapes():
     class Inner(NamedTuple):
         y: Any
 
-    @shows_shapes
+    @shape_repr
     class Saved(NamedTuple):
         x: Any
         nothing: Any
@@ -369,7 +371,7 @@ def test_repr_shows_shapes():
 
     saved = Saved(np.ones((2, 3), np.float32), None, (np.ones(5), 3), 0.5)
     assert repr(saved) == "Saved(x=float32(2, 3), nothing=None, several=(float64(5,), 3), rate=0.5)"
-    assert repr(saved._replace(several=shows_shapes(Inner)(np.ones(7)))).count("float64(7,)") == 1
+    assert repr(saved._replace(several=shape_repr(Inner)(np.ones(7)))).count("float64(7,)") == 1
 
 
 def test_quiet_in_threads_too():

@@ -6,17 +6,16 @@ from decimal import Decimal, localcontext
 import numpy as np
 import pytest
 
+from numpy_attention.functional.base.stable import log1p, sech_squared
 from numpy_attention.functional.layers import activations
 from numpy_attention.functional.layers.activations import (
     leaky_relu,
     leaky_relu_backward,
     leaky_relu_forward,
-    log1p,
     logistic,
     relu,
     relu_backward,
     relu_forward,
-    sech_squared,
     sigmoid,
     sigmoid_backward,
     sigmoid_forward,

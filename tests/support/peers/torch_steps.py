@@ -2,7 +2,7 @@
 
 import math
 
-from numpy_attention.functional.masks.builders import visibility
+from numpy_attention.functional.masks.mask import visible_pairs
 
 INF = math.inf
 
@@ -68,7 +68,7 @@ def sigmoid_weights(torch, masked, sinks=None, visible=None):
 def steps_2_to_7(torch, scores, value, mask_value=None, bias_value=None, cap=None, sinks=None, drop=None):
     """(out, weights, lse) from scores that have all batch axes."""
     shape = tuple(scores.shape)
-    visible = visibility(mask_value, shape)
+    visible = visible_pairs(mask_value, shape)
     visible = torch.ones(shape, dtype=torch.bool) if visible is None else torch.tensor(visible)
     if cap is not None:
         scores = softcap(torch, scores, cap)

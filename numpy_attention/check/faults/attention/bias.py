@@ -11,7 +11,8 @@ from ....functional.attention.steps import (
     bias_forward,
     score_forward,
 )
-from ....functional.base.arrays import Array, Pair, transposed, unbroadcast
+from ....functional.base.admission import Array
+from ....functional.base.arrays import Pair, transposed, unbroadcast
 from ..conditions import Call, array_of, both, chooses, in_use, repeated, shape_of
 from ..fault import Family, note_of, noted
 

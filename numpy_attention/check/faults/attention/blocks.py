@@ -16,8 +16,9 @@ from ....functional.attention.steps import (
     softmax_step_backward,
     softmax_step_forward,
 )
-from ....functional.base.arrays import Array, seen
-from ....functional.layers.softmax import highest, shift_of
+from ....functional.base.admission import Array
+from ....functional.base.arrays import keep_visible
+from ....functional.base.stable import finite_shift, row_maximum
 from ..conditions import Call, chooses, given, shape_of, visible_of
 from ..fault import Family
 
@@ -48,8 +49,8 @@ def _in_first(masked: Array) -> Array:
 
 def _rise(masked: Array) -> Array:
     """exp(top - old top): by how much the second block raises the maximum; 1 if there was none before."""
-    old = highest(np.where(_in_first(masked), masked, -np.inf))
-    rise = np.exp(shift_of(highest(masked)) - shift_of(old))
+    old = row_maximum(np.where(_in_first(masked), masked, -np.inf))
+    rise = np.exp(finite_shift(row_maximum(masked)) - finite_shift(old))
     return np.where(np.isfinite(old) & np.isfinite(rise), rise, 1)
 
 
@@ -61,7 +62,7 @@ def _block_sums(weights: Array) -> tuple[Array, Array]:
 
 def _normalised_by(factor: Array, weights: Array, lse: Array, saved: SoftmaxStepSaved) -> Forward:
     """The weights and lse of a row whose sum came out wrong by a factor; backward uses the same lse."""
-    weights = seen(weights / factor, saved.visible)
+    weights = keep_visible(weights / factor, saved.visible)
     sink_weights = None if saved.sink_weights is None else saved.sink_weights / factor
     kept = saved._replace(weights=weights, sink_weights=sink_weights)
     return Normalised(weights, lse + np.log(factor[..., 0])), kept
@@ -116,7 +117,7 @@ def lse_in_wrong_base(masked: Array, sinks: Array | None = None, visible: Array 
 def lse_without_maximum(masked: Array, sinks: Array | None = None, visible: Array | None = None) -> Forward:
     """lse is the logarithm of the shifted sum: the maximum that was taken off is not added again."""
     right = softmax_step_forward(masked, sinks, visible)
-    return _remembered_as(right[0].lse - shift_of(highest(masked))[..., 0], masked, right)
+    return _remembered_as(right[0].lse - finite_shift(row_maximum(masked))[..., 0], masked, right)
 
 
 @BLOCKS.backward("softmax", active=given("d_lse"))
@@ -132,7 +133,7 @@ def lse_without_gradient(d_normalised: tuple[Array, Array], saved: SoftmaxStepSa
 @BLOCKS.backward("softmax", active=chooses)
 def row_sum_of_last_block(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
     """The row sum of the backward is that of the last block of keys alone."""
-    d_weights, d_lse = seen(d_normalised[0], saved.visible), d_normalised[1][..., None]
+    d_weights, d_lse = keep_visible(d_normalised[0], saved.visible), d_normalised[1][..., None]
     _, last = _block_sums(saved.weights * d_weights)
     right = softmax_step_backward(d_normalised, saved)
     return right._replace(d_masked=saved.weights * (d_weights - last + d_lse))

@@ -13,7 +13,8 @@ from ....functional.attention.steps import (
     values_backward,
     values_forward,
 )
-from ....functional.base.arrays import Array, Pair
+from ....functional.base.admission import Array
+from ....functional.base.arrays import Pair
 from ..conditions import both, chooses, given
 from ..fault import Family, note_of, noted
 

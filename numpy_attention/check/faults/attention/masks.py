@@ -16,7 +16,8 @@ from ....functional.attention.steps import (
     softmax_step_backward,
     softmax_step_forward,
 )
-from ....functional.base.arrays import Array, Pair
+from ....functional.base.admission import Array
+from ....functional.base.arrays import Pair
 from ..conditions import Call, hides, in_use, keys_seen
 from ..fault import Family, note_of, noted, seeing
 

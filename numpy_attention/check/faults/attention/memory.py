@@ -10,7 +10,8 @@ from ....functional.attention.attention import (
     attention_backward,
     attention_forward,
 )
-from ....functional.base.arrays import Array, Pair
+from ....functional.base.admission import Array
+from ....functional.base.arrays import Pair
 from ..fault import Family
 
 PURITY = Family("memory", pair=Pair(attention_forward, attention_backward))

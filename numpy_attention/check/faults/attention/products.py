@@ -23,7 +23,8 @@ from ....functional.attention.steps import (
     values_backward,
     values_forward,
 )
-from ....functional.base.arrays import Array, Pair, seen, transposed
+from ....functional.base.admission import Array
+from ....functional.base.arrays import Pair, keep_visible, transposed
 from ..conditions import Call, both, chooses, shape_of, square, visible_of
 from ..fault import Family
 
@@ -138,7 +139,7 @@ def row_sum_broadcast_along_rows(
     d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved
 ) -> SoftmaxStepGradients:
     """keepdims=True is forgotten: where L = S, the sum of row l is taken off column l without an error."""
-    weights, d = saved.weights, seen(d_normalised[0], saved.visible)
+    weights, d = saved.weights, keep_visible(d_normalised[0], saved.visible)
     right = softmax_step_backward(d_normalised, saved)
     if weights.shape[-2] != weights.shape[-1]:
         return right

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ....functional.attention.steps import ScoreGradients, ScoreSaved, score_backward, score_forward
-from ....functional.base.arrays import Array
+from ....functional.base.admission import Array
 from ..conditions import Call, both, chooses, given, shape_of
 from ..fault import Family
 

@@ -14,8 +14,9 @@ from ....functional.attention.steps import (
     softcap_forward,
     softmax_step_forward,
 )
-from ....functional.base.arrays import Array, Pair, seen
-from ....functional.layers.activations import sech_squared
+from ....functional.base.admission import Array
+from ....functional.base.arrays import Pair, keep_visible
+from ....functional.base.stable import sech_squared
 from ..conditions import Call, both, chooses, given, hides
 from ..fault import Family, note_of, noted
 
@@ -40,7 +41,7 @@ def softcap_of_the_raw_argument(d_capped: Array, saved: SoftcapSaved) -> Array:
     """The derivative is taken at the wrong place: sech²(scores) for sech²(scores / softcap)."""
     if saved.softcap is None:
         return d_capped
-    return seen(d_capped * sech_squared(saved.scores), saved.visible)
+    return keep_visible(d_capped * sech_squared(saved.scores), saved.visible)
 
 
 @SOFTCAP.backward("softcap", active=both(SHOWS, _not_at_one))
@@ -54,7 +55,7 @@ def softcap_one_minus_t(d_capped: Array, saved: SoftcapSaved) -> Array:
     """The derivative of t = tanh(x) is taken for 1 - t, not for 1 - t²."""
     if saved.softcap is None:
         return d_capped
-    return seen(d_capped * (1 - np.tanh(saved.scores / saved.softcap)), saved.visible)
+    return keep_visible(d_capped * (1 - np.tanh(saved.scores / saved.softcap)), saved.visible)
 
 
 @SOFTCAP.forward("softcap", active=both(SHOWS, _not_at_one))
@@ -76,7 +77,7 @@ def softcap_scores_times_tanh(d_capped: Array, saved: SoftcapSaved) -> Array:
     if softcap is None:
         return d_capped
     capped = scores * np.tanh(scores / softcap)
-    return seen(d_capped * (1 - (capped / softcap) ** 2), visible)
+    return keep_visible(d_capped * (1 - (capped / softcap) ** 2), visible)
 
 
 @SOFTCAP.steps(active=both(given("softcap"), hides))

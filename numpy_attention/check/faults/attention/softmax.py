@@ -18,7 +18,8 @@ from ....functional.attention.steps import (
     softmax_step_forward,
     values_backward,
 )
-from ....functional.base.arrays import Array, Pair, seen, transposed
+from ....functional.base.admission import Array
+from ....functional.base.arrays import Pair, keep_visible, transposed
 from ..conditions import Call, both, chooses, given, keys_seen, shape_of
 from ..fault import FINE, Family, note_of, noted
 
@@ -42,7 +43,7 @@ def _sees_two(call: Call) -> bool:
 
 def _as_columns(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> tuple[Array, Array, Array]:
     """The weights, d_weights where they can be seen, and d_lse as a column."""
-    return saved.weights, seen(d_normalised[0], saved.visible), d_normalised[1][..., None]
+    return saved.weights, keep_visible(d_normalised[0], saved.visible), d_normalised[1][..., None]
 
 
 def _row_sum(x: Array) -> Array:
@@ -115,7 +116,7 @@ def softmax_not_undone(d_normalised: tuple[Array, Array], saved: SoftmaxStepSave
     """The softmax is not undone at all: the products with query and key take d_weights for d_scores."""
     _, d, d_lse = _as_columns(d_normalised, saved)
     right = softmax_step_backward(d_normalised, saved)
-    return right._replace(d_masked=seen(d + d_lse, saved.visible))
+    return right._replace(d_masked=keep_visible(d + d_lse, saved.visible))
 
 
 @SOFTMAX.backward("softmax", active=both(chooses, _several_queries))

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from ....functional.base.arrays import Array, Pair
+from ....functional.base.admission import Array
+from ....functional.base.arrays import Pair
 from ....optim.adam import MOMENTS, adam_step, adamw_step
 from ....optim.updates import updated
 from ..conditions import Call

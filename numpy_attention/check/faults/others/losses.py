@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ....functional.base.arrays import Array, Pair, like
+from ....functional.base.admission import Array
+from ....functional.base.arrays import Pair, gradient_like
 from ....functional.layers.activations import ActivationSaved, sigmoid
 from ....functional.layers.gelu import (
     gelu_backward,
@@ -74,7 +75,7 @@ def ignored_targets_counted() -> Pair:
         return np.asarray(out * share(saved), dtype=np.asarray(out).dtype)[()], saved
 
     def backward(d_out: Any, saved: CrossEntropySaved) -> Any:
-        return like(np.asarray(cross_entropy_backward(d_out, saved) * share(saved)), saved.logits)
+        return gradient_like(np.asarray(cross_entropy_backward(d_out, saved) * share(saved)), saved.logits)
 
     return Pair(forward, backward)
 
@@ -91,7 +92,7 @@ def ignored_targets_with_gradient(d_out: Any, saved: CrossEntropySaved) -> Any:
 def cross_entropy_not_averaged(d_out: Any, saved: CrossEntropySaved) -> Any:
     """The gradient is that of the sum, though the loss is the mean."""
     several = max(int(saved.counted.sum()), 1) if saved.reduction == "mean" else 1
-    return like(np.asarray(cross_entropy_backward(d_out, saved) * several), saved.logits)
+    return gradient_like(np.asarray(cross_entropy_backward(d_out, saved) * several), saved.logits)
 
 
 @CROSS_ENTROPY.backward(active=_has_classes)
@@ -125,7 +126,9 @@ def gelu_tanh_for_exact() -> Pair:
 @GELU.backward(active=_anything)
 def gelu_without_density(d_out: Any, saved: ActivationSaved) -> Any:
     """The derivative lacks x φ(x): d_x = d_out * Φ(x), as if Φ were a constant."""
-    return like(np.asarray(d_out * normal_cdf(saved.x.astype(np.result_type(saved.x, np.float64)))), saved.x)
+    return gradient_like(
+        np.asarray(d_out * normal_cdf(saved.x.astype(np.result_type(saved.x, np.float64)))), saved.x
+    )
 
 
 @GELU.forward(active=_anything)
@@ -148,4 +151,4 @@ def gelu_tanh_without_three(d_out: Any, saved: ActivationSaved) -> Any:
     x = saved.x
     u = np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)
     too_much = 0.5 * x * (1 - np.tanh(u) ** 2) * np.sqrt(2 / np.pi) * 2 * 0.044715 * x * x
-    return like(np.asarray(right - d_out * too_much), x)
+    return gradient_like(np.asarray(right - d_out * too_much), x)

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ....functional.base.arrays import Array, Pair, finished, like
+from ....functional.base.admission import Array
+from ....functional.base.arrays import Pair, gradient_like, round_to
 from ....functional.layers.normalization import (
     LayerNormGradients,
     LayerNormSaved,
@@ -60,7 +61,7 @@ def layer_norm_without_mean(d_out: Array, saved: LayerNormSaved) -> LayerNormGra
     x, weight, _, unit, rate = saved
     d_unit = weight * d_out
     d_x = rate * (d_unit - unit * _mean(unit * d_unit))
-    return layer_norm_backward(d_out, saved)._replace(d_x=like(d_x, x))
+    return layer_norm_backward(d_out, saved)._replace(d_x=gradient_like(d_x, x))
 
 
 @LAYER_NORM.backward(active=_wide)
@@ -69,14 +70,14 @@ def layer_norm_without_variance(d_out: Array, saved: LayerNormSaved) -> LayerNor
     x, weight, _, _, rate = saved
     d_unit = weight * d_out
     d_x = rate * (d_unit - _mean(d_unit))
-    return layer_norm_backward(d_out, saved)._replace(d_x=like(d_x, x))
+    return layer_norm_backward(d_out, saved)._replace(d_x=gradient_like(d_x, x))
 
 
 @LAYER_NORM.backward(active=_wide)
 def layer_norm_without_rate(d_out: Array, saved: LayerNormSaved) -> LayerNormGradients:
     """d_x is not divided by the standard deviation."""
     right: LayerNormGradients = layer_norm_backward(d_out, saved)
-    return right._replace(d_x=like(right.d_x / saved.rate, saved.x))
+    return right._replace(d_x=gradient_like(right.d_x / saved.rate, saved.x))
 
 
 @LAYER_NORM.backward(active=_weighted)
@@ -87,14 +88,14 @@ def layer_norm_gamma_outside(d_out: Array, saved: LayerNormSaved) -> LayerNormGr
     """
     x, weight, _, unit, rate = saved
     d_x = weight * rate * (d_out - _mean(d_out) - unit * _mean(unit * d_out))
-    return layer_norm_backward(d_out, saved)._replace(d_x=like(d_x, x))
+    return layer_norm_backward(d_out, saved)._replace(d_x=gradient_like(d_x, x))
 
 
 @LAYER_NORM.backward(active=_anything)
 def layer_norm_weight_of_x(d_out: Array, saved: LayerNormSaved) -> LayerNormGradients:
     """d_weight = Σ d_out * x, of what came in, not of the normalised rows."""
     right: LayerNormGradients = layer_norm_backward(d_out, saved)
-    return right._replace(d_weight=like(d_out * saved.x, saved.weight))
+    return right._replace(d_weight=gradient_like(d_out * saved.x, saved.weight))
 
 
 @LAYER_NORM.backward(active=_several_rows)
@@ -102,7 +103,7 @@ def layer_norm_bias_not_summed(d_out: Array, saved: LayerNormSaved) -> LayerNorm
     """d_bias is that of the first row, not summed over all."""
     right: LayerNormGradients = layer_norm_backward(d_out, saved)
     first = np.asarray(d_out)[(0,) * (np.ndim(d_out) - 1)] if np.size(d_out) else right.d_bias
-    return right._replace(d_bias=like(first, saved.bias))
+    return right._replace(d_bias=gradient_like(first, saved.bias))
 
 
 @LAYER_NORM.forward(active=_wide)
@@ -128,7 +129,7 @@ def layer_norm_epsilon_outside(
 def _with_rate(rate: Array, saved: LayerNormSaved) -> tuple[Any, LayerNormSaved]:
     """The rows normalised at another rate; backward goes on from what was saved."""
     unit = saved.unit / saved.rate * rate
-    out = finished(saved.weight * unit + saved.bias, saved.x, saved.weight)
+    out = round_to(saved.weight * unit + saved.bias, saved.x, saved.weight)
     return out, saved._replace(unit=unit, rate=rate)
 
 
@@ -139,7 +140,7 @@ def _with_rate(rate: Array, saved: LayerNormSaved) -> tuple[Any, LayerNormSaved]
 def rms_norm_without_square(d_out: Array, saved: RmsNormSaved) -> RmsNormGradients:
     """d_x lacks - unit * mean(unit * d_unit): the mean square is taken for a constant."""
     x, weight, _, rate = saved
-    return rms_norm_backward(d_out, saved)._replace(d_x=like(rate * weight * d_out, x))
+    return rms_norm_backward(d_out, saved)._replace(d_x=gradient_like(rate * weight * d_out, x))
 
 
 @RMS_NORM.backward(active=_weighted)
@@ -147,7 +148,7 @@ def rms_norm_gamma_outside(d_out: Array, saved: RmsNormSaved) -> RmsNormGradient
     """The weight stands outside the mean: right where it is 1, as it is at the start of training."""
     x, weight, unit, rate = saved
     d_x = weight * rate * (d_out - unit * _mean(unit * d_out))
-    return rms_norm_backward(d_out, saved)._replace(d_x=like(d_x, x))
+    return rms_norm_backward(d_out, saved)._replace(d_x=gradient_like(d_x, x))
 
 
 @RMS_NORM.forward(active=_wide)
@@ -175,4 +176,4 @@ def rms_norm_centred(x: Array, weight: Array, eps: float = 1e-5) -> tuple[Any, R
 def _at_rate(rate: Array, saved: RmsNormSaved) -> tuple[Any, RmsNormSaved]:
     """The rows normalised at another rate; backward goes on from what was saved."""
     unit = saved.unit / saved.rate * rate
-    return finished(saved.weight * unit, saved.x, saved.weight), saved._replace(unit=unit, rate=rate)
+    return round_to(saved.weight * unit, saved.x, saved.weight), saved._replace(unit=unit, rate=rate)

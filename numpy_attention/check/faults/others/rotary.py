@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ....functional.base.arrays import Array, Pair
+from ....functional.base.admission import Array
+from ....functional.base.arrays import Pair
 from ....functional.layers.positions import RotarySaved, rotary_backward, rotary_forward
 from ..conditions import Call
 from ..fault import Family

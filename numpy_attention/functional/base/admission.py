@@ -1,0 +1,99 @@
+"""Validation of arguments: floating arrays, numbers, whole numbers, choices; errors name the argument."""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+"""Any NumPy array; `admit` restricts the dtype."""
+
+FLOATS = tuple(map(np.dtype, ("float16", "float32", "float64", "complex64", "complex128")))
+
+quiet = np.errstate(all="ignore")
+"""Decorates every public function: inf and NaN propagate as in IEEE 754, whatever the caller's errstate."""
+
+
+def holds_masked_array(x: object) -> bool:
+    """Whether `x` is a masked array, or a list with one in it."""
+    return isinstance(x, np.ma.MaskedArray) or (
+        isinstance(x, (list, tuple)) and any(map(holds_masked_array, x))
+    )
+
+
+def as_array(name: str, x: object) -> Array:
+    """A plain NumPy array of `x`, native byte order; masked arrays, objects and ragged lists are refused."""
+    if holds_masked_array(x):
+        raise TypeError(
+            f"{name} is a masked array, whose mask NumPy would drop in silence; pass a plain array and "
+            "say with mask= what is hidden"
+        )
+    try:
+        if isinstance(x, int) and not isinstance(x, bool):
+            x = float(x)
+        array = np.asarray(x)
+    except Exception as error:
+        raise TypeError(f"{name} cannot be read as an array: {error}") from error
+    if array.dtype.kind not in "biufc":
+        raise TypeError(
+            f"{name} is {type(x).__name__} (dtype {array.dtype}); an array of numbers is expected"
+        )
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def admit(name: str, x: object, ndim: int = 0) -> Array:
+    """A differentiable argument: floating or complex, at least `ndim` axes. A Python number is a float64.
+
+    Raises TypeError for any other dtype, ValueError for too few axes.
+    """
+    if type(x) is np.ndarray and x.dtype in FLOATS and x.ndim >= ndim:
+        return x  # as mostly: nothing is left to do
+    array = as_array(name, x)
+    if array.dtype not in FLOATS:
+        raise TypeError(
+            f"{name} has dtype {array.dtype}; float16, float32, float64, complex64 or complex128 is expected "
+            "(write .astype(float) to differentiate with respect to whole numbers)"
+        )
+    if array.ndim < ndim:
+        raise ValueError(f"{name} has shape {array.shape}; at least {ndim} axes are expected")
+    return array
+
+
+def real_number(name: str, x: object) -> float:
+    """A real, finite setting such as a slope or a cap.
+
+    Raises TypeError for what is no real number, ValueError for NaN and infinities.
+    """
+    if type(x) is float and math.isfinite(x):
+        return x
+    array = as_array(name, x)
+    if array.ndim or array.dtype.kind not in "iuf":
+        raise TypeError(f"{name} is {x!r}; one real number is expected")
+    if not math.isfinite(array):
+        raise ValueError(f"{name} is {x!r}; a finite number is expected")
+    return float(array)
+
+
+def whole_numbers(name: str, x: object, least: int | None = None) -> Array:
+    """Whole numbers, as int64 (uint64 where they need it): lengths, identities, indices."""
+    array = as_array(name, np.asarray(x) if isinstance(x, int) else x)
+    if array.dtype.kind not in "iu" and array.size:
+        raise TypeError(f"{name} has dtype {array.dtype}; whole numbers are expected")
+    if least is not None and array.size and array.min() < least:
+        raise ValueError(f"{name} holds {array.min()}; at least {least} is expected")
+    fits = array.dtype != np.uint64 or not array.size or array.max() <= np.iinfo(np.int64).max
+    return array.astype(np.int64) if fits else array.copy()
+
+
+def one_of(name: str, choice: object, known: tuple[str, ...]) -> str:
+    """A choice by name."""
+    if not isinstance(choice, str) or choice not in known:
+        raise ValueError(f"{name} is {choice!r}; one of {', '.join(map(repr, known))} is expected")
+    return choice
+
+
+def compute_dtype(*arrays: Array) -> np.dtype[Any]:
+    """The dtype that is computed in: the arrays' result_type, with float16 widened to float32."""
+    dtype = np.result_type(*arrays)
+    return np.dtype(np.float32) if dtype == np.float16 else dtype
