@@ -22,8 +22,8 @@ from benchmarks.right import programs
 from numpy_attention.check.cases.cases import Case
 from numpy_attention.check.cases.compare import FAIL
 from numpy_attention.check.faults import FAULTS, Fault
-from numpy_attention.check.faults.detection import laws_broken_by, seen_by
-from numpy_attention.check.faults.small_problems import PROBLEMS, Problem
+from numpy_attention.check.faults.detection import detect, laws_broken_by
+from numpy_attention.check.faults.small_problems import PROBLEMS, SmallProblem
 from numpy_attention.check.laws.laws import LAWS
 from numpy_attention.check.pairs.calls import call_of
 from numpy_attention.check.pairs.rules import RULES
@@ -115,11 +115,11 @@ def elsewhere(fault: Fault) -> list[str]:
     for check in GRADIENTS.values():
         passed = [check(fault.pair, each.args, each.kwargs) for each in tried[:TRIED]]
         row.append(str(Count(passed.count(False), len(passed))))
-    seen = seen_by(fault)
+    seen = detect(fault)
     return [fault.name, *row, "yes" if seen.derivative else "no", "yes" if seen.numbers else "no"]
 
 
-def _seen_by_users(pair: Pair, problem: Problem) -> Pair:
+def _seen_by_users(pair: Pair, problem: SmallProblem) -> Pair:
     """Attention that returns the output, and lse beside it where that has a cotangent."""
     if "d_lse" not in problem.cotangents:
         return pair

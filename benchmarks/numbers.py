@@ -6,9 +6,9 @@ from functools import cache
 import numpy as np
 
 from numpy_attention.check.cases.cases import Case
-from numpy_attention.check.cases.compare import FAIL, judged
-from numpy_attention.check.cases.profiles import Reach, profile
-from numpy_attention.check.cases.sensitivity import Proved, proved
+from numpy_attention.check.cases.compare import FAIL, compare_tensor
+from numpy_attention.check.cases.profiles import Capabilities, profile
+from numpy_attention.check.cases.sensitivity import ReferenceCase, reference_case
 from numpy_attention.check.referee.control import REORDERED
 from numpy_attention.check.reference.evaluation import results
 from numpy_attention.check.rounding.formats import roundoff
@@ -51,13 +51,13 @@ TOLERANCES = {
 
 
 @cache
-def cases(dtype: str) -> tuple[Proved, ...]:
+def cases(dtype: str) -> tuple[ReferenceCase, ...]:
     """The referee's smoke cases, for a candidate that takes what frameworks' attentions take; each again
     with cotangents as small as those of a mean loss."""
-    reach = Reach(OPTIONS, corner="bottom_right", dtype=dtype)
+    reach = Capabilities(OPTIONS, corner="bottom_right", dtype=dtype)
     specs = profile("smoke", reach)
     small = [spec._replace(cotangent="small") for spec in specs if spec.cotangent != "small"]
-    return tuple(proved(spec, roundoff(dtype)) for spec in (*specs, *small))
+    return tuple(reference_case(spec, roundoff(dtype)) for spec in (*specs, *small))
 
 
 def numbers_of(case: Case, pair: Pair) -> dict[str, Array]:
@@ -112,7 +112,7 @@ def compared(dtype: str, place: int, got: dict[str, Array]) -> Iterator[tuple[st
     names = [name for name in TENSORS if name in got]
     wrong = False
     for name in names:
-        verdict = judged(
+        verdict = compare_tensor(
             case.name, name, got[name], getattr(right.values, name), right.allowed(name), case.format
         )
         wrong |= verdict.verdict == FAIL

@@ -35,15 +35,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _all() -> Iterator[str]:
     from ..check.faults import FAULTS
-    from ..check.faults.law_matrix import SEEN_BY_LAWS
+    from ..check.faults.law_matrix import BROKEN_LAWS
 
     for family, faults in groupby(FAULTS, key=lambda fault: fault.family):
         yield family
         for fault in faults:
             yield f"  {fault.name}"
-            yield from _wrapped(fault.what)
+            yield from _wrapped(fault.statement)
             if fault.concerns_laws:
-                yield from _wrapped(_by_laws(SEEN_BY_LAWS.get(fault.name, ())))
+                yield from _wrapped(_by_laws(BROKEN_LAWS.get(fault.name, ())))
         yield ""
     yield f"{len(FAULTS)} faults. `numpy-attention faults NAME` prints one with its source,"
     yield "`numpy-attention explain --break NAME` the walk through attention with one planted."
@@ -51,17 +51,17 @@ def _all() -> Iterator[str]:
 
 def _one(name: str) -> Iterator[str]:
     from ..check.faults import fault
-    from ..check.faults.detection import seen_by
+    from ..check.faults.detection import detect
 
     known = fault(name)
     file = Path(inspect.getsourcefile(known.function) or "")
-    seen = seen_by(known)
-    yield from (f"{known.name}, a fault of {known.family}", "", *_wrapped(known.what))
-    if known.more:
-        yield from _wrapped(known.more)
+    seen = detect(known)
+    yield from (f"{known.name}, a fault of {known.family}", "", *_wrapped(known.statement))
+    if known.remark:
+        yield from _wrapped(known.remark)
     yield ""
     yield from _item("rule", known.rule)
-    yield from _item("shows", known.shows)
+    yield from _item("shows", known.shows_where)
     yield from _item("dtypes", ", ".join(known.dtypes))
     if known.concerns_laws:
         yield from _item("laws", _by_laws(seen.laws))

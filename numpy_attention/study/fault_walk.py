@@ -74,7 +74,7 @@ def planted(example: Example, fault: Fault) -> Planted:
         )
     both = Planted(fault, walk(example, steps=fault.steps), walk(example))
     if not both.all_changed:
-        raise ValueError(f"{fault.name} changes nothing here; it shows {fault.shows}")
+        raise ValueError(f"{fault.name} changes nothing here; it shows {fault.shows_where}")
     return both
 
 

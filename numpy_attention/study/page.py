@@ -115,7 +115,7 @@ class _Page:
         if self.planted is None:
             return
         fault = self.planted.fault
-        yield from (*self.heading(f"Planted: {fault.name}"), *self.text(fault.what))
+        yield from (*self.heading(f"Planted: {fault.name}"), *self.text(fault.statement))
         for line in fault.source.splitlines():
             yield from self.hanging(INDENT, line)
         yield from ("", *self.text(MARKED))

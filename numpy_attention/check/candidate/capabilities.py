@@ -4,8 +4,8 @@ from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from ..cases.cases import Shape, Specification, draw
-from ..cases.profiles import Reach
+from ..cases.cases import Shape, Specification, draw_case
+from ..cases.profiles import Capabilities
 from ..rounding.formats import FORMATS
 from .candidate import Candidate, Outcome
 from .frameworks import Jax, NumPy, framework, present
@@ -26,7 +26,7 @@ class Explored(NamedTuple):
     """A candidate's framework and reach, what is left out and why; or what went wrong at the first call."""
 
     framework: NumPy
-    reach: Reach
+    reach: Capabilities
     left_out: dict[str, str]
     notes: tuple[str, ...] = ()
     failure: str = ""
@@ -43,7 +43,7 @@ def explore(candidate: Candidate, limits: Limits, dtype: str, seed: int, timeout
     """Call a candidate on small cases, to learn what can be asked of it."""
     m, width = limits.length_multiple, (limits.head_dims or (4,))[0]
     L = 5 if m == 1 else m
-    reach = Reach(
+    reach = Capabilities(
         candidate.options, corner=candidate.said.causal, empty_rows=limits.empty_rows,
         head_dims=limits.head_dims, length_multiple=m, dtype=dtype, seed=seed,
     )  # fmt: skip
@@ -114,5 +114,5 @@ def _likely(candidate: Candidate) -> tuple[str, ...]:
 
 
 def _tried(candidate: Candidate, own: NumPy, shape: Shape, dtype: str, timeout: float) -> Ran:
-    case = draw(Specification("a first call", shape, dtype=dtype))
+    case = draw_case(Specification("a first call", shape, dtype=dtype))
     return run(partial(candidate.call, case, own), timeout)

@@ -173,7 +173,7 @@ def visible_pairs(options: dict[str, Any], shift: int, L: int, S: int) -> Array 
 # ------------------------------------------------------------------------------------------ drawing
 
 
-def draw(specification: Specification) -> Case:
+def draw_case(specification: Specification) -> Case:
     """The case of a specification.
 
     Raises
@@ -183,7 +183,7 @@ def draw(specification: Specification) -> Case:
 
     Examples
     --------
-    >>> case = draw(Specification("plain", Shape(2, 3, 3, 5, 5, 7, 2), ("causal",), dtype="bfloat16"))
+    >>> case = draw_case(Specification("plain", Shape(2, 3, 3, 5, 5, 7, 2), ("causal",), dtype="bfloat16"))
     >>> case.query.shape, case.features
     ((2, 3, 5, 7), ('causal',))
     """
@@ -207,7 +207,7 @@ def draw(specification: Specification) -> Case:
     query, key, value, d_out = _sized(spec.inputs, query, key, value, d_out, rng, drawn)
     size = max(SMALL, 2.0**7 * drawn.precision.tiny) if spec.cotangent == "small" else 1.0
     d_out = d_out * size
-    shift = _shift(spec)
+    shift = _query_offset(spec)
     options = _options(spec, shift, rng, size)
     numbers = {name: x if isinstance(x, bool | int | float | tuple) or name == "mask" else drawn.rounded(x)
                for name, x in options.items()}  # fmt: skip
@@ -236,7 +236,7 @@ def _sized(
     return query, key, value, d_out
 
 
-def _shift(spec: Specification) -> int:
+def _query_offset(spec: Specification) -> int:
     """By how much the position of a query exceeds its index."""
     L, S = spec.shape.L, spec.shape.S
     if "q_offset" in spec.options:

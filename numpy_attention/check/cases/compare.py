@@ -19,7 +19,7 @@ RESOLUTION = 2.0
 nearly do as well."""
 
 
-class Expected(NamedTuple):
+class ExpectedResults(NamedTuple):
     """The reference of a case, and how far from it a right candidate may be before it stores its results."""
 
     values: Results
@@ -40,7 +40,9 @@ OWN = ("lse", "weights")
 """What may be kept in another format than the inputs; it is judged in its own."""
 
 
-def expected(inputs: Inputs, roundoff: Roundoff, blocks: tuple[int, int] = (BLOCK, BLOCK)) -> Expected:
+def expected_results(
+    inputs: Inputs, roundoff: Roundoff, blocks: tuple[int, int] = (BLOCK, BLOCK)
+) -> ExpectedResults:
     """What a right candidate gives, and how far off every number may be.
 
     In float64 the reference has an error of its own, which is added.
@@ -51,7 +53,7 @@ def expected(inputs: Inputs, roundoff: Roundoff, blocks: tuple[int, int] = (BLOC
         own = bounds(inputs, FLOAT64, pinned=True)
         near = Results(*(None if x is None else Near(x.value, x.error + y.error)
                          for x, y in zip(near, own, strict=True)))  # fmt: skip
-    return Expected(values, near, roundoff, blocks)
+    return ExpectedResults(values, near, roundoff, blocks)
 
 
 class Verdict(NamedTuple):
@@ -93,7 +95,7 @@ class Verdict(NamedTuple):
         return self.verdict == FAIL, self.ratio != self.ratio or bool(self.reason), self.ratio
 
 
-def judged(
+def compare_tensor(
     case: str, tensor: str, got: Any, right: Array, bound: Array, kept: Format, skip: Array | None = None
 ) -> Verdict:
     """Compare a tensor with what is right.
@@ -110,10 +112,10 @@ def judged(
     if not got.size:
         return Verdict(case, tensor, PASS)
     with np.errstate(all="ignore"):
-        return _compared(case, tensor, got, right, bound, kept, skip)
+        return _compare_numbers(case, tensor, got, right, bound, kept, skip)
 
 
-def _compared(
+def _compare_numbers(
     case: str, tensor: str, got: Array, right: Array, bound: Array, kept: Format, skip: Array | None
 ) -> Verdict:
     same = (got == right) | (np.isnan(got) & np.isnan(right))

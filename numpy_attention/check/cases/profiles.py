@@ -12,7 +12,7 @@ DIAGONAL = ("causal", "window", "q_offset")
 """The options for which it matters where query and key positions meet."""
 
 
-class Reach(NamedTuple):
+class Capabilities(NamedTuple):
     """What a candidate can be asked.
 
     Parameters
@@ -51,7 +51,7 @@ class _Lengths(NamedTuple):
     long: tuple[int, int]
 
 
-def profile(name: str, reach: Reach) -> tuple[Specification, ...]:
+def profile(name: str, reach: Capabilities) -> tuple[Specification, ...]:
     """The specifications of a profile, as far as the candidate reaches.
 
     Raises
@@ -67,8 +67,8 @@ def profile(name: str, reach: Reach) -> tuple[Specification, ...]:
     )
 
 
-def _smoke(reach: Reach) -> Iterable[Specification]:
-    lengths, taken = _lengths(reach), _together(reach.options)
+def _smoke(reach: Capabilities) -> Iterable[Specification]:
+    lengths, taken = _lengths(reach), _compatible(reach.options)
     yield _case(reach, "plain", lengths.equal)
     yield _case(reach, "everything", lengths.fewer, taken, groups=2)
     yield _case(reach, "everything, more queries", lengths.more, taken, groups=3, inputs="correlated")
@@ -80,7 +80,7 @@ def _smoke(reach: Reach) -> Iterable[Specification]:
         yield _case(reach, f"{name} alone", lengths.fewer, (name, *offset), groups=2)
 
 
-def _full(reach: Reach) -> Iterable[Specification]:
+def _full(reach: Capabilities) -> Iterable[Specification]:
     lengths = _lengths(reach)
     alone = [name for name in reach.options if name != "q_offset"]
     for n, name in enumerate(alone):
@@ -98,7 +98,7 @@ def _full(reach: Reach) -> Iterable[Specification]:
         yield _case(reach, f"width {width}", lengths.fewer, reach.masks[:1], width=width)
     for inputs in INPUTS:
         for cotangent in COTANGENTS:
-            few = tuple(x for x in _together(reach.options) if x not in _lost_in(inputs))
+            few = tuple(x for x in _compatible(reach.options) if x not in _without_effect(inputs))
             told = f"{inputs} inputs, {cotangent} cotangents"
             yield _case(reach, told, lengths.fewer, few, groups=3, inputs=inputs, cotangent=cotangent)
             yield _case(reach, f"{told}, plain", lengths.equal, inputs=inputs, cotangent=cotangent)
@@ -112,7 +112,7 @@ def _full(reach: Reach) -> Iterable[Specification]:
         yield spec._replace(empty_rows=True)
 
 
-def _short(reach: Reach) -> Iterable[Specification]:
+def _short(reach: Capabilities) -> Iterable[Specification]:
     few = tuple(x for x in reach.options if x in ("bias", "scale", "softcap", "sinks", "d_lse"))
     yield _case(reach, "one query, one key", (1, 1), few)
     yield _case(reach, "no query, no key", (0, 0))
@@ -122,12 +122,12 @@ def _short(reach: Reach) -> Iterable[Specification]:
         yield _case(reach, "no query", (0, 5))
 
 
-def _lost_in(inputs: str) -> tuple[str, ...]:
+def _without_effect(inputs: str) -> tuple[str, ...]:
     """What cannot matter there: beside tiny scores, nothing that acts on scores by their size does."""
     return ("softcap",) if inputs == "tiny" else ()
 
 
-def _together(options: tuple[str, ...]) -> tuple[str, ...]:
+def _compatible(options: tuple[str, ...]) -> tuple[str, ...]:
     """All of them, less what others replace."""
     dropped = {"scale"} if "scale_array" in options else set()
     if "q_offset" in options and not {"causal", "window"} & set(options):
@@ -135,7 +135,7 @@ def _together(options: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in (*OPTIONS, *EXTRAS) if name in options and name not in dropped)
 
 
-def _lengths(reach: Reach) -> _Lengths:
+def _lengths(reach: Capabilities) -> _Lengths:
     """Primes where they are allowed; equal ones where others are not."""
     m = reach.length_multiple
     if m == 1:
@@ -148,7 +148,7 @@ def _lengths(reach: Reach) -> _Lengths:
 
 
 def _case(
-    reach: Reach,
+    reach: Capabilities,
     name: str,
     lengths: tuple[int, int],
     options: tuple[str, ...] = (),

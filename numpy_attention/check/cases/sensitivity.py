@@ -8,10 +8,10 @@ import numpy as np
 from ..pairs.calls import over
 from ..reference.evaluation import results
 from ..rounding.formats import Roundoff
-from .cases import Case, Specification, draw
-from .compare import Expected, expected
+from .cases import Case, Specification, draw_case
+from .compare import ExpectedResults, expected_results
 
-MATTERS = 16.0
+MIN_SENSITIVITY = 16.0
 """So many times what is allowed, at least, does the result move when a feature is taken away."""
 
 TRIES = 8
@@ -22,46 +22,46 @@ KEPT = 256
 """So many cases stay: a test suite asks for the same ones again and again. Candidates get copies."""
 
 
-class Proved(NamedTuple):
+class ReferenceCase(NamedTuple):
     """A case, its reference, and for each feature by how many times the tolerance it matters."""
 
     case: Case
-    expected: Expected
-    matters: dict[str, float]
+    expected: ExpectedResults
+    sensitivities: dict[str, float]
 
     @property
     def weak(self) -> tuple[str, ...]:
         """The features that do not matter enough for anything to follow about them."""
-        return tuple(name for name, ratio in self.matters.items() if not ratio >= MATTERS)
+        return tuple(name for name, ratio in self.sensitivities.items() if not ratio >= MIN_SENSITIVITY)
 
 
 @lru_cache(maxsize=KEPT)
-def proved(specification: Specification, roundoff: Roundoff) -> Proved:
+def reference_case(specification: Specification, roundoff: Roundoff) -> ReferenceCase:
     """The case of a specification, drawn again until every feature matters, or the best of the draws."""
     found = None
     for attempt in range(TRIES):
-        case = draw(specification._replace(seed=specification.seed + 2 * attempt))
-        right = expected(case.inputs, roundoff)
-        proof = Proved(case, right, matters(case, right))
+        case = draw_case(specification._replace(seed=specification.seed + 2 * attempt))
+        right = expected_results(case.inputs, roundoff)
+        proof = ReferenceCase(case, right, sensitivities(case, right))
         if not proof.weak:
             return proof
-        if found is None or min(proof.matters.values()) > min(found.matters.values()):
+        if found is None or min(proof.sensitivities.values()) > min(found.sensitivities.values()):
             found = proof
     assert found is not None
     return found
 
 
-def matters(case: Case, right: Expected) -> dict[str, float]:
+def sensitivities(case: Case, right: ExpectedResults) -> dict[str, float]:
     """For each feature in use, the largest change without it, over what is allowed there.
 
     Where there is one key, or no query, nothing is asked of features: only the shape is tried there.
     """
     if case.key.shape[-2] < 2 or case.query.shape[-2] < 1:
         return {}
-    return {feature: _moves(case, right, feature) for feature in case.features}
+    return {feature: _largest_change(case, right, feature) for feature in case.features}
 
 
-def _moves(case: Case, right: Expected, feature: str) -> float:
+def _largest_change(case: Case, right: ExpectedResults, feature: str) -> float:
     without = case.without(feature)
     other = results(without.inputs)
     largest = 0.0

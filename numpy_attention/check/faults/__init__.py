@@ -11,22 +11,22 @@ from .attention.blocks import BLOCKS
 from .attention.dropout import DROPOUT
 from .attention.heads import HEADS
 from .attention.masks import MASKS
-from .attention.memory import PURITY
+from .attention.memory import MEMORY
 from .attention.products import PRODUCTS
 from .attention.scale import SCALE
 from .attention.sinks import SINKS
 from .attention.softcap import SOFTCAP
 from .attention.softmax import SOFTMAX
+from .beyond_attention.adam import ADAM, ADAMW
+from .beyond_attention.losses import CROSS_ENTROPY, GELU, GELU_TANH
+from .beyond_attention.norms import LAYER_NORM, RMS_NORM
+from .beyond_attention.rotary import ROTARY
 from .fault import Fault
-from .others.adam import ADAM, ADAMW
-from .others.losses import CROSS_ENTROPY, GELU, GELU_TANH
-from .others.norms import LAYER_NORM, RMS_NORM
-from .others.rotary import ROTARY
 
 __all__ = ["FAULTS", "Fault", "fault"]
 
 FAMILIES = (
-    *(SCALE, SOFTMAX, BLOCKS, MASKS, PRODUCTS, HEADS, BIAS, DROPOUT, SOFTCAP, SINKS, PURITY),
+    *(SCALE, SOFTMAX, BLOCKS, MASKS, PRODUCTS, HEADS, BIAS, DROPOUT, SOFTCAP, SINKS, MEMORY),
     *(ROTARY, LAYER_NORM, RMS_NORM, CROSS_ENTROPY, GELU, GELU_TANH, ADAM, ADAMW),
 )
 
@@ -41,7 +41,7 @@ def fault(name: str) -> Fault:
 
     Examples
     --------
-    >>> fault("no-row-sum").what
+    >>> fault("no-row-sum").statement
     'The row sum is left out: d_masked = weights * d_weights.'
     """
     for each in FAULTS:

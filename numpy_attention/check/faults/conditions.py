@@ -18,7 +18,7 @@ Call: TypeAlias = Mapping[str, Any]
 Condition: TypeAlias = Callable[[Call], bool]
 
 
-class Shape(NamedTuple):
+class AxisLengths(NamedTuple):
     """The lengths of attention's axes; B is that of all batch axes together."""
 
     B: int
@@ -30,12 +30,12 @@ class Shape(NamedTuple):
     E: int
 
 
-def shape_of(call: Call) -> Shape:
+def lengths_of(call: Call) -> AxisLengths:
     """The lengths of a call."""
-    return Shape(*call["shape"])
+    return AxisLengths(*call["shape"])
 
 
-def in_use(call: Call, name: str) -> bool:
+def has_option(call: Call, name: str) -> bool:
     """Whether an option is in use."""
     return call.get(name) is not None
 
@@ -44,7 +44,7 @@ def array_of(call: Call, name: str) -> Array | None:
     """An option as an array of two axes or more, or None: that of a bias value, too."""
     option = call.get(name)
     if isinstance(option, Bias):
-        return option.array(*shape_of(call)[3:5])
+        return option.array(*lengths_of(call)[3:5])
     if option is None:
         return None
     array = np.asarray(option)
@@ -53,7 +53,7 @@ def array_of(call: Call, name: str) -> Array | None:
 
 def visible_of(call: Call) -> Array | None:
     """Which pairs may be seen, (..., L, S); None where nothing is hidden."""
-    n = shape_of(call)
+    n = lengths_of(call)
     mask, bias = call.get("mask"), array_of(call, "bias")
     seen: Array | None = mask
     if isinstance(mask, Mask):
@@ -72,83 +72,83 @@ def not_hidden_by_bias(call: Call) -> Array:
     return np.ones((1, 1), dtype=bool) if bias is None else np.asarray(~np.isneginf(bias))
 
 
-def keys_seen(call: Call) -> Array:
+def visible_key_counts(call: Call) -> Array:
     """How many keys each row sees."""
     visible = visible_of(call)
-    return np.full(1, shape_of(call).S) if visible is None else np.asarray(visible.sum(axis=-1))
+    return np.full(1, lengths_of(call).S) if visible is None else np.asarray(visible.sum(axis=-1))
 
 
 # ------------------------------------------------------------------------------------------ conditions
 
 
-def always(call: Call) -> bool:
+def everywhere(call: Call) -> bool:
     """Wherever something is seen."""
     return True
 
 
-def told(condition: Condition) -> str:
+def describe(condition: Condition) -> str:
     """What a condition says of itself: "where …", without a full stop."""
     text = " ".join((condition.__doc__ or "").split())
     return text[:1].lower() + text[1:].rstrip(".")
 
 
-def _saying(text: str, condition: Condition) -> Condition:
+def _described(text: str, condition: Condition) -> Condition:
     condition.__doc__ = text
     return condition
 
 
-def given(name: str) -> Condition:
+def with_option(name: str) -> Condition:
     """Where an option is in use."""
-    return _saying(f"Where {name} is given.", lambda call: in_use(call, name))
+    return _described(f"Where {name} is given.", lambda call: has_option(call, name))
 
 
-def both(*conditions: Condition) -> Condition:
+def all_of(*conditions: Condition) -> Condition:
     """Where all of these hold."""
-    together = "; ".join(map(told, conditions))
-    return _saying(together, lambda call: all(condition(call) for condition in conditions))
+    together = "; ".join(map(describe, conditions))
+    return _described(together, lambda call: all(condition(call) for condition in conditions))
 
 
-def not_empty(condition: Condition) -> Condition:
+def with_visible_keys(condition: Condition) -> Condition:
     """Where besides no axis is empty, and something is seen."""
-    return _saying(
-        told(condition),
-        lambda call: min(call["shape"]) > 0 and bool(keys_seen(call).any()) and condition(call),
+    return _described(
+        describe(condition),
+        lambda call: min(call["shape"]) > 0 and bool(visible_key_counts(call).any()) and condition(call),
     )
 
 
-def chooses(call: Call) -> bool:
+def has_choice(call: Call) -> bool:
     """Where a row has a choice between two keys, or a key and a sink."""
-    return bool((keys_seen(call) >= (1 if in_use(call, "sinks") else 2)).any())
+    return bool((visible_key_counts(call) >= (1 if has_option(call, "sinks") else 2)).any())
 
 
-def hides(call: Call) -> bool:
+def mask_hides(call: Call) -> bool:
     """Where the mask hides what no bias hides as well."""
     visible = visible_of(call)
     return visible is not None and bool((~visible & not_hidden_by_bias(call)).any())
 
 
-def grouped(call: Call) -> bool:
+def has_grouped_heads(call: Call) -> bool:
     """Where query heads share a key head."""
-    return shape_of(call).H > shape_of(call).G
+    return lengths_of(call).H > lengths_of(call).G
 
 
-def repeated(name: str) -> Condition:
+def is_broadcast(name: str) -> Condition:
     """Where an option in use is broadcast."""
 
     def condition(call: Call) -> bool:
-        array, n = array_of(call, name), shape_of(call)
+        array, n = array_of(call, name), lengths_of(call)
         return array is not None and array.size < n.B * n.H * n.L * n.S
 
-    return _saying(f"Where the {name} is broadcast to the scores.", condition)
+    return _described(f"Where the {name} is broadcast to the scores.", condition)
 
 
-def square(call: Call) -> bool:
+def is_square(call: Call) -> bool:
     """Where queries and keys are as many, and have as many heads."""
-    n = shape_of(call)
+    n = lengths_of(call)
     return n.L == n.S > 1 and n.H == n.G
 
 
-def changes(mask: Callable[[Array], Array]) -> Condition:
+def mask_differs(mask: Callable[[Array], Array]) -> Condition:
     """Where a wrong mask is another one."""
 
     def condition(call: Call) -> bool:
@@ -157,4 +157,4 @@ def changes(mask: Callable[[Array], Array]) -> Condition:
             return False
         return bool(((mask(visible) & not_hidden_by_bias(call)) != visible).any())
 
-    return _saying("Where that makes it another mask.", condition)
+    return _described("Where that makes it another mask.", condition)

@@ -21,14 +21,14 @@ from ..pairs.differentiation import check_vjp
 from ..pairs.examples import Example
 from ..pairs.rules import RULES
 from .fault import Fault
-from .small_problems import PROBLEMS, Problem
+from .small_problems import PROBLEMS, SmallProblem
 
 DERIVATIVES = ("is the derivative of forward", "each element")
 MEMORY = ("changes no argument", "gives the same bits when called again", "shares memory with no argument")
 """How the findings of `check_vjp` begin that speak of derivatives, and of memory."""
 
 
-class Seen(NamedTuple):
+class Detection(NamedTuple):
     """What sees a fault: laws by number, and whether backward is not the derivative of forward, a number is
     not what it should be, a call touches memory that is not its own."""
 
@@ -38,7 +38,7 @@ class Seen(NamedTuple):
     memory: bool
 
 
-class Tried(NamedTuple):
+class Comparison(NamedTuple):
     """A fault's pair and the right one, called alike."""
 
     wrong: Pair
@@ -48,34 +48,34 @@ class Tried(NamedTuple):
 
 
 @quiet
-def seen_by(fault: Fault, problems: Sequence[Problem] = PROBLEMS) -> Seen:
+def detect(fault: Fault, problems: Sequence[SmallProblem] = PROBLEMS) -> Detection:
     """What sees a fault, tried wherever it is active: on these problems, or its rule's own examples.
 
     Examples
     --------
     >>> from numpy_attention.check.faults import fault
-    >>> seen_by(fault("scale-missing")).derivative, seen_by(fault("scale-twice")).derivative
+    >>> detect(fault("scale-missing")).derivative, detect(fault("scale-twice")).derivative
     (False, True)
     """
     if fault.pair.backward is None:
-        return Seen((), derivative=False, numbers=_goes_elsewhere(fault), memory=False)
+        return Detection((), derivative=False, numbers=_other_trajectory(fault), memory=False)
     broken = laws_broken_by(fault, problems)
     if fault.rule == "attention":
         active = [problem for problem in problems if fault.active(problem.call)]
-        right = _of_all_results(Pair(attention_forward, attention_backward))
-        calls = [Tried(_of_all_results(fault.pair), right, p.arrays, p.options) for p in active[:4]]
+        right = _with_all_results(Pair(attention_forward, attention_backward))
+        calls = [Comparison(_with_all_results(fault.pair), right, p.arrays, p.options) for p in active[:4]]
     else:
         rule = next(rule for rule in RULES if rule.name == fault.rule)
         right = Pair(rule.forward, rule.backward)
         active_here = [example for example in rule.examples if _is_active(fault, example)]
-        calls = [Tried(fault.pair, right, example.args, example.kwargs) for example in active_here]
+        calls = [Comparison(fault.pair, right, example.args, example.kwargs) for example in active_here]
     failed = {
         finding.check for call in calls for finding in check_vjp(*call.wrong, call.args, call.kwargs).failures
     }
-    return Seen(
+    return Detection(
         tuple(sorted(broken)),
         derivative=any(check.startswith(DERIVATIVES) for check in failed),
-        numbers=any(map(_gives_other_numbers, calls)),
+        numbers=any(map(_differs, calls)),
         memory=any(check.startswith(MEMORY) for check in failed),
     )
 
@@ -87,7 +87,7 @@ def _is_active(fault: Fault, example: Example) -> bool:
 # -------------------------------------------------------------------------------------------- attention
 
 
-def _of_all_results(pair: Pair) -> Pair:
+def _with_all_results(pair: Pair) -> Pair:
     """Attention with all that it gives: out, weights and lse."""
 
     def forward(query: Array, key: Array, value: Array, **options: Any) -> tuple[Any, Any]:
@@ -101,7 +101,7 @@ def _of_all_results(pair: Pair) -> Pair:
 
 
 @quiet
-def laws_broken_by(fault: Fault, problems: Sequence[Problem] = PROBLEMS) -> set[int]:
+def laws_broken_by(fault: Fault, problems: Sequence[SmallProblem] = PROBLEMS) -> set[int]:
     """The numbers of the laws that a fault breaks, over all the problems where it is active."""
     if not fault.concerns_laws:
         return set()
@@ -109,7 +109,7 @@ def laws_broken_by(fault: Fault, problems: Sequence[Problem] = PROBLEMS) -> set[
     return set().union(*(_broken(fault, problem) for problem in active))
 
 
-def _broken(fault: Fault, problem: Problem) -> set[int]:
+def _broken(fault: Fault, problem: SmallProblem) -> set[int]:
     pair, options, cotangents = fault.pair, problem.options, problem.cotangents
     out, saved = pair.forward(*problem.arrays, **options)
     d_out = problem.d_out
@@ -131,13 +131,13 @@ def _broken(fault: Fault, problem: Problem) -> set[int]:
 # --------------------------------------------------------------------------------------------- numbers
 
 
-def _gives_other_numbers(call: Tried) -> bool:
+def _differs(call: Comparison) -> bool:
     """Whether output or gradients are not those of the right pair, by more than rounding."""
     wrong, right = _results(call.wrong, call), _results(call.right, call)
-    return any(not _near(x, y) for x, y in zip(wrong, right, strict=True))
+    return any(not _is_close(x, y) for x, y in zip(wrong, right, strict=True))
 
 
-def _results(pair: Pair, call: Tried) -> list[Any]:
+def _results(pair: Pair, call: Comparison) -> list[Any]:
     args = [x.copy() if isinstance(x, np.ndarray) else x for x in call.args]
     out, saved = pair.forward(*args, **call.kwargs)
     cotangents = like_outputs(out, lambda x: np.random.default_rng(x.shape).standard_normal(x.shape))
@@ -145,12 +145,12 @@ def _results(pair: Pair, call: Tried) -> list[Any]:
     return [np.array(x) for x in (*as_tuple(out), *gradients) if isinstance(x, (np.ndarray, np.floating))]
 
 
-def _near(x: Array, y: Array) -> bool:
+def _is_close(x: Array, y: Array) -> bool:
     size = float(np.abs(y[np.isfinite(y)]).max(initial=0)) or 1.0
     return x.shape == y.shape and np.allclose(x, y, rtol=1e-9, atol=1e-10 * size, equal_nan=True)
 
 
-def _goes_elsewhere(fault: Fault) -> bool:
+def _other_trajectory(fault: Fault) -> bool:
     """Whether Adam's parameters are elsewhere after some steps with small and large gradients."""
     right = adamw_step if fault.rule == "adamw" else adam_step
     rng = np.random.default_rng(0)
@@ -160,4 +160,4 @@ def _goes_elsewhere(fault: Fault) -> bool:
         grads = {"w": size * rng.standard_normal(5)}
         ours = fault.pair.forward(ours[0], grads, ours[1], lr=0.1)
         theirs = right(theirs[0], grads, theirs[1], lr=0.1)
-    return not _near(ours[0]["w"], theirs[0]["w"])
+    return not _is_close(ours[0]["w"], theirs[0]["w"])

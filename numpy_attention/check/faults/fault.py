@@ -22,7 +22,7 @@ from ...functional.attention.attention import attention_with
 from ...functional.attention.steps import STEPS, Steps
 from ...functional.base.admission import Array
 from ...functional.base.arrays import Pair
-from .conditions import Condition, always, both, changes, not_empty, told
+from .conditions import Condition, all_of, describe, everywhere, mask_differs, with_visible_keys
 
 EVERY = ("float64", "float32", "float16", "bfloat16")
 FINE = ("float64", "float32")
@@ -42,7 +42,7 @@ class Fault(NamedTuple):
 
     name: str
     family: str
-    what: str
+    statement: str
     rule: str
     pair: Pair
     active: Condition
@@ -61,17 +61,17 @@ class Fault(NamedTuple):
         return self.rule == "attention" and self.family != "memory"
 
     @property
-    def shows(self) -> str:
+    def shows_where(self) -> str:
         """Where it is active: "where …"."""
-        return told(self.active)
+        return describe(self.active)
 
     @property
-    def more(self) -> str:
+    def remark(self) -> str:
         """What is known of it besides: where it was seen."""
         return " ".join((inspect.getdoc(self.function) or "").partition("\n\n")[2].split())
 
 
-class Family:
+class FaultFamily:
     """Faults of one kind, of one rule; `pair` is the rule's own, that of attention if None."""
 
     def __init__(self, name: str, rule: str = "attention", pair: Pair | None = None) -> None:
@@ -79,7 +79,7 @@ class Family:
         self.faults: list[Fault] = []
 
     def forward(
-        self, step: str = "", *, active: Condition = always, dtypes: tuple[str, ...] = EVERY
+        self, step: str = "", *, active: Condition = everywhere, dtypes: tuple[str, ...] = EVERY
     ) -> Callable[[_Function], _Function]:
         """Decorates a wrong forward: of a step, or of the rule's pair."""
 
@@ -90,7 +90,7 @@ class Family:
         return planted
 
     def backward(
-        self, step: str = "", *, active: Condition = always, dtypes: tuple[str, ...] = EVERY
+        self, step: str = "", *, active: Condition = everywhere, dtypes: tuple[str, ...] = EVERY
     ) -> Callable[[_Function], _Function]:
         """Decorates a wrong backward: of a step, or of the rule's pair."""
 
@@ -101,7 +101,7 @@ class Family:
         return planted
 
     def steps(
-        self, *, active: Condition = always, dtypes: tuple[str, ...] = EVERY
+        self, *, active: Condition = everywhere, dtypes: tuple[str, ...] = EVERY
     ) -> Callable[[_Function], _Function]:
         """Decorates a function that gives the steps with the mistake in several of them."""
 
@@ -113,21 +113,21 @@ class Family:
         return planted
 
     def visible(
-        self, *, active: Condition = always, dtypes: tuple[str, ...] = EVERY
+        self, *, active: Condition = everywhere, dtypes: tuple[str, ...] = EVERY
     ) -> Callable[[_Function], _Function]:
         """Decorates a wrong mask: what every step takes for visible, of what is."""
 
         def planted(function: _Function) -> _Function:
-            steps = seeing(function)
-            changed = changes(function)
-            where = changed if active is always else both(changed, active)
+            steps = steps_with_visible(function)
+            changed = mask_differs(function)
+            where = changed if active is everywhere else all_of(changed, active)
             self._add(function, attention_with(steps), steps, where, dtypes)
             return function
 
         return planted
 
     def pair(
-        self, *, active: Condition = always, dtypes: tuple[str, ...] = EVERY
+        self, *, active: Condition = everywhere, dtypes: tuple[str, ...] = EVERY
     ) -> Callable[[_Function], _Function]:
         """Decorates a function that gives the whole pair."""
 
@@ -158,14 +158,14 @@ class Family:
         dtypes: tuple[str, ...],
     ) -> None:
         what = (inspect.getdoc(function) or "").partition("\n\n")[0]
-        where = not_empty(active) if self.rule == "attention" else active
+        where = with_visible_keys(active) if self.rule == "attention" else active
         name = function.__name__.strip("_").replace("_", "-")
         self.faults.append(
             Fault(name, self.name, " ".join(what.split()), self.rule, pair, where, dtypes, steps, function)
         )
 
 
-def seeing(change: Callable[[Array], Array]) -> Steps:
+def steps_with_visible(change: Callable[[Array], Array]) -> Steps:
     """The steps, every one of which is told to see `change(visible)`."""
 
     def taking(forward: Callable[..., Any], place: int) -> Callable[..., Any]:
@@ -188,7 +188,7 @@ def seeing(change: Callable[[Array], Array]) -> Steps:
 # ------------------------------------------------------------------------- a word to a later step
 
 
-class Noted(np.ndarray[Any, Any]):
+class TaggedArray(np.ndarray[Any, Any]):
     """An array with a note for a later step, which it keeps through arithmetic."""
 
     note: Any
@@ -197,13 +197,13 @@ class Noted(np.ndarray[Any, Any]):
         self.note = getattr(of, "note", None)
 
 
-def noted(array: Array, note: Any) -> Array:
+def tagged(array: Array, note: Any) -> Array:
     """The array, with a note."""
-    with_note = np.asarray(array).view(Noted)
+    with_note = np.asarray(array).view(TaggedArray)
     with_note.note = note
     return with_note
 
 
-def note_of(array: Any) -> Any:
+def tag_of(array: Any) -> Any:
     """The note that an array carries, or None."""
     return getattr(array, "note", None)

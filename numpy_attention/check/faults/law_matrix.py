@@ -6,7 +6,7 @@ sees needs a reference, or the complex step.
 
 from collections.abc import Mapping
 
-SEEN_BY_LAWS: Mapping[str, tuple[int, ...]] = {
+BROKEN_LAWS: Mapping[str, tuple[int, ...]] = {
     "scale-missing": (1, 7, 15, 17, 30),
     "scale-squared": (1, 7, 15, 17, 30),
     "scale-by-width": (1, 15, 17),

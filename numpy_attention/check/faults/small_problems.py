@@ -11,12 +11,12 @@ import numpy as np
 
 from ...functional.base.admission import Array
 from ...functional.masks.builders import causal, padding, window
-from .conditions import Shape
+from .conditions import AxisLengths
 
 B, H, G, L, S, D, E = 2, 6, 3, 5, 7, 3, 2
 
 
-class Problem(NamedTuple):
+class SmallProblem(NamedTuple):
     """The arguments of one call of attention, and the cotangents of its results; options by name."""
 
     name: str
@@ -35,39 +35,39 @@ class Problem(NamedTuple):
     @property
     def call(self) -> dict[str, Any]:
         """How a fault's `active` wants it told."""
-        return {**self.options, **self.cotangents, "shape": shape_of(*self.arrays)}
+        return {**self.options, **self.cotangents, "shape": axis_lengths(*self.arrays)}
 
 
-def shape_of(query: Array, key: Array, value: Array) -> Shape:
+def axis_lengths(query: Array, key: Array, value: Array) -> AxisLengths:
     """The lengths of all axes."""
     batch = np.broadcast_shapes(*(x.shape[:-3] for x in (query, key, value)))
     heads = [x.shape[-3] if x.ndim > 2 else 1 for x in (query, key)]
     S, D = key.shape[-2:]
-    return Shape(math.prod(batch), heads[0], heads[1], query.shape[-2], S, D, value.shape[-1])
+    return AxisLengths(math.prod(batch), heads[0], heads[1], query.shape[-2], S, D, value.shape[-1])
 
 
 def _normal(seed: int, *shape: int) -> Array:
     return np.random.default_rng([seed, *shape]).standard_normal(shape)
 
 
-def _some(seed: int, share: float, *shape: int) -> Array:
+def _random_true(seed: int, share: float, *shape: int) -> Array:
     return np.asarray(np.random.default_rng([seed, *shape]).random(shape) < share)
 
 
 def _problem(
     name: str, query: Array, key: Array, value: Array, d_out: Array, options: dict[str, Any]
-) -> Problem:
+) -> SmallProblem:
     cotangents: dict[str, Any] = {d: options.pop(d) for d in ("d_lse", "d_weights") if d in options}
-    return Problem(name, query, key, value, d_out, options, cotangents)
+    return SmallProblem(name, query, key, value, d_out, options, cotangents)
 
 
-def _grouped(name: str, length: int = L, **options: Any) -> Problem:
+def _grouped(name: str, length: int = L, **options: Any) -> SmallProblem:
     """Two query heads for each key head, a key that all of the batch shares, more keys than queries."""
     arrays = (_normal(0, B, H, length, D), _normal(1, 1, G, S, D), _normal(2, B, G, S, E))
     return _problem(name, *arrays, _normal(3, B, H, length, E), options)
 
 
-def _square(name: str, width: int = D, **options: Any) -> Problem:
+def _square(name: str, width: int = D, **options: Any) -> SmallProblem:
     """As many queries as keys, and a key head for each query head."""
     arrays = (_normal(4, B, G, L, width), _normal(5, B, G, L, width), _normal(6, B, G, L, E))
     return _problem(name, *arrays, _normal(7, B, G, L, E), options)
@@ -90,11 +90,12 @@ PROBLEMS = (
     _grouped("scale", scale=0.5 + 1.5 * np.abs(np.sin(_normal(10, H, L, 1)))),
     _grouped("a bias and d_lse", bias=_normal(11, H, 1, S), d_lse=D_LSE),
     _grouped("a bias for every pair", bias=_normal(12, H, L, S)),
-    _grouped("a bias that hides", bias=np.where(_some(13, 0.3, H, L, S), -np.inf, _normal(13, H, L, S))),
+    _grouped("a bias that hides",
+             bias=np.where(_random_true(13, 0.3, H, L, S), -np.inf, _normal(13, H, L, S))),
     _grouped("sinks", sinks=_normal(14, H)),
     _grouped("sinks, d_lse and dropout", sinks=_normal(14, H), d_lse=D_LSE,
-             dropout=_some(15, 0.6, H, L, S) / 0.6),
-    _grouped("dropout", dropout=_some(16, 0.6, H, L, S) / 0.6),
+             dropout=_random_true(15, 0.6, H, L, S) / 0.6),
+    _grouped("dropout", dropout=_random_true(16, 0.6, H, L, S) / 0.6),
     _grouped("softcap", softcap=1.5),
     _grouped("a softcap and a mask", softcap=1.5, mask=causal("top_left")),
     _square("as many queries as keys", mask=causal()),
@@ -103,7 +104,7 @@ PROBLEMS = (
     _square("a bias for every pair, as many queries as keys", bias=_normal(17, G, L, L)),
     _square(
         "nearly everything", bias=_normal(18, G, 1, L), softcap=2.0, sinks=_normal(19, G), mask=causal(),
-        dropout=_some(20, 0.6, G, L, L) / 0.6, d_lse=_normal(21, B, G, L),
+        dropout=_random_true(20, 0.6, G, L, L) / 0.6, d_lse=_normal(21, B, G, L),
         scale=0.5 + 1.5 * np.abs(np.sin(_normal(22, G, 1, 1))),
     ),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from ..candidate.capabilities import Explored
 from ..cases.compare import FAIL, INCONCLUSIVE, PASS
-from ..cases.sensitivity import Proved
+from ..cases.sensitivity import ReferenceCase
 from ..reference.oracle import Results
 from ..rounding.formats import Roundoff
 from .judging import Judged, broken_laws
@@ -14,7 +14,11 @@ LOOKED_AT = 3
 
 
 def concluded(
-    report: CandidateReport, proofs: list[Proved], found: list[Judged], explored: Explored, rounds: Roundoff
+    report: CandidateReport,
+    proofs: list[ReferenceCase],
+    found: list[Judged],
+    explored: Explored,
+    rounds: Roundoff,
 ) -> CandidateReport:
     """Everything that was found, and what follows from it."""
     verdicts = tuple(verdict for judged in found for verdict in judged.verdicts)
@@ -85,14 +89,14 @@ def _once(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
     )
 
 
-def _weak(proofs: list[Proved]) -> tuple[str, ...]:
+def _weak(proofs: list[ReferenceCase]) -> tuple[str, ...]:
     """Features that are in use somewhere, and nowhere matter enough."""
-    used = {name for proof in proofs for name in proof.matters}
-    strong = {name for proof in proofs for name in proof.matters if name not in proof.weak}
+    used = {name for proof in proofs for name in proof.sensitivities}
+    strong = {name for proof in proofs for name in proof.sensitivities if name not in proof.weak}
     return tuple(sorted(used - strong))
 
 
-def _tensors_left_out(pairs: list[tuple[Proved, Judged]]) -> dict[str, str]:
+def _tensors_left_out(pairs: list[tuple[ReferenceCase, Judged]]) -> dict[str, str]:
     """Gradients that the reference has, and the candidate never gave."""
     given = {name for _, judged in pairs for name in judged.tensors}
     if not given:

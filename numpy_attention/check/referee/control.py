@@ -7,8 +7,8 @@ import numpy as np
 
 from ...functional.base.admission import Array
 from ..cases.cases import Case
-from ..cases.compare import FAIL, Verdict, judged
-from ..cases.sensitivity import Proved
+from ..cases.compare import FAIL, Verdict, compare_tensor
+from ..cases.sensitivity import ReferenceCase
 from ..reference.evaluation import results
 from ..reference.oracle import Inputs
 from ..rounding.formats import USUAL, Roundoff
@@ -72,7 +72,7 @@ def visible_in(roundoff: Roundoff) -> str:
 
 
 def control(
-    proofs: Sequence[Proved], tensors: Collection[str], roundoff: Roundoff, faults: Iterable[Any]
+    proofs: Sequence[ReferenceCase], tensors: Collection[str], roundoff: Roundoff, faults: Iterable[Any]
 ) -> Control:
     """Plant the faults of attention, one after the other, until a case gives each of them away.
 
@@ -101,7 +101,9 @@ def control(
     return Control(tuple(caught), tuple(missed), tuple(below), idle)
 
 
-def _seen(fault: Any, proofs: Sequence[Proved], tensors: Collection[str]) -> tuple[Verdict | None, bool]:
+def _seen(
+    fault: Any, proofs: Sequence[ReferenceCase], tensors: Collection[str]
+) -> tuple[Verdict | None, bool]:
     """The first verdict that fails, and whether the fault changes anything that is judged."""
     differs = False
     for case, right, _ in proofs:
@@ -112,7 +114,9 @@ def _seen(fault: Any, proofs: Sequence[Proved], tensors: Collection[str]) -> tup
             x, y = getattr(wrong, name), getattr(right.values, name)
             if x is None or y is None:
                 continue
-            verdict = judged(case.name, name, case.format.rounded(x), y, right.allowed(name), case.format)
+            verdict = compare_tensor(
+                case.name, name, case.format.rounded(x), y, right.allowed(name), case.format
+            )
             if verdict.verdict == FAIL:
                 return verdict, True
             differs |= _differs(x, y)

@@ -7,9 +7,9 @@ from typing import Any
 from ..candidate.capabilities import Explored
 from ..candidate.frameworks import NumPy, taken
 from ..cases.cases import OPTIONS, Case
-from ..cases.compare import expected
-from ..cases.profiles import Reach, profile
-from ..cases.sensitivity import Proved, matters, proved
+from ..cases.compare import expected_results
+from ..cases.profiles import Capabilities, profile
+from ..cases.sensitivity import ReferenceCase, reference_case, sensitivities
 from ..reference.oracle import Results
 from ..rounding.formats import roundoff
 from .conclusion import concluded
@@ -45,8 +45,8 @@ def cases(
     >>> [case.name for case in cases(supports=["causal"])][:2]
     ['plain', 'everything']
     """
-    reach = Reach(tuple(supports), corner=causal, dtype=dtype, seed=seed, **limits)
-    return tuple(proved(spec, roundoff(dtype)).case for spec in profile(name, reach))
+    reach = Capabilities(tuple(supports), corner=causal, dtype=dtype, seed=seed, **limits)
+    return tuple(reference_case(spec, roundoff(dtype)).case for spec in profile(name, reach))
 
 
 def compare(arrays: Mapping[str, Any], case: Case, *, arithmetic: str | None = None) -> CandidateReport:
@@ -80,8 +80,8 @@ def compare(arrays: Mapping[str, Any], case: Case, *, arithmetic: str | None = N
     if strange := [name for name in arrays if name not in Results._fields]:
         raise ValueError(f"{strange[0]!r} is no result of attention; there are {', '.join(Results._fields)}")
     rounds = roundoff(case.specification.dtype, arithmetic)
-    right = expected(case.inputs, rounds)
-    proof = Proved(case, right, matters(case, right))
+    right = expected_results(case.inputs, rounds)
+    proof = ReferenceCase(case, right, sensitivities(case, right))
     numpy = NumPy()
     tensors = {name: taken(x) for name, x in arrays.items()}
     verdicts = [judge_tensor(proof, name, x, numpy, rounds) for name, x in tensors.items()]
@@ -91,5 +91,5 @@ def compare(arrays: Mapping[str, Any], case: Case, *, arithmetic: str | None = N
     controlled = control([proof], tuple(tensors), rounds, planted)
     unshown = dict.fromkeys(controlled.missed, "a mistake that this case alone does not show")
     report = CandidateReport(case.name, setting, NOT_JUDGED, "", control=controlled._replace(missed=()))
-    explored = Explored(numpy, Reach(), unshown)
+    explored = Explored(numpy, Capabilities(), unshown)
     return concluded(report, [proof], [judged], explored, rounds)

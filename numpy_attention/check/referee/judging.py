@@ -12,8 +12,8 @@ from ..candidate.candidate import Candidate, Outcome
 from ..candidate.frameworks import NumPy, Taken
 from ..candidate.sandbox import run
 from ..cases.cases import Case
-from ..cases.compare import FAIL, OWN, Verdict, format_of, judged
-from ..cases.sensitivity import Proved
+from ..cases.compare import FAIL, OWN, Verdict, compare_tensor, format_of
+from ..cases.sensitivity import ReferenceCase
 from ..laws.laws import laws
 from ..rounding.error_analysis import Precision
 from ..rounding.formats import Format, Roundoff
@@ -31,7 +31,12 @@ class Judged(NamedTuple):
 
 
 def judge_case(
-    candidate: Candidate, proof: Proved, framework: NumPy, roundoff: Roundoff, repeat: int, timeout: float
+    candidate: Candidate,
+    proof: ReferenceCase,
+    framework: NumPy,
+    roundoff: Roundoff,
+    repeat: int,
+    timeout: float,
 ) -> Judged:
     """Call a candidate `repeat` times on a case, and judge what came back."""
     runs: list[Outcome] = []
@@ -70,7 +75,7 @@ def judge_case(
 
 
 def judge_tensor(
-    proof: Proved, name: str, taken: Taken, framework: NumPy, roundoff: Roundoff
+    proof: ReferenceCase, name: str, taken: Taken, framework: NumPy, roundoff: Roundoff
 ) -> Verdict | None:
     """One tensor against its bound; None if the reference has no such tensor here."""
     right = getattr(proof.expected.values, name)
@@ -82,7 +87,7 @@ def judge_tensor(
         np.isneginf(right) if name == "lse" else None
     )  # +inf, -inf, the minimum: all are used
     bound = proof.expected.allowed(name, kept)
-    return judged(proof.case.name, name, taken.numbers, right, bound, kept, skip)
+    return compare_tensor(proof.case.name, name, taken.numbers, right, bound, kept, skip)
 
 
 def kept_in(name: str, taken: Taken, framework: NumPy, roundoff: Roundoff) -> Format:
@@ -108,7 +113,7 @@ def wrong_dtypes(tensors: Mapping[str, Taken], kept: Format, framework: NumPy) -
     ]
 
 
-def _noise(proof: Proved, name: str, numbers: list[Array]) -> float | None:
+def _noise(proof: ReferenceCase, name: str, numbers: list[Array]) -> float | None:
     """By how much of its bound a tensor differs between runs; None if it has the same bits."""
     first = numbers[0]
     if all(x.shape == first.shape and np.array_equal(x, first, equal_nan=True) for x in numbers):

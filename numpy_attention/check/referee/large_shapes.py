@@ -20,9 +20,9 @@ from ..candidate.candidate import Candidate
 from ..candidate.frameworks import NumPy, taken
 from ..candidate.sandbox import run
 from ..cases.cases import Case, Shape, Specification, visible_pairs
-from ..cases.compare import Verdict, expected
-from ..cases.profiles import Reach
-from ..cases.sensitivity import Proved
+from ..cases.compare import Verdict, expected_results
+from ..cases.profiles import Capabilities
+from ..cases.sensitivity import ReferenceCase
 from ..reference.error_bounds import BLOCK
 from ..rounding.formats import FORMATS, Format, Roundoff
 from .judging import Judged, broken_laws, judge_tensor
@@ -124,7 +124,7 @@ def _normal(rng: Any, shape: tuple[int, ...], times: float, kept: Format) -> Arr
 
 def judge_large(
     candidate: Candidate, drawn: Drawn, framework: NumPy, roundoff: Roundoff, timeout: float
-) -> Iterator[tuple[Proved, Judged]]:
+) -> Iterator[tuple[ReferenceCase, Judged]]:
     """One pair for each sampled head of keys, as `judge_case` gives for a case; one alone if a call fails."""
     first = run(partial(_called, candidate, drawn.case, framework), timeout)
     second = run(partial(_called, candidate, drawn.sparse, framework), timeout)
@@ -161,7 +161,7 @@ def _of(name: str, x: Any, part: Part, rows: Array | None) -> Any:
     return x if rows is None else x[:, rows]
 
 
-def _shaped(x: Array, name: str, proof: Proved) -> Array:
+def _shaped(x: Array, name: str, proof: ReferenceCase) -> Array:
     return x.reshape(np.shape(getattr(proof.expected.values, name)))
 
 
@@ -175,7 +175,7 @@ def _placed(verdict: Verdict, part: Part, rows: Array) -> Verdict:
     return verdict._replace(place=(part.b, part.h.start + h, int(rows[position]), *rest))
 
 
-def _small(drawn: Drawn, part: Part, roundoff: Roundoff, count: int) -> Proved:
+def _small(drawn: Drawn, part: Part, roundoff: Roundoff, count: int) -> ReferenceCase:
     """The sampled rows of some heads as a case of their own, whose mask is their part of the whole."""
     case, rows = drawn.case, drawn.rows[:count]
     S, D, E = case.key.shape[-2], case.key.shape[-1], case.value.shape[-1]
@@ -194,10 +194,10 @@ def _small(drawn: Drawn, part: Part, roundoff: Roundoff, count: int) -> Proved:
         name=f"{case.specification.name}: {part}", shape=Shape(1, heads, 1, len(rows), S, D, E)
     )
     small = Case(spec, query, key, value, d_out, options)
-    return Proved(small, expected(small.inputs, roundoff, ALONE), {})
+    return ReferenceCase(small, expected_results(small.inputs, roundoff, ALONE), {})
 
 
-def large_specifications(lengths: Sequence[int], reach: Reach) -> tuple[Specification, ...]:
+def large_specifications(lengths: Sequence[int], reach: Capabilities) -> tuple[Specification, ...]:
     """The calls at one shape B, H, G, L, S, D, and E if it is not D: plain, and with all options that fit.
 
     Raises
@@ -218,7 +218,7 @@ def large_specifications(lengths: Sequence[int], reach: Reach) -> tuple[Specific
     return (plain, plain._replace(name=told, options=options)) if options else (plain,)
 
 
-def controls(drawn: Drawn, roundoff: Roundoff) -> list[Proved]:
+def controls(drawn: Drawn, roundoff: Roundoff) -> list[ReferenceCase]:
     """The rows on which faults are planted: few enough that each can be planted in turn."""
     heads = drawn.parts[0].h
     scores = (heads.stop - heads.start) * drawn.case.key.shape[-2]

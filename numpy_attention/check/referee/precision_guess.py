@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ..cases.compare import Expected, format_of, judged
-from ..cases.sensitivity import Proved
+from ..cases.compare import ExpectedResults, compare_tensor, format_of
+from ..cases.sensitivity import ReferenceCase
 from ..reference.error_bounds import bounds
 from ..reference.oracle import Inputs
 from ..rounding.error_analysis import BFLOAT16, FLOAT32, Arithmetic, Precision
@@ -40,7 +40,7 @@ def guesses(roundoff: Roundoff) -> tuple[Guess, ...]:
     return tuple(found)
 
 
-def effective(runs: Iterable[tuple[Proved, Mapping[str, Any]]], roundoff: Roundoff) -> dict[str, int]:
+def effective(runs: Iterable[tuple[ReferenceCase, Mapping[str, Any]]], roundoff: Roundoff) -> dict[str, int]:
     """For each tensor, which of `guesses` is the finest that explains it in every case.
 
     Parameters
@@ -55,7 +55,7 @@ def effective(runs: Iterable[tuple[Proved, Mapping[str, Any]]], roundoff: Roundo
     ladder = guesses(roundoff)
     reached: dict[str, int] = {}
     for proof, tensors in runs:
-        allowed: dict[int, Expected] = {}
+        allowed: dict[int, ExpectedResults] = {}
         for name, taken in tensors.items():
             right = getattr(proof.expected.values, name)
             if right is None or right.shape != taken.numbers.shape:
@@ -66,14 +66,14 @@ def effective(runs: Iterable[tuple[Proved, Mapping[str, Any]]], roundoff: Roundo
                 if step not in allowed:
                     allowed[step] = _expected(proof.case.inputs, proof.expected, ladder[step], roundoff)
                 bound = allowed[step].allowed(name, kept)
-                if judged(proof.case.name, name, taken.numbers, right, bound, kept).ok:
+                if compare_tensor(proof.case.name, name, taken.numbers, right, bound, kept).ok:
                     break
                 step += 1
             reached[name] = step
     return reached
 
 
-def _expected(inputs: Inputs, right: Expected, guess: Guess, roundoff: Roundoff) -> Expected:
+def _expected(inputs: Inputs, right: ExpectedResults, guess: Guess, roundoff: Roundoff) -> ExpectedResults:
     near = bounds(inputs, guess.arithmetic, storage=guess.kept, blocks=right.blocks)
     return right._replace(near=near, roundoff=roundoff._replace(arithmetic=guess.arithmetic))
 

@@ -10,7 +10,7 @@ from ..candidate.capabilities import Explored, Limits, explore
 from ..candidate.conventions import convention
 from ..cases.compare import FAIL
 from ..cases.profiles import profile as specifications
-from ..cases.sensitivity import Proved, proved
+from ..cases.sensitivity import ReferenceCase, reference_case
 from ..reference.oracle import Results
 from ..rounding.formats import Roundoff, roundoff
 from .conclusion import concluded
@@ -115,11 +115,11 @@ def check_candidate(
             name, setting, FAIL, explored.failure, problems=(problem,),
             left_out=explored.left_out, seconds=time.monotonic() - began,
         )  # fmt: skip
-    proofs: list[Proved] = []
+    proofs: list[ReferenceCase] = []
     found: list[Judged] = []
-    planted_in: list[Proved] = []
+    planted_in: list[ReferenceCase] = []
     if shape is None:
-        proofs = [proved(spec, rounds) for spec in specifications(profile, explored.reach)]
+        proofs = [reference_case(spec, rounds) for spec in specifications(profile, explored.reach)]
         own = explored.framework
         found = [judge_case(candidate, proof, own, rounds, repeat, timeout) for proof in proofs]
         planted_in = proofs
@@ -152,7 +152,7 @@ def _unshown(
     It is no fault of the referee's then, but of the shape.
     """
     missed = [fault for fault in faults if fault.name in controlled.missed]
-    proofs = [proved(spec, rounds) for spec in specifications("smoke", explored.reach)]
+    proofs = [reference_case(spec, rounds) for spec in specifications("smoke", explored.reach)]
     still = control(proofs, tensors, rounds, missed).missed
     unshown = [fault.name for fault in missed if fault.name not in still]
     return controlled._replace(missed=still), dict.fromkeys(unshown, "a mistake that this shape cannot show")

@@ -9,11 +9,13 @@ import numpy_attention as na
 from numpy_attention.check.candidate.candidate import Candidate, Misshapen
 from numpy_attention.check.candidate.conventions import convention
 from numpy_attention.check.candidate.frameworks import NumPy
-from numpy_attention.check.cases.cases import Shape, Specification, draw
+from numpy_attention.check.cases.cases import Shape, Specification, draw_case
 from numpy_attention.check.reference.evaluation import results
 from tests.support.candidates import plain
 
-CASE = draw(Specification("rich", Shape(2, 6, 3, 11, 17, 7, 5), ("causal", "bias"), corner="bottom_right"))
+CASE = draw_case(
+    Specification("rich", Shape(2, 6, 3, 11, 17, 7, 5), ("causal", "bias"), corner="bottom_right")
+)
 RIGHT = results(CASE.inputs)
 
 
@@ -73,7 +75,7 @@ def test_a_pair_in_this_projects_form_is_called_with_mask_values():
 
 def test_a_pair_takes_cotangents_of_lse_and_weights():
     options = ("d_lse", "d_weights", "scale_array", "sinks")
-    case = draw(Specification("extras", Shape(2, 6, 3, 11, 17, 7, 5), options))
+    case = draw_case(Specification("extras", Shape(2, 6, 3, 11, 17, 7, 5), options))
     candidate = Candidate((na.attention_forward, na.attention_backward), convention())
     assert set(options) <= set(candidate.options)
     tensors, right = candidate.call(case, NumPy()).tensors, results(case.inputs)
@@ -98,7 +100,7 @@ def test_layouts_are_turned_and_turned_back():
 
 @pytest.mark.parametrize("way", ["visible", "hidden", "additive"])
 def test_masks_are_given_the_way_that_was_said(way):
-    case = draw(Specification("masked", Shape(2, 3, 3, 5, 7, 4, 4), ("mask",)))
+    case = draw_case(Specification("masked", Shape(2, 3, 3, 5, 7, 4, 4), ("mask",)))
     seen = {}
 
     def attention(query, key, value, mask=None, *, d_out):

@@ -10,7 +10,7 @@ from numpy_attention.check.candidate.candidate import Candidate
 from numpy_attention.check.candidate.capabilities import Limits, explore
 from numpy_attention.check.candidate.conventions import convention
 from numpy_attention.check.candidate.frameworks import NumPy, framework, framework_of, taken
-from numpy_attention.check.cases.cases import Shape, Specification, draw
+from numpy_attention.check.cases.cases import Shape, Specification, draw_case
 from numpy_attention.check.referee.external import compare
 from numpy_attention.check.referee.referee import check_candidate
 from numpy_attention.check.rounding.formats import FORMATS
@@ -156,7 +156,7 @@ def test_jax_attention_passes_and_float64_without_x64_is_said(peer):
         jax.config.update("jax_enable_x64", before)
     assert (explored.framework.name, explored.reach.dtype) == ("jax", "float32")
     assert "without x64" in explored.notes[0]
-    case = draw(Specification("plain", Shape(2, 2, 2, 8, 8, 8, 8)))
+    case = draw_case(Specification("plain", Shape(2, 2, 2, 8, 8, 8, 8)))
     tensors = candidate.call(case, explored.framework).tensors
     report = compare({name: x.numbers for name, x in tensors.items()}, case)
     assert report.ok, report

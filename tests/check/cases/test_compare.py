@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from numpy_attention.check.cases.cases import Shape, Specification, draw
-from numpy_attention.check.cases.compare import RESOLUTION, expected, judged
+from numpy_attention.check.cases.cases import Shape, Specification, draw_case
+from numpy_attention.check.cases.compare import RESOLUTION, compare_tensor, expected_results
 from numpy_attention.check.reference.error_bounds import bounds
 from numpy_attention.check.reference.oracle import Inputs
 from numpy_attention.check.rounding.error_analysis import BFLOAT16, FLOAT32, TF32, Arithmetic, exactly, stored
@@ -17,7 +17,7 @@ FLOAT = FORMATS["float32"]
 
 def judge(got, right, bound=1e-3, **more):
     bound = np.broadcast_to(bound, np.shape(right))
-    return judged("case", "out", np.array(got, float), np.array(right, float), bound, FLOAT, **more)
+    return compare_tensor("case", "out", np.array(got, float), np.array(right, float), bound, FLOAT, **more)
 
 
 def test_all_numbers_are_there():
@@ -48,8 +48,8 @@ def test_what_is_not_finite_on_one_side_only_is_wrong(strange):
 def test_what_is_too_large_for_the_format_may_be_infinite():
     half = FORMATS["float16"]
     right, bound = np.array([70000.0, 1.0]), np.array([10.0, 1e-3])
-    assert judged("c", "out", np.array([np.inf, 1.0]), right, bound, half).verdict == "PASS"
-    assert judged("c", "out", np.array([-np.inf, 1.0]), right, bound, half).verdict == "FAIL"
+    assert compare_tensor("c", "out", np.array([np.inf, 1.0]), right, bound, half).verdict == "PASS"
+    assert compare_tensor("c", "out", np.array([-np.inf, 1.0]), right, bound, half).verdict == "FAIL"
 
 
 def test_a_bound_as_large_as_the_numbers_decides_nothing():
@@ -69,11 +69,11 @@ def test_what_is_skipped_is_not_compared():
 
 
 def test_the_reference_has_an_error_of_its_own_in_float64_alone():
-    case = draw(Specification("plain", Shape(2, 3, 3, 5, 7, 4, 2), dtype="float64"))
-    right = expected(case.inputs, roundoff("float64"))
+    case = draw_case(Specification("plain", Shape(2, 3, 3, 5, 7, 4, 2), dtype="float64"))
+    right = expected_results(case.inputs, roundoff("float64"))
     assert (right.near.out.error > bounds(case.inputs).out.error).all()
-    narrow = draw(case.specification._replace(dtype="float32"))
-    half = expected(narrow.inputs, roundoff("float32"))
+    narrow = draw_case(case.specification._replace(dtype="float32"))
+    half = expected_results(narrow.inputs, roundoff("float32"))
     np.testing.assert_allclose(half.near.out.error, bounds(narrow.inputs, FLOAT32).out.error, rtol=1e-6)
 
 

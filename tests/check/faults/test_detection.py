@@ -3,17 +3,17 @@
 import pytest
 
 from numpy_attention.check.faults import FAULTS, fault
-from numpy_attention.check.faults.detection import seen_by
-from numpy_attention.check.faults.law_matrix import SEEN_BY_LAWS
+from numpy_attention.check.faults.detection import detect
+from numpy_attention.check.faults.law_matrix import BROKEN_LAWS
 
 SOME = (*FAULTS[:80:11], *(each for each in FAULTS if each.rule != "attention" or each.family == "memory"))
 
 
 @pytest.mark.parametrize("each", SOME, ids=[each.name for each in SOME])
 def test_every_fault_is_seen_by_the_numbers_or_by_what_it_does_to_memory(each) -> None:  # type: ignore[no-untyped-def]
-    seen = seen_by(each)
+    seen = detect(each)
     assert seen.numbers or seen.memory
-    assert seen.laws == SEEN_BY_LAWS.get(each.name, ())
+    assert seen.laws == BROKEN_LAWS.get(each.name, ())
     assert seen.memory == (each.family == "memory")
 
 
@@ -22,6 +22,6 @@ def test_every_fault_is_seen_by_the_numbers_or_by_what_it_does_to_memory(each) -
     ["scale-missing", "mask-off-by-one", "mask-from-the-wrong-corner", "heads-tiled", "gelu-tanh-for-exact"],
 )
 def test_what_is_wrong_in_the_same_way_there_and_back_passes_the_complex_step(name: str) -> None:
-    seen = seen_by(fault(name))
+    seen = detect(fault(name))
     assert seen.numbers
     assert not seen.derivative

@@ -11,7 +11,7 @@ def test_names_are_told_apart() -> None:
 
 @pytest.mark.parametrize("each", FAULTS, ids=[each.name for each in FAULTS])
 def test_every_fault_tells_what_it_is(each: Fault) -> None:
-    assert each.what.endswith(".")
+    assert each.statement.endswith(".")
     assert fault(each.name) is each
     assert f"def {each.name.replace('-', '_')}(" in each.source
     assert each.dtypes[:2] == ("float64", "float32")

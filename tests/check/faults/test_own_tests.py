@@ -7,7 +7,7 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.check.faults import FAULTS
-from numpy_attention.check.faults.small_problems import shape_of
+from numpy_attention.check.faults.small_problems import axis_lengths
 from numpy_attention.check.pairs.calls import call_of
 from numpy_attention.check.pairs.examples import Example, normal
 from numpy_attention.check.pairs.rules import RULES
@@ -69,7 +69,7 @@ def is_active(fault, example):
     rule = RULE[fault.rule]
     arguments = call_of(rule.forward, rule.backward, example.args, example.kwargs).arguments
     return fault.active(
-        arguments | {"shape": shape_of(*example.args)} if fault.rule == "attention" else arguments
+        arguments | {"shape": axis_lengths(*example.args)} if fault.rule == "attention" else arguments
     )
 
 

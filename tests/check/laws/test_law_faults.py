@@ -5,7 +5,7 @@ import pytest
 from numpy_attention import attention_backward, attention_forward
 from numpy_attention.check.faults import FAULTS
 from numpy_attention.check.faults.detection import laws_broken_by
-from numpy_attention.check.faults.law_matrix import SEEN_BY_LAWS
+from numpy_attention.check.faults.law_matrix import BROKEN_LAWS
 from numpy_attention.check.faults.small_problems import PROBLEMS
 from numpy_attention.check.laws.laws import LAWS
 from numpy_attention.functional.base.arrays import Pair
@@ -15,12 +15,12 @@ SEEN = [fault for fault in FAULTS if fault.concerns_laws]
 
 @pytest.mark.parametrize("fault", SEEN, ids=[fault.name for fault in SEEN])
 def test_a_planted_fault_breaks_just_these_laws(fault) -> None:  # type: ignore[no-untyped-def]
-    assert laws_broken_by(fault) == set(SEEN_BY_LAWS.get(fault.name, ()))
+    assert laws_broken_by(fault) == set(BROKEN_LAWS.get(fault.name, ()))
 
 
 def test_every_law_that_dot_products_obey_sees_something() -> None:
-    assert {law for laws in SEEN_BY_LAWS.values() for law in laws} == set(LAWS) - {20, 21}  # of concat scores
-    assert SEEN_BY_LAWS.keys() <= {fault.name for fault in SEEN}
+    assert {law for laws in BROKEN_LAWS.values() for law in laws} == set(LAWS) - {20, 21}  # of concat scores
+    assert BROKEN_LAWS.keys() <= {fault.name for fault in SEEN}
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=[problem.name for problem in PROBLEMS])

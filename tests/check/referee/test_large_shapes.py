@@ -5,7 +5,7 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.check.cases.cases import Shape, Specification
-from numpy_attention.check.cases.profiles import Reach
+from numpy_attention.check.cases.profiles import Capabilities
 from numpy_attention.check.referee.large_shapes import _small, draw_large, large_specifications
 from numpy_attention.check.reference.evaluation import results
 from numpy_attention.check.rounding.formats import roundoff
@@ -137,7 +137,7 @@ def test_other_layouts_are_turned():
 
 
 def test_options_that_fit_are_in_use():
-    reach = Reach(("causal", "mask", "bias", "scale", "sinks"), corner="top_left")
+    reach = Capabilities(("causal", "mask", "bias", "scale", "sinks"), corner="top_left")
     plain_one, rich = large_specifications(SHAPE, reach)
     assert (plain_one.options, rich.options) == ((), ("causal", "scale", "sinks"))
     (alone,) = large_specifications((1, 2, 2, 8, 16, 4), reach._replace(corner=None, options=("causal",)))

@@ -9,8 +9,8 @@ import numpy_attention as na
 from numpy_attention.check.candidate.candidate import Candidate
 from numpy_attention.check.candidate.conventions import convention
 from numpy_attention.check.candidate.frameworks import NumPy
-from numpy_attention.check.cases.profiles import Reach, profile
-from numpy_attention.check.cases.sensitivity import proved
+from numpy_attention.check.cases.profiles import Capabilities, profile
+from numpy_attention.check.cases.sensitivity import reference_case
 from numpy_attention.check.faults import FAULTS, Fault, fault
 from numpy_attention.check.referee.control import control
 from numpy_attention.check.referee.precision_guess import effective, told
@@ -163,7 +163,7 @@ def test_a_control_that_misses_something_takes_the_verdict_away():
 
 
 def test_a_fault_in_what_is_not_judged_is_not_planted():
-    proofs = [proved(spec, roundoff("float32")) for spec in profile("smoke", Reach())]
+    proofs = [reference_case(spec, roundoff("float32")) for spec in profile("smoke", Capabilities())]
     backward = fault("no-row-sum")
     found = control(proofs, ("out",), roundoff("float32"), [backward])
     assert (found.caught, found.missed, found.idle) == ((), (), 1)
@@ -175,6 +175,6 @@ def test_a_fault_in_what_is_not_judged_is_not_planted():
 
 def test_what_arithmetic_looks_like_is_the_finest_that_explains_it():
     rounds = roundoff("float32")
-    proof = proved(profile("smoke", Reach())[0], rounds)
+    proof = reference_case(profile("smoke", Capabilities())[0], rounds)
     ours = Candidate(OURS, convention()).call(proof.case, NumPy()).tensors
     assert told(effective([(proof, ours)], rounds), rounds) == "float64, rounded once"

@@ -13,10 +13,10 @@ from ....functional.attention.steps import (
 )
 from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair, transposed, unbroadcast
-from ..conditions import Call, array_of, both, chooses, in_use, repeated, shape_of
-from ..fault import Family, note_of, noted
+from ..conditions import Call, all_of, array_of, has_choice, has_option, is_broadcast, lengths_of
+from ..fault import FaultFamily, tag_of, tagged
 
-BIAS = Family("bias")
+BIAS = FaultFamily("bias")
 
 
 def _of_several_heads(call: Call) -> bool:
@@ -27,7 +27,7 @@ def _of_several_heads(call: Call) -> bool:
 
 def _of_all_pairs(call: Call) -> bool:
     """Where every pair has a bias of its own, and L = S."""
-    bias, n = array_of(call, "bias"), shape_of(call)
+    bias, n = array_of(call, "bias"), lengths_of(call)
     return bias is not None and bias.shape[-2:] == (n.L, n.S) and n.L == n.S > 1
 
 
@@ -40,16 +40,18 @@ def _varies_along_keys(call: Call) -> bool:
 def _has_gradient(call: Call) -> bool:
     """Where a bias differs from key to key, or there is a sink or a d_lse."""
     bias = array_of(call, "bias")
-    varies = bias is not None and (bias.shape[-1:] != (1,) or in_use(call, "sinks") or in_use(call, "d_lse"))
-    return varies and chooses(call)
+    varies = bias is not None and (
+        bias.shape[-1:] != (1,) or has_option(call, "sinks") or has_option(call, "d_lse")
+    )
+    return varies and has_choice(call)
 
 
 def _is_scaled(call: Call) -> bool:
     """Where the scale is not 1."""
-    return in_use(call, "scale") or shape_of(call).D > 1
+    return has_option(call, "scale") or lengths_of(call).D > 1
 
 
-@BIAS.backward("bias", active=both(_has_gradient, repeated("bias")))
+@BIAS.backward("bias", active=all_of(_has_gradient, is_broadcast("bias")))
 def bias_gradient_not_summed(d_biased: Array, saved: BiasSaved) -> BiasGradients:
     """Where a bias was broadcast, its gradient is that of the first place it went to, not the sum of all.
 
@@ -63,7 +65,7 @@ def bias_gradient_not_summed(d_biased: Array, saved: BiasSaved) -> BiasGradients
     return right._replace(d_bias=first[kept].copy())
 
 
-@BIAS.backward("bias", active=both(_has_gradient, repeated("bias")))
+@BIAS.backward("bias", active=all_of(_has_gradient, is_broadcast("bias")))
 def bias_gradient_averaged(d_biased: Array, saved: BiasSaved) -> BiasGradients:
     """Where a bias was broadcast, its gradient is the mean over the places it went to, not their sum."""
     right = bias_backward(d_biased, saved)
@@ -82,16 +84,16 @@ def bias_without_gradient(d_biased: Array, saved: BiasSaved) -> BiasGradients:
     return right if saved.bias is None else right._replace(d_bias=np.zeros(saved.bias.shape))
 
 
-@BIAS.steps(active=both(chooses, _is_scaled, _varies_along_keys))
+@BIAS.steps(active=all_of(has_choice, _is_scaled, _varies_along_keys))
 def bias_scaled() -> Steps:
     """The bias is added before the scale: scale * (query @ keyᵀ + bias)."""
 
     def score(query: Array, key: Array, scale: Array, visible: Array | None = None) -> tuple[Array, object]:
         scores, saved = score_forward(query, key, scale, visible)
-        return noted(scores, scale), saved
+        return tagged(scores, scale), saved
 
     def forward(capped: Array, bias: Array | None = None) -> tuple[Array, BiasSaved | tuple[object, ...]]:
-        scale = note_of(capped)
+        scale = tag_of(capped)
         if bias is None or scale is None:
             return bias_forward(capped, bias)
         return np.where(np.isneginf(bias.real), -np.inf, np.asarray(capped) + scale * bias), (bias, scale)
@@ -109,13 +111,13 @@ def _first_head(bias: Array | None) -> Array | None:
     return bias[..., :1, :, :] if several and bias is not None else bias
 
 
-@BIAS.forward("bias", active=both(chooses, _of_several_heads, _varies_along_keys))
+@BIAS.forward("bias", active=all_of(has_choice, _of_several_heads, _varies_along_keys))
 def bias_of_the_first_head(capped: Array, bias: Array | None = None) -> tuple[Array, BiasSaved]:
     """Every head reads the bias of the first: a stride of 0 where that of the heads belongs."""
     return bias_forward(capped, _first_head(bias))[0], BiasSaved(bias)
 
 
-@BIAS.backward("bias", active=both(_has_gradient, _of_several_heads))
+@BIAS.backward("bias", active=all_of(_has_gradient, _of_several_heads))
 def bias_gradient_per_head_lost(d_biased: Array, saved: BiasSaved) -> BiasGradients:
     """The gradients of all heads' biases are added up, and every head gets the sum."""
     right = bias_backward(d_biased, saved)
@@ -125,7 +127,7 @@ def bias_gradient_per_head_lost(d_biased: Array, saved: BiasSaved) -> BiasGradie
     return right._replace(d_bias=np.broadcast_to(d.sum(axis=-3, keepdims=True), d.shape).copy())
 
 
-@BIAS.forward("bias", active=both(chooses, _of_all_pairs))
+@BIAS.forward("bias", active=all_of(has_choice, _of_all_pairs))
 def bias_transposed(capped: Array, bias: Array | None = None) -> tuple[Array, BiasSaved]:
     """The bias is read with its last two axes exchanged, which fits where L = S."""
     fits = bias is not None and bias.shape[-2:] == capped.shape[-2:] and bias.shape[-1] == bias.shape[-2]

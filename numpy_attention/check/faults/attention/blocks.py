@@ -19,17 +19,17 @@ from ....functional.attention.steps import (
 from ....functional.base.admission import Array
 from ....functional.base.arrays import keep_visible
 from ....functional.base.stable import finite_shift, row_maximum
-from ..conditions import Call, chooses, given, shape_of, visible_of
-from ..fault import Family
+from ..conditions import Call, has_choice, lengths_of, visible_of, with_option
+from ..fault import FaultFamily
 
-BLOCKS = Family("lse")
+BLOCKS = FaultFamily("lse")
 
 Forward = tuple[Normalised, SoftmaxStepSaved]
 
 
 def _both_blocks(call: Call) -> bool:
     """Where a row sees keys of both blocks, the first half of the keys and the rest."""
-    visible, S = visible_of(call), shape_of(call).S
+    visible, S = visible_of(call), lengths_of(call).S
     if visible is None:
         return S > 1
     return bool((visible[..., : S // 2].any(axis=-1) & visible[..., S // 2 :].any(axis=-1)).any())
@@ -37,7 +37,7 @@ def _both_blocks(call: Call) -> bool:
 
 def _first_block(call: Call) -> bool:
     """Where a row sees a key of the first block, the first half of the keys."""
-    visible, S = visible_of(call), shape_of(call).S
+    visible, S = visible_of(call), lengths_of(call).S
     return S > 1 if visible is None else bool(visible[..., : S // 2].any())
 
 
@@ -120,7 +120,7 @@ def lse_without_maximum(masked: Array, sinks: Array | None = None, visible: Arra
     return _remembered_as(right[0].lse - finite_shift(row_maximum(masked))[..., 0], masked, right)
 
 
-@BLOCKS.backward("softmax", active=given("d_lse"))
+@BLOCKS.backward("softmax", active=with_option("d_lse"))
 def lse_without_gradient(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
     """The cotangent of lse is ignored.
 
@@ -130,7 +130,7 @@ def lse_without_gradient(d_normalised: tuple[Array, Array], saved: SoftmaxStepSa
     return softmax_step_backward((d_weights, np.zeros(d_lse.shape)), saved)
 
 
-@BLOCKS.backward("softmax", active=chooses)
+@BLOCKS.backward("softmax", active=has_choice)
 def row_sum_of_last_block(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
     """The row sum of the backward is that of the last block of keys alone."""
     d_weights, d_lse = keep_visible(d_normalised[0], saved.visible), d_normalised[1][..., None]

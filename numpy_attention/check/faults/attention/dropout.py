@@ -15,13 +15,13 @@ from ....functional.attention.steps import (
 )
 from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair
-from ..conditions import both, chooses, given
-from ..fault import Family, note_of, noted
+from ..conditions import all_of, has_choice, with_option
+from ..fault import FaultFamily, tag_of, tagged
 
-DROPOUT = Family("dropout")
+DROPOUT = FaultFamily("dropout")
 
 
-@DROPOUT.backward("dropout", active=both(chooses, given("dropout")))
+@DROPOUT.backward("dropout", active=all_of(has_choice, with_option("dropout")))
 def dropout_of_another_mask(d_thinned: Array, saved: DropoutSaved) -> Array:
     """Backward draws its multipliers anew, from another state of the generator: others are dropped."""
     if saved.multipliers is None:
@@ -30,13 +30,13 @@ def dropout_of_another_mask(d_thinned: Array, saved: DropoutSaved) -> Array:
     return dropout_backward(d_thinned, saved._replace(multipliers=others))
 
 
-@DROPOUT.backward("dropout", active=both(chooses, given("dropout")))
+@DROPOUT.backward("dropout", active=all_of(has_choice, with_option("dropout")))
 def dropout_forgotten_in_backward(d_thinned: Array, saved: DropoutSaved) -> Array:
     """Backward does not drop anything: d_weights = d_thinned."""
     return d_thinned
 
 
-@DROPOUT.forward("dropout", active=given("dropout"))
+@DROPOUT.forward("dropout", active=with_option("dropout"))
 def dropout_not_rescaled(
     weights: Array, multipliers: Array | None = None, visible: Array | None = None
 ) -> tuple[Array, DropoutSaved]:
@@ -44,7 +44,7 @@ def dropout_not_rescaled(
     return dropout_forward(weights, None if multipliers is None else 1.0 * (multipliers != 0), visible)
 
 
-@DROPOUT.steps(active=given("dropout"))
+@DROPOUT.steps(active=with_option("dropout"))
 def dropout_forgotten_in_d_value() -> Steps:
     """d_value = weightsᵀ @ d_out: of the weights before the dropout, not of those that made the output."""
 
@@ -52,10 +52,10 @@ def dropout_forgotten_in_d_value() -> Steps:
         weights: Array, multipliers: Array | None = None, visible: Array | None = None
     ) -> tuple[Array, DropoutSaved]:
         thinned, saved = dropout_forward(weights, multipliers, visible)
-        return noted(thinned, weights), saved
+        return tagged(thinned, weights), saved
 
     def backward(d_out: Array, saved: ValuesSaved) -> ValuesGradients:
-        weights = note_of(saved.thinned)
+        weights = tag_of(saved.thinned)
         right = values_backward(d_out, saved._replace(thinned=np.asarray(saved.thinned)))
         if weights is None:
             return right

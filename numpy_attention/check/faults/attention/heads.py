@@ -18,10 +18,10 @@ from ....functional.attention.steps import (
 )
 from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair
-from ..conditions import Call, grouped, shape_of
-from ..fault import Family
+from ..conditions import Call, has_grouped_heads, lengths_of
+from ..fault import FaultFamily
 
-HEADS = Family("heads")
+HEADS = FaultFamily("heads")
 
 
 def _group(rows: Array, key: Array) -> int:
@@ -51,19 +51,19 @@ def _weighing(share: Any) -> Steps:
     return STEPS._replace(score=Pair(score_forward, score_back), values=Pair(values_forward, values_back))
 
 
-@HEADS.steps(active=grouped)
+@HEADS.steps(active=has_grouped_heads)
 def first_head_of_group() -> Steps:
     """d_key and d_value of a group are those of its first query head, not their sum over the group."""
     return _weighing(lambda h, n: h == 0)
 
 
-@HEADS.steps(active=grouped)
+@HEADS.steps(active=has_grouped_heads)
 def last_head_of_group() -> Steps:
     """d_key and d_value of a group are those of its last query head: each overwrites the one before."""
     return _weighing(lambda h, n: h == n - 1)
 
 
-@HEADS.steps(active=grouped)
+@HEADS.steps(active=has_grouped_heads)
 def mean_of_group() -> Steps:
     """d_key and d_value are averaged over the query heads of a group, not summed."""
     return _weighing(lambda h, n: 1 / n)
@@ -71,7 +71,7 @@ def mean_of_group() -> Steps:
 
 def _order_matters(call: Call) -> bool:
     """Where query heads share a key head, and there are several of these."""
-    n = shape_of(call)
+    n = lengths_of(call)
     return 1 < n.G < n.H
 
 

@@ -18,10 +18,10 @@ from ....functional.attention.steps import (
 )
 from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair
-from ..conditions import Call, hides, in_use, keys_seen
-from ..fault import Family, note_of, noted, seeing
+from ..conditions import Call, has_option, mask_hides, visible_key_counts
+from ..fault import FaultFamily, steps_with_visible, tag_of, tagged
 
-MASKS = Family("mask")
+MASKS = FaultFamily("mask")
 
 
 def moved(visible: Array, by: int) -> Array:
@@ -106,10 +106,10 @@ def window_unshifted(visible: Array) -> Array:
 
 def _blind_rows(call: Call) -> bool:
     """Where a row sees no key, and there is no sink."""
-    return not in_use(call, "sinks") and bool((keys_seen(call) == 0).any())
+    return not has_option(call, "sinks") and bool((visible_key_counts(call) == 0).any())
 
 
-@MASKS.steps(active=hides)
+@MASKS.steps(active=mask_hides)
 def mask_after_softmax() -> Steps:
     """Weights are set to 0 after the softmax: hidden keys have their share of the sum, and rows miss it."""
 
@@ -135,21 +135,23 @@ def mask_of_a_finite_number() -> Steps:
         masked = biased if visible is None else np.where(visible, biased, -10000.0)
         return masked, MaskSaved(visible)
 
-    return seeing(lambda visible: np.ones_like(visible))._replace(mask=Pair(forward, STEPS.mask.backward))
+    return steps_with_visible(lambda visible: np.ones_like(visible))._replace(
+        mask=Pair(forward, STEPS.mask.backward)
+    )
 
 
-@MASKS.steps(active=hides)
+@MASKS.steps(active=mask_hides)
 def mask_missing_in_backward() -> Steps:
     """Backward computes the weights again from scores and lse, and does not mask them."""
 
     def masked_of(biased: Array, visible: Array | None = None) -> tuple[Array, MaskSaved]:
-        return noted(mask_forward(biased, visible)[0], biased), MaskSaved(None)
+        return tagged(mask_forward(biased, visible)[0], biased), MaskSaved(None)
 
     def softmax(
         masked: Array, sinks: Array | None = None, visible: Array | None = None
     ) -> tuple[Normalised, SoftmaxStepSaved]:
         (weights, lse), saved = softmax_step_forward(np.asarray(masked), sinks, visible)
-        biased = masked if note_of(masked) is None else note_of(masked)
+        biased = masked if tag_of(masked) is None else tag_of(masked)
         unmasked = np.exp(np.asarray(biased) - np.where(np.isfinite(lse), lse, 0)[..., None])
         return Normalised(weights, lse), saved._replace(weights=unmasked, visible=None)
 
@@ -166,10 +168,10 @@ def mask_missing_in_backward() -> Steps:
     )
 
 
-@MASKS.steps(active=hides)
+@MASKS.steps(active=mask_hides)
 def mask_forgotten() -> Steps:
     """The mask is dropped without a word, as soon as another path is taken.
 
     keras#23038, jax#32300.
     """
-    return seeing(lambda visible: np.ones_like(visible))
+    return steps_with_visible(lambda visible: np.ones_like(visible))

@@ -12,25 +12,25 @@ from ....functional.attention.attention import (
 )
 from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair
-from ..fault import Family
+from ..fault import FaultFamily
 
-PURITY = Family("memory", pair=Pair(attention_forward, attention_backward))
+MEMORY = FaultFamily("memory", pair=Pair(attention_forward, attention_backward))
 
 
-def _in_place(array: Any, change: Any) -> None:
+def _overwrite(array: Any, change: Any) -> None:
     if isinstance(array, np.ndarray) and array.flags.writeable:
         array[...] = change
 
 
-@PURITY.backward()
+@MEMORY.backward()
 def cotangent_changed_in_place(d_out: Any, saved: AttentionSaved, **others: Any) -> AttentionGradients:
     """Backward works in the memory of its cotangent, and leaves something else there."""
     gradients = attention_backward(d_out, saved, **others)
-    _in_place(d_out, 0.5 * np.asarray(d_out))
+    _overwrite(d_out, 0.5 * np.asarray(d_out))
     return gradients
 
 
-@PURITY.backward()
+@MEMORY.backward()
 def gradient_over_its_argument(d_out: Any, saved: AttentionSaved, **others: Any) -> AttentionGradients:
     """d_query is written over the query, and that array handed back."""
     gradients = attention_backward(d_out, saved, **others)
@@ -41,32 +41,32 @@ def gradient_over_its_argument(d_out: Any, saved: AttentionSaved, **others: Any)
     return gradients
 
 
-@PURITY.pair()
+@MEMORY.pair()
 def gradients_in_one_workspace() -> Pair:
     """Gradients are written into arrays that are kept: the next call writes over what this one gave."""
     kept: dict[Any, Array] = {}
 
     def backward(d_out: Any, saved: AttentionSaved, **others: Any) -> AttentionGradients:
         gradients = attention_backward(d_out, saved, **others)
-        return AttentionGradients(*(_kept_in(kept, *each) for each in gradients._asdict().items()))
+        return AttentionGradients(*(_into_workspace(kept, *each) for each in gradients._asdict().items()))
 
     return Pair(attention_forward, backward)
 
 
-@PURITY.pair()
+@MEMORY.pair()
 def gradients_accumulated() -> Pair:
     """Gradients are added to those of the last call: nobody has set them to zero in between."""
     kept: dict[Any, Array] = {}
 
     def backward(d_out: Any, saved: AttentionSaved, **others: Any) -> AttentionGradients:
         gradients = attention_backward(d_out, saved, **others)
-        before = {name: _before(kept, name, gradient) for name, gradient in gradients._asdict().items()}
+        before = {name: _copy_of_last(kept, name, gradient) for name, gradient in gradients._asdict().items()}
         added = {
             name: gradient if before[name] is None else gradient + before[name]
             for name, gradient in gradients._asdict().items()
         }
         for name, gradient in added.items():
-            _kept_in(kept, name, gradient)
+            _into_workspace(kept, name, gradient)
         return AttentionGradients(**added)
 
     return Pair(attention_forward, backward)
@@ -76,13 +76,13 @@ def _key(name: str, gradient: Array) -> tuple[Any, ...]:
     return name, gradient.shape, gradient.dtype
 
 
-def _before(kept: dict[Any, Array], name: str, gradient: Any) -> Any:
+def _copy_of_last(kept: dict[Any, Array], name: str, gradient: Any) -> Any:
     """A copy of what was kept under a name in this shape."""
     there = kept.get(_key(name, gradient)) if isinstance(gradient, np.ndarray) else None
     return None if there is None else there.copy()
 
 
-def _kept_in(kept: dict[Any, Array], name: str, gradient: Any) -> Any:
+def _into_workspace(kept: dict[Any, Array], name: str, gradient: Any) -> Any:
     """The gradient in the one array that there is for its name and shape."""
     if not isinstance(gradient, np.ndarray):
         return gradient

@@ -25,10 +25,10 @@ from ....functional.attention.steps import (
 )
 from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair, keep_visible, transposed
-from ..conditions import Call, both, chooses, shape_of, square, visible_of
-from ..fault import Family
+from ..conditions import Call, all_of, has_choice, is_square, lengths_of, visible_of
+from ..fault import FaultFamily
 
-PRODUCTS = Family("products")
+PRODUCTS = FaultFamily("products")
 
 BLOCK = 4
 """The length of a block of keys or rows; what is left over at the end is the tail."""
@@ -38,7 +38,7 @@ def _is_square(weights: Array, key: Array) -> bool:
     return weights.shape[-2:] == (key.shape[-2],) * 2 and weights.shape[:-2] == key.shape[:-2]
 
 
-@PRODUCTS.backward("values", active=square)
+@PRODUCTS.backward("values", active=is_square)
 def d_value_untransposed(d_out: Array, saved: ValuesSaved) -> ValuesGradients:
     """d_value = thinned @ d_out: the weights are not transposed, which fits where L = S."""
     right = values_backward(d_out, saved)
@@ -47,7 +47,7 @@ def d_value_untransposed(d_out: Array, saved: ValuesSaved) -> ValuesGradients:
     return right._replace(d_value=saved.thinned @ d_out)
 
 
-@PRODUCTS.backward("score", active=both(chooses, square))
+@PRODUCTS.backward("score", active=all_of(has_choice, is_square))
 def d_key_untransposed(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
     """d_key = scale * d_scores @ query: the scores' gradient is not transposed, which fits where L = S."""
     right = score_backward(d_scores, saved)
@@ -56,7 +56,7 @@ def d_key_untransposed(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
     return right._replace(d_key=(saved.scale * d_scores) @ saved.query)
 
 
-@PRODUCTS.backward("score", active=chooses)
+@PRODUCTS.backward("score", active=has_choice)
 def d_key_from_weights(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
     """d_key = scale * weightsᵀ @ query: p was typed for ds."""
     masked, _ = STEPS.mask.forward(saved.scale * saved.products, saved.visible)
@@ -64,7 +64,7 @@ def d_key_from_weights(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
     return score_backward(d_scores, saved)._replace(d_key=score_backward(weights, saved).d_key)
 
 
-@PRODUCTS.backward("score", active=both(chooses, square))
+@PRODUCTS.backward("score", active=all_of(has_choice, is_square))
 def d_query_and_d_key_swapped(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
     """The gradients of query and key are handed back in the wrong order, which fits where L = S."""
     right = score_backward(d_scores, saved)
@@ -78,13 +78,13 @@ def d_query_and_d_key_swapped(d_scores: Array, saved: ScoreSaved) -> ScoreGradie
 
 def _tail_of_keys(call: Call) -> bool:
     """Where 4 does not divide the number of keys, and one of those left over is seen."""
-    n, visible = shape_of(call), visible_of(call)
+    n, visible = lengths_of(call), visible_of(call)
     return n.S % BLOCK > 0 and (visible is None or bool(visible[..., n.S // BLOCK * BLOCK :].any()))
 
 
 def _tail_of_rows(call: Call) -> bool:
     """Where 4 does not divide the number of queries, and one of those left over sees two keys."""
-    n, visible = shape_of(call), visible_of(call)
+    n, visible = lengths_of(call), visible_of(call)
     first = n.L // BLOCK * BLOCK
     return n.L % BLOCK > 0 and (visible is None or bool((visible[..., first:, :].sum(axis=-1) > 1).any()))
 
@@ -102,7 +102,7 @@ def tail_of_keys_dropped(
     return values_forward(kept, value, visible)[0], ValuesSaved(thinned, value, visible)
 
 
-@PRODUCTS.backward("score", active=both(chooses, _tail_of_keys))
+@PRODUCTS.backward("score", active=all_of(has_choice, _tail_of_keys))
 def last_keys_dropped_in_d_query(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
     """d_query is summed over whole blocks of keys only: the tail is dropped."""
     S = d_scores.shape[-1]
@@ -110,7 +110,7 @@ def last_keys_dropped_in_d_query(d_scores: Array, saved: ScoreSaved) -> ScoreGra
     return score_backward(d_scores, saved)._replace(d_query=score_backward(kept, saved).d_query)
 
 
-@PRODUCTS.backward("score", active=both(chooses, _tail_of_rows))
+@PRODUCTS.backward("score", active=all_of(has_choice, _tail_of_rows))
 def last_rows_dropped_in_d_key(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
     """d_key is summed over whole blocks of query rows only: the tail is dropped."""
     L = d_scores.shape[-2]
@@ -131,10 +131,10 @@ def last_block_of_rows_dropped_in_d_value(d_out: Array, saved: ValuesSaved) -> V
 
 def _as_many_rows_as_keys(call: Call) -> bool:
     """Where there are as many queries as keys, L = S."""
-    return shape_of(call).L == shape_of(call).S > 1
+    return lengths_of(call).L == lengths_of(call).S > 1
 
 
-@PRODUCTS.backward("softmax", active=both(chooses, _as_many_rows_as_keys))
+@PRODUCTS.backward("softmax", active=all_of(has_choice, _as_many_rows_as_keys))
 def row_sum_broadcast_along_rows(
     d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved
 ) -> SoftmaxStepGradients:
@@ -149,10 +149,10 @@ def row_sum_broadcast_along_rows(
 
 def _as_many_keys_as_entries(call: Call) -> bool:
     """Where there are as many keys as each has entries, S = D."""
-    return shape_of(call).S == shape_of(call).D > 1
+    return lengths_of(call).S == lengths_of(call).D > 1
 
 
-@PRODUCTS.backward("score", active=both(chooses, _as_many_keys_as_entries))
+@PRODUCTS.backward("score", active=all_of(has_choice, _as_many_keys_as_entries))
 def key_untransposed_in_d_query(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
     """d_query = scale * d_scores @ keyᵀ: the key is transposed once more, which fits where S = D."""
     key = saved.key
@@ -165,7 +165,7 @@ def key_untransposed_in_d_query(d_scores: Array, saved: ScoreSaved) -> ScoreGrad
 
 def _keys_as_wide_as_values(call: Call) -> bool:
     """Where keys are as wide as values, D = E."""
-    return shape_of(call).D == shape_of(call).E
+    return lengths_of(call).D == lengths_of(call).E
 
 
 @PRODUCTS.pair(active=_keys_as_wide_as_values)

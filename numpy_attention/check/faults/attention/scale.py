@@ -7,25 +7,25 @@ import numpy as np
 
 from ....functional.attention.steps import ScoreGradients, ScoreSaved, score_backward, score_forward
 from ....functional.base.admission import Array
-from ..conditions import Call, both, chooses, given, shape_of
-from ..fault import Family
+from ..conditions import Call, all_of, has_choice, lengths_of, with_option
+from ..fault import FaultFamily
 
-SCALE = Family("scale")
+SCALE = FaultFamily("scale")
 
 
 def _is_not_one(call: Call) -> bool:
     """Where the scale is not 1."""
     scale = call.get("scale")
-    return shape_of(call).D > 1 if scale is None else bool((np.asarray(scale) != 1).any())
+    return lengths_of(call).D > 1 if scale is None else bool((np.asarray(scale) != 1).any())
 
 
 def _is_the_default(call: Call) -> bool:
     """Where the scale is 1/sqrt(D), and D is not 1."""
-    D, scale = shape_of(call).D, call.get("scale")
+    D, scale = lengths_of(call).D, call.get("scale")
     return D > 1 and (scale is None or (np.ndim(scale) == 0 and math.isclose(scale, 1 / math.sqrt(D))))
 
 
-SHOWS = both(chooses, _is_not_one)
+SHOWS = all_of(has_choice, _is_not_one)
 
 
 @SCALE.forward("score", active=SHOWS)
@@ -43,7 +43,7 @@ def scale_squared(query: Array, key: Array, scale: Any, visible: Any = None) -> 
     return score_forward(query, key, scale * scale, visible)
 
 
-@SCALE.forward("score", active=both(chooses, _is_the_default))
+@SCALE.forward("score", active=all_of(has_choice, _is_the_default))
 def scale_by_width(query: Array, key: Array, scale: Any, visible: Any = None) -> tuple[Array, ScoreSaved]:
     """The default scale is 1/D instead of 1/sqrt(D)."""
     width = query.shape[-1]
@@ -80,7 +80,7 @@ def scale_twice_in_d_key(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
     return score_backward(d_scores, saved)._replace(d_key=again.d_key)
 
 
-@SCALE.backward("score", active=both(given("scale"), SHOWS))
+@SCALE.backward("score", active=all_of(with_option("scale"), SHOWS))
 def scale_gradient_of_the_scores(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
     """d_scale = Σ d_scores * scores, which are scaled already; the products before that belong there."""
     scaled = saved._replace(products=saved.scale * saved.products)

@@ -18,13 +18,13 @@ from ....functional.attention.steps import (
 )
 from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair
-from ..conditions import both, chooses, given
-from ..fault import Family, note_of, noted
+from ..conditions import all_of, has_choice, with_option
+from ..fault import FaultFamily, tag_of, tagged
 
-SINKS = Family("sinks")
+SINKS = FaultFamily("sinks")
 
 
-@SINKS.forward("softmax", active=given("sinks"))
+@SINKS.forward("softmax", active=with_option("sinks"))
 def sink_dropped(
     masked: Array, sinks: Array | None = None, visible: Array | None = None
 ) -> tuple[Normalised, SoftmaxStepSaved]:
@@ -34,7 +34,7 @@ def sink_dropped(
     return result, saved._replace(sinks=sinks, sink_weights=no_share)
 
 
-@SINKS.steps(active=given("sinks"))
+@SINKS.steps(active=with_option("sinks"))
 def sink_with_a_value() -> Steps:
     """The sink's weight goes to the last value: its column is taken for one more key, the index clipped."""
 
@@ -42,17 +42,17 @@ def sink_with_a_value() -> Steps:
         masked: Array, sinks: Array | None = None, visible: Array | None = None
     ) -> tuple[Normalised, SoftmaxStepSaved]:
         (weights, lse), saved = softmax_step_forward(masked, sinks, visible)
-        return Normalised(noted(weights, saved.sink_weights), lse), saved
+        return Normalised(tagged(weights, saved.sink_weights), lse), saved
 
     def dropout(
         weights: Array, multipliers: Array | None = None, visible: Array | None = None
     ) -> tuple[Array, DropoutSaved]:
         thinned, saved = dropout_forward(np.asarray(weights), multipliers, visible)
-        return noted(thinned, note_of(weights)), saved
+        return tagged(thinned, tag_of(weights)), saved
 
     def values(thinned: Array, value: Array, visible: Array | None = None) -> tuple[Array, ValuesSaved]:
         out, saved = values_forward(np.asarray(thinned), value, visible)
-        share = note_of(thinned)
+        share = tag_of(thinned)
         if share is None:
             return out, saved
         last = value[..., -1:, :]
@@ -66,7 +66,7 @@ def sink_with_a_value() -> Steps:
     )
 
 
-@SINKS.backward("softmax", active=both(chooses, given("sinks")))
+@SINKS.backward("softmax", active=all_of(has_choice, with_option("sinks")))
 def sink_without_gradient(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
     """The sink gets no gradient: zeros.
 
@@ -76,7 +76,7 @@ def sink_without_gradient(d_normalised: tuple[Array, Array], saved: SoftmaxStepS
     return right if saved.sinks is None else right._replace(d_sinks=np.zeros(saved.sinks.shape))
 
 
-@SINKS.backward("softmax", active=both(chooses, given("sinks")))
+@SINKS.backward("softmax", active=all_of(has_choice, with_option("sinks")))
 def sink_gradient_of_the_wrong_sign(
     d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved
 ) -> SoftmaxStepGradients:
@@ -85,7 +85,7 @@ def sink_gradient_of_the_wrong_sign(
     return right._replace(d_sinks=None if right.d_sinks is None else -right.d_sinks)
 
 
-@SINKS.backward("softmax", active=both(chooses, given("sinks")))
+@SINKS.backward("softmax", active=all_of(has_choice, with_option("sinks")))
 def sink_not_in_the_row_sum(
     d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved
 ) -> SoftmaxStepGradients:

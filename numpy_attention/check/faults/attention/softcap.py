@@ -17,12 +17,12 @@ from ....functional.attention.steps import (
 from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair, keep_visible
 from ....functional.base.stable import sech_squared
-from ..conditions import Call, both, chooses, given, hides
-from ..fault import Family, note_of, noted
+from ..conditions import Call, all_of, has_choice, mask_hides, with_option
+from ..fault import FaultFamily, tag_of, tagged
 
-SOFTCAP = Family("softcap")
+SOFTCAP = FaultFamily("softcap")
 
-SHOWS = both(chooses, given("softcap"))
+SHOWS = all_of(has_choice, with_option("softcap"))
 
 
 def _not_at_one(call: Call) -> bool:
@@ -44,7 +44,7 @@ def softcap_of_the_raw_argument(d_capped: Array, saved: SoftcapSaved) -> Array:
     return keep_visible(d_capped * sech_squared(saved.scores), saved.visible)
 
 
-@SOFTCAP.backward("softcap", active=both(SHOWS, _not_at_one))
+@SOFTCAP.backward("softcap", active=all_of(SHOWS, _not_at_one))
 def softcap_times_cap(d_capped: Array, saved: SoftcapSaved) -> Array:
     """The inner derivative 1 / softcap is forgotten: d_scores is softcap times too large."""
     return softcap_backward(d_capped, saved) * (1 if saved.softcap is None else saved.softcap)
@@ -58,7 +58,7 @@ def softcap_one_minus_t(d_capped: Array, saved: SoftcapSaved) -> Array:
     return keep_visible(d_capped * (1 - np.tanh(saved.scores / saved.softcap)), saved.visible)
 
 
-@SOFTCAP.forward("softcap", active=both(SHOWS, _not_at_one))
+@SOFTCAP.forward("softcap", active=all_of(SHOWS, _not_at_one))
 def softcap_not_multiplied_back(
     scores: Array, softcap: float | None = None, visible: Array | None = None
 ) -> tuple[Array, SoftcapSaved]:
@@ -80,7 +80,7 @@ def softcap_scores_times_tanh(d_capped: Array, saved: SoftcapSaved) -> Array:
     return keep_visible(d_capped * (1 - (capped / softcap) ** 2), visible)
 
 
-@SOFTCAP.steps(active=both(given("softcap"), hides))
+@SOFTCAP.steps(active=all_of(with_option("softcap"), mask_hides))
 def softcap_after_the_mask() -> Steps:
     """The softcap is applied after the mask: -inf becomes -softcap, and what is hidden gets a weight.
 
@@ -91,19 +91,19 @@ def softcap_after_the_mask() -> Steps:
         scores: Array, softcap: float | None = None, visible: Array | None = None
     ) -> tuple[Array, SoftcapSaved]:
         capped, saved = softcap_forward(scores, softcap, visible)
-        return capped if softcap is None else noted(capped, softcap), saved
+        return capped if softcap is None else tagged(capped, softcap), saved
 
     def mask(biased: Array, visible: Array | None = None) -> tuple[Array, MaskSaved]:
         masked, saved = mask_forward(np.asarray(biased), visible)
-        cap = note_of(biased)
+        cap = tag_of(biased)
         if cap is None or visible is None:
             return masked, saved
-        return noted(np.where(visible, masked, -cap), cap), saved
+        return tagged(np.where(visible, masked, -cap), cap), saved
 
     def softmax(
         masked: Array, sinks: Array | None = None, visible: Array | None = None
     ) -> tuple[Normalised, SoftmaxStepSaved]:
-        hidden = visible if note_of(masked) is None else None
+        hidden = visible if tag_of(masked) is None else None
         return softmax_step_forward(np.asarray(masked), sinks, hidden)
 
     return STEPS._replace(

@@ -20,25 +20,25 @@ from ....functional.attention.steps import (
 )
 from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair, keep_visible, transposed
-from ..conditions import Call, both, chooses, given, keys_seen, shape_of
-from ..fault import FINE, Family, note_of, noted
+from ..conditions import Call, all_of, has_choice, lengths_of, visible_key_counts, with_option
+from ..fault import FINE, FaultFamily, tag_of, tagged
 
-SOFTMAX = Family("softmax")
+SOFTMAX = FaultFamily("softmax")
 
 
 def _several_keys(call: Call) -> bool:
     """Where there are several keys."""
-    return shape_of(call).S > 1
+    return lengths_of(call).S > 1
 
 
 def _several_queries(call: Call) -> bool:
     """Where there are several queries."""
-    return shape_of(call).L > 1
+    return lengths_of(call).L > 1
 
 
 def _sees_two(call: Call) -> bool:
     """Where a row sees two keys."""
-    return bool((keys_seen(call) > 1).any())
+    return bool((visible_key_counts(call) > 1).any())
 
 
 def _as_columns(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> tuple[Array, Array, Array]:
@@ -75,7 +75,7 @@ def row_sum_added(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) ->
     return right._replace(d_masked=weights * (d + _row_sum(weights * d) + d_lse))
 
 
-@SOFTMAX.forward("softmax", active=chooses)
+@SOFTMAX.forward("softmax", active=has_choice)
 def softmax_over_queries(
     masked: Array, sinks: Array | None = None, visible: Array | None = None
 ) -> tuple[Normalised, SoftmaxStepSaved]:
@@ -86,7 +86,7 @@ def softmax_over_queries(
     return Normalised(transposed(columns), lse), saved._replace(weights=transposed(columns))
 
 
-@SOFTMAX.backward("softmax", active=chooses)
+@SOFTMAX.backward("softmax", active=has_choice)
 def row_sum_over_queries(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
     """Backward sums along the wrong axis: Σ_l weights * d_weights is taken off, not Σ_s."""
     weights, d, d_lse = _as_columns(d_normalised, saved)
@@ -102,7 +102,7 @@ def diagonal_only(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) ->
     return right._replace(d_masked=weights * ((1 - weights) * d + d_lse))
 
 
-@SOFTMAX.backward("softmax", active=chooses)
+@SOFTMAX.backward("softmax", active=has_choice)
 def weights_squared(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
     """weights * d_weights is kept, and multiplied by the weights once more when the row sum is taken off."""
     weights, d, d_lse = _as_columns(d_normalised, saved)
@@ -111,7 +111,7 @@ def weights_squared(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) 
     return right._replace(d_masked=weights * (product - _row_sum(product) + d_lse))
 
 
-@SOFTMAX.backward("softmax", active=chooses)
+@SOFTMAX.backward("softmax", active=has_choice)
 def softmax_not_undone(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
     """The softmax is not undone at all: the products with query and key take d_weights for d_scores."""
     _, d, d_lse = _as_columns(d_normalised, saved)
@@ -119,7 +119,7 @@ def softmax_not_undone(d_normalised: tuple[Array, Array], saved: SoftmaxStepSave
     return right._replace(d_masked=keep_visible(d + d_lse, saved.visible))
 
 
-@SOFTMAX.backward("softmax", active=both(chooses, _several_queries))
+@SOFTMAX.backward("softmax", active=all_of(has_choice, _several_queries))
 def divided_by_the_rows(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
     """The softmax's gradient is divided by the number of its rows, as if the loss were their mean.
 
@@ -141,7 +141,7 @@ def _short(x: Array) -> Array:
 def _with_delta(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
     """The right gradients, but for a row sum that is off by what the note on d_weights says."""
     d_weights, d_lse = d_normalised
-    off = note_of(d_weights)
+    off = tag_of(d_weights)
     return softmax_step_backward((np.asarray(d_weights), d_lse if off is None else d_lse - off), saved)
 
 
@@ -153,10 +153,10 @@ def delta_from_rounded_output() -> Steps:
         right = values_backward(d_out, saved)
         out, _ = STEPS.values.forward(*saved)
         off = (d_out * (_short(out) - out)).sum(axis=-1)
-        return right._replace(d_thinned=noted(right.d_thinned, off))
+        return right._replace(d_thinned=tagged(right.d_thinned, off))
 
     def handed_on(d_thinned: Array, saved: DropoutSaved) -> Array:
-        return noted(dropout_backward(np.asarray(d_thinned), saved), note_of(d_thinned))
+        return tagged(dropout_backward(np.asarray(d_thinned), saved), tag_of(d_thinned))
 
     return STEPS._replace(
         values=STEPS.values._replace(backward=backward),
@@ -165,17 +165,17 @@ def delta_from_rounded_output() -> Steps:
     )
 
 
-@SOFTMAX.steps(active=given("dropout"))
+@SOFTMAX.steps(active=with_option("dropout"))
 def delta_before_dropout() -> Steps:
     """The row sum is Σ weights * d_thinned: of the gradient before it passed the dropout on its way up."""
 
     def backward(d_thinned: Array, saved: DropoutSaved) -> Array:
         right = dropout_backward(d_thinned, saved)
-        return noted(right, d_thinned - right)
+        return tagged(right, d_thinned - right)
 
     def with_delta(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
         d_weights, d_lse = d_normalised
-        off: Any = note_of(d_weights)
+        off: Any = tag_of(d_weights)
         missed = 0.0 if off is None else (saved.weights * off).sum(axis=-1)
         return softmax_step_backward((np.asarray(d_weights), d_lse - missed), saved)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from numpy_attention.check.faults import FAULTS
-from numpy_attention.check.faults.small_problems import shape_of
+from numpy_attention.check.faults.small_problems import axis_lengths
 from tests.support.fault_problems import CALLS, CASES
 from tests.support.formula import formula
 from tests.support.judges import assert_within
@@ -39,7 +39,7 @@ def test_a_fault_shows_wherever_it_says_that_it_can(fault):
 @settings(max_examples=20)
 @given(problems())
 def test_faults_can_be_asked_and_run_whatever_the_problem(case):
-    call = case.options | {"d_lse": case.d_lse, "shape": shape_of(case.query, case.key, case.value)}
+    call = case.options | {"d_lse": case.d_lse, "shape": axis_lengths(case.query, case.key, case.value)}
     right = case.run()
     with np.errstate(all="ignore"):
         for fault in IN_ATTENTION:

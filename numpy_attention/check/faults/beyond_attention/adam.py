@@ -11,12 +11,12 @@ from ....functional.base.arrays import Pair
 from ....optim.adam import MOMENTS, adam_step, adamw_step
 from ....optim.updates import updated
 from ..conditions import Call
-from ..fault import FINE, Family
+from ..fault import FINE, FaultFamily
 
 NO_BACKWARD = cast(Callable[..., Any], None)
 
-ADAM = Family("adam", "adam", Pair(adam_step, NO_BACKWARD))
-ADAMW = Family("adamw", "adamw", Pair(adamw_step, NO_BACKWARD))
+ADAM = FaultFamily("adam", "adam", Pair(adam_step, NO_BACKWARD))
+ADAMW = FaultFamily("adamw", "adamw", Pair(adamw_step, NO_BACKWARD))
 
 
 def _steps(call: Call) -> bool:

@@ -16,11 +16,13 @@ from ....functional.layers.gelu import (
 )
 from ....functional.losses.losses import CrossEntropySaved, cross_entropy_backward, cross_entropy_forward
 from ..conditions import Call
-from ..fault import FINE, Family
+from ..fault import FINE, FaultFamily
 
-CROSS_ENTROPY = Family("cross-entropy", "cross_entropy", Pair(cross_entropy_forward, cross_entropy_backward))
-GELU = Family("gelu", "gelu", Pair(gelu_forward, gelu_backward))
-GELU_TANH = Family("gelu", "gelu_tanh", Pair(gelu_tanh_forward, gelu_tanh_backward))
+CROSS_ENTROPY = FaultFamily(
+    "cross-entropy", "cross_entropy", Pair(cross_entropy_forward, cross_entropy_backward)
+)
+GELU = FaultFamily("gelu", "gelu", Pair(gelu_forward, gelu_backward))
+GELU_TANH = FaultFamily("gelu", "gelu_tanh", Pair(gelu_tanh_forward, gelu_tanh_backward))
 
 
 def _rows(call: Call) -> int:

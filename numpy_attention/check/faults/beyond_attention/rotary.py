@@ -8,9 +8,9 @@ from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair
 from ....functional.layers.positions import RotarySaved, rotary_backward, rotary_forward
 from ..conditions import Call
-from ..fault import Family
+from ..fault import FaultFamily
 
-ROTARY = Family("rotary", "rotary", Pair(rotary_forward, rotary_backward))
+ROTARY = FaultFamily("rotary", "rotary", Pair(rotary_forward, rotary_backward))
 
 
 def _turns(call: Call) -> bool:

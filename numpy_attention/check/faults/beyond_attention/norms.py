@@ -17,10 +17,10 @@ from ....functional.layers.normalization import (
     rms_norm_forward,
 )
 from ..conditions import Call
-from ..fault import FINE, Family
+from ..fault import FINE, FaultFamily
 
-LAYER_NORM = Family("layer norm", "layer_norm", Pair(layer_norm_forward, layer_norm_backward))
-RMS_NORM = Family("rms norm", "rms_norm", Pair(rms_norm_forward, rms_norm_backward))
+LAYER_NORM = FaultFamily("layer norm", "layer_norm", Pair(layer_norm_forward, layer_norm_backward))
+RMS_NORM = FaultFamily("rms norm", "rms_norm", Pair(rms_norm_forward, rms_norm_backward))
 
 
 def _wide(call: Call) -> bool:
