@@ -8,16 +8,13 @@ STUB = Path(na.__file__).with_suffix(".pyi")
 
 
 def stub() -> str:
-    """The text of `__init__.pyi`: each public name imported from its module, and the subpackages."""
+    """Each subpackage and each public name, imported from where it is defined."""
     lines = ["# Made by `python -m tests.support.public_stub` from the table in __init__.py.", ""]
-    lines += [f"from . import {', '.join(f'{name} as {name}' for name in na.SUBPACKAGES)}"]
+    lines += [f"from . import {name} as {name}" for name in na.SUBPACKAGES]
     for module, names in sorted(na.PUBLIC.items()):
-        lines.append(f"from .{module} import (")
-        lines += [f"    {name} as {name}," for name in sorted(names.split())]
-        lines.append(")")
-    return "\n".join(
-        [*lines, "", "PUBLIC: dict[str, str]", "SUBPACKAGES: tuple[str, ...]", "__version__: str", ""]
-    )
+        lines += [f"from .{module} import {name} as {name}" for name in names.split()]
+    lines += ["", "PUBLIC: dict[str, str]", "SUBPACKAGES: tuple[str, ...]", "__version__: str", ""]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
