@@ -70,7 +70,8 @@ PUBLIC = {
         "binary_cross_entropy_with_logits_backward",
     # optimizers
     "optim.sgd": "sgd_init sgd_step",
-    "optim.adam": "adam_init adam_step adam_update adamw_init adamw_step adamw_update",
+    "optim.adam": "adam_init adam_step adamw_init adamw_step",
+    "optim.in_place": "adam_update adamw_update",
     "optim.clipping": "clip_by_global_norm",
     "optim.schedules": "constant_lr warmup_lr cosine_lr inverse_square_root_lr vaswani_lr",
     # checking

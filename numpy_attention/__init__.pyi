@@ -136,11 +136,11 @@ from .functional.tiled.blockwise import blockwise_attention_backward as blockwis
 from .functional.tiled.blockwise import blockwise_attention_with as blockwise_attention_with
 from .optim.adam import adam_init as adam_init
 from .optim.adam import adam_step as adam_step
-from .optim.adam import adam_update as adam_update
 from .optim.adam import adamw_init as adamw_init
 from .optim.adam import adamw_step as adamw_step
-from .optim.adam import adamw_update as adamw_update
 from .optim.clipping import clip_by_global_norm as clip_by_global_norm
+from .optim.in_place import adam_update as adam_update
+from .optim.in_place import adamw_update as adamw_update
 from .optim.schedules import constant_lr as constant_lr
 from .optim.schedules import warmup_lr as warmup_lr
 from .optim.schedules import cosine_lr as cosine_lr

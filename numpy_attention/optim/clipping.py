@@ -1,4 +1,4 @@
-"""Clipping by global norm: all gradients are shortened together, so that their direction stays.
+"""Clipping by global norm: all gradients are scaled by one factor, which keeps their direction.
 
 norm  = √(Σ over all gradients g, Σ over all entries of g²)
 grads ← grads * min(1, limit / norm)
@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 
 from ..functional.base.admission import Array, quiet
-from .settings import not_negative
-from .trees import Tree, replaced
-from .updates import real_leaves
+from .updates import Tree, not_negative, real_arrays, with_leaves
 
 
 @quiet
 def clip_by_global_norm(grads: Tree, limit: float) -> tuple[dict[Any, Any], float]:
-    """All gradients, shortened together if their common length exceeds `limit`.
+    """All gradients, scaled down together if their global norm exceeds `limit`.
 
         norm  = √(Σ g²), over every entry of every array
         grads ← grads * min(1, limit / norm)
@@ -28,20 +26,19 @@ def clip_by_global_norm(grads: Tree, limit: float) -> tuple[dict[Any, Any], floa
     Parameters
     ----------
     grads : a dict of arrays, nested as you like.
-    limit : the length allowed, >= 0.
+    limit : the largest norm allowed, >= 0.
 
     Returns
     -------
-    grads : new arrays in the dtypes that came, each entry rounded once; copies if nothing was clipped.
-    norm : the length before clipping, a Python float. Where a gradient is infinite or NaN there is nothing
-        to scale by: the norm is inf, or nan if any entry is, and the gradients come back as they were, so
-        that one can see which it is. So ask `math.isfinite(norm)` and skip the step if it is not. (PyTorch
-        scales by 0 or NaN there, and spoils the rest.)
+    grads : new arrays in their own dtypes, each entry rounded once; copies if nothing was clipped.
+    norm : the norm before clipping, a Python float. If an entry is infinite or NaN, so is the norm, and the
+        gradients are returned unscaled, which shows where it is: skip the step unless `math.isfinite(norm)`.
+        (PyTorch scales by 0 or NaN there and spoils the other gradients.)
 
     Raises
     ------
     TypeError, ValueError
-        For what is no dict of real floating arrays, or for a limit that is negative or not finite.
+        Unless grads is a dict of real floating arrays and limit a finite number >= 0.
 
     Examples
     --------
@@ -51,16 +48,15 @@ def clip_by_global_norm(grads: Tree, limit: float) -> tuple[dict[Any, Any], floa
 
     References
     ----------
-    Pascanu, Mikolov, Bengio 2013, Algorithm 1. PyTorch divides by norm + 1e-6, and so falls short of the
-    limit by as much.
+    Pascanu, Mikolov, Bengio 2013, Algorithm 1. PyTorch divides by norm + 1e-6, which ends below the limit.
     """
     limit = not_negative("limit", limit)
-    arrays = real_leaves("grads", grads)
+    arrays = real_arrays("grads", grads)
     largest = float(np.max([_largest(array) for array in arrays.values()], initial=0.0))
     if not math.isfinite(largest):
-        return replaced(grads, {path: array.copy() for path, array in arrays.items()}), largest
+        return with_leaves(grads, {path: array.copy() for path, array in arrays.items()}), largest
 
-    unit = math.ldexp(1.0, math.frexp(largest)[1] - 1)  # a power of two: scaling rounds nothing
+    unit = math.ldexp(1.0, math.frexp(largest)[1] - 1)  # a power of two: scaling by it is exact
     length = math.sqrt(math.fsum(_sum_of_squares(array, unit) for array in arrays.values()))
     norm = length * unit
     if norm <= limit:
@@ -70,7 +66,7 @@ def clip_by_global_norm(grads: Tree, limit: float) -> tuple[dict[Any, Any], floa
             path: np.asarray(array / np.float64(unit) * (limit / length), array.dtype)
             for path, array in arrays.items()
         }
-    return replaced(grads, clipped), norm
+    return with_leaves(grads, clipped), norm
 
 
 def _largest(array: Array) -> Any:

@@ -1,63 +1,118 @@
-"""An update in place, piece by piece, each of a size that the processor's cache holds.
+"""Adam and AdamW in place, in pieces that fit the processor's cache, by several threads.
 
-An update reads and writes each number once, and does a dozen small operations on it. Array by array,
-every one of these would carry all numbers to memory and back, most of them into a temporary as large as the
-parameter. Piece by piece they stay in the cache. No entry depends on another, so no bit depends on where the
-cuts are, or on how many threads share the pieces.
+An update reads and writes each number once and does a dozen small operations on it. On whole arrays each
+operation would move every number to memory and back, most of them into a temporary as large as the parameter;
+in pieces they stay in the cache. Entries do not depend on each other, so no bit depends on the cuts or on the
+number of threads.
 """
 
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from ..functional.base.admission import Array
 from ..functional.base.workers import run
-from .settings import count
-from .trees import Path, Tree, leaves, spoken
-from .updates import admitted
-
-Advance: TypeAlias = Callable[..., None]
-"""(step, spare, param, grad, *moments): one step in place, all arrays of one shape and dtype.
-
-`spare` is one array more of that kind, with anything in it.
-"""
-
-PIECE = 2**19
-"""Bytes of each array: five take 2.6 MB, and threads seldom wait for Python's lock."""
+from .adam import MOMENTS, PIECE, Advance, adam_equation
+from .updates import Path, Tree, admit_step, count, leaves, path_text
 
 UNIT = 2**20
-"""Entries that a thread takes at a time, at most."""
+"""Most entries that a thread takes at a time."""
 
 WORTH_THREADS = 2**20
-"""Entries, below which one thread is done before others have begun."""
+"""Entries from which several threads pay off: below, one is done before the others have started."""
 
 
-class Part(NamedTuple):
-    """A parameter with its gradient and its moments, of which the entries from start to stop are meant."""
+def adam_update(
+    params: Tree,
+    grads: Tree,
+    state: Tree,
+    *,
+    lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    eps_added: str = "after_correction",
+    threads: int | None = None,
+) -> None:
+    """One step of Adam in place, for large parameters: `params` and `state` are changed.
+
+    The bits are those of `adam_step`, in less time and without memory of a parameter's size.
+
+    Parameters
+    ----------
+    params, state : as for `adam_step`; writeable arrays that share no memory with each other or with grads.
+    grads, lr, betas, eps, eps_added : as for `adam_step`.
+    threads : number of threads; None uses every processor from 2^20 numbers on. No bit depends on it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before anything is changed: as `adam_step` does, and for arrays that cannot be changed in place.
+
+    Examples
+    --------
+    >>> from numpy_attention.optim.adam import adam_init
+    >>> params = {"weight": np.array([1.0, 1.0])}
+    >>> state = adam_init(params)
+    >>> adam_update(params, {"weight": np.array([0.3, -20.0])}, state, lr=0.1)
+    >>> params, state["step"]
+    ({'weight': array([0.9, 1.1])}, array(1))
+    """
+    update_in_place(adam_equation(lr, betas, eps, 0.0, eps_added), params, grads, state, MOMENTS, threads)
+
+
+def adamw_update(
+    params: Tree,
+    grads: Tree,
+    state: Tree,
+    *,
+    lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.01,
+    eps_added: str = "after_correction",
+    threads: int | None = None,
+) -> None:
+    """One step of AdamW in place: `adam_update` with the weight_decay of `adamw_step`, and its bits.
+
+    Examples
+    --------
+    >>> from numpy_attention.optim.adam import adamw_init
+    >>> params = {"weight": np.array([1.0, -1.0])}
+    >>> grads = {"weight": np.array([0.0, 5.0])}
+    >>> adamw_update(params, grads, adamw_init(params), lr=0.1, weight_decay=0.5)
+    >>> params
+    {'weight': array([ 0.95, -1.05])}
+    """
+    advance = adam_equation(lr, betas, eps, weight_decay, eps_added)
+    update_in_place(advance, params, grads, state, MOMENTS, threads)
+
+
+class Chunk(NamedTuple):
+    """Entries start to stop of a parameter, its gradient and its moments."""
 
     arrays: tuple[Array, ...]
     start: int
     stop: int
 
 
-def advance_part(advance: Advance, step: int, part: Part, scratch: Callable[..., Array]) -> None:
-    """One step of a part, piece by piece, in the dtype that is computed in."""
-    dtype = part.arrays[-1].dtype.newbyteorder("=")  # a moment's
+def advance_chunk(advance: Advance, step: int, chunk: Chunk, scratch: Callable[..., Array]) -> None:
+    """One step of a chunk, piece by piece, in the dtype computed in."""
+    dtype = chunk.arrays[-1].dtype.newbyteorder("=")  # a moment's
     length = PIECE // dtype.itemsize
-    spare = scratch("spare " + dtype.char, (min(length, part.stop - part.start),), dtype)
+    spare = scratch("spare " + dtype.char, (min(length, chunk.stop - chunk.start),), dtype)
     with np.errstate(all="ignore"):
-        for piece in _pieces(part, dtype, length):
+        for piece in _pieces(chunk, dtype, length):
             advance(step, spare[: piece[0].size], *piece)
 
 
-def _pieces(part: Part, dtype: np.dtype[Any], length: int) -> Iterator[Sequence[Array]]:
-    """Views where all lie flat; else NumPy's iterator lines up any layout, and casts there and back."""
-    arrays, start, stop = part
+def _pieces(chunk: Chunk, dtype: np.dtype[Any], length: int) -> Iterator[Sequence[Array]]:
+    """Flat views of contiguous arrays; for other layouts and dtypes NumPy's iterator copies both ways."""
+    arrays, start, stop = chunk
     if all(array.dtype == dtype and array.flags.c_contiguous for array in arrays):
         flat = [array.reshape(-1) for array in arrays]
         for begin in range(start, stop, length):
@@ -79,74 +134,76 @@ def _pieces(part: Part, dtype: np.dtype[Any], length: int) -> Iterator[Sequence[
 def update_in_place(
     advance: Advance, params: Tree, grads: Tree, state: Tree, moments: tuple[str, ...], threads: int | None
 ) -> None:
-    """The parameters and the state changed to what they are after one step; all is admitted first."""
+    """Take one step in place. Everything is validated before the first change."""
     threads = None if threads is None else count("threads", threads, least=1)
-    step = admitted(params, grads, state, moments).step
-    slopes, own, kept = leaves("grads", grads), _writable("params", params), _writable("state", state)
+    step = admit_step(params, grads, state, moments)[2]
+    gradients, own, kept = leaves("grads", grads), _writeable("params", params), _writeable("state", state)
     steps = kept.pop(("step",))
     if steps.dtype != np.int64:
-        raise TypeError(f"state['step'] has dtype {steps.dtype}; int64 is expected, as of an init")
-    changed = {spoken("params", path): array for path, array in own.items()}
-    changed |= {spoken("state", path): array for path, array in kept.items()} | {"state['step']": steps}
-    read = {spoken("grads", path): np.asarray(grad) for path, grad in slopes.items()}
+        raise TypeError(f"state['step'] has dtype {steps.dtype}; int64, the dtype of its init, is expected")
+    changed = {path_text("params", path): array for path, array in own.items()}
+    changed |= {path_text("state", path): array for path, array in kept.items()} | {"state['step']": steps}
+    read = {path_text("grads", path): np.asarray(grad) for path, grad in gradients.items()}
     _refuse_overlaps(changed, read)
 
     if threads is None:
         threads = _processors() if sum(param.size for param in own.values()) >= WORTH_THREADS else 1
     units = []
     for path, param in own.items():
-        arrays = (param, np.asarray(slopes[path]), *(kept[(moment, *path)] for moment in moments))
+        arrays = (param, np.asarray(gradients[path]), *(kept[(moment, *path)] for moment in moments))
         units += _units(arrays, threads)
-    run(partial(advance_part, advance, step + 1), units, threads)
+    run(partial(advance_chunk, advance, step + 1), units, threads)
     steps += 1
 
 
-def _units(arrays: tuple[Array, ...], threads: int) -> list[Part]:
-    """A parameter cut for so many threads: the same number of parts for each, all of one length."""
+def _units(arrays: tuple[Array, ...], threads: int) -> list[Chunk]:
+    """A parameter cut into chunks of one length, the same number for each thread."""
     size = arrays[0].size
     rounds = max(1, math.ceil(size / (threads * UNIT)))
     length = max(1, UNIT // 8, math.ceil(size / (threads * rounds)))
-    return [Part(arrays, start, min(start + length, size)) for start in range(0, size, length)]
+    return [Chunk(arrays, start, min(start + length, size)) for start in range(0, size, length)]
 
 
 def _processors() -> int:
-    """How many this process may use."""
-    allowed = getattr(os, "sched_getaffinity", None)  # not everywhere
+    """Number of processors that this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)  # Linux only
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
-# --------------------------------------------------------------------------------------- what comes in
+# ------------------------------------------------------------------------------------------ validation
 
 
-def _writable(name: str, tree: Tree) -> dict[Path, Array]:
-    """The arrays themselves, by their paths, once it is sure that they can be changed, and are worth it."""
+def _writeable(name: str, tree: Tree) -> dict[Path, Array]:
+    """The arrays by path. Raises unless each is an array that can be changed in place."""
     found, again = leaves(name, tree), leaves(name, tree)
     for path, leaf in found.items():
-        told = spoken(name, path)
+        text = path_text(name, path)
         if not isinstance(leaf, np.ndarray):
-            raise TypeError(f"{told} is {type(leaf).__name__}; an array is expected, to be changed in place")
+            raise TypeError(f"{text} is {type(leaf).__name__}; an array is expected, to be changed in place")
         if leaf is not again[path]:
-            raise TypeError(f"{told} is made anew at each look; an array to be changed in place is expected")
+            raise TypeError(
+                f"{text} is a new object at each access; an array to be changed in place is expected"
+            )
         if not leaf.flags.writeable:
-            raise ValueError(f"{told} is read-only; an array to be changed in place is expected")
-        if _repeats(leaf):
-            raise ValueError(f"{told} holds one number in several places; it cannot be changed in place")
+            raise ValueError(f"{text} is read-only; an array to be changed in place is expected")
+        if _overlaps_itself(leaf):
+            raise ValueError(f"{text} holds one number in several places; it cannot be changed in place")
     return {path: leaf.view(np.ndarray) for path, leaf in found.items()}
 
 
-def _repeats(array: Array) -> bool:
-    """Whether an axis steps by less than the axes inside it reach."""
-    reach = 0
+def _overlaps_itself(array: Array) -> bool:
+    """True where two entries may share memory: an axis steps by less than the axes inside it span."""
+    extent = 0
     for stride, length in sorted(zip(map(abs, array.strides), array.shape, strict=True)):
         if length > 1 and array.size:
-            if stride < reach + array.itemsize:
+            if stride < extent + array.itemsize:
                 return True
-            reach += stride * (length - 1)
+            extent += stride * (length - 1)
     return False
 
 
 def _refuse_overlaps(changed: Mapping[str, Array], read: Mapping[str, Array]) -> None:
-    """No two of the arrays may share memory, unless both are only read."""
+    """Raise ValueError if an array that is changed shares memory with any other."""
     arrays = [(name, array) for name, array in (*changed.items(), *read.items()) if array.size]
     bounded = sorted((*byte_bounds(array), place) for place, (_, array) in enumerate(arrays))
     open_: list[tuple[int, int]] = []
@@ -158,6 +215,6 @@ def _refuse_overlaps(changed: Mapping[str, Array], read: Mapping[str, Array]) ->
             if first < len(changed) and np.shares_memory(array, arrays[other][1]):
                 raise ValueError(
                     f"{arrays[first][0]} and {arrays[second][0]} share memory; "
-                    "what is changed in place must stand alone"
+                    "an array that is changed in place must not share memory"
                 )
         open_.append((high, place))

@@ -1,23 +1,23 @@
 """Learning rates that depend on the step: plain functions, step -> lr.
 
-Steps count from 1, as Adam's do: the first step taken is number 1, and the step to come is number
-state["step"] + 1. Each function takes the peak as `lr`; left out, it is 1 and what comes back is a factor.
+Steps count from 1, as Adam's do: the next step is number state["step"] + 1. Each function takes the peak as
+`lr`; with its default of 1 the result is a factor.
 
     params, state = adam_step(params, grads, state, lr=cosine_lr(step, lr=1e-3, warmup=100, total=5000))
 """
 
 import math
 
-from .settings import count, not_negative
+from .updates import count, not_negative
 
 
 def constant_lr(step: int, *, lr: float = 1.0) -> float:
-    """The same at every step.
+    """The same learning rate at every step.
 
     Parameters
     ----------
     step : counted from 1.
-    lr : what comes back, >= 0.
+    lr : the result, >= 0.
 
     Returns
     -------
@@ -26,7 +26,7 @@ def constant_lr(step: int, *, lr: float = 1.0) -> float:
     Raises
     ------
     TypeError, ValueError
-        For a step that is no whole number >= 1, or an lr that is negative or not finite.
+        For a step that is not a whole number >= 1, or an lr that is negative or not finite.
 
     Examples
     --------
@@ -38,12 +38,12 @@ def constant_lr(step: int, *, lr: float = 1.0) -> float:
 
 
 def warmup_lr(step: int, *, warmup: int, lr: float = 1.0) -> float:
-    """A straight line up to `lr`, which then stays: lr * min(1, step / warmup).
+    """Linear warm-up to `lr`, then constant: lr * min(1, step / warmup).
 
     Parameters
     ----------
     step : counted from 1.
-    warmup : the step at which the line has arrived; 0 for none.
+    warmup : the last step of the warm-up; 0 for none.
     lr : the value at and after it, >= 0.
 
     Returns
@@ -53,7 +53,7 @@ def warmup_lr(step: int, *, warmup: int, lr: float = 1.0) -> float:
     Raises
     ------
     TypeError, ValueError
-        For a step that is no whole number >= 1, or a setting that is negative or not finite.
+        For a step that is not a whole number >= 1, or a setting that is negative or not finite.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def warmup_lr(step: int, *, warmup: int, lr: float = 1.0) -> float:
 
 
 def cosine_lr(step: int, *, total: int, warmup: int = 0, lr: float = 1.0, final: float = 0.0) -> float:
-    """A straight line up to `lr`, then half a cosine down to `final`.
+    """Linear warm-up to `lr`, then half a cosine down to `final`.
 
         step <= warmup:  lr * step / warmup
         after it:        share * lr + (1 - share) * final,
@@ -78,9 +78,9 @@ def cosine_lr(step: int, *, total: int, warmup: int = 0, lr: float = 1.0, final:
     Parameters
     ----------
     step : counted from 1.
-    total : the step at which the cosine has arrived at `final`, where it stays. If the last step shall
-        still teach something, let final be more than 0, or total one more than the steps taken.
-    warmup : the step at which the line has arrived at `lr`; 0 for none.
+    total : the step that reaches `final`, which stays. For a last step that still learns, let final be
+        above 0, or total one more than the number of steps.
+    warmup : the last step of the warm-up; 0 for none.
     lr, final : both >= 0.
 
     Returns
@@ -90,7 +90,7 @@ def cosine_lr(step: int, *, total: int, warmup: int = 0, lr: float = 1.0, final:
     Raises
     ------
     TypeError, ValueError
-        For a step that is no whole number >= 1, a total that is not above warmup, or a setting that is
+        For a step that is not a whole number >= 1, a total that is not above warmup, or a setting that is
         negative or not finite.
 
     Examples
@@ -114,13 +114,13 @@ def cosine_lr(step: int, *, total: int, warmup: int = 0, lr: float = 1.0, final:
 
 
 def inverse_square_root_lr(step: int, *, warmup: int, lr: float = 1.0) -> float:
-    """A straight line up to `lr`, then down as 1 / √step: lr * min(√(warmup / step), step / warmup).
+    """Linear warm-up to `lr`, then down as 1 / √step: lr * min(√(warmup / step), step / warmup).
 
     Parameters
     ----------
     step : counted from 1.
-    warmup : the step at which the line arrives and the fall begins, >= 1.
-    lr : the peak, reached there; >= 0.
+    warmup : the step of the peak, >= 1.
+    lr : the peak, >= 0.
 
     Returns
     -------
@@ -129,7 +129,7 @@ def inverse_square_root_lr(step: int, *, warmup: int, lr: float = 1.0) -> float:
     Raises
     ------
     TypeError, ValueError
-        For a step or a warmup that is no whole number >= 1, or an lr that is negative or not finite.
+        For a step or a warmup that is not a whole number >= 1, or an lr that is negative or not finite.
 
     Examples
     --------
@@ -138,14 +138,14 @@ def inverse_square_root_lr(step: int, *, warmup: int, lr: float = 1.0) -> float:
 
     References
     ----------
-    Vaswani et al. 2017, equation 3; `vaswani_lr` takes the peak from there, too.
+    Vaswani et al. 2017, equation 3; `vaswani_lr` takes its peak from there too.
     """
     step, warmup = count("step", step, least=1), count("warmup", warmup, least=1)
     return not_negative("lr", lr) * min(math.sqrt(warmup / step), _line(step, warmup))
 
 
 def vaswani_lr(step: int, *, width: int, warmup: int = 4000) -> float:
-    """The Transformer's: width^-0.5 * min(step^-0.5, step * warmup^-1.5).
+    """The schedule of the Transformer: width^-0.5 * min(step^-0.5, step * warmup^-1.5).
 
     That is `inverse_square_root_lr` with its peak at (width * warmup)^-0.5.
 
@@ -162,7 +162,7 @@ def vaswani_lr(step: int, *, width: int, warmup: int = 4000) -> float:
     Raises
     ------
     TypeError, ValueError
-        For what is no whole number >= 1.
+        For an argument that is not a whole number >= 1.
 
     Examples
     --------
@@ -178,5 +178,5 @@ def vaswani_lr(step: int, *, width: int, warmup: int = 4000) -> float:
 
 
 def _line(step: int, warmup: int) -> float:
-    """step / warmup, and 1 from there on."""
+    """step / warmup, at most 1."""
     return 1.0 if step >= warmup else step / warmup

@@ -7,15 +7,13 @@ param    ← param - lr * velocity
 from typing import Any
 
 from ..functional.base.admission import Array, quiet
-from .settings import not_negative
-from .trees import Tree
-from .updates import fresh_state, updated
+from .updates import Tree, apply_update, initial_state, not_negative
 
 MOMENTS = ("velocity",)
 
 
 def sgd_init(params: Tree) -> dict[str, Any]:
-    """The state before the first step: {"step": 0, "velocity": zeros like params}.
+    """State before the first step: {"step": 0, "velocity": zeros like params}.
 
     Parameters
     ----------
@@ -23,12 +21,12 @@ def sgd_init(params: Tree) -> dict[str, Any]:
 
     Returns
     -------
-    A dict of arrays: velocity is a tree like params, in the dtype that is computed in (float32 for float16).
+    A dict of arrays: velocity is nested like params, in the dtype computed in (float32 for float16).
 
     Raises
     ------
     TypeError
-        For a parameter that is no real floating array.
+        For a parameter that is not a real floating array.
 
     Examples
     --------
@@ -36,7 +34,7 @@ def sgd_init(params: Tree) -> dict[str, Any]:
     >>> sgd_init({"weight": np.ones(2)})
     {'step': array(0), 'velocity': {'weight': array([0., 0.])}}
     """
-    return fresh_state(params, MOMENTS)
+    return initial_state(params, MOMENTS)
 
 
 @quiet
@@ -49,27 +47,24 @@ def sgd_step(
         param    ← param - lr * velocity
 
     As in PyTorch with dampening 0: the first velocity is the gradient itself, and lr multiplies the
-    velocity, so that a change of lr acts at once. Without momentum the step is lr * grad and the velocity
-    stays what it was.
+    velocity, so a change of lr acts at once. With momentum = 0 the step is lr * grad, and velocity stays.
 
     Parameters
     ----------
     params : a dict of arrays, nested as you like. Each keeps its dtype; float16 is computed in float32.
     grads : the same dict with the gradients, each in its parameter's shape.
-    state : what `sgd_init` or the last step returned.
+    state : the result of `sgd_init` or of the last step.
     lr : the learning rate, >= 0.
-    momentum : how much of the last velocity stays, >= 0; from 1 on, velocities only grow.
+    momentum : share of the last velocity that stays, >= 0; from 1 on, velocities only grow.
 
     Returns
     -------
-    params, state : new dicts of new arrays; nothing that came in is changed. A gradient that is not finite
-        makes its own entries infinite or NaN, as IEEE says, and no others: look before you step.
+    params, state : new dicts of new arrays. A gradient that is not finite spoils its own entries only.
 
     Raises
     ------
     TypeError, ValueError
-        Before anything is computed: for trees or shapes that do not fit, arrays that are not real and
-        floating, a state that is not this optimizer's, settings out of range.
+        Before any work: dicts, shapes, dtypes or a state that do not fit, settings out of range.
 
     Examples
     --------
@@ -95,4 +90,4 @@ def sgd_step(
         return param - lr * grad, velocity.copy()
 
     chosen = update if momentum else update_without_momentum
-    return updated(chosen, params, grads, state, MOMENTS)
+    return apply_update(chosen, params, grads, state, MOMENTS)

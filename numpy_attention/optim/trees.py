@@ -1,50 +1,13 @@
-"""Nested dicts of arrays, as parameters, gradients and optimizer states come.
-
-    {"encoder": {"weight": …, "bias": …}, "temperature": …}
-
-An array is found by its path, the tuple of keys that lead to it: ("encoder", "weight"). In a file, which
-has no folders, the path is one name: "encoder.weight".
-"""
+"""Nested dicts of arrays to one flat dict and back, as an npz file needs: {"encoder.weight": …}."""
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
-Path: TypeAlias = tuple[Any, ...]
-Tree: TypeAlias = Mapping[Any, Any]
-
-
-def spoken(name: str, path: Path) -> str:
-    """The path as an error names it: grads['encoder']['weight']."""
-    return name + "".join(f"[{key!r}]" for key in path)
-
-
-def leaves(name: str, tree: Tree) -> dict[Path, Any]:
-    """All that is no dict, by its path, in the order of the dicts. An empty dict has no leaves."""
-    if not isinstance(tree, Mapping):
-        raise TypeError(f"{name} is {type(tree).__name__}; a dict of arrays is expected")
-    found: dict[Path, Any] = {}
-    _gather(found, (), tree)
-    return found
-
-
-def _gather(found: dict[Path, Any], above: Path, tree: Tree) -> None:
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            _gather(found, (*above, key), value)
-        else:
-            found[(*above, key)] = value
-
-
-def replaced(tree: Tree, new: Mapping[Path, Any], above: Path = ()) -> dict[Any, Any]:
-    """A tree with the branches of `tree`, empty ones too, and the leaves of `new`."""
-    return {
-        key: replaced(value, new, (*above, key)) if isinstance(value, Mapping) else new[(*above, key)]
-        for key, value in tree.items()
-    }
+from .updates import Tree, leaves, path_text
 
 
 def flatten(tree: Tree) -> dict[str, Any]:
-    """One dict without dicts in it: {"a": {"b": x}} becomes {"a.b": x}.
+    """One flat dict: {"a": {"b": x}} becomes {"a.b": x}.
 
     Parameters
     ----------
@@ -52,21 +15,21 @@ def flatten(tree: Tree) -> dict[str, Any]:
 
     Returns
     -------
-    The leaves themselves, not copies, in the order of the dicts. An empty dict leaves no trace.
+    The leaves themselves, not copies, in the order of the dicts. Empty dicts are lost.
 
     Raises
     ------
     TypeError
-        For a key that is no string, or for what is no dict.
+        For a key that is not a string, or a tree that is not a dict.
     ValueError
-        For a key with a dot, which `unflatten` would take for two.
+        For a key with a dot, which `unflatten` would read as two keys.
 
     Examples
     --------
     >>> flatten({"encoder": {"weight": 1.0, "bias": 2.0}, "temperature": 3.0})
     {'encoder.weight': 1.0, 'encoder.bias': 2.0, 'temperature': 3.0}
 
-    So a state goes into an npz and comes back, bit for bit:
+    A state into an npz and back, bit for bit:
 
     >>> import io
     >>> import numpy as np
@@ -82,26 +45,26 @@ def flatten(tree: Tree) -> dict[str, Any]:
             _text("tree", key)
             if "." in key:
                 raise ValueError(
-                    f"{spoken('tree', path)} has the dotted key {key!r}; keys without a dot are expected"
+                    f"{path_text('tree', path)} has the dotted key {key!r}; keys without a dot are expected"
                 )
     return {".".join(path): leaf for path, leaf in found.items()}
 
 
 def unflatten(flat: Tree) -> dict[str, Any]:
-    """What `flatten` undoes: {"a.b": x} becomes {"a": {"b": x}}.
+    """Undo `flatten`: {"a.b": x} becomes {"a": {"b": x}}.
 
     Parameters
     ----------
-    flat : a dict without dicts in it, or an opened npz. Its keys are strings.
+    flat : a dict of arrays, or an opened npz. Its keys are strings.
 
     Returns
     -------
-    Nested dicts that hold the values themselves, not copies.
+    Nested dicts of the values themselves, not copies.
 
     Raises
     ------
     TypeError
-        For a key that is no string, or for what is no dict, or has dicts in it.
+        For a key that is not a string, or a `flat` that is not a dict or contains one.
     ValueError
         For keys that contradict each other, such as "a" and "a.b".
 

@@ -1,126 +1,159 @@
-"""What all optimizers share: one update, applied to every parameter of a tree.
+"""One optimizer step on a nested dict of arrays: {"encoder": {"weight": …, "bias": …}, "temperature": …}.
 
-A state is {"step": how many steps were taken, "<moment>": a tree like the parameters, …}. The update itself,
-which is the optimizer's equation, sees one parameter at a time.
+A path is the tuple of keys that leads to an array: ("encoder", "weight"). A state is {"step": steps taken,
+"<moment>": a dict nested like the parameters, …}. An optimizer's equation sees one parameter at a time.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..functional.base.admission import FLOATS, Array, admit, compute_dtype
-from .settings import count
-from .trees import Path, Tree, leaves, replaced, spoken
+from ..functional.base.admission import FLOATS, Array, admit, compute_dtype, real_number, whole_numbers
 
+Path: TypeAlias = tuple[Any, ...]
+Tree: TypeAlias = Mapping[Any, Any]
+Arrays: TypeAlias = dict[Path, Array]
 Update: TypeAlias = Callable[..., tuple[Any, ...]]
-"""(step, param, grad, *moments) -> (param, *moments): new arrays, in the dtype of what came."""
+"""(step, param, grad, *moments) -> (param, *moments): new arrays, all in the dtype computed in."""
 
 REAL_FLOATS = tuple(dtype for dtype in FLOATS if dtype.kind == "f")
 
 
-def fresh_state(params: Tree, moments: tuple[str, ...]) -> dict[str, Any]:
-    """The state before the first step: step 0, and every moment 0 in the dtype that is computed in."""
-    old = real_leaves("params", params)
+def initial_state(params: Tree, moments: tuple[str, ...]) -> dict[str, Any]:
+    """Step 0, and every moment 0 in the dtype computed in: float32 for float16, else the parameter's own."""
+    arrays = real_arrays("params", params)
     state: dict[str, Any] = {"step": np.zeros((), np.int64)}
     for moment in moments:
-        zeros = {path: np.zeros(param.shape, compute_dtype(param)) for path, param in old.items()}
-        state[moment] = replaced(params, zeros)
+        zeros = {path: np.zeros(param.shape, compute_dtype(param)) for path, param in arrays.items()}
+        state[moment] = with_leaves(params, zeros)
     return state
 
 
-def updated(
+def apply_update(
     update: Update, params: Tree, grads: Tree, state: Tree, moments: tuple[str, ...]
 ) -> tuple[dict[Any, Any], dict[str, Any]]:
-    """The parameters and the state after one step; what came in is admitted first, and not changed."""
-    old, slopes, step, kept = admitted(params, grads, state, moments)
+    """Parameters and state after one step, as new dicts of new arrays; everything is validated first."""
+    arrays, gradients, step, kept = admit_step(params, grads, state, moments)
     new = {}
-    for path, param in old.items():
-        computed = compute_dtype(param)
-        came = (param, slopes[path], *(kept[(moment, *path)] for moment in moments))
-        new[path] = update(step + 1, *(array.astype(computed, copy=False) for array in came))
-
-    rounded = {path: np.asarray(new[path][0], param.dtype) for path, param in old.items()}
+    for path, param in arrays.items():
+        dtype = compute_dtype(param)
+        inputs = (param, gradients[path], *(kept[(moment, *path)] for moment in moments))
+        new[path] = update(step + 1, *(array.astype(dtype, copy=False) for array in inputs))
+    rounded = {path: np.asarray(new[path][0], param.dtype) for path, param in arrays.items()}
     after: dict[str, Any] = {"step": np.array(step + 1, np.int64)}
     for place, moment in enumerate(moments, start=1):
-        after[moment] = replaced(params, {path: np.asarray(new[path][place]) for path in old})
-    return replaced(params, rounded), after
+        after[moment] = with_leaves(params, {path: np.asarray(new[path][place]) for path in arrays})
+    return with_leaves(params, rounded), after
 
 
-# --------------------------------------------------------------------------------------- what comes in
+def leaves(name: str, tree: Tree, above: Path = ()) -> dict[Path, Any]:
+    """Everything that is not a dict, by its path, in the order of the dicts. An empty dict has no leaves."""
+    if not isinstance(tree, Mapping):
+        raise TypeError(f"{name} is {type(tree).__name__}; a dict of arrays is expected")
+    found: dict[Path, Any] = {}
+    for key, value in tree.items():
+        path = (*above, key)
+        found |= leaves(name, value, path) if isinstance(value, Mapping) else {path: value}
+    return found
 
 
-class Admitted(NamedTuple):
-    """What an update works on: arrays by their paths, and how many steps were taken before."""
-
-    params: dict[Path, Array]
-    grads: dict[Path, Array]
-    step: int
-    moments: dict[Path, Array]
-
-
-def admitted(params: Tree, grads: Tree, state: Tree, moments: tuple[str, ...]) -> Admitted:
-    """All that comes in, once it is sure that it fits together."""
-    old = real_leaves("params", params)
-    slopes = fitted("grads", real_leaves("grads", grads), old)
-    return Admitted(old, slopes, *admit_state(state, old, moments))
+def with_leaves(tree: Tree, new: Mapping[Path, Any], above: Path = ()) -> dict[Any, Any]:
+    """The nesting of `tree`, empty dicts included, with the leaves of `new`."""
+    return {
+        key: with_leaves(value, new, (*above, key)) if isinstance(value, Mapping) else new[(*above, key)]
+        for key, value in tree.items()
+    }
 
 
-def real_leaves(name: str, tree: Tree) -> dict[Path, Array]:
-    """The arrays of a tree by their paths; only real floating ones are taken."""
-    return {path: _real(name, path, leaf) for path, leaf in leaves(name, tree).items()}
+def path_text(name: str, path: Path) -> str:
+    """A path as an error names it: grads['encoder']['weight']."""
+    return name + "".join(f"[{key!r}]" for key in path)
 
 
-def _real(tree: str, path: Path, leaf: object) -> Array:
+def not_negative(name: str, x: object) -> float:
+    """A finite number >= 0: a learning rate, an epsilon, a limit."""
+    value = real_number(name, x)
+    if value < 0:
+        raise ValueError(f"{name} is {x!r}; a number >= 0 is expected")
+    return value
+
+
+def decay_rates(name: str, x: Any) -> tuple[float, float]:
+    """Two numbers in [0, 1), as Adam's betas are."""
+    if not isinstance(x, (tuple, list)) or len(x) != 2:
+        raise TypeError(f"{name} is {x!r}; two numbers in [0, 1) are expected")
+    first, second = (not_negative(f"{name}[{i}]", rate) for i, rate in enumerate(x))
+    if max(first, second) >= 1:
+        raise ValueError(f"{name} is {x!r}; two numbers in [0, 1) are expected")
+    return first, second
+
+
+def count(name: str, x: object, least: int) -> int:
+    """One whole number >= least: a step, a number of steps."""
+    array = whole_numbers(name, x, least)
+    if array.ndim:
+        raise TypeError(f"{name} has shape {array.shape}; one whole number is expected")
+    return int(array)
+
+
+def admit_step(
+    params: Tree, grads: Tree, state: Tree, moments: tuple[str, ...]
+) -> tuple[Arrays, Arrays, int, Arrays]:
+    """Parameters and gradients by path, the number of steps taken, the moments by their path in `state`."""
+    arrays = real_arrays("params", params)
+    gradients = same_paths("grads", real_arrays("grads", grads), arrays)
+    return arrays, gradients, *admit_state(state, arrays, moments)
+
+
+def real_arrays(name: str, tree: Tree) -> Arrays:
+    """The arrays of a nested dict by path. Raises TypeError for a leaf that is not real and floating."""
+    return {path: _real_array(name, path, leaf) for path, leaf in leaves(name, tree).items()}
+
+
+def _real_array(tree: str, path: Path, leaf: object) -> Array:
     if type(leaf) is np.ndarray and leaf.dtype in REAL_FLOATS:
-        return leaf  # as mostly; what it is called is of no interest then
-    name = spoken(tree, path)
+        return leaf  # the usual case, without formatting a name
+    name = path_text(tree, path)
     if leaf is None:
-        raise TypeError(f"{name} is None; an array is expected (zeros where nothing is to be learned)")
+        raise TypeError(f"{name} is None; an array is expected (zeros where nothing is learned)")
     array = admit(name, leaf)
     if array.dtype.kind == "c":
         raise TypeError(
-            f"{name} is complex ({array.dtype}), and what is minimised falls along real numbers; "
-            "make its real and its imaginary part a parameter each"
+            f"{name} is complex ({array.dtype}); make its real and imaginary part a parameter each"
         )
     return array
 
 
-def fitted(name: str, found: Mapping[Path, Array], wanted: Mapping[Path, Array]) -> dict[Path, Array]:
-    """`found` in the order of `wanted`, once it is sure that paths and shapes are the same."""
-    for path in wanted:
-        if path not in found:
-            raise ValueError(f"{spoken(name, path)} is missing, or holds no array; one is expected")
-    for path, array in found.items():
-        if path not in wanted:
-            raise ValueError(f"{spoken(name, path)} is there, but there is no such parameter")
-        if array.shape != wanted[path].shape:
-            raise ValueError(
-                f"{spoken(name, path)} has shape {array.shape}; that of the parameter, "
-                f"{wanted[path].shape}, is expected"
-            )
-    return {path: found[path] for path in wanted}
+def same_paths(name: str, arrays: Arrays, params: Arrays) -> Arrays:
+    """`arrays` in the order of `params`. Raises ValueError unless paths and shapes are those of `params`."""
+    for path in params:
+        if path not in arrays:
+            raise ValueError(f"{path_text(name, path)} is missing, or holds no array; one is expected")
+    for path, array in arrays.items():
+        if path not in params:
+            raise ValueError(f"{path_text(name, path)} is there, but there is no such parameter")
+        if array.shape != params[path].shape:
+            problem = f"{path_text(name, path)} has shape {array.shape}"
+            raise ValueError(f"{problem}; that of the parameter, {params[path].shape}, is expected")
+    return {path: arrays[path] for path in params}
 
 
-def admit_state(
-    state: Tree, params: Mapping[Path, Array], moments: tuple[str, ...]
-) -> tuple[int, dict[Path, Array]]:
-    """The step count, and the moments by their paths in the state."""
+def admit_state(state: Tree, params: Arrays, moments: tuple[str, ...]) -> tuple[int, Arrays]:
+    """The number of steps taken, and the moments by their path in `state`."""
     found = leaves("state", state)
     foreign = sorted(map(str, set(state) - {"step", *moments}))
     if foreign or ("step",) not in found:
         raise ValueError(
             f"state has {', '.join(map(repr, foreign)) or 'no step'}; the state of this optimizer has "
-            f"{', '.join(map(repr, ('step', *moments)))}: pass what its init or its last step returned"
+            f"{', '.join(map(repr, ('step', *moments)))}: pass the result of its init or its last step"
         )
     step = count("state['step']", found.pop(("step",)), least=0)
-    arrays = {path: _real("state", path, leaf) for path, leaf in found.items()}
-    wanted = {(moment, *path): param for moment in moments for path, param in params.items()}
-    computed = {path: compute_dtype(param) for path, param in params.items()}
-    for path, moment in fitted("state", arrays, wanted).items():
-        if moment.dtype != computed[path[1:]]:
-            raise TypeError(
-                f"{spoken('state', path)} has dtype {moment.dtype}; {computed[path[1:]]} is expected, "
-                f"for the parameter has dtype {wanted[path].dtype}"
-            )
+    arrays = {path: _real_array("state", path, leaf) for path, leaf in found.items()}
+    expected = {(moment, *path): param for moment in moments for path, param in params.items()}
+    for path, moment in same_paths("state", arrays, expected).items():
+        dtype = compute_dtype(expected[path])
+        if moment.dtype != dtype:
+            problem = f"{path_text('state', path)} has dtype {moment.dtype}; {dtype} is expected"
+            raise TypeError(f"{problem}, for the parameter has dtype {expected[path].dtype}")
     return step, arrays

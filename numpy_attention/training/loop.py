@@ -9,7 +9,7 @@ import numpy as np
 import numpy_attention as na
 
 from ..nn.parameters import Params
-from ..optim.trees import leaves
+from ..optim.updates import leaves
 from .data import CHANGES, ORDER, START, Array, Examples, stream
 from .evaluation import Model, chosen, loss_backward, loss_forward
 from .mixing import mixed_loss_backward, mixed_loss_forward

@@ -21,7 +21,8 @@ import numpy as np
 
 from ..files import PathLike, read_npz, sweep, write_csv, write_json, write_npz
 from ..nn.parameters import Shapes
-from ..optim.trees import flatten, replaced
+from ..optim.trees import flatten
+from ..optim.updates import with_leaves
 from .cleaning import Normalisation
 from .data import Array
 from .evaluation import Model
@@ -155,7 +156,7 @@ def _unpacked(file: Path, arrays: dict[str, Array]) -> Run:
     _same_names(file, arrays, {*expected, *others, "history.columns", "history.rows"})
     for name, shape in expected.items():
         _numbers(file, name, arrays[name], shape, np.int64 if name.endswith(".step") else np.float64)
-    found = replaced(trees, {tuple(name.split(".")): arrays[name] for name in expected})
+    found = with_leaves(trees, {tuple(name.split(".")): arrays[name] for name in expected})
     last = history[-1]
     losses = {name: last["loss" if name == "learned" else f"{name}_loss"] for name in parameters}
     epochs = {

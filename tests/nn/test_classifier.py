@@ -7,7 +7,8 @@ import numpy_attention as na
 from numpy_attention.nn.classifier import AttentionClassifier
 from numpy_attention.nn.parameters import glorot
 from numpy_attention.nn.token_scores import EVERY_SCORE, SCORES, UNIFORM
-from numpy_attention.optim.trees import flatten, replaced
+from numpy_attention.optim.trees import flatten
+from numpy_attention.optim.updates import with_leaves
 
 B, T, WIDTH, HIDDEN = 2, 7, 3, 5
 STEP = 1e-100
@@ -39,7 +40,7 @@ def complex_steps_agree(model, params, x, d_logits, lengths=None):
 
 def nested(flat, like):
     """Flat parameters with the branches of `like`."""
-    return replaced(like, {tuple(name.split(".")): array for name, array in flat.items()})
+    return with_leaves(like, {tuple(name.split(".")): array for name, array in flat.items()})
 
 
 every_model = pytest.mark.parametrize(

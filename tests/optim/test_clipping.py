@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays as drawn_arrays
 
 from numpy_attention.optim.clipping import clip_by_global_norm
-from numpy_attention.optim.trees import leaves
+from numpy_attention.optim.updates import leaves
 from tests.support.optimizer_problems import U, bits, drawn, mapped
 
 FLOATS = [np.float16, np.float32, np.float64]

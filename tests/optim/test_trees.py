@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numpy_attention.optim.trees import flatten, leaves, replaced, spoken, unflatten
+from numpy_attention.optim.trees import flatten, unflatten
+from numpy_attention.optim.updates import leaves, path_text, with_leaves
 from tests.support.optimizer_problems import bits, drawn
 
 names = st.text().filter(lambda key: "." not in key)
@@ -31,7 +32,7 @@ def test_what_is_flat_has_no_dict_in_it_and_keeps_order_and_the_leaves_themselve
 
 @given(trees)
 def test_replaced_by_its_own_leaves_a_tree_is_equal_and_another(tree):
-    copy = replaced(tree, leaves("tree", tree))
+    copy = with_leaves(tree, leaves("tree", tree))
     assert copy == tree
     assert copy is not tree
 
@@ -41,7 +42,7 @@ def test_by_hand():
     assert flatten({"a": 1, "b": {"c": 2, "d": {"e": 3}, "nothing": {}}}) == flat
     assert unflatten(flat) == {"a": 1, "b": {"c": 2, "d": {"e": 3}}}
     assert flatten({}) == unflatten({}) == {}
-    assert spoken("grads", ("encoder", 0, "weight")) == "grads['encoder'][0]['weight']"
+    assert path_text("grads", ("encoder", 0, "weight")) == "grads['encoder'][0]['weight']"
 
 
 def test_a_tree_goes_through_an_npz_to_the_bit(tmp_path: Path):

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from numpy_attention.optim.adam import adam_init, adam_step, adamw_step
 from numpy_attention.optim.sgd import sgd_init, sgd_step
-from numpy_attention.optim.trees import flatten, leaves, unflatten
+from numpy_attention.optim.trees import flatten, unflatten
+from numpy_attention.optim.updates import count, decay_rates, leaves, not_negative
 from tests.support.optimizer_problems import OPTIMIZERS, bits, drawn, mapped, run
 
 FLOATS = [np.float16, np.float32, np.float64]
@@ -258,3 +259,56 @@ def test_adam_refuses_betas_of_1_and_placements_unknown(step):
         step(params, params, adam_init(params), betas=(0.9, 1.0))
     with pytest.raises(ValueError, match=r"^eps_added is 'inside'; one of 'after_correction'"):
         step(params, params, adam_init(params), eps_added="inside")
+
+
+# ------------------------------------------------------------------------------------------- settings
+
+
+@pytest.mark.parametrize("x", [0, 2, 0.5, np.float32(0.5), np.float64(0.5), np.array(0.5)])
+def test_a_number_comes_out_as_a_python_float(x):
+    assert type(not_negative("lr", x)) is float
+    assert not_negative("lr", x) == x
+
+
+@pytest.mark.parametrize("x", [-1e-300, np.nan, np.inf, -np.inf])
+def test_numbers_out_of_range_are_refused(x):
+    with pytest.raises(ValueError, match=r"^lr is "):
+        not_negative("lr", x)
+
+
+@pytest.mark.parametrize("x", [None, "0.1", True, [0.1], np.ones(2), 1j])
+def test_what_is_no_number_is_refused(x):
+    with pytest.raises(TypeError, match=r"^lr is "):
+        not_negative("lr", x)
+
+
+@pytest.mark.parametrize("x", [(0, 0), (0.9, 0.999), [np.float32(0.5), 1 - 2**-53]])
+def test_decay_rates_come_out_as_python_floats(x):
+    assert decay_rates("betas", x) == tuple(x)
+    assert all(type(rate) is float for rate in decay_rates("betas", x))
+
+
+@pytest.mark.parametrize("x", [(0.9, 1), (1.0, 0.9), (-0.1, 0.9), (0.9, np.nan), (np.inf, 0.9)])
+def test_decay_rates_out_of_range_are_refused(x):
+    with pytest.raises(ValueError, match=r"^betas"):
+        decay_rates("betas", x)
+
+
+@pytest.mark.parametrize("x", [0.9, (0.9,), (0.9, 0.9, 0.9), "ab", None, (0.9, None), (0.9, "0.9")])
+def test_what_is_no_pair_of_rates_is_refused(x):
+    with pytest.raises(TypeError, match=r"^betas"):
+        decay_rates("betas", x)
+
+
+@pytest.mark.parametrize("x", [1, 7, np.int32(7), np.array(7), np.uint8(7)])
+def test_a_count_comes_out_as_a_python_int(x):
+    assert type(count("step", x, least=1)) is int
+    assert count("step", x, least=1) == x
+
+
+@pytest.mark.parametrize(
+    "x, error", [(0, ValueError), (-1, ValueError), (1.0, TypeError), (True, TypeError), ([1], TypeError)]
+)
+def test_what_is_no_count_is_refused(x, error):
+    with pytest.raises(error, match=r"^step "):
+        count("step", x, least=1)

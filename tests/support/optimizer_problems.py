@@ -8,7 +8,7 @@ import numpy as np
 
 from numpy_attention.optim.adam import adam_init, adam_step, adamw_init, adamw_step
 from numpy_attention.optim.sgd import sgd_init, sgd_step
-from numpy_attention.optim.trees import Tree, leaves, replaced
+from numpy_attention.optim.updates import Tree, leaves, with_leaves
 
 U = 2.0**-53
 """The unit roundoff of float64: one operation rounds by at most this share of its result."""
@@ -47,7 +47,7 @@ def drawn(seed: int, dtype: Any = np.float64, scale: float = 1.0) -> dict[str, A
 def mapped(function: Callable[..., Any], tree: Tree, *others: Tree) -> dict[Any, Any]:
     """A tree of function(leaf, …) over the leaves of trees alike."""
     found = [leaves("tree", each) for each in (tree, *others)]
-    return replaced(tree, {path: function(*(each[path] for each in found)) for path in found[0]})
+    return with_leaves(tree, {path: function(*(each[path] for each in found)) for path in found[0]})
 
 
 def bits(tree: Tree) -> dict[Any, Any]:

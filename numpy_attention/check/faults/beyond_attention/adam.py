@@ -9,7 +9,7 @@ import numpy as np
 from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair
 from ....optim.adam import MOMENTS, adam_step, adamw_step
-from ....optim.updates import updated
+from ....optim.updates import apply_update
 from ..conditions import Call
 from ..fault import FINE, FaultFamily
 
@@ -56,7 +56,7 @@ def _stepping(direction: Direction) -> Pair:
                 towards = np.where(first == 0, 0, direction(Moments(t, first, second, betas, eps)))
             return param - lr * towards, first, second
 
-        return updated(update, params, grads, state, MOMENTS)
+        return apply_update(update, params, grads, state, MOMENTS)
 
     return Pair(step, NO_BACKWARD)
 
