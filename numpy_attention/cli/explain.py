@@ -5,8 +5,8 @@ import shutil
 
 from ..check.faults import fault
 from ..functional.scores.concat import ACTIVATIONS
-from ..study.example import SCORES, example
-from ..study.fault_walk import planted
+from ..study.example import SCORES, build_example
+from ..study.fault_walk import walk_with_fault
 from ..study.number_format import WIDTH
 from ..study.page import page
 from ..study.tokens import MOST, read_tokens
@@ -65,11 +65,11 @@ def run(args: argparse.Namespace) -> int:
     """Walk, and print; 1 if a number is wrong that was not broken on purpose."""
     given = None if args.tokens is None else read_tokens(args.tokens)
     try:
-        problem = example(
+        problem = build_example(
             given, score=args.score, activation=args.activation, causal=args.causal, softcap=args.softcap,
             bias=args.bias, sinks=args.sinks, dropout=args.dropout, seed=args.seed,
         )  # fmt: skip
-        broken = None if args.fault is None else planted(problem, fault(args.fault))
+        broken = None if args.fault is None else walk_with_fault(problem, fault(args.fault))
         seen = walk(problem) if broken is None else broken.walk
     except ValueError as error:
         raise ValueError(f"{args.tokens}: {error}" if args.tokens else str(error)) from error

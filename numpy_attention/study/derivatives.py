@@ -13,11 +13,11 @@ from ..functional.base.admission import Array
 
 
 class Derivative(NamedTuple):
-    """A gradient, the same by the complex step, and by how much each entry may differ."""
+    """A gradient, the same gradient by the complex step, and the tolerance of each entry."""
 
     ours: Array
     exact: Array
-    allowed: Array
+    tolerance: Array
 
     @property
     def difference(self) -> float:
@@ -26,40 +26,40 @@ class Derivative(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether no entry differs by more than is allowed; NaN does."""
-        return bool((np.abs(self.ours - self.exact) <= self.allowed).all())
+        """True where every entry is within its tolerance; NaN is not."""
+        return bool((np.abs(self.ours - self.exact) <= self.tolerance).all())
 
 
 def derivative(
     ours: Array,
     x: Array,
-    out_of: Callable[[Array], Array],
+    function: Callable[[Array], Array],
     d_out: Array,
-    reach: float,
+    magnitude: float,
     free: Array | None = None,
 ) -> Derivative:
-    """`ours` beside the gradient of Σ d_out * out_of(x), entry by entry.
+    """`ours` beside the gradient of Σ d_out * function(x), entry by entry.
 
     Parameters
     ----------
-    ours : the gradient in question, in the shape of x
-    x : what is moved
-    out_of : the output for a moved, complex x
-    d_out : in the output's shape
-    reach : how large the numbers are whose rounding may show
-    free : which entries can move at all; the gradient of the others is 0. None is all of them.
+    ours : the gradient to check, in the shape of x
+    x : the point at which to differentiate
+    function : the output for a complex x
+    d_out : the cotangent, in the output's shape
+    magnitude : size of the numbers whose rounding errors may reach the gradient
+    free : True where x can vary; the gradient is 0 elsewhere. None: everywhere.
 
     Examples
     --------
-    >>> told = derivative(np.array([2.0, 5.0]), np.array([1.0, 2.0]), np.square, np.ones(2), reach=1)
-    >>> told.exact, told.ok
+    >>> squares = derivative(np.array([2.0, 5.0]), np.array([1.0, 2.0]), np.square, np.ones(2), magnitude=1)
+    >>> squares.exact, squares.ok
     (array([2., 4.]), False)
     """
     exact, sizes = np.zeros(x.shape), np.zeros(x.shape)
     for index in map(tuple, np.argwhere(np.ones(x.shape) if free is None else free)):
-        moved = x.astype(complex)
-        moved[index] += 1j * H
-        terms = d_out * (np.imag(out_of(moved)) / H)
+        shifted = x.astype(complex)
+        shifted[index] += 1j * H
+        terms = d_out * (np.imag(function(shifted)) / H)
         exact[index], sizes[index] = terms.sum(), np.abs(terms).sum()
-    allowed = ALLOWED * np.abs(exact).max(initial=0) + 16 * EPS * (sizes + reach)
-    return Derivative(ours, exact, allowed)
+    tolerance = ALLOWED * np.abs(exact).max(initial=0) + 16 * EPS * (sizes + magnitude)
+    return Derivative(ours, exact, tolerance)

@@ -1,4 +1,4 @@
-"""A walk with a fault planted, beside the right one: which numbers are not what they should be."""
+"""A walk with a planted fault beside the correct walk, and the numbers in which they differ."""
 
 from typing import NamedTuple
 
@@ -6,65 +6,64 @@ import numpy as np
 
 from ..check.faults import Fault
 from ..functional.base.admission import Array, quiet
-from .example import Example
-from .trace import largest
+from .example import WalkExample
+from .trace import largest_magnitude
 from .walk import Stage, Walk, walk
 
 ROUNDING = 1e-12
-"""Of the largest number of a step: what two ways to the same number may differ by."""
+"""Tolerance on differences between the two walks, relative to the largest number of the step."""
 
 
-class Planted(NamedTuple):
-    """A fault, the walk with it, and the right one."""
+class FaultyWalk(NamedTuple):
+    """A planted fault, the walk with it, and the correct walk."""
 
     fault: Fault
     walk: Walk
-    right: Walk
+    correct: Walk
 
     def changed(self, stage: Stage) -> frozenset[str]:
-        """The names of a stage's arrays that are not those of the right walk."""
-        beside = {**_by_place(self.right.down, "down"), **_by_place(self.right.up, "up")}
-        own = {**_by_place(self.walk.down, "down"), **_by_place(self.walk.up, "up")}
-        place = next(place for place, each in own.items() if each is stage)
-        arrays, right = _arrays(stage), _arrays(beside[place])
-        allowed = ROUNDING * largest(right.values())
-        both = [name for name in arrays if name in right]
-        return frozenset(name for name in both if _differ(arrays[name], right[name], allowed))
+        """Names of a stage's arrays that differ from those of the correct walk."""
+        faulty, correct = _by_place(self.walk), _by_place(self.correct)
+        place = next(place for place, each in faulty.items() if each is stage)
+        arrays, expected = _arrays(stage), _arrays(correct[place])
+        tolerance = ROUNDING * largest_magnitude(expected.values())
+        both = [name for name in arrays if name in expected]
+        return frozenset(name for name in both if _differ(arrays[name], expected[name], tolerance))
 
     @property
-    def all_changed(self) -> tuple[str, ...]:
-        """The names of all results and gradients that are not the right ones, in their order."""
+    def changed_results(self) -> tuple[str, ...]:
+        """Names of the results and gradients that differ from the correct ones, in order."""
         stages = (*self.walk.down, *self.walk.up)
         return tuple(
-            dict.fromkeys(name for stage in stages for name in stage.arrays if name in self.changed(stage))
+            dict.fromkeys(name for stage in stages for name in stage.results if name in self.changed(stage))
         )
 
     @property
-    def broken(self) -> tuple[tuple[int | None, str], ...]:
-        """The laws that go red, in their order: number, if there is one, and statement."""
+    def broken_laws(self) -> tuple[tuple[int | None, str], ...]:
+        """Number (or None) and statement of every law that fails, in order."""
         laws = [law for stage in (*self.walk.down, *self.walk.up) for law in stage.laws]
         return tuple((law.number, law.statement) for law in laws if not law.ok)
 
     @property
     def wrong_gradients(self) -> tuple[str, ...]:
-        """The gradients that are not those of the complex step."""
+        """Names of the gradients that disagree with the complex step."""
         return tuple(name for stage in self.walk.up for name, d in stage.derivatives.items() if not d.ok)
 
 
 @quiet
-def planted(example: Example, fault: Fault) -> Planted:
-    """Walk a problem with a fault in one of the seven steps.
+def walk_with_fault(example: WalkExample, fault: Fault) -> FaultyWalk:
+    """Walk an example with a fault in one of the seven steps.
 
     Raises
     ------
     ValueError
-        For a fault of anything but the seven steps, and where it changes nothing: there is nothing to show.
+        If the fault is in none of the seven steps, or changes no number of this example.
 
     Examples
     --------
     >>> from numpy_attention.check.faults import fault
-    >>> from numpy_attention.study.example import example
-    >>> planted(example(), fault("no-row-sum")).all_changed
+    >>> from numpy_attention.study.example import build_example
+    >>> walk_with_fault(build_example(), fault("no-row-sum")).changed_results
     ('d_masked', 'd_biased', 'd_query', 'd_key', 'd_scale')
     """
     if fault.steps is None:
@@ -72,19 +71,21 @@ def planted(example: Example, fault: Fault) -> Planted:
             f"{fault.name} is a fault of {fault.family}, in none of attention's seven steps; "
             f"`numpy-attention faults {fault.name}` prints it"
         )
-    both = Planted(fault, walk(example, steps=fault.steps), walk(example))
-    if not both.all_changed:
+    faulty = FaultyWalk(fault, walk(example, steps=fault.steps), walk(example))
+    if not faulty.changed_results:
         raise ValueError(f"{fault.name} changes nothing here; it shows {fault.shows_where}")
-    return both
+    return faulty
 
 
-def _by_place(stages: tuple[Stage, ...], way: str) -> dict[tuple[str, str], Stage]:
-    return {(way, stage.name): stage for stage in stages}
+def _by_place(walk: Walk) -> dict[tuple[str, str], Stage]:
+    """The stages of a walk by direction and step name."""
+    down = {("down", stage.name): stage for stage in walk.down}
+    return down | {("up", stage.name): stage for stage in walk.up}
 
 
 def _arrays(stage: Stage) -> dict[str, Array]:
-    return stage.taken | stage.between | stage.arrays
+    return stage.inputs | stage.intermediates | stage.results
 
 
-def _differ(x: Array, right: Array, allowed: float) -> bool:
-    return x.shape != right.shape or not np.allclose(x, right, rtol=0, atol=allowed, equal_nan=True)
+def _differ(x: Array, expected: Array, tolerance: float) -> bool:
+    return x.shape != expected.shape or not np.allclose(x, expected, rtol=0, atol=tolerance, equal_nan=True)

@@ -1,7 +1,6 @@
-"""Watching a function run: which of its lines ran, and what its names stood for in the end.
+"""Tracing one call of a function: the lines that ran, and its local variables when it returned.
 
-What a page shows of a step is what happened in it, not what somebody wrote down about it: a changed line
-or a planted fault shows by itself.
+A page shows the code that actually ran, so a changed line or a planted fault appears on it unaided.
 """
 
 import inspect
@@ -12,60 +11,60 @@ from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 
-class Run(NamedTuple):
-    """One call of a function: what came in by name, what came out, and what lay between."""
+class LineTrace(NamedTuple):
+    """One call of a function: its arguments by name, result, executed line numbers, and local variables."""
 
     function: Callable[..., Any]
     arguments: dict[str, Any]
     result: Any
     lines: frozenset[int]
-    names: dict[str, Any]
+    local_names: dict[str, Any]
 
 
-def watched(function: Callable[..., Any], keep: Callable[[Run], None]) -> Callable[..., Any]:
-    """`function`, which hands every run of itself to `keep`.
+def traced(function: Callable[..., Any], record: Callable[[LineTrace], None]) -> Callable[..., Any]:
+    """`function`, passing a LineTrace of every call to `record`.
 
     Parameters
     ----------
-    function : anything that can be called. What is not written in Python runs as ever, and has no lines.
-    keep : called with a Run after every call.
+    function : any callable; one that is not written in Python runs unchanged, and its trace has no lines.
+    record : called with a LineTrace after every call.
 
     Examples
     --------
     >>> def hypotenuse(a, b):
     ...     squared = a * a + b * b
     ...     return squared**0.5
-    >>> runs = []
-    >>> watched(hypotenuse, runs.append)(3, 4)
+    >>> traces = []
+    >>> traced(hypotenuse, traces.append)(3, 4)
     5.0
-    >>> runs[0].arguments, runs[0].names["squared"]
+    >>> traces[0].arguments, traces[0].local_names["squared"]
     ({'a': 3, 'b': 4}, 25)
     """
-    code = getattr(original(function), "__code__", None)
+    code = getattr(unwrapped(function), "__code__", None)
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        result, lines, names = _traced(code, partial(function, *args, **kwargs))
-        keep(Run(function, _by_name(function, args, kwargs), result, lines, names))
+        result, lines, local_names = _run_traced(code, partial(function, *args, **kwargs))
+        record(LineTrace(function, _by_name(function, args, kwargs), result, lines, local_names))
         return result
 
     return call
 
 
-def original(function: Any) -> Any:
-    """The function that was written, beneath partial and decorators."""
+def unwrapped(function: Any) -> Any:
+    """The function as written, without partial and decorators."""
     while isinstance(function, partial):
         function = function.func
-    beneath = getattr(function, "__wrapped__", None)
-    return function if beneath is None else original(beneath)
+    inner = getattr(function, "__wrapped__", None)
+    return function if inner is None else unwrapped(inner)
 
 
-def _traced(code: CodeType | None, call: Callable[[], Any]) -> tuple[Any, frozenset[int], dict[str, Any]]:
-    """The result of `call`, with the lines of `code` that ran and its names when it returned.
+def _run_traced(code: CodeType | None, call: Callable[[], Any]) -> tuple[Any, frozenset[int], dict[str, Any]]:
+    """The result of `call`, the lines of `code` that ran, and its local variables at return.
 
-    Python's own trace hook tells them; whoever had it (a debugger, coverage) has it back afterwards.
+    Uses Python's trace hook, and afterwards restores the previous one (a debugger's, coverage's).
     """
     lines: set[int] = set()
-    names: dict[str, Any] = {}
+    local_names: dict[str, Any] = {}
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         if frame.f_code is not code:
@@ -73,20 +72,20 @@ def _traced(code: CodeType | None, call: Callable[[], Any]) -> tuple[Any, frozen
         if event == "line":
             lines.add(frame.f_lineno)
         elif event == "return":
-            names.update(frame.f_locals)
+            local_names.update(frame.f_locals)
         return trace
 
-    before = sys.gettrace()
+    previous = sys.gettrace()
     sys.settrace(trace)
     try:
         result = call()
     finally:
-        sys.settrace(before)
-    return result, frozenset(lines), names
+        sys.settrace(previous)
+    return result, frozenset(lines), local_names
 
 
 def _by_name(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     try:
         return dict(inspect.signature(function).bind(*args, **kwargs).arguments)
-    except (TypeError, ValueError):  # no signature can be read: places instead of names
+    except (TypeError, ValueError):  # no readable signature: number the arguments
         return {f"argument_{n}": x for n, x in enumerate(args)} | kwargs

@@ -1,4 +1,4 @@
-"""Small arrays in print: four digits or more, points under points, an exact 0 told from a small number."""
+"""Small arrays as text: at least four digits, aligned decimal points, a plain 0 only for an exact 0."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -13,18 +13,18 @@ from ..functional.base.admission import Array
 WIDTH = 100
 
 ROW = 8
-"""Entries of an array of one axis in a line."""
+"""Entries per line of an array with one axis."""
 
 MOST_DIGITS = 5
-"""Before the point; beyond them, and below 0.001, a power of ten is written."""
+"""Most digits before the point; larger numbers, and those below 0.001, are in scientific notation."""
 
 
-def rows(x: npt.ArrayLike) -> list[str]:
-    """The rows of an array of up to two axes, aligned; truth is yes and no.
+def format_rows(x: npt.ArrayLike) -> list[str]:
+    """The rows of an array of up to two axes, aligned; booleans are yes and no.
 
     Examples
     --------
-    >>> for row in rows([[1, -0.25], [0, 1e-9]]):
+    >>> for row in format_rows([[1, -0.25], [0, 1e-9]]):
     ...     print(row)
     1.0000   -0.2500
     0         1.0e-09
@@ -35,22 +35,22 @@ def rows(x: npt.ArrayLike) -> list[str]:
     return ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
 
 
-def few(x: npt.ArrayLike) -> str:
-    """A number, or several in a line; of more than four, the first three.
+def format_few(x: npt.ArrayLike) -> str:
+    """The entries in one line; the first three if there are more than four.
 
     Examples
     --------
-    >>> few(0.125), few([1, 0.5, -2e-17]), few(range(9))
+    >>> format_few(0.125), format_few([1, 0.5, -2e-17]), format_few(range(9))
     ('0.1250', '1, 0.5000, -2.0e-17', '0, 1, 2, …')
     """
     entries = np.ravel(np.asarray(x))
     shown = entries if len(entries) <= 4 else entries[:3]
-    told = [_cell(entry, _decimals(entry)) for entry in shown]
-    return ", ".join(told + ["…"] * (len(shown) < len(entries)))
+    cells = [_cell(entry, _decimals(entry)) for entry in shown]
+    return ", ".join(cells + ["…"] * (len(shown) < len(entries)))
 
 
 def _decimals(x: Array) -> int | None:
-    """How many decimals show four digits of the largest entry; None where a power of ten is wanted."""
+    """The decimals that show four digits of the largest entry; None for scientific notation."""
     if x.dtype.kind == "b":
         return 0
     finite = np.abs(x[np.isfinite(x)])
@@ -75,7 +75,7 @@ def _cell(x: object, decimals: int | None) -> str:
 
 
 def _aligned(cells: list[str]) -> list[str]:
-    """The cells of a column with their points in one place; words and infinities stand to the right."""
+    """The cells of a column with aligned decimal points; words and infinities at the right."""
     parts = {cell: cell.partition(".") for cell in cells if not cell[-1].isalpha()}
     before = max((len(whole) for whole, _, _ in parts.values()), default=0)
     after = max((len(point + rest) for _, point, rest in parts.values()), default=0)
@@ -85,57 +85,58 @@ def _aligned(cells: list[str]) -> list[str]:
     return ["".join(parts.get(cell, ("", "", cell))).rjust(width) for cell in cells]
 
 
-class Block(NamedTuple):
-    """A title over some lines."""
+class TextBlock(NamedTuple):
+    """Lines of text under a title."""
 
     title: str
     lines: list[str]
 
     @property
     def width(self) -> int:
-        """Of the widest."""
+        """The length of the longest line."""
         return max(map(len, (self.title, *self.lines)))
 
 
-def block(name: str, x: npt.ArrayLike, *, shape: bool = True, column: bool = False) -> Block:
-    """An array under its name and shape; of three axes, what its last one holds under each other.
+def array_block(name: str, x: npt.ArrayLike, *, shape: bool = True, column: bool = False) -> TextBlock:
+    """An array under its name and shape; with three axes, one slice of the last axis below another.
 
-    With `column`, an array of one axis stands upright.
+    With `column`, an array of one axis is printed as a column.
 
     Examples
     --------
-    >>> print(*band([block("query", [[1, 2]]), block("scale", 0.5)]), sep="\\n")
+    >>> print(*side_by_side([array_block("query", [[1, 2]]), array_block("scale", 0.5)]), sep="\\n")
     query (1, 2)    scale
     1  2            0.5000
     """
     array = np.asarray(x)
     title = f"{name} {array.shape}" if shape and array.shape else name
     if column and array.ndim == 1:
-        return Block(title, rows(array[:, None]))
+        return TextBlock(title, format_rows(array[:, None]))
     if array.ndim == 1:
-        return Block(title, [row for n in range(0, len(array), ROW) for row in rows(array[n : n + ROW])])
+        lines = [row for n in range(0, len(array), ROW) for row in format_rows(array[n : n + ROW])]
+        return TextBlock(title, lines)
     if array.ndim < 3:
-        return Block(title, rows(array))
-    lines: list[str] = []
+        return TextBlock(title, format_rows(array))
+    lines = []
     for last in range(array.shape[-1]):
-        lines += [f"[..., {last}]", *rows(array[..., last])]
-    return Block(title, lines)
+        lines += [f"[..., {last}]", *format_rows(array[..., last])]
+    return TextBlock(title, lines)
 
 
-def band(blocks: Iterable[Block], width: int = WIDTH - 4, gap: int = 4) -> Iterator[str]:
-    """Blocks side by side, as many as fit into `width`; then the others below."""
-    line: list[Block] = []
-    for each in blocks:
-        if line and sum(b.width + gap for b in line) + each.width > width:
-            yield from (*_side_by_side(line, gap), "")
-            line = []
-        line.append(each)
-    if line:
-        yield from _side_by_side(line, gap)
+def side_by_side(blocks: Iterable[TextBlock], width: int = WIDTH - 4, gap: int = 4) -> Iterator[str]:
+    """The lines of blocks placed side by side, wrapped to a new band where `width` is full."""
+    band: list[TextBlock] = []
+    for block in blocks:
+        if band and sum(b.width + gap for b in band) + block.width > width:
+            yield from (*_joined_lines(band, gap), "")
+            band = []
+        band.append(block)
+    if band:
+        yield from _joined_lines(band, gap)
 
 
-def _side_by_side(blocks: list[Block], gap: int) -> Iterator[str]:
-    columns = [[each.title, *each.lines] for each in blocks]
+def _joined_lines(blocks: list[TextBlock], gap: int) -> Iterator[str]:
+    columns = [[block.title, *block.lines] for block in blocks]
     for parts in zip_longest(*columns, fillvalue=""):
-        padded = (part.ljust(each.width + gap) for part, each in zip(parts, blocks, strict=True))
+        padded = (part.ljust(block.width + gap) for part, block in zip(parts, blocks, strict=True))
         yield "".join(padded).rstrip()

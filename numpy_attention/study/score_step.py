@@ -1,4 +1,4 @@
-"""Any score as step 1, so that every score walks the same seven steps."""
+"""Any score as step 1, so that every score goes through the same seven steps."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,41 +10,41 @@ from ..functional.attention.attention import attention_with
 from ..functional.attention.steps import Normalised, ScoreGradients, Steps
 from ..functional.base.admission import Array
 from ..functional.base.arrays import Pair
-from .example import SCORES, Example
+from .example import SCORES, WalkExample
 
 
-def pair_of(example: Example, steps: Steps) -> Pair:
-    """The pair that scores an example: the rule's, or step 1 as it stands."""
+def score_pair(example: WalkExample, steps: Steps) -> Pair:
+    """The pair that scores an example: its rule's pair, or step 1 itself for dot scores."""
     name = SCORES[example.score].rule
-    rules: Iterator[Pair] = (Pair(rule.forward, rule.backward) for rule in RULES if rule.name == name)
-    return next(rules) if name else steps.score
+    pairs: Iterator[Pair] = (Pair(rule.forward, rule.backward) for rule in RULES if rule.name == name)
+    return next(pairs) if name else steps.score
 
 
-def out_of(example: Example, steps: Steps, given: Mapping[str, Array] | None = None) -> Array:
-    """The output alone; a step named in `given` gives that array, whatever it is given itself."""
-    steps = with_score(steps, example)
-    for name, x in (given or {}).items():
-        steps = steps._replace(**{name: _giving(Normalised(x, x[..., 0]) if name == "softmax" else x)})
+def attention_output(
+    example: WalkExample, steps: Steps, replaced: Mapping[str, Array] | None = None
+) -> Array:
+    """The output alone; each step named in `replaced` returns that array instead of its own result."""
+    steps = with_score_step(steps, example)
+    for name, x in (replaced or {}).items():
+        steps = steps._replace(**{name: _constant(Normalised(x, x[..., 0]) if name == "softmax" else x)})
     out, _ = attention_with(steps).forward(example.query, example.key, example.value, **example.options)
     return np.asarray(out)
 
 
-def _giving(result: Any) -> Pair:
+def _constant(result: Any) -> Pair:
+    """A step that returns `result` whatever its arguments."""
     return Pair(lambda *_: (result, None), lambda *_: None)
 
 
-def with_score(steps: Steps, example: Example) -> Steps:
-    """The steps, whose first is called as a step is, and calls the pair in its place as the score is."""
+def with_score_step(steps: Steps, example: WalkExample) -> Steps:
+    """Steps with `steps.score`, a score's own pair, adapted to the signature of step 1."""
     if not SCORES[example.score].rule:
         return steps
-    return steps._replace(
-        score=_of_tokens(steps.score, example)
-        if example.score == "location"
-        else _of_pairs(steps.score, example)
-    )
+    adapt = _location_step if example.score == "location" else _pairwise_step
+    return steps._replace(score=adapt(steps.score, example))
 
 
-def _of_pairs(pair: Pair, example: Example) -> Pair:
+def _pairwise_step(pair: Pair, example: WalkExample) -> Pair:
     """scores = pair(query, key, parameters)."""
 
     def forward(query: Array, key: Array, scale: Any, visible: Any) -> tuple[Array, Any]:
@@ -58,16 +58,16 @@ def _of_pairs(pair: Pair, example: Example) -> Pair:
     return Pair(forward, backward)
 
 
-def _of_tokens(pair: Pair, example: Example) -> Pair:
-    """Every query has the same row, scores_ls = pair(key, parameters)_s; so their gradients add up."""
+def _location_step(pair: Pair, example: WalkExample) -> Pair:
+    """scores_ls = pair(key, parameters)_s, one row for all queries; backward sums d_scores over queries."""
 
     def forward(query: Array, key: Array, scale: Any, visible: Any) -> tuple[Array, Any]:
         row, saved = pair.forward(key, **example.parameters)
         return np.broadcast_to(row, (len(query), len(key))), (saved, query.shape)
 
     def backward(d_scores: Array, saved: Any) -> ScoreGradients:
-        own, shape = saved
-        gradients = pair.backward(d_scores.sum(axis=0), own)
-        return ScoreGradients(np.zeros(shape), gradients[0], np.zeros(()))
+        row_saved, query_shape = saved
+        gradients = pair.backward(d_scores.sum(axis=0), row_saved)
+        return ScoreGradients(np.zeros(query_shape), gradients[0], np.zeros(()))
 
     return Pair(forward, backward)

@@ -1,4 +1,4 @@
-"""One's own numbers: a JSON file of tokens, small enough to be printed."""
+"""A user's own numbers: a JSON file of tokens, small enough to print."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from ..files import PathLike, read_json
 from ..functional.base.admission import Array
 
 MOST = 8
-"""Tokens, and entries of each, that a page has room for."""
+"""The most tokens, and entries of each, that fit on a page."""
 
 SMALLEST, LARGEST = 1e-9, 1e6
-"""In size, if a number is not 0; a page has no room for more digits."""
+"""Range of the magnitude of a number other than 0; more digits do not fit on a page."""
 
 
 def read_tokens(path: PathLike) -> dict[str, Array]:
-    """The arrays of a JSON file by name; of a list, its tokens.
+    """The arrays of a JSON file by name; a bare list is named tokens.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def read_tokens(path: PathLike) -> dict[str, Array]:
     Raises
     ------
     ValueError
-        For what is not that: one sentence, which names the file and the place in it.
+        If the file holds anything else: one sentence that names the file and the place in it.
 
     Examples
     --------
@@ -37,18 +37,18 @@ def read_tokens(path: PathLike) -> dict[str, Array]:
            [0.5, 2. ]])}
     """
     try:
-        told = read_json(path)
+        content = read_json(path)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
-    if not isinstance(told, dict):
-        told = {"tokens": told}
-    if not told:
+    if not isinstance(content, dict):
+        content = {"tokens": content}
+    if not content:
         raise ValueError(f"{path} holds no tokens")
-    return {str(name): _array(f"{path}: {name}", x, name in ROWS) for name, x in told.items()}
+    return {str(name): _array(f"{path}: {name}", x, name in ROWS) for name, x in content.items()}
 
 
 ROWS = ("tokens", "query", "key", "value", "d_out")
-"""What has one row a token; whatever else there is are a score's parameters."""
+"""Arrays with one row per token; the other names are parameters of a score."""
 
 
 def _array(place: str, x: Any, has_rows: bool) -> Array:
@@ -63,9 +63,7 @@ def _array(place: str, x: Any, has_rows: bool) -> Array:
     rows = [_row(f"{place}, row {n}", row) for n, row in enumerate(x, 1)]
     for n, row in enumerate(rows, 1):
         if len(row) != len(rows[0]):
-            raise ValueError(
-                f"{place}, row {n} has {len(row)} numbers, but row 1 has {len(rows[0])}; all need as many"
-            )
+            raise ValueError(f"{place}, row {n} has {len(row)} numbers, but row 1 has {len(rows[0])}")
     return np.array(rows)
 
 
@@ -86,5 +84,5 @@ def _number(place: str, x: Any) -> float:
 
 
 def _short(x: Any) -> str:
-    told = repr(x)
-    return told if len(told) <= 40 else f"{told[:40]}…"
+    text = repr(x)
+    return text if len(text) <= 40 else f"{text[:40]}…"

@@ -1,4 +1,4 @@
-"""What is seen of one run of attention: each step's run down and up, and every array by its name."""
+"""One run of attention, traced: each step's forward and backward call, and every array by name."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -9,13 +9,13 @@ from ..functional.attention.attention import AttentionGradients, AttentionSaved,
 from ..functional.attention.steps import Steps
 from ..functional.base.admission import Array
 from ..functional.base.arrays import Pair
-from .example import Example
-from .line_trace import Run, watched
-from .score_step import with_score
-from .step_laws import Circumstances, Numbers
+from .example import WalkExample
+from .line_trace import LineTrace, traced
+from .score_step import with_score_step
+from .step_laws import LawConditions, WalkArrays
 
 RESULTS = Steps("scores", "capped", "biased", "masked", "weights", "thinned", "out")
-"""What each step's result is called."""
+"""Name of each step's result."""
 
 GRADIENTS = Steps(
     score=("d_query", "d_key", "d_scale"),
@@ -26,13 +26,13 @@ GRADIENTS = Steps(
     dropout=("d_weights",),
     values=("d_thinned", "d_value"),
 )
-"""What each step's gradients are called."""
+"""Names of each step's gradients."""
 
 
-class Scene(NamedTuple):
-    """What a walk has seen: each step's run down, and its run up."""
+class AttentionTrace(NamedTuple):
+    """One attention call, with the trace of each step's forward (`down`) and backward (`up`)."""
 
-    example: Example
+    example: WalkExample
     steps: Steps
     down: Steps
     up: Steps
@@ -42,26 +42,26 @@ class Scene(NamedTuple):
 
     @property
     def visible(self) -> Array | None:
-        """Which pairs the mask lets see each other."""
+        """True where the mask shows a pair; None without a mask."""
         mask = self.example.options["mask"]
         return None if mask is None else np.asarray(mask.array(*self.saved.weights.shape))
 
     def result(self, name: str) -> Array:
-        """What a step gave to the next."""
+        """The array that a step passed to the next."""
         if name == "score":
             return self.saved.scores
         result = getattr(self.down, name).result[0]
         return np.asarray(result[0] if name == "softmax" else result)
 
-    def given_back(self, name: str) -> dict[str, Array]:
-        """What a step gave back, by name."""
+    def step_gradients(self, name: str) -> dict[str, Array]:
+        """The gradients that a step's backward returned, by name."""
         result = getattr(self.up, name).result
-        several = result if isinstance(result, tuple) else (result,)
+        gradients = result if isinstance(result, tuple) else (result,)
         names = getattr(result, "_fields", getattr(GRADIENTS, name))
-        return {d: np.asarray(x) for d, x in zip(names, several, strict=False) if x is not None}
+        return {d: np.asarray(x) for d, x in zip(names, gradients, strict=False) if x is not None}
 
     def skipped(self, name: str) -> bool:
-        """Whether a step handed on the very array that it took, down and up."""
+        """True if a step returned its first argument itself, both down and up."""
         runs = (getattr(self.down, name), getattr(self.up, name))
         results = [run.result if isinstance(run.result, tuple) else (run.result,) for run in runs]
         return all(
@@ -69,68 +69,68 @@ class Scene(NamedTuple):
             for run, result in zip(runs, results, strict=True)
         )
 
-    def reach(self, name: str) -> float:
-        """How large the numbers may have been that led to a gradient: what rounding is measured by."""
-        reach = largest([self.example.d_out])
+    def magnitude(self, name: str) -> float:
+        """Upper estimate of the numbers behind a step's gradients; their rounding error scales with it."""
+        magnitude = largest_magnitude([self.example.d_out])
         for step in reversed(Steps._fields[Steps._fields.index(name) :]):
             run = getattr(self.down, step)
-            reach *= max(1.0, largest([*run.arguments.values(), self.result(step)]))
-        if name == "score" and self.example.score == "cosine":  # whose gradients are divided by lengths
+            magnitude *= max(1.0, largest_magnitude([*run.arguments.values(), self.result(step)]))
+        if name == "score" and self.example.score == "cosine":  # its gradients are divided by lengths
             lengths = np.linalg.norm([*self.example.query, *self.example.key], axis=-1)
-            reach /= min(1.0, lengths[lengths > 0].min(initial=1.0))
-        return reach
+            magnitude /= min(1.0, lengths[lengths > 0].min(initial=1.0))
+        return magnitude
 
-    def circumstances(self) -> Circumstances:
-        """What is in use, for the laws."""
+    def law_conditions(self) -> LawConditions:
+        """The active options, for the laws."""
         options = {name for name, option in self.example.options.items() if option is not None}
         if not self.saved.weights.any(axis=-1).all():
-            options.add("blind rows")
+            options.add("fully masked rows")
         activation = self.example.settings.get("activation", "")
-        return Circumstances(frozenset(options), self.example.score, activation)
+        return LawConditions(frozenset(options), self.example.score, activation)
 
-    def numbers(self) -> Numbers:
-        """Every array by its name, for the laws."""
+    def named_arrays(self) -> WalkArrays:
+        """Every array by name, for the laws."""
         example = self.example
-        numbers: Numbers = {name: getattr(example, name) for name in ("query", "key", "value", "d_out")}
-        numbers |= arrays_of(example.options) | {"lse": self.saved.lse}
-        numbers |= {f"score.{name}": x for name, x in example.parameters.items()}
-        numbers |= {getattr(RESULTS, name): self.result(name) for name in Steps._fields}
+        arrays: WalkArrays = {name: getattr(example, name) for name in ("query", "key", "value", "d_out")}
+        arrays |= array_arguments(example.options) | {"lse": self.saved.lse}
+        arrays |= {f"score.{name}": x for name, x in example.parameters.items()}
+        arrays |= {getattr(RESULTS, name): self.result(name) for name in Steps._fields}
         if self.visible is not None:
-            numbers["visible"] = self.visible
+            arrays["visible"] = self.visible
         for name in Steps._fields:
-            for d, x in self.given_back(name).items():
-                own = name == "score" and d.removeprefix("d_") in example.parameters
-                numbers[f"score.{d}" if own else "d_key" if d == "d_x" else d] = x
-        return numbers
+            for d, x in self.step_gradients(name).items():
+                is_parameter = name == "score" and d.removeprefix("d_") in example.parameters
+                arrays[f"score.{d}" if is_parameter else "d_key" if d == "d_x" else d] = x
+        return arrays
 
 
-def scene(example: Example, steps: Steps) -> Scene:
-    """Run attention down and up, and keep what every step did; steps.score is the score's own pair.
+def trace_attention(example: WalkExample, steps: Steps) -> AttentionTrace:
+    """Run attention forward and backward and trace every step; steps.score is the score's own pair.
 
     Examples
     --------
     >>> from numpy_attention import STEPS
-    >>> from numpy_attention.study.example import example
-    >>> seen = scene(example(), STEPS)
-    >>> sorted(seen.down.values.arguments)
+    >>> from numpy_attention.study.example import build_example
+    >>> trace = trace_attention(build_example(), STEPS)
+    >>> sorted(trace.down.values.arguments)
     ['thinned', 'value', 'visible']
     """
-    down: list[Run] = []
-    up: list[Run] = []
-    watching = Steps(*(Pair(watched(a, down.append), watched(b, up.append)) for a, b in steps))
-    kernel = attention_with(with_score(watching, example))
+    down: list[LineTrace] = []
+    up: list[LineTrace] = []
+    traced_steps = Steps(*(Pair(traced(a, down.append), traced(b, up.append)) for a, b in steps))
+    kernel = attention_with(with_score_step(traced_steps, example))
     out, saved = kernel.forward(example.query, example.key, example.value, **example.options)
     gradients = kernel.backward(example.d_out, saved)
-    return Scene(example, steps, Steps(*down), Steps(*reversed(up)), out, saved, gradients)
+    return AttentionTrace(example, steps, Steps(*down), Steps(*reversed(up)), out, saved, gradients)
 
 
-def arrays_of(named: dict[str, Any]) -> dict[str, Array]:
-    """The arrays among some arguments; of several in a tuple, the first."""
-    given = {name: x[0] if isinstance(x, tuple) else x for name, x in named.items()}
-    return {name: x for name, x in given.items() if isinstance(x, np.ndarray)}
+def array_arguments(arguments: dict[str, Any]) -> dict[str, Array]:
+    """The arguments that are arrays; of a tuple, its first entry."""
+    first = {name: x[0] if isinstance(x, tuple) else x for name, x in arguments.items()}
+    return {name: x for name, x in first.items() if isinstance(x, np.ndarray)}
 
 
-def largest(arrays: Iterable[Any]) -> float:
-    """The largest finite number there is."""
+def largest_magnitude(arrays: Iterable[Any]) -> float:
+    """The largest finite magnitude in some arrays; 0 if there is none."""
     finite = [x[np.isfinite(x)] for x in arrays if isinstance(x, np.ndarray)]
     return max((float(np.abs(x).max(initial=0)) for x in finite if x.dtype.kind in "fc"), default=0.0)

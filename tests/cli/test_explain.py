@@ -9,7 +9,7 @@ import pytest
 
 from numpy_attention import STEPS, Pair
 from numpy_attention.cli import explain, main
-from numpy_attention.study.example import SCORES, example
+from numpy_attention.study.example import SCORES, build_example
 from numpy_attention.study.page import page
 from numpy_attention.study.walk import walk
 
@@ -30,7 +30,7 @@ def told(capsys, *words):
 
 
 def test_the_default_is_the_page_of_the_default_example(capsys):
-    assert told(capsys) == "\n".join(page(walk(example()))) + "\n"
+    assert told(capsys) == "\n".join(page(walk(build_example()))) + "\n"
 
 
 @pytest.mark.parametrize("score", SCORES)
@@ -44,18 +44,18 @@ def test_the_worked_example(capsys):
     out = told(capsys, "--score", "concat", "--activation", "sigmoid")
     assert "weight_ij = exp(σ(w·[h_i; h_j])) / Σ_k exp(σ(w·[h_i; h_k]))" in out
     assert "σ(x) = 1 / (1 + exp(-x))" in out
-    assert out == "\n".join(page(walk(example(score="concat", activation="sigmoid")))) + "\n"
+    assert out == "\n".join(page(walk(build_example(score="concat", activation="sigmoid")))) + "\n"
 
 
 def test_options_with_and_without_a_number(capsys):
     short = told(capsys, "--softcap", "--sinks", "--dropout", "--bias")
     long = told(capsys, "--softcap", "2", "--sinks", "0.5", "--dropout", "0.5", "--bias", "--seed", "0")
     assert short == long
-    assert "not asked for" not in short
+    assert "not used" not in short
     other = told(capsys, "--softcap", "3", "--sinks", "-1", "--dropout", "0.25", "--seed", "4", "--no-causal")
     assert "softcap 3.0" in other
     assert "na.dropout(seed=4, rate=0.25)" in other
-    assert "4  mask     not asked for" in other
+    assert "4  mask     not used" in other
 
 
 def test_ones_own_tokens(capsys, tmp_path):
@@ -66,7 +66,7 @@ def test_ones_own_tokens(capsys, tmp_path):
     given = {"query": [[1]], "key": [[2], [3]], "value": [[4], [5]], "d_out": [[1]], "weight": [[7]]}
     file.write_text(json.dumps(given))
     out = told(capsys, "--tokens", str(file), "--score", "general")
-    assert out == "\n".join(page(walk(example(given, score="general")))) + "\n"
+    assert out == "\n".join(page(walk(build_example(given, score="general")))) + "\n"
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_a_planted_fault_is_shown_marked_and_summed_up(capsys: pytest.CaptureFix
     assert error == ""
     assert out.endswith(
         "no-row-sum changes d_masked, d_biased, d_query, d_key, d_scale.\n"
-        "Not what the complex step gives: d_masked, d_biased, d_query, d_key, d_scale.\n"
+        "Gradients that disagree with the complex step: d_masked, d_biased, d_query, d_key, d_scale.\n"
         "Laws that it breaks:\n"
         "    law     rows of d_masked sum to 0\n"
         "    law 18  rows of d_scores sum to 0\n"

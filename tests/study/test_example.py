@@ -1,4 +1,4 @@
-"""Problems: what is filled in, what is given, what is refused."""
+"""Examples: defaults, arrays of the user, and errors."""
 
 import re
 
@@ -6,65 +6,65 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.study.example import PATTERN, SCORES, example, pattern
+from numpy_attention.study.example import PATTERN, SCORES, build_example, filled
 
 
-def test_the_default_keeps_three_different_arrays_and_a_causal_mask():
-    told = example()
-    arrays = [told.query, told.key, told.value, told.d_out]
+def test_default_has_four_distinct_arrays_and_a_causal_mask():
+    built = build_example()
+    arrays = [built.query, built.key, built.value, built.d_out]
     assert [x.shape for x in arrays] == [(3, 2)] * 4
     assert len({x.tobytes() for x in arrays}) == 4
-    assert repr(told.options["mask"]) == "na.causal()"
-    assert told.options["scale"] == 1 / np.sqrt(2)
-    assert not told.shared
+    assert repr(built.options["mask"]) == "na.causal()"
+    assert built.options["scale"] == 1 / np.sqrt(2)
+    assert not built.shared
 
 
 @pytest.mark.parametrize("score", SCORES)
-def test_who_starts_from_tokens_and_who_is_causal(score):
-    told = example(score=score)
+def test_default_inputs_and_mask_of_each_score(score):
+    built = build_example(score=score)
     on_tokens = score in ("concat", "location")
-    assert told.shared == on_tokens
-    assert (told.options["mask"] is None) == on_tokens
+    assert built.shared == on_tokens
+    assert (built.options["mask"] is None) == on_tokens
     if on_tokens:
-        np.testing.assert_array_equal(told.query, told.key)
-        np.testing.assert_array_equal(told.query, told.value)
-        assert len({id(told.query), id(told.key), id(told.value)}) == 3
+        np.testing.assert_array_equal(built.query, built.key)
+        np.testing.assert_array_equal(built.query, built.value)
+        assert len({id(built.query), id(built.key), id(built.value)}) == 3
 
 
 @pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize("score", SCORES)
-def test_causal_can_be_said(score, causal):
-    assert (example(score=score, causal=causal).options["mask"] is not None) == causal
+def test_causal_overrides_the_default(score, causal):
+    assert (build_example(score=score, causal=causal).options["mask"] is not None) == causal
 
 
 def test_options_reach_attention():
-    told = example(softcap=3.0, bias=True, sinks=-1.0, dropout=0.25, seed=7)
-    options = told.options
+    built = build_example(softcap=3.0, bias=True, sinks=-1.0, dropout=0.25, seed=7)
+    options = built.options
     assert (options["softcap"], float(options["sinks"])) == (3.0, -1.0)
     assert options["bias"].shape == (3, 3)
     assert repr(options["dropout"]) == "na.dropout(seed=7, rate=0.25)"
-    na.attention(told.query, told.key, told.value, **options)
+    na.attention(built.query, built.key, built.value, **options)
 
 
-def test_what_is_given_is_taken_and_what_is_missing_is_filled():
+def test_given_arrays_are_used_and_missing_ones_filled():
     given = {
         "query": [[1, 2, 3]],
         "key": [[1, 0, 1, 0], [2, 0, 0, 1]],
         "value": np.eye(2),
         "weight": np.arange(12).reshape(3, 4),
     }
-    told = example(given, score="general")
-    assert told.query.dtype == np.float64
-    np.testing.assert_array_equal(told.parameters["weight"], given["weight"])
-    assert told.d_out.shape == (1, 2)
-    assert told.options["mask"] is None
-    assert example({**given, "d_out": [[5, 6]]}, score="general").d_out.tolist() == [[5, 6]]
-    assert example({"scale": 2}).options["scale"] == 2
-    assert example({"tokens": [[1, 2]]}).shared
+    built = build_example(given, score="general")
+    assert built.query.dtype == np.float64
+    np.testing.assert_array_equal(built.parameters["weight"], given["weight"])
+    assert built.d_out.shape == (1, 2)
+    assert built.options["mask"] is None
+    assert build_example({**given, "d_out": [[5, 6]]}, score="general").d_out.tolist() == [[5, 6]]
+    assert build_example({"scale": 2}).options["scale"] == 2
+    assert build_example({"tokens": [[1, 2]]}).shared
 
 
 @pytest.mark.parametrize(
-    "given, options, told",
+    "arrays, options, message",
     [
         ({}, {"score": "dott"}, "score is 'dott'"),
         ({}, {"activation": "tanh"}, "activation is 'tanh', but dot scores have none"),
@@ -74,20 +74,20 @@ def test_what_is_given_is_taken_and_what_is_missing_is_filled():
             {},
             "'weight' is unknown to dot scores; they take tokens, query, key, value, d_out, scale",
         ),
-        ({"tokens": [[1, 2]], "key": [[1, 2]]}, {}, "key cannot be given beside them"),
-        ({"key": [[1, 2]], "query": [[1, 2]]}, {}, "query, key without the rest"),
+        ({"tokens": [[1, 2]], "key": [[1, 2]]}, {}, "got key beside them"),
+        ({"key": [[1, 2]], "query": [[1, 2]]}, {}, "got query, key alone"),
         ({"query": [[1]], "key": [[1], [2]], "value": [[1], [2]]}, {"causal": True}, "not 1 and 2"),
         ({}, {"sinks": float("nan")}, "sinks is nan"),
         ({}, {"dropout": 1.0}, "rate is 1.0"),
     ],
 )
-def test_what_is_refused(given, options, told):
-    with pytest.raises(ValueError, match=re.escape(told)):
-        example(given, **options)
+def test_invalid_arguments_are_refused(arrays, options, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        build_example(arrays, **options)
 
 
-def test_the_pattern_repeats_in_no_small_shape():
+def test_filled_rows_do_not_repeat():
     assert len(set(PATTERN)) == 7
     for shape in ((3, 2), (3, 3), (4, 5), (8, 8)):
-        array = pattern(shape, 3)
+        array = filled(shape, 3)
         assert len({row.tobytes() for row in array}) == min(7, len(array))

@@ -1,4 +1,4 @@
-"""Watching: the lines that ran and no others, the names at the end, and nothing left behind."""
+"""Traced calls: the lines that ran, the local names at return, and the restored trace hook."""
 
 import sys
 from functools import partial, wraps
@@ -6,7 +6,7 @@ from functools import partial, wraps
 import numpy as np
 import pytest
 
-from numpy_attention.study.line_trace import original, watched
+from numpy_attention.study.line_trace import traced, unwrapped
 
 
 def chosen(x, *, negative=False):
@@ -29,12 +29,12 @@ def decorated(function):
     return inner
 
 
-def run_of(function, *args, **kwargs):
-    runs = []
-    result = watched(function, runs.append)(*args, **kwargs)
-    (run,) = runs
-    assert run.result is result
-    return run
+def trace_of(function, *args, **kwargs):
+    traces = []
+    result = traced(function, traces.append)(*args, **kwargs)
+    (trace,) = traces
+    assert trace.result is result
+    return trace
 
 
 FIRST = chosen.__code__.co_firstlineno
@@ -42,28 +42,31 @@ FIRST = chosen.__code__.co_firstlineno
 
 @pytest.mark.parametrize("negative, lines", [(False, {1, 2, 4}), (True, {1, 2, 3, 4})])
 def test_the_lines_that_ran_and_no_others(negative, lines):
-    run = run_of(chosen, 2, negative=negative)
-    assert {number - FIRST for number in run.lines} == lines
-    assert run.names == {"x": 2, "negative": negative, "y": -3 if negative else 3}
-    assert run.arguments == {"x": 2, "negative": negative}
+    trace = trace_of(chosen, 2, negative=negative)
+    assert {number - FIRST for number in trace.lines} == lines
+    assert trace.local_names == {"x": 2, "negative": negative, "y": -3 if negative else 3}
+    assert trace.arguments == {"x": 2, "negative": negative}
 
 
 @pytest.mark.parametrize(
     "function", [decorated(chosen), partial(chosen), partial(decorated(partial(chosen)))]
 )
 def test_through_decorators_and_partial(function):
-    assert original(function) is chosen
-    assert {number - FIRST for number in run_of(function, 2).lines} == {1, 2, 4}
+    assert unwrapped(function) is chosen
+    assert {number - FIRST for number in trace_of(function, 2).lines} == {1, 2, 4}
 
 
-def test_what_is_not_python_runs_as_ever():
-    run = run_of(np.add, 2, 3)
-    assert (run.result, run.lines, run.names) == (5, frozenset(), {})
-    assert list(run.arguments.values()) == [2, 3]
-    assert run_of(max, 2, 3).arguments == {"argument_0": 2, "argument_1": 3}  # whose signature cannot be read
+def test_a_function_not_written_in_python_has_no_lines():
+    trace = trace_of(np.add, 2, 3)
+    assert (trace.result, trace.lines, trace.local_names) == (5, frozenset(), {})
+    assert list(trace.arguments.values()) == [2, 3]
+    assert trace_of(max, 2, 3).arguments == {
+        "argument_0": 2,
+        "argument_1": 3,
+    }  # it has no readable signature
 
 
-def test_the_trace_hook_is_given_back():
+def test_the_trace_hook_is_restored():
     seen = []
 
     def spy(frame, event, arg):
@@ -72,23 +75,23 @@ def test_the_trace_hook_is_given_back():
     before = sys.gettrace()
     sys.settrace(spy)
     try:
-        run_of(chosen, 2)
+        trace_of(chosen, 2)
         with pytest.raises(KeyError):
-            watched(raises, seen.append)(1)
+            traced(raises, seen.append)(1)
         assert sys.gettrace() is spy
     finally:
         sys.settrace(before)
 
 
-def test_a_call_inside_a_call_keeps_the_outer_ones_lines():
+def test_nested_calls_keep_the_outer_lines():
     inner = []
-    quick = watched(chosen, inner.append)
+    quick = traced(chosen, inner.append)
 
     def outer(x):
         y = quick(x)
         return quick(y)
 
-    run = run_of(outer, 1)
+    trace = trace_of(outer, 1)
     assert len(inner) == 2
-    assert {number - outer.__code__.co_firstlineno for number in run.lines} == {1, 2}
-    assert run.names["y"] == 2
+    assert {number - outer.__code__.co_firstlineno for number in trace.lines} == {1, 2}
+    assert trace.local_names["y"] == 2

@@ -1,4 +1,4 @@
-"""Lines, equations and arrays of a run: as they stand in the file, those that ran, the mathematics alone."""
+"""Source lines, equations and arrays of a traced call."""
 
 from pathlib import Path
 
@@ -10,28 +10,28 @@ from numpy_attention import STEPS
 from numpy_attention.functional.attention.steps import SoftmaxStepGradients
 from numpy_attention.functional.base.admission import admit
 from numpy_attention.functional.base.arrays import keep_visible
-from numpy_attention.study.example import SCORES, example
-from numpy_attention.study.line_trace import watched
-from numpy_attention.study.source import between, equation, mathematics, read
+from numpy_attention.study.example import SCORES, build_example
+from numpy_attention.study.line_trace import traced
+from numpy_attention.study.source import arrays_read, equation, intermediate_arrays, math_source
 from numpy_attention.study.walk import walk
 
 EVERYTHING = {"causal": True, "softcap": 2.0, "bias": True, "sinks": 0.5, "dropout": 0.5}
 
 
-def run_of(function, *args):
-    runs = []
-    watched(function, runs.append)(*args)
-    return runs[0]
+def trace_of(function, *args):
+    traces = []
+    traced(function, traces.append)(*args)
+    return traces[0]
 
 
 def texts(function, *args):
-    return [line.text for line in mathematics(run_of(function, *args)).lines]
+    return [line.text for line in math_source(trace_of(function, *args)).lines]
 
 
 @pytest.mark.parametrize("options", [{}, EVERYTHING], ids=["plain", "every option"])
 @pytest.mark.parametrize("score", SCORES)
-def test_every_line_stands_in_its_file_under_its_number(score, options):
-    walked = walk(example(score=score, **options))
+def test_shown_lines_are_those_of_the_file(score, options):
+    walked = walk(build_example(score=score, **options))
     stages = [stage for stage in (*walked.down, *walked.up) if not stage.skipped]
     assert len(stages) == (14 if options else 6 if SCORES[score].on_tokens else 8)
     for stage in stages:
@@ -43,15 +43,15 @@ def test_every_line_stands_in_its_file_under_its_number(score, options):
         assert stage.equation
 
 
-def test_the_lines_are_those_that_ran():
-    quiet = walk(example()).down[4].source
-    with_sinks = walk(example(sinks=0.5)).down[4].source
+def test_only_executed_lines_are_shown():
+    quiet = walk(build_example()).down[4].source
+    with_sinks = walk(build_example(sinks=0.5)).down[4].source
     assert "sink" not in str(quiet)
     assert "sink_exponentials = np.exp(sinks_column - shift)" in str(with_sinks)
     assert {line.number for line in quiet.lines} < {line.number for line in with_sinks.lines}
 
 
-def test_admission_packing_and_names_handed_on_are_left_out():
+def test_bookkeeping_lines_are_left_out():
     def works(x, saved):
         """Anything."""
         x = admit("x", x)
@@ -61,14 +61,14 @@ def test_admission_packing_and_names_handed_on_are_left_out():
         print("", end="")
         return y, SoftmaxStepGradients(y, None)
 
-    run = run_of(works, np.ones(2), (np.full(2, 3.0), True))
-    assert [line.text for line in mathematics(run).lines] == ["y = x * weights * (length > 0)"]
-    assert mathematics(run).helpers == {}
-    assert list(between(run)) == ["y"]
-    assert list(read(run)) == ["x", "weights"]
+    trace = trace_of(works, np.ones(2), (np.full(2, 3.0), True))
+    assert [line.text for line in math_source(trace).lines] == ["y = x * weights * (length > 0)"]
+    assert math_source(trace).helpers == {}
+    assert list(intermediate_arrays(trace)) == ["y"]
+    assert list(arrays_read(trace)) == ["x", "weights"]
 
 
-def test_a_return_is_cut_before_what_only_packs():
+def test_a_return_is_cut_before_the_saved_record():
     def cut(x):
         return 2 * x, SoftmaxStepGradients(x, None)
 
@@ -91,14 +91,14 @@ def test_a_return_is_cut_before_what_only_packs():
     ]
 
 
-def test_where_nothing_is_mathematics_everything_is_shown():
+def test_a_function_without_mathematics_is_shown_in_full():
     def hands_on(d, saved):
         return d
 
     assert texts(hands_on, np.ones(2), None) == ["return d"]
 
 
-def test_loops_and_letters_that_take_two_bytes():
+def test_loops_and_non_ascii_names():
     def looped(x):
         for _ in range(2):
             δ = x * 2
@@ -109,10 +109,10 @@ def test_loops_and_letters_that_take_two_bytes():
     assert texts(looped, np.ones(2)) == ["δ = x * 2", "return δ + x, …"]
 
 
-def test_a_lambda_shows_the_lines_it_stands_on():
-    run = run_of(lambda x: x * 2, np.ones(2))
-    assert "lambda x: x * 2" in str(mathematics(run))
-    assert between(run) == {}
+def test_a_lambda_shows_its_lines():
+    trace = trace_of(lambda x: x * 2, np.ones(2))
+    assert "lambda x: x * 2" in str(math_source(trace))
+    assert intermediate_arrays(trace) == {}
 
 
 def test_a_lambda_in_the_middle_of_an_expression():
@@ -122,34 +122,34 @@ def test_a_lambda_in_the_middle_of_an_expression():
     assert texts(doubles["first"], np.ones(2)) == ['"first": lambda x: x * 2,']
 
 
-def test_what_has_no_source():
+def test_a_function_without_source_shows_nothing():
     typed = {}
     exec("def typed(x):\n    y = x * 2\n    return y", typed)
     for function in (np.square, typed["typed"]):
-        run = run_of(function, np.ones(2))
-        assert mathematics(run).lines == ()
-        assert between(run) == read(run) == {}
+        trace = trace_of(function, np.ones(2))
+        assert math_source(trace).lines == ()
+        assert intermediate_arrays(trace) == arrays_read(trace) == {}
     assert equation(typed["typed"]) == ""
 
 
-def test_what_is_read_from_saved_by_name():
+def test_arrays_read_from_saved():
     def doubles(d, saved):
         return 2 * d * saved.weights
 
     _, saved = STEPS.softmax.forward(np.zeros((1, 2)))
-    run = run_of(doubles, np.ones((1, 2)), saved)
-    assert list(read(run)) == ["d", "weights"]
+    trace = trace_of(doubles, np.ones((1, 2)), saved)
+    assert list(arrays_read(trace)) == ["d", "weights"]
 
 
-def test_helpers_say_what_they_do():
+def test_helpers_come_with_their_docstrings():
     def shows(x):
         return keep_visible(2 * x, None)
 
-    assert list(mathematics(run_of(shows, np.ones(2))).helpers) == ["keep_visible"]
+    assert list(math_source(trace_of(shows, np.ones(2))).helpers) == ["keep_visible"]
 
 
 @pytest.mark.parametrize(
-    "told, shown",
+    "doc, shown",
     [
         ("a = b.", "a = b"),
         ("a = b: for this. And more.\n\nNot this.", "a = b: for this"),
@@ -160,13 +160,13 @@ def test_helpers_say_what_they_do():
         ),
     ],
 )
-def test_the_equation_is_what_a_docstring_says_first(told, shown):
+def test_equation_opens_the_docstring(doc, shown):
     def function():
         pass
 
-    function.__doc__ = told
+    function.__doc__ = doc
     assert equation(function) == shown
 
 
-def test_an_equation_that_stands_elsewhere_is_fetched():
+def test_equation_of_a_referenced_docstring():
     assert "act(weight" in equation(numpy_attention.concat_scores_forward)

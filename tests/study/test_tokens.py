@@ -1,4 +1,4 @@
-"""Files of tokens: what is read, and one sentence about what is not."""
+"""Token files: arrays read, and one-sentence errors."""
 
 import json
 import re
@@ -16,7 +16,7 @@ def written(folder, text):
 
 
 @pytest.mark.parametrize(
-    "told, arrays",
+    "content, arrays",
     [
         ([[1, 2.5], [3, 4]], {"tokens": [[1, 2.5], [3, 4]]}),
         ({"tokens": [[1]], "scale": 2}, {"tokens": [[1]], "scale": 2}),
@@ -24,8 +24,8 @@ def written(folder, text):
         ({"weight": [[1, -2], [0, 1]]}, {"weight": [[1, -2], [0, 1]]}),
     ],
 )
-def test_what_is_read(tmp_path, told, arrays):
-    read = read_tokens(written(tmp_path, json.dumps(told)))
+def test_arrays_are_read_by_name(tmp_path, content, arrays):
+    read = read_tokens(written(tmp_path, json.dumps(content)))
     assert read.keys() == arrays.keys()
     for name, x in arrays.items():
         assert read[name].dtype == np.float64
@@ -33,7 +33,7 @@ def test_what_is_read(tmp_path, told, arrays):
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    "text, message",
     [
         ("", "is not a whole JSON file"),
         ("[[1, 2], [3", "is not a whole JSON file"),
@@ -63,15 +63,15 @@ def test_what_is_read(tmp_path, told, arrays):
         ('{"weight": {"a": 1}}', "weight is {'a': 1}; a number is expected"),
     ],
 )
-def test_what_is_refused(tmp_path, text, told):
+def test_invalid_content_is_refused(tmp_path, text, message):
     path = written(tmp_path, text)
-    with pytest.raises(ValueError, match=re.escape(told)) as refused:
+    with pytest.raises(ValueError, match=re.escape(message)) as refused:
         read_tokens(path)
     assert str(refused.value).startswith(str(path))
     assert len(str(refused.value)) < len(str(path)) + 200
 
 
-def test_files_that_cannot_be_read(tmp_path):
+def test_unreadable_files_are_refused(tmp_path):
     for path in (tmp_path / "gone.json", tmp_path):
         with pytest.raises(ValueError, match="cannot be read") as refused:
             read_tokens(path)

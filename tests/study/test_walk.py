@@ -1,4 +1,4 @@
-"""The walk: attention's own numbers, a complex step beside every gradient, no false alarm on right code."""
+"""The walk: attention's own numbers, gradients that match the complex step, faults detected at their step."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,10 @@ from hypothesis.extra.numpy import arrays
 
 import numpy_attention as na
 from numpy_attention import STEPS, Pair
+from numpy_attention.check.faults import fault
+from numpy_attention.functional.attention import steps as s
 from numpy_attention.functional.scores.concat import ACTIVATIONS
-from numpy_attention.study.example import SCORES, example
+from numpy_attention.study.example import SCORES, build_example
 from numpy_attention.study.tokens import LARGEST, SMALLEST
 from numpy_attention.study.walk import walk
 
@@ -35,11 +37,11 @@ def stages(walked):
 
 
 def wrong(walked):
-    """Every stage with something wrong: gradients by name, laws by statement."""
+    """Every wrong gradient by name and broken law by statement, with its stage."""
     return {
-        (way, name, told)
+        (way, name, error)
         for (way, name), stage in stages(walked).items()
-        for told in (
+        for error in (
             *(d for d, x in stage.derivatives.items() if not x.ok),
             *(law.statement for law in stage.laws if not law.ok),
         )
@@ -47,17 +49,17 @@ def wrong(walked):
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-def test_its_numbers_are_those_of_attention_to_the_bit(options):
-    told = example(**options)
-    out, saved = na.attention_forward(told.query, told.key, told.value, **told.options)
-    gradients = na.attention_backward(told.d_out, saved)
-    walked = walk(told)
+def test_numbers_are_those_of_attention_to_the_bit(options):
+    built = build_example(**options)
+    out, saved = na.attention_forward(built.query, built.key, built.value, **built.options)
+    gradients = na.attention_backward(built.d_out, saved)
+    walked = walk(built)
     np.testing.assert_array_equal(walked.out, out)
     for ours, theirs in zip(walked.gradients, gradients, strict=True):
         np.testing.assert_array_equal(ours, theirs) if theirs is not None else None
     down, up = ({}, {})
     for (way, _), stage in stages(walked).items():
-        (down if way == "down" else up).update(stage.arrays)
+        (down if way == "down" else up).update(stage.results)
     for name in ("scores", "capped", "biased", "masked", "weights", "lse", "thinned"):
         if getattr(saved, name) is not None:
             np.testing.assert_array_equal(down[name], getattr(saved, name))
@@ -68,84 +70,70 @@ def test_its_numbers_are_those_of_attention_to_the_bit(options):
 
 
 @pytest.mark.parametrize("score", OWN)
-def test_a_score_of_its_own_is_that_score_before_attend(score):
-    told = example(score=score, **OPTIONS["everything"])
-    scores, scores_saved = OWN[score].forward(told.query, told.key, **told.parameters, **told.settings)
-    rest = {name: x for name, x in told.options.items() if name != "scale"}
-    out, saved = na.attend_forward(scores, told.value, **rest)
-    gradients = na.attend_backward(told.d_out, saved)
+def test_other_scores_equal_the_score_followed_by_attend(score):
+    built = build_example(score=score, **OPTIONS["everything"])
+    scores, scores_saved = OWN[score].forward(built.query, built.key, **built.parameters, **built.settings)
+    rest = {name: x for name, x in built.options.items() if name != "scale"}
+    out, saved = na.attend_forward(scores, built.value, **rest)
+    gradients = na.attend_backward(built.d_out, saved)
     of_score = OWN[score].backward(gradients.d_scores, scores_saved)
-    walked = walk(told)
+    walked = walk(built)
     np.testing.assert_array_equal(walked.out, out)
     np.testing.assert_array_equal(walked.gradients.d_bias, gradients.d_bias)
     for name, x in of_score._asdict().items():
-        np.testing.assert_array_equal(walked.up[-1].arrays[name], x)
+        np.testing.assert_array_equal(walked.up[-1].results[name], x)
 
 
-def test_location_scores_give_every_query_one_row():
-    told = example(score="location", **OPTIONS["everything"])
-    row, row_saved = na.location_scores_forward(told.key, **told.parameters)
-    rest = {name: x for name, x in told.options.items() if name != "scale"}
-    out, saved = na.attend_forward(np.stack([row] * 3), told.value, **rest)
-    gradients = na.attend_backward(told.d_out, saved)
-    walked = walk(told)
+def test_location_scores_are_one_row_for_all_queries():
+    built = build_example(score="location", **OPTIONS["everything"])
+    row, row_saved = na.location_scores_forward(built.key, **built.parameters)
+    rest = {name: x for name, x in built.options.items() if name != "scale"}
+    out, saved = na.attend_forward(np.stack([row] * 3), built.value, **rest)
+    gradients = na.attend_backward(built.d_out, saved)
+    walked = walk(built)
     np.testing.assert_array_equal(walked.out, out)
     for name, x in na.location_scores_backward(gradients.d_scores.sum(axis=0), row_saved)._asdict().items():
-        np.testing.assert_array_equal(walked.up[-1].arrays[name], x)
+        np.testing.assert_array_equal(walked.up[-1].results[name], x)
     assert not walked.gradients.d_query.any()
     assert walked.ok
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("score", SCORES)
-def test_everything_agrees(score, options):
+def test_correct_code_is_ok(score, options):
     for activation in ACTIVATIONS if score == "concat" else [None]:
-        walked = walk(example(score=score, activation=activation, **options))
+        walked = walk(build_example(score=score, activation=activation, **options))
         assert wrong(walked) == set()
         assert walked.ok
         assert (walked.tokens is not None) == SCORES[score].on_tokens
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-def test_what_was_not_asked_for_is_skipped(options):
-    walked = walk(example(**{"causal": False} | options))
-    asked = {name for name in ("softcap", "bias", "dropout") if name in options}
-    asked |= {"mask"} if options.get("causal") else set()
+def test_unused_steps_are_skipped(options):
+    walked = walk(build_example(**{"causal": False} | options))
+    used = {name for name in ("softcap", "bias", "dropout") if name in options}
+    used |= {"mask"} if options.get("causal") else set()
     for (_, name), stage in stages(walked).items():
-        assert stage.skipped == (name in {"softcap", "bias", "mask", "dropout"} - asked)
-        assert bool(stage.arrays) == bool(stage.source.lines) == (not stage.skipped)
-    assert [stage.number for stage in (*walked.down, *walked.up)] == [
-        1,
-        2,
-        3,
-        4,
-        5,
-        6,
-        7,
-        7,
-        6,
-        5,
-        4,
-        3,
-        2,
-        1,
-    ]
+        assert stage.skipped == (name in {"softcap", "bias", "mask", "dropout"} - used)
+        assert bool(stage.results) == bool(stage.source.lines) == (not stage.skipped)
+    assert [stage.number for stage in walked.down] == [1, 2, 3, 4, 5, 6, 7]
+    assert [stage.number for stage in walked.up] == [7, 6, 5, 4, 3, 2, 1]
     assert [stage.name for stage in walked.down] == list(STEPS._fields)
 
 
-def test_every_gradient_has_its_complex_step():
+def test_every_gradient_is_compared():
     for score in SCORES:
-        walked = walk(example(score=score, **OPTIONS["everything"]))
+        walked = walk(build_example(score=score, **OPTIONS["everything"]))
         for stage in walked.up:
-            assert stage.derivatives.keys() == stage.arrays.keys()
-        told = {name for stage in walked.up for name in stage.arrays}
-        assert {"d_thinned", "d_weights", "d_masked", "d_biased", "d_capped", "d_scores", "d_value"} <= told
-        assert {f"d_{name}" for name in walked.example.parameters} <= told
-        assert {"d_bias", "d_sinks"} <= told
+            assert stage.derivatives.keys() == stage.results.keys()
+        names = {name for stage in walked.up for name in stage.results}
+        assert {"d_thinned", "d_weights", "d_masked", "d_biased", "d_capped", "d_scores", "d_value"} <= names
+        assert {f"d_{name}" for name in walked.example.parameters} <= names
+        assert {"d_bias", "d_sinks"} <= names
 
 
-def test_the_tokens_own_gradient_is_the_sum():
-    walked = walk(example(score="concat"))
+def test_gradient_of_tokens_is_the_sum():
+    walked = walk(build_example(score="concat"))
     g = walked.gradients
     np.testing.assert_array_equal(walked.tokens.ours, g.d_query + g.d_key + g.d_value)
     assert not walked._replace(tokens=walked.tokens._replace(ours=g.d_key)).ok
@@ -167,14 +155,94 @@ settings = st.fixed_dictionaries(
 
 @given(st.data(), st.sampled_from(list(SCORES)), st.sampled_from(list(ACTIVATIONS)), settings)
 def test_no_false_alarm(data, score, activation, options):
-    """Peaked, tied, tiny, huge, zero: right code is never called wrong."""
+    """Peaked, tied, tiny, huge, zero: correct code is never reported wrong."""
     shape = (data.draw(st.integers(1, 4)), data.draw(st.integers(1, 3)))
     tokens = data.draw(arrays(float, shape, elements=numbers))
     activation = activation if score == "concat" else None
-    walked = walk(example({"tokens": tokens}, score=score, activation=activation, **options))
+    walked = walk(build_example({"tokens": tokens}, score=score, activation=activation, **options))
     assert wrong(walked) == set()
     assert walked.ok
 
 
-def test_cosine_gradients_of_short_vectors_are_large_and_so_is_their_rounding():
-    assert walk(example({"tokens": [[1.0], [SMALLEST]]}, score="cosine")).ok
+def test_cosine_gradients_of_short_vectors_have_a_larger_tolerance():
+    assert walk(build_example({"tokens": [[1.0], [SMALLEST]]}, score="cosine")).ok
+
+
+# ------------------------------------------------------------------------------------ with planted faults
+
+FAULTS = [
+    ("no-row-sum", "up", "softmax", {}, "d_masked", "rows of d_masked sum to 0"),
+    ("softmax-over-queries", "down", "softmax", {}, None, "rows of weights sum to 1"),
+    ("scale-twice-in-d-key", "up", "score", {}, "d_key", "<d_query, query> = <d_key, key>"),
+    ("d-query-and-d-key-swapped", "up", "score", {}, "d_query", "Σ_s d_key = 0"),
+    ("scale-missing-in-d-query", "up", "score", {}, "d_query", "d_scale * scale = <d_query, query>"),
+    ("d-value-untransposed", "up", "values", {}, "d_value", "Σ_s d_value = Σ_l d_out"),
+    ("softcap-without-derivative", "up", "softcap", OPTIONS["everything"], "d_scores", None),
+    ("softcap-times-cap", "up", "softcap", OPTIONS["everything"], "d_scores", "|d_scores| ≤ |d_capped|"),
+    ("bias-without-gradient", "up", "bias", OPTIONS["everything"], "d_bias", "Σ d_bias = Σ d_biased"),
+    (
+        "dropout-forgotten-in-backward",
+        "up",
+        "dropout",
+        OPTIONS["everything"],
+        "d_weights",
+        "<d_weights, weights> = <d_thinned, thinned>",
+    ),
+]
+
+
+@pytest.mark.parametrize("name, way, step, options, gradient, law", FAULTS, ids=[row[0] for row in FAULTS])
+def test_a_planted_fault_is_first_reported_at_its_step(name, way, step, options, gradient, law):
+    built = build_example(**options)
+    assert walk(built).ok
+    planted = fault(name)
+    walked = walk(built, steps=planted.steps)
+    assert not walked.ok
+    errors = wrong(walked)
+    if gradient:
+        assert (way, step, gradient) in errors
+    if law:
+        assert (way, step, law) in errors
+    first = next(place for place, stage in stages(walked).items() if not stage.ok)
+    assert first == (way, step)
+    source = stages(walked)[first].source
+    assert source.file.startswith("check/faults/")
+    assert all(line.text.strip().removesuffix(", …") in planted.source for line in source.lines)
+
+
+@pytest.mark.parametrize("fill", [-2.0, None])
+def test_a_mask_without_effect_is_first_reported_at_its_step(fill):
+    def mask(biased, visible=None):
+        return biased if fill is None else np.where(visible, biased, fill), s.MaskSaved(visible)
+
+    walked = walk(build_example(), steps=STEPS._replace(mask=STEPS.mask._replace(forward=mask)))
+    first = next(place for place, stage in stages(walked).items() if not stage.ok)
+    assert first == ("down", "mask")
+    assert ("down", "mask", "exp(masked) is 0 where hidden") in wrong(walked)
+    assert stages(walked)[first].source.file == "test_walk.py"
+    assert stages(walked)[first].source.lines[0].number > mask.__code__.co_firstlineno
+
+
+def test_a_fault_in_a_score():
+    def sign_of_the_weight(d_out, saved):
+        g = na.concat_scores_backward(d_out, saved)
+        return g._replace(d_weight=-g.d_weight)
+
+    walked = walk(build_example(score="concat"), score=Pair(na.concat_scores_forward, sign_of_the_weight))
+    assert wrong(walked) == {
+        ("up", "score", "d_weight"),
+        ("up", "score", "<d_weight, weight> = <d_query, query> + <d_key, key>"),
+    }
+
+
+def test_another_convention_is_walked_as_it_is():
+    """Scores of step 1 replaced by those of another system: no scale."""
+
+    def unscaled(query, key, scale, visible=None):
+        return s.score_forward(query, key, np.ones(()), visible)
+
+    walked = walk(build_example(), steps=STEPS._replace(score=STEPS.score._replace(forward=unscaled)))
+    np.testing.assert_array_equal(
+        walked.down[0].results["scores"], walked.example.query @ walked.example.key.T
+    )
+    assert not walked.up[-1].derivatives["d_scale"].ok

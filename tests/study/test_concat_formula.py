@@ -1,4 +1,4 @@
-"""The concat formula: computed here once more, pair by pair, in plain Python."""
+"""The concat formula against plain Python, pair by pair."""
 
 import math
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from numpy_attention.functional.scores.concat import ACTIVATIONS
-from numpy_attention.study.example import SCORES, example
-from numpy_attention.study.formula import formula
+from numpy_attention.study.concat_formula import concat_formula
+from numpy_attention.study.example import SCORES, build_example
 from numpy_attention.study.walk import walk
 
 BEND = {
@@ -20,10 +20,10 @@ BEND = {
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_every_number_of_the_formula(activation):
-    told = example(score="concat", activation=activation)
-    h, w = told.query.tolist(), told.parameters["weight"].tolist()
-    shown = formula(walk(told))
+def test_every_number_matches_plain_python(activation):
+    built = build_example(score="concat", activation=activation)
+    h, w = built.query.tolist(), built.parameters["weight"].tolist()
+    shown = concat_formula(walk(built))
     columns = list(shown.parts.values())
     for i in range(3):
         inner = [sum(a * b for a, b in zip(w, h[i] + h[j], strict=True)) for j in range(3)]
@@ -40,36 +40,36 @@ def test_every_number_of_the_formula(activation):
     assert shown.ok
 
 
-def test_how_it_is_written():
-    shown = formula(walk(example(score="concat", activation="sigmoid")))
+def test_text_of_the_formula():
+    shown = concat_formula(walk(build_example(score="concat", activation="sigmoid")))
     assert shown.text == "weight_ij = exp(σ(w·[h_i; h_j])) / Σ_k exp(σ(w·[h_i; h_k]))"
     assert shown.activation == "The logistic function: σ(x) = 1 / (1 + exp(-x))"
     three = {"query": [[1.0]], "key": [[2.0]], "value": [[3.0]]}
-    shown = formula(walk(example(three, score="concat", activation="identity")))
+    shown = concat_formula(walk(build_example(three, score="concat", activation="identity")))
     assert shown.text == "weight_ij = exp(w·[q_i; k_j]) / Σ_k exp(w·[q_i; k_k])"
     assert shown.activation == ""
 
 
-def test_other_scores_have_none():
-    assert [formula(walk(example(score=score))) is None for score in SCORES].count(False) == 1
+def test_other_scores_have_no_formula():
+    assert [concat_formula(walk(build_example(score=score))) is None for score in SCORES].count(False) == 1
 
 
-def test_options_change_what_exp_is_taken_of():
-    walked = walk(example(score="concat", causal=True, softcap=1.0, bias=True, sinks=0.5))
-    shown = formula(walked)
+def test_exp_is_taken_of_the_masked_scores():
+    walked = walk(build_example(score="concat", causal=True, softcap=1.0, bias=True, sinks=0.5))
+    shown = concat_formula(walked)
     np.testing.assert_array_equal(shown.parts["masked"], walked.saved.masked)
     assert shown.ok
 
 
-def test_beyond_the_range_of_exp():
+def test_overflow_of_exp_is_reported_and_tolerated():
     far = {"tokens": [[1000.0], [900.0]], "weight": [1.0, 1.0]}
-    walked = walk(example(far, score="concat", activation="identity"))
+    walked = walk(build_example(far, score="concat", activation="identity"))
     assert walked.ok
-    shown = formula(walked)
+    shown = concat_formula(walked)
     assert shown.overflows
     assert shown.ok
 
 
-def test_wrong_weights_differ():
-    shown = formula(walk(example(score="concat")))
+def test_wrong_weights_are_rejected():
+    shown = concat_formula(walk(build_example(score="concat")))
     assert not shown._replace(weights=shown.weights[::-1]).ok

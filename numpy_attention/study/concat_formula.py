@@ -1,4 +1,4 @@
-"""The concat score's own formula, pair by pair, from the numbers of a walk.
+"""The concat score's formula evaluated pair by pair, from the numbers of a walk.
 
 weight_ij = exp(act(w · [h_i; h_j])) / Σ_k exp(act(w · [h_i; h_k]))
 """
@@ -16,13 +16,13 @@ from .walk import Walk
 SIGNS = {"sigmoid": "σ", "identity": ""}
 
 MASKED = "masked"
-"""What steps 2 to 4 have left of the scores."""
+"""Heading of the scores after steps 2 to 4."""
 
 
-class Formula(NamedTuple):
-    """The formula, what its activation is, and its parts, each (L, S), by their headings.
+class ConcatFormula(NamedTuple):
+    """The formula, the equation of its activation, and its parts by heading, each (L, S).
 
-    `weights` are those of step 5, which takes the largest score of a row off before it takes exp.
+    `weights` are those of step 5, which subtracts the largest score of a row before exp.
     """
 
     text: str
@@ -32,37 +32,37 @@ class Formula(NamedTuple):
 
     @property
     def difference(self) -> float:
-        """By how much the formula's last part and the weights differ at most."""
+        """The largest difference between the formula's last part and the weights."""
         return float(np.abs([*self.parts.values()][-1] - self.weights).max(initial=0))
 
     @property
     def overflows(self) -> bool:
-        """Whether exp leaves the range of numbers, taken as the formula is written."""
+        """True if exp overflows in the formula as written."""
         return not all(np.isfinite(part).all() for name, part in self.parts.items() if name != MASKED)
 
     @property
     def ok(self) -> bool:
-        """Whether that is rounding."""
+        """True if the difference is within rounding, or the formula overflows."""
         return self.overflows or self.difference <= ALLOWED
 
 
 @quiet
-def formula(walk: Walk) -> Formula | None:
+def concat_formula(walk: Walk) -> ConcatFormula | None:
     """The formula of a concat walk with its numbers; None for the other scores.
 
     Examples
     --------
-    >>> from numpy_attention.study.example import example
+    >>> from numpy_attention.study.example import build_example
     >>> from numpy_attention.study.walk import walk
-    >>> told = formula(walk(example(score="concat", activation="sigmoid")))
-    >>> print(told.text)
+    >>> shown = concat_formula(walk(build_example(score="concat", activation="sigmoid")))
+    >>> print(shown.text)
     weight_ij = exp(σ(w·[h_i; h_j])) / Σ_k exp(σ(w·[h_i; h_k]))
-    >>> list(told.parts)
+    >>> list(shown.parts)
     ['w·[h_i; 0]', 'w·[0; h_j]', 'w·[h_i; h_j]', 'σ(…)', 'exp(…)', 'Σ_k exp', 'exp / Σ']
-    >>> told.ok
+    >>> shown.ok
     True
     """
-    inner = walk.down[0].between
+    inner = walk.down[0].intermediates
     if walk.example.score != "concat" or not {"for_query", "for_key", "inner"} <= inner.keys():
         return None
     name = walk.example.settings["activation"]
@@ -71,7 +71,7 @@ def formula(walk: Walk) -> Formula | None:
     scored = f"w·[{query}_i; {key}_{{}}]"
     text = f"exp({act}({scored}))" if act else f"exp({scored})"
     scores, lse = walk.saved.scores, walk.saved.lse[:, None]
-    masked = next(next(iter(stage.arrays.values())) for stage in walk.down[3::-1] if not stage.skipped)
+    masked = next(next(iter(stage.results.values())) for stage in walk.down[3::-1] if not stage.skipped)
     parts = {
         f"w·[{query}_i; 0]": inner["for_query"],
         f"w·[0; {key}_j]": inner["for_key"].T,
@@ -84,8 +84,8 @@ def formula(walk: Walk) -> Formula | None:
     }
     if np.array_equal(masked, scores):
         del parts[MASKED]
-    parts = {told: np.broadcast_to(x, masked.shape) for told, x in parts.items() if told != "(…)"}
-    told = equation(ACTIVATIONS[name].forward)
-    return Formula(
-        f"weight_ij = {text.format('j')} / Σ_k {text.format('k')}", told, parts, walk.saved.weights
+    parts = {heading: np.broadcast_to(x, masked.shape) for heading, x in parts.items() if heading != "(…)"}
+    activation = equation(ACTIVATIONS[name].forward)
+    return ConcatFormula(
+        f"weight_ij = {text.format('j')} / Σ_k {text.format('k')}", activation, parts, walk.saved.weights
     )
