@@ -20,8 +20,8 @@ from benchmarks.exactness import table
 from benchmarks.speed.turns import Quiet
 from numpy_attention.files import write_text
 from numpy_attention.functional.base.workers import Buffers
-from numpy_attention.functional.fast.fast import SIDE
-from numpy_attention.functional.fast.kernels import powers
+from numpy_attention.functional.fast.kernels import flushed_exp2
+from numpy_attention.functional.fast.plan import SIDE
 
 HEADS, WIDTHS, ROUNDS = 8, (64, 128), 31
 SQUARE = 2048
@@ -80,8 +80,10 @@ class Tile:
                 self.scores.min(axis=1),
             ),
             "subtract the shift": lambda: np.subtract(self.scores, self.row, out=self.scores),
-            "2 ** exponents, after a look for small ones": lambda: powers(self.scores, self.buffers),
-            "2 ** exponents, a few below the smallest normal number": lambda: powers(self.low, self.buffers),
+            "2 ** exponents, after a look for small ones": lambda: flushed_exp2(self.scores, self.buffers),
+            "2 ** exponents, a few below the smallest normal number": lambda: flushed_exp2(
+                self.low, self.buffers
+            ),
         }
 
     def edges(self) -> Calls:

@@ -19,7 +19,8 @@ from benchmarks.speed.peers import (
 )
 from benchmarks.speed.turns import Duel, left_out
 from numpy_attention.functional.base.workers import Buffers
-from numpy_attention.functional.fast.fast import SIDE, spread
+from numpy_attention.functional.fast.blas import run_threaded
+from numpy_attention.functional.fast.plan import SIDE
 from numpy_attention.functional.tiled.tiling import slices
 
 SHAPES = (
@@ -136,7 +137,7 @@ def products(arrays: list[np.ndarray], backward: bool) -> Callable[[], Any]:
             np.matmul(other, query, out=for_key)
             np.matmul(other.T, key, out=for_row)
 
-    return lambda: spread(one, tiles, threads())
+    return lambda: run_threaded(one, tiles, threads())
 
 
 def rows(cases: dict[str, Case], dtype: str, quick: bool) -> Iterator[Duel]:

@@ -1,15 +1,7 @@
-"""Attention as fast as NumPy can: the tiles of `blockwise.py`, cut for the cache and spread over threads.
-
-fast_work.py                        how the work is cut
-fast_tiles.py, fast_hidden.py       a tile: what is done to a score, what each shortcut gains; what is hidden
-fast_forward.py, fast_backward.py   a block of rows
-workers.py                          threads, and how their results are put together in order
-here                                threads beside those of BLAS, and what is called
-"""
+"""`fast_attention`: the tiles of `blockwise_attention`, sized for the cache and computed by threads."""
 
 from collections.abc import Sequence
 from functools import partial
-from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,161 +13,179 @@ from ..attention.dropout import Dropout
 from ..attention.steps import STEPS
 from ..base.admission import Array, quiet, whole_numbers
 from ..base.arrays import accurate_sum, promote, round_to, shape_repr, unbroadcast
-from ..base.workers import run
 from ..masks.mask import Mask
-from ..tiled.blockwise import BlockwiseSaved, ascend, descend
+from ..tiled.blockwise import BlockwiseSaved, backward_tiles, forward_tiles
 from ..tiled.online_softmax import ONLINE
-from ..tiled.tiling import Tiled, block_of, cotangents, gradients_of, tiled
-from .backward import Above, Sums, backward_chunk
-from .forward import Results, forward_block
-from .kernels import LOG2_E, OfRows, Work, sound, to_base_2
-from .nonfinite import all_finite, cleaned, finite, is_finite, merged, only, spoiled_rows, spoils
-from .plan import SIDE, How, chunks, cut, work_of
+from ..tiled.tiling import TiledArguments, admit_cotangents, admit_tiled, tile_shape, to_gradients
+from .backward import BackwardInputs, GradientSums, backward_chunk
+from .blas import run_threaded
+from .forward import ForwardResults, forward_block
+from .kernels import LOG2_E, RowStatistics, Workload, in_range, to_base_2
+from .nonfinite import (
+    all_finite,
+    is_nan_or_plus_inf,
+    merge_gradients,
+    nonfinite_rows,
+    options_are_finite,
+    restrict_to_rows,
+    with_finite_inputs,
+    zero_nonfinite,
+)
+from .plan import SIDE, FastSettings, backward_chunks, partition, workload_of
 
 
 @shape_repr
 class FastSaved(NamedTuple):
-    """What backward needs: out (..., H, L, E) before rounding, lse (..., H, L), and what was found of rows.
+    """What backward needs: out (..., H, L, E) before rounding, lse (..., H, L) and the row statistics.
 
-    Where not all that came in is finite, out is what it would be with 0 in these places. slow is what
-    blockwise attention saved, where it did some or all of the work; all of it if work is None.
+    With non-finite inputs, out and statistics are those with 0 in their place, and `blockwise` is what
+    blockwise attention saved. If work is None, all of the result is blockwise attention's.
     """
 
     out: Array
     lse: Array
-    of_rows: OfRows | None
-    problem: Tiled
-    work: Work | None
-    how: How
-    slow: BlockwiseSaved | None
+    statistics: RowStatistics | None
+    problem: TiledArguments
+    work: Workload | None
+    settings: FastSettings
+    blockwise: BlockwiseSaved | None
 
 
-# ---------------------------------------------------------------------------------- threads, and BLAS
-
-
-class _HeldBlas:
-    """BLAS held to one thread while anybody computes; users are counted, for its setting is the process's."""
-
-    def __init__(self) -> None:
-        self.lock, self.users, self.threads = Lock(), 0, 1
-        self.missing = False
-        self.controller: Any = None
-        self.limit: Any = None
-
-    def found(self) -> bool:
-        """Whether threadpoolctl is there to hold it with."""
-        if self.controller is None and not self.missing:
-            try:
-                from threadpoolctl import ThreadpoolController
-            except ImportError:
-                self.missing = True
-                return False
-            self.controller = ThreadpoolController().select(user_api="blas")
-        return not self.missing
-
-    def __enter__(self) -> int:
-        """How many threads BLAS would use of itself."""
-        with self.lock:
-            if not self.users:
-                self.threads = max((pool["num_threads"] for pool in self.controller.info()), default=1)
-                self.limit = self.controller.limit(limits=1)
-            self.users += 1
-            return self.threads
-
-    def __exit__(self, *_: object) -> None:
-        with self.lock:
-            self.users -= 1
-            if not self.users:
-                self.limit.restore_original_limits()
-
-
-BLAS = _HeldBlas()
-
-
-def spread(work: Any, units: list[Any], threads: int | None) -> None:
-    """The units over so many threads (None: as many as BLAS would use), each with one thread of BLAS.
-
-    Without threadpoolctl the caller does all units, and BLAS its products with its own threads.
-    """
-    if not BLAS.found():
-        return run(work, units, 1)
-    with BLAS as usual:
-        return run(work, units, usual if threads is None else threads)
-
-
-# --------------------------------------------------------------------------------------- forward, backward
+# --------------------------------------------------------------------------------------- finite inputs
 
 
 @quiet
-def _forward(work: Work, how: How) -> tuple[Array, OfRows, bool]:
-    """out (..., H, L, E), what was found of rows (..., H, L), and whether all of it is sound."""
-    problem, stack = work.slabs.problem, work.slabs
+def _forward_stack(work: Workload, settings: FastSettings) -> tuple[Array, RowStatistics, bool]:
+    """out (..., H, L, E), row statistics (..., H, L), and True where all of them are finite and in range."""
+    problem, stack = work.stack.problem, work.stack
     dtype, rows = problem.query.dtype, stack.query.shape[:3]
-    out, of_rows = np.empty((*rows, problem.value.shape[-1]), dtype), OfRows(*np.empty((3, *rows), dtype))
-    results = Results(out, of_rows, [])
-    spread(partial(forward_block, work, results, _sinks2(work)), cut(stack, how), how.threads)
-    return stack.unstacked(out), of_rows.shaped(*problem.shape[:-1]), not results.spoiled
+    out = np.empty((*rows, problem.value.shape[-1]), dtype)
+    results = ForwardResults(out, RowStatistics(*np.empty((3, *rows), dtype)), [])
+    blocks = partition(stack, settings)
+    run_threaded(partial(forward_block, work, results, _sinks2(work)), blocks, settings.threads)
+    return stack.unstacked(out), results.statistics.reshaped(*problem.shape[:-1]), not results.failed
 
 
-def _sinks2(work: Work) -> Array | None:
+def _sinks2(work: Workload) -> Array | None:
     """The sinks (N, n), to the base 2."""
-    problem, stack = work.slabs.problem, work.slabs
+    problem, stack = work.stack.problem, work.stack
     if problem.sinks is None:
         return None
     return to_base_2(np.broadcast_to(problem.sinks, problem.shape[:-2])).reshape(stack.query.shape[:2])
 
 
 @quiet
-def _backward(saved: FastSaved, d_out: Array, d_lse: Array) -> list[Any]:
-    """The gradients of finite numbers, in the shapes of `Tiled`."""
-    assert saved.work is not None
-    assert saved.of_rows is not None
-    problem, stack, dtype = saved.work.slabs.problem, saved.work.slabs, saved.out.dtype
+def _backward_stack(saved: FastSaved, d_out: Array, d_lse: Array) -> list[Any]:
+    """Gradients in the shapes of `TiledArguments`, from finite inputs and cotangents."""
+    work, settings = saved.work, saved.settings
+    assert work is not None
+    assert saved.statistics is not None
+    problem, stack, dtype = work.stack.problem, work.stack, saved.out.dtype
     rows = stack.query.shape[:3]
-    sinks2, of_rows = _sinks2(saved.work), saved.of_rows.shaped(*rows)
-    above = Above(stack.stacked(d_out), stack.stacked(saved.out), d_lse.reshape(rows), of_rows, sinks2)
+    sinks2, statistics = _sinks2(work), saved.statistics.reshaped(*rows)
+    inputs = BackwardInputs(
+        stack.stacked(d_out), stack.stacked(saved.out), d_lse.reshape(rows), statistics, sinks2
+    )
     bias = problem.bias.parameter if isinstance(problem.bias, Bias) else problem.bias
-    scaled = isinstance(problem.scale, np.ndarray)
-    sums = Sums(
+    sums = GradientSums(
         np.empty(stack.query.shape, dtype),
         np.zeros(stack.key.shape, dtype),
         np.zeros(stack.value.shape, dtype),
         None if bias is None else np.zeros(bias.shape, dtype),
-        np.empty((*rows, 1), dtype) if scaled else None,
+        np.empty((*rows, 1), dtype) if isinstance(problem.scale, np.ndarray) else None,
         None if sinks2 is None else np.empty(rows, dtype),
     )
-    spread(partial(backward_chunk, saved.work, above, sums), chunks(cut(stack, saved.how)), saved.how.threads)
+    units = backward_chunks(partition(stack, settings))
+    run_threaded(partial(backward_chunk, work, inputs, sums), units, settings.threads)
+    d_sinks = None
+    if problem.sinks is not None and sums.d_sinks is not None:
+        d_sinks = accurate_sum(sums.d_sinks, axis=-1).reshape(problem.shape[:-2])
+        d_sinks = unbroadcast(d_sinks, problem.sinks.shape)
     return [
         stack.unstacked(sums.d_query),
         stack.keys_unstacked(sums.d_key),
         stack.keys_unstacked(sums.d_value),
         sums.d_bias,
         None if sums.d_scale is None else stack.unstacked(sums.d_scale),
-        None if sums.d_sinks is None else _of_sinks(sums.d_sinks, problem),
+        d_sinks,
     ]
 
 
-def _of_sinks(d_sinks: Array, problem: Tiled) -> Array:
-    """What the rows give to the sinks, in the shape of the sinks."""
-    assert problem.sinks is not None
-    return unbroadcast(accurate_sum(d_sinks, axis=-1).reshape(problem.shape[:-2]), problem.sinks.shape)
+# ----------------------------------------------------------------------------------------- any input
 
 
-def _suits(problem: Tiled) -> bool:
-    """Whether the fast path takes it: real, nothing empty, and one scale for all the keys of a query.
+@quiet
+def _run_forward(problem: TiledArguments, settings: FastSettings) -> tuple[Array, FastSaved]:
+    """out and what is saved, with blockwise attention in place of what the kernels cannot compute."""
+    if not _is_supported(problem):
+        blockwise = _blockwise(problem, settings)
+        saved = FastSaved(blockwise.out, blockwise.lse, None, problem, None, settings, blockwise)
+        return blockwise.out, saved
+    if options_are_finite(problem):
+        work = workload_of(problem, settings)
+        out, statistics, succeeded = _forward_stack(work, settings)
+        if succeeded:
+            lse = _natural_lse(problem, statistics)
+            return out, FastSaved(out, lse, statistics, problem, work, settings, None)
+    blockwise = _blockwise(problem, settings)
+    work = workload_of(with_finite_inputs(problem), settings)
+    computed, statistics, _ = _forward_stack(work, settings)
+    rows, clipped = nonfinite_rows(problem, SIDE), ~in_range(statistics.lse2())
+    lse = np.where(rows | clipped, blockwise.lse, _natural_lse(problem, statistics))
+    untouched = ~rows[..., None] & np.isfinite(blockwise.out) & np.isfinite(computed)
+    saved = FastSaved(computed, lse, statistics, problem, work, settings, blockwise)
+    return np.where(untouched, computed, blockwise.out), saved
 
-    A bias value's parameter is finite or -inf besides: of which scores it is part is for the value to say.
+
+def _is_supported(problem: TiledArguments) -> bool:
+    """True for real arguments without empty axes and one scale for all the keys of a query.
+
+    A bias value's parameter must be finite or -inf too: which scores it enters is not known here.
     """
     scale, bias = problem.scale, problem.bias
     return (
         problem.query.dtype.kind == "f"
-        and not (isinstance(bias, Bias) and spoils(bias.parameter).any())
+        and not (isinstance(bias, Bias) and is_nan_or_plus_inf(bias.parameter).any())
         and 0 not in (*problem.shape, problem.query.shape[-1], problem.value.shape[-1])
         and (not isinstance(scale, np.ndarray) or scale.shape[-1] == 1)
     )
 
 
-# ------------------------------------------------------------------------------------- what is called
+def _blockwise(problem: TiledArguments, settings: FastSettings) -> BlockwiseSaved:
+    """Blockwise attention of the same arguments."""
+    return forward_tiles(STEPS, ONLINE, problem, settings.block or tile_shape(None, problem.shape))
+
+
+def _natural_lse(problem: TiledArguments, statistics: RowStatistics) -> Array:
+    """lse to the base e; for a fully masked row exactly its sink."""
+    lse = np.asarray(statistics.lse2() * statistics.shift.dtype.type(1 / LOG2_E))
+    return lse if problem.sinks is None else np.where(statistics.largest == 0, problem.sinks[..., None], lse)
+
+
+@quiet
+def _run_backward(d_out: Array, d_lse: Array, saved: FastSaved) -> Sequence[Any]:
+    """Gradients in the shapes of `TiledArguments`, from blockwise attention where not finite."""
+    problem, settings = saved.problem, saved.settings
+    finite_cotangents = all_finite(d_out) and all_finite(d_lse)
+    real = d_out.dtype.kind == d_lse.dtype.kind == "f"
+    if saved.work is not None and saved.blockwise is None and finite_cotangents and real:
+        gradients = _backward_stack(saved, d_out, d_lse)
+        if all(all_finite(x) for x in gradients if x is not None):
+            return gradients
+    blockwise = saved.blockwise or _blockwise(problem, settings)
+    of_all_rows = backward_tiles(STEPS, ONLINE, d_out, d_lse, blockwise)
+    if saved.work is None or not real:
+        return of_all_rows
+    rows = nonfinite_rows(problem, SIDE)
+    saved = saved._replace(work=workload_of(with_finite_inputs(problem), settings))
+    d_finite = np.where(rows[..., None], 0, zero_nonfinite(d_out)), np.where(rows, 0, zero_nonfinite(d_lse))
+    of_finite_rows = _backward_stack(saved, *d_finite)
+    restricted = blockwise._replace(problem=restrict_to_rows(problem, rows))
+    of_other_rows = backward_tiles(STEPS, ONLINE, d_out, np.where(rows, d_lse, 0), restricted)
+    return [merge_gradients(*each) for each in zip(of_finite_rows, of_other_rows, of_all_rows, strict=True)]
+
+
+# ------------------------------------------------------------------------------------- public functions
 
 
 @quiet
@@ -202,46 +212,20 @@ def fast_attention_forward(
     (array([[0.5, 0.5],
            [0.5, 0.5]]), array([0.69314718, 0.69314718]))
     """
-    problem, how = _admitted(query, key, value, mask, bias, scale, softcap, sinks, dropout, block, threads)
-    out, saved = _descended(problem, how)
-    return round_to(out, *problem.given[:3]), saved
+    problem, settings = _admit(query, key, value, mask, bias, scale, softcap, sinks, dropout, block, threads)
+    out, saved = _run_forward(problem, settings)
+    return round_to(out, *problem.original[:3]), saved
 
 
-def _admitted(*arguments: Any) -> tuple[Tiled, How]:
-    """The arguments of `fast_attention`, and how the work is done."""
-    *given, block, threads = arguments
-    problem = tiled(*given)
-    return problem, How(None if block is None else block_of(block, problem.shape), _threads(threads))
+def _admit(*arguments: Any) -> tuple[TiledArguments, FastSettings]:
+    """The arguments of `fast_attention`, admitted; block and threads come last."""
+    *inputs, block, threads = arguments
+    problem = admit_tiled(*inputs)
+    block = None if block is None else tile_shape(block, problem.shape)
+    return problem, FastSettings(block, _admit_threads(threads))
 
 
-@quiet
-def _descended(problem: Tiled, how: How) -> tuple[Array, FastSaved]:
-    """out, patched where something was not finite, and what is saved."""
-    if not _suits(problem):
-        slow = descend(STEPS, ONLINE, problem, how.block or block_of(None, problem.shape))
-        return slow.out, FastSaved(slow.out, slow.lse, None, problem, None, how, slow)
-    if all_finite(problem):
-        work = work_of(problem, how)
-        out, of_rows, fine = _forward(work, how)
-        if fine:
-            return out, FastSaved(out, _natural(problem, of_rows), of_rows, problem, work, how, None)
-    slow = descend(STEPS, ONLINE, problem, how.block or block_of(None, problem.shape))
-    work = work_of(cleaned(problem), how)
-    computed, of_rows, _ = _forward(work, how)
-    rows, clipped = spoiled_rows(problem, SIDE), ~sound(of_rows.lse2())
-    lse = np.where(rows | clipped, slow.lse, _natural(problem, of_rows))
-    untouched = ~rows[..., None] & np.isfinite(slow.out) & np.isfinite(computed)
-    saved = FastSaved(computed, lse, of_rows, problem, work, how, slow)
-    return np.where(untouched, computed, slow.out), saved
-
-
-def _natural(problem: Tiled, of_rows: OfRows) -> Array:
-    """lse, which for a row that attends to nothing is its sink, to the bit."""
-    lse = np.asarray(of_rows.lse2() * of_rows.base.dtype.type(1 / LOG2_E))
-    return lse if problem.sinks is None else np.where(of_rows.largest == 0, problem.sinks[..., None], lse)
-
-
-def _threads(threads: int | None) -> int | None:
+def _admit_threads(threads: int | None) -> int | None:
     if threads is None:
         return None
     number = whole_numbers("threads", threads, least=1)
@@ -253,12 +237,12 @@ def _threads(threads: int | None) -> int | None:
 def fast_attention_backward(
     d_out: npt.ArrayLike, saved: FastSaved, *, d_lse: npt.ArrayLike | None = None
 ) -> AttentionGradients:
-    """The gradients of <d_out, out> + <d_lse, lse>, by the tiles and threads of the forward.
+    """The gradients of <d_out, out> + <d_lse, lse>, on the tiles and threads of the forward.
 
     Parameters
     ----------
     d_out : the shape of out, (..., H, L, E)
-    saved : what fast_attention_forward gave
+    saved : from fast_attention_forward
     d_lse : (..., H, L), the cotangent of saved.lse, or None for zero
 
     Returns
@@ -269,7 +253,7 @@ def fast_attention_backward(
     Raises
     ------
     TypeError, ValueError
-        For a saved that fast_attention_forward did not give, and cotangents that do not fit.
+        For a `saved` of another function, and cotangents of a wrong shape or dtype.
 
     Examples
     --------
@@ -280,29 +264,8 @@ def fast_attention_backward(
     """
     if not isinstance(saved, FastSaved):
         raise TypeError(f"saved is {type(saved).__name__}, not what fast_attention_forward gave")
-    d_out, d_lse = cotangents(d_out, d_lse, saved.out, saved.lse)
-    return gradients_of(_ascended(d_out, d_lse, saved), saved.problem)
-
-
-@quiet
-def _ascended(d_out: Array, d_lse: Array, saved: FastSaved) -> Sequence[Any]:
-    """The gradients in the shapes of `Tiled`, patched where something is not finite."""
-    problem, how = saved.problem, saved.how
-    finite_above = is_finite(d_out) and is_finite(d_lse)
-    real = d_out.dtype.kind == d_lse.dtype.kind == "f"
-    if saved.work is not None and saved.slow is None and finite_above and real:
-        gradients = _backward(saved, d_out, d_lse)
-        if all(is_finite(x) for x in gradients if x is not None):
-            return gradients
-    slow = saved.slow or descend(STEPS, ONLINE, problem, how.block or block_of(None, problem.shape))
-    slow_gradients = ascend(STEPS, ONLINE, d_out, d_lse, slow)
-    if saved.work is None or not real:
-        return slow_gradients
-    rows, saved = spoiled_rows(problem, SIDE), saved._replace(work=work_of(cleaned(problem), how))
-    computed = _backward(saved, np.where(rows[..., None], 0, finite(d_out)), np.where(rows, 0, finite(d_lse)))
-    theirs = slow._replace(problem=only(problem, rows))
-    of_spoiled = ascend(STEPS, ONLINE, d_out, np.where(rows, d_lse, 0), theirs)
-    return [merged(*each) for each in zip(computed, of_spoiled, slow_gradients, strict=True)]
+    d_out, d_lse = admit_cotangents(d_out, d_lse, saved.out, saved.lse)
+    return to_gradients(_run_backward(d_out, d_lse, saved), saved.problem)
 
 
 @quiet
@@ -322,22 +285,21 @@ def fast_attention(
 ) -> Any:
     """Attention as fast as NumPy can: tile by tile, by several threads, in memory that grows with L + S.
 
-    The mathematics is that of `blockwise_attention`, whose docstring derives it; `fast_tiles.py` says what
-    is done otherwise, and what each of it gains.
+    `blockwise_attention` derives the mathematics; `kernels.py` lists the differences and their gains.
 
     Parameters
     ----------
     query, key, value, mask, bias, scale, softcap, sinks, dropout : as in `attention`.
-    block : the most rows and columns of a tile, or None for what suits.
-    threads : how many compute at once, or None: as many as BLAS would use. No bit of the result depends on
-        it. More than one needs threadpoolctl (`pip install numpy_attention[fast]`), which holds BLAS to
-        one thread meanwhile, for the whole process; without it BLAS's own threads do the products.
+    block : the largest (rows, columns) of a tile, or None for the default.
+    threads : number of threads, or None: as many as BLAS uses. No bit of the result depends on it. More
+        than one needs threadpoolctl (`pip install numpy_attention[fast]`), which meanwhile limits BLAS to
+        one thread in the whole process; without it BLAS threads the matrix products.
 
     Returns
     -------
-    out : (..., H, L, E), in the result_type of query, key and value, which is also what is computed in
-        (float16 in float32), where `attention` computes in float64. Complex numbers, and a scale that is
-        not the same for all keys of a query, are handed to `blockwise_attention`.
+    out : (..., H, L, E), in the result_type of query, key and value, which is also the precision of the
+        computation (float16 in float32), where `attention` computes in float64. Complex arguments, and a
+        scale that differs between the keys of a query, are computed by `blockwise_attention`.
 
     Raises
     ------
@@ -353,10 +315,10 @@ def fast_attention(
 
     References
     ----------
-    Dao et al. 2022 and Dao 2024 (FlashAttention), for the tiles; what is measured here is in `benchmarks`.
+    Dao et al. 2022 and Dao 2024 (FlashAttention), for the tiles; measurements are in `benchmarks`.
     """
-    problem, how = _admitted(
+    problem, settings = _admit(
         promote(query), promote(key), promote(value), mask, promote(bias), promote(scale), softcap,
         promote(sinks), dropout, block, threads,
     )  # fmt: skip
-    return round_to(_descended(problem, how)[0], *problem.given[:3], fresh=True)
+    return round_to(_run_forward(problem, settings)[0], *problem.original[:3], fresh=True)

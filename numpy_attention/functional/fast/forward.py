@@ -1,4 +1,4 @@
-"""One block of rows of `fast_attention` forward, tile by tile: what a worker does at a time."""
+"""Forward of `fast_attention` on one block of rows, tile by tile: one worker's unit of work."""
 
 from typing import Literal, NamedTuple
 
@@ -6,109 +6,110 @@ import numpy as np
 
 from ..base.admission import Array, quiet
 from ..base.arrays import transposed
+from ..base.stable import finite_shift
 from ..base.workers import Buffers
 from .kernels import (
-    CALM,
-    OfRows,
-    Rows,
-    Work,
+    SMALL,
+    QueryBlock,
+    RowStatistics,
+    Workload,
     add_bias,
-    by_row,
-    cap,
-    powers,
-    rows_of,
-    shift_of,
-    small,
-    sound,
-    thin,
+    apply_dropout,
+    apply_softcap,
+    flushed_exp2,
+    in_range,
+    repeat_by_row,
+    scale_queries,
+    scores_are_small,
 )
-from .nonfinite import is_finite
-from .stack import Block
-from .visibility import Hidden, hide, highest, least_base, tiles_of
+from .nonfinite import all_finite
+from .stack import RowBlock
+from .visibility import TileMasks, minimum_shift, visible_maximum, visible_tiles, zero_hidden
 
 
-class Results(NamedTuple):
-    """Where blocks put what they find: out (N, n, L, E), and what they find of rows (N, n, L).
+class ForwardResults(NamedTuple):
+    """Output arrays that blocks write to: out (N, n, L, E) and statistics (N, n, L).
 
-    Blocks of which not all is finite, or as it should be, are in `spoiled`.
+    `failed` lists blocks with a non-finite output or an lse out of range.
     """
 
     out: Array
-    of_rows: OfRows
-    spoiled: list[Block]
+    statistics: RowStatistics
+    failed: list[RowBlock]
 
 
 @quiet
-def forward_block(work: Work, results: Results, sinks2: Array | None, block: Block, buffers: Buffers) -> None:
+def forward_block(
+    work: Workload, results: ForwardResults, sinks2: Array | None, block: RowBlock, buffers: Buffers
+) -> None:
     """The online softmax over the tiles of a block: see `blockwise_attention`.
 
-    sinks2 (N, n) are the sinks to the base 2. A row is shifted by its highest score, unless its scores are
-    small: then by 0, that is not at all. Which it is depends on what the row sees alone, and so does every
-    bit of its numbers.
+    sinks2 (N, n) are the sinks to the base 2. A row is shifted by its highest score, or by 0 if its scores
+    are small. The choice, and so every bit of the row's result, depends on its visible keys alone.
     """
-    slabs, problem = work.slabs, work.slabs.problem
-    rows = rows_of(work, block, buffers)
-    (heads, R, _), dtype = rows.query.shape, rows.query.dtype
-    base = np.full((heads, R), -np.inf, dtype)  # what rows are shifted by, once they have seen a key
-    summed, largest = np.zeros((2, heads, R), dtype)  # of the exponentials
-    out = results.out[block].reshape(heads, R, -1)  # a view: several members have all their rows in a block
+    stack, problem = work.stack, work.stack.problem
+    queries = scale_queries(work, block, buffers)
+    (groups, R, _), dtype = queries.query.shape, queries.query.dtype
+    shift = np.full((groups, R), -np.inf, dtype)  # until the row's first visible key
+    summed, largest = np.zeros((2, groups, R), dtype)  # of the exponentials
+    out = results.out[block].reshape(groups, R, -1)  # a view: a block of several members has all their rows
     empty, shifted = True, False
-    for columns, hidden in tiles_of(work, rows):
-        scores = buffers("scores", (heads, columns.stop - columns.start, R), dtype)
-        np.matmul(slabs.key[block.slabs, columns], transposed(rows.query), out=scores)
+    for columns, masks in visible_tiles(work, queries):
+        scores = buffers("scores", (groups, columns.stop - columns.start, R), dtype)
+        np.matmul(stack.key[block.groups, columns], transposed(queries.query), out=scores)
         if problem.softcap is not None:
-            cap(scores, problem.softcap, buffers)
+            apply_softcap(scores, problem.softcap, buffers)
         if problem.bias is not None:
-            add_bias(work, rows, columns, scores)
-        before, least = base, least_base(rows, hidden, base)
-        still = True if small(work, rows, columns) else _still(rows, hidden, scores)
-        if still is True and not shifted:
-            base = np.maximum(base, least)
+            add_bias(work, queries, columns, scores)
+        before, least = shift, minimum_shift(queries, masks, shift)
+        small = True if scores_are_small(work, queries, columns) else _small_rows(queries, masks, scores)
+        if small is True and not shifted:
+            shift = np.maximum(shift, least)
             exponentials = np.exp2(scores, out=scores)
         else:
-            top = least if still is True else np.where(still, least, highest(rows, hidden, scores))
-            base, shifted = np.maximum(base, top), True
-            np.subtract(scores, shift_of(base)[:, None, :], out=scores)
-            hide(rows, hidden, scores)
-            exponentials = powers(scores, buffers)
-            _shrink(before, base, summed, largest, None if empty else out)
-        hide(rows, hidden, exponentials)
+            top = least if small is True else np.where(small, least, visible_maximum(queries, masks, scores))
+            shift, shifted = np.maximum(shift, top), True
+            np.subtract(scores, finite_shift(shift)[:, None, :], out=scores)
+            zero_hidden(queries, masks, scores)
+            exponentials = flushed_exp2(scores, buffers)
+            _rescale(before, shift, summed, largest, None if empty else out)
+        zero_hidden(queries, masks, exponentials)
         np.maximum(largest, np.maximum.reduce(exponentials, axis=1), out=largest)
         summed += np.matmul(np.ones(scores.shape[1], dtype), exponentials)
         if problem.dropout is not None:
-            thin(work, rows, columns, exponentials)
+            apply_dropout(work, queries, columns, exponentials)
         product = out if empty else buffers("product", out.shape, dtype)
-        np.matmul(transposed(exponentials), slabs.value[block.slabs, columns], out=product)
+        np.matmul(transposed(exponentials), stack.value[block.groups, columns], out=product)
         if not empty:
             out += product
         empty = False
     if empty:
         out[...] = 0
     if sinks2 is not None:
-        sink = by_row(sinks2, block)
-        before, base = base, np.where((base == 0) & (sink <= CALM), 0, np.maximum(base, sink))
-        _shrink(before, base, summed, largest, out)
-        summed += np.exp2(sink - shift_of(base))
+        sink = repeat_by_row(sinks2, block)
+        before, shift = shift, np.where((shift == 0) & (sink <= SMALL), 0, np.maximum(shift, sink))
+        _rescale(before, shift, summed, largest, out)
+        summed += np.exp2(sink - finite_shift(shift))
     total = np.where(summed == 0, 1, summed)
     out /= total[:, :, None]
-    found = OfRows(base, summed, largest / total)
-    for place, x in zip(results.of_rows, found, strict=True):
-        place[block] = x.reshape(place[block].shape)
-    if not (is_finite(out) and sound(found.lse2()).all()):
-        results.spoiled.append(block)
+    statistics = RowStatistics(shift, summed, largest / total)
+    for result, x in zip(results.statistics, statistics, strict=True):
+        result[block] = x.reshape(result[block].shape)
+    if not (all_finite(out) and in_range(statistics.lse2()).all()):
+        results.failed.append(block)
 
 
-def _still(rows: Rows, hidden: Hidden, scores: Array) -> Array | Literal[True]:
-    """The rows whose scores are small, by a look at them, or True for all; hidden ones are 0 from then on."""
-    hide(rows, hidden, scores)
-    still = np.maximum.reduce(scores, axis=1) <= CALM
-    still &= np.minimum.reduce(scores, axis=1) >= -CALM
-    return True if still.all() else still
+def _small_rows(queries: QueryBlock, masks: TileMasks, scores: Array) -> Array | Literal[True]:
+    """Rows whose visible scores are small, or True if all are; hidden scores become 0 in place."""
+    zero_hidden(queries, masks, scores)
+    small = np.maximum.reduce(scores, axis=1) <= SMALL
+    small &= np.minimum.reduce(scores, axis=1) >= -SMALL
+    return True if small.all() else small
 
 
-def _shrink(before: Array, base: Array, summed: Array, largest: Array, out: Array | None) -> None:
-    """What was found in rows shifted by `before`, in place, as if they had been shifted by `base`."""
-    factor = np.where(np.isneginf(before), 0, np.exp2(shift_of(before) - shift_of(base)))
+def _rescale(before: Array, shift: Array, summed: Array, largest: Array, out: Array | None) -> None:
+    """Convert a row's sums in place from the shift `before` to `shift`."""
+    factor = np.where(np.isneginf(before), 0, np.exp2(finite_shift(before) - finite_shift(shift)))
     summed *= factor
     largest *= factor
     if out is not None and (factor != 1).any():

@@ -1,10 +1,10 @@
-"""Inputs that are not finite, for a path that computes with finite numbers only.
+"""NaN and infinity in the inputs of `fast_attention`, whose kernels compute with finite numbers only.
 
-`fast_attention` puts 0 where a NaN or an infinity stands and computes; not a bit of what these do not touch
-is other than it would be. What they touch is what `blockwise_attention` makes of them.
+The kernels run with 0 in place of NaN and infinity; entries these do not reach keep every bit. The entries
+they do reach come from `blockwise_attention`:
 
-    rows whose scores they touch         all of the row from there: a weight may be 0 or NaN
-    the rest                             NaN or infinite there, and so here; else as computed
+    rows with a non-finite visible score     the whole row: a weight may be 0 or NaN
+    elsewhere                                where blockwise is non-finite
 """
 
 from typing import Any
@@ -13,76 +13,75 @@ import numpy as np
 
 from ..base.admission import Array
 from ..masks.kinds import Visible
-from ..tiled.tiling import Tiled, part, slices
+from ..tiled.tiling import TiledArguments, slices, tile_view
 
 
-def all_finite(problem: Tiled) -> bool:
-    """Whether scale is finite, and bias and sinks finite or -inf; results tell of the rest."""
+def options_are_finite(problem: TiledArguments) -> bool:
+    """True where scale is finite, and bias and sinks finite or -inf; query, key, value are not examined."""
     additive = (x for x in (problem.bias, problem.sinks) if isinstance(x, np.ndarray))
-    scale = np.asarray(problem.scale)
-    return is_finite(scale) and not any(spoils(x).any() for x in additive)
+    return all_finite(np.asarray(problem.scale)) and not any(is_nan_or_plus_inf(x).any() for x in additive)
 
 
-def is_finite(x: Array) -> bool:
-    """Whether all of x is: a NaN is the largest and the smallest of anything it is among."""
+def all_finite(x: Array) -> bool:
+    """True where every entry is finite; reads the extremes only, since a NaN is both of them."""
     return x.size == 0 or bool(np.isfinite(x.max()) and np.isfinite(x.min()))
 
 
-def spoils(x: Array) -> Array:
-    """What is neither finite nor -inf."""
+def is_nan_or_plus_inf(x: Array) -> Array:
+    """True where x is neither finite nor -inf."""
     return ~(np.isfinite(x) | np.isneginf(x))
 
 
-def cleaned(problem: Tiled) -> Tiled:
-    """The problem with 0 for whatever is not finite."""
+def with_finite_inputs(problem: TiledArguments) -> TiledArguments:
+    """The arguments with 0 for every NaN and infinity, save a bias or sink of -inf."""
 
     def additive(x: Any) -> Any:
-        return np.where(spoils(x), 0, x) if isinstance(x, np.ndarray) else x
+        return np.where(is_nan_or_plus_inf(x), 0, x) if isinstance(x, np.ndarray) else x
 
     return problem._replace(
-        query=finite(problem.query),
-        key=finite(problem.key),
-        value=finite(problem.value),
+        query=zero_nonfinite(problem.query),
+        key=zero_nonfinite(problem.key),
+        value=zero_nonfinite(problem.value),
         bias=additive(problem.bias),
-        scale=finite(problem.scale) if isinstance(problem.scale, np.ndarray) else problem.scale,
+        scale=zero_nonfinite(problem.scale) if isinstance(problem.scale, np.ndarray) else problem.scale,
         sinks=additive(problem.sinks),
     )
 
 
-def finite(x: Array) -> Array:
-    """x, 0 where it is not finite, in one layout."""
+def zero_nonfinite(x: Array) -> Array:
+    """x with 0 where it is not finite, contiguous."""
     return np.ascontiguousarray(np.where(np.isfinite(x), x, 0))
 
 
-def spoiled_rows(problem: Tiled, side: int) -> Array:
-    """Rows (..., H, L) of which a visible score, or the sink, is not finite because of what came in."""
+def nonfinite_rows(problem: TiledArguments, side: int) -> Array:
+    """True for rows (..., H, L) with a visible score, or a sink, made non-finite by an input."""
     *heads, L, S = problem.shape
     group = 1 if problem.key.ndim == 2 else heads[-1] // problem.key.shape[-3]
     keys, queries = (np.asarray(~np.isfinite(x).all(axis=-1)) for x in (problem.key, problem.query))
     keys = np.repeat(keys, group, axis=-2) if problem.key.ndim > 2 else keys
-    rows = np.zeros((*heads, L), dtype=bool)
-    for some in slices(L, side):
+    touched = np.zeros((*heads, L), dtype=bool)
+    for rows in slices(L, side):
         for columns in slices(S, side):
-            spoiled = queries[..., some, None] | keys[..., None, columns]
+            bad = queries[..., rows, None] | keys[..., None, columns]
             if isinstance(problem.scale, np.ndarray):
-                spoiled = spoiled | ~np.isfinite(part(problem.scale, some, columns))
+                bad = bad | ~np.isfinite(tile_view(problem.scale, rows, columns))
             if isinstance(problem.bias, np.ndarray):
-                spoiled = spoiled | spoils(part(problem.bias, some, columns))
-            rows[..., some] |= (problem.visible(some, columns) & spoiled).any(axis=-1)
+                bad = bad | is_nan_or_plus_inf(tile_view(problem.bias, rows, columns))
+            touched[..., rows] |= (problem.visible(rows, columns) & bad).any(axis=-1)
     if problem.sinks is not None:
-        rows |= spoils(problem.sinks)[..., None]
-    return rows
+        touched |= is_nan_or_plus_inf(problem.sinks)[..., None]
+    return touched
 
 
-def only(problem: Tiled, rows: Array) -> Tiled:
-    """The problem in which only `rows` (..., H, L) see anything."""
-    those = Visible(rows[..., None])
-    return problem._replace(mask=those if problem.mask is None else problem.mask & those)
+def restrict_to_rows(problem: TiledArguments, rows: Array) -> TiledArguments:
+    """The arguments with every row but `rows` (..., H, L) fully masked."""
+    selected = Visible(rows[..., None])
+    return problem._replace(mask=selected if problem.mask is None else problem.mask & selected)
 
 
-def merged(computed: Any, of_spoiled: Any, slow: Any) -> Any:
-    """A gradient: computed without the spoiled rows, plus theirs; slow where either is not finite."""
-    if computed is None:
+def merge_gradients(finite_rows: Any, other_rows: Any, blockwise: Any) -> Any:
+    """The sum of both kinds of rows, replaced by `blockwise` where either of them is not finite."""
+    if finite_rows is None:
         return None
-    whole = np.where(of_spoiled != 0, computed + of_spoiled, computed)
-    return np.where(np.isfinite(slow) & np.isfinite(whole), whole, slow)
+    total = np.where(other_rows != 0, finite_rows + other_rows, finite_rows)
+    return np.where(np.isfinite(blockwise) & np.isfinite(total), total, blockwise)

@@ -1,71 +1,72 @@
-"""How the work of `fast_attention` is cut: which rows one worker takes at a time, and how large a tile is."""
+"""The partition of `fast_attention`'s work: blocks of rows, chunks of blocks, and tile sizes."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..tiled.tiling import Tiled, slices
+from ..tiled.tiling import TiledArguments, slices
 from .backward import Chunk
-from .kernels import Work
-from .stack import Block, Slabs, slabs
+from .kernels import Workload
+from .stack import HeadStack, RowBlock, stack_heads
 
 SIDE = 1024
-"""Rows and columns of a tile. Larger ones change nothing on one core, but the more is done at one call of
-NumPy, the less often threads wait for Python's lock."""
+"""Rows and columns of a tile. Larger tiles gain nothing on one core, but larger NumPy calls make threads
+wait less often for Python's lock."""
 
 EDGE_ROWS, EDGE_COLUMNS = 256, 512
-"""Likewise where a mask has edges, which smaller tiles follow more closely."""
+"""Tile size under a mask: smaller tiles follow its edges more closely."""
 
 
-class How(NamedTuple):
-    """How the work is done: the most rows and columns of a tile, and threads; None for what suits."""
+class FastSettings(NamedTuple):
+    """Largest tile (rows, columns) and number of threads; None for the default."""
 
     block: tuple[int, int] | None
     threads: int | None
 
 
-def cut(stack: Slabs, how: How) -> list[Block]:
-    """Blocks of rows: of one query head, of several, or of several slabs where those are small.
+def partition(stack: HeadStack, settings: FastSettings) -> list[RowBlock]:
+    """Blocks of rows of one query head, of several heads, or of several groups where those are small.
 
-    The cut depends on the problem alone, and with it every bit of the result; not on the threads.
+    The partition, and with it every bit of the result, depends on shapes, on `block` and on whether there
+    is a mask; never on the number of threads.
     """
     N, n, L, _ = stack.query.shape
-    most, columns = sides(stack.problem, how)
+    most, columns = tile_size(stack.problem, settings)
     rows = min(L, most)
     while rows > EDGE_ROWS and N * n * -(-L // rows) < 8:
         rows = -(-rows // 2)
     members = min(n, max(1, most // rows)) if rows == L else 1
     tile = rows * members * min(len(stack.key[0]), columns)
-    together = max(1, min(EDGE_COLUMNS**2 // tile, -(-N // 2)))
-    return [Block(s, m, r) for s in slices(N, together) for m in slices(n, members) for r in slices(L, rows)]
+    groups = max(1, min(EDGE_COLUMNS**2 // tile, -(-N // 2)))
+    return [RowBlock(g, m, r) for g in slices(N, groups) for m in slices(n, members) for r in slices(L, rows)]
 
 
-def chunks(blocks: list[Block]) -> list[Chunk]:
-    """What a worker adds up: all blocks of a stack of slabs, or part of them where stacks are few."""
-    stacks: dict[int, list[Block]] = {}
+def backward_chunks(blocks: list[RowBlock]) -> list[Chunk]:
+    """Units of the backward: all blocks of the same groups, or parts of them if that makes fewer than 8."""
+    by_groups: dict[int, list[RowBlock]] = {}
     for block in blocks:
-        stacks.setdefault(block.slabs.start, []).append(block)
-    parts = -(-8 // len(stacks))
+        by_groups.setdefault(block.groups.start, []).append(block)
+    parts = -(-8 // len(by_groups))
     return [
-        Chunk(stack[some], whole=len(stack[some]) == len(stack))
-        for stack in stacks.values()
-        for some in slices(len(stack), -(-len(stack) // parts))
+        Chunk(own[some], whole=len(own[some]) == len(own))
+        for own in by_groups.values()
+        for some in slices(len(own), -(-len(own) // parts))
     ]
 
 
-def sides(problem: Tiled, how: How) -> tuple[int, int]:
-    """The most rows and columns of a tile: the fewer rows there are, the more columns."""
-    if how.block is not None:
-        return how.block
+def tile_size(problem: TiledArguments, settings: FastSettings) -> tuple[int, int]:
+    """The largest (rows, columns) of a tile: fewer rows allow more columns."""
+    if settings.block is not None:
+        return settings.block
     rows, columns = (SIDE, SIDE) if problem.mask is None else (EDGE_ROWS, EDGE_COLUMNS)
     return rows, columns * max(1, rows // problem.shape[-2])
 
 
-def work_of(problem: Tiled, how: How) -> Work:
-    """The arguments stacked, with what tiles ask of them."""
-    stack, columns = slabs(problem), sides(problem, how)[1]
+def workload_of(problem: TiledArguments, settings: FastSettings) -> Workload:
+    """The stacked arguments, with empty caches."""
+    stack, columns = stack_heads(problem), tile_size(problem, settings)[1]
     scale: Any = problem.scale
     if isinstance(scale, np.ndarray):
         scale = stack.stacked(np.broadcast_to(scale, (*problem.shape[:-1], 1)))
     _, n, L, D = stack.query.shape
-    return Work(stack, scale, columns, stack.alike, n * L < D, {}, {})
+    return Workload(stack, scale, columns, stack.uniform, n * L < D, {}, {})

@@ -1,6 +1,6 @@
-"""Attention's arguments as a stack of slabs: all batch axes and key heads on one axis.
+"""Attention's arguments as one stack of groups: all batch axes and key heads on one axis.
 
-A slab is one key head of one batch entry, with the n = H / G query heads that read it, its members.
+A group is one key head of one batch entry with the n = H / G query heads that read it, its members.
 
     query (N, n, L, D)   key (N, S, D)   value (N, S, E)   N = all batch axes * G
 """
@@ -16,27 +16,28 @@ from ..attention.dropout import Dropout
 from ..base.admission import Array
 from ..base.arrays import cast_optional, shape_repr
 from ..masks.mask import Mask, batch_entry
-from ..tiled.tiling import Tiled, part
+from ..tiled.tiling import TiledArguments, tile_view
 
 ALL = slice(None)
 
 
-class Block(NamedTuple):
-    """Some rows of some query heads of some slabs: what one worker works on at a time."""
+class RowBlock(NamedTuple):
+    """One worker's unit of work: slices of groups, of their query heads and of query positions."""
 
-    slabs: slice
+    groups: slice
     members: slice
     rows: slice
 
 
-class Entry(NamedTuple):
-    """What options say of some query heads of a block: of all of them, where that is the same, or of one.
+class HeadOptions(NamedTuple):
+    """Mask, bias and dropout of one query head of a block, or of all heads where they are equal.
 
-    `at` is where they stand in the block's scores (slabs, columns, members, rows).
+    `at` indexes a tile of the block's scores (groups, columns, members, rows); `batch_index` (..., H) is the
+    head's, `number` the same flattened.
     """
 
     at: tuple[slice, slice, slice, slice]
-    place: tuple[int, ...]
+    batch_index: tuple[int, ...]
     number: int
     mask: Mask | None
     bias: Array | Bias | None
@@ -44,13 +45,13 @@ class Entry(NamedTuple):
 
 
 @shape_repr
-class Slabs(NamedTuple):
-    """The stack, and the arguments that it was made of. Only what was to be broadcast is copied."""
+class HeadStack(NamedTuple):
+    """The stacked arguments and the arguments they come from. Only broadcast inputs are copied."""
 
     query: Array
     key: Array
     value: Array
-    problem: Tiled
+    problem: TiledArguments
 
     def stacked(self, rows: Array) -> Array:
         """(..., H, L, X) as (N, n, L, X)."""
@@ -68,66 +69,66 @@ class Slabs(NamedTuple):
         return np.asarray(rows.reshape(*shape[:-3], -1, *rows.shape[-2:]))
 
     @property
-    def alike(self) -> bool:
-        """Whether one entry tells of all query heads: one mask for all, and nothing else to tell apart."""
+    def uniform(self) -> bool:
+        """True where all heads share one mask, and there is neither bias nor dropout."""
         mask, bias, dropout, shape = self._options()
         one_mask = mask is None or math.prod(mask._batch(len(shape) > 2)) == 1
         return one_mask and bias is None and dropout is None
 
-    def entries(self, block: Block) -> list[Entry]:
-        """The options of a block, query head by query head, unless there is nothing to tell apart."""
+    def head_options(self, block: RowBlock) -> list[HeadOptions]:
+        """The options of each query head of a block; one entry for all heads if `uniform`."""
         mask, _, _, shape = self._options()
         heads = len(shape) > 2
-        if self.alike:
+        if self.uniform:
             index = (0,) * (len(shape) - 2)
-            whole = None if mask is None else mask.entry(index, heads)
-            return [Entry((ALL,) * 4, index, 0, whole, None, None)]
-        return list(self._one_by_one(block))
+            shared = None if mask is None else mask.entry(index, heads)
+            return [HeadOptions((ALL,) * 4, index, 0, shared, None, None)]
+        return list(self._each_head(block))
 
     def _options(self) -> tuple[Any, Any, Any, tuple[int, ...]]:
         problem = self.problem
         return problem.mask, problem.bias, problem.dropout, problem.shape
 
-    def _one_by_one(self, block: Block) -> Iterator[Entry]:
+    def _each_head(self, block: RowBlock) -> Iterator[HeadOptions]:
         mask, bias, dropout, shape = self._options()
         heads, n = len(shape) > 2, self.query.shape[1]
-        for i, slab in enumerate(range(block.slabs.start, block.slabs.stop)):
+        for i, group in enumerate(range(block.groups.start, block.groups.stop)):
             for j, member in enumerate(range(block.members.start, block.members.stop)):
-                number = slab * n + member
+                number = group * n + member
                 index = tuple(int(x) for x in np.unravel_index(number, shape[:-2])) if heads else ()
-                yield Entry(
+                yield HeadOptions(
                     (slice(i, i + 1), ALL, slice(j, j + 1), ALL),
                     index,
                     number,
                     None if mask is None else mask.entry(index, heads),
-                    bias.entry(index) if isinstance(bias, Bias) else _one(bias, index),
-                    dropout if isinstance(dropout, Dropout) else _one(dropout, index),
+                    bias.entry(index) if isinstance(bias, Bias) else _head_entry(bias, index),
+                    dropout if isinstance(dropout, Dropout) else _head_entry(dropout, index),
                 )
 
-    def bias_tile(self, entry: Entry, rows: slice, columns: slice) -> Array:
-        """An entry's bias, (r, c)."""
-        if isinstance(entry.bias, Bias):
-            return cast_optional(entry.bias.tile(rows, columns, *self.problem.shape[-2:]), self.query)
-        assert entry.bias is not None
-        return part(entry.bias, rows, columns)
+    def bias_tile(self, head: HeadOptions, rows: slice, columns: slice) -> Array:
+        """One head's bias, (r, c)."""
+        if isinstance(head.bias, Bias):
+            return cast_optional(head.bias.tile(rows, columns, *self.problem.shape[-2:]), self.query)
+        assert head.bias is not None
+        return tile_view(head.bias, rows, columns)
 
-    def multipliers(self, entry: Entry, rows: slice, columns: slice) -> Array:
-        """An entry's multipliers of dropout, (r, c)."""
-        if isinstance(entry.dropout, Dropout):
-            number = np.full((1, 1), entry.number, dtype=np.uint64)
+    def multipliers(self, head: HeadOptions, rows: slice, columns: slice) -> Array:
+        """One head's dropout multipliers, (r, c)."""
+        if isinstance(head.dropout, Dropout):
+            number = np.full((1, 1), head.number, dtype=np.uint64)
             return cast_optional(
-                entry.dropout.tile_of(number, rows, columns, *self.problem.shape[-2:]), self.query
+                head.dropout.tile_of(number, rows, columns, *self.problem.shape[-2:]), self.query
             )
-        assert entry.dropout is not None
-        return part(entry.dropout, rows, columns)
+        assert head.dropout is not None
+        return tile_view(head.dropout, rows, columns)
 
 
-def _one(array: Any, index: tuple[int, ...]) -> Any:
+def _head_entry(array: Any, index: tuple[int, ...]) -> Any:
     return None if array is None else batch_entry(array, index, 2)
 
 
-def slabs(problem: Tiled) -> Slabs:
-    """The arguments, stacked; none of their lengths is 0."""
+def stack_heads(problem: TiledArguments) -> HeadStack:
+    """The arguments, none of whose axes is empty, as a stack of groups."""
     batch = problem.shape[:-3]
 
     def keys(x: Array) -> Array:
@@ -135,4 +136,4 @@ def slabs(problem: Tiled) -> Slabs:
 
     key, value, query = keys(problem.key), keys(problem.value), problem.query
     members = math.prod(problem.shape[:-2]) // len(key)
-    return Slabs(query.reshape(len(key), members, *query.shape[-2:]), key, value, problem)
+    return HeadStack(query.reshape(len(key), members, *query.shape[-2:]), key, value, problem)

@@ -1,4 +1,4 @@
-"""What is hidden of the tiles of `fast_attention`: which of them anybody sees, and 0 for what is hidden."""
+"""Masked tiles of `fast_attention`: fully masked ones are skipped or trimmed, masked entries set to 0."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -6,112 +6,114 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..base.admission import Array
-from ..tiled.tiling import part, slices
-from .kernels import Rows, Work, upright
-from .stack import Entry
+from ..tiled.tiling import slices, tile_view
+from .kernels import QueryBlock, Workload, transposed_tile
+from .stack import HeadOptions
 
 
-class Seen(NamedTuple):
-    """What is seen of a tile by an entry that does not see all of it.
+class TileMask(NamedTuple):
+    """One head's mask of a tile that it does not see completely.
 
-    bits (1, columns, 1, rows) are whole numbers, all bits 1 where it is seen, and 0 where it is hidden; base
-    (rows,) is 0 for rows that see any of it, and -inf for the others.
+    bits (1, columns, 1, rows) are integers: all bits 1 where visible, 0 where hidden. shift (rows,) is 0 for
+    rows with a visible key in the tile, -inf for the others.
     """
 
-    entry: Entry
+    head: HeadOptions
     bits: Array
-    base: Array
+    shift: Array
 
 
-Hidden = list[Seen]
-"""Entries that see all of a tile are left out."""
+TileMasks = list[TileMask]
+"""Heads that see all of a tile are left out."""
 
-MEMO, MEMO_SCORES = 32, 2**18
-"""How many tiles of a mask are kept for other heads, and scores of the largest: a megabyte in float32."""
+CACHED_MASKS, CACHED_SCORES = 32, 2**18
+"""Number of tile masks cached for other heads, and the scores of the largest: a megabyte in float32."""
 
 
-def tiles_of(work: Work, rows: Rows) -> Iterator[tuple[slice, Hidden]]:
-    """Tile after tile of those that anybody sees: its columns, and what is hidden of them."""
-    L, S = work.slabs.problem.shape[-2:]
-    spans = [(0, S) if e.mask is None else e.mask.span(rows.block.rows, L, S) for e in rows.entries]
+def visible_tiles(work: Workload, queries: QueryBlock) -> Iterator[tuple[slice, TileMasks]]:
+    """Columns and masks of each tile that is not fully masked, left to right."""
+    L, S = work.stack.problem.shape[-2:]
+    rows = queries.block.rows
+    spans = [(0, S) if head.mask is None else head.mask.span(rows, L, S) for head in queries.heads]
     first, last = min(first for first, _ in spans), max(last for _, last in spans)
     for columns in slices(S, work.columns, first, last):
-        tile = _seen_of(work, rows, columns)
+        tile = _cached_tile(work, queries, columns)
         if tile is not None:
             yield tile
 
 
-def _seen_of(work: Work, rows: Rows, columns: slice) -> tuple[slice, Hidden] | None:
-    """The columns of a tile, but for those at its ends that nobody sees, and what is hidden."""
-    problem, these = work.slabs.problem, rows.block.rows
+def _cached_tile(work: Workload, queries: QueryBlock, columns: slice) -> tuple[slice, TileMasks] | None:
+    """`_trimmed_tile`, from the cache where all heads share one mask."""
+    problem, rows = work.stack.problem, queries.block.rows
     if problem.mask is None and not isinstance(problem.bias, np.ndarray):
         return columns, []
-    if not work.alike or (these.stop - these.start) * work.columns > MEMO_SCORES:
-        return _tile_of(work, rows, columns)
-    key = (these.start, columns.start)
-    if key not in work.memo:
-        tile = _tile_of(work, rows, columns)
-        if len(work.memo) >= MEMO:
+    if not work.uniform or (rows.stop - rows.start) * work.columns > CACHED_SCORES:
+        return _trimmed_tile(work, queries, columns)
+    key = (rows.start, columns.start)
+    if key not in work.mask_cache:
+        tile = _trimmed_tile(work, queries, columns)
+        if len(work.mask_cache) >= CACHED_MASKS:
             return tile
-        work.memo[key] = tile
-    found: tuple[slice, Hidden] | None = work.memo[key]
-    return found
+        work.mask_cache[key] = tile
+    cached: tuple[slice, TileMasks] | None = work.mask_cache[key]
+    return cached
 
 
-def _tile_of(work: Work, rows: Rows, columns: slice) -> tuple[slice, Hidden] | None:
-    L, S = work.slabs.problem.shape[-2:]
-    these, tiles = rows.block.rows, []
-    for entry in rows.entries:
-        tile = True if entry.mask is None else entry.mask.tile(these, columns, L, S)
-        if isinstance(entry.bias, np.ndarray) and tile is not False:
-            minus_infinity = np.isneginf(part(entry.bias, these, columns))
+def _trimmed_tile(work: Workload, queries: QueryBlock, columns: slice) -> tuple[slice, TileMasks] | None:
+    """A tile without the fully masked columns at either end, and its masks; None if fully masked."""
+    L, S = work.stack.problem.shape[-2:]
+    rows, tiles = queries.block.rows, []
+    for head in queries.heads:
+        tile = True if head.mask is None else head.mask.tile(rows, columns, L, S)
+        if isinstance(head.bias, np.ndarray) and tile is not False:
+            minus_infinity = np.isneginf(tile_view(head.bias, rows, columns))
             if minus_infinity.any():
                 tile = tile & ~minus_infinity
         tiles.append(tile)
     if all(tile is True for tile in tiles):
         return columns, []
-    shape = (these.stop - these.start, columns.stop - columns.start)
-    whole = [np.broadcast_to(tile, shape) for tile in tiles]
-    some = np.flatnonzero(np.any([tile.any(axis=0) for tile in whole], axis=0))
-    if not some.size:
+    shape = (rows.stop - rows.start, columns.stop - columns.start)
+    visible = [np.broadcast_to(tile, shape) for tile in tiles]
+    seen_columns = np.flatnonzero(np.any([tile.any(axis=0) for tile in visible], axis=0))
+    if not seen_columns.size:
         return None
-    first, last = int(some[0]), int(some[-1]) + 1
-    hidden = [
-        _seen(entry, tile[:, first:last], work.slabs.query.dtype)
-        for entry, tile in zip(rows.entries, whole, strict=True)
+    first, last = int(seen_columns[0]), int(seen_columns[-1]) + 1
+    masks = [
+        _tile_mask(head, tile[:, first:last], work.stack.query.dtype)
+        for head, tile in zip(queries.heads, visible, strict=True)
         if not tile[:, first:last].all()
     ]
-    return slice(columns.start + first, columns.start + last), hidden
+    return slice(columns.start + first, columns.start + last), masks
 
 
-def _seen(entry: Entry, tile: Array, dtype: np.dtype[Any]) -> Seen:
-    """What is seen of a tile, from booleans (r, c)."""
-    bits = -upright(tile).astype(f"i{dtype.itemsize}")
-    return Seen(entry, bits, np.where(tile.any(axis=1), 0, -np.inf).astype(dtype))
+def _tile_mask(head: HeadOptions, visible: Array, dtype: np.dtype[Any]) -> TileMask:
+    """The mask of a tile from booleans (r, c)."""
+    bits = -transposed_tile(visible).astype(f"i{dtype.itemsize}")
+    return TileMask(head, bits, np.where(visible.any(axis=1), 0, -np.inf).astype(dtype))
 
 
-def hide(rows: Rows, hidden: Hidden, tile: Array) -> None:
-    """0 wherever a tile is hidden, in place, whatever is there: by its bits."""
-    by_member = rows.by_member(tile)
-    for seen in hidden:
-        by_member.view(seen.bits.dtype)[seen.entry.at] &= seen.bits
+def zero_hidden(queries: QueryBlock, masks: TileMasks, tile: Array) -> None:
+    """Set the hidden entries of a tile to 0 in place, NaN and inf included, by a bitwise and."""
+    by_member = queries.by_member(tile)
+    for mask in masks:
+        by_member.view(mask.bits.dtype)[mask.head.at] &= mask.bits
 
 
-def least_base(rows: Rows, hidden: Hidden, like: Array) -> Array | float:
-    """What rows (slabs, members * rows) are shifted by at least after a tile: 0, if they see any of it."""
-    if not hidden:
+def minimum_shift(queries: QueryBlock, masks: TileMasks, like: Array) -> Array | float:
+    """Lower bound on each row's shift (groups, members * rows): 0 with a visible key in the tile, or -inf."""
+    if not masks:
         return 0.0
-    base = np.zeros_like(like)
-    by_member = base.reshape(len(base), rows.block.members.stop - rows.block.members.start, -1)
-    for seen in hidden:
-        slabs, _, members, _ = seen.entry.at
-        by_member[slabs, members] = seen.base
-    return base
+    shift = np.zeros_like(like)
+    by_member = shift.reshape(len(shift), queries.block.members.stop - queries.block.members.start, -1)
+    for mask in masks:
+        groups, _, members, _ = mask.head.at
+        by_member[groups, members] = mask.shift
+    return shift
 
 
-def highest(rows: Rows, hidden: Hidden, scores: Array) -> Array:
-    """Each row's highest score of those that are seen; the others are -inf afterwards."""
-    by_member = rows.by_member(scores)
-    for seen in hidden:
-        np.copyto(by_member[seen.entry.at], -np.inf, where=seen.bits == 0)
+def visible_maximum(queries: QueryBlock, masks: TileMasks, scores: Array) -> Array:
+    """Each row's highest visible score; hidden scores become -inf in place."""
+    by_member = queries.by_member(scores)
+    for mask in masks:
+        np.copyto(by_member[mask.head.at], -np.inf, where=mask.bits == 0)
     return np.asarray(np.maximum.reduce(scores, axis=1))

@@ -61,7 +61,7 @@ def _gauss_legendre() -> tuple[tuple[float, float], ...]:
     return tuple(zip(nodes.tolist(), shares.tolist(), strict=True))
 
 
-def _bell(x: Array) -> Array:
+def _gaussian(x: Array) -> Array:
     """exp(-x² / 2): x² in two parts, one of them exact, for its rounding error would be magnified by x²."""
     coarse = np.trunc(1024 * x) / 1024
     bell = np.exp(-coarse * coarse / 2) * np.exp(-(x - coarse) * (x + coarse) / 2)
@@ -76,7 +76,7 @@ def _lower_tail(x: Array) -> Array:
     ratio = series[node, TERMS - 1]
     for n in reversed(range(TERMS - 1)):
         ratio = ratio * away + series[node, n]
-    return np.asarray(_bell(x) * ratio)
+    return np.asarray(_gaussian(x) * ratio)
 
 
 def normal_cdf(x: Array) -> Array:
@@ -95,18 +95,18 @@ def normal_cdf(x: Array) -> Array:
         share * np.exp((half := b * (1 + node) / 2) * half / 2 - 1j * a * half)
         for node, share in _gauss_legendre()
     )
-    return np.asarray(real + 1j * (b / 2) * along * _bell(a) / math.sqrt(2 * math.pi))
+    return np.asarray(real + 1j * (b / 2) * along * _gaussian(a) / math.sqrt(2 * math.pi))
 
 
 def normal_density(x: Array) -> Array:
     """φ(x), for complex x too: exp(-(a + ib)² / 2) = exp(-a² / 2) exp(b² / 2 - i a b)."""
-    density = _bell(x.real) / math.sqrt(2 * math.pi)
+    density = _gaussian(x.real) / math.sqrt(2 * math.pi)
     if x.dtype.kind != "c":
         return density
     return np.asarray(density * np.exp(x.imag * x.imag / 2 - 1j * x.real * x.imag))
 
 
-def _doubled(x: Array) -> Array:
+def _to_float64(x: Array) -> Array:
     return x.astype(np.result_type(x, np.float64))
 
 
@@ -114,11 +114,11 @@ def _doubled(x: Array) -> Array:
 def gelu_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
     """The Gaussian error linear unit, with what its backward needs: see `gelu`."""
     x = admit("x", x)
-    inner = _doubled(x)
-    return round_to(_shared(inner, normal_cdf(inner)), x), ActivationSaved(x)
+    inner = _to_float64(x)
+    return round_to(_times_probability(inner, normal_cdf(inner)), x), ActivationSaved(x)
 
 
-def _shared(x: Array, share: Array) -> Array:
+def _times_probability(x: Array, share: Array) -> Array:
     """x * share; where the share is all or nothing, x or 0 themselves, for inf * 0 is NaN."""
     return np.where(share == 0, 0, np.where(share == 1, x, x * share))
 
@@ -126,7 +126,7 @@ def _shared(x: Array, share: Array) -> Array:
 @backward_of(ActivationSaved)
 def gelu_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     """d_x = d_out * (Φ(x) + x φ(x)), by the product rule."""
-    x = _doubled(saved.x)
+    x = _to_float64(saved.x)
     d_out = cotangent("d_out", d_out, x.shape, x)
     bump = np.where(np.isinf(x.real), 0, x * normal_density(x))
     return gradient_like(d_out * (normal_cdf(x) + bump), saved.x)
@@ -169,9 +169,9 @@ def gelu_tanh_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
     x = admit("x", x)
     (inner,) = upcast(x)
     share = logistic(
-        _twice_u(_near(inner))
+        _twice_u(_clamp(inner))
     )  # (1 + tanh u) / 2, which keeps its digits where tanh u is near -1
-    return round_to(_shared(inner, share), x), ActivationSaved(x)
+    return round_to(_times_probability(inner, share), x), ActivationSaved(x)
 
 
 def _twice_u(x: Array) -> Array:
@@ -179,7 +179,7 @@ def _twice_u(x: Array) -> Array:
     return np.asarray(A * (x * (1 + B * x * x)))
 
 
-def _near(x: Array) -> Array:
+def _clamp(x: Array) -> Array:
     """x, moved to ±64 if it is farther out, where the shares are 0 and 1 to the last digit already."""
     return np.where(np.abs(x.real) > 64, np.sign(x.real) * 64, x)
 
@@ -188,7 +188,7 @@ def _near(x: Array) -> Array:
 def gelu_tanh_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     """d_x = d_out * (σ(2u) + x σ(2u) σ(-2u) (2u)'), (2u)' = 2 √(2/π) (1 + 3 * 0.044715 x²)."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
-    x = _near(*upcast(saved.x))
+    x = _clamp(*upcast(saved.x))
     share, rest = logistic(_twice_u(x)), logistic(-_twice_u(x))
     slope = A * (1 + 3 * B * x * x)
     bump = np.where((share == 0) | (rest == 0), 0, share * rest * x * slope)

@@ -72,7 +72,7 @@ def _add_rows(sums: Array, rows: Array) -> None:
     sums += rows.sum(axis=0, dtype=sums.dtype)
 
 
-def _admitted(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float) -> tuple[Array, Array, float]:
+def _admit(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float) -> tuple[Array, Array, float]:
     x, weight, eps = admit("x", x, 1), admit("weight", weight), real_number("eps", eps)
     if weight.ndim != 1:
         raise ValueError(f"weight has shape {weight.shape}; one axis, the last of x, is expected")
@@ -87,7 +87,7 @@ def layer_norm_forward(
     x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps: float = 1e-5
 ) -> tuple[Any, LayerNormSaved]:
     """Layer normalization, with what its backward needs: see `layer_norm`."""
-    x, weight, eps = _admitted(x, weight, eps)
+    x, weight, eps = _admit(x, weight, eps)
     bias = admit("bias", bias)
     if bias.shape != weight.shape:
         raise ValueError(f"bias has shape {bias.shape}; that of weight, {weight.shape}, is expected")
@@ -162,7 +162,7 @@ def layer_norm(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps
 @quiet
 def rms_norm_forward(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5) -> tuple[Any, RmsNormSaved]:
     """Normalization by the root mean square, with what its backward needs: see `rms_norm`."""
-    x, weight, eps = _admitted(x, weight, eps)
+    x, weight, eps = _admit(x, weight, eps)
     rows, gain = upcast(x, weight)
 
     def formula(rows: Array) -> tuple[Array, Array, Array]:

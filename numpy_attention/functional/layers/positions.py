@@ -42,7 +42,7 @@ def _angles(positions: npt.ArrayLike, width: int, base: float) -> Array:
     return np.asarray(where[..., None].astype(np.float64) * rates)
 
 
-def _even(name: str, width: object, most: int | None = None) -> int:
+def _admit_width(name: str, width: object, most: int | None = None) -> int:
     array = whole_numbers(name, width, least=0)
     if array.ndim or array % 2 or (most is not None and array > most):
         limit = "" if most is None else f" <= {most}, the last axis of x,"
@@ -57,7 +57,7 @@ def _pairs(x: Array, width: int, layout: str) -> tuple[Array, Array]:
     return x[..., : width // 2], x[..., width // 2 : width]
 
 
-def _turned(x: Array, cos: Array, sin: Array, layout: str) -> Array:
+def _rotate(x: Array, cos: Array, sin: Array, layout: str) -> Array:
     """Every pair turned by its angle; what lies beyond the width stays."""
     width = 2 * cos.shape[-1]
     a, b = _pairs(x, width, layout)
@@ -81,8 +81,10 @@ def rotary_forward(
     x = admit("x", x, 2)
     (inner,) = upcast(x)
     layout = one_of("layout", layout, LAYOUTS)
-    turned = _even("the last axis of x", x.shape[-1]) if width is None else None
-    angles = _angles(positions, turned if turned is not None else _even("width", width, x.shape[-1]), base)
+    turned = _admit_width("the last axis of x", x.shape[-1]) if width is None else None
+    angles = _angles(
+        positions, turned if turned is not None else _admit_width("width", width, x.shape[-1]), base
+    )
     length = x.shape[:-1]
     if angles.ndim - 1 > len(length) or any(
         n not in (1, m) for n, m in zip(angles.shape[-2::-1], length[::-1], strict=False)
@@ -90,14 +92,14 @@ def rotary_forward(
         raise ValueError(f"positions has shape {angles.shape[:-1]}, which does not broadcast to {length}")
     real = inner.real.dtype
     saved = RotarySaved(x, np.cos(angles).astype(real), np.sin(angles).astype(real), layout)
-    return round_to(_turned(inner, *saved[1:]), x), saved
+    return round_to(_rotate(inner, *saved[1:]), x), saved
 
 
 @backward_of(RotarySaved)
 def rotary_backward(d_out: npt.ArrayLike, saved: RotarySaved) -> Any:
     """d_x = d_out turned back: the inverse of a rotation is its transpose, the angle with the other sign."""
     x, cos, sin, layout = saved
-    return gradient_like(_turned(cotangent("d_out", d_out, x.shape, x), cos, -sin, layout), x)
+    return gradient_like(_rotate(cotangent("d_out", d_out, x.shape, x), cos, -sin, layout), x)
 
 
 def rotary(
@@ -169,5 +171,5 @@ def sinusoidal(positions: npt.ArrayLike, width: int, base: float = 10000.0) -> A
     ----------
     Vaswani et al. 2017, section 3.5.
     """
-    angles = _angles(positions, _even("width", width), base)
+    angles = _angles(positions, _admit_width("width", width), base)
     return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(*angles.shape[:-1], -1)

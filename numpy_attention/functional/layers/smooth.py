@@ -14,7 +14,7 @@ from ..base.stable import decay, log1p
 from .activations import ActivationSaved, logistic
 
 
-def soft_positive_part(x: Array) -> Array:
+def stable_softplus(x: Array) -> Array:
     """softplus(x) = max(x, 0) + log1p(exp(-|x|)), without overflow and without cancellation."""
     positive_part = np.maximum(x, 0) if x.dtype.kind != "c" else np.where(x.real > 0, x, 0)
     return np.asarray(positive_part + log1p(decay(x)))
@@ -74,7 +74,7 @@ def silu(x: npt.ArrayLike) -> Any:
 def softplus_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
     """The smooth positive part, with what its backward needs: see `softplus`."""
     x = admit("x", x)
-    return round_to(soft_positive_part(*upcast(x)), x), ActivationSaved(x)
+    return round_to(stable_softplus(*upcast(x)), x), ActivationSaved(x)
 
 
 @backward_of(ActivationSaved)

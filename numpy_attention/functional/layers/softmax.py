@@ -44,7 +44,7 @@ class LogSoftmaxSaved(NamedTuple):
     axis: int
 
 
-def _rows(x: npt.ArrayLike, axis: int) -> tuple[Array, Array, int]:
+def _admit_rows(x: npt.ArrayLike, axis: int) -> tuple[Array, Array, int]:
     """The admitted input, its working copy with the axis moved last, and the axis counted from the front."""
     x = admit("x", x, 1)
     place = whole_numbers("axis", axis)
@@ -64,7 +64,7 @@ def _weights_and_lse(rows: Array) -> tuple[Array, Array]:
 @quiet
 def softmax_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, SoftmaxSaved]:
     """Normalised exponentials, with what their backward needs: see `softmax`."""
-    x, rows, axis = _rows(x, axis)
+    x, rows, axis = _admit_rows(x, axis)
     weights, _ = by_rows(_weights_and_lse, rows)
     return round_to(np.moveaxis(weights, -1, axis), x), SoftmaxSaved(x, weights, axis)
 
@@ -142,7 +142,7 @@ def log_weights(rows: Array) -> tuple[Array, Array]:
 @quiet
 def log_softmax_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, LogSoftmaxSaved]:
     """Logarithms of the normalised exponentials, with what their backward needs: see `log_softmax`."""
-    x, rows, axis = _rows(x, axis)
+    x, rows, axis = _admit_rows(x, axis)
     out, weights = by_rows(log_weights, rows)
     return round_to(np.moveaxis(out, -1, axis), x, fresh=True), LogSoftmaxSaved(x, weights, axis)
 
@@ -194,7 +194,7 @@ def log_softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
 @quiet
 def logsumexp_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, SoftmaxSaved]:
     """Logarithm of a sum of exponentials, with what its backward needs: see `logsumexp`."""
-    x, rows, axis = _rows(x, axis)
+    x, rows, axis = _admit_rows(x, axis)
     weights, lse = by_rows(_weights_and_lse, rows)
     return round_to(lse[..., 0], x), SoftmaxSaved(x, weights, axis)
 

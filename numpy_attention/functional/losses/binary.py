@@ -14,8 +14,8 @@ from ..base.admission import Array, admit, one_of, quiet
 from ..base.arrays import backward_of, gradient_like, keep_visible, promote, round_to, shape_repr, upcast
 from ..base.stable import log1p
 from ..layers.activations import logistic
-from ..layers.smooth import soft_positive_part
-from .losses import REDUCTIONS, numbers, reduced, spread
+from ..layers.smooth import stable_softplus
+from .losses import REDUCTIONS, admit_targets, reduce_losses, reduce_losses_backward
 
 FLOOR = -100.0
 """Below this, `binary_cross_entropy` cuts its logarithms off, as PyTorch does."""
@@ -41,7 +41,7 @@ class LogitsSaved(NamedTuple):
     reduction: str
 
 
-def within(name: str, array: Array) -> Array:
+def check_probabilities(name: str, array: Array) -> Array:
     """`array`, once it is sure that it holds (real parts of) probabilities."""
     outside = ~((array.real >= 0) & (array.real <= 1))
     if outside.any():
@@ -67,13 +67,13 @@ def binary_cross_entropy_forward(
     probabilities: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean"
 ) -> tuple[Any, BinaryCrossEntropySaved]:
     """The surprise at yes or no, with what its backward needs: see `binary_cross_entropy`."""
-    probabilities = within("probabilities", admit("probabilities", probabilities))
-    targets = within("targets", numbers(targets, "probabilities", probabilities))
+    probabilities = check_probabilities("probabilities", admit("probabilities", probabilities))
+    targets = check_probabilities("targets", admit_targets(targets, "probabilities", probabilities))
     reduction = one_of("reduction", reduction, REDUCTIONS)
     (p,) = upcast(probabilities)
     log_yes, log_no = np.log(p), _log_no(p)
     losses = 0 - (targets * _floored(log_yes) + (1 - targets) * _floored(log_no))
-    out = reduced(losses, losses.size, reduction)
+    out = reduce_losses(losses, losses.size, reduction)
     saved = BinaryCrossEntropySaved(probabilities, targets, log_yes, log_no, reduction)
     return round_to(out, probabilities), saved
 
@@ -86,7 +86,7 @@ def binary_cross_entropy_backward(d_out: npt.ArrayLike, saved: BinaryCrossEntrop
     the two terms is left.
     """
     probabilities, targets, log_yes, log_no, reduction = saved
-    d_losses = spread(d_out, targets.shape, targets.size, reduction, probabilities)
+    d_losses = reduce_losses_backward(d_out, targets.shape, targets.size, reduction, probabilities)
     (p,) = upcast(probabilities)
     d_yes = np.where((targets == 0) | (log_yes.real < FLOOR), 0, -targets / p)
     d_no = np.where((targets == 1) | (log_no.real < FLOOR), 0, (1 - targets) / (1 - p))
@@ -139,12 +139,12 @@ def binary_cross_entropy_with_logits_forward(
 ) -> tuple[Any, LogitsSaved]:
     """The surprise at yes or no, with what its backward needs: see `binary_cross_entropy_with_logits`."""
     logits = admit("logits", logits)
-    targets = within("targets", numbers(targets, "logits", logits))
+    targets = check_probabilities("targets", admit_targets(targets, "logits", logits))
     reduction = one_of("reduction", reduction, REDUCTIONS)
     (z,) = upcast(logits)
-    if_no, if_yes = soft_positive_part(z), soft_positive_part(-z)
+    if_no, if_yes = stable_softplus(z), stable_softplus(-z)
     losses = keep_visible((1 - targets) * if_no, targets < 1) + keep_visible(targets * if_yes, targets > 0)
-    out = reduced(losses, losses.size, reduction)
+    out = reduce_losses(losses, losses.size, reduction)
     return round_to(out, logits), LogitsSaved(logits, targets, reduction)
 
 
@@ -153,7 +153,7 @@ def binary_cross_entropy_with_logits_backward(d_out: npt.ArrayLike, saved: Logit
     """d_z = d_loss * ((1 - t) σ(z) - t σ(-z)), the derivative of softplus being σ. Not σ(z) - t, which has
     no digits left where σ(z) is near 1."""
     logits, targets, reduction = saved
-    d_losses = spread(d_out, targets.shape, targets.size, reduction, logits)
+    d_losses = reduce_losses_backward(d_out, targets.shape, targets.size, reduction, logits)
     (z,) = upcast(logits)
     return gradient_like(d_losses * ((1 - targets) * logistic(z) - targets * logistic(-z)), logits)
 

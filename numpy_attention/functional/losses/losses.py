@@ -58,7 +58,7 @@ class SquaredErrorSaved(NamedTuple):
 REDUCTIONS = ("mean", "sum", "none")
 
 
-def numbers(targets: npt.ArrayLike, like_what: str, predictions: Array) -> Array:
+def admit_targets(targets: npt.ArrayLike, like_what: str, predictions: Array) -> Array:
     """Targets that are real numbers, one for each prediction and in the precision of its real part."""
     array = as_array("targets", targets)
     if array.dtype.kind == "c":
@@ -70,17 +70,17 @@ def numbers(targets: npt.ArrayLike, like_what: str, predictions: Array) -> Array
     return array.astype(upcast(predictions)[0].real.dtype, copy=False)
 
 
-def reduced(losses: Array, counted: int, reduction: str) -> Any:
+def reduce_losses(losses: Array, counted: int, reduction: str) -> Any:
     """All losses, their sum, or the sum over how many count."""
     if reduction == "none":
         return losses
     return accurate_sum(losses) / (max(counted, 1) if reduction == "mean" else 1)
 
 
-def spread(
+def reduce_losses_backward(
     d_out: npt.ArrayLike, shape: tuple[int, ...], counted: int, reduction: str, argument: Array
 ) -> Array:
-    """Undo `reduced`: d_losses, which has the losses' shape or broadcasts to it."""
+    """Undo `reduce_losses`: d_losses, which has the losses' shape or broadcasts to it."""
     d_out = cotangent("d_out", d_out, shape if reduction == "none" else (), argument)
     return np.asarray(d_out / (max(counted, 1) if reduction == "mean" else 1))
 
@@ -88,7 +88,7 @@ def spread(
 # ------------------------------------------------------------------------------------- cross-entropy
 
 
-def _classes(targets: npt.ArrayLike, logits: Array, ignore_index: int | None) -> tuple[Array, Array]:
+def _admit_classes(targets: npt.ArrayLike, logits: Array, ignore_index: int | None) -> tuple[Array, Array]:
     """Targets that are classes, one for each row of logits, and which of them count."""
     array = whole_numbers("targets", targets)
     if array.shape != logits.shape[:-1]:
@@ -111,7 +111,7 @@ def _classes(targets: npt.ArrayLike, logits: Array, ignore_index: int | None) ->
     return array, counted
 
 
-def _own(targets: Array, counted: Array) -> tuple[Array, Array]:
+def _target_entries(targets: Array, counted: Array) -> tuple[Array, Array]:
     """Which entries of rows (n, C) are the targets' own, of those that count: targets, counted (n, 1)."""
     return np.flatnonzero(counted), targets[counted]
 
@@ -127,7 +127,7 @@ def cross_entropy_forward(
 ) -> tuple[Any, CrossEntropySaved]:
     """The surprise at the targets, with what its backward needs: see `cross_entropy`."""
     logits = admit("logits", logits, 1)
-    targets, counted = _classes(targets, logits, ignore_index)
+    targets, counted = _admit_classes(targets, logits, ignore_index)
     smoothing = real_number("label_smoothing", label_smoothing)
     if not 0 <= smoothing <= 1:
         raise ValueError(f"label_smoothing is {smoothing}; a number in [0, 1] is expected")
@@ -136,7 +136,7 @@ def cross_entropy_forward(
 
     def formula(rows: Array, targets: Array, counted: Array) -> tuple[Array, Array, Array]:
         log_shares, weights = log_weights(rows)
-        own = _own(targets, counted)
+        own = _target_entries(targets, counted)
         distribution = np.full(rows.shape, share, rows.real.dtype)
         distribution[own] = 1 - smoothing + share
         if smoothing:
@@ -148,7 +148,7 @@ def cross_entropy_forward(
         return losses, weights, distribution
 
     losses, weights, distribution = by_rows(formula, *upcast(logits), targets[..., None], counted[..., None])
-    out = reduced(losses[..., 0], int(counted.sum()), reduction)
+    out = reduce_losses(losses[..., 0], int(counted.sum()), reduction)
     saved = CrossEntropySaved(logits, targets, weights, distribution, counted, reduction)
     return round_to(out, logits), saved
 
@@ -161,11 +161,11 @@ def cross_entropy_backward(d_out: npt.ArrayLike, saved: CrossEntropySaved) -> An
     subtraction has no digits, and it is taken as minus the sum of the others.
     """
     logits, targets, weights, distribution, counted, reduction = saved
-    d_losses = spread(d_out, counted.shape, int(counted.sum()), reduction, logits)
+    d_losses = reduce_losses_backward(d_out, counted.shape, int(counted.sum()), reduction, logits)
 
     def formula(weights: Array, distribution: Array, *columns: Array) -> tuple[Array]:
         d_losses, targets, counted = columns
-        own = _own(targets, counted)
+        own = _target_entries(targets, counted)
         d_rows = weights - distribution
         d_own, d_rows[own] = d_rows[own], 0
         others = d_rows.sum(axis=-1)[own[0]]
@@ -237,10 +237,10 @@ def mean_squared_error_forward(
 ) -> tuple[Any, SquaredErrorSaved]:
     """Squared errors, with what their backward needs: see `mean_squared_error`."""
     predictions = admit("predictions", predictions)
-    targets = numbers(targets, "predictions", predictions)
+    targets = admit_targets(targets, "predictions", predictions)
     reduction = one_of("reduction", reduction, REDUCTIONS)
     errors = upcast(predictions)[0] - targets
-    out = reduced(errors * errors, errors.size, reduction)
+    out = reduce_losses(errors * errors, errors.size, reduction)
     return round_to(out, predictions), SquaredErrorSaved(predictions, targets, reduction)
 
 
@@ -248,7 +248,7 @@ def mean_squared_error_forward(
 def mean_squared_error_backward(d_out: npt.ArrayLike, saved: SquaredErrorSaved) -> Any:
     """d_predictions = d_loss * 2 (predictions - targets)."""
     predictions, targets, reduction = saved
-    d_losses = spread(d_out, targets.shape, targets.size, reduction, predictions)
+    d_losses = reduce_losses_backward(d_out, targets.shape, targets.size, reduction, predictions)
     return gradient_like(d_losses * (2 * (upcast(predictions)[0] - targets)), predictions)
 
 

@@ -1,13 +1,12 @@
-"""Attention tile by tile: the same numbers, and never more of the scores at once than one tile of them.
+"""Attention tile by tile: the numbers of `attention`, with one tile of scores in memory at a time.
 
     for each block of queries:            for each block of queries:
         for each block of keys:               for each block of keys:
-            five steps on the tile                the same steps again, from lse
-            softmax so far                        and back through them
+            steps 1 to 4 on the tile              steps 1 to 4 again
+            online softmax, steps 6 and 7         weights from lse, then the steps backwards
 
-Memory grows with L + S and not with L * S. This is how fast attention kernels work; here it is written to be
-read. The steps are those of `steps.py`, which act alike on a tile; only softmax, which needs whole rows, is
-another one: `ONLINE`.
+Memory grows with L + S, not with L * S. Fast attention kernels work like this; here it is written to be
+read. The steps are those of `steps.py`, except softmax, which needs whole rows and becomes `ONLINE`.
 """
 
 from collections.abc import Iterator
@@ -24,67 +23,35 @@ from ..attention.steps import STEPS, Steps, ValuesSaved
 from ..base.admission import Array, quiet
 from ..base.arrays import Pair, accurate_sum, keep_visible, promote, round_to, shape_repr, unbroadcast
 from ..masks.mask import Mask
-from .online_softmax import ONLINE, Online
-from .tiling import Tiled, block_of, cotangents, gradients_of, part, slices, tiled
+from .online_softmax import ONLINE, OnlineSoftmax
+from .tiling import TiledArguments, admit_cotangents, admit_tiled, slices, tile_shape, tile_view, to_gradients
 
 
 @shape_repr
 class BlockwiseSaved(NamedTuple):
-    """What backward needs: out (..., H, L, E) before rounding, lse (..., H, L), the arguments, the tiles."""
+    """What backward needs: out (..., H, L, E) before rounding, lse (..., H, L), arguments and tile shape."""
 
     out: Array
     lse: Array
-    problem: Tiled
+    problem: TiledArguments
     block: tuple[int, int]
 
 
-# ------------------------------------------------------------------------------------------- there
-
-
-class ScoresSaved(NamedTuple):
-    """What steps 1 to 4 saved of a tile."""
-
-    score: Any
-    softcap: Any
-    bias: Any
-    mask: Any
-
-
-def _scores(
-    steps: Steps, problem: Tiled, rows: slice, columns: slice, visible: Array | None
-) -> tuple[Array, ScoresSaved]:
-    """Steps 1 to 4 on a tile."""
-    query, key = problem.query[..., rows, :], problem.key[..., columns, :]
-    scores, saved_1 = steps.score.forward(query, key, problem.scaled_by(rows, columns), visible)
-    capped, saved_2 = steps.softcap.forward(scores, problem.softcap, visible)
-    biased, saved_3 = steps.bias.forward(capped, problem.biased_by(rows, columns))
-    masked, saved_4 = steps.mask.forward(biased, visible)
-    return masked, ScoresSaved(saved_1, saved_2, saved_3, saved_4)
-
-
-def _tiles(problem: Tiled, rows: slice, step: int) -> Iterator[tuple[slice, Array | None]]:
-    """The blocks of keys that some of `rows` see, and which pairs of them: None where all do."""
-    L, S = problem.shape[-2:]
-    first, last = (0, S) if problem.mask is None else problem.mask.span(rows, L, S)
-    for columns in slices(S, step, first, last):
-        visible = problem.visible(rows, columns)
-        if not isinstance(visible, bool):
-            yield columns, visible
-        elif visible:
-            yield columns, None
+# ------------------------------------------------------------------------------------------ forward
 
 
 @quiet
-def descend(steps: Steps, online: Online, problem: Tiled, block: tuple[int, int]) -> BlockwiseSaved:
-    """Block of rows after block of rows, each tile by tile."""
+def forward_tiles(
+    steps: Steps, online: OnlineSoftmax, problem: TiledArguments, block: tuple[int, int]
+) -> BlockwiseSaved:
+    """out and lse, block of rows by block of rows."""
     *heads, L, _ = problem.shape
-    E = problem.value.shape[-1]
-    out = np.zeros((*heads, L, E), dtype=problem.query.dtype)
+    out = np.zeros((*heads, L, problem.value.shape[-1]), dtype=problem.query.dtype)
     lse = np.empty((*heads, L), dtype=problem.query.dtype)
     for rows in slices(L, block[0]):
         so_far = online.start(problem.sinks, out[..., rows, :])
         attends = np.zeros((*so_far.out.shape[:-1], 1), dtype=bool)
-        for columns, visible in _tiles(problem, rows, block[1]):
+        for columns, visible in _visible_tiles(problem, rows, block[1]):
             masked, _ = _scores(steps, problem, rows, columns, visible)
             exponentials, shrink, so_far = online.include(so_far, masked)
             thinned, _ = steps.dropout.forward(exponentials, problem.multipliers(rows, columns), visible)
@@ -95,80 +62,67 @@ def descend(steps: Steps, online: Online, problem: Tiled, block: tuple[int, int]
     return BlockwiseSaved(out, lse, problem, block)
 
 
-# --------------------------------------------------------------------------------------------- and back
+def _visible_tiles(problem: TiledArguments, rows: slice, step: int) -> Iterator[tuple[slice, Array | None]]:
+    """The columns and visible pairs (None for all) of each tile of `rows` that is not fully masked."""
+    L, S = problem.shape[-2:]
+    first, last = (0, S) if problem.mask is None else problem.mask.span(rows, L, S)
+    for columns in slices(S, step, first, last):
+        visible = problem.visible(rows, columns)
+        if not isinstance(visible, bool):
+            yield columns, visible
+        elif visible:
+            yield columns, None
 
 
-class _Sums(NamedTuple):
-    """The gradients so far, added to in place, tile by tile."""
-
-    d_query: Any
-    d_key: Any
-    d_value: Any
-    d_bias: Any
-    d_scale: Any
-    d_sinks: Any
-
-
-def _nothing_yet(problem: Tiled, dtype: np.dtype[Any]) -> _Sums:
-    bias = problem.bias.parameter if isinstance(problem.bias, Bias) else problem.bias
-    scale = problem.scale if isinstance(problem.scale, np.ndarray) else None
-    arguments = (problem.query, problem.key, problem.value, bias, scale, problem.sinks)
-    return _Sums(*(None if x is None else np.zeros(x.shape, dtype=dtype) for x in arguments))
+def _scores(
+    steps: Steps, problem: TiledArguments, rows: slice, columns: slice, visible: Array | None
+) -> tuple[Array, tuple[Any, ...]]:
+    """Steps 1 to 4 on a tile, with what each of them saved."""
+    query, key = problem.query[..., rows, :], problem.key[..., columns, :]
+    scores, saved_1 = steps.score.forward(query, key, problem.scale_tile(rows, columns), visible)
+    capped, saved_2 = steps.softcap.forward(scores, problem.softcap, visible)
+    biased, saved_3 = steps.bias.forward(capped, problem.bias_tile(rows, columns))
+    masked, saved_4 = steps.mask.forward(biased, visible)
+    return masked, (saved_1, saved_2, saved_3, saved_4)
 
 
-def _collect(
-    steps: Steps,
-    sums: _Sums,
-    problem: Tiled,
-    rows: slice,
-    columns: slice,
-    d_masked: Array,
-    saved: ScoresSaved,
-) -> None:
-    """Steps 4 to 1 upwards on a tile, and what they give added to the sums."""
-    d_biased = steps.mask.backward(d_masked, saved.mask)
-    d_capped, d_bias = steps.bias.backward(d_biased, saved.bias)
-    d_scores = steps.softcap.backward(d_capped, saved.softcap)
-    d_query, d_key, d_scale = steps.score.backward(d_scores, saved.score)
-    sums.d_query[..., rows, :] += d_query
-    sums.d_key[..., columns, :] += d_key
-    if isinstance(problem.bias, Bias):
-        sums.d_bias[...] += problem.bias.tile_gradient(d_bias, rows, columns, *problem.shape[-2:])
-    elif sums.d_bias is not None:
-        part(sums.d_bias, rows, columns)[...] += d_bias
-    if sums.d_scale is not None:
-        part(sums.d_scale, rows, columns)[...] += d_scale
+# ----------------------------------------------------------------------------------------- backward
 
 
 PEAK = 3 / 4
-"""A weight above this is a peak. Not 1/2: of two keys that share a row, rounding would make two peaks."""
+"""A weight above this is a peak. Not 1/2: of two equal weights, rounding would make two peaks."""
 
 
 @quiet
-def ascend(steps: Steps, online: Online, d_out: Array, d_lse: Array, saved: BlockwiseSaved) -> _Sums:
-    """The same tiles again, each recomputed from lse and undone."""
-    problem, sums = saved.problem, _nothing_yet(saved.problem, np.result_type(saved.out, d_out))
+def backward_tiles(
+    steps: Steps, online: OnlineSoftmax, d_out: Array, d_lse: Array, saved: BlockwiseSaved
+) -> AttentionGradients:
+    """Recompute each tile's weights from lse, and undo the steps on it."""
+    problem, sums = saved.problem, _zero_gradients(saved.problem, np.result_type(saved.out, d_out))
     for rows in slices(problem.shape[-2], saved.block[0]):
         lse, d_lse_rows = saved.lse[..., rows, None], d_lse[..., rows, None]
         d_rows = d_out[..., rows, :]
         delta = (d_rows * saved.out[..., rows, :]).sum(axis=-1, keepdims=True)
         attends = np.zeros(lse.shape, dtype=bool)
-        others = np.zeros_like(delta)  # the row sums of d_masked, their peaks left out
+        others = np.zeros_like(delta)  # row sums of d_masked without the peaks
         peaks = []
-        for columns, visible in _tiles(problem, rows, saved.block[1]):
+        for columns, visible in _visible_tiles(problem, rows, saved.block[1]):
             masked, saved_scores = _scores(steps, problem, rows, columns, visible)
-            weights = online.recall(masked, lse, visible)
+            weights = online.recompute_weights(masked, lse, visible)
             thinned, saved_6 = steps.dropout.forward(weights, problem.multipliers(rows, columns), visible)
-            saved_7 = ValuesSaved(thinned, problem.value[..., columns, :], visible)  # out is known
+            saved_7 = ValuesSaved(thinned, problem.value[..., columns, :], visible)
+            # product = thinned @ value
             d_thinned, d_value = steps.values.backward(d_rows, saved_7)
+            # thinned = weights * multipliers
             d_weights = steps.dropout.backward(d_thinned, saved_6)
-            d_masked = online.undo(d_weights, weights, delta, d_lse_rows, visible)
+            # weights = exp(masked - lse)
+            d_masked = online.backward_tile(d_weights, weights, delta, d_lse_rows, visible)
             peak = weights.real > PEAK
             if peak.any():
                 peaks.append((columns, visible, peak, d_masked))
                 d_masked = np.where(peak, 0, d_masked)
             sums.d_value[..., columns, :] += d_value
-            _collect(steps, sums, problem, rows, columns, d_masked, saved_scores)
+            _scores_backward(steps, sums, problem, rows, columns, d_masked, saved_scores)
             others += accurate_sum(d_masked, axis=-1, keepdims=True)
             attends |= True if visible is None else visible.any(axis=-1, keepdims=True)
         d_sinks = np.zeros_like(delta)
@@ -179,13 +133,44 @@ def ascend(steps: Steps, online: Online, d_out: Array, d_lse: Array, saved: Bloc
             sums.d_sinks[...] += unbroadcast(accurate_sum(d_sinks[..., 0], axis=-1), problem.sinks.shape)
         for columns, visible, peak, own in peaks:
             _, saved_scores = _scores(steps, problem, rows, columns, visible)
-            rest = np.where(np.isfinite(own), d_lse_rows - d_sinks - others, own)
-            rest = np.where(peak, rest, 0)
-            _collect(steps, sums, problem, rows, columns, rest, saved_scores)
+            d_peak = np.where(np.isfinite(own), d_lse_rows - d_sinks - others, own)
+            d_masked = np.where(peak, d_peak, 0)
+            _scores_backward(steps, sums, problem, rows, columns, d_masked, saved_scores)
     return sums
 
 
-# -------------------------------------------------------------------------------------- what is called
+def _zero_gradients(problem: TiledArguments, dtype: np.dtype[Any]) -> AttentionGradients:
+    bias = problem.bias.parameter if isinstance(problem.bias, Bias) else problem.bias
+    scale = problem.scale if isinstance(problem.scale, np.ndarray) else None
+    arguments = (problem.query, problem.key, problem.value, bias, scale, problem.sinks)
+    return AttentionGradients(*(None if x is None else np.zeros(x.shape, dtype=dtype) for x in arguments))
+
+
+def _scores_backward(
+    steps: Steps, sums: AttentionGradients, problem: TiledArguments, rows: slice, columns: slice,
+    d_masked: Array, saved: tuple[Any, ...],
+) -> None:  # fmt: skip
+    """Undo `_scores` on a tile, and accumulate the gradients."""
+    saved_1, saved_2, saved_3, saved_4 = saved
+    # masked = where(visible, biased, -inf)
+    d_biased = steps.mask.backward(d_masked, saved_4)
+    # biased = capped + bias
+    d_capped, d_bias = steps.bias.backward(d_biased, saved_3)
+    # capped = softcap * tanh(scores / softcap)
+    d_scores = steps.softcap.backward(d_capped, saved_2)
+    # scores = scale * query @ keyᵀ
+    d_query, d_key, d_scale = steps.score.backward(d_scores, saved_1)
+    sums.d_query[..., rows, :] += d_query
+    sums.d_key[..., columns, :] += d_key
+    if isinstance(problem.bias, Bias):
+        sums.d_bias[...] += problem.bias.tile_gradient(d_bias, rows, columns, *problem.shape[-2:])
+    elif sums.d_bias is not None:
+        tile_view(sums.d_bias, rows, columns)[...] += d_bias
+    if sums.d_scale is not None:
+        tile_view(sums.d_scale, rows, columns)[...] += d_scale
+
+
+# --------------------------------------------------------------------------------- public functions
 
 
 @quiet
@@ -202,9 +187,9 @@ def blockwise_attention_forward(
     dropout: Dropout | npt.ArrayLike | None = None,
     block: tuple[int, int] | None = None,
     steps: Steps = STEPS,
-    online: Online = ONLINE,
+    online: OnlineSoftmax = ONLINE,
 ) -> tuple[Any, BlockwiseSaved]:
-    """Attention tile by tile, with what its backward needs: see `blockwise_attention`.
+    """Attention tile by tile, with its saved state: see `blockwise_attention`.
 
     Examples
     --------
@@ -213,10 +198,9 @@ def blockwise_attention_forward(
     (array([[0.5, 0.5],
            [0.5, 0.5]]), array([0.69314718, 0.69314718]))
     """
-    problem = tiled(query, key, value, mask, bias, scale, softcap, sinks, dropout)
-    saved = descend(steps, online, problem, block_of(block, problem.shape))
-    given = problem.given
-    return round_to(saved.out, given.query, given.key, given.value), saved
+    problem = admit_tiled(query, key, value, mask, bias, scale, softcap, sinks, dropout)
+    saved = forward_tiles(steps, online, problem, tile_shape(block, problem.shape))
+    return round_to(saved.out, *problem.original[:3]), saved
 
 
 def blockwise_attention_backward(
@@ -225,14 +209,14 @@ def blockwise_attention_backward(
     *,
     d_lse: npt.ArrayLike | None = None,
     steps: Steps = STEPS,
-    online: Online = ONLINE,
+    online: OnlineSoftmax = ONLINE,
 ) -> AttentionGradients:
-    """The gradients of <d_out, out> + <d_lse, lse>: see `blockwise_attention` for how.
+    """The gradients of <d_out, out> + <d_lse, lse>: derived in `blockwise_attention`.
 
     Parameters
     ----------
     d_out : the shape of out, (..., H, L, E)
-    saved : what blockwise_attention_forward gave
+    saved : from blockwise_attention_forward
     d_lse : (..., H, L), the cotangent of saved.lse, or None for zero
 
     Returns
@@ -243,7 +227,7 @@ def blockwise_attention_backward(
     Raises
     ------
     TypeError, ValueError
-        For a saved that blockwise_attention_forward did not give, and cotangents that do not fit.
+        For a `saved` of another function, and cotangents of a wrong shape or dtype.
 
     Examples
     --------
@@ -254,8 +238,8 @@ def blockwise_attention_backward(
     """
     if not isinstance(saved, BlockwiseSaved):
         raise TypeError(f"saved is {type(saved).__name__}, not what blockwise_attention_forward gave")
-    d_out, d_lse = cotangents(d_out, d_lse, saved.out, saved.lse)
-    return gradients_of(ascend(steps, online, d_out, d_lse, saved), saved.problem)
+    d_out, d_lse = admit_cotangents(d_out, d_lse, saved.out, saved.lse)
+    return to_gradients(backward_tiles(steps, online, d_out, d_lse, saved), saved.problem)
 
 
 def blockwise_attention(
@@ -271,40 +255,40 @@ def blockwise_attention(
     dropout: Dropout | npt.ArrayLike | None = None,
     block: tuple[int, int] | None = None,
 ) -> Any:
-    """Attention tile by tile, in memory that grows with L + S and not with L * S.
+    """Attention tile by tile, in memory that grows with L + S, not with L * S.
 
     **Forward: the online softmax.** Let a row's scores come in tiles x_1, x_2, …, and let
 
         top_t = max(x_1, …, x_t);  summed_t = Σ exp(x - top_t);  out_t = Σ exp(x - top_t) * value
 
-    over all that has come. A new tile changes the unit from exp(top_t) to exp(top_{t+1}), so that
+    over all tiles so far. A new tile changes the unit from exp(top_t) to exp(top_{t+1}), so that
 
         summed_{t+1} = exp(top_t - top_{t+1}) * summed_t + Σ_new exp(x - top_{t+1})
 
     and out_{t+1} likewise. No exponential exceeds 1. At the end out = out_T / summed_T, and
-    lse = top_T + log(summed_T). A sink is a score seen before the first tile.
+    lse = top_T + log(summed_T). A sink is a score before the first tile.
 
-    **Backward: lse is enough.** A row's weights are exp(x - lse), so that any tile of them comes back
-    from its scores alone, and the seven steps are undone on it as in `attention_backward`. Step 5 needs
-    one number more of the whole row, delta = Σ weights * d_weights. With d_weights = multipliers *
-    (d_out · value) it is delta = d_out · Σ weights * multipliers * value = d_out · out: known beforehand.
+    **Backward: lse is enough.** A row's weights are exp(x - lse), so a tile's weights follow from its
+    scores alone, and the steps are undone on it as in `attention_backward`. Step 5 also needs one number
+    about the whole row, delta = Σ weights * d_weights. With d_weights = multipliers * (d_out · value) this
+    is d_out · Σ weights * multipliers * value = d_out · out, known beforehand.
 
     **The peak.** `attention` subtracts from each row of d_weights its entry at the largest weight, so that
-    nothing cancels there. That entry stands in one tile only, and waiting for it would cost a second look
-    at all of them. Instead, where a weight exceeds 3/4 its own d_masked is left out, and comes last, from
-    the law that a row of d_masked, its sink included, sums to d_lse: minus the sum of the others, none of
-    which is large. Where no weight exceeds 3/4, weights * (d_weights - delta) loses two bits at most.
+    nothing cancels there. That entry is in one tile only, and finding it first would take another pass.
+    Instead, d_masked at a weight above 3/4 is computed last: a row of d_masked, its sink included, sums to
+    d_lse, so it is d_lse minus the other entries, none of which is large. Where no weight exceeds 3/4,
+    weights * (d_weights - delta) loses two bits at most.
 
     Parameters
     ----------
     query, key, value, mask, bias, scale, softcap, sinks, dropout : as in `attention`. Values for mask,
-        bias and dropout are asked for one tile at a time; tiles that nobody sees are not computed.
-    block : (rows, columns) of a tile, or None: squares of about a million scores, all heads together.
+        bias and dropout are evaluated by tile; fully masked tiles are skipped.
+    block : (rows, columns) of a tile, or None: squares of about a million scores over all heads together.
 
     Returns
     -------
-    out : (..., H, L, E), in the result_type of query, key and value, which is also what is computed in
-        (float16 in float32), where `attention` computes in float64.
+    out : (..., H, L, E), in the result_type of query, key and value, which is also the precision of the
+        computation (float16 in float32), where `attention` computes in float64.
 
     Raises
     ------
@@ -330,13 +314,13 @@ def blockwise_attention(
     return out
 
 
-def blockwise_attention_with(steps: Steps = STEPS, online: Online = ONLINE) -> Pair:
-    """Blockwise attention made of other steps, or of another softmax so far: see `attention_with`.
+def blockwise_attention_with(steps: Steps = STEPS, online: OnlineSoftmax = ONLINE) -> Pair:
+    """Blockwise attention with other steps, or another online softmax: see `attention_with`.
 
     Parameters
     ----------
-    steps : seven pairs, mostly STEPS._replace(mask=…); the fifth is not used
-    online : what stands in its place, mostly ONLINE._replace(include=…)
+    steps : seven pairs, usually STEPS._replace(mask=…); softmax is not used
+    online : the softmax in its place, usually ONLINE._replace(include=…)
 
     Returns
     -------
@@ -345,7 +329,7 @@ def blockwise_attention_with(steps: Steps = STEPS, online: Online = ONLINE) -> P
 
     Examples
     --------
-    A kernel that forgets to shrink what it has summed:
+    A kernel that forgets to rescale the output:
 
     >>> from numpy_attention.functional.tiled.online_softmax import include
     >>> def forgets(so_far, masked):

@@ -1,7 +1,7 @@
-"""Softmax for rows that come tile by tile: the fifth step of `blockwise_attention`.
+"""The online softmax, over rows that arrive tile by tile: step 5 of `blockwise_attention`.
 
-Forward keeps what a row has shown so far, and brings it up to date with each tile; backward needs of the
-other tiles of a row no more than two numbers, lse and delta. `blockwise_attention` has the derivations.
+Forward updates a row's maximum, sum and output with each tile; backward needs only two numbers about a row's
+other tiles, lse and delta. `blockwise_attention` derives both.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from ..base.arrays import accurate_sum, keep_visible
 from ..base.stable import finite_shift, row_maximum
 
 
-class SoFar(NamedTuple):
-    """What the tiles of a block of rows have shown so far: the highest score, the sum and the output.
+class RunningSoftmax(NamedTuple):
+    """Softmax of a block of rows over the tiles so far: the highest score, the sum and the output.
 
-    top and summed (..., H, r, 1), out (..., H, r, E); summed and out are in units of exp(shift_of(top)).
+    top and summed (..., H, r, 1), out (..., H, r, E); summed and out are in units of exp(finite_shift(top)).
     """
 
     top: Array
@@ -25,58 +25,63 @@ class SoFar(NamedTuple):
     out: Array
 
 
-def start(sinks: Array | None, rows: Array) -> SoFar:
-    """Before the first tile: nothing, or a sink, which is a score seen already, of a key without a value.
+def start(sinks: Array | None, rows: Array) -> RunningSoftmax:
+    """The state before the first tile: empty, or a sink, which is the score of a key without a value.
 
-    `rows` (..., H, r, E) has the shape and the dtype of the output.
+    `rows` (..., H, r, E) has the shape and dtype of the output.
     """
     top = np.full_like(rows[..., :1], -np.inf, shape=(*rows.shape[:-1], 1))
     if sinks is not None:
         top[...] = sinks[..., None, None]
-    return SoFar(top, np.exp(top - finite_shift(top)), np.zeros_like(rows))
+    return RunningSoftmax(top, np.exp(top - finite_shift(top)), np.zeros_like(rows))
 
 
-def include(so_far: SoFar, masked: Array) -> tuple[Array, Array, SoFar]:
-    """One tile more: its exponentials, by how much all that was summed shrinks, and the new sums.
+def include(so_far: RunningSoftmax, masked: Array) -> tuple[Array, Array, RunningSoftmax]:
+    """Add a tile: its exponentials, the factor on the earlier sums, and the new state.
 
         top'    = max(top, rowmax(masked))
         shrink  = exp(top - top')
         summed' = shrink * summed + rowsum(exp(masked - top'))
 
-    Every exponential is relative to the highest score so far, and none overflows. When a higher one comes,
-    what was summed is brought to the new unit, as if that score had been known from the start.
+    Exponentials are relative to the highest score so far, so none overflows; a higher score rescales the
+    earlier sums, as if it had been known from the start.
     """
     top = row_maximum(np.concatenate([so_far.top, masked], axis=-1))
     shrink = np.where(so_far.top.real == -np.inf, 0, np.exp(finite_shift(so_far.top) - finite_shift(top)))
     exponentials = np.exp(masked - finite_shift(top))
     summed = shrink * so_far.summed + accurate_sum(exponentials, axis=-1, keepdims=True)
-    return exponentials, shrink, SoFar(top, summed, shrink * so_far.out)
+    return exponentials, shrink, RunningSoftmax(top, summed, shrink * so_far.out)
 
 
-def finish(so_far: SoFar, attends: Array) -> tuple[Array, Array]:
-    """out = out / summed and lse = top + log(summed); a row that attends to nothing gets 0."""
+def finish(so_far: RunningSoftmax, attends: Array) -> tuple[Array, Array]:
+    """out = out / summed and lse = top + log(summed); out is 0 for a fully masked row."""
     top, summed, out = so_far
     return np.where(attends, out / summed, 0), (finite_shift(top) + np.log(summed))[..., 0]
 
 
-def recall(masked: Array, lse: Array, visible: Array | None) -> Array:
-    """A tile's weights once more: exp(masked - lse). Of the rest of the row, lse is all that is needed."""
+def recompute_weights(masked: Array, lse: Array, visible: Array | None) -> Array:
+    """A tile's weights, exp(masked - lse): lse is all that it needs of the rest of the row."""
     return keep_visible(np.exp(masked - lse), visible)
 
 
-def undo(d_weights: Array, weights: Array, delta: Array, d_lse: Array, visible: Array | None) -> Array:
-    """d_masked = weights * (d_weights - delta + d_lse), delta = rowsum(weights * d_weights) of whole rows."""
+def backward_tile(
+    d_weights: Array, weights: Array, delta: Array, d_lse: Array, visible: Array | None
+) -> Array:
+    """Undo weights = exp(masked - lse): d_masked = weights * (d_weights - delta + d_lse).
+
+    delta is rowsum(weights * d_weights) over all tiles.
+    """
     return keep_visible(weights * (d_weights - delta + d_lse), visible)
 
 
-class Online(NamedTuple):
-    """Step 5 for rows that come tile by tile, in the place of STEPS.softmax."""
+class OnlineSoftmax(NamedTuple):
+    """The functions above, in the place of STEPS.softmax."""
 
-    start: Callable[..., SoFar]
-    include: Callable[..., tuple[Array, Array, SoFar]]
+    start: Callable[..., RunningSoftmax]
+    include: Callable[..., tuple[Array, Array, RunningSoftmax]]
     finish: Callable[..., tuple[Array, Array]]
-    recall: Callable[..., Array]
-    undo: Callable[..., Array]
+    recompute_weights: Callable[..., Array]
+    backward_tile: Callable[..., Array]
 
 
-ONLINE = Online(start, include, finish, recall, undo)
+ONLINE = OnlineSoftmax(start, include, finish, recompute_weights, backward_tile)

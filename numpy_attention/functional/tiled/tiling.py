@@ -1,7 +1,7 @@
-"""Attention's arguments, cut into tiles: whatever belongs to some rows and some columns of the scores.
+"""Attention's arguments by tile: mask, bias, scale and dropout of some rows and columns of the scores.
 
-A tile is [rows, columns], two slices: some queries beside some keys. Nothing here has the size of the scores
-unless it came in so.
+A tile is [rows, columns], a slice of queries and a slice of keys. No array here has the size of the scores
+unless an argument has it.
 """
 
 import math
@@ -27,18 +27,18 @@ from ..base.admission import Array, admit, compute_dtype, quiet, whole_numbers
 from ..base.arrays import cast_optional, cotangent, shape_repr, unbroadcast
 from ..masks.mask import Mask, admit_mask
 
-NOTHING = slice(0)
+EMPTY = slice(0)
 
 
 @shape_repr
-class Tiled(NamedTuple):
-    """The arguments, admitted and in the dtype that is computed in; `given` is how they came in.
+class TiledArguments(NamedTuple):
+    """The arguments, admitted and in the dtype of the computation; `original` are those of the caller.
 
-    query is broadcast to all batch axes; bias, scale and multipliers have at least two axes, sinks the
-    head axis last; shape is that of the scores, (..., H, L, S).
+    query is broadcast to all batch axes; bias, scale and multipliers have at least two axes; the last axis
+    of sinks is that of the heads; shape is that of the scores, (..., H, L, S).
     """
 
-    given: AttentionArguments
+    original: AttentionArguments
     query: Array
     key: Array
     value: Array
@@ -51,74 +51,74 @@ class Tiled(NamedTuple):
     shape: tuple[int, ...]
 
     def visible(self, rows: slice, columns: slice) -> Array | bool:
-        """Which pairs of the tile may be seen: True for all, False for none, or booleans of its shape."""
+        """True where a pair of the tile is visible, as booleans of its shape; True or False for all pairs."""
         L, S = self.shape[-2:]
         tile = True if self.mask is None else self.mask.tile(rows, columns, L, S, heads=len(self.shape) > 2)
         shape = (*self.shape[:-2], rows.stop - rows.start, columns.stop - columns.start)
-        seen = None if isinstance(tile, bool) else np.broadcast_to(tile, shape)
+        visible = None if isinstance(tile, bool) else np.broadcast_to(tile, shape)
         if tile is not False and isinstance(self.bias, np.ndarray):
-            seen = hide_minus_infinity(part(self.bias, rows, columns), seen, shape)
-        if seen is None:
+            visible = hide_minus_infinity(tile_view(self.bias, rows, columns), visible, shape)
+        if visible is None:
             return bool(tile)
-        return bool(seen.any()) and seen
+        return bool(visible.any()) and visible
 
-    def biased_by(self, rows: slice, columns: slice) -> Array | None:
+    def bias_tile(self, rows: slice, columns: slice) -> Array | None:
         """The tile's bias."""
         if isinstance(self.bias, Bias):
             return cast_optional(self.bias.tile(rows, columns, *self.shape[-2:]), self.query)
-        return None if self.bias is None else part(self.bias, rows, columns)
+        return None if self.bias is None else tile_view(self.bias, rows, columns)
 
-    def scaled_by(self, rows: slice, columns: slice) -> Any:
+    def scale_tile(self, rows: slice, columns: slice) -> Any:
         """The tile's scale."""
-        return part(self.scale, rows, columns) if isinstance(self.scale, np.ndarray) else self.scale
+        return tile_view(self.scale, rows, columns) if isinstance(self.scale, np.ndarray) else self.scale
 
     def multipliers(self, rows: slice, columns: slice) -> Array | None:
-        """The tile's multipliers of dropout."""
+        """The tile's dropout multipliers."""
         if isinstance(self.dropout, Dropout):
             return cast_optional(self.dropout.tile(rows, columns, self.shape), self.query)
-        return None if self.dropout is None else part(self.dropout, rows, columns)
+        return None if self.dropout is None else tile_view(self.dropout, rows, columns)
 
 
-def tiled(
+def admit_tiled(
     query: Any, key: Any, value: Any, mask: Any, bias: Any, scale: Any, softcap: Any, sinks: Any, dropout: Any
-) -> Tiled:
-    """Everything admitted, before any work."""
-    given = AttentionArguments(
+) -> TiledArguments:
+    """Admit all arguments, before any work."""
+    original = AttentionArguments(
         admit("query", query, 2), admit("key", key, 2), admit("value", value, 2),
         *admit_optional(bias=bias, scale=scale, sinks=sinks),
     )  # fmt: skip
-    shape = scores_shape(given.query, given.key, given.value)
-    if given.scale is not None:
-        admit_scale(given.scale, shape)
+    shape = scores_shape(original.query, original.key, original.value)
+    if original.scale is not None:
+        admit_scale(original.scale, shape)
     softcap = admit_softcap(softcap)
-    admit_bias_and_sinks(_whole(given.bias, shape), given.sinks, shape)
+    admit_bias_and_sinks(_bias_shaped(original.bias, shape), original.sinks, shape)
     if mask is not None:
         admit_mask(mask, shape)
     multipliers = admit_dropout(dropout, shape)
-    query, key, value, *options = _one_dtype(given, multipliers)
+    query, key, value, *options = _cast_inputs(original, multipliers)
     query = np.broadcast_to(query, (*shape[:-1], query.shape[-1]))
     bias, scale, sinks, multipliers = options
     if scale is None:
         scale = 1 / math.sqrt(query.shape[-1] or 1)
-    return Tiled(given, query, key, value, mask, bias, scale, softcap, sinks, multipliers, shape)
+    return TiledArguments(original, query, key, value, mask, bias, scale, softcap, sinks, multipliers, shape)
 
 
-def _whole(bias: Array | Bias | None, shape: tuple[int, ...]) -> Array | None:
-    """The bias, or for a value an array of its shape that takes no memory."""
+def _bias_shaped(bias: Array | Bias | None, shape: tuple[int, ...]) -> Array | None:
+    """The bias; in place of a bias value, zeros of its shape that take no memory."""
     if not isinstance(bias, Bias):
         return bias
-    corner = bias.tile(NOTHING, NOTHING, *shape[-2:])
+    corner = bias.tile(EMPTY, EMPTY, *shape[-2:])
     return np.broadcast_to(np.zeros(()), (*corner.shape[:-2], *shape[-2:]))
 
 
-def _one_dtype(given: AttentionArguments, multipliers: Array | Dropout | None) -> list[Any]:
-    """query, key, value, bias, scale, sinks and multipliers in the dtype that the first three ask for.
+def _cast_inputs(original: AttentionArguments, multipliers: Array | Dropout | None) -> list[Any]:
+    """query, key, value, bias, scale, sinks and multipliers in the compute dtype of the first three.
 
     The optional ones never promote it, but any complex one makes all complex.
     """
-    dtype = compute_dtype(given.query, given.key, given.value)
-    parameter = given.bias.parameter if isinstance(given.bias, Bias) else given.bias
-    if any(x is not None and x.dtype.kind == "c" for x in (parameter, given.scale, given.sinks)):
+    dtype = compute_dtype(original.query, original.key, original.value)
+    parameter = original.bias.parameter if isinstance(original.bias, Bias) else original.bias
+    if any(x is not None and x.dtype.kind == "c" for x in (parameter, original.scale, original.sinks)):
         dtype = np.result_type(dtype, np.complex64)
 
     def cast(x: Any, axes: int) -> Any:
@@ -126,29 +126,25 @@ def _one_dtype(given: AttentionArguments, multipliers: Array | Dropout | None) -
             return x
         return x.astype(dtype, copy=False).reshape((1,) * (axes - x.ndim) + x.shape)
 
-    query, key, value, bias, scale, sinks = given
+    query, key, value, bias, scale, sinks = original
     return [*(cast(x, 2) for x in (query, key, value, bias, scale)), cast(sinks, 0), cast(multipliers, 2)]
 
 
-def part(array: Array, rows: slice, columns: slice) -> Array:
-    """A view of what `array`, broadcasting to (..., L, S), holds of a tile."""
-    everything = slice(None)
-    return array[
-        ...,
-        rows if array.shape[-2] != 1 else everything,
-        columns if array.shape[-1] != 1 else everything,
-    ]
+def tile_view(array: Array, rows: slice, columns: slice) -> Array:
+    """The view of a tile in an array that broadcasts to (..., L, S)."""
+    L, S = array.shape[-2:]
+    return array[..., rows if L != 1 else slice(None), columns if S != 1 else slice(None)]
 
 
 def slices(length: int, step: int, first: int = 0, last: int | None = None) -> Iterator[slice]:
-    """Blocks of `step` of `length` positions, the last one shorter: those with any from first up to last."""
+    """Slices of `step` positions up to `length`, the last one shorter, that meet the range [first, last)."""
     start = first // step * step
     stop = length if last is None else min(last, length)
-    return (slice(place, min(place + step, length)) for place in range(start, stop, step))
+    return (slice(begin, min(begin + step, length)) for begin in range(start, stop, step))
 
 
-def block_of(block: tuple[int, int] | None, shape: tuple[int, ...]) -> tuple[int, int]:
-    """(rows, columns) of a tile; if None, squares that hold about a million scores of all heads together."""
+def tile_shape(block: tuple[int, int] | None, shape: tuple[int, ...]) -> tuple[int, int]:
+    """(rows, columns) of a tile; if None, squares of about a million scores over all heads together."""
     if block is None:
         side = math.isqrt(2**20 // max(1, math.prod(shape[:-2])))
         return (max(32, side),) * 2
@@ -158,11 +154,11 @@ def block_of(block: tuple[int, int] | None, shape: tuple[int, ...]) -> tuple[int
     return int(lengths[0]), int(lengths[1])
 
 
-# ------------------------------------------------------------------------------------ cotangents, gradients
+# ------------------------------------------------------------------------------------------- gradients
 
 
-def cotangents(d_out: Any, d_lse: Any, out: Array, lse: Array) -> tuple[Array, Array]:
-    """The cotangents admitted, in the precision of out; complex if either is."""
+def admit_cotangents(d_out: Any, d_lse: Any, out: Array, lse: Array) -> tuple[Array, Array]:
+    """Admit the cotangents, in the precision of out; complex if either is."""
     d_out = cotangent("d_out", d_out, out.shape)
     d_lse = np.zeros_like(lse) if d_lse is None else cotangent("d_lse", d_lse, lse.shape)
     complex_one = any(d.dtype.kind == "c" for d in (d_out, d_lse))
@@ -171,16 +167,16 @@ def cotangents(d_out: Any, d_lse: Any, out: Array, lse: Array) -> tuple[Array, A
 
 
 @quiet
-def gradients_of(sums: Any, problem: Tiled) -> AttentionGradients:
-    """The sums, which nobody else holds, in the forms in which their arguments came."""
+def to_gradients(sums: Any, problem: TiledArguments) -> AttentionGradients:
+    """The gradients in the shapes, dtypes and forms of the caller's arguments; may return `sums` itself."""
 
-    def returned(gradient: Any, argument: Any) -> Any:
+    def like(gradient: Any, argument: Any) -> Any:
         if isinstance(argument, Bias):
             return argument.named(gradient)
         if argument is None:
             return None
-        complex_too = np.complex64 if gradient.dtype.kind == "c" else np.float16
-        dtype = np.result_type(argument, complex_too)
+        least = np.complex64 if gradient.dtype.kind == "c" else np.float16
+        dtype = np.result_type(argument, least)
         return unbroadcast(gradient, argument.shape).astype(dtype, copy=False)[()]
 
-    return AttentionGradients(*map(returned, sums, problem.given))
+    return AttentionGradients(*map(like, sums, problem.original))

@@ -1,6 +1,5 @@
 """What is fast attention's own: how work is cut and spread, BLAS held meanwhile, what it hands on."""
 
-import sys
 import threading
 import tracemalloc
 from types import SimpleNamespace
@@ -9,9 +8,11 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
+from numpy_attention.functional.fast import blas as fast_blas
 from numpy_attention.functional.fast import fast
-from numpy_attention.functional.fast.stack import slabs
-from numpy_attention.functional.tiled.tiling import tiled
+from numpy_attention.functional.fast.plan import FastSettings, partition
+from numpy_attention.functional.fast.stack import stack_heads
+from numpy_attention.functional.tiled.tiling import admit_tiled
 from tests.support.judges import bits
 
 RNG = np.random.default_rng(7)
@@ -123,24 +124,20 @@ class Controller:
 def blas(monkeypatch):
     """BLAS as if threadpoolctl were installed, whether it is or not."""
     controller = Controller()
-    monkeypatch.setitem(
-        sys.modules, "threadpoolctl", SimpleNamespace(ThreadpoolController=lambda: controller)
-    )
-    monkeypatch.setattr(fast, "BLAS", fast._HeldBlas())
+    monkeypatch.setattr(fast_blas, "blas_controller", lambda: controller)
     return controller
 
 
 @pytest.fixture
 def without_threadpoolctl(monkeypatch):
-    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    monkeypatch.setattr(fast, "BLAS", fast._HeldBlas())
+    monkeypatch.setattr(fast_blas, "blas_controller", lambda: None)
 
 
 def test_blas_is_held_to_one_thread_once_and_let_go(blas):
     query, key, value = arrays((3, 5), (4, 5), (4, 2))
     na.fast_attention(query, key, value)
     assert blas.calls == [1, "restored"]
-    with fast.BLAS as outer, fast.BLAS as inner:
+    with fast_blas.BLAS as outer, fast_blas.BLAS as inner:
         assert (outer, inner) == (4, 4)
         na.fast_attention(query, key, value)
         assert blas.calls == [1, "restored", 1]
@@ -258,9 +255,9 @@ def test_memory_grows_with_the_length_and_not_with_its_square():
 
 def test_the_work_is_cut_alike_for_any_number_of_threads():
     query, key, value = arrays((6, 700, 5), (3, 700, 5), (3, 700, 2))
-    stack = slabs(tiled(query, key, value, None, None, None, None, None, None))
-    blocks = fast.cut(stack, fast.How(None, None))
-    assert blocks == fast.cut(stack, fast.How(None, 5))
+    stack = stack_heads(admit_tiled(query, key, value, None, None, None, None, None, None))
+    blocks = partition(stack, FastSettings(None, None))
+    assert blocks == partition(stack, FastSettings(None, 5))
     rows = np.zeros((3, 2, 700), dtype=int)
     for block in blocks:
         rows[block] += 1

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.functional.tiled.online_softmax import ONLINE, SoFar, finish, include, start
-from numpy_attention.functional.tiled.tiling import block_of
+from numpy_attention.functional.tiled.online_softmax import ONLINE, RunningSoftmax, finish, include, start
+from numpy_attention.functional.tiled.tiling import tile_shape
 
 RNG = np.random.default_rng(11)
 
@@ -105,9 +105,9 @@ def test_two_keys_that_share_a_row_are_no_peaks(pair):
 
 
 def test_blocks_are_two_whole_numbers():
-    assert block_of(None, (3000, 3000)) == (1024, 1024)
-    assert block_of(None, (16, 3000, 3000)) == (256, 256)
-    assert block_of(None, (4096, 3000, 3000)) == (32, 32)
+    assert tile_shape(None, (3000, 3000)) == (1024, 1024)
+    assert tile_shape(None, (16, 3000, 3000)) == (256, 256)
+    assert tile_shape(None, (4096, 3000, 3000)) == (32, 32)
     query, key, value = arrays((3, 5), (4, 5), (4, 2))
     for wrong, error in (
         ((0, 3), ValueError),
@@ -123,7 +123,7 @@ def test_blocks_are_two_whole_numbers():
 def test_a_stale_maximum_overflows_and_shows():
     def stale(so_far, masked):
         exponentials = np.exp(masked - so_far.top)
-        new = SoFar(so_far.top, so_far.summed + exponentials.sum(-1, keepdims=True), so_far.out)
+        new = RunningSoftmax(so_far.top, so_far.summed + exponentials.sum(-1, keepdims=True), so_far.out)
         return exponentials, np.ones_like(so_far.top), new
 
     wrong = na.blockwise_attention_with(online=ONLINE._replace(include=stale))
