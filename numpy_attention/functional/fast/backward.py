@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..attention.attention import AttentionGradients
 from ..attention.biases import Bias
 from ..base.admission import Array, quiet
 from ..base.arrays import transposed, unbroadcast
@@ -11,19 +12,8 @@ from ..base.stable import finite_shift, sech_squared
 from ..base.workers import Buffers, Put
 from ..masks.mask import entry_index
 from ..tiled.tiling import tile_view
-from .kernels import (
-    QueryBlock,
-    RowStatistics,
-    Workload,
-    add_bias,
-    apply_dropout,
-    apply_softcap,
-    flushed_exp2,
-    query_factor,
-    repeat_by_row,
-    scale_queries,
-    scores_are_small,
-)
+from . import kernels
+from .kernels import QueryBlock, RowStatistics, Workload
 from .stack import RowBlock
 from .visibility import visible_tiles, zero_hidden
 
@@ -41,20 +31,6 @@ class BackwardInputs(NamedTuple):
     sinks2: Array | None
 
 
-class GradientSums(NamedTuple):
-    """Gradients that blocks write to or accumulate in, in the shapes of `HeadStack`.
-
-    d_bias has the shape of the bias or of its parameter; d_scale (N, n, L, 1); d_sinks (N, n, L), by row.
-    """
-
-    d_query: Array
-    d_key: Array
-    d_value: Array
-    d_bias: Array | None
-    d_scale: Array | None
-    d_sinks: Array | None
-
-
 class Chunk(NamedTuple):
     """Blocks of the same groups, one worker's unit; `whole` if they are all the blocks of these groups."""
 
@@ -68,7 +44,7 @@ class _ChunkGradients:
     Gradients of keys and values are kept by tile: views of `sums` if the chunk is whole, else own arrays.
     """
 
-    def __init__(self, work: Workload, sums: GradientSums, chunk: Chunk) -> None:
+    def __init__(self, work: Workload, sums: AttentionGradients, chunk: Chunk) -> None:
         self.work, self.sums, self.whole = work, sums, chunk.whole
         self.groups = chunk.blocks[0].groups
         self.tiles: dict[tuple[str, int], Array] = {}
@@ -104,7 +80,7 @@ class _ChunkGradients:
 
     def unscale_keys(self) -> None:
         """Undo `query_factor`, which the queries that d_key was computed from still contain."""
-        factor = query_factor(self.work.stack.problem.softcap)
+        factor = kernels.query_factor(self.work.stack.problem.softcap)
         for (name, _), tile in self.tiles.items():
             if name == "d_key":
                 tile /= factor
@@ -115,7 +91,6 @@ class _ChunkGradients:
             if not self.whole:
                 getattr(self.sums, name)[self.groups, first : first + self.work.columns] += tile
         for index, where, d_bias in self.d_bias.values():
-            assert self.sums.d_bias is not None
             if where:
                 tile_view(self.sums.d_bias[index], *where)[...] += d_bias
             else:
@@ -124,7 +99,7 @@ class _ChunkGradients:
 
 @quiet
 def backward_chunk(
-    work: Workload, inputs: BackwardInputs, sums: GradientSums, chunk: Chunk, buffers: Buffers
+    work: Workload, inputs: BackwardInputs, sums: AttentionGradients, chunk: Chunk, buffers: Buffers
 ) -> Put:
     """Backward of each block; gradients shared with other chunks are added in chunk order by the result."""
     gradients = _ChunkGradients(work, sums, chunk)
@@ -140,7 +115,7 @@ def _backward_block(
     """Recompute each tile of a block, then undo the seven steps on it."""
     stack, problem, sums = work.stack, work.stack.problem, gradients.sums
     softcap, dropout = problem.softcap, problem.dropout
-    queries = scale_queries(work, block, buffers)
+    queries = kernels.scale_queries(work, block, buffers)
     d_rows, less, shift, peak_from, peaks = _row_terms(inputs, sums, block, buffers)
     (groups, R, D), dtype = queries.query.shape, queries.query.dtype
     d_query, empty, shifted = sums.d_query[block].reshape(groups, R, D), True, shift.any()
@@ -148,24 +123,24 @@ def _backward_block(
         key, value = stack.key[block.groups, columns], stack.value[block.groups, columns]
         shape = (groups, columns.stop - columns.start, R)
         scores = np.matmul(key, transposed(queries.query), out=buffers("scores", shape, dtype))
-        raw = None if softcap is None else apply_softcap(scores, softcap, buffers)
+        raw = None if softcap is None else kernels.apply_softcap(scores, softcap, buffers)
         if problem.bias is not None:
-            add_bias(work, queries, columns, scores)
+            kernels.add_bias(work, queries, columns, scores)
         if shifted:
             np.subtract(scores, shift[:, None, :], out=scores)
-        if shifted or not scores_are_small(work, queries, columns):
+        if shifted or not kernels.scores_are_small(work, queries, columns):
             zero_hidden(queries, masks, scores)
-        weights = flushed_exp2(scores, buffers) if shifted else np.exp2(scores, out=scores)
+        weights = kernels.flushed_exp2(scores, buffers) if shifted else np.exp2(scores, out=scores)
         zero_hidden(queries, masks, weights)
         # out = thinned @ value
         d_scores, thinned = buffers("d_scores", shape, dtype), weights
         np.matmul(value, transposed(d_rows), out=d_scores)
         # thinned = weights * multipliers
         if dropout is not None:
-            apply_dropout(work, queries, columns, d_scores)
+            kernels.apply_dropout(work, queries, columns, d_scores)
             thinned = buffers("thinned", shape, dtype)
             np.copyto(thinned, weights)
-            apply_dropout(work, queries, columns, thinned)
+            kernels.apply_dropout(work, queries, columns, thinned)
         # weights = softmax(masked)
         np.subtract(d_scores, less[:, None, :], out=d_scores)
         np.multiply(d_scores, weights, out=d_scores)
@@ -216,7 +191,9 @@ class _RowTerms(NamedTuple):
     peaks: "Peaks | None"
 
 
-def _row_terms(inputs: BackwardInputs, sums: GradientSums, block: RowBlock, buffers: Buffers) -> _RowTerms:
+def _row_terms(
+    inputs: BackwardInputs, sums: AttentionGradients, block: RowBlock, buffers: Buffers
+) -> _RowTerms:
     """The terms of a block's rows; writes d_sinks."""
 
     def by_row(x: Array, *width: int) -> Array:
@@ -229,8 +206,7 @@ def _row_terms(inputs: BackwardInputs, sums: GradientSums, block: RowBlock, buff
     less -= d_lse
     rest = d_lse
     if inputs.sinks2 is not None:
-        assert sums.d_sinks is not None
-        d_sink = np.exp2(repeat_by_row(inputs.sinks2, block) - shift) / summed * -less
+        d_sink = np.exp2(kernels.repeat_by_row(inputs.sinks2, block) - shift) / summed * -less
         sums.d_sinks[block], rest = d_sink.reshape(sums.d_sinks[block].shape), d_lse - d_sink
     peaked = largest > PEAK
     peak_from = np.where(peaked, PEAK * summed, np.inf).astype(summed.dtype)

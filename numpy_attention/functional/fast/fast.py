@@ -17,7 +17,7 @@ from ..masks.mask import Mask
 from ..tiled.blockwise import BlockwiseSaved, backward_tiles, forward_tiles
 from ..tiled.online_softmax import ONLINE
 from ..tiled.tiling import TiledArguments, admit_cotangents, admit_tiled, tile_shape, to_gradients
-from .backward import BackwardInputs, GradientSums, backward_chunk
+from .backward import BackwardInputs, backward_chunk
 from .blas import run_threaded
 from .forward import ForwardResults, forward_block
 from .kernels import LOG2_E, RowStatistics, Workload, in_range, to_base_2
@@ -87,7 +87,7 @@ def _backward_stack(saved: FastSaved, d_out: Array, d_lse: Array) -> list[Any]:
         stack.stacked(d_out), stack.stacked(saved.out), d_lse.reshape(rows), statistics, sinks2
     )
     bias = problem.bias.parameter if isinstance(problem.bias, Bias) else problem.bias
-    sums = GradientSums(
+    sums = AttentionGradients(  # in the shapes of `HeadStack`, d_sinks by row
         np.empty(stack.query.shape, dtype),
         np.zeros(stack.key.shape, dtype),
         np.zeros(stack.value.shape, dtype),
@@ -98,7 +98,7 @@ def _backward_stack(saved: FastSaved, d_out: Array, d_lse: Array) -> list[Any]:
     units = backward_chunks(partition(stack, settings))
     run_threaded(partial(backward_chunk, work, inputs, sums), units, settings.threads)
     d_sinks = None
-    if problem.sinks is not None and sums.d_sinks is not None:
+    if problem.sinks is not None:
         d_sinks = accurate_sum(sums.d_sinks, axis=-1).reshape(problem.shape[:-2])
         d_sinks = unbroadcast(d_sinks, problem.sinks.shape)
     return [

@@ -8,20 +8,8 @@ from ..base.admission import Array, quiet
 from ..base.arrays import transposed
 from ..base.stable import finite_shift
 from ..base.workers import Buffers
-from .kernels import (
-    SMALL,
-    QueryBlock,
-    RowStatistics,
-    Workload,
-    add_bias,
-    apply_dropout,
-    apply_softcap,
-    flushed_exp2,
-    in_range,
-    repeat_by_row,
-    scale_queries,
-    scores_are_small,
-)
+from . import kernels
+from .kernels import SMALL, QueryBlock, RowStatistics, Workload
 from .nonfinite import all_finite
 from .stack import RowBlock
 from .visibility import TileMasks, minimum_shift, visible_maximum, visible_tiles, zero_hidden
@@ -48,7 +36,7 @@ def forward_block(
     are small. The choice, and so every bit of the row's result, depends on its visible keys alone.
     """
     stack, problem = work.stack, work.stack.problem
-    queries = scale_queries(work, block, buffers)
+    queries = kernels.scale_queries(work, block, buffers)
     (groups, R, _), dtype = queries.query.shape, queries.query.dtype
     shift = np.full((groups, R), -np.inf, dtype)  # until the row's first visible key
     summed, largest = np.zeros((2, groups, R), dtype)  # of the exponentials
@@ -58,11 +46,11 @@ def forward_block(
         scores = buffers("scores", (groups, columns.stop - columns.start, R), dtype)
         np.matmul(stack.key[block.groups, columns], transposed(queries.query), out=scores)
         if problem.softcap is not None:
-            apply_softcap(scores, problem.softcap, buffers)
+            kernels.apply_softcap(scores, problem.softcap, buffers)
         if problem.bias is not None:
-            add_bias(work, queries, columns, scores)
+            kernels.add_bias(work, queries, columns, scores)
         before, least = shift, minimum_shift(queries, masks, shift)
-        small = True if scores_are_small(work, queries, columns) else _small_rows(queries, masks, scores)
+        small = kernels.scores_are_small(work, queries, columns) or _small_rows(queries, masks, scores)
         if small is True and not shifted:
             shift = np.maximum(shift, least)
             exponentials = np.exp2(scores, out=scores)
@@ -71,13 +59,13 @@ def forward_block(
             shift, shifted = np.maximum(shift, top), True
             np.subtract(scores, finite_shift(shift)[:, None, :], out=scores)
             zero_hidden(queries, masks, scores)
-            exponentials = flushed_exp2(scores, buffers)
+            exponentials = kernels.flushed_exp2(scores, buffers)
             _rescale(before, shift, summed, largest, None if empty else out)
         zero_hidden(queries, masks, exponentials)
         np.maximum(largest, np.maximum.reduce(exponentials, axis=1), out=largest)
         summed += np.matmul(np.ones(scores.shape[1], dtype), exponentials)
         if problem.dropout is not None:
-            apply_dropout(work, queries, columns, exponentials)
+            kernels.apply_dropout(work, queries, columns, exponentials)
         product = out if empty else buffers("product", out.shape, dtype)
         np.matmul(transposed(exponentials), stack.value[block.groups, columns], out=product)
         if not empty:
@@ -86,7 +74,7 @@ def forward_block(
     if empty:
         out[...] = 0
     if sinks2 is not None:
-        sink = repeat_by_row(sinks2, block)
+        sink = kernels.repeat_by_row(sinks2, block)
         before, shift = shift, np.where((shift == 0) & (sink <= SMALL), 0, np.maximum(shift, sink))
         _rescale(before, shift, summed, largest, out)
         summed += np.exp2(sink - finite_shift(shift))
@@ -95,7 +83,7 @@ def forward_block(
     statistics = RowStatistics(shift, summed, largest / total)
     for result, x in zip(results.statistics, statistics, strict=True):
         result[block] = x.reshape(result[block].shape)
-    if not (all_finite(out) and in_range(statistics.lse2()).all()):
+    if not (all_finite(out) and kernels.in_range(statistics.lse2()).all()):
         results.failed.append(block)
 
 

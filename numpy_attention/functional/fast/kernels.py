@@ -31,7 +31,6 @@ from .stack import HeadOptions, HeadStack, RowBlock
 
 LOG2_E = 1 / math.log(2)
 
-
 SMALL = 30
 """Base-2 exponents of at most this size need no shift: neither a power nor a sum of 2**60 of them overflows
 float32. Their products with values and cotangents may; `blockwise_attention` then takes over."""

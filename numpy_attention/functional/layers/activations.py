@@ -1,6 +1,6 @@
-"""Activations, element by element: each forward, and the slope by which its backward multiplies.
+"""Elementwise activations: tanh, sigmoid, relu and leaky_relu.
 
-The stable forms select by the sign of the real part, so that they hold at ±1e4 and for complex input.
+Stable forms are selected by the sign of the real part, so they hold at ±1e4 and for complex input.
 """
 
 from typing import Any, NamedTuple
@@ -15,14 +15,14 @@ from ..base.stable import decay, sech_squared
 
 @shape_repr
 class ActivationSaved(NamedTuple):
-    """What an activation's backward needs: its input."""
+    """The input."""
 
     x: Array
 
 
 @shape_repr
 class TanhSaved(NamedTuple):
-    """The input, and its tanh in the precision it was computed in."""
+    """The input, and its tanh before rounding."""
 
     x: Array
     out: Array
@@ -44,7 +44,7 @@ def logistic(x: Array) -> Array:
 
 @quiet
 def tanh_forward(x: npt.ArrayLike) -> tuple[Any, TanhSaved]:
-    """Hyperbolic tangent, with what its backward needs: see `tanh`."""
+    """Hyperbolic tangent, with its saved state: see `tanh`."""
     x = admit("x", x)
     out = np.asarray(np.tanh(*upcast(x)))
     return round_to(out, x), TanhSaved(x, out)
@@ -52,7 +52,7 @@ def tanh_forward(x: npt.ArrayLike) -> tuple[Any, TanhSaved]:
 
 @backward_of(TanhSaved)
 def tanh_backward(d_out: npt.ArrayLike, saved: TanhSaved) -> Any:
-    """d_x = d_out * sech²(x). Not 1 - tanh²(x): where tanh is near 1 that difference has no digits left."""
+    """Undo out = tanh(x): d_x = d_out * sech²(x). 1 - tanh²(x) would cancel where tanh is near 1."""
     x, out = saved
     d_out = cotangent("d_out", d_out, x.shape, x)
     (inner,) = upcast(x)
@@ -73,7 +73,7 @@ def tanh(x: npt.ArrayLike) -> Any:
     Raises
     ------
     TypeError
-        For what is no array of numbers.
+        Unless x is an array of numbers.
 
     Examples
     --------
@@ -89,14 +89,14 @@ def tanh(x: npt.ArrayLike) -> Any:
 
 @quiet
 def sigmoid_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
-    """The logistic function, with what its backward needs: see `sigmoid`."""
+    """The logistic function, with its saved state: see `sigmoid`."""
     x = admit("x", x)
     return round_to(logistic(*upcast(x)), x), ActivationSaved(x)
 
 
 @backward_of(ActivationSaved)
 def sigmoid_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
-    """d_x = d_out * σ(x) σ(-x). Not σ(1 - σ): 1 - σ(x) has no digits left where σ(x) is near 1."""
+    """Undo out = σ(x): d_x = d_out * σ(x) σ(-x). 1 - σ(x) would cancel where σ(x) is near 1."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
     (x,) = upcast(saved.x)
     return gradient_like(d_out * (sech_squared(x / 2) / 4), saved.x)
@@ -116,7 +116,7 @@ def sigmoid(x: npt.ArrayLike) -> Any:
     Raises
     ------
     TypeError
-        For what is no array of numbers.
+        Unless x is an array of numbers.
 
     Examples
     --------
@@ -132,14 +132,14 @@ def sigmoid(x: npt.ArrayLike) -> Any:
 
 @quiet
 def relu_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
-    """The positive part, with what its backward needs: see `relu`."""
+    """The positive part, with its saved state: see `relu`."""
     x = admit("x", x)
     return round_to(np.where(x.real <= 0, 0, x), x), ActivationSaved(x)
 
 
 @backward_of(ActivationSaved)
 def relu_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
-    """d_x = d_out where x > 0, else 0 (at x = 0 too, as PyTorch has it)."""
+    """Undo out = max(x, 0): d_x = d_out where x > 0, else 0 (at x = 0 too, as in PyTorch)."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
     return gradient_like(np.where(saved.x.real <= 0, 0, d_out), saved.x)
 
@@ -158,7 +158,7 @@ def relu(x: npt.ArrayLike) -> Any:
     Raises
     ------
     TypeError
-        For what is no array of numbers.
+        Unless x is an array of numbers.
 
     Examples
     --------
@@ -174,7 +174,7 @@ def relu(x: npt.ArrayLike) -> Any:
 
 @quiet
 def leaky_relu_forward(x: npt.ArrayLike, slope: float = 0.01) -> tuple[Any, LeakyReluSaved]:
-    """The rectifier that leaks, with what its backward needs: see `leaky_relu`."""
+    """The leaky rectifier, with its saved state: see `leaky_relu`."""
     x, slope = admit("x", x), real_number("slope", slope)
     (inner,) = upcast(x)
     return round_to(np.where(x.real <= 0, slope * inner, inner), x), LeakyReluSaved(x, slope)
@@ -182,13 +182,13 @@ def leaky_relu_forward(x: npt.ArrayLike, slope: float = 0.01) -> tuple[Any, Leak
 
 @backward_of(LeakyReluSaved)
 def leaky_relu_backward(d_out: npt.ArrayLike, saved: LeakyReluSaved) -> Any:
-    """d_x = d_out where x > 0, else slope * d_out."""
+    """Undo out = x where x > 0, else slope * x: d_x = d_out there, else slope * d_out."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
     return gradient_like(np.where(saved.x.real <= 0, saved.slope * d_out, d_out), saved.x)
 
 
 def leaky_relu(x: npt.ArrayLike, slope: float = 0.01) -> Any:
-    """The rectifier that leaks: x where x > 0, else slope * x.
+    """The leaky rectifier: x where x > 0, else slope * x.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def leaky_relu(x: npt.ArrayLike, slope: float = 0.01) -> Any:
     Raises
     ------
     TypeError, ValueError
-        For what is no array of numbers, or a slope that is no finite number.
+        Unless x is an array of numbers and slope a finite number.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The embedding: row number index of a table, for each index."""
+"""The embedding: a row of a table for each index."""
 
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ class EmbeddingSaved(NamedTuple):
 
 @quiet
 def embedding_forward(indices: npt.ArrayLike, weight: npt.ArrayLike) -> tuple[Any, EmbeddingSaved]:
-    """Rows of a table, with what their backward needs: see `embedding`."""
+    """Rows of a table, with their saved state: see `embedding`."""
     indices, weight = whole_numbers("indices", indices, least=0), admit("weight", weight)
     if weight.ndim != 2:
         raise ValueError(f"weight has shape {weight.shape}; (rows, width) is expected")
@@ -30,7 +30,7 @@ def embedding_forward(indices: npt.ArrayLike, weight: npt.ArrayLike) -> tuple[An
 
 @backward_of(EmbeddingSaved)
 def embedding_backward(d_out: npt.ArrayLike, saved: EmbeddingSaved) -> Any:
-    """d_weight[r] = the sum of d_out wherever row r was looked up."""
+    """Undo out = weight[indices]: d_weight[r] = Σ d_out over the positions whose index is r."""
     indices, weight = saved
     d_out = cotangent("d_out", d_out, (*indices.shape, weight.shape[1]), weight)
     d_weight = np.zeros(weight.shape, dtype=np.result_type(d_out, np.float64))
@@ -48,12 +48,12 @@ def embedding(indices: npt.ArrayLike, weight: npt.ArrayLike) -> Any:
 
     Returns
     -------
-    (..., width), in the dtype of weight. The gradient, of weight alone, is bare.
+    (..., width), in the dtype of weight. The gradient is that of weight alone.
 
     Raises
     ------
     TypeError, ValueError
-        For indices that are not whole, negative or beyond the last row, or a weight without two axes.
+        Unless indices are whole numbers in [0, rows) and weight has two axes.
 
     Examples
     --------

@@ -1,10 +1,9 @@
-"""GELU: x Φ(x), Φ the distribution function of the standard normal; exact, and the tanh form by name.
+"""GELU: x Φ(x), Φ the standard normal distribution function; exact, and the tanh approximation.
 
     φ(x) = exp(-x² / 2) / √(2π)        Φ(-x) = φ(x) M(x), x >= 0        Φ(x) = 1 - Φ(-x)
 
-M is Mills' ratio, slowly varying where the tails fall to nothing, so that a tail keeps all its digits. It
-obeys M' = x M - 1, which gives all its derivatives, and is summed as a Taylor series about the nearest
-eighth. The series' coefficients are computed, not copied: `_series`.
+Mills' ratio M varies slowly where the tails vanish, so a tail keeps its relative accuracy. M' = x M - 1
+gives all its derivatives; it is summed as a Taylor series about the nearest multiple of 1/8 (`_series`).
 """
 
 import math
@@ -19,15 +18,15 @@ from ..base.arrays import backward_of, cotangent, gradient_like, promote, round_
 from .activations import ActivationSaved, logistic
 
 LAST, TERMS = 39 * 8, 12
-"""The nodes are 0, 1/8, …, 39, beyond which tails are 0; each has a series of so many terms."""
+"""The nodes are 0, 1/8, …, 39, beyond which tails are 0; TERMS terms of the series at each."""
 
 
 @cache
 def _series() -> Array:
-    """Coefficients M⁽ⁿ⁾(k/8) / n! over √(2π): (LAST + 1, TERMS), by decimal arithmetic of 40 digits.
+    """Coefficients M⁽ⁿ⁾(k/8) / (n! √(2π)), (LAST + 1, TERMS), in decimal arithmetic with 40 digits.
 
-    M⁽ⁿ⁺¹⁾ = x M⁽ⁿ⁾ + n M⁽ⁿ⁻¹⁾ gives a node's derivatives from M, and its series the next node's M, from the
-    last node down, the direction in which errors fade: at 39 by 1/x - 1/x³ + 3/x⁵ - 15/x⁷ + …
+    M⁽ⁿ⁺¹⁾ = x M⁽ⁿ⁾ + n M⁽ⁿ⁻¹⁾ gives a node's derivatives, and its series the next lower node's M. Errors
+    shrink in this direction. It starts at 39, where M = 1/x - 1/x³ + 3/x⁵ - 15/x⁷ + …
     """
     from decimal import Decimal, localcontext
 
@@ -54,18 +53,18 @@ def _series() -> Array:
 
 @cache
 def _gauss_legendre() -> tuple[tuple[float, float], ...]:
-    """Nodes in [-1, 1] and their shares of an integral."""
-    from numpy.polynomial.legendre import leggauss  # 10 ms that only complex arguments need
+    """Nodes in [-1, 1] and weights of the quadrature."""
+    from numpy.polynomial.legendre import leggauss  # takes 10 ms, and only complex arguments need it
 
-    nodes, shares = leggauss(24)
-    return tuple(zip(nodes.tolist(), shares.tolist(), strict=True))
+    nodes, weights = leggauss(24)
+    return tuple(zip(nodes.tolist(), weights.tolist(), strict=True))
 
 
 def _gaussian(x: Array) -> Array:
-    """exp(-x² / 2): x² in two parts, one of them exact, for its rounding error would be magnified by x²."""
+    """exp(-x² / 2), with x² split in two, one part exact: x² would magnify its rounding error."""
     coarse = np.trunc(1024 * x) / 1024
-    bell = np.exp(-coarse * coarse / 2) * np.exp(-(x - coarse) * (x + coarse) / 2)
-    return np.where(np.abs(x) > 64, 0.0, bell)  # beyond it is 0, also where inf - inf stood above
+    gaussian = np.exp(-coarse * coarse / 2) * np.exp(-(x - coarse) * (x + coarse) / 2)
+    return np.where(np.abs(x) > 64, 0.0, gaussian)  # also replaces the NaN of inf - inf
 
 
 def _lower_tail(x: Array) -> Array:
@@ -82,20 +81,19 @@ def _lower_tail(x: Array) -> Array:
 def normal_cdf(x: Array) -> Array:
     """Φ(x), for complex x too.
 
-    Complex arguments are for derivatives: good to all digits within |Im x| <= 3, and worse farther out.
-    From a to a + ib: Φ(a + ib) = Φ(a) + i φ(a) ∫_0^b exp(t² / 2 - i a t) dt, the integral by Gauss and
-    Legendre's rule; a step of 1e-100 makes it b.
+    Complex arguments serve differentiation: accurate to all digits for |Im x| <= 3, less so beyond.
+    Φ(a + ib) = Φ(a) + i φ(a) ∫_0^b exp(t² / 2 - i a t) dt by Gauss-Legendre quadrature.
     """
     tail = _lower_tail(x.real)
     real = np.where(x.real > 0, 1 - tail, tail)
     if x.dtype.kind != "c":
         return real
     a, b = x.real, x.imag
-    along = sum(
-        share * np.exp((half := b * (1 + node) / 2) * half / 2 - 1j * a * half)
-        for node, share in _gauss_legendre()
+    integral = sum(
+        weight * np.exp((half := b * (1 + node) / 2) * half / 2 - 1j * a * half)
+        for node, weight in _gauss_legendre()
     )
-    return np.asarray(real + 1j * (b / 2) * along * _gaussian(a) / math.sqrt(2 * math.pi))
+    return np.asarray(real + 1j * (b / 2) * integral * _gaussian(a) / math.sqrt(2 * math.pi))
 
 
 def normal_density(x: Array) -> Array:
@@ -112,24 +110,24 @@ def _to_float64(x: Array) -> Array:
 
 @quiet
 def gelu_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
-    """The Gaussian error linear unit, with what its backward needs: see `gelu`."""
+    """The Gaussian error linear unit, with its saved state: see `gelu`."""
     x = admit("x", x)
     inner = _to_float64(x)
     return round_to(_times_probability(inner, normal_cdf(inner)), x), ActivationSaved(x)
 
 
-def _times_probability(x: Array, share: Array) -> Array:
-    """x * share; where the share is all or nothing, x or 0 themselves, for inf * 0 is NaN."""
-    return np.where(share == 0, 0, np.where(share == 1, x, x * share))
+def _times_probability(x: Array, probability: Array) -> Array:
+    """x * probability, but exactly 0 or x at a probability of 0 or 1: inf * 0 would be NaN."""
+    return np.where(probability == 0, 0, np.where(probability == 1, x, x * probability))
 
 
 @backward_of(ActivationSaved)
 def gelu_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
-    """d_x = d_out * (Φ(x) + x φ(x)), by the product rule."""
+    """Undo out = x Φ(x): d_x = d_out * (Φ(x) + x φ(x))."""
     x = _to_float64(saved.x)
     d_out = cotangent("d_out", d_out, x.shape, x)
-    bump = np.where(np.isinf(x.real), 0, x * normal_density(x))
-    return gradient_like(d_out * (normal_cdf(x) + bump), saved.x)
+    product = np.where(np.isinf(x.real), 0, x * normal_density(x))
+    return gradient_like(d_out * (normal_cdf(x) + product), saved.x)
 
 
 def gelu(x: npt.ArrayLike) -> Any:
@@ -146,7 +144,7 @@ def gelu(x: npt.ArrayLike) -> Any:
     Raises
     ------
     TypeError
-        For what is no array of numbers.
+        Unless x is an array of numbers.
 
     Examples
     --------
@@ -165,40 +163,38 @@ A, B = 2 * math.sqrt(2 / math.pi), 0.044715
 
 @quiet
 def gelu_tanh_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
-    """The tanh form of GELU, with what its backward needs: see `gelu_tanh`."""
+    """The tanh approximation of GELU, with its saved state: see `gelu_tanh`."""
     x = admit("x", x)
     (inner,) = upcast(x)
-    share = logistic(
-        _twice_u(_clamp(inner))
-    )  # (1 + tanh u) / 2, which keeps its digits where tanh u is near -1
-    return round_to(_times_probability(inner, share), x), ActivationSaved(x)
+    probability = logistic(_twice_u(_clamp(inner)))  # (1 + tanh u) / 2, without cancellation
+    return round_to(_times_probability(inner, probability), x), ActivationSaved(x)
 
 
 def _twice_u(x: Array) -> Array:
-    """2u = 2 √(2/π) x (1 + 0.044715 x²), of an x that is near enough."""
+    """2u = 2 √(2/π) x (1 + 0.044715 x²), for clamped x."""
     return np.asarray(A * (x * (1 + B * x * x)))
 
 
 def _clamp(x: Array) -> Array:
-    """x, moved to ±64 if it is farther out, where the shares are 0 and 1 to the last digit already."""
+    """x clamped to ±64, where the probabilities are 0 and 1 to the last digit."""
     return np.where(np.abs(x.real) > 64, np.sign(x.real) * 64, x)
 
 
 @backward_of(ActivationSaved)
 def gelu_tanh_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
-    """d_x = d_out * (σ(2u) + x σ(2u) σ(-2u) (2u)'), (2u)' = 2 √(2/π) (1 + 3 * 0.044715 x²)."""
+    """Undo out = x σ(2u): d_x = d_out * (σ(2u) + x σ(2u) σ(-2u) (2u)')."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
     x = _clamp(*upcast(saved.x))
-    share, rest = logistic(_twice_u(x)), logistic(-_twice_u(x))
-    slope = A * (1 + 3 * B * x * x)
-    bump = np.where((share == 0) | (rest == 0), 0, share * rest * x * slope)
-    return gradient_like(d_out * (share + bump), saved.x)
+    left, right = logistic(_twice_u(x)), logistic(-_twice_u(x))
+    slope = A * (1 + 3 * B * x * x)  # (2u)'
+    product = np.where((left == 0) | (right == 0), 0, left * right * x * slope)
+    return gradient_like(d_out * (left + product), saved.x)
 
 
 def gelu_tanh(x: npt.ArrayLike) -> Any:
-    """GELU's tanh form: x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, within 5e-4 of the exact one.
+    """GELU's tanh approximation: x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, within 5e-4 of `gelu`.
 
-    Exact to 4 units in the last place for x >= -1; below, where it falls like exp(2u), to 4 (1 + |2u|).
+    Accurate to 4 units in the last place for x >= -1, and to 4 (1 + |2u|) below, where it falls like exp(2u).
 
     Parameters
     ----------
@@ -211,7 +207,7 @@ def gelu_tanh(x: npt.ArrayLike) -> Any:
     Raises
     ------
     TypeError
-        For what is no array of numbers.
+        Unless x is an array of numbers.
 
     Examples
     --------

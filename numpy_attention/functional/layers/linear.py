@@ -23,7 +23,7 @@ from ..base.arrays import (
 
 @shape_repr
 class LinearSaved(NamedTuple):
-    """The arguments themselves."""
+    """The arguments."""
 
     x: Array
     weight: Array
@@ -32,7 +32,7 @@ class LinearSaved(NamedTuple):
 
 @shape_repr
 class LinearGradients(NamedTuple):
-    """In the forward's order; d_bias is None where no bias was given."""
+    """In the forward's order; d_bias is None without a bias."""
 
     d_x: Any
     d_weight: Any
@@ -43,7 +43,7 @@ class LinearGradients(NamedTuple):
 def linear_forward(
     x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike | None = None
 ) -> tuple[Any, LinearSaved]:
-    """The linear map, with what its backward needs: see `linear`."""
+    """The linear map, with its saved state: see `linear`."""
     x, weight = admit("x", x, 1), admit("weight", weight)
     if weight.ndim != 2:
         raise ValueError(f"weight has shape {weight.shape}; (out_features, in_features) is expected")
@@ -59,7 +59,7 @@ def linear_forward(
 
 @backward_of(LinearSaved)
 def linear_backward(d_out: npt.ArrayLike, saved: LinearSaved) -> LinearGradients:
-    """d_x = d_out @ weight; d_weight = d_outᵀ @ x and d_bias = d_out, both summed over all leading axes."""
+    """Undo out = x @ weightᵀ + bias: d_x = d_out @ weight, d_weight = d_outᵀ @ x, d_bias = Σ d_out."""
     x, weight, bias = saved
     shape = (*x.shape[:-1], weight.shape[0])
     d_out = cotangent("d_out", d_out, shape, *(array for array in saved if array is not None))
@@ -79,7 +79,7 @@ def linear(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike | None =
     Parameters
     ----------
     x : (..., in_features)
-    weight : (out_features, in_features), as PyTorch keeps it
+    weight : (out_features, in_features), as in PyTorch
     bias : (out_features,), or None
 
     Returns
@@ -89,7 +89,7 @@ def linear(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike | None =
     Raises
     ------
     TypeError, ValueError
-        For dtypes and shapes that do not fit.
+        For a wrong dtype or shape.
 
     Examples
     --------

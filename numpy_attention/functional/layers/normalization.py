@@ -63,7 +63,7 @@ class RmsNormGradients(NamedTuple):
 
 
 def _mean(rows: Array) -> Array:
-    """The mean of each row, kept as an axis; 0 for rows of no width."""
+    """The mean of each row, kept as an axis; 0 for empty rows."""
     return np.asarray(rows.sum(axis=-1, keepdims=True) / max(rows.shape[-1], 1))
 
 
@@ -86,7 +86,7 @@ def _admit(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float) -> tuple[Array, 
 def layer_norm_forward(
     x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps: float = 1e-5
 ) -> tuple[Any, LayerNormSaved]:
-    """Layer normalization, with what its backward needs: see `layer_norm`."""
+    """Layer normalization, with its saved state: see `layer_norm`."""
     x, weight, eps = _admit(x, weight, eps)
     bias = admit("bias", bias)
     if bias.shape != weight.shape:
@@ -106,9 +106,9 @@ def layer_norm_forward(
 
 @backward_of(LayerNormSaved)
 def layer_norm_backward(d_out: npt.ArrayLike, saved: LayerNormSaved) -> LayerNormGradients:
-    """With d_unit = weight * d_out:  d_x = rate * (d_unit - mean(d_unit) - unit * mean(unit * d_unit)).
+    """Undo out = weight * unit + bias, unit = (x - mean(x)) * rate; with d_unit = weight * d_out:
 
-    Subtracting the mean takes mean(d_unit) off; dividing by the length takes off what points along unit.
+    d_x = rate * (d_unit - mean(d_unit) - unit * mean(unit * d_unit))
     """
     x, weight, bias, unit, rate = saved
     d_out = cotangent("d_out", d_out, x.shape, x, weight, bias)
@@ -128,7 +128,7 @@ def layer_norm_backward(d_out: npt.ArrayLike, saved: LayerNormSaved) -> LayerNor
 
 
 def layer_norm(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps: float = 1e-5) -> Any:
-    """Layer normalization: rows of mean 0 and mean square 1, then stretched and moved.
+    """Layer normalization: rows scaled to mean 0 and mean square 1, times weight, plus bias.
 
         out = weight * (x - mean(x)) / √(mean((x - mean(x))²) + eps) + bias
 
@@ -145,7 +145,7 @@ def layer_norm(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps
     Raises
     ------
     TypeError, ValueError
-        For dtypes and shapes that do not fit.
+        For a wrong dtype or shape.
 
     Examples
     --------
@@ -161,7 +161,7 @@ def layer_norm(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps
 
 @quiet
 def rms_norm_forward(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5) -> tuple[Any, RmsNormSaved]:
-    """Normalization by the root mean square, with what its backward needs: see `rms_norm`."""
+    """Normalization by the root mean square, with its saved state: see `rms_norm`."""
     x, weight, eps = _admit(x, weight, eps)
     rows, gain = upcast(x, weight)
 
@@ -176,7 +176,10 @@ def rms_norm_forward(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5)
 
 @backward_of(RmsNormSaved)
 def rms_norm_backward(d_out: npt.ArrayLike, saved: RmsNormSaved) -> RmsNormGradients:
-    """With d_unit = weight * d_out:  d_x = rate * (d_unit - unit * mean(unit * d_unit))."""
+    """Undo out = weight * unit, unit = x * rate; with d_unit = weight * d_out:
+
+    d_x = rate * (d_unit - unit * mean(unit * d_unit))
+    """
     x, weight, unit, rate = saved
     d_out = cotangent("d_out", d_out, x.shape, x, weight)
     gain = weight.astype(np.result_type(weight, d_out.real.dtype))
@@ -207,7 +210,7 @@ def rms_norm(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5) -> Any:
     Raises
     ------
     TypeError, ValueError
-        For dtypes and shapes that do not fit.
+        For a wrong dtype or shape.
 
     Examples
     --------

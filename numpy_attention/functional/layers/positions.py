@@ -1,10 +1,10 @@
-"""Positions: rotary, which turns pairs of a query's and a key's entries, and sinusoidal, which is added.
+"""Positional encodings: rotary, which rotates pairs of entries of query and key, and sinusoidal.
 
     angle(p, i) = p * base^(-2i / width)                            pair i of position p, i < width / 2
     rotary      (a, b) -> (a cos - b sin, a sin + b cos)            pair by pair
     sinusoidal  entry 2i = sin(angle), entry 2i + 1 = cos(angle)
 
-A product of a turned query and a turned key depends on the difference of their positions alone.
+The product of a rotated query and a rotated key depends on the difference of their positions alone.
 """
 
 from typing import Any, NamedTuple
@@ -29,17 +29,17 @@ class RotarySaved(NamedTuple):
 
 
 def _angles(positions: npt.ArrayLike, width: int, base: float) -> Array:
-    """(..., L, width / 2), in float64."""
-    where = as_array("positions", positions)
-    if where.dtype.kind not in "iuf":
-        raise TypeError(f"positions has dtype {where.dtype}; real numbers are expected")
-    if not np.isfinite(where).all():
+    """Angles (..., L, width / 2), in float64."""
+    array = as_array("positions", positions)
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"positions has dtype {array.dtype}; real numbers are expected")
+    if not np.isfinite(array).all():
         raise ValueError("positions holds numbers that are not finite")
     base = real_number("base", base)
     if base <= 0:
         raise ValueError(f"base is {base}; a positive number is expected")
     rates = base ** (-np.arange(0, width, 2) / max(width, 1))
-    return np.asarray(where[..., None].astype(np.float64) * rates)
+    return np.asarray(array[..., None].astype(np.float64) * rates)
 
 
 def _admit_width(name: str, width: object, most: int | None = None) -> int:
@@ -51,14 +51,14 @@ def _admit_width(name: str, width: object, most: int | None = None) -> int:
 
 
 def _pairs(x: Array, width: int, layout: str) -> tuple[Array, Array]:
-    """The first and the second entry of each pair, as views."""
+    """The first and second entries of all pairs, as views."""
     if layout == "interleaved":
         return x[..., 0:width:2], x[..., 1:width:2]
     return x[..., : width // 2], x[..., width // 2 : width]
 
 
 def _rotate(x: Array, cos: Array, sin: Array, layout: str) -> Array:
-    """Every pair turned by its angle; what lies beyond the width stays."""
+    """x with each pair rotated by its angle; entries beyond the width are unchanged."""
     width = 2 * cos.shape[-1]
     a, b = _pairs(x, width, layout)
     out = x.copy()
@@ -77,14 +77,12 @@ def rotary_forward(
     width: int | None = None,
     base: float = 10000.0,
 ) -> tuple[Any, RotarySaved]:
-    """Rotary positions, with what their backward needs: see `rotary`."""
+    """Rotary positions, with their saved state: see `rotary`."""
     x = admit("x", x, 2)
     (inner,) = upcast(x)
     layout = one_of("layout", layout, LAYOUTS)
-    turned = _admit_width("the last axis of x", x.shape[-1]) if width is None else None
-    angles = _angles(
-        positions, turned if turned is not None else _admit_width("width", width, x.shape[-1]), base
-    )
+    rotated = ("the last axis of x", x.shape[-1]) if width is None else ("width", width, x.shape[-1])
+    angles = _angles(positions, _admit_width(*rotated), base)
     length = x.shape[:-1]
     if angles.ndim - 1 > len(length) or any(
         n not in (1, m) for n, m in zip(angles.shape[-2::-1], length[::-1], strict=False)
@@ -97,7 +95,7 @@ def rotary_forward(
 
 @backward_of(RotarySaved)
 def rotary_backward(d_out: npt.ArrayLike, saved: RotarySaved) -> Any:
-    """d_x = d_out turned back: the inverse of a rotation is its transpose, the angle with the other sign."""
+    """Undo out = rotation(angles) x: d_x = rotation(-angles) d_out, the transpose of a rotation."""
     x, cos, sin, layout = saved
     return gradient_like(_rotate(cotangent("d_out", d_out, x.shape, x), cos, -sin, layout), x)
 
@@ -110,15 +108,15 @@ def rotary(
     width: int | None = None,
     base: float = 10000.0,
 ) -> Any:
-    """Rotary positions: pair i of the token at position p turned by p * base^(-2i / width).
+    """Rotary positions: pair i of the token at position p is rotated by p * base^(-2i / width).
 
     Parameters
     ----------
     x : (..., L, D), query or key
     positions : numbers that broadcast to (..., L), whole or not: arange(L), or arange(offset, offset + L)
-    layout : which entries are a pair, "interleaved" (2i, 2i + 1) or "halves" (i, i + width / 2); trained
+    layout : the entries of a pair, "interleaved" (2i, 2i + 1) or "halves" (i, i + width / 2); trained
         weights work with one of them only.
-    width : how many entries are turned, even; all of them if None. The others stay as they are.
+    width : even number of entries that are rotated, None for all. The others are unchanged.
     base : a positive number.
 
     Returns
@@ -128,7 +126,7 @@ def rotary(
     Raises
     ------
     TypeError, ValueError
-        For an odd width, an unknown layout, positions that do not broadcast or are no finite numbers.
+        For an odd width, an unknown layout, and positions that do not broadcast or are not finite.
 
     Examples
     --------
@@ -144,7 +142,7 @@ def rotary(
 
 @quiet
 def sinusoidal(positions: npt.ArrayLike, width: int, base: float = 10000.0) -> Any:
-    """Sinusoidal positions, to be added to what a token is: sines and cosines of width / 2 rates.
+    """Sinusoidal positions, to be added to token embeddings: sines and cosines of width / 2 frequencies.
 
     Parameters
     ----------
@@ -159,7 +157,7 @@ def sinusoidal(positions: npt.ArrayLike, width: int, base: float = 10000.0) -> A
     Raises
     ------
     TypeError, ValueError
-        For an odd width, or positions that are no finite numbers.
+        For an odd width, or positions that are not finite numbers.
 
     Examples
     --------

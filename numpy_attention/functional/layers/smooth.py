@@ -15,14 +15,14 @@ from .activations import ActivationSaved, logistic
 
 
 def stable_softplus(x: Array) -> Array:
-    """softplus(x) = max(x, 0) + log1p(exp(-|x|)), without overflow and without cancellation."""
+    """softplus(x) = max(x, 0) + log1p(exp(-|x|)), without overflow or cancellation."""
     positive_part = np.maximum(x, 0) if x.dtype.kind != "c" else np.where(x.real > 0, x, 0)
     return np.asarray(positive_part + log1p(decay(x)))
 
 
 @quiet
 def silu_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
-    """The sigmoid linear unit, with what its backward needs: see `silu`."""
+    """The sigmoid linear unit, with its saved state: see `silu`."""
     x = admit("x", x)
     (inner,) = upcast(x)
     return round_to(_times_logistic(inner), x), ActivationSaved(x)
@@ -35,7 +35,7 @@ def _times_logistic(x: Array) -> Array:
 
 @backward_of(ActivationSaved)
 def silu_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
-    """d_x = d_out * σ(x) (1 + x σ(-x)), by the product rule and σ' = σ(x) σ(-x)."""
+    """Undo out = x σ(x): d_x = d_out * σ(x) (1 + x σ(-x)), since σ' = σ(x) σ(-x)."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
     (x,) = upcast(saved.x)
     slope = logistic(x) * (1 - _times_logistic(-x))
@@ -56,7 +56,7 @@ def silu(x: npt.ArrayLike) -> Any:
     Raises
     ------
     TypeError
-        For what is no array of numbers.
+        Unless x is an array of numbers.
 
     Examples
     --------
@@ -72,14 +72,14 @@ def silu(x: npt.ArrayLike) -> Any:
 
 @quiet
 def softplus_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
-    """The smooth positive part, with what its backward needs: see `softplus`."""
+    """The smooth positive part, with its saved state: see `softplus`."""
     x = admit("x", x)
     return round_to(stable_softplus(*upcast(x)), x), ActivationSaved(x)
 
 
 @backward_of(ActivationSaved)
 def softplus_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
-    """d_x = d_out * σ(x)."""
+    """Undo out = log(1 + exp(x)): d_x = d_out * σ(x)."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
     return gradient_like(d_out * logistic(*upcast(saved.x)), saved.x)
 
@@ -98,7 +98,7 @@ def softplus(x: npt.ArrayLike) -> Any:
     Raises
     ------
     TypeError
-        For what is no array of numbers.
+        Unless x is an array of numbers.
 
     Examples
     --------

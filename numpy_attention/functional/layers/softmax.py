@@ -2,8 +2,8 @@
 
     softmax(x)_s = exp(x_s) / Σ_t exp(x_t)
 
-Each shifts by its largest entry first, which changes nothing but the overflow. An entry of -inf takes no
-part, and a row of nothing else has weights 0 and lse -inf: never NaN.
+Each shifts by its largest entry first, which only avoids overflow. Entries of -inf are masked: their weight
+is 0, and a fully masked row has weights 0 and lse -inf, never NaN.
 """
 
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ from ..base.stable import entry_at_peak, finite_shift, log1p, not_minus_infinity
 
 @shape_repr
 class SoftmaxSaved(NamedTuple):
-    """The input, and the weights in the precision they were computed in (the axis moved last)."""
+    """The input, and the weights before rounding (the axis moved last)."""
 
     x: Array
     weights: Array
@@ -37,7 +37,7 @@ class SoftmaxSaved(NamedTuple):
 
 @shape_repr
 class LogSoftmaxSaved(NamedTuple):
-    """The input, and the weights exp(out) in the precision they were computed in (the axis moved last)."""
+    """The input, and the weights exp(out) before rounding (the axis moved last)."""
 
     x: Array
     weights: Array
@@ -45,10 +45,10 @@ class LogSoftmaxSaved(NamedTuple):
 
 
 def _admit_rows(x: npt.ArrayLike, axis: int) -> tuple[Array, Array, int]:
-    """The admitted input, its working copy with the axis moved last, and the axis counted from the front."""
+    """The admitted input, its rows (upcast, the axis moved last), and the axis counted from the front."""
     x = admit("x", x, 1)
-    place = whole_numbers("axis", axis)
-    if place.ndim or not -x.ndim <= place < x.ndim:
+    number = whole_numbers("axis", axis)
+    if number.ndim or not -x.ndim <= number < x.ndim:
         raise ValueError(f"axis is {axis!r}; a whole number from {-x.ndim} to {x.ndim - 1} is expected")
     return x, np.moveaxis(upcast(x)[0], int(axis), -1), int(axis) % x.ndim
 
@@ -63,7 +63,7 @@ def _weights_and_lse(rows: Array) -> tuple[Array, Array]:
 
 @quiet
 def softmax_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, SoftmaxSaved]:
-    """Normalised exponentials, with what their backward needs: see `softmax`."""
+    """Softmax, with their saved state: see `softmax`."""
     x, rows, axis = _admit_rows(x, axis)
     weights, _ = by_rows(_weights_and_lse, rows)
     return round_to(np.moveaxis(weights, -1, axis), x), SoftmaxSaved(x, weights, axis)
@@ -71,11 +71,10 @@ def softmax_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, SoftmaxSaved
 
 @backward_of(SoftmaxSaved)
 def softmax_backward(d_out: npt.ArrayLike, saved: SoftmaxSaved) -> Any:
-    """d_x = weights * (d - Σ weights * d), d = d_out less its entry at the row's largest weight.
+    """Undo weights = exp(x) / Σ exp(x): d_x = weights * (d_out - Σ weights * d_out).
 
-    ∂weights_s/∂x_t = weights_s (δ_st - weights_t) gives d_x = weights * (d_out - Σ weights * d_out). A
-    constant taken off d_out changes nothing, since weights sum to 1; taking off the peak's own entry leaves
-    nothing large to cancel when one weight is almost 1.
+    Since weights sum to 1, subtracting a constant from a row of d_out changes nothing; subtracting its entry
+    at the largest weight avoids cancellation where one weight is almost 1.
     """
     x, weights, axis = saved
     d_out = np.moveaxis(cotangent("d_out", d_out, x.shape, x), axis, -1)
@@ -92,12 +91,12 @@ def softmax_backward(d_out: npt.ArrayLike, saved: SoftmaxSaved) -> Any:
 
 
 def softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
-    """Normalised exponentials: softmax(x)_s = exp(x_s) / Σ_t exp(x_t) along `axis`.
+    """Softmax: softmax(x)_s = exp(x_s) / Σ_t exp(x_t) along `axis`.
 
     Parameters
     ----------
-    x : at least one axis. Entries of -inf get weight 0, and so does a row that has no other.
-    axis : over which the weights sum to 1.
+    x : at least one axis. Entries of -inf get weight 0, in fully masked rows too.
+    axis : the axis over which the weights sum to 1.
 
     Returns
     -------
@@ -106,7 +105,7 @@ def softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
     Raises
     ------
     TypeError, ValueError
-        For what is no array of numbers, or an axis that is not there.
+        Unless x is an array of numbers with this axis.
 
     Examples
     --------
@@ -121,9 +120,9 @@ def softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
 
 
 def log_weights(rows: Array) -> tuple[Array, Array]:
-    """log_softmax and softmax of rows (n, C); log1p keeps the digits of a weight that is almost 1.
+    """log_softmax and softmax of rows (n, C), accurate for a weight that is almost 1:
 
-    log Σ_t exp(x_t - x_peak) = log1p(Σ_{t ≠ peak} exp(x_t - x_peak)), the peak's own term being 1.
+    log Σ_t exp(x_t - x_peak) = log1p(Σ_{t ≠ peak} exp(x_t - x_peak)), since the peak's own term is 1.
     """
     if not rows.size:
         return rows.copy(), rows.copy()
@@ -141,7 +140,7 @@ def log_weights(rows: Array) -> tuple[Array, Array]:
 
 @quiet
 def log_softmax_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, LogSoftmaxSaved]:
-    """Logarithms of the normalised exponentials, with what their backward needs: see `log_softmax`."""
+    """Logarithm of softmax, with their saved state: see `log_softmax`."""
     x, rows, axis = _admit_rows(x, axis)
     out, weights = by_rows(log_weights, rows)
     return round_to(np.moveaxis(out, -1, axis), x, fresh=True), LogSoftmaxSaved(x, weights, axis)
@@ -149,7 +148,7 @@ def log_softmax_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, LogSoftm
 
 @backward_of(LogSoftmaxSaved)
 def log_softmax_backward(d_out: npt.ArrayLike, saved: LogSoftmaxSaved) -> Any:
-    """d_x = d_out - softmax(x) * Σ d_out, since out = x - logsumexp(x); 0 where x is -inf."""
+    """Undo out = x - logsumexp(x): d_x = d_out - softmax(x) * Σ d_out; 0 where x is -inf."""
     x, weights, axis = saved
     d_out = np.moveaxis(cotangent("d_out", d_out, x.shape, x), axis, -1)
 
@@ -168,7 +167,7 @@ def log_softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
     Parameters
     ----------
     x : at least one axis. Entries of -inf stay -inf.
-    axis : over which the exponentials sum to 1.
+    axis : the axis over which the exponentials sum to 1.
 
     Returns
     -------
@@ -177,7 +176,7 @@ def log_softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
     Raises
     ------
     TypeError, ValueError
-        For what is no array of numbers, or an axis that is not there.
+        Unless x is an array of numbers with this axis.
 
     Examples
     --------
@@ -193,7 +192,7 @@ def log_softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
 
 @quiet
 def logsumexp_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, SoftmaxSaved]:
-    """Logarithm of a sum of exponentials, with what its backward needs: see `logsumexp`."""
+    """Log-sum-exp, with its saved state: see `logsumexp`."""
     x, rows, axis = _admit_rows(x, axis)
     weights, lse = by_rows(_weights_and_lse, rows)
     return round_to(lse[..., 0], x), SoftmaxSaved(x, weights, axis)
@@ -201,7 +200,7 @@ def logsumexp_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, SoftmaxSav
 
 @backward_of(SoftmaxSaved)
 def logsumexp_backward(d_out: npt.ArrayLike, saved: SoftmaxSaved) -> Any:
-    """d_x = softmax(x) * d_out: the derivative of log Σ exp(x_t) by x_s is exp(x_s) / Σ exp(x_t)."""
+    """Undo out = log Σ exp(x): d_x = d_out * exp(x) / Σ exp(x) = d_out * softmax(x)."""
     x, weights, axis = saved
     d_out = cotangent("d_out", d_out, weights.shape[:-1], x)[..., None]
 
@@ -213,12 +212,12 @@ def logsumexp_backward(d_out: npt.ArrayLike, saved: SoftmaxSaved) -> Any:
 
 
 def logsumexp(x: npt.ArrayLike, axis: int = -1) -> Any:
-    """Logarithm of a sum of exponentials: log Σ_t exp(x_t) along `axis`, which goes.
+    """Log-sum-exp: log Σ_t exp(x_t) along `axis`, which is removed.
 
     Parameters
     ----------
-    x : at least one axis. A row of nothing but -inf, or of nothing at all, gives -inf.
-    axis : over which is summed.
+    x : at least one axis. A fully masked or empty row gives -inf.
+    axis : the axis of the sum.
 
     Returns
     -------
@@ -227,7 +226,7 @@ def logsumexp(x: npt.ArrayLike, axis: int = -1) -> Any:
     Raises
     ------
     TypeError, ValueError
-        For what is no array of numbers, or an axis that is not there.
+        Unless x is an array of numbers with this axis.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""The losses of yes and no: binary cross-entropy of probabilities, and of logits.
+"""Binary cross-entropy, of probabilities and of logits.
 
     loss = -(t log p + (1 - t) log(1 - p)),  p a probability, or σ(z) of a logit z
 
-The target t is 0, 1 or anything between.
+Targets t are numbers in [0, 1].
 """
 
 from typing import Any, NamedTuple
@@ -18,12 +18,12 @@ from ..layers.smooth import stable_softplus
 from .losses import REDUCTIONS, admit_targets, reduce_losses, reduce_losses_backward
 
 FLOOR = -100.0
-"""Below this, `binary_cross_entropy` cuts its logarithms off, as PyTorch does."""
+"""`binary_cross_entropy` replaces smaller logarithms by this, as PyTorch does."""
 
 
 @shape_repr
 class BinaryCrossEntropySaved(NamedTuple):
-    """The arguments, log p and log(1 - p) as they are before they are floored."""
+    """The arguments, and log p and log(1 - p) before the floor."""
 
     probabilities: Array
     targets: Array
@@ -42,7 +42,7 @@ class LogitsSaved(NamedTuple):
 
 
 def check_probabilities(name: str, array: Array) -> Array:
-    """`array`, once it is sure that it holds (real parts of) probabilities."""
+    """`array`; raises unless (the real parts of) its entries are in [0, 1]."""
     outside = ~((array.real >= 0) & (array.real <= 1))
     if outside.any():
         raise ValueError(f"{name} holds {array[outside][0]}; numbers in [0, 1] are expected")
@@ -53,12 +53,12 @@ def check_probabilities(name: str, array: Array) -> Array:
 
 
 def _log_no(p: Array) -> Array:
-    """log(1 - p): from one half on 1 - p is exact, and below that log1p keeps its digits."""
+    """log(1 - p): by log1p below 1/2, and above, where 1 - p is exact, by log."""
     return np.where(p.real < 0.5, log1p(-p), np.log(1 - p))
 
 
 def _floored(log: Array) -> Array:
-    """`log`, but FLOOR where it is below."""
+    """`log`, or FLOOR where it is smaller."""
     return np.where(log.real < FLOOR, FLOOR, log)
 
 
@@ -66,7 +66,7 @@ def _floored(log: Array) -> Array:
 def binary_cross_entropy_forward(
     probabilities: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean"
 ) -> tuple[Any, BinaryCrossEntropySaved]:
-    """The surprise at yes or no, with what its backward needs: see `binary_cross_entropy`."""
+    """Binary cross-entropy of probabilities, with its saved state: see `binary_cross_entropy`."""
     probabilities = check_probabilities("probabilities", admit("probabilities", probabilities))
     targets = check_probabilities("targets", admit_targets(targets, "probabilities", probabilities))
     reduction = one_of("reduction", reduction, REDUCTIONS)
@@ -98,25 +98,24 @@ def binary_cross_entropy_backward(d_out: npt.ArrayLike, saved: BinaryCrossEntrop
 def binary_cross_entropy(
     probabilities: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean"
 ) -> Any:
-    """The surprise at yes or no: loss = -(t log p + (1 - t) log(1 - p)), no logarithm below -100.
+    """Binary cross-entropy: loss = -(t log p + (1 - t) log(1 - p)), with logarithms floored at -100.
 
     Parameters
     ----------
     probabilities : p, any shape, in [0, 1]
-    targets : t, the same shape, in [0, 1]; True and False will do
+    targets : t, the same shape, in [0, 1]; booleans are allowed
     reduction : "mean", "sum" or "none"
 
     Returns
     -------
-    A number, or the shape of p for "none", in the dtype of p. The mean of nothing is 0. Derivative:
-    (p - t) / (p (1 - p)); of a floored logarithm, 0. PyTorch floors its logarithms likewise, but for the
-    derivative divides by no less than 1e-12, so that where p (1 - p) is smaller it is another function's:
-    at p = 0 and t = 1 it has -1e12, where the loss is flat at 100.
+    A number, or the shape of p for "none", in the dtype of p. The mean of an empty array is 0. Derivative:
+    (p - t) / (p (1 - p)); 0 for a floored logarithm. PyTorch has the same floor, but divides by at least
+    1e-12: at p = 0 and t = 1 its derivative is -1e12, although the loss is constant at 100 there.
 
     Raises
     ------
     TypeError, ValueError
-        For p or t outside [0, 1], NaN, shapes and dtypes that do not fit.
+        For p or t outside [0, 1] or NaN, or a wrong shape or dtype.
 
     Examples
     --------
@@ -137,7 +136,7 @@ def binary_cross_entropy(
 def binary_cross_entropy_with_logits_forward(
     logits: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean"
 ) -> tuple[Any, LogitsSaved]:
-    """The surprise at yes or no, with what its backward needs: see `binary_cross_entropy_with_logits`."""
+    """Binary cross-entropy of logits, with its saved state: see `binary_cross_entropy_with_logits`."""
     logits = admit("logits", logits)
     targets = check_probabilities("targets", admit_targets(targets, "logits", logits))
     reduction = one_of("reduction", reduction, REDUCTIONS)
@@ -150,8 +149,10 @@ def binary_cross_entropy_with_logits_forward(
 
 @backward_of(LogitsSaved)
 def binary_cross_entropy_with_logits_backward(d_out: npt.ArrayLike, saved: LogitsSaved) -> Any:
-    """d_z = d_loss * ((1 - t) σ(z) - t σ(-z)), the derivative of softplus being σ. Not σ(z) - t, which has
-    no digits left where σ(z) is near 1."""
+    """Undo loss = (1 - t) softplus(z) + t softplus(-z): d_z = d_loss * ((1 - t) σ(z) - t σ(-z)).
+
+    σ(z) - t would cancel where σ(z) is near 1.
+    """
     logits, targets, reduction = saved
     d_losses = reduce_losses_backward(d_out, targets.shape, targets.size, reduction, logits)
     (z,) = upcast(logits)
@@ -161,25 +162,25 @@ def binary_cross_entropy_with_logits_backward(d_out: npt.ArrayLike, saved: Logit
 def binary_cross_entropy_with_logits(
     logits: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean"
 ) -> Any:
-    """The surprise at yes or no, p = σ(z): loss = (1 - t) softplus(z) + t softplus(-z).
+    """Binary cross-entropy of p = σ(z): loss = (1 - t) softplus(z) + t softplus(-z).
 
     softplus(z) = log(1 + exp(z)), so that -log σ(z) = softplus(-z) and -log(1 - σ(z)) = softplus(z).
 
     Parameters
     ----------
     logits : z, any shape
-    targets : t, the same shape, in [0, 1]; True and False will do
+    targets : t, the same shape, in [0, 1]; booleans are allowed
     reduction : "mean", "sum" or "none"
 
     Returns
     -------
-    A number, or the shape of z for "none", in the dtype of z. The mean of nothing is 0. Derivative:
+    A number, or the shape of z for "none", in the dtype of z. The mean of an empty array is 0. Derivative:
     (1 - t) σ(z) - t σ(-z).
 
     Raises
     ------
     TypeError, ValueError
-        For t outside [0, 1], shapes and dtypes that do not fit.
+        For t outside [0, 1], or a wrong shape or dtype.
 
     Examples
     --------

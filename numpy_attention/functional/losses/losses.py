@@ -1,10 +1,10 @@
-"""Losses: cross-entropy of classes, squared error; yes and no stand in `binary_losses.py`.
+"""Cross-entropy and squared error, with the reductions that all losses share.
 
     cross-entropy  -log softmax(logits)_target
     squared error  (prediction - target)²
 
-A loss for each example, and then their mean, their sum, or all of them. The mean of none is 0, and so is
-its gradient (PyTorch gives NaN). Targets are data: they have no gradient and never promote a dtype.
+The losses of all examples are averaged, summed or returned as they are. The mean of an empty array is 0, with
+gradient 0 (PyTorch gives NaN). Targets have no gradient and never promote a dtype.
 """
 
 from typing import Any, NamedTuple
@@ -30,9 +30,9 @@ from ..layers.softmax import log_weights
 
 @shape_repr
 class CrossEntropySaved(NamedTuple):
-    """The arguments, weights = softmax(logits), the distribution that they should be, and who counts.
+    """The arguments, weights = softmax(logits) and the target distribution (..., C).
 
-    weights, distribution (..., C); counted (...) is False where the target is ignored.
+    counted (...) is False where the target is ignored.
     """
 
     logits: Array
@@ -52,26 +52,24 @@ class SquaredErrorSaved(NamedTuple):
     reduction: str
 
 
-# --------------------------------------------------------------------------- what all losses have in common
+# ----------------------------------------------------------------------------------- all losses
 
 
 REDUCTIONS = ("mean", "sum", "none")
 
 
-def admit_targets(targets: npt.ArrayLike, like_what: str, predictions: Array) -> Array:
-    """Targets that are real numbers, one for each prediction and in the precision of its real part."""
+def admit_targets(targets: npt.ArrayLike, name: str, predictions: Array) -> Array:
+    """Admit real targets of the predictions' shape, in the precision of their real part."""
     array = as_array("targets", targets)
     if array.dtype.kind == "c":
         raise TypeError(f"targets has dtype {array.dtype}; real numbers are expected")
     if array.shape != predictions.shape:
-        raise ValueError(
-            f"targets has shape {array.shape}; that of {like_what}, {predictions.shape}, is expected"
-        )
+        raise ValueError(f"targets has shape {array.shape}; that of {name}, {predictions.shape}, is expected")
     return array.astype(upcast(predictions)[0].real.dtype, copy=False)
 
 
 def reduce_losses(losses: Array, counted: int, reduction: str) -> Any:
-    """All losses, their sum, or the sum over how many count."""
+    """The losses, their sum, or the sum divided by `counted`."""
     if reduction == "none":
         return losses
     return accurate_sum(losses) / (max(counted, 1) if reduction == "mean" else 1)
@@ -80,7 +78,7 @@ def reduce_losses(losses: Array, counted: int, reduction: str) -> Any:
 def reduce_losses_backward(
     d_out: npt.ArrayLike, shape: tuple[int, ...], counted: int, reduction: str, argument: Array
 ) -> Array:
-    """Undo `reduce_losses`: d_losses, which has the losses' shape or broadcasts to it."""
+    """Undo `reduce_losses`: d_losses, which broadcasts to the losses' shape."""
     d_out = cotangent("d_out", d_out, shape if reduction == "none" else (), argument)
     return np.asarray(d_out / (max(counted, 1) if reduction == "mean" else 1))
 
@@ -89,7 +87,7 @@ def reduce_losses_backward(
 
 
 def _admit_classes(targets: npt.ArrayLike, logits: Array, ignore_index: int | None) -> tuple[Array, Array]:
-    """Targets that are classes, one for each row of logits, and which of them count."""
+    """Admit targets, a class for each row of logits; False in the second result where ignored."""
     array = whole_numbers("targets", targets)
     if array.shape != logits.shape[:-1]:
         raise ValueError(
@@ -112,7 +110,7 @@ def _admit_classes(targets: npt.ArrayLike, logits: Array, ignore_index: int | No
 
 
 def _target_entries(targets: Array, counted: Array) -> tuple[Array, Array]:
-    """Which entries of rows (n, C) are the targets' own, of those that count: targets, counted (n, 1)."""
+    """Index of the counted targets' entries in rows (n, C); targets, counted (n, 1)."""
     return np.flatnonzero(counted), targets[counted]
 
 
@@ -125,7 +123,7 @@ def cross_entropy_forward(
     label_smoothing: float = 0.0,
     reduction: str = "mean",
 ) -> tuple[Any, CrossEntropySaved]:
-    """The surprise at the targets, with what its backward needs: see `cross_entropy`."""
+    """Cross-entropy, with its saved state: see `cross_entropy`."""
     logits = admit("logits", logits, 1)
     targets, counted = _admit_classes(targets, logits, ignore_index)
     smoothing = real_number("label_smoothing", label_smoothing)
@@ -136,15 +134,15 @@ def cross_entropy_forward(
 
     def formula(rows: Array, targets: Array, counted: Array) -> tuple[Array, Array, Array]:
         log_shares, weights = log_weights(rows)
-        own = _target_entries(targets, counted)
+        at_target = _target_entries(targets, counted)
         distribution = np.full(rows.shape, share, rows.real.dtype)
-        distribution[own] = 1 - smoothing + share
-        if smoothing:
-            surprise = keep_visible(distribution * -log_shares, distribution > 0).sum(axis=-1)[own[0]]
-        else:
-            surprise = 0 - log_shares[own]  # a 1 among zeros; 0 - 0 is not -0
+        distribution[at_target] = 1 - smoothing + share
         losses = np.zeros((len(rows), 1), rows.dtype)
-        losses[counted] = surprise
+        if smoothing:
+            terms = keep_visible(distribution * -log_shares, distribution > 0)
+            losses[counted] = terms.sum(axis=-1)[at_target[0]]
+        else:
+            losses[counted] = 0 - log_shares[at_target]  # 0 - 0 is not -0
         return losses, weights, distribution
 
     losses, weights, distribution = by_rows(formula, *upcast(logits), targets[..., None], counted[..., None])
@@ -155,21 +153,21 @@ def cross_entropy_forward(
 
 @backward_of(CrossEntropySaved)
 def cross_entropy_backward(d_out: npt.ArrayLike, saved: CrossEntropySaved) -> Any:
-    """d_logits = d_loss * (softmax(logits) - distribution), since loss = logsumexp - Σ distribution * logits.
+    """Undo loss = logsumexp(logits) - Σ distribution * logits: d_logits = d_loss * (weights - distribution).
 
-    The entries of a row sum to 0. Where the target's own weight is almost 1, what is left of it after the
-    subtraction has no digits, and it is taken as minus the sum of the others.
+    A row of weights - distribution sums to 0. Where the target's weight is near 1 the subtraction would
+    cancel, so that entry is minus the sum of the others.
     """
     logits, targets, weights, distribution, counted, reduction = saved
     d_losses = reduce_losses_backward(d_out, counted.shape, int(counted.sum()), reduction, logits)
 
     def formula(weights: Array, distribution: Array, *columns: Array) -> tuple[Array]:
         d_losses, targets, counted = columns
-        own = _target_entries(targets, counted)
+        at_target = _target_entries(targets, counted)
         d_rows = weights - distribution
-        d_own, d_rows[own] = d_rows[own], 0
-        others = d_rows.sum(axis=-1)[own[0]]
-        d_rows[own] = np.where(weights[own].real > 0.5, -others, d_own)
+        d_own, d_rows[at_target] = d_rows[at_target], 0
+        others = d_rows.sum(axis=-1)[at_target[0]]
+        d_rows[at_target] = np.where(weights[at_target].real > 0.5, -others, d_own)
         return (keep_visible(d_losses * d_rows, None if counted.all() else counted),)
 
     columns = (column[..., None] for column in (np.full(counted.shape, d_losses), targets, counted))
@@ -185,28 +183,28 @@ def cross_entropy(
     label_smoothing: float = 0.0,
     reduction: str = "mean",
 ) -> Any:
-    """The surprise at the targets: loss = -Σ_c distribution_c log softmax(logits)_c.
+    """Cross-entropy: loss = -Σ_c distribution_c log softmax(logits)_c.
 
-    The distribution is 1 at the target and 0 elsewhere; smoothed by ε, a share ε of it is spread evenly
-    over all C classes.
+    The distribution is 1 at the target and 0 elsewhere; label smoothing spreads a share ε of it evenly over
+    all C classes.
 
     Parameters
     ----------
     logits : (..., C)
     targets : (...), whole numbers in [0, C)
-    ignore_index : targets of this value, which may lie outside, are left out, whatever their logits
+    ignore_index : targets of this value, also outside [0, C), are ignored, whatever their logits
     label_smoothing : ε, from 0 to 1
-    reduction : "mean" over what is not ignored, "sum", or "none", which gives 0 where ignored
+    reduction : "mean" over the targets not ignored, "sum", or "none", which gives 0 where ignored
 
     Returns
     -------
-    A number, or (...) for "none", in the dtype of logits. The mean of nothing is 0, with gradient 0
-    (PyTorch gives NaN). Derivative: (softmax(logits) - distribution) of the row.
+    A number, or (...) for "none", in the dtype of logits. The mean of an empty array is 0. Derivative:
+    softmax(logits) - distribution.
 
     Raises
     ------
     TypeError, ValueError
-        For targets that are no classes, a smoothing outside [0, 1], shapes and dtypes that do not fit.
+        For targets that are not classes, smoothing outside [0, 1], or a wrong shape or dtype.
 
     Examples
     --------
@@ -217,7 +215,7 @@ def cross_entropy(
 
     References
     ----------
-    Label smoothing: Szegedy et al. 2016, section 7, as PyTorch has it.
+    Label smoothing: Szegedy et al. 2016, section 7, as in PyTorch.
     """
     return cross_entropy_forward(
         promote(logits),
@@ -235,7 +233,7 @@ def cross_entropy(
 def mean_squared_error_forward(
     predictions: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean"
 ) -> tuple[Any, SquaredErrorSaved]:
-    """Squared errors, with what their backward needs: see `mean_squared_error`."""
+    """Squared errors, with their saved state: see `mean_squared_error`."""
     predictions = admit("predictions", predictions)
     targets = admit_targets(targets, "predictions", predictions)
     reduction = one_of("reduction", reduction, REDUCTIONS)
@@ -246,7 +244,7 @@ def mean_squared_error_forward(
 
 @backward_of(SquaredErrorSaved)
 def mean_squared_error_backward(d_out: npt.ArrayLike, saved: SquaredErrorSaved) -> Any:
-    """d_predictions = d_loss * 2 (predictions - targets)."""
+    """Undo loss = (predictions - targets)²: d_predictions = d_loss * 2 (predictions - targets)."""
     predictions, targets, reduction = saved
     d_losses = reduce_losses_backward(d_out, targets.shape, targets.size, reduction, predictions)
     return gradient_like(d_losses * (2 * (upcast(predictions)[0] - targets)), predictions)
@@ -263,13 +261,13 @@ def mean_squared_error(predictions: npt.ArrayLike, targets: npt.ArrayLike, *, re
 
     Returns
     -------
-    A number, or the shape of predictions for "none", in their dtype. The mean of nothing is 0.
+    A number, or the shape of predictions for "none", in their dtype. The mean of an empty array is 0.
     Derivative: 2 (prediction - target).
 
     Raises
     ------
     TypeError, ValueError
-        For shapes and dtypes that do not fit.
+        For a wrong shape or dtype.
 
     Examples
     --------
