@@ -44,7 +44,7 @@ def logistic(x: Array) -> Array:
 
 @quiet
 def tanh_forward(x: npt.ArrayLike) -> tuple[Any, TanhSaved]:
-    """Hyperbolic tangent, with its saved state: see `tanh`."""
+    """Hyperbolic tangent, with what its backward needs: see `tanh`."""
     x = admit("x", x)
     out = np.asarray(np.tanh(*upcast(x)))
     return round_to(out, x), TanhSaved(x, out)
@@ -89,7 +89,7 @@ def tanh(x: npt.ArrayLike) -> Any:
 
 @quiet
 def sigmoid_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
-    """The logistic function, with its saved state: see `sigmoid`."""
+    """The logistic function, with what its backward needs: see `sigmoid`."""
     x = admit("x", x)
     return round_to(logistic(*upcast(x)), x), ActivationSaved(x)
 
@@ -132,7 +132,7 @@ def sigmoid(x: npt.ArrayLike) -> Any:
 
 @quiet
 def relu_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
-    """The positive part, with its saved state: see `relu`."""
+    """The positive part, with what its backward needs: see `relu`."""
     x = admit("x", x)
     return round_to(np.where(x.real <= 0, 0, x), x), ActivationSaved(x)
 
@@ -174,7 +174,7 @@ def relu(x: npt.ArrayLike) -> Any:
 
 @quiet
 def leaky_relu_forward(x: npt.ArrayLike, slope: float = 0.01) -> tuple[Any, LeakyReluSaved]:
-    """The leaky rectifier, with its saved state: see `leaky_relu`."""
+    """The leaky rectifier, with what its backward needs: see `leaky_relu`."""
     x, slope = admit("x", x), real_number("slope", slope)
     (inner,) = upcast(x)
     return round_to(np.where(x.real <= 0, slope * inner, inner), x), LeakyReluSaved(x, slope)

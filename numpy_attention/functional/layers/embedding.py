@@ -19,7 +19,7 @@ class EmbeddingSaved(NamedTuple):
 
 @quiet
 def embedding_forward(indices: npt.ArrayLike, weight: npt.ArrayLike) -> tuple[Any, EmbeddingSaved]:
-    """Rows of a table, with their saved state: see `embedding`."""
+    """Rows of a table, with what their backward needs: see `embedding`."""
     indices, weight = whole_numbers("indices", indices, least=0), admit("weight", weight)
     if weight.ndim != 2:
         raise ValueError(f"weight has shape {weight.shape}; (rows, width) is expected")

@@ -110,7 +110,7 @@ def _to_float64(x: Array) -> Array:
 
 @quiet
 def gelu_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
-    """The Gaussian error linear unit, with its saved state: see `gelu`."""
+    """The Gaussian error linear unit, with what its backward needs: see `gelu`."""
     x = admit("x", x)
     inner = _to_float64(x)
     return round_to(_times_probability(inner, normal_cdf(inner)), x), ActivationSaved(x)
@@ -163,7 +163,7 @@ A, B = 2 * math.sqrt(2 / math.pi), 0.044715
 
 @quiet
 def gelu_tanh_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
-    """The tanh approximation of GELU, with its saved state: see `gelu_tanh`."""
+    """The tanh approximation of GELU, with what its backward needs: see `gelu_tanh`."""
     x = admit("x", x)
     (inner,) = upcast(x)
     probability = logistic(_twice_u(_clamp(inner)))  # (1 + tanh u) / 2, without cancellation

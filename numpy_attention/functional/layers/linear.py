@@ -43,7 +43,7 @@ class LinearGradients(NamedTuple):
 def linear_forward(
     x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike | None = None
 ) -> tuple[Any, LinearSaved]:
-    """The linear map, with its saved state: see `linear`."""
+    """The linear map, with what its backward needs: see `linear`."""
     x, weight = admit("x", x, 1), admit("weight", weight)
     if weight.ndim != 2:
         raise ValueError(f"weight has shape {weight.shape}; (out_features, in_features) is expected")

@@ -86,7 +86,7 @@ def _admit(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float) -> tuple[Array, 
 def layer_norm_forward(
     x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps: float = 1e-5
 ) -> tuple[Any, LayerNormSaved]:
-    """Layer normalization, with its saved state: see `layer_norm`."""
+    """Layer normalization, with what its backward needs: see `layer_norm`."""
     x, weight, eps = _admit(x, weight, eps)
     bias = admit("bias", bias)
     if bias.shape != weight.shape:
@@ -161,7 +161,7 @@ def layer_norm(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps
 
 @quiet
 def rms_norm_forward(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5) -> tuple[Any, RmsNormSaved]:
-    """Normalization by the root mean square, with its saved state: see `rms_norm`."""
+    """Normalization by the root mean square, with what its backward needs: see `rms_norm`."""
     x, weight, eps = _admit(x, weight, eps)
     rows, gain = upcast(x, weight)
 

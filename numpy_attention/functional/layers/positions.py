@@ -77,7 +77,7 @@ def rotary_forward(
     width: int | None = None,
     base: float = 10000.0,
 ) -> tuple[Any, RotarySaved]:
-    """Rotary positions, with their saved state: see `rotary`."""
+    """Rotary positions, with what their backward needs: see `rotary`."""
     x = admit("x", x, 2)
     (inner,) = upcast(x)
     layout = one_of("layout", layout, LAYOUTS)

@@ -22,7 +22,7 @@ def stable_softplus(x: Array) -> Array:
 
 @quiet
 def silu_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
-    """The sigmoid linear unit, with its saved state: see `silu`."""
+    """The sigmoid linear unit, with what its backward needs: see `silu`."""
     x = admit("x", x)
     (inner,) = upcast(x)
     return round_to(_times_logistic(inner), x), ActivationSaved(x)
@@ -72,7 +72,7 @@ def silu(x: npt.ArrayLike) -> Any:
 
 @quiet
 def softplus_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
-    """The smooth positive part, with its saved state: see `softplus`."""
+    """The smooth positive part, with what its backward needs: see `softplus`."""
     x = admit("x", x)
     return round_to(stable_softplus(*upcast(x)), x), ActivationSaved(x)
 

@@ -66,7 +66,7 @@ def _floored(log: Array) -> Array:
 def binary_cross_entropy_forward(
     probabilities: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean"
 ) -> tuple[Any, BinaryCrossEntropySaved]:
-    """Binary cross-entropy of probabilities, with its saved state: see `binary_cross_entropy`."""
+    """Binary cross-entropy of probabilities, with what its backward needs: see `binary_cross_entropy`."""
     probabilities = check_probabilities("probabilities", admit("probabilities", probabilities))
     targets = check_probabilities("targets", admit_targets(targets, "probabilities", probabilities))
     reduction = one_of("reduction", reduction, REDUCTIONS)
@@ -136,7 +136,7 @@ def binary_cross_entropy(
 def binary_cross_entropy_with_logits_forward(
     logits: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean"
 ) -> tuple[Any, LogitsSaved]:
-    """Binary cross-entropy of logits, with its saved state: see `binary_cross_entropy_with_logits`."""
+    """Cross-entropy of logits, with what its backward needs: see `binary_cross_entropy_with_logits`."""
     logits = admit("logits", logits)
     targets = check_probabilities("targets", admit_targets(targets, "logits", logits))
     reduction = one_of("reduction", reduction, REDUCTIONS)

@@ -123,7 +123,7 @@ def cross_entropy_forward(
     label_smoothing: float = 0.0,
     reduction: str = "mean",
 ) -> tuple[Any, CrossEntropySaved]:
-    """Cross-entropy, with its saved state: see `cross_entropy`."""
+    """Cross-entropy, with what its backward needs: see `cross_entropy`."""
     logits = admit("logits", logits, 1)
     targets, counted = _admit_classes(targets, logits, ignore_index)
     smoothing = real_number("label_smoothing", label_smoothing)
@@ -233,7 +233,7 @@ def cross_entropy(
 def mean_squared_error_forward(
     predictions: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean"
 ) -> tuple[Any, SquaredErrorSaved]:
-    """Squared errors, with their saved state: see `mean_squared_error`."""
+    """Squared errors, with what their backward needs: see `mean_squared_error`."""
     predictions = admit("predictions", predictions)
     targets = admit_targets(targets, "predictions", predictions)
     reduction = one_of("reduction", reduction, REDUCTIONS)

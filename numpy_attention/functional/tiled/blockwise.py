@@ -189,7 +189,7 @@ def blockwise_attention_forward(
     steps: Steps = STEPS,
     online: OnlineSoftmax = ONLINE,
 ) -> tuple[Any, BlockwiseSaved]:
-    """Attention tile by tile, with its saved state: see `blockwise_attention`.
+    """Attention tile by tile, with what its backward needs: see `blockwise_attention`.
 
     Examples
     --------
