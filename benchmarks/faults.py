@@ -27,7 +27,7 @@ from numpy_attention.check.faults.small_problems import PROBLEMS, SmallProblem
 from numpy_attention.check.laws.laws import LAWS
 from numpy_attention.check.pairs.calls import call_of
 from numpy_attention.check.pairs.rules import RULES
-from numpy_attention.check.referee.control import options_of
+from numpy_attention.check.referee.control import fault_options
 from numpy_attention.check.referee.referee import check_candidate
 from numpy_attention.files import write_text
 from numpy_attention.functional.attention.attention import attention_backward, attention_forward
@@ -88,7 +88,7 @@ def caught(fault: Fault) -> dict[str, Count]:
         for place, (case, _, _) in enumerate(cases(dtype)):
             if (
                 fault.family != "memory"
-                and fault.active(options_of(case))
+                and fault.active(fault_options(case))
                 and shows(fault.pair, dtype, place)
             ):
                 for name, alarm in compared(dtype, place, numbers_of(case, fault.pair)):

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..check.candidate.conventions import CORNERS, LAYOUTS, MASKS
 from ..check.candidate.frameworks import FRAMEWORKS
-from ..check.candidate.loading import Unimportable, load
+from ..check.candidate.loading import CandidateImportError, load
 from ..check.cases.cases import EXTRAS, OPTIONS
 from ..check.cases.profiles import PROFILES
 from ..check.referee.referee import check_candidate
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"timeout is {args.timeout:g}; a positive number of seconds is expected")
     try:
         candidate = load(args.candidate)
-    except Unimportable as error:
+    except CandidateImportError as error:
         print(f"{args.candidate}: FAIL: it {error}")
         return 1
     try:

@@ -41,7 +41,7 @@ def test_a_right_one_passes(kernel: str, capsys: pytest.CaptureFixture[str]) -> 
     out = capsys.readouterr().out
     assert out.startswith(f"{kernel}: numpy, float32, computed in float32, smoke, seed 0\n")
     assert "  judged with: causal, scale\n" in out
-    assert "  not judged: window, mask, bias, softcap, sinks, dropout, q_offset (not taken)\n" in out
+    assert "  not judged: window, mask, bias, softcap, sinks, dropout, q_offset (not supported)\n" in out
     assert out.splitlines()[-1].startswith("PASS: out, d_query, d_key, d_value in ")
 
 
@@ -81,11 +81,11 @@ def test_what_this_package_offers_is_judged_as_a_pair(capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     "words, told",
     [
-        (["my_kernel.py"], "'my_kernel.py' is no candidate; FILE.py:NAME or MODULE:NAME is expected"),
-        (["no_such_file.py:attention"], "no_such_file.py: there is no such file"),
+        (["my_kernel.py"], "candidate is 'my_kernel.py'; FILE.py:NAME or MODULE:NAME is expected"),
+        (["no_such_file.py:attention"], "no_such_file.py: no such file"),
         (["numpy_attention:nothing"], "numpy_attention has no nothing"),
-        (["numpy_attention:__version__"], "the candidate is str; a function, or a pair forward and backward"),
-        (["numpy_attention:attention", "--supports", "bais"], "'bais' is no option of attention; there are"),
+        (["numpy_attention:__version__"], "the candidate is str; a function, or a pair (forward, backward),"),
+        (["numpy_attention:attention", "--supports", "bais"], "'bais' is not an option of attention"),
         (["numpy_attention:attention", "--map", "x"], "'x' is not NAME=OPTION"),
         (["numpy_attention:attention", "--shape", "1,2,3"], "shape is 1,2,3; B,H,G,L,S,D[,E] is expected"),
         (["numpy_attention:attention", "--shape", "1,a"], "'1,a' is no list of whole numbers, at least 1"),
@@ -132,4 +132,4 @@ def test_nothing_to_judge_is_status_3(tmp_path: Path, capsys: pytest.CaptureFixt
         encoding="utf-8",
     )
     assert main(["check", f"{path}:attention"]) == 3
-    assert "NOT JUDGED: no number came back that could be judged" in capsys.readouterr().out
+    assert "NOT JUDGED: the candidate returned nothing that could be judged" in capsys.readouterr().out

@@ -1,8 +1,8 @@
-"""A candidate: somebody's attention, called on a case, and what came back as numbers by name.
+"""Call a candidate attention on a case and read its results by name.
 
-It is a function that returns the output, and its framework differentiates it; or that takes the cotangent as
-d_out and returns (output, gradients); or a pair, forward and backward, in this project's form. A dict, or a
-tuple whose fields have names, may come back instead: what is in it is judged.
+A candidate is a function that returns the output, differentiated by its framework; or a function that also
+takes d_out and returns (output, gradients); or a pair (forward, backward) in this project's form. Each may
+return a dict, or a tuple with field names, of which the known names are judged.
 """
 
 import inspect
@@ -16,237 +16,229 @@ from ...functional.base.admission import Array
 from ..cases.cases import EXTRAS, OPTIONS, Case
 from ..reference.oracle import Results
 from .conventions import Binding, Convention, bind
-from .frameworks import NumPy, Taken, framework_of, taken
-from .sandbox import Said
+from .frameworks import CandidateArray, NumPy, framework_of, to_numpy
+from .sandbox import CandidateError
 
 DIFFERENTIABLE = ("query", "key", "value", "bias", "scale", "sinks")
-LAID_OUT = ("query", "key", "value", "d_out", "out", "d_query", "d_key", "d_value")
+LAYOUT_TENSORS = ("query", "key", "value", "d_out", "out", "d_query", "d_key", "d_value")
 TENSORS = Results._fields
 
+RECENT_ARRAYS, RECENT_SIZE = 64, 1 << 16
+"""Number and largest size of the results remembered, to detect a later call that overwrites them."""
 
-KEPT, SMALL = 64, 1 << 16
-"""So many arrays that came back, of at most so many numbers, are looked at again after later calls."""
 
+class CandidateOutput(NamedTuple):
+    """Results of a call by name, axes in this project's order; problems besides wrong numbers."""
 
-class Outcome(NamedTuple):
-    """What came of a call: numbers by name, in this project's order of axes, and what is wrong besides."""
-
-    tensors: dict[str, Taken]
+    tensors: dict[str, CandidateArray]
     problems: tuple[str, ...] = ()
     framework: str = "numpy"
 
 
-class Misshapen(Said):
-    """What came back is not of a form that a candidate may return; the text says what it is."""
+class ReturnError(CandidateError):
+    """The candidate returned something of no accepted form; the message describes it."""
 
 
 class Candidate:
-    """Somebody's attention, and how it is called."""
+    """An attention to be judged, and the convention by which it is called."""
 
-    def __init__(self, given: Any, said: Convention, *, forward_only: bool = False) -> None:
-        self.said, self.forward_only = said, forward_only
-        self.pair = as_pair(given)
-        self.function = self.pair[0] if self.pair else as_function(given)
-        self.binding: Binding = bind(self.function, said)
-        self.values = self.pair is not None and said.mask is None and "mask" in self.binding.names
-        self.backward_takes = _names_of(self.pair[1]) if self.pair else ()
-        self.given_back: deque[tuple[str, Any, Array]] = deque(maxlen=KEPT)
+    def __init__(self, candidate: Any, convention: Convention, *, forward_only: bool = False) -> None:
+        self.convention, self.forward_only = convention, forward_only
+        self.pair = as_pair(candidate)
+        self.function = self.pair[0] if self.pair else as_function(candidate)
+        self.binding: Binding = bind(self.function, convention)
+        self.takes_mask_values = bool(self.pair) and convention.mask is None and "mask" in self.binding.names
+        self.backward_parameters = _parameter_names(self.pair[1]) if self.pair else ()
+        self.recent: deque[tuple[str, Any, Array]] = deque(maxlen=RECENT_ARRAYS)
 
     @property
     def form(self) -> str:
-        """In which of the three ways it gives gradients."""
+        """The form: "pair", "gradients" (it takes d_out) or "function"."""
         if self.pair:
             return "pair"
         return "gradients" if "d_out" in self.binding.names else "function"
 
     @property
     def options(self) -> tuple[str, ...]:
-        """What it can be asked, of OPTIONS and EXTRAS."""
-        taken = {name for name in self.binding.names if name in OPTIONS}
-        if self.values:
-            taken |= {"causal", "window", "mask", "q_offset"}
-        elif self.said.mask is None:
-            taken.discard("mask")
-        if not taken & {"causal", "window"}:
-            taken.discard("q_offset")
-        taken |= {
-            name for name in ("d_lse", "d_weights") if name in (*self.backward_takes, *self.binding.names)
-        }
-        if "scale" in taken and (self.values or "scale_array" in (self.said.supports or ())):
-            taken.add("scale_array")
-        return tuple(name for name in (*OPTIONS, *EXTRAS) if name in taken)
+        """The supported ones of OPTIONS and EXTRAS."""
+        supported = {name for name in self.binding.names if name in OPTIONS}
+        if self.takes_mask_values:
+            supported |= {"causal", "window", "mask", "q_offset"}
+        elif self.convention.mask is None:
+            supported.discard("mask")
+        if not supported & {"causal", "window"}:
+            supported.discard("q_offset")
+        parameters = (*self.backward_parameters, *self.binding.names)
+        supported |= {name for name in ("d_lse", "d_weights") if name in parameters}
+        array = self.takes_mask_values or "scale_array" in (self.convention.supports or ())
+        if "scale" in supported and array:
+            supported.add("scale_array")
+        return tuple(name for name in (*OPTIONS, *EXTRAS) if name in supported)
 
     @property
     def left_out(self) -> dict[str, str]:
-        """The options that cannot be set, each with the reason."""
-        reasons = {}
-        for name in OPTIONS:
-            if name in self.options:
-                continue
-            reasons[name] = "not taken"
-            if name == "mask" and "mask" in self.binding.names:
-                reasons[name] = "which way its booleans are was not said: --mask visible, hidden or additive"
-            elif self.binding.unread and self.said.supports is None and not self.said.names:
-                reasons[name] = "there is no signature to read: say --supports or --map"
+        """The unsupported options, each with the reason."""
+        reasons = {name: "not supported" for name in OPTIONS if name not in self.options}
+        if self.binding.no_signature and self.convention.supports is None and not self.convention.names:
+            reasons = dict.fromkeys(reasons, "the signature cannot be read: use --supports or --map")
+        if "mask" in reasons and "mask" in self.binding.names:
+            reasons["mask"] = "meaning of its booleans unknown: set --mask to visible, hidden or additive"
         return reasons
 
     # -------------------------------------------------------------------------------------- one call
 
-    def call(self, case: Case, framework: NumPy) -> Outcome:
-        """The candidate on a case; what it raises is raised."""
-        tensors = self._given(case, framework)
-        before = {name: framework.take(x).numbers for name, x in tensors.items()}
-        native = self._judged(self._call(case, tensors, framework))
+    def call(self, case: Case, framework: NumPy) -> CandidateOutput:
+        """Call the candidate on a case, without catching its exceptions."""
+        inputs = self._inputs(case, framework)
+        before = {name: framework.to_numpy(x).numbers for name, x in inputs.items()}
+        native = self._judged(self._results(case, inputs, framework))
         problems = [
             f"changes its input {name}"
-            for name, x in tensors.items()
-            if framework.take(x).numbers.tobytes() != before[name].tobytes()
+            for name, x in inputs.items()
+            if framework.to_numpy(x).numbers.tobytes() != before[name].tobytes()
         ]
         problems += self._overwritten()
-        found = {}
+        tensors = {}
         for name, x in native.items():
             if x is None:
-                problems.append(f"gives no gradient for {name[2:]}")
+                problems.append(f"returns no gradient for {name[2:]}")
                 continue
-            own = taken(x)
-            if own.numbers.size <= SMALL:
-                self.given_back.append((name, x, own.numbers))
-            found[name] = own._replace(numbers=self._turned(name, own.numbers))
-        seen = [framework_of(x) for x in native.values() if x is not None]
-        return Outcome(found, tuple(problems), seen[0] if seen else "numpy")
+            array = to_numpy(x)
+            if array.numbers.size <= RECENT_SIZE:
+                self.recent.append((name, x, array.numbers))
+            tensors[name] = array._replace(numbers=self._transposed(name, array.numbers))
+        frameworks = [framework_of(x) for x in native.values() if x is not None]
+        return CandidateOutput(tensors, tuple(problems), frameworks[0] if frameworks else "numpy")
 
     def _overwritten(self) -> list[str]:
-        """What a call has done to arrays that were given back by those before it."""
-        changed = {name for name, x, was in self.given_back if taken(x).numbers.tobytes() != was.tobytes()}
+        """Problems: results of earlier calls that have changed since."""
+        changed = {name for name, x, was in self.recent if to_numpy(x).numbers.tobytes() != was.tobytes()}
         if changed:
-            self.given_back.clear()
-        return [f"changes the {name} that an earlier call gave" for name in sorted(changed)]
+            self.recent.clear()
+        return [f"overwrites the {name} that an earlier call returned" for name in sorted(changed)]
 
     def native(self, case: Case, framework: NumPy) -> dict[str, Any]:
-        """What comes back as it comes back, in this project's order of axes; the inputs are not watched."""
-        found = self._judged(self._call(case, self._given(case, framework), framework))
-        if self.said.layout == "BLHD":
-            return {n: x.swapaxes(1, 2) if n in LAID_OUT and x is not None else x for n, x in found.items()}
-        return found
+        """Native outputs, axes reordered; mutation unchecked."""
+        results = self._judged(self._results(case, self._inputs(case, framework), framework))
+        if self.convention.layout == "BLHD":
+            return {n: x.swapaxes(1, 2) if n in LAYOUT_TENSORS and x is not None else x
+                    for n, x in results.items()}  # fmt: skip
+        return results
 
     def _judged(self, native: dict[str, Any]) -> dict[str, Any]:
+        """The results without their gradients if only the forward is judged."""
         return {n: x for n, x in native.items() if not (self.forward_only and n.startswith("d_"))}
 
-    def _given(self, case: Case, framework: NumPy) -> dict[str, Any]:
+    def _inputs(self, case: Case, framework: NumPy) -> dict[str, Any]:
+        """The case's arrays in the candidate's framework and layout."""
         arrays = {name: x for name, x in case.arrays.items() if isinstance(x, np.ndarray)}
-        return {name: framework.give(self._turned(name, x), case.format) for name, x in arrays.items()}
+        return {n: framework.from_numpy(self._transposed(n, x), case.format) for n, x in arrays.items()}
 
-    def _turned(self, name: str, x: Array) -> Array:
-        """Between (B, H, L, D) and the candidate's own layout."""
-        if self.said.layout == "BLHD" and name in LAID_OUT and x.ndim == 4:
+    def _transposed(self, name: str, x: Array) -> Array:
+        """Swap heads and positions if the candidate's layout is BLHD."""
+        if self.convention.layout == "BLHD" and name in LAYOUT_TENSORS and x.ndim == 4:
             return np.ascontiguousarray(np.swapaxes(x, 1, 2))
         return x
 
-    def _options(self, case: Case, tensors: Mapping[str, Any], framework: NumPy) -> dict[str, Any]:
-        """Options as this candidate takes them."""
-        options = {name: tensors.get(name, x) for name, x in case.options.items() if name not in EXTRAS}
-        if self.values:
+    def _options(self, case: Case, inputs: Mapping[str, Any], framework: NumPy) -> dict[str, Any]:
+        """The case's options, its mask in the candidate's form."""
+        options = {name: inputs.get(name, x) for name, x in case.options.items() if name not in EXTRAS}
+        if self.takes_mask_values:
             options = {n: x for n, x in options.items() if n not in ("causal", "window", "q_offset", "mask")}
             return options if case.mask is None else options | {"mask": case.mask}
         if "mask" in options:
-            pairs = case.options["mask"]
-            if self.said.mask == "hidden":
-                options["mask"] = framework.give(~pairs, case.format)
-            elif self.said.mask == "additive":
-                options["mask"] = framework.give(np.where(pairs, 0.0, -np.inf), case.format)
+            visible = case.options["mask"]
+            if self.convention.mask == "hidden":
+                options["mask"] = framework.from_numpy(~visible, case.format)
+            elif self.convention.mask == "additive":
+                options["mask"] = framework.from_numpy(np.where(visible, 0.0, -np.inf), case.format)
         return options
 
-    def _call(self, case: Case, tensors: Mapping[str, Any], framework: NumPy) -> dict[str, Any]:
-        options = self._options(case, tensors, framework)
-        extra = {name: tensors[name] for name in ("d_lse", "d_weights") if name in tensors}
-        width = case.query.shape[-1]
-        leaves = {name: options[name] if name in options else tensors[name] for name in DIFFERENTIABLE
-                  if name in tensors}  # fmt: skip
-        if self.pair:
-            args, named = self.binding.arguments(options, width)
-            out, saved = _two(self.function(*_first(tensors), *args, **named))
-            found = {"out": out} | {
-                name: x for name in ("lse", "weights") if (x := getattr(saved, name, None)) is not None
-            }
-            return found | gradients(self.pair[1](tensors["d_out"], saved, **extra), case, leaves)
-        if self.form == "gradients":
-            options = options | {"d_out": tensors["d_out"]} | extra
-            args, named = self.binding.arguments(options, width)
-            return returned(self.function(*_first(tensors), *args, **named), case, leaves)
+    def _results(self, case: Case, inputs: Mapping[str, Any], framework: NumPy) -> dict[str, Any]:
+        """Output and gradients by name, as the candidate or its framework returns them."""
+        options = self._options(case, inputs, framework)
+        cotangents = {name: inputs[name] for name in ("d_lse", "d_weights") if name in inputs}
+        leaves = {name: options.get(name, inputs[name]) for name in DIFFERENTIABLE if name in inputs}
+        d_out = inputs["d_out"]
 
-        def differentiable(*values: Any) -> tuple[Any, Any]:
-            given = dict(zip(leaves, values, strict=True))
-            own = options | {name: x for name, x in given.items() if name in options}
-            args, named = self.binding.arguments(own, width)
-            result = self.function(given["query"], given["key"], given["value"], *args, **named)
-            rest = returned(result, case, leaves)
-            if "out" not in rest:
-                raise Misshapen("gives no out")
-            return rest.pop("out"), rest
+        def forward(options: Mapping[str, Any], query: Any, key: Any, value: Any) -> Any:
+            args, named = self.binding.arguments(options, case.query.shape[-1])
+            return self.function(query, key, value, *args, **named)
+
+        qkv = (inputs["query"], inputs["key"], inputs["value"])
+        if self.pair:
+            out, saved = _unpacked(forward(options, *qkv), "saved")
+            kept = {name: getattr(saved, name, None) for name in ("lse", "weights")}
+            results = {"out": out} | {name: x for name, x in kept.items() if x is not None}
+            return results | named_gradients(self.pair[1](d_out, saved, **cotangents), case, leaves)
+        if self.form == "gradients":
+            return named_tensors(forward(options | {"d_out": d_out} | cotangents, *qkv), case, leaves)
+
+        def differentiable(*values: Any) -> tuple[Any, dict[str, Any]]:
+            arrays = dict(zip(leaves, values, strict=True))
+            own = options | {name: x for name, x in arrays.items() if name in options}
+            result = forward(own, arrays["query"], arrays["key"], arrays["value"])
+            results = named_tensors(result, case, leaves)
+            if "out" not in results:
+                raise ReturnError("returns no out")
+            return results.pop("out"), results
 
         if framework.name == "numpy" or self.forward_only:
             out, rest = differentiable(*leaves.values())
             return {"out": out, **rest}
-        out, rest, slopes = framework.differentiated(differentiable, [*leaves.values()], tensors["d_out"])
-        return {"out": out, **{f"d_{name}": x for name, x in zip(leaves, slopes, strict=True)}, **rest}
+        out, rest, grads = framework.differentiate(differentiable, [*leaves.values()], d_out)
+        return {"out": out, **{f"d_{name}": x for name, x in zip(leaves, grads, strict=True)}, **rest}
 
 
-def _first(tensors: Mapping[str, Any]) -> tuple[Any, Any, Any]:
-    return tensors["query"], tensors["key"], tensors["value"]
-
-
-def _names_of(function: Callable[..., Any]) -> tuple[str, ...]:
+def _parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:
     try:
         return tuple(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         return ()
 
 
-def as_pair(given: Any) -> tuple[Callable[..., Any], Callable[..., Any]] | None:
-    """forward and backward, of a tuple of two or of what has both; None for anything else."""
-    if isinstance(given, tuple) and len(given) == 2 and all(map(callable, given)):
-        return given[0], given[1]
-    if inspect.isclass(given):
+def as_pair(candidate: Any) -> tuple[Callable[..., Any], Callable[..., Any]] | None:
+    """(forward, backward) from a tuple of two, or from an object that has both; None otherwise."""
+    if isinstance(candidate, tuple) and len(candidate) == 2 and all(map(callable, candidate)):
+        return candidate[0], candidate[1]
+    if inspect.isclass(candidate):
         return None
-    forward, backward = getattr(given, "forward", None), getattr(given, "backward", None)
+    forward, backward = getattr(candidate, "forward", None), getattr(candidate, "backward", None)
     return (forward, backward) if callable(forward) and callable(backward) else None
 
 
-def as_function(given: Any) -> Callable[..., Any]:
-    """What is called; of a torch.autograd.Function its apply."""
-    if inspect.isclass(given) and callable(apply := getattr(given, "apply", None)):
-        given = apply
-    if not callable(given):
-        raise TypeError(
-            f"the candidate is {type(given).__name__}; a function, or a pair forward and backward, "
-            "is expected"
-        )
-    function: Callable[..., Any] = given
+def as_function(candidate: Any) -> Callable[..., Any]:
+    """The candidate itself; for a torch.autograd.Function, its `apply`."""
+    if inspect.isclass(candidate) and callable(apply := getattr(candidate, "apply", None)):
+        candidate = apply
+    if not callable(candidate):
+        name = type(candidate).__name__
+        raise TypeError(f"the candidate is {name}; a function, or a pair (forward, backward), is expected")
+    function: Callable[..., Any] = candidate
     return function
 
 
-# ------------------------------------------------------------------------------------- what came back
+# ---------------------------------------------------------------------------------------- returned forms
 
 
-def returned(result: Any, case: Case, leaves: Mapping[str, Any]) -> dict[str, Any]:
-    """Arrays by name, from whatever form a candidate may return."""
+def named_tensors(result: Any, case: Case, leaves: Mapping[str, Any]) -> dict[str, Any]:
+    """Arrays by name, from any form in which a candidate may return output and gradients."""
     if result is None:
-        raise Misshapen("returns nothing")
-    named = _by_name(result)
-    if named is not None:
-        found = {name: x for name, x in named.items() if name in TENSORS and x is not None}
-        if not found:
-            told = ", ".join(map(repr, named)) or "nothing"
-            raise Misshapen(f"returns {told} by name, and none of {', '.join(TENSORS)}")
-        return found
+        raise ReturnError("returns nothing")
+    if (named := _as_mapping(result)) is not None:
+        known = {name: x for name, x in named.items() if name in TENSORS and x is not None}
+        if not known:
+            names = ", ".join(map(repr, named)) or "nothing"
+            raise ReturnError(f"returns {names} by name; known names are {', '.join(TENSORS)}")
+        return known
     if isinstance(result, tuple | list):
-        out, grads = _two(result)
-        return {"out": out} | gradients(grads, case, leaves)
-    framework_of(result)  # refuses what is no array
+        out, grads = _unpacked(result, "gradients")
+        return {"out": out} | named_gradients(grads, case, leaves)
+    framework_of(result)  # raises unless it is an array
     return {"out": result}
 
 
-def _by_name(result: Any) -> Mapping[str, Any] | None:
+def _as_mapping(result: Any) -> Mapping[str, Any] | None:
     if isinstance(result, Mapping):
         return result
     if isinstance(result, tuple) and hasattr(result, "_asdict"):
@@ -255,28 +247,29 @@ def _by_name(result: Any) -> Mapping[str, Any] | None:
     return None
 
 
-def _two(result: Any) -> tuple[Any, Any]:
-    if not isinstance(result, tuple | list) or len(result) != 2:
-        told = f"{type(result).__name__} of {len(result)}" if isinstance(result, tuple | list) else (
-            "nothing" if result is None else type(result).__name__)  # fmt: skip
-        raise Misshapen(f"returns {told}, where two things are expected: the output, and the gradients")
-    return result[0], result[1]
+def _unpacked(result: Any, second: str) -> tuple[Any, Any]:
+    """The two entries of (output, `second`)."""
+    if isinstance(result, tuple | list) and len(result) == 2:
+        return result[0], result[1]
+    form = "nothing" if result is None else type(result).__name__
+    length = f" of {len(result)}" if isinstance(result, tuple | list) else ""
+    raise ReturnError(f"returns {form}{length}; (output, {second}) is expected")
 
 
-def gradients(grads: Any, case: Case, leaves: Mapping[str, Any]) -> dict[str, Any]:
-    """Gradients by name: as they are named, or in the order of DIFFERENTIABLE, as far as it has them."""
-    named = _by_name(grads)
-    if named is not None:
-        able = {*leaves, *case.options}
-        return {n: x for n, x in named.items() if n.startswith("d_") and n in TENSORS and n[2:] in able}
+def named_gradients(grads: Any, case: Case, leaves: Mapping[str, Any]) -> dict[str, Any]:
+    """Gradients by name: their own, or that of their position in the first order of the same length."""
+    if (named := _as_mapping(grads)) is not None:
+        inputs = {*leaves, *case.options}
+        return {n: x for n, x in named.items() if n.startswith("d_") and n in TENSORS and n[2:] in inputs}
     if not isinstance(grads, tuple | list):
-        raise Misshapen(f"returns {type(grads).__name__}, where gradients are expected")
+        raise ReturnError(f"returns {type(grads).__name__}, where gradients are expected")
     numbers = [n for n in DIFFERENTIABLE if n in leaves or n in case.options]
-    for expected in (list(leaves), numbers, list(DIFFERENTIABLE), ["query", "key", "value"]):
-        if len(grads) == len(expected):
-            pairs = zip(expected, grads, strict=True)
+    for order in (list(leaves), numbers, list(DIFFERENTIABLE), ["query", "key", "value"]):
+        if len(grads) == len(order):
             return {
-                f"d_{name}": x for name, x in pairs if name in leaves or (name in numbers and x is not None)
+                f"d_{name}": x
+                for name, x in zip(order, grads, strict=True)
+                if name in leaves or (name in numbers and x is not None)
             }
-    wanted = ", ".join(f"d_{name}" for name in leaves)
-    raise Misshapen(f"returns {len(grads)} gradients, where {len(leaves)} are expected: {wanted}")
+    expected = ", ".join(f"d_{name}" for name in leaves)
+    raise ReturnError(f"returns {len(grads)} gradients; {len(leaves)} are expected: {expected}")

@@ -1,4 +1,4 @@
-"""How a candidate is called: its options by their own names, where the diagonal is, which axis is which."""
+"""How a candidate is called: its names of the options, its layout, its causal alignment and mask meaning."""
 
 import inspect
 import math
@@ -20,7 +20,7 @@ ALIASES = {
     "q_offset": ("query_offset", "q_start"),
     "d_out": ("do", "dout", "grad_out", "grad_output"),
 }
-"""Other names under which an option is known. dropout_p is none: it is a rate, and draws its own mask."""
+"""Common other names of each option. dropout_p is not among them: it is a rate, with a mask drawn inside."""
 
 LAYOUTS = ("BHLD", "BLHD")
 MASKS = ("visible", "hidden", "additive")
@@ -28,7 +28,7 @@ CORNERS = ("top_left", "bottom_right")
 
 
 class Convention(NamedTuple):
-    """What a user says of how the candidate is called; None where nothing was said. Nothing is guessed."""
+    """The user's statements on how to call the candidate; None means not stated, and nothing is guessed."""
 
     supports: tuple[str, ...] | None = None
     names: Mapping[str, str] = MappingProxyType({})
@@ -38,111 +38,107 @@ class Convention(NamedTuple):
 
 
 class Binding(NamedTuple):
-    """Under which name each option is passed; `order` lists the parameters where all go by position."""
+    """The parameter of each option; `order` lists the parameters if all must be passed by position."""
 
     names: dict[str, str]
     defaults: dict[str, Any]
     required: tuple[str, ...]
     order: tuple[str, ...] = ()
-    unread: bool = False
+    no_signature: bool = False
 
     def arguments(self, options: Mapping[str, Any], width: int) -> tuple[list[Any], dict[str, Any]]:
-        """What goes behind query, key and value: by position, and by name."""
-        given = {self.names[option]: x for option, x in options.items()}
+        """Positional and keyword arguments after query, key and value."""
+        values = {self.names[option]: x for option, x in options.items()}
         for option, parameter in self.names.items():
-            if parameter in self.required and parameter not in given:
-                given[parameter] = neutral(option, width)
+            if parameter in self.required and parameter not in values:
+                values[parameter] = neutral_value(option, width)
         if not self.order:
-            return [], given
-        last = max((self.order.index(name) for name in given), default=-1)
-        return [given.get(name, self.defaults.get(name)) for name in self.order[: last + 1]], {}
+            return [], values
+        last = max((self.order.index(name) for name in values), default=-1)
+        return [values.get(name, self.defaults.get(name)) for name in self.order[: last + 1]], {}
 
 
-def neutral(option: str, width: int) -> Any:
-    """What an option that must be given is given where it is not in use."""
-    of = {"causal": False, "q_offset": 0, "scale": 1 / math.sqrt(width or 1), "window": (-1, -1)}
-    return of.get(option)
+def neutral_value(option: str, width: int) -> Any:
+    """Neutral value for a required, unused option."""
+    neutral = {"causal": False, "q_offset": 0, "scale": 1 / math.sqrt(width or 1), "window": (-1, -1)}
+    return neutral.get(option)
 
 
-def convention(
+def checked_convention(
     supports: Any = None, names: Any = None, layout: str = "BHLD", mask: Any = None, causal: Any = None
 ) -> Convention:
-    """A convention from words, each of them checked.
+    """A Convention from the user's words.
 
     Raises
     ------
     ValueError
-        For a word that is not known.
+        For an unknown option, layout, mask meaning or alignment.
     """
-    known = (*OPTIONS, *EXTRAS)
-    for what, given, among in (
-        ("layout", layout, LAYOUTS),
-        ("mask", mask, MASKS),
-        ("causal", causal, CORNERS),
-    ):
-        if given is not None and given not in among:
-            raise ValueError(f"{what} is {given!r}; one of {', '.join(among)} is expected")
+    choices_of = {"layout": (layout, LAYOUTS), "mask": (mask, MASKS), "causal": (causal, CORNERS)}
+    for argument, (value, choices) in choices_of.items():
+        if value is not None and value not in choices:
+            raise ValueError(f"{argument} is {value!r}; one of {', '.join(choices)} is expected")
     names = dict(names or {})
+    known = (*OPTIONS, *EXTRAS)
     for option in (*(supports or ()), *names.values()):
         if option not in (*known, "d_out"):
-            raise ValueError(f"{option!r} is no option of attention; there are {', '.join(known)}")
+            raise ValueError(f"{option!r} is not an option of attention; options are {', '.join(known)}")
     return Convention(None if supports is None else tuple(supports), names, layout, mask, causal)
 
 
-def bind(function: Callable[..., Any], said: Convention) -> Binding:
-    """Read from a signature, and from what was said, which options a function takes.
+def bind(function: Callable[..., Any], convention: Convention) -> Binding:
+    """Match a function's parameters to options, by its signature and the user's convention.
 
     Raises
     ------
     ValueError
-        If a parameter is required that nothing is known of.
+        If a required parameter matches no option.
     """
     owner: Any = getattr(function, "__self__", None)
     applied = inspect.isclass(owner) and hasattr(owner, "forward") and function.__name__ == "apply"
-    parameters = _parameters(owner.forward if applied else function)
-    unread = parameters is None
-    named = list(parameters or ())
-    if applied and named and named[0].name in ("ctx", "_ctx", "self"):
-        named = named[1:]
-    named = named[3:]
+    signature = _parameters(owner.forward if applied else function)
+    parameters = list(signature or ())
+    if applied and parameters and parameters[0].name in ("ctx", "_ctx", "self"):
+        parameters = parameters[1:]
+    parameters = parameters[3:]  # behind query, key and value
     options: dict[str, str] = {}
-    for parameter in named:
-        if (option := said.names.get(parameter.name) or _option(parameter.name)) is not None:
+    for parameter in parameters:
+        if (option := convention.names.get(parameter.name) or _option(parameter.name)) is not None:
             options.setdefault(option, parameter.name)
-    for name, option in said.names.items():
+    for name, option in convention.names.items():
         options.setdefault(option, name)
-    for option in said.supports or ():
+    for option in convention.supports or ():
         if option in OPTIONS or option in ("d_lse", "d_weights"):
             options.setdefault(option, option)
-    if said.supports is not None:
-        options = {o: n for o, n in options.items() if o in said.supports or o == "d_out"}
-    required = [p.name for p in named if p.default is p.empty]
+    if convention.supports is not None:
+        options = {o: n for o, n in options.items() if o in convention.supports or o == "d_out"}
+    required = [p.name for p in parameters if p.default is p.empty]
     if unknown := [name for name in required if name not in options.values()]:
         raise ValueError(
-            f"the candidate requires {unknown[0]!r}, which is no option that is known: "
-            f"say --map {unknown[0]}=OPTION"
+            f"the candidate requires the parameter {unknown[0]!r}, which matches no option: "
+            f"add --map {unknown[0]}=OPTION"
         )
     return Binding(
         options,
-        {p.name: p.default for p in named if p.default is not p.empty},
+        {p.name: p.default for p in parameters if p.default is not p.empty},
         tuple(required),
-        tuple(p.name for p in named) if applied else (),
-        unread,
+        tuple(p.name for p in parameters) if applied else (),
+        signature is None,
     )
 
 
 def _option(name: str) -> str | None:
+    """The option that a parameter name stands for, by itself or as an alias."""
     if name in OPTIONS or name in ("d_out", "d_lse", "d_weights"):
         return name
     return next((option for option, others in ALIASES.items() if name in others), None)
 
 
 def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter] | None:
-    """Those that can be named; None if there is nothing to read."""
+    """The named parameters; None without a readable signature."""
     try:
-        found = inspect.signature(function).parameters.values()
+        parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return None
-    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    named = [p for p in found if p.kind not in kinds]
-    return named or None
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p for p in parameters if p.kind not in variadic] or None

@@ -1,4 +1,4 @@
-"""A candidate by its address: my_kernel.py:attention, package.module:name, or …:forward,backward."""
+"""Load a candidate from its address: my_kernel.py:attention, package.module:name, or …:forward,backward."""
 
 import contextlib
 import difflib
@@ -12,19 +12,19 @@ from types import ModuleType
 from typing import Any
 
 
-class Unimportable(Exception):
-    """The candidate's own file cannot be imported; the text says what it raised, and where."""
+class CandidateImportError(Exception):
+    """The candidate's file exists but raises on import; the message holds the error and its line."""
 
 
 def load(address: str) -> Any:
-    """What stands at FILE.py:NAME or MODULE:NAME: a function, or the pair NAME_forward, NAME_backward.
+    """The object at FILE.py:NAME or MODULE:NAME: a function, or the pair NAME_forward, NAME_backward.
 
     Raises
     ------
     ValueError, OSError
-        For an address that leads nowhere.
-    Unimportable
-        If the file is there and cannot be imported.
+        If the address is malformed, or its file, module or name does not exist.
+    CandidateImportError
+        If the file exists but cannot be imported.
 
     Examples
     --------
@@ -34,37 +34,35 @@ def load(address: str) -> Any:
     """
     place, colon, names = address.rpartition(":")
     if not colon or not place or not names:
-        raise ValueError(f"{address!r} is no candidate; FILE.py:NAME or MODULE:NAME is expected")
+        raise ValueError(f"candidate is {address!r}; FILE.py:NAME or MODULE:NAME is expected")
     module = _module(place)
-    if (pair := _with_backward(module, names.strip())) is not None:
+    if (pair := _forward_and_backward(module, names.strip())) is not None:
         return pair
-    found = tuple(_named(module, place, name.strip()) for name in names.split(","))
-    if len(found) == 1:
-        return found[0]
-    if len(found) == 2:
-        return found
-    raise ValueError(f"{address!r} names {len(found)} things; a function, or forward,backward is expected")
+    objects = tuple(_attribute(module, place, name.strip()) for name in names.split(","))
+    if len(objects) > 2:
+        raise ValueError(f"candidate is {address!r}; one function, or forward,backward, is expected")
+    return objects if len(objects) == 2 else objects[0]
 
 
 def _module(place: str) -> ModuleType:
     if place.endswith(".py"):
         path = Path(place)
         if not path.is_file():
-            raise FileNotFoundError(2, "there is no such file", place)
-        return _imported(place, path)
+            raise FileNotFoundError(2, "no such file", place)
+        return _import(place, path)
     if not all(part.isidentifier() for part in place.split(".")):
         raise ValueError(f"{place!r} is neither a .py file nor the name of a module")
-    return _imported(place, None)
+    return _import(place, None)
 
 
-def _imported(place: str, path: Path | None) -> ModuleType:
-    """The module, its own folder (or this one) on the path; what it prints is not passed on."""
+def _import(place: str, path: Path | None) -> ModuleType:
+    """Import with the file's folder, or the current one, on sys.path; printed output is discarded."""
     folder = str(path.resolve().parent) if path else ""
     if folder not in sys.path:
         sys.path.insert(0, folder)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            return importlib.import_module(place) if path is None else _from_file(path)
+            return importlib.import_module(place) if path is None else _import_file(path)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -75,10 +73,10 @@ def _imported(place: str, path: Path | None) -> ModuleType:
         line = getattr(error, "lineno", None) or (own[-1].lineno if own else None)
         where = f" (line {line})" if line else ""
         text = " ".join(str(error).split())
-        raise Unimportable(f"cannot be imported: {type(error).__name__}: {text}{where}") from error
+        raise CandidateImportError(f"cannot be imported: {type(error).__name__}: {text}{where}") from error
 
 
-def _from_file(path: Path) -> ModuleType:
+def _import_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
@@ -88,19 +86,20 @@ def _from_file(path: Path) -> ModuleType:
     return module
 
 
-def _named(module: ModuleType, place: str, name: str) -> Any:
-    found: Any = module
+def _attribute(module: ModuleType, place: str, name: str) -> Any:
+    """The object at a dotted name; an unknown name is refused with the nearest known one."""
+    value: Any = module
     for part in name.split("."):
-        if not hasattr(found, part):
-            near = difflib.get_close_matches(part, dir(found), n=1)
-            meant = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"{place} has no {name}{meant}")
-        found = getattr(found, part)
-    return found
+        if not hasattr(value, part):
+            near = difflib.get_close_matches(part, dir(value), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"{place} has no {name}{hint}")
+        value = getattr(value, part)
+    return value
 
 
-def _with_backward(module: ModuleType, name: str) -> tuple[Any, Any] | None:
-    """NAME_forward and NAME_backward, where the module has both."""
+def _forward_and_backward(module: ModuleType, name: str) -> tuple[Any, Any] | None:
+    """NAME_forward and NAME_backward if the module has both, else None."""
     stem = name.removesuffix("_forward")
     pair = tuple(getattr(module, f"{stem}_{way}", None) for way in ("forward", "backward"))
     return (pair[0], pair[1]) if all(map(callable, pair)) else None

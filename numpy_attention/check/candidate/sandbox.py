@@ -1,7 +1,7 @@
-"""Somebody else's code, run: in a thread of its own, with a limit of time, and what it prints kept.
+"""Run foreign code in a thread with a timeout, and capture what it prints.
 
-A thread that hangs is told to stop, which Python code obeys at its next line, and is left behind; code that
-never comes back from C stays where it is, and the next run goes on without it.
+A thread that exceeds the timeout receives an exception, which Python code raises at its next line. Code stuck
+in C cannot be stopped: its thread is abandoned and the next call starts a new one.
 """
 
 import contextlib
@@ -15,24 +15,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-LONGEST = 90
-"""So many letters of an error are told."""
+MESSAGE_LENGTH = 90
+"""Characters of an error message that are reported."""
+
+POLL_SECONDS = 0.5
+"""Longest single wait: time during which this whole process is suspended does not count."""
 
 
-SLICE = 0.5
-"""Seconds that are waited at once: time in which this process itself is stopped does not count."""
+class TimedOut(BaseException):
+    """Raised in a thread that exceeds its timeout."""
 
 
-class Stopped(BaseException):
-    """Raised in a thread whose time is up."""
+class CandidateError(Exception):
+    """The candidate raised nothing, but its result cannot be judged; the message goes into the report."""
 
 
-class Said(Exception):
-    """What is wrong with what came back, in words of our own: nothing was raised by the candidate."""
-
-
-class Ran(NamedTuple):
-    """What a call came to: a value, or an error; what it printed; and whether its time was up."""
+class SandboxResult(NamedTuple):
+    """Value or error of a call, its printed output, its duration, and True in `hung` after a timeout."""
 
     value: Any
     error: BaseException | None
@@ -41,52 +40,52 @@ class Ran(NamedTuple):
     hung: bool
 
     @property
-    def told(self) -> str:
-        """What went wrong, in one line: the error, and the last line of the candidate's own file."""
+    def failure(self) -> str:
+        """One line with the error and the candidate's line that raised it; empty after success."""
         if self.hung:
-            return f"hangs: nothing came back in {self.seconds:.0f} s"
+            return f"hangs: no result after {self.seconds:.0f} s"
         if self.error is None:
             return ""
-        if isinstance(self.error, Said):
+        if isinstance(self.error, CandidateError):
             return str(self.error)
-        text = " ".join(str(self.error).split()) or "no text"
-        text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+        text = " ".join(str(self.error).split()) or "no message"
+        text = text if len(text) <= MESSAGE_LENGTH else text[: MESSAGE_LENGTH - 1] + "…"
         frames = traceback.extract_tb(self.error.__traceback__)
-        others = [f for f in frames if Path(__file__).parents[1] not in Path(f.filename).parents]
-        own = [f for f in others if "site-packages" not in f.filename] or others
+        foreign = [f for f in frames if Path(__file__).parents[1] not in Path(f.filename).parents]
+        own = [f for f in foreign if "site-packages" not in f.filename] or foreign
         where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
         return f"raises {type(self.error).__name__}: {text}{where}"
 
 
-def run(function: Callable[[], Any], timeout: float) -> Ran:
-    """Call `function`, and say what happened; nothing that it does is raised here.
+def run_sandboxed(function: Callable[[], Any], timeout: float) -> SandboxResult:
+    """Call `function` in a thread; its exceptions are returned, never raised.
 
     Examples
     --------
-    >>> run(lambda: 1 / 0, timeout=5).told[:31]
+    >>> run_sandboxed(lambda: 1 / 0, timeout=5).failure[:31]
     'raises ZeroDivisionError: divis'
     """
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
 
     def work() -> None:
         try:
-            found["value"] = function()
+            result["value"] = function()
         except BaseException as error:
-            found["error"] = error
+            result["error"] = error
 
     printed = io.StringIO()
     thread = threading.Thread(target=work, daemon=True)
-    began = time.monotonic()
+    start = time.monotonic()
     with warnings.catch_warnings(), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         warnings.simplefilter("ignore")
         thread.start()
         left = timeout
         while thread.is_alive() and left > 0:
-            asked = time.monotonic()
-            thread.join(min(SLICE, left))
-            left -= min(SLICE, time.monotonic() - asked)
+            before = time.monotonic()
+            thread.join(min(POLL_SECONDS, left))
+            left -= min(POLL_SECONDS, time.monotonic() - before)
     hung = thread.is_alive()
     if hung and thread.ident is not None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Stopped))
-    seconds = time.monotonic() - began
-    return Ran(found.get("value"), found.get("error"), printed.getvalue(), seconds, hung)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(TimedOut))
+    seconds = time.monotonic() - start
+    return SandboxResult(result.get("value"), result.get("error"), printed.getvalue(), seconds, hung)

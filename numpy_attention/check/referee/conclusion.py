@@ -1,124 +1,120 @@
-"""What follows from everything that was found of a candidate: the report, the outcome, and why."""
+"""Draw the conclusion from all judged cases: the finished report, its outcome and the reason."""
 
-from ..candidate.capabilities import Explored
+from ..candidate.capabilities import ProbeResult
 from ..cases.compare import FAIL, INCONCLUSIVE, PASS
 from ..cases.sensitivity import ReferenceCase
 from ..reference.oracle import Results
 from ..rounding.formats import Roundoff
-from .judging import Judged, broken_laws
-from .precision_guess import effective, told
-from .report import NOT_JUDGED, CandidateReport, Problem
+from .judging import CaseJudgement, broken_laws
+from .precision_guess import describe_guesses, finest_guesses
+from .report import NOT_JUDGED, CandidateProblem, CandidateReport
 
-LOOKED_AT = 3
-"""So many cases tell what the arithmetic looks like."""
+PRECISION_CASES = 3
+"""Cases from which the arithmetic is guessed."""
 
 
-def concluded(
+def conclude(
     report: CandidateReport,
-    proofs: list[ReferenceCase],
-    found: list[Judged],
-    explored: Explored,
-    rounds: Roundoff,
+    judged: list[tuple[ReferenceCase, CaseJudgement]],
+    probed: ProbeResult,
+    rounding: Roundoff,
 ) -> CandidateReport:
-    """Everything that was found, and what follows from it."""
-    verdicts = tuple(verdict for judged in found for verdict in judged.verdicts)
-    pairs = list(zip(proofs, found, strict=True))
-    problems = tuple(Problem(proof.case.name, what) for proof, judged in pairs for what in judged.problems)
-    failed = {v.case for v in verdicts if v.verdict == FAIL}
+    """The report completed from the judged cases, with its outcome and reason."""
+    verdicts = tuple(verdict for _, judgement in judged for verdict in judgement.verdicts)
     broken = {
-        proof.case.name: broken_laws(proof.case, judged.tensors, rounds)
-        for proof, judged in pairs
-        if proof.case.name in failed
+        reference.case.name: broken_laws(reference.case, judgement.tensors, rounding)
+        for reference, judgement in judged
+        if any(verdict.verdict == FAIL for verdict in judgement.verdicts)
     }
-    left_out = dict(explored.left_out) | _tensors_left_out(pairs)
-    left_out |= {f"the case {p.case.name!r}": f"declined: {j.declined}" for p, j in pairs if j.declined}
-    returned = [(proof, judged.tensors) for proof, judged in pairs if judged.tensors]
+    left_out = dict(probed.left_out) | _missing_gradients(judged)
+    left_out |= {f"the case {p.case.name!r}": f"declined: {j.declined}" for p, j in judged if j.declined}
+    returned = [(reference, judgement.tensors) for reference, judgement in judged if judgement.tensors]
+    guesses = finest_guesses(returned[:PRECISION_CASES], rounding)
     report = report._replace(
-        setting=report.setting | {"cases": len(proofs)},
+        setting=report.setting | {"cases": len(judged)},
         verdicts=verdicts,
-        problems=_once(problems),
+        problems=_merged_problems(judged),
         left_out=left_out,
-        weak=_weak(proofs),
+        weak=_weak_features([reference for reference, _ in judged]),
         laws={case: laws for case, laws in broken.items() if laws},
-        precision=told(effective(returned[:LOOKED_AT], rounds), rounds) if returned else "",
-        notes=(*explored.notes, *_notes(found)),
+        precision=describe_guesses(guesses, rounding),
+        notes=(*probed.notes, *_notes([judgement for _, judgement in judged])),
     )
     outcome, reason = outcome_of(report)
     return report._replace(outcome=outcome, reason=reason)
 
 
 def outcome_of(report: CandidateReport) -> tuple[str, str]:
-    """PASS, FAIL, INCONCLUSIVE or NOT JUDGED, and why."""
+    """PASS, FAIL, INCONCLUSIVE or NOT JUDGED, and the reason."""
     worst = report.worst
     wrong = [name for name, verdict in worst.items() if verdict.verdict == FAIL]
     if wrong or report.problems:
-        told = [f"{', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} wrong"] if wrong else []
-        told += [f"{_count(len(report.problems), 'problem')}"] if report.problems else []
-        return FAIL, " and ".join(told)
+        reasons = [f"{', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} wrong"] if wrong else []
+        reasons += [_count(len(report.problems), "problem")] if report.problems else []
+        return FAIL, " and ".join(reasons)
     if not report.verdicts:
-        return NOT_JUDGED, "no number came back that could be judged"
+        return NOT_JUDGED, "the candidate returned nothing that could be judged"
     if report.control.missed:
-        missed = _count(len(report.control.missed), "planted mistake")
-        return NOT_JUDGED, f"the control missed {missed}, so nothing follows from what passed"
+        missed = _count(len(report.control.missed), "planted fault")
+        return NOT_JUDGED, f"the control missed {missed}, so a PASS would prove nothing"
     if not report.control.caught:
-        return NOT_JUDGED, "the control had nothing to catch, so nothing follows from what passed"
-    unresolved = [
-        name for name in worst if not any(v.verdict == PASS for v in report.verdicts if v.tensor == name)
-    ]
-    if unresolved:
+        return NOT_JUDGED, "the control had no fault to catch, so a PASS would prove nothing"
+    passed = {verdict.tensor for verdict in report.verdicts if verdict.verdict == PASS}
+    if unresolved := [name for name in worst if name not in passed]:
         return INCONCLUSIVE, f"{', '.join(unresolved)} cannot be resolved in this precision"
     if report.weak:
-        return INCONCLUSIVE, f"{', '.join(report.weak)} nowhere mattered enough to be judged"
+        return INCONCLUSIVE, f"no case is sensitive enough to judge {', '.join(report.weak)}"
     largest = max(verdict.ratio for verdict in report.verdicts)
     cases = _count(report.setting.get("cases", 0), "case")
     return PASS, f"{', '.join(worst)} in {cases}; largest error over bound {largest:.2f}"
 
 
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def _once(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
-    """The same problem in many cases is told once, with how often."""
+def _merged_problems(judged: list[tuple[ReferenceCase, CaseJudgement]]) -> tuple[CandidateProblem, ...]:
+    """One entry for each distinct problem, with its first case and the number of others."""
     cases: dict[str, list[str]] = {}
-    for problem in problems:
-        cases.setdefault(problem.what, []).append(problem.case)
+    for reference, judgement in judged:
+        for problem in judgement.problems:
+            cases.setdefault(problem, []).append(reference.case.name)
     return tuple(
-        Problem(of[0] if len(of) == 1 else f"{of[0]} and {len(of) - 1} more", what)
-        for what, of in cases.items()
+        CandidateProblem(names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more", problem)
+        for problem, names in cases.items()
     )
 
 
-def _weak(proofs: list[ReferenceCase]) -> tuple[str, ...]:
-    """Features that are in use somewhere, and nowhere matter enough."""
-    used = {name for proof in proofs for name in proof.sensitivities}
-    strong = {name for proof in proofs for name in proof.sensitivities if name not in proof.weak}
+def _weak_features(references: list[ReferenceCase]) -> tuple[str, ...]:
+    """Features in use to which no case is sensitive enough."""
+    used = {name for reference in references for name in reference.sensitivities}
+    strong = {name for r in references for name in r.sensitivities if name not in r.weak}
     return tuple(sorted(used - strong))
 
 
-def _tensors_left_out(pairs: list[tuple[ReferenceCase, Judged]]) -> dict[str, str]:
-    """Gradients that the reference has, and the candidate never gave."""
-    given = {name for _, judged in pairs for name in judged.tensors}
-    if not given:
+def _missing_gradients(judged: list[tuple[ReferenceCase, CaseJudgement]]) -> dict[str, str]:
+    """Gradients that the reference has and the candidate never returned; none at all without results."""
+    returned = {name for _, judgement in judged for name in judgement.tensors}
+    if not returned:
         return {}
-    wanted = [
+    expected = [
         name
         for name in Results._fields
-        if name.startswith("d_") and any(getattr(p.expected.values, name) is not None for p, _ in pairs)
+        if name.startswith("d_") and any(getattr(p.expected.values, name) is not None for p, _ in judged)
     ]
-    arrays = [n for n in wanted if n != "d_scale"]
-    return {name: "it gives none" for name in arrays if name not in given}
+    missing = [name for name in expected if name != "d_scale" and name not in returned]
+    return dict.fromkeys(missing, "no gradient returned")
 
 
-def _notes(found: list[Judged]) -> tuple[str, ...]:
+def _notes(judgements: list[CaseJudgement]) -> tuple[str, ...]:
     notes = []
     noise: dict[str, float] = {}
-    for judged in found:
-        for name, apart in judged.noise.items():
-            noise[name] = max(apart, noise.get(name, 0.0))
+    for judgement in judgements:
+        for name, ratio in judgement.noise.items():
+            noise[name] = max(ratio, noise.get(name, 0.0))
     if noise:
-        told = ", ".join(f"{name} by {apart:.2g}" for name, apart in noise.items())
-        notes.append(f"not the same bits in every run; apart, over what is allowed: {told}")
-    if printed := next((judged.printed for judged in found if judged.printed.strip()), ""):
-        notes.append(f"it prints: {printed.strip().splitlines()[0][:80]!r}")
+        ratios = ", ".join(f"{name} {ratio:.2g}" for name, ratio in noise.items())
+        notes.append(f"results differ between runs; difference over bound: {ratios}")
+    if printed := next((j.printed for j in judgements if j.printed.strip()), ""):
+        notes.append(f"prints {printed.strip().splitlines()[0][:80]!r}")
     return tuple(notes)

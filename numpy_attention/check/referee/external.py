@@ -1,20 +1,20 @@
-"""Numbers from anywhere: the cases are given out, computed by whatever it may be, and brought back."""
+"""Judge arrays computed elsewhere: export the cases, then compare the results."""
 
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
-from ..candidate.capabilities import Explored
-from ..candidate.frameworks import NumPy, taken
+from ..candidate.capabilities import ProbeResult
+from ..candidate.frameworks import NumPy, to_numpy
 from ..cases.cases import OPTIONS, Case
 from ..cases.compare import expected_results
 from ..cases.profiles import Capabilities, profile
 from ..cases.sensitivity import ReferenceCase, reference_case, sensitivities
 from ..reference.oracle import Results
 from ..rounding.formats import roundoff
-from .conclusion import concluded
-from .control import control
-from .judging import Judged, judge_tensor
+from .conclusion import conclude
+from .control import run_control
+from .judging import CaseJudgement, judge_tensor
 from .report import NOT_JUDGED, CandidateReport
 
 
@@ -38,35 +38,35 @@ def cases(
     Returns
     -------
     tuple of Case
-        `case.arrays` holds everything by name, exact in dtype: query, key, value, d_out, and the options.
+        `case.arrays` holds all inputs by name, exact in dtype: query, key, value, d_out, and the options.
 
     Examples
     --------
     >>> [case.name for case in cases(supports=["causal"])][:2]
     ['plain', 'everything']
     """
-    reach = Capabilities(tuple(supports), corner=causal, dtype=dtype, seed=seed, **limits)
-    return tuple(reference_case(spec, roundoff(dtype)).case for spec in profile(name, reach))
+    capabilities = Capabilities(tuple(supports), corner=causal, dtype=dtype, seed=seed, **limits)
+    return tuple(reference_case(spec, roundoff(dtype)).case for spec in profile(name, capabilities))
 
 
 def compare(arrays: Mapping[str, Any], case: Case, *, arithmetic: str | None = None) -> CandidateReport:
-    """Judge arrays that came from anywhere against a case.
+    """Judge the results of any program on a case.
 
     Parameters
     ----------
-    arrays : out, lse, weights, d_query, d_key, d_value, d_bias, d_scale, d_sinks, as far as they are there.
-    case : one of `cases`, whose arrays were computed with.
-    arithmetic : what was computed in; as in `check_candidate`.
+    arrays : any of out, lse, weights, d_query, d_key, d_value, d_bias, d_scale, d_sinks.
+    case : the one of `cases` that the arrays were computed from.
+    arithmetic : that of the computation, as in `check_candidate`.
 
     Returns
     -------
     CandidateReport
-        Of this case alone; what it cannot show is in `report.left_out`.
+        For this case alone; faults that it cannot reveal are in `report.left_out`.
 
     Raises
     ------
     TypeError, ValueError
-        For a case that is none, and names that are not known.
+        If `case` is not a Case, or a name is unknown.
 
     Examples
     --------
@@ -77,19 +77,18 @@ def compare(arrays: Mapping[str, Any], case: Case, *, arithmetic: str | None = N
     """
     if not isinstance(case, Case):
         raise TypeError(f"case is {type(case).__name__}; one of numpy_attention.cases() is expected")
-    if strange := [name for name in arrays if name not in Results._fields]:
-        raise ValueError(f"{strange[0]!r} is no result of attention; there are {', '.join(Results._fields)}")
-    rounds = roundoff(case.specification.dtype, arithmetic)
-    right = expected_results(case.inputs, rounds)
-    proof = ReferenceCase(case, right, sensitivities(case, right))
+    if unknown := [name for name in arrays if name not in Results._fields]:
+        raise ValueError(f"arrays has {unknown[0]!r}; results are called {', '.join(Results._fields)}")
+    rounding = roundoff(case.specification.dtype, arithmetic)
+    right = expected_results(case.inputs, rounding)
+    reference = ReferenceCase(case, right, sensitivities(case, right))
     numpy = NumPy()
-    tensors = {name: taken(x) for name, x in arrays.items()}
-    verdicts = [judge_tensor(proof, name, x, numpy, rounds) for name, x in tensors.items()]
-    judged = Judged(tensors, tuple(verdict for verdict in verdicts if verdict is not None))
-    planted = import_module("..faults", __package__).FAULTS
-    setting = dict(dtype=rounds.storage.name, arithmetic=rounds.name, options=list(case.features))
-    controlled = control([proof], tuple(tensors), rounds, planted)
-    unshown = dict.fromkeys(controlled.missed, "a mistake that this case alone does not show")
-    report = CandidateReport(case.name, setting, NOT_JUDGED, "", control=controlled._replace(missed=()))
-    explored = Explored(numpy, Capabilities(), unshown)
-    return concluded(report, [proof], [judged], explored, rounds)
+    tensors = {name: to_numpy(x) for name, x in arrays.items()}
+    verdicts = [judge_tensor(reference, name, x, numpy, rounding) for name, x in tensors.items()]
+    judgement = CaseJudgement(tensors, tuple(verdict for verdict in verdicts if verdict is not None))
+    faults = import_module("..faults", __package__).FAULTS
+    setting = dict(dtype=rounding.storage.name, arithmetic=rounding.name, options=list(case.features))
+    control = run_control([reference], tuple(tensors), rounding, faults)
+    hidden = dict.fromkeys(control.missed, "a fault that this case alone does not reveal")
+    report = CandidateReport(case.name, setting, NOT_JUDGED, "", control=control._replace(missed=()))
+    return conclude(report, [(reference, judgement)], ProbeResult(numpy, Capabilities(), hidden), rounding)

@@ -1,4 +1,4 @@
-"""A candidate on one case: called, timed, compared number by number, and held against the laws if wrong."""
+"""Judge a candidate on one case: repeated calls, every number under its bound, dtypes, noise, laws."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...functional.base.admission import Array
-from ..candidate.candidate import Candidate, Outcome
-from ..candidate.frameworks import NumPy, Taken
-from ..candidate.sandbox import run
+from ..candidate.candidate import Candidate, CandidateOutput
+from ..candidate.frameworks import CandidateArray, NumPy
+from ..candidate.sandbox import run_sandboxed
 from ..cases.cases import Case
 from ..cases.compare import FAIL, OWN, Verdict, compare_tensor, format_of
 from ..cases.sensitivity import ReferenceCase
@@ -19,10 +19,10 @@ from ..rounding.error_analysis import Precision
 from ..rounding.formats import Format, Roundoff
 
 
-class Judged(NamedTuple):
-    """What a case came to; `declined` says that the candidate does not take these options together."""
+class CaseJudgement(NamedTuple):
+    """Results and verdicts on one case; `declined` is the reason if the candidate refuses its options."""
 
-    tensors: dict[str, Taken]
+    tensors: dict[str, CandidateArray]
     verdicts: tuple[Verdict, ...] = ()
     problems: tuple[str, ...] = ()
     noise: Mapping[str, float] = MappingProxyType({})
@@ -32,106 +32,101 @@ class Judged(NamedTuple):
 
 def judge_case(
     candidate: Candidate,
-    proof: ReferenceCase,
+    reference: ReferenceCase,
     framework: NumPy,
     roundoff: Roundoff,
     repeat: int,
     timeout: float,
-) -> Judged:
-    """Call a candidate `repeat` times on a case, and judge what came back."""
-    runs: list[Outcome] = []
+) -> CaseJudgement:
+    """Call a candidate `repeat` times on a case and judge each tensor by its worst run."""
+    runs: list[CandidateOutput] = []
     printed = ""
     for _ in range(max(1, repeat)):
-        ran = run(partial(candidate.call, proof.case, framework), timeout)
-        printed = printed or ran.printed
-        if isinstance(ran.error, NotImplementedError):
-            return Judged(
-                {}, declined=" ".join(str(ran.error).split()) or "NotImplementedError", printed=printed
-            )
-        if ran.told and not ran.hung and 0 in proof.case.specification.shape:
-            return Judged({}, declined=ran.told, printed=printed)  # no numbers, and none came back
-        if ran.told:
-            return Judged({}, problems=(ran.told,), printed=printed)
-        runs.append(ran.value)
+        result = run_sandboxed(partial(candidate.call, reference.case, framework), timeout)
+        printed = printed or result.printed
+        if isinstance(result.error, NotImplementedError):
+            reason = " ".join(str(result.error).split()) or "NotImplementedError"
+            return CaseJudgement({}, declined=reason, printed=printed)
+        if result.failure and not result.hung and 0 in reference.case.specification.shape:
+            return CaseJudgement({}, declined=result.failure, printed=printed)  # empty arrays are optional
+        if result.failure:
+            return CaseJudgement({}, problems=(result.failure,), printed=printed)
+        runs.append(result.value)
     tensors, problems = runs[0].tensors, list(runs[0].problems)
-    problems += wrong_dtypes(tensors, proof.case.format, framework)
+    problems += dtype_problems(tensors, reference.case.format, framework)
     verdicts, noise = [], {}
     for name in tensors:
-        of_runs = [judge_tensor(proof, name, run.tensors[name], framework, roundoff)
-                   for run in runs if name in run.tensors]  # fmt: skip
-        found = [verdict for verdict in of_runs if verdict is not None]
-        if not found:
+        arrays = [run.tensors[name] for run in runs if name in run.tensors]
+        of_runs = [judge_tensor(reference, name, array, framework, roundoff) for array in arrays]
+        known = [verdict for verdict in of_runs if verdict is not None]
+        if not known:
             continue
-        worst = max(found, key=lambda verdict: verdict.badness)
-        if worst.verdict == FAIL and any(verdict.ok for verdict in found):
-            wrong = sum(not verdict.ok for verdict in found)
-            problems.append(
-                f"{name} is wrong in {wrong} of {len(found)} runs, and right in the others: a race?"
-            )
+        worst = max(known, key=lambda verdict: verdict.badness)
+        if worst.verdict == FAIL and any(verdict.ok for verdict in known):
+            wrong = sum(not verdict.ok for verdict in known)
+            problems.append(f"{name} is wrong in {wrong} of {len(known)} runs only: a race?")
         verdicts.append(worst)
-        if (apart := _noise(proof, name, [run.tensors[name].numbers for run in runs])) is not None:
-            noise[name] = apart
-    return Judged(tensors, tuple(verdicts), tuple(problems), noise, printed)
+        if (ratio := _noise(reference, name, [run.tensors[name].numbers for run in runs])) is not None:
+            noise[name] = ratio
+    return CaseJudgement(tensors, tuple(verdicts), tuple(problems), noise, printed)
 
 
 def judge_tensor(
-    proof: ReferenceCase, name: str, taken: Taken, framework: NumPy, roundoff: Roundoff
+    reference: ReferenceCase, name: str, array: CandidateArray, framework: NumPy, roundoff: Roundoff
 ) -> Verdict | None:
-    """One tensor against its bound; None if the reference has no such tensor here."""
-    right = getattr(proof.expected.values, name)
+    """The verdict on one tensor; None if the reference has no such tensor here."""
+    right = getattr(reference.expected.values, name)
     if right is None:
         return None
-    kept = kept_in(name, taken, framework, roundoff)
+    kept = result_format(name, array, framework, roundoff)
     right = np.asarray(right, dtype=np.float64)
-    skip: Array | None = (
-        np.isneginf(right) if name == "lse" else None
-    )  # +inf, -inf, the minimum: all are used
-    bound = proof.expected.allowed(name, kept)
-    return compare_tensor(proof.case.name, name, taken.numbers, right, bound, kept, skip)
+    # lse of a fully masked row: +inf, -inf and the dtype's minimum are all in use
+    skip: Array | None = np.isneginf(right) if name == "lse" else None
+    bound = reference.expected.allowed(name, kept)
+    return compare_tensor(reference.case.name, name, array.numbers, right, bound, kept, skip)
 
 
-def kept_in(name: str, taken: Taken, framework: NumPy, roundoff: Roundoff) -> Format:
-    """The format of a result: the run's, but for what may have one of its own."""
+def result_format(name: str, array: CandidateArray, framework: NumPy, roundoff: Roundoff) -> Format:
+    """Format that a result was rounded to: the run's; for lse and weights, their own dtype."""
     emulated = framework.dtype(roundoff.storage) != roundoff.storage.name
     if name not in OWN or emulated:
         return roundoff.storage
-    return format_of(taken.dtype, roundoff.storage)
+    return format_of(array.dtype, roundoff.storage)
 
 
-def wrong_dtypes(tensors: Mapping[str, Taken], kept: Format, framework: NumPy) -> list[str]:
-    """Output and gradients have the dtype of the inputs; float8 has no arithmetic, and may become another.
+def dtype_problems(tensors: Mapping[str, CandidateArray], kept: Format, framework: NumPy) -> list[str]:
+    """Results whose dtype is not that of the inputs.
 
-    The gradient of one number may be of any dtype.
+    Exempt are all results of float8 inputs, which have no arithmetic, and gradients of single numbers.
     """
-    wanted = framework.dtype(kept)
+    expected = framework.dtype(kept)
     if kept.name.startswith("float8"):
         return []
     return [
-        f"{name} is {taken.dtype}; {wanted} went in, and is expected back"
-        for name, taken in tensors.items()
-        if name not in OWN and taken.dtype != wanted and taken.numbers.ndim
+        f"{name} is {array.dtype}; {expected}, as the inputs are, is expected"
+        for name, array in tensors.items()
+        if name not in OWN and array.dtype != expected and array.numbers.ndim
     ]
 
 
-def _noise(proof: ReferenceCase, name: str, numbers: list[Array]) -> float | None:
-    """By how much of its bound a tensor differs between runs; None if it has the same bits."""
+def _noise(reference: ReferenceCase, name: str, numbers: list[Array]) -> float | None:
+    """Largest difference between runs, over the bound; None if all runs agree to the bit."""
     first = numbers[0]
     if all(x.shape == first.shape and np.array_equal(x, first, equal_nan=True) for x in numbers):
         return None
     if any(x.shape != first.shape for x in numbers):
         return float("inf")
     with np.errstate(all="ignore"):
-        apart = np.max([np.abs(x - first) for x in numbers], axis=0)
-        bound = proof.expected.allowed(name)
-        return float(np.nan_to_num(np.where(apart > 0, apart / bound, 0.0), nan=np.inf).max(initial=0.0))
+        difference = np.max([np.abs(x - first) for x in numbers], axis=0)
+        ratios = np.where(difference > 0, difference / reference.expected.allowed(name), 0.0)
+        return float(np.nan_to_num(ratios, nan=np.inf).max(initial=0.0))
 
 
-def broken_laws(case: Case, tensors: Mapping[str, Taken], roundoff: Roundoff) -> tuple[str, ...]:
-    """The laws that a case's arrays break, by number and name."""
-    numbers = {name: taken.numbers for name, taken in tensors.items()}
-    known = {name: case.options.get(name) for name in
-             ("bias", "scale", "softcap", "sinks", "dropout", "d_lse", "d_weights")}  # fmt: skip
-    spec: dict[str, Any] = {name: x for name, x in known.items() if x is not None}
+def broken_laws(case: Case, tensors: Mapping[str, CandidateArray], roundoff: Roundoff) -> tuple[str, ...]:
+    """The laws that a case's results break, by number and name."""
+    numbers = {name: array.numbers for name, array in tensors.items()}
+    options = ("bias", "scale", "softcap", "sinks", "dropout", "d_lse", "d_weights")
+    spec: dict[str, Any] = {n: case.options[n] for n in options if case.options.get(n) is not None}
     spec |= {name: numbers[name] for name in OWN if name in numbers}
     arithmetic = roundoff.arithmetic
     coarse: Precision = max(arithmetic.precision, arithmetic.operands or arithmetic.precision)
@@ -139,6 +134,6 @@ def broken_laws(case: Case, tensors: Mapping[str, Taken], roundoff: Roundoff) ->
     grads = {name: x for name, x in numbers.items() if name.startswith("d_")}
     try:
         report = laws(case.query, case.key, case.value, numbers.get("out"), case.d_out, grads, spec)
-    except (TypeError, ValueError):  # shapes that do not fit say so themselves
+    except (TypeError, ValueError):  # wrong shapes are reported by the verdicts
         return ()
     return tuple(dict.fromkeys(finding.check for finding in report.failures))

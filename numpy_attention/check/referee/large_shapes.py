@@ -1,10 +1,9 @@
-"""Shapes for which the whole reference is too large: some rows judged exactly, the laws held over everything.
+"""Judge shapes whose reference does not fit in memory: sampled rows exactly, the whole by the laws.
 
-A query row of out and d_query needs one row of scores. A key row of d_key and d_value needs a column of them,
-hence the whole softmax of every query; but backward is linear in d_out. So the candidate is called once more,
-with a d_out that is 0 but for the sampled query rows: then every row of d_key and d_value is a sum over
-those, and can be judged exactly, all of them. With the first d_out, which is nowhere 0, the laws are held
-over all heads.
+A row of out and d_query needs one row of scores. A row of d_key and d_value needs a column of scores, hence
+the softmax of every query; but backward is linear in d_out. So the candidate is called a second time with a
+d_out that is 0 outside the sampled query rows: every row of d_key and d_value is then a sum over the sampled
+rows alone, and all of them are judged exactly. The laws are checked over all heads of the first call.
 """
 
 import math
@@ -17,41 +16,40 @@ import numpy as np
 
 from ...functional.base.admission import Array
 from ..candidate.candidate import Candidate
-from ..candidate.frameworks import NumPy, taken
-from ..candidate.sandbox import run
+from ..candidate.frameworks import NumPy, to_numpy
+from ..candidate.sandbox import run_sandboxed
 from ..cases.cases import Case, Shape, Specification, visible_pairs
 from ..cases.compare import Verdict, expected_results
 from ..cases.profiles import Capabilities
 from ..cases.sensitivity import ReferenceCase
 from ..reference.error_bounds import BLOCK
 from ..rounding.formats import FORMATS, Format, Roundoff
-from .judging import Judged, broken_laws, judge_tensor
+from .judging import CaseJudgement, broken_laws, judge_tensor
 
-SAFE = ("causal", "window", "scale", "softcap", "sinks")
-"""The options that need no array of pairs."""
+SMALL_OPTIONS = ("causal", "window", "scale", "softcap", "sinks")
+"""The options that need no (L, S) array."""
 
-ROWS = 8
-"""So many query rows are sampled, the first and the last among them,"""
+MAX_ROWS, MAX_ROW_SCORES = 8, 2**23
+"""Most query rows that are sampled, and most scores in them; but the first and last row always are."""
 
-SCORES = 2**23
-"""or fewer, but two, where they have more scores than this;"""
+MAX_GROUPS = 4
+"""Most key heads that are sampled, each with its query heads."""
 
-HEADS = 4
-"""of so many heads of keys."""
+BY_QUERY, BY_KEY = ("out", "lse", "d_query"), ("d_key", "d_value")
+"""The results with a row for each query, and with a row for each key."""
 
 SOFTCAP = 5.0
-"""Low enough that what is capped after it was hidden shows."""
+"""Small enough to reveal a softcap applied after the mask."""
 
 PLANTED_SCORES = 2**20
-"""So many scores have the rows on which faults are planted."""
+"""Most scores in the rows on which faults are planted."""
+
+ONE_ROW_BLOCKS = (1, BLOCK)
+"""Block sizes of the error bounds: sampled rows are not neighbours, so each is a block of its own."""
 
 
-ALONE = (1, BLOCK)
-"""Each sampled query stands in a block of its own."""
-
-
-class Part(NamedTuple):
-    """The query heads h of one head of keys g, in batch entry b."""
+class HeadGroup(NamedTuple):
+    """Key head g of batch entry b, and its query heads h."""
 
     b: int
     g: int
@@ -63,23 +61,43 @@ class Part(NamedTuple):
         return f"batch {self.b}, {heads}"
 
 
-class Drawn(NamedTuple):
-    """The whole call, in the smallest dtype of NumPy's that holds its numbers, and the sampled rows."""
+class SampledCase(NamedTuple):
+    """A large case, its arrays in float32 if that holds them; the query rows and heads judged exactly."""
 
     case: Case
     rows: Array
-    parts: tuple[Part, ...]
+    groups: tuple[HeadGroup, ...]
 
     @property
     def sparse(self) -> Case:
-        """The same with a d_out that is 0 but in the sampled rows."""
+        """The case with d_out = 0 outside the sampled rows."""
         d_out = np.zeros_like(self.case.d_out)
         d_out[:, :, self.rows] = self.case.d_out[:, :, self.rows]
         return replace(self.case, d_out=d_out)
 
 
-def draw_large(specification: Specification) -> Drawn:
-    """Inputs whose softmax is peaked enough that no row drowns in its mean; rows and heads by the seed."""
+def large_specifications(lengths: Sequence[int], capabilities: Capabilities) -> tuple[Specification, ...]:
+    """The cases at one shape B, H, G, L, S, D[, E]: plain, and with all supported SMALL_OPTIONS.
+
+    Raises
+    ------
+    ValueError
+        If `lengths` is not a shape of attention.
+    """
+    if len(lengths) not in (6, 7) or min(lengths) < 1 or lengths[1] % lengths[2]:
+        text = ",".join(map(str, lengths))
+        raise ValueError(f"shape is {text}; B,H,G,L,S,D[,E] is expected, where G divides H")
+    shape = Shape(*lengths, *(lengths[5:] if len(lengths) == 6 else ()))
+    options = tuple(name for name in capabilities.options if name in SMALL_OPTIONS)
+    if shape.L != shape.S and capabilities.corner is None:
+        options = tuple(name for name in options if name not in ("causal", "window"))
+    corner = capabilities.corner or "top_left"
+    plain = Specification("plain", shape, (), dtype=capabilities.dtype, corner=corner, seed=capabilities.seed)
+    return (plain, plain._replace(name=" and ".join(options), options=options)) if options else (plain,)
+
+
+def draw_large(specification: Specification) -> SampledCase:
+    """Draw a large case, its softmax peaked enough to tell a row from the mean of all values."""
     spec, kept = specification, FORMATS[specification.dtype]
     B, H, G, L, S, D, E = spec.shape
     rng = np.random.default_rng([spec.seed, *spec.shape])
@@ -98,24 +116,24 @@ def draw_large(specification: Specification) -> Drawn:
     if "softcap" in spec.options:
         options["softcap"] = SOFTCAP
     if "sinks" in spec.options:
-        # about as large as the rest of the row, log Σ exp: of normal scores, and of capped ones
+        # near log Σ exp of the row, so that sink and keys share the weight: of normal scores, or capped ones
         rest = peak * peak + (SOFTCAP / 2 if "softcap" in spec.options else peak * peak / 2)
         options["sinks"] = kept.rounded(rng.standard_normal(H) + rest)
     n = H // G
-    count = int(np.clip(SCORES // max(1, n * S), 2, ROWS))
-    fixed = [0, L - 1] if L > 1 else [0]
-    rows = np.unique([*fixed, *rng.integers(0, L, max(0, count - 2))])
-    groups = [(b, g) for b in range(B) for g in range(G)]
-    chosen = {0, len(groups) - 1, *rng.permutation(len(groups))[: HEADS - 2].tolist()}
-    parts = tuple(Part(b, g, slice(g * n, (g + 1) * n)) for b, g in (groups[i] for i in sorted(chosen)))
-    return Drawn(Case(spec, query, key, value, d_out, options, shift), rows, parts)
+    count = int(np.clip(MAX_ROW_SCORES // max(1, n * S), 2, MAX_ROWS))
+    ends = [0, L - 1] if L > 1 else [0]
+    rows = np.unique([*ends, *rng.integers(0, L, max(0, count - 2))])
+    heads = [(b, g) for b in range(B) for g in range(G)]
+    chosen = {0, len(heads) - 1, *rng.permutation(len(heads))[: MAX_GROUPS - 2].tolist()}
+    groups = tuple(HeadGroup(b, g, slice(g * n, (g + 1) * n)) for b, g in (heads[i] for i in sorted(chosen)))
+    return SampledCase(Case(spec, query, key, value, d_out, options, shift), rows, groups)
 
 
-def _normal(rng: Any, shape: tuple[int, ...], times: float, kept: Format) -> Array:
+def _normal(rng: Any, shape: tuple[int, ...], deviation: float, kept: Format) -> Array:
     dtype = np.float64 if kept.name == "float64" else np.float32
     x = np.empty(shape, dtype)
     for index in np.ndindex(shape[:2]):
-        x[index] = kept.rounded(times * rng.standard_normal(shape[2:], dtype=dtype))
+        x[index] = kept.rounded(deviation * rng.standard_normal(shape[2:], dtype=dtype))
     return x
 
 
@@ -123,142 +141,113 @@ def _normal(rng: Any, shape: tuple[int, ...], times: float, kept: Format) -> Arr
 
 
 def judge_large(
-    candidate: Candidate, drawn: Drawn, framework: NumPy, roundoff: Roundoff, timeout: float
-) -> Iterator[tuple[ReferenceCase, Judged]]:
-    """One pair for each sampled head of keys, as `judge_case` gives for a case; one alone if a call fails."""
-    first = run(partial(_called, candidate, drawn.case, framework), timeout)
-    second = run(partial(_called, candidate, drawn.sparse, framework), timeout)
-    if told := first.told or second.told:
-        yield _small(drawn, drawn.parts[0], roundoff, 2), Judged({}, problems=(told,), printed=first.printed)
+    candidate: Candidate, sample: SampledCase, framework: NumPy, roundoff: Roundoff, timeout: float
+) -> Iterator[tuple[ReferenceCase, CaseJudgement]]:
+    """The judgement of each sampled head group; a single one with the failure if a call fails."""
+    first = run_sandboxed(partial(candidate.native, sample.case, framework), timeout)
+    second = run_sandboxed(partial(candidate.native, sample.sparse, framework), timeout)
+    if failure := first.failure or second.failure:
+        reference = sampled_reference(sample, sample.groups[0], roundoff, 2)
+        yield reference, CaseJudgement({}, problems=(failure,), printed=first.printed)
         return
-    dense, sparse = first.value, second.value
-    laws = tuple(_laws(drawn, dense, roundoff)) if len(dense) > 1 else ()
-    strays = _strays(candidate, drawn, sparse)
-    for part in drawn.parts:
-        proof = _small(drawn, part, roundoff, len(drawn.rows))
-        rows = {name: x for name, x in dense.items() if name in ("out", "lse", "d_query")}
-        found = {name: _of(name, x, part, drawn.rows) for name, x in rows.items()}
-        found |= {n: _of(n, sparse[n], part, None) for n in ("d_key", "d_value") if n in sparse}
-        numbers = {name: taken(x) for name, x in found.items()}
-        numbers = {n: t._replace(numbers=_shaped(t.numbers, n, proof)) for n, t in numbers.items()}
-        verdicts = [judge_tensor(proof, n, t, framework, roundoff) for n, t in numbers.items()]
-        placed = tuple(_placed(v, part, drawn.rows) for v in verdicts if v is not None)
-        yield proof, Judged(numbers, placed, laws + strays, printed=first.printed)
-        laws = strays = ()
+    dense = {name: x for name, x in first.value.items() if x is not None}
+    sparse = {name: x for name, x in second.value.items() if x is not None}
+    laws = tuple(_broken_laws(sample, dense, roundoff)) if len(dense) > 1 else ()
+    problems = laws + _nonzero_d_query(sample, sparse)
+    for group in sample.groups:
+        reference = sampled_reference(sample, group, roundoff, len(sample.rows))
+        native = {n: _of_group(n, dense[n], group, sample.rows) for n in BY_QUERY if n in dense}
+        native |= {n: _of_group(n, sparse[n], group, None) for n in BY_KEY if n in sparse}
+        tensors = {name: to_numpy(x) for name, x in native.items()}
+        for name, array in tensors.items():
+            shape = np.shape(getattr(reference.expected.values, name))
+            tensors[name] = array._replace(numbers=array.numbers.reshape(shape))
+        verdicts = [judge_tensor(reference, n, array, framework, roundoff) for n, array in tensors.items()]
+        placed = tuple(_globally_placed(v, group, sample.rows) for v in verdicts if v is not None)
+        yield reference, CaseJudgement(tensors, placed, problems, printed=first.printed)
+        problems = ()
 
 
-def _called(candidate: Candidate, case: Case, framework: NumPy) -> dict[str, Any]:
-    """What a candidate returns, as it returns it, but for the order of axes."""
-    native = candidate.native(case, framework)
-    return {name: x for name, x in native.items() if x is not None}
-
-
-def _of(name: str, x: Any, part: Part, rows: Array | None) -> Any:
-    """One head of keys of a result, or the query heads that read it, at some rows."""
-    if name in ("d_key", "d_value"):
-        return x[part.b, part.g]
-    x = x[part.b, part.h]
+def _of_group(name: str, x: Any, group: HeadGroup, rows: Array | None) -> Any:
+    """A group's part of a result: its key head, or its query heads at the given rows."""
+    if name in BY_KEY:
+        return x[group.b, group.g]
+    x = x[group.b, group.h]
     return x if rows is None else x[:, rows]
 
 
-def _shaped(x: Array, name: str, proof: ReferenceCase) -> Array:
-    return x.reshape(np.shape(getattr(proof.expected.values, name)))
-
-
-def _placed(verdict: Verdict, part: Part, rows: Array) -> Verdict:
-    """The place of a verdict in the whole array."""
+def _globally_placed(verdict: Verdict, group: HeadGroup, rows: Array) -> Verdict:
+    """The verdict with its place in the whole array."""
     if not verdict.place:
         return verdict
     _, h, position, *rest = verdict.place
-    if verdict.tensor in ("d_key", "d_value"):
-        return verdict._replace(place=(part.b, part.g, position, *rest))
-    return verdict._replace(place=(part.b, part.h.start + h, int(rows[position]), *rest))
+    if verdict.tensor in BY_KEY:
+        return verdict._replace(place=(group.b, group.g, position, *rest))
+    return verdict._replace(place=(group.b, group.h.start + h, int(rows[position]), *rest))
 
 
-def _small(drawn: Drawn, part: Part, roundoff: Roundoff, count: int) -> ReferenceCase:
-    """The sampled rows of some heads as a case of their own, whose mask is their part of the whole."""
-    case, rows = drawn.case, drawn.rows[:count]
+def sampled_reference(sample: SampledCase, group: HeadGroup, roundoff: Roundoff, count: int) -> ReferenceCase:
+    """The first `count` sampled rows of a group as a small case, with their rows of the mask."""
+    case, rows = sample.case, sample.rows[:count]
     S, D, E = case.key.shape[-2], case.key.shape[-1], case.value.shape[-1]
-    query, d_out = (x[part.b, part.h][None, :, rows].astype(float) for x in (case.query, case.d_out))
-    key, value = (x[part.b, part.g][None, None].astype(float) for x in (case.key, case.value))
+    query, d_out = (x[group.b, group.h][None, :, rows].astype(float) for x in (case.query, case.d_out))
+    key, value = (x[group.b, group.g][None, None].astype(float) for x in (case.key, case.value))
     options = {name: x for name, x in case.options.items() if name in ("scale", "softcap")}
     if "sinks" in case.options:
-        options["sinks"] = case.options["sinks"][part.h]
+        options["sinks"] = case.options["sinks"][group.h]
     banded = {name: x for name, x in case.options.items() if name in ("causal", "window")}
     if banded:
-        seen = [visible_pairs(banded, case.shift + int(row), 1, S) for row in rows]
-        whole = [np.ones((1, S), dtype=bool) if x is None else x for x in seen]
-        options["mask"] = np.concatenate(whole)[None, None]
-    heads = query.shape[1]
+        visible = [visible_pairs(banded, case.shift + int(row), 1, S) for row in rows]
+        full = [np.ones((1, S), dtype=bool) if x is None else x for x in visible]
+        options["mask"] = np.concatenate(full)[None, None]
     spec = case.specification._replace(
-        name=f"{case.specification.name}: {part}", shape=Shape(1, heads, 1, len(rows), S, D, E)
+        name=f"{case.specification.name}: {group}", shape=Shape(1, query.shape[1], 1, len(rows), S, D, E)
     )
     small = Case(spec, query, key, value, d_out, options)
-    return ReferenceCase(small, expected_results(small.inputs, roundoff, ALONE), {})
+    return ReferenceCase(small, expected_results(small.inputs, roundoff, ONE_ROW_BLOCKS), {})
 
 
-def large_specifications(lengths: Sequence[int], reach: Capabilities) -> tuple[Specification, ...]:
-    """The calls at one shape B, H, G, L, S, D, and E if it is not D: plain, and with all options that fit.
-
-    Raises
-    ------
-    ValueError
-        For a shape that is none.
-    """
-    if len(lengths) not in (6, 7) or min(lengths) < 1 or lengths[1] % lengths[2]:
-        told = ",".join(map(str, lengths))
-        raise ValueError(f"shape is {told}; B,H,G,L,S,D[,E] is expected, and that G divides H")
-    shape = Shape(*lengths, *(lengths[5:] if len(lengths) == 6 else ()))
-    options = tuple(name for name in reach.options if name in SAFE)
-    if shape.L != shape.S and reach.corner is None:
-        options = tuple(name for name in options if name not in ("causal", "window"))
-    corner = reach.corner or "top_left"
-    plain = Specification("plain", shape, (), dtype=reach.dtype, corner=corner, seed=reach.seed)
-    told = " and ".join(options)
-    return (plain, plain._replace(name=told, options=options)) if options else (plain,)
+def control_cases(sample: SampledCase, roundoff: Roundoff) -> list[ReferenceCase]:
+    """Small cases of at most PLANTED_SCORES scores, on which every fault is planted."""
+    heads = sample.groups[0].h
+    scores = (heads.stop - heads.start) * sample.case.key.shape[-2]
+    count = int(np.clip(PLANTED_SCORES // max(1, scores), 2, len(sample.rows)))
+    groups = sample.groups[: max(1, PLANTED_SCORES // max(1, scores * count))]
+    spread = np.unique(np.linspace(0, len(sample.rows) - 1, count).astype(int))  # first and last row included
+    few = sample._replace(rows=sample.rows[spread])
+    return [sampled_reference(few, group, roundoff, count) for group in groups]
 
 
-def controls(drawn: Drawn, roundoff: Roundoff) -> list[ReferenceCase]:
-    """The rows on which faults are planted: few enough that each can be planted in turn."""
-    heads = drawn.parts[0].h
-    scores = (heads.stop - heads.start) * drawn.case.key.shape[-2]
-    count = int(np.clip(PLANTED_SCORES // max(1, scores), 2, len(drawn.rows)))
-    parts = drawn.parts[: max(1, PLANTED_SCORES // max(1, scores * count))]
-    ends = np.unique(np.linspace(0, len(drawn.rows) - 1, count).astype(int))  # the first, and the last
-    few = drawn._replace(rows=drawn.rows[ends])
-    return [_small(few, part, roundoff, count) for part in parts]
-
-
-def _strays(candidate: Candidate, drawn: Drawn, sparse: Mapping[str, Any]) -> tuple[str, ...]:
-    """d_query is 0 wherever d_out is."""
+def _nonzero_d_query(sample: SampledCase, sparse: Mapping[str, Any]) -> tuple[str, ...]:
+    """A problem unless d_query is 0 in every row whose d_out is 0."""
     if "d_query" not in sparse:
         return ()
-    others = np.setdiff1d(np.arange(drawn.case.query.shape[-2]), drawn.rows)
-    for part in drawn.parts:
-        if np.any(taken(_of("d_query", sparse["d_query"], part, others)).numbers):
-            return (f"d_query is not 0 in rows where d_out is ({part})",)
+    others = np.setdiff1d(np.arange(sample.case.query.shape[-2]), sample.rows)
+    for group in sample.groups:
+        if np.any(to_numpy(_of_group("d_query", sparse["d_query"], group, others)).numbers):
+            return (f"d_query is not 0 in rows where d_out is 0 ({group})",)
     return ()
 
 
-def _laws(drawn: Drawn, dense: Mapping[str, Any], roundoff: Roundoff) -> Iterator[str]:
-    """The laws that are broken, head of keys after head of keys."""
-    case = drawn.case
+def _broken_laws(sample: SampledCase, dense: Mapping[str, Any], roundoff: Roundoff) -> Iterator[str]:
+    """The laws broken in any head, each with the first head group that breaks it."""
+    case = sample.case
     B, H, G = case.query.shape[0], case.query.shape[1], case.key.shape[1]
     n = H // G
     broken: dict[str, str] = {}
     for b, g in np.ndindex(B, G):
-        part = Part(b, g, slice(g * n, (g + 1) * n))
-        options = {k: x[part.h] if k == "sinks" else x for k, x in case.options.items()}
-        query, d_out = (x[b, part.h][None] for x in (case.query, case.d_out))
+        group = HeadGroup(b, g, slice(g * n, (g + 1) * n))
+        options = {k: x[group.h] if k == "sinks" else x for k, x in case.options.items()}
+        query, d_out = (x[b, group.h][None] for x in (case.query, case.d_out))
         key, value = (x[b, g][None, None] for x in (case.key, case.value))
-        whole = replace(case, query=query, key=key, value=value, d_out=d_out, options=options)
+        part = replace(case, query=query, key=key, value=value, d_out=d_out, options=options)
         tensors = {}
-        for name, x in dense.items():
-            if name in ("out", "lse", "d_query", "d_key", "d_value"):
-                own = taken(_of(name, x, part, None))
-                grouped = own.numbers[None] if name not in ("d_key", "d_value") else own.numbers[None, None]
-                tensors[name] = own._replace(numbers=grouped)
-        for law in broken_laws(whole, tensors, roundoff):
-            broken.setdefault(law, str(part))
+        for name in BY_QUERY + BY_KEY:
+            if name in dense:
+                array = to_numpy(_of_group(name, dense[name], group, None))
+                axes = (0, 1) if name in BY_KEY else (0,)
+                tensors[name] = array._replace(numbers=np.expand_dims(array.numbers, axes))
+        for law in broken_laws(part, tensors, roundoff):
+            broken.setdefault(law, str(group))
     for law, where in broken.items():
         yield f"breaks {law} (first in {where})"

@@ -1,87 +1,89 @@
-"""What arithmetic a candidate's errors look like: the finest whose bound holds them."""
+"""Guess a candidate's arithmetic: the finest whose error bound holds the errors of its results."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from ..candidate.frameworks import CandidateArray
 from ..cases.compare import ExpectedResults, compare_tensor, format_of
 from ..cases.sensitivity import ReferenceCase
 from ..reference.error_bounds import bounds
-from ..reference.oracle import Inputs
 from ..rounding.error_analysis import BFLOAT16, FLOAT32, Arithmetic, Precision
 from ..rounding.formats import ARITHMETICS, Roundoff
 
-NOTHING = "nothing that rounding explains"
 
+class PrecisionGuess(NamedTuple):
+    """An arithmetic, its name in the report, and the precision of intermediate results between products."""
 
-class Guess(NamedTuple):
-    """An arithmetic, in words."""
-
-    told: str
+    label: str
     arithmetic: Arithmetic
     kept: Precision | None = None
 
 
-def guesses(roundoff: Roundoff) -> tuple[Guess, ...]:
-    """From fine to coarse. What is kept between two products may be as coarse as the results are."""
+def precision_guesses(roundoff: Roundoff) -> tuple[PrecisionGuess, ...]:
+    """From fine to coarse; intermediate results may be as coarse as the storage format."""
     storage = roundoff.storage
     kept = storage.precision if storage.precision.u > FLOAT32.u else None
-    float32 = ARITHMETICS["float32"]
-    found = [Guess("float64, rounded once", ARITHMETICS["float64"]), Guess("float32", float32)]
-    if storage.name == "float64":
-        found[0] = Guess("float64", ARITHMETICS["float64"])
+    float64, float32 = ARITHMETICS["float64"], ARITHMETICS["float32"]
+    label = "float64" if storage.name == "float64" else "float64, rounded once"
+    guesses = [PrecisionGuess(label, float64), PrecisionGuess("float32", float32)]
     if kept is not None:
-        found.append(Guess(f"float32, weights kept in {storage.name}", float32, kept))
-    found.append(Guess("products like TF32, sums like float32", ARITHMETICS["tf32"], kept))
+        guesses.append(PrecisionGuess(f"float32, weights kept in {storage.name}", float32, kept))
+    guesses.append(PrecisionGuess("products like TF32, sums like float32", ARITHMETICS["tf32"], kept))
     if storage.name == "float16":
-        found.append(Guess("float16 after every operation", ARITHMETICS["float16"], kept))
-    products = Arithmetic(ARITHMETICS["float32"].precision, operands=BFLOAT16)
-    found.append(Guess("products like bfloat16, sums like float32", products, kept))
-    found.append(Guess("bfloat16 after every operation", ARITHMETICS["bfloat16"], BFLOAT16))
-    return tuple(found)
+        guesses.append(PrecisionGuess("float16 after every operation", ARITHMETICS["float16"], kept))
+    products = Arithmetic(float32.precision, operands=BFLOAT16)
+    guesses.append(PrecisionGuess("products like bfloat16, sums like float32", products, kept))
+    guesses.append(PrecisionGuess("bfloat16 after every operation", ARITHMETICS["bfloat16"], BFLOAT16))
+    return tuple(guesses)
 
 
-def effective(runs: Iterable[tuple[ReferenceCase, Mapping[str, Any]]], roundoff: Roundoff) -> dict[str, int]:
-    """For each tensor, which of `guesses` is the finest that explains it in every case.
+def finest_guesses(
+    runs: Iterable[tuple[ReferenceCase, Mapping[str, CandidateArray]]], roundoff: Roundoff
+) -> dict[str, int]:
+    """For each tensor, the finest of `precision_guesses` that explains its errors in every case.
 
     Parameters
     ----------
-    runs : cases, and what a candidate made of them: Taken by name.
+    runs : cases, each with a candidate's results by name.
     roundoff : that of the run.
 
     Returns
     -------
-    The place in `guesses`, or behind its end if none explains the tensor.
+    Indices into `precision_guesses`; its length if none explains the tensor.
     """
-    ladder = guesses(roundoff)
+    guesses = precision_guesses(roundoff)
     reached: dict[str, int] = {}
-    for proof, tensors in runs:
+    for reference, tensors in runs:
         allowed: dict[int, ExpectedResults] = {}
-        for name, taken in tensors.items():
-            right = getattr(proof.expected.values, name)
-            if right is None or right.shape != taken.numbers.shape:
+        for name, array in tensors.items():
+            right = getattr(reference.expected.values, name)
+            if right is None or right.shape != array.numbers.shape:
                 continue
-            kept = format_of(taken.dtype, roundoff.storage)
+            kept = format_of(array.dtype, roundoff.storage)
             step = reached.get(name, 0)
-            while step < len(ladder):
+            while step < len(guesses):
                 if step not in allowed:
-                    allowed[step] = _expected(proof.case.inputs, proof.expected, ladder[step], roundoff)
+                    allowed[step] = _expected(reference, guesses[step], roundoff)
                 bound = allowed[step].allowed(name, kept)
-                if compare_tensor(proof.case.name, name, taken.numbers, right, bound, kept).ok:
+                if compare_tensor(reference.case.name, name, array.numbers, right, bound, kept).ok:
                     break
                 step += 1
             reached[name] = step
     return reached
 
 
-def _expected(inputs: Inputs, right: ExpectedResults, guess: Guess, roundoff: Roundoff) -> ExpectedResults:
-    near = bounds(inputs, guess.arithmetic, storage=guess.kept, blocks=right.blocks)
-    return right._replace(near=near, roundoff=roundoff._replace(arithmetic=guess.arithmetic))
+def _expected(reference: ReferenceCase, guess: PrecisionGuess, roundoff: Roundoff) -> ExpectedResults:
+    """The expected results with the error bounds of a guess."""
+    right, arithmetic = reference.expected, guess.arithmetic
+    near = bounds(reference.case.inputs, arithmetic, storage=guess.kept, blocks=right.blocks)
+    return right._replace(near=near, roundoff=roundoff._replace(arithmetic=arithmetic))
 
 
-def told(found: Mapping[str, int], roundoff: Roundoff) -> str:
-    """In one sentence: the coarsest that any tensor needs, and the tensors that none explains."""
-    ladder = guesses(roundoff)
-    explained = {name: step for name, step in found.items() if step < len(ladder)}
-    wrong = [name for name in found if name not in explained]
-    words = [ladder[max(explained.values())].told] if explained else []
-    return "; ".join(words + ([f"{', '.join(wrong)} like {NOTHING}"] if wrong else []))
+def describe_guesses(steps: Mapping[str, int], roundoff: Roundoff) -> str:
+    """The coarsest guess that any tensor needs, and the tensors that none explains."""
+    guesses = precision_guesses(roundoff)
+    explained = {name: step for name, step in steps.items() if step < len(guesses)}
+    parts = [guesses[max(explained.values())].label] if explained else []
+    if wrong := [name for name in steps if name not in explained]:
+        parts.append(f"{', '.join(wrong)} not explained by rounding")
+    return "; ".join(parts)

@@ -1,4 +1,4 @@
-"""The referee: a candidate judged on a profile of cases against an exact reference and derived bounds."""
+"""Judge a candidate on a profile of cases, against the exact reference and derived error bounds."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -6,18 +6,18 @@ from importlib import import_module
 from typing import Any
 
 from ..candidate.candidate import Candidate
-from ..candidate.capabilities import Explored, Limits, explore
-from ..candidate.conventions import convention
+from ..candidate.capabilities import Constraints, ProbeResult, probe
+from ..candidate.conventions import checked_convention
 from ..cases.compare import FAIL
 from ..cases.profiles import profile as specifications
 from ..cases.sensitivity import ReferenceCase, reference_case
 from ..reference.oracle import Results
 from ..rounding.formats import Roundoff, roundoff
-from .conclusion import concluded
-from .control import Control, control
-from .judging import Judged, judge_case
-from .large_shapes import controls, draw_large, judge_large, large_specifications
-from .report import NOT_JUDGED, CandidateReport, Problem
+from .conclusion import conclude
+from .control import Control, run_control
+from .judging import CaseJudgement, judge_case
+from .large_shapes import control_cases, draw_large, judge_large, large_specifications
+from .report import NOT_JUDGED, CandidateProblem, CandidateReport
 
 
 def check_candidate(
@@ -44,38 +44,38 @@ def check_candidate(
     name: str | None = None,
     faults: Iterable[Any] | None = None,
 ) -> CandidateReport:
-    """Is this attention right, forward and gradients, and how do we know?
+    """Judge an attention, forward and gradients, and justify the verdict.
 
-    Every case is compared with an exact reference, number by number, under a bound that is derived from the
-    precision, the lengths and the magnitudes. Before anything passes, mistakes are planted in the reference
-    on the same cases, and have to be caught.
+    Every number of every case is compared with an exact reference, under an error bound derived from the
+    precision, the lengths and the magnitudes. Before anything passes, faults are planted in the reference on
+    the same cases, and must be caught.
 
     Parameters
     ----------
-    function : a function of (query, key, value, **options) that returns the output, whose framework
-        differentiates it; or one that takes d_out too and returns (output, gradients), these in the order
-        query, key, value, bias, scale, sinks; or a pair (forward, backward) in this project's form. It may
-        return a dict instead, with out, lse, weights, d_query, …
-    dtype : of its inputs and results: float64, float32, float16, bfloat16, float8_e4m3, float8_e5m2.
+    function : a function of (query, key, value, **options) that returns the output, and is differentiated by
+        its framework; or one that also takes d_out and returns (output, gradients), in the order query, key,
+        value, bias, scale, sinks; or a pair (forward, backward) in this project's form. It may instead return
+        a dict with out, lse, weights, d_query, …
+    dtype : of inputs and results: float64, float32, float16, bfloat16, float8_e4m3, float8_e5m2.
     profile : "smoke", a few rich cases, or "full".
-    arithmetic : what it computes in: float64, float32, tf32, float16, bfloat16, float8. If None, float64 for
-        float64 and float32 for all else.
-    supports : the options that it takes, by the names of `cases.OPTIONS`; read from its signature if None.
-    names : its own names of options, {"sm_scale": "scale"}; common ones are known.
+    arithmetic : that of the computation: float64, float32, tf32, float16, bfloat16, float8. If None, float64
+        for float64 and float32 for the rest.
+    supports : the options it takes, by the names of `cases.OPTIONS`; read from its signature if None.
+    names : its own parameter names, {"sm_scale": "scale"}; common ones are known.
     layout : "BHLD" or "BLHD", the axes of query, key, value and output.
-    mask : what it understands by a mask: "visible" (True = may attend), "hidden", or "additive".
-    causal : where its diagonal lies if L != S: "top_left" or "bottom_right".
-    framework, device : "numpy", "torch" or "jax", found out if None; and where torch's tensors shall lie.
-    head_dims, length_multiple : the widths that it takes, and what its lengths must be multiples of.
-    shape : B, H, G, L, S, D, and E if it is not D: this one size alone, by some rows exactly, and by the laws
-        over all of it.
-    empty_rows : whether to ask for queries that may attend to nothing; right is 0, and gradient 0.
+    mask : meaning of its mask: "visible" (True = may attend), "hidden", or "additive".
+    causal : alignment of its diagonal if L != S: "top_left" or "bottom_right".
+    framework, device : "numpy", "torch" or "jax", detected if None; and the device of torch's tensors.
+    head_dims, length_multiple : the widths it accepts, and a factor that all its lengths must have.
+    shape : B, H, G, L, S, D and, if it differs from D, E: judge this size alone, sampled rows exactly and the
+        whole by the laws.
+    empty_rows : include fully masked rows; their output and gradients must be 0.
     forward_only : judge the output alone.
-    repeat : how often each case is run, to tell noise between runs from the rest.
-    timeout : seconds that one call may take.
-    seed : of all numbers.
-    name : what the report calls it.
-    faults : what to plant; those of `faults.FAULTS` if None.
+    repeat : runs of each case, to tell noise between runs from errors.
+    timeout : seconds for one call.
+    seed : of all random numbers.
+    name : the candidate's name in the report.
+    faults : the faults to plant; those of `faults.FAULTS` if None.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def check_candidate(
     Raises
     ------
     TypeError, ValueError
-        For a candidate that cannot be called, and words that are not known.
+        For a candidate that cannot be called, or an unknown name or value of an argument.
 
     Examples
     --------
@@ -93,77 +93,70 @@ def check_candidate(
     >>> check_candidate((attention_forward, attention_backward)).outcome
     'PASS'
     """
-    began = time.monotonic()
+    start = time.monotonic()
     shape = None if shape is None else tuple(shape)
-    said = convention(supports, names, layout, mask, causal)
-    rounds = roundoff(dtype, arithmetic)
-    candidate = Candidate(function, said, forward_only=forward_only)
-    limits = Limits(tuple(head_dims), length_multiple, empty_rows, framework, device)
-    explored = explore(candidate, limits, dtype, seed, timeout)
-    if explored.reach.dtype != dtype:
-        rounds = roundoff(explored.reach.dtype, arithmetic)
+    convention = checked_convention(supports, names, layout, mask, causal)
+    rounding = roundoff(dtype, arithmetic)
+    candidate = Candidate(function, convention, forward_only=forward_only)
+    constraints = Constraints(tuple(head_dims), length_multiple, empty_rows, framework, device)
+    probed = probe(candidate, constraints, dtype, seed, timeout)
+    own, capabilities = probed.framework, probed.capabilities
+    if capabilities.dtype != dtype:
+        rounding = roundoff(capabilities.dtype, arithmetic)
     name = name or str(getattr(candidate.function, "__name__", type(function).__name__))
     setting: dict[str, Any] = dict(
-        framework=explored.framework.name, dtype=rounds.storage.name, arithmetic=rounds.name,
+        framework=own.name, dtype=rounding.storage.name, arithmetic=rounding.name,
         profile=profile if shape is None else "shape " + ",".join(map(str, shape)), seed=seed,
         options=list(candidate.options),
     )  # fmt: skip
-    if explored.failure:
-        specifications(profile, explored.reach)  # refuses a profile that is not known
-        problem = Problem("a first call", explored.failure)
+    if failure := probed.failure:
+        specifications(profile, capabilities)  # raises for an unknown profile
         return CandidateReport(
-            name, setting, FAIL, explored.failure, problems=(problem,),
-            left_out=explored.left_out, seconds=time.monotonic() - began,
+            name, setting, FAIL, failure, problems=(CandidateProblem("a first call", failure),),
+            left_out=probed.left_out, seconds=time.monotonic() - start,
         )  # fmt: skip
-    proofs: list[ReferenceCase] = []
-    found: list[Judged] = []
+    judged: list[tuple[ReferenceCase, CaseJudgement]] = []
     planted_in: list[ReferenceCase] = []
     if shape is None:
-        proofs = [reference_case(spec, rounds) for spec in specifications(profile, explored.reach)]
-        own = explored.framework
-        found = [judge_case(candidate, proof, own, rounds, repeat, timeout) for proof in proofs]
-        planted_in = proofs
+        planted_in = [reference_case(spec, rounding) for spec in specifications(profile, capabilities)]
+        judged = [(reference, judge_case(candidate, reference, own, rounding, repeat, timeout))
+                  for reference in planted_in]  # fmt: skip
     else:
-        for spec in large_specifications(shape, explored.reach):
-            drawn = draw_large(spec)
-            for proof, judged in judge_large(candidate, drawn, explored.framework, rounds, timeout):
-                proofs.append(proof)
-                found.append(judged)
-            planted_in += controls(drawn, rounds)
+        for sample in map(draw_large, large_specifications(shape, capabilities)):
+            judged += judge_large(candidate, sample, own, rounding, timeout)
+            planted_in += control_cases(sample, rounding)
     faults = tuple(import_module("..faults", __package__).FAULTS if faults is None else faults)
-    tensors = tuple(n for n in Results._fields if any(n in judged.tensors for judged in found))
-    controlled = control(planted_in, tensors, rounds, faults) if tensors else Control()
-    if shape is not None and controlled.missed:
-        controlled, unshown = _unshown(controlled, explored, tensors, rounds, faults)
-        explored = explored._replace(left_out=explored.left_out | unshown)
-    report = CandidateReport(name, setting, NOT_JUDGED, "", control=controlled)
-    return concluded(report, proofs, found, explored, rounds)._replace(seconds=time.monotonic() - began)
+    tensors = tuple(n for n in Results._fields if any(n in judgement.tensors for _, judgement in judged))
+    control = run_control(planted_in, tensors, rounding, faults) if tensors else Control()
+    if shape is not None and control.missed:
+        control, hidden = _excuse_hidden_faults(control, probed, tensors, rounding, faults)
+        probed = probed._replace(left_out=probed.left_out | hidden)
+    report = CandidateReport(name, setting, NOT_JUDGED, "", control=control)
+    report = conclude(report, judged, probed, rounding)
+    return report._replace(seconds=time.monotonic() - start)
 
 
-def _unshown(
-    controlled: Control,
-    explored: Explored,
+def _excuse_hidden_faults(
+    control: Control,
+    probed: ProbeResult,
     tensors: tuple[str, ...],
-    rounds: Roundoff,
+    rounding: Roundoff,
     faults: tuple[Any, ...],
 ) -> tuple[Control, dict[str, str]]:
-    """A fault that cannot show in the sampled rows of one shape, but does in the cases of smoke, is named.
-
-    It is no fault of the referee's then, but of the shape.
-    """
-    missed = [fault for fault in faults if fault.name in controlled.missed]
-    proofs = [reference_case(spec, rounds) for spec in specifications("smoke", explored.reach)]
-    still = control(proofs, tensors, rounds, missed).missed
-    unshown = [fault.name for fault in missed if fault.name not in still]
-    return controlled._replace(missed=still), dict.fromkeys(unshown, "a mistake that this shape cannot show")
+    """Move missed faults that the smoke cases catch to `left_out`: the shape hides them, not the referee."""
+    missed = [fault for fault in faults if fault.name in control.missed]
+    references = [reference_case(spec, rounding) for spec in specifications("smoke", probed.capabilities)]
+    still = run_control(references, tensors, rounding, missed).missed
+    hidden = [fault.name for fault in missed if fault.name not in still]
+    return control._replace(missed=still), dict.fromkeys(hidden, "a fault that this shape cannot reveal")
 
 
-def assert_matches_reference(function: Any, **asked: Any) -> None:
-    """`check_candidate` for a test suite: an AssertionError with the report, unless it passes.
+def assert_matches_reference(function: Any, **options: Any) -> None:
+    """Raise AssertionError with the report unless `check_candidate` passes: for a test suite.
 
     Parameters
     ----------
-    function, asked : as in `check_candidate`.
+    function, options : as in `check_candidate`.
 
     Examples
     --------
@@ -173,6 +166,6 @@ def assert_matches_reference(function: Any, **asked: Any) -> None:
         ...
     AssertionError: ...
     """
-    report = check_candidate(function, **asked)
+    report = check_candidate(function, **options)
     if not report.ok:
         raise AssertionError(str(report))

@@ -1,4 +1,4 @@
-"""What came of judging a candidate: a report to be printed, kept as JSON, or shown in a notebook."""
+"""The report on a candidate: printed, written as JSON, or shown in a notebook."""
 
 import html
 import json
@@ -11,38 +11,39 @@ from ..cases.compare import FAIL, INCONCLUSIVE, PASS, Verdict
 from .control import Control
 
 NOT_JUDGED = "NOT JUDGED"
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+PRINTED_PROBLEMS = 12
 STATUS = {PASS: 0, FAIL: 1, INCONCLUSIVE: 3, NOT_JUDGED: 3}
 
 HEADINGS = ("tensor", "verdict", "error/bound", "largest error", "relative", "ulp", "bias", "worst at", "got",
             "right", "case")  # fmt: skip
 
 
-class Problem(NamedTuple):
-    """What is wrong with a candidate besides its numbers."""
+class CandidateProblem(NamedTuple):
+    """A defect besides wrong numbers: an exception, a changed input, a wrong dtype, …"""
 
     case: str
     what: str
 
 
 class CandidateReport(NamedTuple):
-    """All that is known of a candidate.
+    """The verdict on a candidate, and all that led to it.
 
     Parameters
     ----------
-    name : the candidate's.
-    setting : how it was judged: framework, dtype, arithmetic, profile, cases, seed, ….
+    name : of the candidate.
+    setting : framework, dtype, arithmetic, profile, cases, seed, ….
     outcome : "PASS", "FAIL", "INCONCLUSIVE" or "NOT JUDGED".
-    reason : of that outcome, in a sentence.
+    reason : for that outcome, in one sentence.
     verdicts : one for each tensor of each case.
-    problems : what is wrong besides numbers: raises, hangs, changes its inputs, ….
-    left_out : what could not be asked of it or judged, each with the reason.
-    weak : features that nowhere matter enough for anything to follow about them.
+    problems : defects besides wrong numbers.
+    left_out : options, shapes and tensors that were not judged, each with the reason.
+    weak : features to which no case is sensitive enough for a verdict.
     laws : for each case with wrong numbers, the laws that it breaks.
-    precision : what its arithmetic looks like.
-    control : what became of the mistakes that were planted.
-    notes : what else was seen: printing, noise between runs, ….
-    seconds : that it took.
+    precision : the apparent arithmetic.
+    control : the planted faults, caught and missed.
+    notes : printed output, noise between runs, ….
+    seconds : duration.
     """
 
     name: str
@@ -50,10 +51,10 @@ class CandidateReport(NamedTuple):
     outcome: str
     reason: str
     verdicts: tuple[Verdict, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    left_out: Mapping[str, str] = NOTHING
+    problems: tuple[CandidateProblem, ...] = ()
+    left_out: Mapping[str, str] = EMPTY
     weak: tuple[str, ...] = ()
-    laws: Mapping[str, tuple[str, ...]] = NOTHING
+    laws: Mapping[str, tuple[str, ...]] = EMPTY
     precision: str = ""
     control: Control = Control()
     notes: tuple[str, ...] = ()
@@ -61,12 +62,12 @@ class CandidateReport(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether it passed."""
+        """True if the outcome is PASS."""
         return self.outcome == PASS
 
     @property
     def status(self) -> int:
-        """The exit status: 0 pass, 1 fail, 3 not judged."""
+        """The exit status: 0 PASS, 1 FAIL, 3 INCONCLUSIVE or NOT JUDGED."""
         return STATUS[self.outcome]
 
     def __bool__(self) -> bool:
@@ -74,19 +75,19 @@ class CandidateReport(NamedTuple):
 
     @property
     def worst(self) -> dict[str, Verdict]:
-        """For each tensor the verdict with the largest error over bound; it fails if any case does."""
-        found: dict[str, Verdict] = {}
+        """For each tensor, its verdict with the largest error over bound, FAIL before all others."""
+        worst: dict[str, Verdict] = {}
         for verdict in self.verdicts:
-            before = found.get(verdict.tensor)
-            if before is None or _order(verdict) > _order(before):
-                found[verdict.tensor] = verdict
-        return found
+            before = worst.get(verdict.tensor)
+            if before is None or _severity(verdict) > _severity(before):
+                worst[verdict.tensor] = verdict
+        return worst
 
     @property
     def broken(self) -> tuple[str, ...]:
-        """The laws that are broken in any case."""
-        found = {law for laws in self.laws.values() for law in laws}
-        return tuple(sorted(found, key=lambda law: (int(law.split()[1].rstrip(",:")), law)))
+        """The laws broken in any case, in order of their numbers."""
+        broken = {law for laws in self.laws.values() for law in laws}
+        return tuple(sorted(broken, key=lambda law: (int(law.split()[1].rstrip(",:")), law)))
 
     def __repr__(self) -> str:
         return f"<{self.name}: {self.outcome}: {self.reason}>"
@@ -97,61 +98,54 @@ class CandidateReport(NamedTuple):
     def _head(self) -> list[str]:
         s = self.setting
         computed = f"computed in {s['arithmetic']}" if "arithmetic" in s else ""
-        told = (s.get("framework"), s.get("dtype"), computed, s.get("profile"), f"seed {s.get('seed', 0)}")
-        lines = [f"{self.name}: " + ", ".join(x for x in told if x)]
+        parts = (s.get("framework"), s.get("dtype"), computed, s.get("profile"), f"seed {s.get('seed', 0)}")
+        lines = [f"{self.name}: " + ", ".join(x for x in parts if x)]
         if options := s.get("options"):
             lines.append(f"  judged with: {', '.join(options)}")
-        if self.left_out:
-            by_reason: dict[str, list[str]] = {}
-            for name, reason in self.left_out.items():
-                by_reason.setdefault(reason, []).append(name)
-            lines += [f"  not judged: {', '.join(names)} ({reason})" for reason, names in by_reason.items()]
-        lines += [f"  note: {note}" for note in self.notes]
-        return lines
+        by_reason: dict[str, list[str]] = {}
+        for name, reason in self.left_out.items():
+            by_reason.setdefault(reason, []).append(name)
+        lines += [f"  not judged: {', '.join(names)} ({reason})" for reason, names in by_reason.items()]
+        return lines + [f"  note: {note}" for note in self.notes]
 
     def _rows(self) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = []
         for tensor, v in self.worst.items():
-            if v.reason and not v.place:
-                rows.append((tensor, v.verdict, "", "", "", "", "", "", "", "", f"{v.case}: {v.reason}"))
-                continue
-            at = f"[{', '.join(map(str, v.place))}]"
-            rows.append(
-                (tensor, v.verdict, f"{v.ratio:.3g}", f"{v.absolute:.1e}", f"{v.relative:.1e}",
-                 f"{v.ulps:.2g}", f"{v.bias:+.2f}", at, f"{v.got:.6g}", f"{v.right:.6g}", v.case)
-            )  # fmt: skip
+            cells, case = ("",) * 8, f"{v.case}: {v.reason}"
+            if v.place or not v.reason:
+                place = f"[{', '.join(map(str, v.place))}]"
+                cells = (f"{v.ratio:.3g}", f"{v.absolute:.1e}", f"{v.relative:.1e}", f"{v.ulps:.2g}",
+                         f"{v.bias:+.2f}", place, f"{v.got:.6g}", f"{v.right:.6g}")  # fmt: skip
+                case = v.case
+            rows.append((tensor, v.verdict, *cells, case))
         return rows
 
     def _table(self) -> list[str]:
         rows = [HEADINGS, *self._rows()]
         if len(rows) == 1:
-            return ["no number came back"]
+            return ["no results"]
         widths = [max(len(row[n]) for row in rows) for n in range(len(HEADINGS) - 1)]
-        left = (0, 1, 7)
-        return [
-            "  ".join(
-                [
-                    x.ljust(w) if n in left else x.rjust(w)
-                    for n, (x, w) in enumerate(zip(row, widths, strict=False))
-                ]
-                + [row[-1]]
-            ).rstrip()
-            for row in rows
-        ]
+
+        def line(row: tuple[str, ...]) -> str:
+            cells = [x.ljust(w) if n in (0, 1, 7) else x.rjust(w)
+                     for n, (x, w) in enumerate(zip(row, widths, strict=False))]  # fmt: skip
+            return "  ".join([*cells, row[-1]]).rstrip()
+
+        return [line(row) for row in rows]
 
     def _foot(self) -> list[str]:
-        lines = [f"{p.case}: {p.what}" for p in self.problems[:MOST]]
-        if len(self.problems) > MOST:
-            lines.append(f"… and {len(self.problems) - MOST} problems more")
+        lines = [f"{p.case}: {p.what}" for p in self.problems[:PRINTED_PROBLEMS]]
+        if len(self.problems) > PRINTED_PROBLEMS:
+            lines.append(f"… and {len(self.problems) - PRINTED_PROBLEMS} more problems")
         lines += [f"broken: {law}" for law in self.broken]
         if self.precision:
-            lines.append(f"its errors look like: {self.precision}")
+            lines.append(f"apparent arithmetic: {self.precision}")
         if self.control.caught or self.control.missed:
             lines.append(f"control: {self.control}")
         return [*lines, f"{self.outcome}: {self.reason}"]
 
     def to_json(self, indent: int | None = 1) -> str:
-        """Everything, as JSON; what is not finite is a string."""
+        """The whole report as JSON; NaN and infinities become strings."""
         content = self._asdict() | {
             "ok": self.ok,
             "status": self.status,
@@ -161,37 +155,30 @@ class CandidateReport(NamedTuple):
             | {"caught": [{"fault": c.fault} | c.verdict._asdict() for c in self.control.caught]},
             "broken": list(self.broken),
         }
-        return json.dumps(_plain(content), indent=indent, allow_nan=False, ensure_ascii=False)
+        return json.dumps(_json_value(content), indent=indent, allow_nan=False, ensure_ascii=False)
 
     def _repr_html_(self) -> str:
         colour = {PASS: "#1a7f37", FAIL: "#cf222e"}
-        cells = [
-            "".join(f"<td>{html.escape(x)}</td>" for x in row).replace(
-                f"<td>{row[1]}</td>", f'<td style="color:{colour.get(row[1], "#9a6700")}">{row[1]}</td>', 1
-            )
-            for row in self._rows()
-        ]
-        head = "".join(f"<th>{html.escape(x)}</th>" for x in HEADINGS)
-        body = "".join(f"<tr>{row}</tr>" for row in cells)
+        table = "".join(f"<th>{html.escape(x)}</th>" for x in HEADINGS)
+        for row in self._rows():
+            cells = [f"<td>{html.escape(x)}</td>" for x in row]
+            cells[1] = f'<td style="color:{colour.get(row[1], "#9a6700")}">{row[1]}</td>'
+            table += f"</tr><tr>{''.join(cells)}"
         above = "<br>".join(map(html.escape, self._head()))
         below = "<br>".join(map(html.escape, self._foot()))
-        return f"<p>{above}</p><table><tr>{head}</tr>{body}</table><p>{below}</p>"
+        return f"<p>{above}</p><table><tr>{table}</tr></table><p>{below}</p>"
 
 
-MOST = 12
-"""So many problems are printed; all of them are in the JSON."""
-
-
-def _order(verdict: Verdict) -> tuple[bool, bool, float]:
-    """What fails is worst; then what is resolved and close to its bound."""
+def _severity(verdict: Verdict) -> tuple[bool, bool, float]:
+    """Sort key: FAIL is worst, INCONCLUSIVE least; then by error over bound."""
     return verdict.verdict == FAIL, verdict.verdict != INCONCLUSIVE, verdict.ratio
 
 
-def _plain(x: Any) -> Any:
+def _json_value(x: Any) -> Any:
     if isinstance(x, Mapping):
-        return {str(k): _plain(v) for k, v in x.items()}
+        return {str(k): _json_value(v) for k, v in x.items()}
     if isinstance(x, tuple | list):
-        return [_plain(v) for v in x]
+        return [_json_value(v) for v in x]
     if isinstance(x, float) and not math.isfinite(x):
         return str(x)
     return x

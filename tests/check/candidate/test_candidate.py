@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.check.candidate.candidate import Candidate, Misshapen
-from numpy_attention.check.candidate.conventions import convention
+from numpy_attention.check.candidate.candidate import Candidate, ReturnError
+from numpy_attention.check.candidate.conventions import checked_convention
 from numpy_attention.check.candidate.frameworks import NumPy
 from numpy_attention.check.cases.cases import Shape, Specification, draw_case
 from numpy_attention.check.reference.evaluation import results
@@ -20,7 +20,7 @@ RIGHT = results(CASE.inputs)
 
 
 def called(function, case=CASE, **said):
-    return Candidate(function, convention(**said)).call(case, NumPy()).tensors
+    return Candidate(function, checked_convention(**said)).call(case, NumPy()).tensors
 
 
 def assert_right(tensors, *expected):
@@ -69,14 +69,14 @@ def test_a_pair_in_this_projects_form_is_called_with_mask_values():
     tensors = called((na.attention_forward, na.attention_backward))
     assert_right(tensors, "out", "weights", "lse", *GRADIENTS)
     assert tensors["out"].dtype == "float32"
-    candidate = Candidate(na.STEPS.score, convention())
+    candidate = Candidate(na.STEPS.score, checked_convention())
     assert candidate.form == "pair"
 
 
 def test_a_pair_takes_cotangents_of_lse_and_weights():
     options = ("d_lse", "d_weights", "scale_array", "sinks")
     case = draw_case(Specification("extras", Shape(2, 6, 3, 11, 17, 7, 5), options))
-    candidate = Candidate((na.attention_forward, na.attention_backward), convention())
+    candidate = Candidate((na.attention_forward, na.attention_backward), checked_convention())
     assert set(options) <= set(candidate.options)
     tensors, right = candidate.call(case, NumPy()).tensors, results(case.inputs)
     for name in ("d_query", "d_scale", "d_sinks"):
@@ -118,20 +118,20 @@ def test_masks_are_given_the_way_that_was_said(way):
     "result, told",
     [
         (None, "returns nothing"),
-        ((1, 2, 3), "tuple of 3, where two things are expected"),
-        ({"output": 1}, "returns 'output' by name, and none of out"),
+        ((1, 2, 3), "tuple of 3; .output, gradients. is expected"),
+        ({"output": 1}, "returns 'output' by name; known names are out"),
         ({}, "returns nothing by name"),
     ],
 )
 def test_what_no_candidate_may_return_is_told(result, told):
-    with pytest.raises(Misshapen, match=told):
+    with pytest.raises(ReturnError, match=told):
         called(lambda query, key, value, causal=False, bias=None, *, d_out: result)
 
 
 def test_too_few_gradients_are_told():
-    with pytest.raises(Misshapen, match="returns 2 gradients, where 4 are expected: d_query, d_key, d_value"):
+    with pytest.raises(ReturnError, match="returns 2 gradients; 4 are expected: d_query, d_key, d_value"):
         called(with_d_out(lambda out, grads: (out, grads[:2])))
-    with pytest.raises(TypeError, match="str came back"):
+    with pytest.raises(TypeError, match="str is not an array"):
         called(lambda query, key, value, causal=False, bias=None: "out")
 
 
@@ -141,10 +141,10 @@ def test_a_changed_input_and_a_missing_gradient_are_problems():
         key[0, 0, 0, 0] += 1
         return out, (d_query, d_key, None, d_bias)
 
-    outcome = Candidate(attention, convention()).call(CASE, NumPy())
-    assert outcome.problems == ("changes its input key", "gives no gradient for value")
+    outcome = Candidate(attention, checked_convention()).call(CASE, NumPy())
+    assert outcome.problems == ("changes its input key", "returns no gradient for value")
 
 
 def test_what_cannot_be_called_is_refused():
     with pytest.raises(TypeError, match="the candidate is int"):
-        Candidate(3, convention())
+        Candidate(3, checked_convention())

@@ -3,11 +3,11 @@
 import pytest
 
 from numpy_attention.check.candidate.candidate import Candidate
-from numpy_attention.check.candidate.conventions import ALIASES, bind, convention
+from numpy_attention.check.candidate.conventions import ALIASES, bind, checked_convention
 
 
 def names(function, **said):
-    return bind(function, convention(**said)).names
+    return bind(function, checked_convention(**said)).names
 
 
 @pytest.mark.parametrize("option, alias", [(o, a) for o, others in ALIASES.items() for a in others])
@@ -43,13 +43,13 @@ def test_what_must_be_given_is_given_what_changes_nothing():
     def attention(q, k, v, causal, sm_scale, bias=None):
         pass
 
-    binding = bind(attention, convention())
+    binding = bind(attention, checked_convention())
     assert binding.arguments({}, 16) == ([], {"causal": False, "sm_scale": 0.25})
     assert binding.arguments({"scale": 0.5}, 16) == ([], {"causal": False, "sm_scale": 0.5})
 
 
 def test_an_unknown_parameter_that_must_be_given_is_refused():
-    with pytest.raises(ValueError, match=r"requires 'cu_seqlens'.*--map cu_seqlens=OPTION"):
+    with pytest.raises(ValueError, match=r"requires the parameter 'cu_seqlens'.*--map cu_seqlens=OPTION"):
         names(lambda q, k, v, cu_seqlens: None)
 
 
@@ -66,31 +66,31 @@ class Function:
 
 
 def test_apply_is_called_by_position():
-    binding = bind(Function.apply, convention())
+    binding = bind(Function.apply, checked_convention())
     assert binding.names == {"causal": "causal", "scale": "sm_scale", "bias": "bias"}
     assert binding.arguments({"causal": True}, 4) == ([True, 0.5], {})
     assert binding.arguments({"bias": "B"}, 4) == ([False, 0.5, 64, "B"], {})
-    assert Candidate(Function, convention()).options == ("causal", "bias", "scale")
+    assert Candidate(Function, checked_convention()).options == ("causal", "bias", "scale")
 
 
 def test_what_is_left_out_is_named_with_its_reason():
     def attention(q, k, v, mask=None, causal=False):
         pass
 
-    left = Candidate(attention, convention()).left_out
-    assert left["mask"].startswith("which way its booleans are was not said")
-    assert left["bias"] == "not taken"
+    left = Candidate(attention, checked_convention()).left_out
+    assert left["mask"].startswith("meaning of its booleans unknown")
+    assert left["bias"] == "not supported"
     assert "causal" not in left
-    assert "mask" not in Candidate(attention, convention(mask="hidden")).left_out
-    unread = Candidate(max, convention()).left_out
-    assert all("no signature" in reason for reason in unread.values())
+    assert "mask" not in Candidate(attention, checked_convention(mask="hidden")).left_out
+    unread = Candidate(max, checked_convention()).left_out
+    assert all("signature cannot be read" in reason for reason in unread.values())
 
 
 @pytest.mark.parametrize(
     "said, told",
     [
-        ({"supports": ["bais"]}, "'bais' is no option"),
-        ({"names": {"x": "bais"}}, "'bais' is no option"),
+        ({"supports": ["bais"]}, "'bais' is not an option"),
+        ({"names": {"x": "bais"}}, "'bais' is not an option"),
         ({"layout": "BDHL"}, "layout is 'BDHL'"),
         ({"mask": "bool"}, "mask is 'bool'"),
         ({"causal": "left"}, "causal is 'left'"),
@@ -98,4 +98,4 @@ def test_what_is_left_out_is_named_with_its_reason():
 )
 def test_words_that_are_not_known_are_refused(said, told):
     with pytest.raises(ValueError, match=told):
-        convention(**said)
+        checked_convention(**said)

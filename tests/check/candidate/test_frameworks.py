@@ -7,9 +7,9 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.check.candidate.candidate import Candidate
-from numpy_attention.check.candidate.capabilities import Limits, explore
-from numpy_attention.check.candidate.conventions import convention
-from numpy_attention.check.candidate.frameworks import NumPy, framework, framework_of, taken
+from numpy_attention.check.candidate.capabilities import Constraints, probe
+from numpy_attention.check.candidate.conventions import checked_convention
+from numpy_attention.check.candidate.frameworks import NumPy, framework_of, get_framework, to_numpy
 from numpy_attention.check.cases.cases import Shape, Specification, draw_case
 from numpy_attention.check.referee.external import compare
 from numpy_attention.check.referee.referee import check_candidate
@@ -49,7 +49,7 @@ def test_anything_that_can_be_read_is_judged(wrap):
         return wrap(out), tuple(map(wrap, gradients))
 
     assert not isinstance(wrap(X), np.ndarray)
-    np.testing.assert_array_equal(taken(wrap(X)).numbers, X)
+    np.testing.assert_array_equal(to_numpy(wrap(X)).numbers, X)
     report = check_candidate(attention)
     assert report.ok, report
     wrong = check_candidate(lambda query, key, value: wrap(query @ key.swapaxes(-1, -2) @ value))
@@ -59,10 +59,10 @@ def test_anything_that_can_be_read_is_judged(wrap):
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16", "float8_e4m3", "float8_e5m2"])
 def test_numpy_gives_the_numbers_in_what_it_has(dtype):
     x = FORMATS[dtype].rounded(X)
-    given = NumPy().give(x, FORMATS[dtype])
+    given = NumPy().from_numpy(x, FORMATS[dtype])
     assert given.dtype.name == (dtype if dtype in ("float64", "float32", "float16") else "float32")
-    np.testing.assert_array_equal(NumPy().take(given).numbers, x)
-    assert NumPy().give(x > 0, FORMATS[dtype]).dtype == bool
+    np.testing.assert_array_equal(NumPy().to_numpy(given).numbers, x)
+    assert NumPy().from_numpy(x > 0, FORMATS[dtype]).dtype == bool
     assert not np.shares_memory(given, x)
 
 
@@ -70,11 +70,11 @@ def test_numpy_gives_the_numbers_in_what_it_has(dtype):
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16", "float8_e4m3", "float8_e5m2"])
 def test_frameworks_hold_every_format(name, dtype, peer):
     module = peer(name)
-    own, x = framework(name), FORMATS[dtype].rounded(X)
+    own, x = get_framework(name), FORMATS[dtype].rounded(X)
     with module.enable_x64(True) if name == "jax" else nullcontext():
-        given = own.give(x, FORMATS[dtype])
+        given = own.from_numpy(x, FORMATS[dtype])
         assert framework_of(given) == name
-        back = taken(given)
+        back = to_numpy(given)
     assert back.dtype == dtype
     np.testing.assert_array_equal(back.numbers, x)
 
@@ -82,12 +82,12 @@ def test_frameworks_hold_every_format(name, dtype, peer):
 @pytest.mark.parametrize("name", ["torch", "jax"])
 def test_frameworks_differentiate(name, peer):
     peer(name)
-    own, kept = framework(name), FORMATS["float32"]
-    x, y, d = (own.give(X[n % 2], kept) for n in range(3))
-    out, rest, (d_x, d_y) = own.differentiated(lambda x, y: (x * y * y, {"lse": x}), [x, y], d)
-    np.testing.assert_allclose(taken(out).numbers, X[0] * X[1] ** 2, rtol=1e-6)
-    np.testing.assert_allclose(taken(d_x).numbers, X[0] * X[1] ** 2, rtol=1e-6)
-    np.testing.assert_allclose(taken(d_y).numbers, 2 * X[0] ** 2 * X[1], rtol=1e-6)
+    own, kept = get_framework(name), FORMATS["float32"]
+    x, y, d = (own.from_numpy(X[n % 2], kept) for n in range(3))
+    out, rest, (d_x, d_y) = own.differentiate(lambda x, y: (x * y * y, {"lse": x}), [x, y], d)
+    np.testing.assert_allclose(to_numpy(out).numbers, X[0] * X[1] ** 2, rtol=1e-6)
+    np.testing.assert_allclose(to_numpy(d_x).numbers, X[0] * X[1] ** 2, rtol=1e-6)
+    np.testing.assert_allclose(to_numpy(d_y).numbers, 2 * X[0] ** 2 * X[1], rtol=1e-6)
     assert set(rest) == {"lse"}
 
 
@@ -117,7 +117,7 @@ def test_torch_that_loses_the_gradient_says_so(peer):
     assert "carries no gradient" in report.problems[0].what
     forward = check_candidate(attention, forward_only=True)
     assert forward.ok
-    assert forward.left_out["d_query"] == "it gives none"
+    assert forward.left_out["d_query"] == "no gradient returned"
 
 
 def test_a_torch_function_is_called_by_position_and_judged(peer):
@@ -147,11 +147,11 @@ def test_jax_attention_passes_and_float64_without_x64_is_said(peer):
     def attention(query, key, value):
         return jax.nn.softmax(query @ key.swapaxes(-1, -2) * query.shape[-1] ** -0.5, axis=-1) @ value
 
-    candidate = Candidate(attention, convention())
+    candidate = Candidate(attention, checked_convention())
     before = bool(jax.config.jax_enable_x64)
     jax.config.update("jax_enable_x64", False)
     try:
-        explored = explore(candidate, Limits(head_dims=(8,), length_multiple=8), "float64", 0, 60)
+        explored = probe(candidate, Constraints(head_dims=(8,), length_multiple=8), "float64", 0, 60)
     finally:
         jax.config.update("jax_enable_x64", before)
     assert (explored.framework.name, explored.reach.dtype) == ("jax", "float32")
@@ -164,7 +164,7 @@ def test_jax_attention_passes_and_float64_without_x64_is_said(peer):
 
 
 def test_what_is_no_array_is_refused():
-    with pytest.raises(TypeError, match="str came back"):
+    with pytest.raises(TypeError, match="str is not an array"):
         framework_of("out")
     with pytest.raises(ValueError, match="one of numpy, torch, jax"):
-        framework("mxnet")
+        get_framework("mxnet")

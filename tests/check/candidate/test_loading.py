@@ -2,7 +2,7 @@
 
 import pytest
 
-from numpy_attention.check.candidate.loading import Unimportable, load
+from numpy_attention.check.candidate.loading import CandidateImportError, load
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_a_file_that_is_not_there_is_refused():
     ],
 )
 def test_a_file_that_cannot_be_imported_is_told(kernel, text, told):
-    with pytest.raises(Unimportable, match=told):
+    with pytest.raises(CandidateImportError, match=told):
         load(f"{kernel(text)}:attention")
 
 

@@ -4,7 +4,7 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.check.candidate.candidate import Candidate
-from numpy_attention.check.candidate.conventions import convention
+from numpy_attention.check.candidate.conventions import checked_convention
 from numpy_attention.check.candidate.frameworks import NumPy
 from numpy_attention.check.cases.cases import OPTIONS, Case
 
@@ -14,7 +14,7 @@ OURS = (na.attention_forward, na.attention_backward)
 def test_numbers_from_anywhere_are_compared():
     for case in na.cases(supports=OPTIONS, causal="bottom_right")[:3]:
         assert isinstance(case, Case)
-        tensors = Candidate(OURS, convention()).call(case, NumPy()).tensors
+        tensors = Candidate(OURS, checked_convention()).call(case, NumPy()).tensors
         arrays = {name: x.numbers for name, x in tensors.items()}
         assert na.compare(arrays, case).ok, case.name
         wrong = na.compare(arrays | {"d_value": 1.01 * arrays["d_value"]}, case)
@@ -23,7 +23,7 @@ def test_numbers_from_anywhere_are_compared():
 
 def test_what_cannot_be_compared_is_refused():
     case = na.cases(supports=[])[0]
-    with pytest.raises(ValueError, match="'dq' is no result"):
+    with pytest.raises(ValueError, match="arrays has 'dq'"):
         na.compare({"dq": case.query}, case)
     with pytest.raises(TypeError, match="case is dict"):
         na.compare({"out": case.query}, case.arrays)

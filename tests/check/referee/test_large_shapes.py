@@ -6,7 +6,7 @@ import pytest
 import numpy_attention as na
 from numpy_attention.check.cases.cases import Shape, Specification
 from numpy_attention.check.cases.profiles import Capabilities
-from numpy_attention.check.referee.large_shapes import _small, draw_large, large_specifications
+from numpy_attention.check.referee.large_shapes import draw_large, large_specifications, sampled_reference
 from numpy_attention.check.reference.evaluation import results
 from numpy_attention.check.rounding.formats import roundoff
 from tests.support.candidates import plain
@@ -36,8 +36,8 @@ def test_rows_and_heads_are_drawn_by_the_seed_the_first_and_the_last_among_them(
     assert not np.array_equal(one.rows, other.rows)
     for drawn in (one, other):
         assert {0, 64} <= set(drawn.rows.tolist())
-        assert (drawn.parts[0].b, drawn.parts[0].g) == (0, 0)
-        assert (drawn.parts[-1].b, drawn.parts[-1].g) == (1, 1)
+        assert (drawn.groups[0].b, drawn.groups[0].g) == (0, 0)
+        assert (drawn.groups[-1].b, drawn.groups[-1].g) == (1, 1)
 
 
 def test_sampled_rows_are_those_of_the_whole():
@@ -46,8 +46,8 @@ def test_sampled_rows_are_those_of_the_whole():
     spec = Specification("rich", Shape(*SHAPE), options, dtype="float64")
     drawn = draw_large(spec)
     whole = results(drawn.sparse.inputs)
-    for part in drawn.parts:
-        small = _small(drawn, part, roundoff("float32"), len(drawn.rows)).expected.values
+    for part in drawn.groups:
+        small = sampled_reference(drawn, part, roundoff("float32"), len(drawn.rows)).expected.values
         for name in ("out", "d_query", "lse"):
             right = getattr(whole, name)[part.b, part.h][:, drawn.rows]
             np.testing.assert_allclose(getattr(small, name)[0], right, rtol=1e-9, atol=1e-12)
@@ -95,7 +95,7 @@ def test_wrong_rows_are_found_where_they_are(change, tensor):
 
 def test_the_laws_are_held_over_every_head():
     shape = Shape(2, 6, 6, 65, 97, 8, 5)
-    sampled = {(part.b, part.g) for part in draw_large(Specification("plain", shape)).parts}
+    sampled = {(part.b, part.g) for part in draw_large(Specification("plain", shape)).groups}
     b, h = next((b, h) for b in range(2) for h in range(6) if (b, h) not in sampled)
 
     def elsewhere(out, d_query, d_key, d_value):

@@ -7,13 +7,13 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.check.candidate.candidate import Candidate
-from numpy_attention.check.candidate.conventions import convention
+from numpy_attention.check.candidate.conventions import checked_convention
 from numpy_attention.check.candidate.frameworks import NumPy
 from numpy_attention.check.cases.profiles import Capabilities, profile
 from numpy_attention.check.cases.sensitivity import reference_case
 from numpy_attention.check.faults import FAULTS, Fault, fault
-from numpy_attention.check.referee.control import control
-from numpy_attention.check.referee.precision_guess import effective, told
+from numpy_attention.check.referee.control import run_control
+from numpy_attention.check.referee.precision_guess import describe_guesses, finest_guesses
 from numpy_attention.check.rounding.error_analysis import TF32
 from numpy_attention.check.rounding.formats import FORMATS, roundoff
 from numpy_attention.functional.attention.steps import STEPS
@@ -50,7 +50,7 @@ def test_the_output_may_be_judged_alone():
     report = check(spoiled(CHANGES["d_query"]), forward_only=True)
     assert report.ok, report
     assert set(report.worst) == {"out"}
-    assert report.left_out["d_query"] == "it gives none"
+    assert report.left_out["d_query"] == "no gradient returned"
     assert not check(spoiled(CHANGES["out"]), forward_only=True).ok
 
 
@@ -76,7 +76,7 @@ def test_the_tensor_that_is_wrong_is_named(tensor):
     assert report.status == 1
     assert report.reason == f"{tensor} is wrong"
     assert {name for name, v in report.worst.items() if v.verdict == "FAIL"} == {tensor}
-    assert f"{tensor} like nothing that rounding explains" in report.precision
+    assert f"{tensor} not explained by rounding" in report.precision
 
 
 def test_broken_laws_are_named_by_number():
@@ -165,16 +165,16 @@ def test_a_control_that_misses_something_takes_the_verdict_away():
 def test_a_fault_in_what_is_not_judged_is_not_planted():
     proofs = [reference_case(spec, roundoff("float32")) for spec in profile("smoke", Capabilities())]
     backward = fault("no-row-sum")
-    found = control(proofs, ("out",), roundoff("float32"), [backward])
+    found = run_control(proofs, ("out",), roundoff("float32"), [backward])
     assert (found.caught, found.missed, found.idle) == ((), (), 1)
-    (caught,) = control(proofs, ("d_query",), roundoff("float32"), [backward]).caught
+    (caught,) = run_control(proofs, ("d_query",), roundoff("float32"), [backward]).caught
     assert (caught.fault, caught.verdict.verdict) == ("no-row-sum", "FAIL")
     other: Fault = backward._replace(rule="rotary")
-    assert not control(proofs, ("d_query",), roundoff("float32"), [other]).caught
+    assert not run_control(proofs, ("d_query",), roundoff("float32"), [other]).caught
 
 
 def test_what_arithmetic_looks_like_is_the_finest_that_explains_it():
     rounds = roundoff("float32")
     proof = reference_case(profile("smoke", Capabilities())[0], rounds)
-    ours = Candidate(OURS, convention()).call(proof.case, NumPy()).tensors
-    assert told(effective([(proof, ours)], rounds), rounds) == "float64, rounded once"
+    ours = Candidate(OURS, checked_convention()).call(proof.case, NumPy()).tensors
+    assert describe_guesses(finest_guesses([(proof, ours)], rounds), rounds) == "float64, rounded once"

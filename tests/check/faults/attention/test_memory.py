@@ -9,7 +9,7 @@ MEMORY = [fault for fault in FAULTS if fault.family == "memory"]
 SAID = {
     "cotangent-changed-in-place": "changes its input d_out",
     "gradient-over-its-argument": "changes its input query",
-    "gradients-in-one-workspace": "changes the d_query that an earlier call gave",
+    "gradients-in-one-workspace": "overwrites the d_query that an earlier call returned",
     "gradients-accumulated": None,
 }
 
