@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numpy_attention.check.pairs.calls import as_outputs, as_tuple, call_of, is_float_array, named
+from numpy_attention.check.pairs.calls import as_outputs, as_tuple, by_name, call_of, is_float_array
 from numpy_attention.functional.base.admission import Array
 from numpy_attention.functional.base.arrays import Pair
 
@@ -35,14 +35,14 @@ def differentiable(pair: Pair, args: Any, kwargs: Any) -> Differentiable:
     call = call_of(*pair, args, kwargs)
     out, saved = call.outputs()
     ones = as_outputs(out, [np.ones(np.shape(x)) for x in as_tuple(out)])
-    found = named(call.backward(ones, saved), call)
+    found = by_name(call.backward(ones, saved), call)
     names = [n for n, x in call.arguments.items() if is_float_array(x) and found.get(n) is not None]
 
     def forward(*arrays: Array) -> tuple[Any, Any]:
         return call.outputs(**dict(zip(names, arrays, strict=True)))
 
     def backward(d_out: Any, saved: Any) -> list[Array]:
-        gradients = named(call.backward(d_out, saved), call)
+        gradients = by_name(call.backward(d_out, saved), call)
         return [np.asarray(gradients[name]) for name in names]
 
     return Differentiable([call.arguments[name].copy() for name in names], forward, backward)

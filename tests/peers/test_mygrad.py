@@ -15,7 +15,7 @@ LEFT_OUT = {
     "floored": "MyGrad has no floor",
 }
 
-TERMS = {"one 36 ahead": 36, "sure of itself": 80, "mean": 25, "sum": 25, "none": 25}
+TERMS = {"one 36 ahead": 36, "confident": 80, "mean": 25, "sum": 25, "none": 25}
 """The largest logit, whose exponential loses as many times u, or which is subtracted from a loss."""
 
 NAMES = (

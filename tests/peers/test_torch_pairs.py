@@ -38,7 +38,7 @@ TERMS = {  # the largest that is subtracted, mostly by torch
     ("fast_attention", "the winning score 36 ahead, by tiles"): 36,
     ("attention with weights and lse", "the winning score 36 ahead"): 36,
     ("attention with weights and lse", "sinks above all scores"): 20,  # as logsumexp
-    ("cross_entropy", "sure of itself"): 80,  # likewise
+    ("cross_entropy", "confident"): 80,  # likewise
     ("binary_cross_entropy", "soft targets"): 25,  # ours, differentiated: 1 / p, p = 0.003, a mean of 15
     ("layer_norm", "one entry"): 320,  # x / √eps - mean / √eps
 }

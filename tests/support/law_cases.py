@@ -3,9 +3,9 @@
 import numpy as np
 
 import numpy_attention as na
+from numpy_attention.check.laws.arguments import CallSpec
 from numpy_attention.check.laws.evidence import Evidence
-from numpy_attention.check.laws.law import Spec
-from numpy_attention.check.laws.laws import LAWS, held, laws
+from numpy_attention.check.laws.laws import LAWS, evaluate, laws
 from tests.support.cases import Case
 
 B, H, G, L, S, D, E = 2, 6, 3, 5, 7, 3, 2
@@ -29,9 +29,9 @@ PLAIN = {
     "nothing": {},
     "d_lse": dict(d_lse=normal(B, H, L)),
     "causal": dict(mask=na.causal("bottom_right")),
-    "a row that sees nothing": dict(mask=na.causal(offset=-1)),
-    "a key that nobody sees": dict(mask=na.padding([0, 5])),
-    "rows that see one key": dict(mask=na.window(0, 0, "top_left"), d_lse=normal(B, H, L)),
+    "a fully masked row": dict(mask=na.causal(offset=-1)),
+    "a fully masked key": dict(mask=na.padding([0, 5])),
+    "rows with one visible key": dict(mask=na.window(0, 0, "top_left"), d_lse=normal(B, H, L)),
     "scale": dict(scale=lambda rng: rng.uniform(0.5, 2, (H, L, 1))),
     "a bias and d_lse": dict(bias=normal(H, 1, S), d_lse=normal(B, H, L)),
     "sinks, d_lse and dropout": dict(
@@ -47,8 +47,8 @@ OPTIONS = {
     "dropout drawn from a seed": dict(dropout=na.dropout(seed=3, rate=0.4)),
     "d_weights": dict(d_weights=normal(B, H, L, S)),
     "a mask": dict(mask=na.causal("top_left")),
-    "a mask that tells queries apart": dict(mask=na.causal("top_left")),
-    "a bias that is no array": dict(bias=na.alibi(np.linspace(0.5, 2, H), "top_left")),
+    "a mask that varies along queries": dict(mask=na.causal("top_left")),
+    "a bias computed from positions": dict(bias=na.alibi(np.linspace(0.5, 2, H), "top_left")),
     "a bias that varies along keys": dict(bias=normal(H, 1, S)),
     "a bias that varies along queries": dict(bias=normal(H, L, 1)),
     "a scale that varies along keys": dict(scale=normal(H, 1, S)),
@@ -59,7 +59,7 @@ OPTIONS = {
 def spec_of(case, saved, **more):
     """What is known of a call of this package."""
     known = dict(lse=saved.lse, weights=saved.weights, d_weights=case.d_weights, d_lse=case.d_lse)
-    return Spec(**case.options, **known)._replace(**more)
+    return CallSpec(**case.options, **known)._replace(**more)
 
 
 def again_of(case):
@@ -101,7 +101,7 @@ def evidence_of(case, **more):
 
 def miss(number, evidence):
     """By how much a law is missed, over what is allowed; its domain is not asked."""
-    ratios = [finding.ratio for finding in held(LAWS[number], evidence)]
+    ratios = [finding.ratio for finding in evaluate(LAWS[number], evidence)]
     return max(np.nan_to_num(ratios, nan=np.inf), default=0.0)
 
 
@@ -129,5 +129,5 @@ def concat(activation, seed=0, spec=None, **options):
         out,
         d_out,
         grads,
-        Spec(lse=saved.lse, **known, **drawn)._replace(**(spec or {})),
+        CallSpec(lse=saved.lse, **known, **drawn)._replace(**(spec or {})),
     )

@@ -9,7 +9,7 @@ from ..pairs.calls import over
 from ..reference.error_bounds import BLOCK, bounds
 from ..reference.evaluation import results
 from ..reference.oracle import Inputs, Results
-from ..rounding.error_analysis import FLOAT64, Near, stored
+from ..rounding.error_analysis import FLOAT64, Bounded, stored_error
 from ..rounding.formats import FORMATS, Format, Roundoff
 
 PASS, FAIL, INCONCLUSIVE = "PASS", "FAIL", "INCONCLUSIVE"
@@ -29,10 +29,10 @@ class ExpectedResults(NamedTuple):
 
     def allowed(self, tensor: str, kept: Format | None = None) -> Array:
         """The bound of every number of a tensor, once stored in a format, that of the run if None."""
-        near: Near = getattr(self.near, tensor)
+        near: Bounded = getattr(self.near, tensor)
         kept = kept or self.roundoff.storage
         storage = max(kept.flushed, self.roundoff.storage.flushed) if tensor not in OWN else kept.flushed
-        bound = np.asarray(stored(near, storage, self.roundoff.arithmetic.precision))
+        bound = np.asarray(stored_error(near, storage, self.roundoff.arithmetic.precision))
         return np.where(np.isfinite(near.value), bound, 0.0)
 
 
@@ -51,7 +51,7 @@ def expected_results(
     near = bounds(inputs, roundoff.arithmetic, storage=roundoff.kept, blocks=blocks)
     if roundoff.arithmetic.u <= FLOAT64.u:
         own = bounds(inputs, FLOAT64, pinned=True)
-        near = Results(*(None if x is None else Near(x.value, x.error + y.error)
+        near = Results(*(None if x is None else Bounded(x.value, x.error + y.error)
                          for x, y in zip(near, own, strict=True)))  # fmt: skip
     return ExpectedResults(values, near, roundoff, blocks)
 
@@ -141,7 +141,7 @@ def _compare_numbers(
         ratio,
         float(np.where(np.isfinite(size), size, np.inf).max()),
         float(np.nan_to_num(relative, nan=np.inf).max()),
-        float(np.median(np.nan_to_num(size, nan=np.inf) / kept.quantum(right))),
+        float(np.median(np.nan_to_num(size, nan=np.inf) / kept.spacing(right))),
         toward / total if total else 0.0,
         tuple(int(n) for n in place),
         float(got[place]),

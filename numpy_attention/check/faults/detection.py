@@ -14,7 +14,7 @@ from ...functional.attention.attention import attention_backward, attention_forw
 from ...functional.base.admission import Array, quiet
 from ...functional.base.arrays import Pair
 from ...optim.adam import adam_init, adam_step, adamw_step
-from ..laws.law import Spec
+from ..laws.arguments import CallSpec
 from ..laws.laws import laws
 from ..pairs.calls import as_tuple, call_of, like_outputs
 from ..pairs.differentiation import check_vjp
@@ -123,7 +123,7 @@ def _broken(fault: Fault, problem: SmallProblem) -> set[int]:
         out, saved = pair.forward(query, key, value, **changed)
         return out, np.asarray(saved.lse)
 
-    spec = Spec(**options, **cotangents, lse=np.asarray(saved.lse), weights=np.asarray(saved.weights))
+    spec = CallSpec(**options, **cotangents, lse=np.asarray(saved.lse), weights=np.asarray(saved.weights))
     report = laws(*problem.arrays, out, d_out, gradients, spec, again=again)
     return {int(finding.check.split()[1].rstrip(",")) for finding in report.failures}
 

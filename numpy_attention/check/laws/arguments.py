@@ -1,15 +1,15 @@
-"""What was given of one call of attention: admitted, in float64, and everything in one order of axes.
+"""One call of attention: its arrays checked, in float64, with the head axis split.
 
-    of queries  (..., G, n, L, X)      of keys  (..., G, 1, S, X)      of pairs  (..., G, n, L, S)
+    queries  (..., G, n, L, X)      keys  (..., G, 1, S, X)      pairs  (..., G, n, L, S)
 
 n = H / G query heads share each of the G key heads. An axis along which something is broadcast has length 1.
-What is hidden from everybody and is no finite number counts as 0; the arrays themselves stay as they are.
+A non-finite entry of a fully masked row or key counts as 0; the caller's arrays are not modified.
 """
 
 import math
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,21 +20,59 @@ from ...functional.base.admission import Array, as_array, one_of, real_number
 from ...functional.base.arrays import check_broadcast, unbroadcast
 from ...functional.masks.builders import hidden
 from ...functional.masks.mask import POLARITY_HINT, Mask
-from .law import Spec
-from .visible_counts import RowCounts, keys_seen, row_counts
+from ..rounding.error_analysis import Precision
+from .visible_counts import RowCounts, row_counts, unmasked_keys
+
+ATTENTION_OPTIONS = ("mask", "bias", "scale", "softcap", "sinks", "dropout")
+"""The fields of a CallSpec that `attention` itself takes."""
 
 GRADIENTS = ("d_query", "d_key", "d_value", "d_bias", "d_scale", "d_sinks", "d_scores")
 AXES = {"lse": 1, "d_lse": 1, "sinks": 0, "d_sinks": 0}
-"""How many axes stand behind that of the heads: two, but for these."""
+"""Number of axes behind the head axis, where it is not two."""
 
-OF_KEYS = ("key", "value", "d_key", "d_value")
+KEY_ARRAYS = ("key", "value", "d_key", "d_value")
 
 
-class Given:
-    """The arrays of one call by name, None where they were not given."""
+class CallSpec(NamedTuple):
+    """Options of an attention call, and further known results of it.
+
+    Parameters
+    ----------
+    mask, bias, scale, softcap, sinks, dropout : as in `attention`; None where not in use.
+    d_weights, d_lse : the cotangents of weights and lse, if they had any.
+    lse : (..., H, L), sinks included.
+    weights : of step 5, (..., H, L, S), or (..., H, len(rows), S) for the query rows in `rows`.
+    rows : the query rows that weights and d_scores cover; None for all.
+    score : "dot"; "concat"; or "other", for scores made of query and key in any other way.
+    activation : that of concat scores.
+    largest_score : required unless score is "dot": upper bound on Σ |terms| of a score before its activation.
+    precision, storage : the roundoff of arithmetic, and of intermediates stored between two products. By
+        default that of the inputs' dtype (float32 for float16) and that of the output's dtype.
+    """
+
+    mask: Any = None
+    bias: Any = None
+    scale: Any = None
+    softcap: float | None = None
+    sinks: Any = None
+    dropout: Any = None
+    d_weights: Any = None
+    d_lse: Any = None
+    lse: Any = None
+    weights: Any = None
+    rows: Any = None
+    score: str = "dot"
+    activation: str | None = None
+    largest_score: float | None = None
+    precision: Precision | None = None
+    storage: Precision | None = None
+
+
+class CallArrays:
+    """The arrays of one call by name; a missing one is None."""
 
     def __init__(
-        self, query: Any, key: Any, value: Any, out: Any, d_out: Any, grads: Any, spec: Spec,
+        self, query: Any, key: Any, value: Any, out: Any, d_out: Any, grads: Any, spec: CallSpec,
         again: Callable[..., Any] | None, seed: int,
     ) -> None:  # fmt: skip
         self.spec, self.again, self.seed = spec, again, seed
@@ -46,7 +84,7 @@ class Given:
         if not isinstance(spec.dropout, Dropout):
             optional["dropout"] = spec.dropout
         everything = dict(query=query, key=key, value=value, out=out, d_out=d_out, **optional)
-        everything |= _gradients(grads, spec.bias)
+        everything |= _gradients_by_name(grads, spec.bias)
         self.arrays = {name: as_array(name, x) for name, x in everything.items() if x is not None}
         shape = scores_shape(*(self.arrays[name] for name in ("query", "key", "value")))
         *batch, self.H, self.L, self.S = shape if len(shape) > 2 else (1, *shape)
@@ -55,40 +93,40 @@ class Given:
         self.n = self.H // self.G if self.G else 1
         self.D, self.E = self.arrays["query"].shape[-1], self.arrays["value"].shape[-1]
         self.rows = np.arange(self.L) if spec.rows is None else as_array("rows", spec.rows).astype(int)
-        _refuse_what_does_not_fit(self.arrays, shape, self.rows.size, spec)
+        _check_arrays(self.arrays, shape, self.rows.size, spec)
 
     def array(self, name: str) -> Array | None:
-        """In float64, with the axis of heads in two; None if it was not given."""
+        """The array in float64 with its head axis split; None if it is missing."""
         x = self.arrays.get(name)
-        return None if x is None else self.grouped(x, AXES.get(name, 2), of_keys=name in OF_KEYS)
+        return None if x is None else self.grouped(x, AXES.get(name, 2), of_keys=name in KEY_ARRAYS)
 
-    def grouped(self, x: Array, behind: int, *, of_keys: bool = False) -> Array:
-        """An array in float64, with the axis of heads, which `behind` others follow, in two."""
-        x = np.asarray(x, dtype=np.float64)
-        x = x[(None,) * (behind + 1 - x.ndim)]
-        place = x.ndim - behind - 1
-        split = (self.G, 1) if of_keys else self.split(x.shape[place])
-        return x.reshape(*x.shape[:place], *split, *x.shape[place + 1 :])
-
-    def have(self, name: str) -> Array:
-        """An array that a law needs, and therefore has."""
+    def require(self, name: str) -> Array:
+        """The array, which must be present: the law lists it in `needs`."""
         x = self.array(name)
         assert x is not None, name
         return x
 
-    def full_rows(self, x: Array, behind: int = 0) -> Array:
-        """What is of rows broadcast to all of them, (..., G, n, L), and the axes `behind`."""
-        return np.broadcast_to(x, (*self.batch, self.G, self.n, self.L, *x.shape[x.ndim - behind :]))
+    def grouped(self, x: Array, behind: int, *, of_keys: bool = False) -> Array:
+        """`x` in float64, its head axis, which `behind` others follow, split in two."""
+        x = np.asarray(x, dtype=np.float64)
+        x = x[(None,) * (behind + 1 - x.ndim)]
+        place = x.ndim - behind - 1
+        split = (self.G, 1) if of_keys else self.split_heads(x.shape[place])
+        return x.reshape(*x.shape[:place], *split, *x.shape[place + 1 :])
 
-    def split(self, heads: int) -> tuple[int, int]:
-        """The axis of heads in two: which key head they read, and which of those that read it."""
+    def split_heads(self, heads: int) -> tuple[int, int]:
+        """Lengths of the split head axis: key heads, and query heads that share one of them."""
         return (self.G, self.n) if heads == self.H else (1, 1)
 
-    # ------------------------------------------------------------------------------- who sees anything
+    def all_rows(self, x: Array, behind: int = 0) -> Array:
+        """`x` broadcast to all rows, (..., G, n, L), plus its last `behind` axes."""
+        return np.broadcast_to(x, (*self.batch, self.G, self.n, self.L, *x.shape[x.ndim - behind :]))
+
+    # ----------------------------------------------------------------------------------- visibility
 
     @cached_property
     def mask(self) -> Mask | None:
-        """The mask, and what a bias of -inf hides besides."""
+        """The mask, combined with the -inf entries of the bias."""
         bias: Array | None = self.arrays.get("bias")
         mask: Mask | None = self.spec.mask
         if isinstance(self.spec.bias, Relative):
@@ -96,60 +134,60 @@ class Given:
             bias = table[..., buckets] if np.isneginf(table).any() else None
         if bias is None or not np.isneginf(bias).any():
             return mask
-        unbiased = hidden(np.isneginf(bias))
-        return unbiased if mask is None else mask & unbiased
+        by_bias = hidden(np.isneginf(bias))
+        return by_bias if mask is None else mask & by_bias
 
     @cached_property
     def counts(self) -> RowCounts:
-        """How many keys each row sees, up to two, and the first of them: (..., G, n, L)."""
+        """Number of visible keys of each row, capped at 2, and the first of them: (..., G, n, L)."""
         return RowCounts(*map(self._split_rows, row_counts(self.mask, self.L, self.S)))
 
     @cached_property
-    def sees(self) -> Array:
-        """Whether a row sees anything, (..., G, n, L)."""
+    def unmasked_rows(self) -> Array:
+        """True where a row has a visible key, (..., G, n, L)."""
         return np.asarray(self.counts.keys > 0)
 
     @cached_property
-    def seen(self) -> Array:
-        """Whether a key is seen by any row, (..., G, 1, S)."""
-        by_head = self._split_rows(keys_seen(self.mask, self.L, self.S))
+    def unmasked_keys(self) -> Array:
+        """True where a key is visible to some row, (..., G, 1, S)."""
+        by_head = self._split_rows(unmasked_keys(self.mask, self.L, self.S))
         return np.asarray(by_head.any(axis=-2, keepdims=True))
 
     def _split_rows(self, x: Array) -> Array:
-        return x.reshape(*x.shape[:-2], *self.split(x.shape[-2]), x.shape[-1])
+        return x.reshape(*x.shape[:-2], *self.split_heads(x.shape[-2]), x.shape[-1])
 
     # -------------------------------------------------------------------------------------- the arrays
 
     @cached_property
     def query(self) -> Array:
         """(..., G, n, L, D)."""
-        return self._where_used("query", self.sees)
+        return self._masked_entries_zeroed("query", self.unmasked_rows)
 
     @cached_property
     def key(self) -> Array:
         """(..., G, 1, S, D)."""
-        return self._where_used("key", self.seen)
+        return self._masked_entries_zeroed("key", self.unmasked_keys)
 
     @cached_property
     def value(self) -> Array:
         """(..., G, 1, S, E)."""
-        return self._where_used("value", self.seen)
+        return self._masked_entries_zeroed("value", self.unmasked_keys)
 
     @cached_property
     def d_out(self) -> Array:
         """(..., G, n, L, E)."""
-        return self._where_used("d_out", self.sees)
+        return self._masked_entries_zeroed("d_out", self.unmasked_rows)
 
-    def _where_used(self, name: str, used: Array) -> Array:
-        """What nobody sees may be NaN; what is seen must be finite."""
-        x = self.have(name)
+    def _masked_entries_zeroed(self, name: str, unmasked: Array) -> Array:
+        """The array with non-finite entries replaced by 0; raises if one of them is not fully masked."""
+        x = self.require(name)
         finite = np.isfinite(x)
         if finite.all():
             return x
-        everywhere = np.broadcast_to(used, (*self.batch, *x.shape[-4:-1])).astype(float)
-        by_anyone = unbroadcast(everywhere, x.shape[:-1]) > 0
-        if (~finite & by_anyone[..., None]).any():
-            raise ValueError(f"{name} holds numbers that are not finite where they are seen")
+        uses = np.broadcast_to(unmasked, (*self.batch, *x.shape[-4:-1])).astype(float)
+        used = unbroadcast(uses, x.shape[:-1]) > 0
+        if (~finite & used[..., None]).any():
+            raise ValueError(f"{name} has visible entries that are not finite")
         return np.where(finite, x, 0.0)
 
     @cached_property
@@ -160,38 +198,39 @@ class Given:
 
     @cached_property
     def d_lse(self) -> Array:
-        """(..., G, n, L), 0 if it was not given."""
+        """(..., G, n, L); 0 without d_lse."""
         d_lse = self.array("d_lse")
         return np.zeros((1, 1, self.L)) if d_lse is None else np.where(np.isfinite(d_lse), d_lse, 0.0)
 
     @cached_property
-    def multipliers_at_most(self) -> float:
-        """What dropout multiplies a weight by, at most."""
+    def largest_multiplier(self) -> float:
+        """Largest dropout multiplier; 1 without dropout."""
         if isinstance(self.spec.dropout, Dropout):
             return 1 / (1 - self.spec.dropout.rate)
         return float(np.abs(self.arrays["dropout"]).max(initial=0)) if "dropout" in self.arrays else 1.0
 
 
-def _gradients(grads: Any, bias: Any) -> dict[str, Any]:
-    """Gradients by name from anything that has some of them; a bias value's, where its sum is known."""
+def _gradients_by_name(grads: Any, bias: Any) -> dict[str, Any]:
+    """Gradients of a mapping or object by name; of a bias value the table's gradient, whose sum is known."""
     if grads is None:
         return {}
-    named = isinstance(grads, Mapping)
-    found = {name: grads.get(name) if named else getattr(grads, name, None) for name in GRADIENTS}
+    if isinstance(grads, Mapping):
+        by_name = {name: grads.get(name) for name in GRADIENTS}
+    else:
+        by_name = {name: getattr(grads, name, None) for name in GRADIENTS}
     if isinstance(bias, Bias):
-        table = getattr(found["d_bias"], "d_table", None)
-        found["d_bias"] = None if table is None else np.asarray(table)[..., None, :]
-    return {name: x for name, x in found.items() if x is not None}
+        table = getattr(by_name["d_bias"], "d_table", None)
+        by_name["d_bias"] = None if table is None else np.asarray(table)[..., None, :]
+    return {name: x for name, x in by_name.items() if x is not None}
 
 
-def _refuse_what_does_not_fit(
-    arrays: dict[str, Array], shape: tuple[int, ...], sampled: int, spec: Spec
-) -> None:
+def _check_arrays(arrays: dict[str, Array], shape: tuple[int, ...], rows: int, spec: CallSpec) -> None:
+    """Raise unless dtypes, shapes and options fit together."""
     for name, array in arrays.items():
         if array.dtype.kind not in "iuf":
-            raise TypeError(f"{name} has dtype {array.dtype}; the laws are held against real numbers")
+            raise TypeError(f"{name} has dtype {array.dtype}; the laws need real numbers")
     out = (*shape[:-1], arrays["value"].shape[-1])
-    of_rows = (*shape[:-2], sampled, shape[-1])
+    of_rows = (*shape[:-2], rows, shape[-1])
     expected = dict(out=out, d_out=out, lse=shape[:-1], d_lse=shape[:-1], d_weights=shape)
     expected |= dict(weights=of_rows, d_scores=of_rows)
     for name in GRADIENTS[:-1]:

@@ -1,4 +1,4 @@
-"""What laws read: one call's arrays and sizes, what is in use there, some of its rows, and another call."""
+"""Everything a law reads: one call's arrays, bounds, features and sampled rows, and a second call."""
 
 import math
 from collections.abc import Callable
@@ -10,24 +10,31 @@ import numpy as np
 from ...functional.attention.biases import Bias
 from ...functional.attention.dropout import Dropout
 from ...functional.base.admission import Array
+from ...functional.base.arrays import unbroadcast
 from ...functional.masks.kinds import Band, FirstKeys, RealKeys, Visible
 from ...functional.masks.mask import Combined, Inverted, Mask
-from .law import OPTIONS, Undecided
-from .magnitudes import Sizes, dot
+from .arguments import ATTENTION_OPTIONS
+from .magnitudes import Magnitudes, dot
+from .measured_errors import MeasuredErrors, measure_errors
+from .sums import quadrature_sum
 
 
-class Evidence(Sizes):
-    """Everything about one call that a law may ask for; each is computed when it is asked for, once."""
+class InsufficientEvidence(Exception):
+    """A law cannot be decided for this call; the message is the reason."""
 
-    # ------------------------------------------------------------------------------------ what is in use
+
+class Evidence(Magnitudes):
+    """Everything about one call that laws use, each computed once, on first use."""
+
+    # --------------------------------------------------------------------------------- features in use
 
     @cached_property
-    def circumstances(self) -> frozenset[str]:
-        """What is in use, in the words in which laws name it."""
+    def features(self) -> frozenset[str]:
+        """Features in use, by the names in `Law.broken_by`."""
         spec, sinks = self.spec, self.sinks is not None
-        bias, unarrayed = self.array("bias"), isinstance(spec.bias, Bias)
-        varies = (bias is not None and bias.shape[-1] != 1) or unarrayed
-        there = {
+        bias, by_position = self.array("bias"), isinstance(spec.bias, Bias)
+        varies = (bias is not None and bias.shape[-1] != 1) or by_position
+        features = {
             "softcap": spec.softcap is not None,
             "sinks": sinks,
             "sinks without lse": sinks and "lse" not in self.arrays,
@@ -36,44 +43,45 @@ class Evidence(Sizes):
             "dropout drawn from a seed": isinstance(spec.dropout, Dropout),
             "d_weights": "d_weights" in self.arrays,
             "a mask": spec.mask is not None,
-            "a mask that tells queries apart": spec.mask is not None and _tells_queries_apart(spec.mask),
-            "a bias that is no array": unarrayed,
+            "a mask that varies along queries": spec.mask is not None and _varies_along_queries(spec.mask),
+            "a bias computed from positions": by_position,
             "a bias that varies along keys": varies,
-            "a bias that varies along queries": (bias is not None and bias.shape[-2] != 1) or unarrayed,
+            "a bias that varies along queries": (bias is not None and bias.shape[-2] != 1) or by_position,
             "a scale that varies along keys": self.scale.shape[-1] != 1,
         }
-        return frozenset(name for name, true in there.items() if true)
+        return frozenset(name for name, in_use in features.items() if in_use)
 
-    def lacks(self, need: str) -> str:
-        """Why what a law needs is not there; "" if it is."""
-        there: dict[str, Callable[[], bool]] = {
+    def missing(self, need: str) -> str:
+        """Reason why an entry of `Law.needs` is not met; "" if it is."""
+        conditions: dict[str, Callable[[], bool]] = {
             "again": lambda: self.again is not None,
             "dot scores": lambda: self.spec.score == "dot",
             "concat scores": lambda: self.spec.score == "concat",
             "an identity activation": lambda: self.spec.activation == "identity",
             "bounded scores": lambda: math.isfinite(self.span),
-            "a row that sees nothing": lambda: not bool(self.sees.all()),
-            "a key that nobody sees": lambda: not bool(self.seen.all()),
-            "a row that sees one key": lambda: bool((self.counts.keys == 1).any()),
+            "a fully masked row": lambda: not bool(self.unmasked_rows.all()),
+            "a fully masked key": lambda: not bool(self.unmasked_keys.all()),
+            "a row with one visible key": lambda: bool((self.counts.keys == 1).any()),
             "a mask without look-ahead": lambda: (
                 isinstance(self.spec.mask, Band) and self.spec.mask.right == 0
             ),
             "heads that share keys": lambda: self.n > 1,
             "two sampled rows": lambda: len(self.sample) > 1,
         }
-        if need in there:
-            return "" if there[need]() else f"needs {need}"
+        if need in conditions:
+            return "" if conditions[need]() else f"needs {need}"
         if need not in self.arrays:
             return f"needs {need}"
         x = self.arrays[need]
-        overflown = x.dtype == np.float16 and need.startswith(("d_", "out")) and np.isinf(x).any()
-        return f"{need} overflows float16" if overflown and not np.isnan(x).any() else ""
+        overflows = x.dtype == np.float16 and need.startswith(("d_", "out")) and np.isinf(x).any()
+        return f"{need} overflows float16" if overflows and not np.isnan(x).any() else ""
 
     @cached_property
     def span(self) -> float:
-        """How far apart two scores of one row may be before the bias."""
-        of = {"sigmoid": 1.0, "tanh": 2.0}
-        activation = of.get(self.spec.activation or "", math.inf) if self.spec.score == "concat" else math.inf
+        """Upper bound on the difference of two scores of one row, bias excluded."""
+        spans = {"sigmoid": 1.0, "tanh": 2.0}
+        concat = self.spec.score == "concat"
+        activation = spans.get(self.spec.activation or "", math.inf) if concat else math.inf
         return min(activation, math.inf if self.spec.softcap is None else 2.0 * self.spec.softcap)
 
     @cached_property
@@ -87,38 +95,79 @@ class Evidence(Sizes):
 
     @cached_property
     def row_sums(self) -> Array:
-        """Σ_s d_scores_ls, (..., G, n, L): d_lse_l, less what goes to a sink, share (d_lse - d_out · out)."""
+        """Σ_s d_scores_ls, (..., G, n, L): d_lse_l minus the sink's part, share (d_lse - d_out · out)."""
         d_lse = np.where(self.alive, self.d_lse, 0.0)
         if self.sinks is None or not self.sink_share.any():
             return d_lse
-        if reason := self.lacks("out"):
-            raise Undecided(reason)
-        return np.asarray(d_lse - self.sink_share * (d_lse - dot(self.d_out, self.have("out"))))
+        if reason := self.missing("out"):
+            raise InsufficientEvidence(reason)
+        return np.asarray(d_lse - self.sink_share * (d_lse - dot(self.d_out, self.require("out"))))
 
-    # --------------------------------------------------------------------------------------- once more
+    # --------------------------------------------------------------------- errors of sums over rows
+
+    @cached_property
+    def measured(self) -> MeasuredErrors:
+        """Errors of sampled rows, relative to their bounds."""
+        return measure_errors(self)
+
+    def error_at(self, ratio: float) -> Array:
+        """Error bound of a row's d_scores, (..., G, n, L), at a measured ratio to d_size."""
+        return np.minimum(self.d_error, ratio * self.d_size + self.d_tiny)
+
+    def mass_at(self, ratio: float) -> Array:
+        """Bound on Σ_s |d_scores_ls|, (..., G, n, L), at a measured ratio to d_size."""
+        return min(1.0, ratio) * self.d_size
+
+    @cached_property
+    def out_error(self) -> Array:
+        """Error bound of Σ_s weights_ls value_s, relative to the largest value, (..., G, n, L)."""
+        return np.asarray(np.minimum(self.weight_error, self.measured.weights))
+
+    @cached_property
+    def mean_error(self) -> Array:
+        """Error bound of Σ_s thinned_ls d_out_l · value_s, (..., G, n, L)."""
+        size = np.where(self.unmasked_rows, self.d_thinned_size, 0.0)
+        return np.asarray(np.minimum(2 * self.weight_error * size, self.measured.means * self.d_size))
+
+    def common_rounding(self, total: Array) -> Array:
+        """Error of a sum whose weights all err by one factor, because equal weights round alike."""
+        return self.kept.u * np.abs(total)
+
+    def two_way_error(self, shape: tuple[int, ...], terms: int = 0) -> Array:
+        """Allowed difference between two ways to compute Σ_ls d_scores_ls scores_ls, summed to `shape`.
+
+        Sums over `terms` numbers come on top of those over a row and over a key.
+        """
+        m = MeasuredErrors() if shape[-1] > 1 else self.measured
+        once = self.all_rows(self.error_at(m.d_lengths) * self.score_size)
+        mass = self.all_rows(self.mass_at(m.of_d_lengths) * self.score_size)
+        certain = (self.g_longest + self.g(self.D) + self.g(terms)) * unbroadcast(mass, shape)
+        return quadrature_sum(2 * once, shape) + certain
+
+    # ------------------------------------------------------------------------------- the second call
 
     def draw(self, number: int) -> np.random.Generator:
-        """Random numbers of a law's own."""
+        """Random generator for one law."""
         return np.random.default_rng([self.seed, number])
 
     def call_again(self, *, query: Any = None, key: Any = None, value: Any = None, **changed: Any) -> Any:
-        """(out, lse) of another call, lse None if it gives none; options as before, but for those changed."""
+        """(out, lse) of a call with some arguments or options changed; lse is None if not returned."""
         assert self.again is not None
         a = self.arrays
         tensors = (a["query"] if query is None else query, a["key"] if key is None else key,
                    a["value"] if value is None else value)  # fmt: skip
-        options = {name: getattr(self.spec, name) for name in OPTIONS} | changed
+        options = {name: getattr(self.spec, name) for name in ATTENTION_OPTIONS} | changed
         try:
             result = self.again(*tensors, **{name: x for name, x in options.items() if x is not None})
         except NotImplementedError as reason:
-            raise Undecided(f"again: {reason or 'not implemented'}") from reason
+            raise InsufficientEvidence(f"again: {reason or 'not implemented'}") from reason
         out, lse = result if isinstance(result, tuple) else (result, None)
         if np.asarray(out).dtype == np.float16 and np.isinf(out).any():
-            raise Undecided("out overflows float16 when called again")
+            raise InsufficientEvidence("out overflows float16 when called again")
         return self.grouped(out, 2), None if lse is None else self.grouped(lse, 1)
 
     def options_at(self, rows: Any = None, columns: Any = None) -> dict[str, Any]:
-        """Those options that are arrays of pairs, at some rows or columns."""
+        """bias, scale and dropout, where they are arrays, cut to some rows or columns."""
         taken = {}
         for name in ("bias", "scale", "dropout"):
             x = self.arrays.get(name)
@@ -130,11 +179,11 @@ class Evidence(Sizes):
         return taken
 
 
-def _tells_queries_apart(mask: Mask) -> bool:
+def _varies_along_queries(mask: Mask) -> bool:
     if isinstance(mask, Combined):
-        return _tells_queries_apart(mask.left) or _tells_queries_apart(mask.right)
+        return _varies_along_queries(mask.left) or _varies_along_queries(mask.right)
     if isinstance(mask, Inverted):
-        return _tells_queries_apart(mask.mask)
+        return _varies_along_queries(mask.mask)
     if isinstance(mask, Visible):
         return mask.pairs.ndim > 1 and mask.pairs.shape[-2] > 1
     return not isinstance(mask, FirstKeys | RealKeys)

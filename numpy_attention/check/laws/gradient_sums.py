@@ -1,6 +1,6 @@
-"""Laws 1 to 10: what sums over whole gradients must come to. Nothing but the given arrays is read.
+"""Laws 1 to 10: sums over whole gradients, checked on the given arrays alone.
 
-d_scores is the gradient of scores = scale * query @ keyᵀ. It is L × S and never made: it cancels.
+d_scores is the gradient of scores = scale * query @ keyᵀ. It is L × S and never computed: it cancels.
 """
 
 import math
@@ -9,11 +9,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...functional.base.admission import Array
-from ...functional.base.arrays import transposed
-from .evidence import Evidence
-from .law import Sides, Undecided, gathered, law, meeting, summed
+from ...functional.base.arrays import transposed, unbroadcast
+from .evidence import Evidence, InsufficientEvidence
+from .law import Sides, law
 from .magnitudes import dot
-from .measured_errors import Measured
+from .measured_errors import MeasuredErrors
+from .sums import common_shape, quadrature_sum
 
 
 @law(
@@ -23,25 +24,25 @@ from .measured_errors import Measured
     proof="""\
 d_key_s = Σ_l scale_l d_scores_ls query_l, so Σ_s d_key_s = Σ_l scale_l (Σ_s d_scores_ls) query_l. A row
 of d_scores = weights * (d - Σ weights * d + d_lse) sums to d_lse, as weights sum to 1: adding c to all
-keys adds query_l · c to a whole row, which softmax does not notice, and lse does. A sink holds a share
+keys adds query_l · c to a whole row, which changes lse and leaves softmax as it is. A sink holds a share
 p of the row that the shift does not move: then r_l = d_lse_l - p (d_lse_l - d_out_l · out_l).""",
     domain="""\
-Survives masks, bias, dropout, d_weights and d_lse, rows that see nothing (r = 0), a scale for each row;
+Survives masks, bias, dropout, d_weights and d_lse, fully masked rows (r = 0), a scale for each row;
 sinks if lse is given (p = exp(sinks - lse)) and d_weights are not. Not softcap, whose slope differs
 along a row; not a scale that varies along keys.""",
     needs=("dot scores", "d_key"),
     broken_by=("softcap", "sinks without lse", "sinks and d_weights", "a scale that varies along keys"),
 )
 def _shift_of_all_keys(e: Evidence) -> Iterator[Sides]:
-    d_key, query = e.have("d_key"), e.query
+    d_key, query = e.require("d_key"), e.query
     shape = (*d_key.shape[:-2], 1, e.D)
     scale = e.scale.max(axis=-1, initial=0.0) if e.scale.shape[-1] > 1 else e.scale[..., 0]
-    right = summed(e.full_rows(scale * e.row_sums)[..., None] * query, shape)
+    right = unbroadcast(e.all_rows(scale * e.row_sums)[..., None] * query, shape)
     m, sizes = e.measured, e.reach[..., None] * np.abs(query)
-    off = gathered(e.off(m.d_rows)[..., None] * sizes, shape)
-    off = off + e.many * summed(e.mass(m.of_d_rows)[..., None] * sizes, shape)
-    off = off + gathered(e.rounding("d_key"), shape)
-    yield Sides("d_key", summed(d_key, shape), right, off + e.alike(right))
+    error = quadrature_sum(e.error_at(m.d_rows)[..., None] * sizes, shape)
+    error = error + e.g_longest * unbroadcast(e.mass_at(m.of_d_rows)[..., None] * sizes, shape)
+    error = error + quadrature_sum(e.rounding("d_key"), shape)
+    yield Sides("d_key", unbroadcast(d_key, shape), right, error + e.common_rounding(right))
 
 
 @law(
@@ -55,13 +56,13 @@ Scores do not change if queries grow by a factor c and keys shrink by it; the de
     needs=("dot scores", "d_query", "d_key"),
 )
 def _query_against_key(e: Evidence) -> Iterator[Sides]:
-    d_query, d_key = e.have("d_query"), e.have("d_key")
-    shape = meeting((*d_query.shape[:-3], 1, 1), (*d_key.shape[:-3], 1, 1))
+    d_query, d_key = e.require("d_query"), e.require("d_key")
+    shape = common_shape((*d_query.shape[:-3], 1, 1), (*d_key.shape[:-3], 1, 1))
     left, right = dot(d_query, e.query), dot(d_key, e.key)
-    allowed = e.twice_computed(shape)
-    allowed = allowed + gathered(e.rounding("d_query") * np.abs(e.query), (*shape, 1))[..., 0]
-    allowed = allowed + gathered(e.rounding("d_key") * np.abs(e.key), (*shape, 1))[..., 0]
-    yield Sides("d_query, d_key", summed(left, shape), summed(right, shape), allowed)
+    allowed = e.two_way_error(shape)
+    allowed = allowed + quadrature_sum(e.rounding("d_query") * np.abs(e.query), (*shape, 1))[..., 0]
+    allowed = allowed + quadrature_sum(e.rounding("d_key") * np.abs(e.key), (*shape, 1))[..., 0]
+    yield Sides("d_query, d_key", unbroadcast(left, shape), unbroadcast(right, shape), allowed)
 
 
 @law(
@@ -71,53 +72,53 @@ def _query_against_key(e: Evidence) -> Iterator[Sides]:
     proof="""\
 query Aᵀ and key A⁻¹ have the same scores for any invertible A; A = 1 + t X gives <d_query, query Xᵀ> =
 <d_key, key X> for every X. Both sides are Σ_ls d_products_ls key_s ⊗ query_l. The part that is
-antisymmetric is what rotations of query and key together leave alone; the trace is law 2.""",
-    domain="Survives everything, as law 2 does. query and key as they are multiplied: rotary is behind them.",
+antisymmetric belongs to rotations of query and key together; the trace is law 2.""",
+    domain="Survives everything, as law 2 does. query and key are those multiplied, after rotary.",
     needs=("dot scores", "d_query", "d_key"),
 )
 def _turned_together(e: Evidence) -> Iterator[Sides]:
-    d_query, d_key, query, key = e.have("d_query"), e.have("d_key"), e.query, e.key
-    shape = meeting((*d_query.shape[:-3], 1, e.D, e.D), (*d_key.shape[:-3], 1, e.D, e.D))
-    keys = np.where(e.seen[..., None], np.abs(key), 0.0).max(axis=-2, keepdims=True, initial=0.0)
+    d_query, d_key, query, key = e.require("d_query"), e.require("d_key"), e.query, e.key
+    shape = common_shape((*d_query.shape[:-3], 1, e.D, e.D), (*d_key.shape[:-3], 1, e.D, e.D))
+    keys = np.where(e.unmasked_keys[..., None], np.abs(key), 0.0).max(axis=-2, keepdims=True, initial=0.0)
     m = e.measured
-    once = 2 * e.reach * e.off(m.d_parts)
-    squares = (once * once)[..., None, :] @ e.full_rows(query * query, 1)
-    certain = e.many * (e.reach * e.mass(m.of_d_parts))[..., None, :] @ np.abs(e.full_rows(query, 1))
-    allowed = 4 * np.sqrt(summed(transposed(keys * keys) * squares, shape))
-    allowed = allowed + summed(transposed(keys) * certain, shape)
+    once = 2 * e.reach * e.error_at(m.d_parts)
+    squares = (once * once)[..., None, :] @ e.all_rows(query * query, 1)
+    certain = e.g_longest * (e.reach * e.mass_at(m.of_d_parts))[..., None, :] @ np.abs(e.all_rows(query, 1))
+    allowed = 4 * np.sqrt(unbroadcast(transposed(keys * keys) * squares, shape))
+    allowed = allowed + unbroadcast(transposed(keys) * certain, shape)
     allowed = allowed + _product_rounding(e.rounding("d_query"), query, shape)
     allowed = allowed + transposed(_product_rounding(e.rounding("d_key"), key, shape))
     left, right = transposed(d_query) @ query, transposed(key) @ d_key
-    yield Sides("d_query, d_key", summed(left, shape), summed(right, shape), allowed)
+    yield Sides("d_query, d_key", unbroadcast(left, shape), unbroadcast(right, shape), allowed)
 
 
 def _product_rounding(rounding: Array, x: Array, shape: tuple[int, ...]) -> Array:
-    """What rounding, independent from entry to entry, does to roundedᵀ @ x, summed to `shape`."""
-    return np.asarray(4 * np.sqrt(summed(transposed(rounding * rounding) @ (x * x), shape)))
+    """What rounding, independent from entry to entry, does to roundedᵀ @ x, unbroadcast to `shape`."""
+    return np.asarray(4 * np.sqrt(unbroadcast(transposed(rounding * rounding) @ (x * x), shape)))
 
 
 @law(
     4,
     "a shift of all values",
-    "Σ_s d_value_s = Σ_l d_out_l, over the rows that see something and the query heads of a group.",
+    "Σ_s d_value_s = Σ_l d_out_l, over the rows with a visible key and the query heads of a group.",
     proof="""\
 d_value_s = Σ_l weights_ls d_out_l, and weights_l sum to 1: adding c to all values adds c to every
 output. With a sink that takes a share p_l, they sum to 1 - p_l.""",
     domain="""\
-Survives softcap, masks, bias, any scale, any scores, d_weights, d_lse; rows that see nothing do not
+Survives softcap, masks, bias, any scale, any scores, d_weights, d_lse; fully masked rows do not
 count; sinks if lse is given (p = exp(sinks - lse)). Not dropout, after which a row no longer sums to 1.""",
     needs=("d_value", "d_out"),
     broken_by=("dropout", "sinks without lse"),
 )
 def _shift_of_all_values(e: Evidence) -> Iterator[Sides]:
-    d_value, d_out = e.have("d_value"), e.d_out
+    d_value, d_out = e.require("d_value"), e.d_out
     shape = (*d_value.shape[:-2], 1, e.E)
-    share = np.where(e.sees, 1 - e.sink_share, 0.0)
-    right = summed(e.full_rows(share)[..., None] * d_out, shape)
-    off = gathered(np.where(e.sees, e.weights_off, 0.0)[..., None] * np.abs(d_out), shape)
-    off = off + e.many * summed(np.abs(e.full_rows(d_out, 1)), shape)
-    off = off + gathered(e.rounding("d_value"), shape)
-    yield Sides("d_value", summed(d_value, shape), right, off + e.alike(right))
+    share = np.where(e.unmasked_rows, 1 - e.sink_share, 0.0)
+    right = unbroadcast(e.all_rows(share)[..., None] * d_out, shape)
+    error = quadrature_sum(np.where(e.unmasked_rows, e.out_error, 0.0)[..., None] * np.abs(d_out), shape)
+    error = error + e.g_longest * unbroadcast(np.abs(e.all_rows(d_out, 1)), shape)
+    error = error + quadrature_sum(e.rounding("d_value"), shape)
+    yield Sides("d_value", unbroadcast(d_value, shape), right, error + e.common_rounding(right))
 
 
 @law(
@@ -131,15 +132,17 @@ out is linear in value: if values grow by a factor c, so does out, and the deriv
     needs=("d_value", "out", "d_out"),
 )
 def _values_against_output(e: Evidence) -> Iterator[Sides]:
-    d_value, out = e.have("d_value"), e.have("out")
-    shape = meeting((*e.batch, e.G, 1, 1), (*d_value.shape[:-3], 1, 1))
-    mass = e.full_rows(e.mass(e.measured.of_means))
-    allowed = gathered(2 * e.full_rows(e.means_off), shape) + (e.many + e.g(e.E)) * summed(mass, shape)
-    allowed = allowed + gathered(e.rounding("d_value") * np.abs(e.value), (*shape, 1))[..., 0]
-    allowed = allowed + gathered(e.rounding("out") * np.abs(e.d_out), (*shape, 1))[..., 0]
+    d_value, out = e.require("d_value"), e.require("out")
+    shape = common_shape((*e.batch, e.G, 1, 1), (*d_value.shape[:-3], 1, 1))
+    mass = e.all_rows(e.mass_at(e.measured.of_means))
+    allowed = quadrature_sum(2 * e.all_rows(e.mean_error), shape) + (e.g_longest + e.g(e.E)) * unbroadcast(
+        mass, shape
+    )
+    allowed = allowed + quadrature_sum(e.rounding("d_value") * np.abs(e.value), (*shape, 1))[..., 0]
+    allowed = allowed + quadrature_sum(e.rounding("out") * np.abs(e.d_out), (*shape, 1))[..., 0]
     left, right = dot(d_value, e.value), dot(e.d_out, out)
-    left, right = summed(left, shape), summed(right, shape)
-    yield Sides("d_value, out", left, right, allowed + e.alike(right))
+    left, right = unbroadcast(left, shape), unbroadcast(right, shape)
+    yield Sides("d_value, out", left, right, allowed + e.common_rounding(right))
 
 
 @law(
@@ -153,39 +156,41 @@ out is linear in value, so value A gives out A for any matrix A. A = 1 + t X giv
     needs=("d_value", "out", "d_out"),
 )
 def _values_mixed(e: Evidence) -> Iterator[Sides]:
-    d_value, out, d_out = e.have("d_value"), e.have("out"), e.d_out
-    shape = meeting((*e.batch, e.G, 1, e.E, e.E), (*d_value.shape[:-3], 1, e.E, e.E))
-    values, thinned = transposed(e.largest_values), e.multipliers_at_most * np.where(e.sees, 1.0, 0.0)
-    off = 2 * e.weights_off * thinned
-    squares = (off * off)[..., None, :] @ e.full_rows(d_out * d_out, 1)
-    certain = e.many * e.full_rows(thinned)[..., None, :] @ np.abs(e.full_rows(d_out, 1))
-    allowed = 4 * np.sqrt(summed(values * values * squares, shape)) + summed(values * certain, shape)
+    d_value, out, d_out = e.require("d_value"), e.require("out"), e.d_out
+    shape = common_shape((*e.batch, e.G, 1, e.E, e.E), (*d_value.shape[:-3], 1, e.E, e.E))
+    values, thinned = transposed(e.largest_values), e.largest_multiplier * np.where(e.unmasked_rows, 1.0, 0.0)
+    error = 2 * e.out_error * thinned
+    squares = (error * error)[..., None, :] @ e.all_rows(d_out * d_out, 1)
+    certain = e.g_longest * e.all_rows(thinned)[..., None, :] @ np.abs(e.all_rows(d_out, 1))
+    allowed = 4 * np.sqrt(unbroadcast(values * values * squares, shape)) + unbroadcast(
+        values * certain, shape
+    )
     allowed = allowed + transposed(_product_rounding(e.rounding("d_value"), e.value, shape))
     allowed = allowed + _product_rounding(e.rounding("out"), d_out, shape)
     left, right = transposed(e.value) @ d_value, transposed(out) @ d_out
-    left, right = summed(left, shape), summed(right, shape)
-    yield Sides("d_value, out", left, right, allowed + e.alike(right))
+    left, right = unbroadcast(left, shape), unbroadcast(right, shape)
+    yield Sides("d_value, out", left, right, allowed + e.common_rounding(right))
 
 
 @law(
     7,
     "scale against query",
-    "Σ_s scale d_scale = d_query · query, summed over the heads and rows that have one scale in common.",
+    "Σ_s scale d_scale = d_query · query, unbroadcast over the heads and rows that have one scale in common.",
     proof="""\
 scores = scale * (query · key), so d_scale_ls = d_scores_ls (query_l · key_s), and scale_ls d_scale_ls
-summed over s is d_query_l · query_l: a scale that grows is a query that grows.""",
+summed over s is d_query_l · query_l: growing the scale is growing the query.""",
     domain="Survives everything. It needs a scale with a gradient.",
     needs=("dot scores", "d_query", "d_scale", "scale"),
 )
 def _scale_against_query(e: Evidence) -> Iterator[Sides]:
-    d_query, d_scale = e.have("d_query"), e.have("d_scale")
+    d_query, d_scale = e.require("d_query"), e.require("d_scale")
     terms = np.where(d_scale == 0, 0.0, e.scale * d_scale)
-    shape = meeting(terms.shape[:-1], d_query.shape[:-1])
-    allowed = e.twice_computed(shape, terms=e.L * e.S)
-    allowed = allowed + gathered(np.abs(e.finite_scale) * e.rounding("d_scale"), (*shape, 1))[..., 0]
-    allowed = allowed + gathered(e.rounding("d_query") * np.abs(e.query), (*shape, 1))[..., 0]
+    shape = common_shape(terms.shape[:-1], d_query.shape[:-1])
+    allowed = e.two_way_error(shape, terms=e.L * e.S)
+    allowed = allowed + quadrature_sum(np.abs(e.finite_scale) * e.rounding("d_scale"), (*shape, 1))[..., 0]
+    allowed = allowed + quadrature_sum(e.rounding("d_query") * np.abs(e.query), (*shape, 1))[..., 0]
     left, right = terms.sum(axis=-1), dot(d_query, e.query)
-    yield Sides("d_scale, d_query", summed(left, shape), summed(right, shape), allowed)
+    yield Sides("d_scale, d_query", unbroadcast(left, shape), unbroadcast(right, shape), allowed)
 
 
 @law(
@@ -194,74 +199,74 @@ def _scale_against_query(e: Evidence) -> Iterator[Sides]:
     "Σ_s d_bias_ls = d_lse_l, 0 without it; with sinks Σ_ls d_bias + d_sinks = Σ_l d_lse, for each head.",
     proof="""\
 A number added to a whole row, its sink included, leaves the weights as they are and moves lse by as
-much. What is broadcast in a bias is summed in its gradient, and so are both sides.""",
+much. Where a bias is broadcast its gradient is summed, and so are both sides.""",
     domain="""\
-Survives everything, softcap too, for the bias comes behind it. Of na.relative the table's gradient is
+Survives everything, softcap too, for the bias comes after it. For na.relative the table's gradient is
 summed; na.alibi has no direction that is constant along a row.""",
     needs=("d_bias",),
 )
 def _constant_along_a_row(e: Evidence) -> Iterator[Sides]:
-    d_bias, d_sinks = e.have("d_bias"), e.array("d_sinks")
-    if e.sinks is not None and (reason := e.lacks("d_sinks")):
-        raise Undecided(reason)
+    d_bias, d_sinks = e.require("d_bias"), e.array("d_sinks")
+    if e.sinks is not None and (reason := e.missing("d_sinks")):
+        raise InsufficientEvidence(reason)
     left = d_bias.sum(axis=-1)
     shape, rounding = left.shape, e.rounding("d_bias")
     allowed = np.zeros(shape)
     if d_sinks is not None:
-        shape = meeting((*left.shape[:-1], 1), (*d_sinks.shape, 1))
-        left = summed(left, shape) + summed(d_sinks[..., None], shape)
-        allowed = gathered(e.rounding("d_sinks")[..., None], shape)
-    d_lse = e.full_rows(np.where(e.alive, e.d_lse, 0.0))
-    m = Measured() if shape[-1] > 1 else e.measured  # rows that stand alone may be unlike the measured ones
-    allowed = allowed + gathered(rounding, (*shape, 1))[..., 0]
-    allowed = allowed + gathered(e.full_rows(e.off(m.d_rows)), shape)
-    allowed = allowed + (e.many + e.g(e.L)) * summed(e.full_rows(e.mass(m.of_d_rows)), shape)
-    right = summed(d_lse, shape)
-    yield Sides("d_bias", left, right, allowed + e.alike(right))
+        shape = common_shape((*left.shape[:-1], 1), (*d_sinks.shape, 1))
+        left = unbroadcast(left, shape) + unbroadcast(d_sinks[..., None], shape)
+        allowed = quadrature_sum(e.rounding("d_sinks")[..., None], shape)
+    d_lse = e.all_rows(np.where(e.alive, e.d_lse, 0.0))
+    m = MeasuredErrors() if shape[-1] > 1 else e.measured  # a single row may be unlike the measured ones
+    allowed = allowed + quadrature_sum(rounding, (*shape, 1))[..., 0]
+    allowed = allowed + quadrature_sum(e.all_rows(e.error_at(m.d_rows)), shape)
+    allowed = allowed + (e.g_longest + e.g(e.L)) * unbroadcast(e.all_rows(e.mass_at(m.of_d_rows)), shape)
+    right = unbroadcast(d_lse, shape)
+    yield Sides("d_bias", left, right, allowed + e.common_rounding(right))
 
 
 @law(
     9,
-    "what a sink gets",
+    "the gradient of a sink",
     "d_sinks = Σ_l p_l (d_lse_l - d_out_l · out_l), with the sink's share p_l = exp(sinks - lse_l).",
     proof="""\
 The sink is a column of scores with weight p and value 0: d_sink = p (0 - Σ_s weights_s d_weights_s +
 d_lse), and Σ_s weights_s d_weights_s = Σ_s thinned_s d_out · value_s = d_out · out.""",
-    domain="Survives softcap, masks, bias, any scale, dropout, d_lse, rows that see nothing. Not d_weights.",
+    domain="Survives softcap, masks, bias, any scale, dropout, d_lse, fully masked rows. Not d_weights.",
     needs=("d_sinks", "lse", "out", "d_out"),
     broken_by=("d_weights",),
 )
-def _what_a_sink_gets(e: Evidence) -> Iterator[Sides]:
-    d_sinks, out = e.have("d_sinks")[..., None], e.have("out")
-    shape = meeting(d_sinks.shape, (*e.batch, e.G, e.n, 1))
-    share = e.full_rows(e.sink_share)
-    right = summed(share * (np.where(e.alive, e.d_lse, 0.0) - dot(e.d_out, out)), shape)
-    allowed = gathered(share * (e.d_off + dot(np.abs(e.d_out), e.rounding("out"))), shape)
-    allowed = allowed + gathered(share * e.d_size * np.where(e.alive, e.rounding("lse"), 0.0), shape)
-    allowed = allowed + e.g(math.prod(share.shape)) * summed(share * e.d_size, shape)
-    allowed = allowed + gathered(e.rounding("d_sinks")[..., None], shape) + e.alike(right)
-    yield Sides("d_sinks", summed(d_sinks, shape), right, allowed)
+def _sink_gradient(e: Evidence) -> Iterator[Sides]:
+    d_sinks, out = e.require("d_sinks")[..., None], e.require("out")
+    shape = common_shape(d_sinks.shape, (*e.batch, e.G, e.n, 1))
+    share = e.all_rows(e.sink_share)
+    right = unbroadcast(share * (np.where(e.alive, e.d_lse, 0.0) - dot(e.d_out, out)), shape)
+    allowed = quadrature_sum(share * (e.d_error + dot(np.abs(e.d_out), e.rounding("out"))), shape)
+    allowed = allowed + quadrature_sum(share * e.d_size * np.where(e.alive, e.rounding("lse"), 0.0), shape)
+    allowed = allowed + e.g(math.prod(share.shape)) * unbroadcast(share * e.d_size, shape)
+    allowed = allowed + quadrature_sum(e.rounding("d_sinks")[..., None], shape) + e.common_rounding(right)
+    yield Sides("d_sinks", unbroadcast(d_sinks, shape), right, allowed)
 
 
 @law(
     10,
-    "d_out is shared out",
+    "d_value is bounded by d_out",
     "Σ_s |d_value_se| ≤ m Σ_l |d_out_le|, m the largest multiplier of dropout, 1 without.",
     proof="d_value_s = Σ_l thinned_ls d_out_l, thinned is not negative, and Σ_s thinned_ls ≤ m.",
-    domain="Survives everything. It is what is left of law 4 under dropout, and under sinks without lse.",
+    domain="Survives everything. It replaces law 4 under dropout, and under sinks without lse.",
     needs=("d_value", "d_out"),
 )
-def _shared_out(e: Evidence) -> Iterator[Sides]:
-    d_value = e.have("d_value")
+def _d_value_bound(e: Evidence) -> Iterator[Sides]:
+    d_value = e.require("d_value")
     shape = (*d_value.shape[:-2], 1, e.E)
-    d_out = e.multipliers_at_most * np.where(e.sees[..., None], np.abs(e.full_rows(e.d_out, 1)), 0.0)
-    off = gathered(e.weights_off[..., None] * d_out, shape) + e.many * summed(d_out, shape)
-    right = summed(d_out, shape)
-    allowed = off + summed(e.rounding("d_value"), shape) + e.alike(right)
-    yield Sides("d_value", summed(np.abs(d_value), shape), right, allowed, "≤")
+    d_out = e.largest_multiplier * np.where(e.unmasked_rows[..., None], np.abs(e.all_rows(e.d_out, 1)), 0.0)
+    error = quadrature_sum(e.out_error[..., None] * d_out, shape) + e.g_longest * unbroadcast(d_out, shape)
+    right = unbroadcast(d_out, shape)
+    allowed = error + unbroadcast(e.rounding("d_value"), shape) + e.common_rounding(right)
+    yield Sides("d_value", unbroadcast(np.abs(d_value), shape), right, allowed, "≤")
 
 
 GRADIENT_LAWS = (
     _shift_of_all_keys, _query_against_key, _turned_together, _shift_of_all_values, _values_against_output,
-    _values_mixed, _scale_against_query, _constant_along_a_row, _what_a_sink_gets, _shared_out,
+    _values_mixed, _scale_against_query, _constant_along_a_row, _sink_gradient, _d_value_bound,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The laws of attention, by number, and the check that holds somebody's arrays against them."""
+"""All laws of attention by number, and `laws`, which checks the arrays of one call against them."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -9,9 +9,10 @@ import numpy as np
 from ...functional.base.admission import Array, quiet
 from ..pairs.calls import over
 from ..pairs.report import Finding, Report
-from .evidence import Evidence
+from .arguments import CallSpec
+from .evidence import Evidence, InsufficientEvidence
 from .gradient_sums import GRADIENT_LAWS
-from .law import Law, Spec, Undecided
+from .law import Law
 from .query_rows import SAMPLE_LAWS
 from .rows_and_keys import ROW_LAWS
 from .second_calls import AGAIN_LAWS
@@ -20,7 +21,7 @@ from .slope import gradient_is_slope
 LAWS: Mapping[int, Law] = MappingProxyType(
     {law.number: law for law in (*GRADIENT_LAWS, *ROW_LAWS, *SAMPLE_LAWS, *AGAIN_LAWS, gradient_is_slope)}
 )
-"""Every law by its number. A number is never given to another law."""
+"""Every law by its number. A number is never reused for another law."""
 
 
 @quiet
@@ -31,46 +32,46 @@ def laws(
     out: Any,
     d_out: Any,
     grads: Any = None,
-    spec: Spec | Mapping[str, Any] | None = None,
+    spec: CallSpec | Mapping[str, Any] | None = None,
     *,
     again: Callable[..., Any] | None = None,
     seed: int = 0,
 ) -> Report:
-    """Hold arrays that came from attention against its laws: no reference, and no L × S array.
+    """Check the arrays of one attention call against the laws: without a reference, without an L × S array.
 
     Every law is a statement with a proof and a domain; `LAWS` has them by number, and the command
-    `numpy-attention laws` prints them. A law costs O((L + S)(D + E)) for each head (laws 3 and 6 make a D × D
-    and an E × E array), or O(S (D + E)) for each of at most 16 query rows; who sees anything at all is
-    read off the mask's tiles. Heads do not depend on each other: where memory is short, give some at a time.
+    `numpy-attention laws` prints them. A law costs O((L + S)(D + E)) for each head (laws 3 and 6 compute a
+    D × D and an E × E array), or O(S (D + E)) for each of at most 16 query rows; fully masked rows and keys
+    are found from the mask's tiles. Heads are independent: where memory is short, check some at a time.
 
-    How far apart the two sides of a law may be is derived, not chosen: from the roundoff of arithmetic and
-    storage, the lengths that are summed over, and the sizes of the arrays (`sizes.py`), which are measured
-    more closely on the sampled rows (`measured.py`).
+    The allowed difference between the two sides is derived, not chosen: from the roundoff of arithmetic and
+    storage, the lengths of the sums, and bounds on the arrays (`magnitudes.py`), which are tightened by
+    measurements on sampled rows (`measured_errors.py`).
 
     Parameters
     ----------
     query, key, value : as in `attention`, of its shapes.
     out : (..., H, L, E), or None.
     d_out : the cotangent of out; None if there are no gradients.
-    grads : the gradients as `attention_backward` or `attend_backward` returns them, or a dict or any object
-        with some of d_query, d_key, d_value, d_bias, d_scale, d_sinks, d_scores.
-    spec : a `Spec`, or a dict with some of its fields: the options that attention was called with, d_lse and
-        d_weights if there were any, and lse and weights if they are known. A cotangent d_lse is worth
-        having: it shows a wrong scale.
+    grads : the gradients as returned by `attention_backward` or `attend_backward`, or a dict or object with
+        some of d_query, d_key, d_value, d_bias, d_scale, d_sinks, d_scores.
+    spec : a `CallSpec`, or a dict with some of its fields: the options of the call, d_lse and d_weights if
+        there were any, and lse and weights if they are known. A cotangent d_lse is worth having: it
+        reveals a wrong scale.
     again : attention as a function of (query, key, value, **options), returning out, or (out, lse). Laws 22
-        to 30 call it. It may raise NotImplementedError for options that it does not have.
-    seed : of what laws 22 to 30 draw.
+        to 30 call it. It may raise NotImplementedError for unsupported options.
+    seed : seed of the random numbers in laws 22 to 30.
 
     Returns
     -------
     Report
-        One finding for each law and tensor, with the error over what is allowed. Laws that this call cannot
-        decide are in `report.undecided`, with the reason; they have not passed.
+        One finding for each law and tensor, with the ratio of the error to the allowed error. Laws that this
+        call cannot decide are in `report.undecided`, with the reason; they have not passed.
 
     Raises
     ------
     TypeError, ValueError
-        For arrays that do not fit together, numbers that are seen and not finite, or if no law is decided.
+        If arrays do not fit together, a visible entry is not finite, or no law can be decided.
 
     Examples
     --------
@@ -85,7 +86,7 @@ def laws(
     >>> [finding.check for finding in laws(query, key, value, out, d_out, wrong).failures]
     ['law 2, query against key', 'law 3, query and key turned together']
     """
-    spec = spec if isinstance(spec, Spec) else Spec(**(spec or {}))
+    spec = spec if isinstance(spec, CallSpec) else CallSpec(**(spec or {}))
     evidence = Evidence(query, key, value, out, d_out, grads, spec, again, seed)
     findings: list[Finding] = []
     undecided: list[str] = []
@@ -93,23 +94,23 @@ def laws(
         reason = law.undecided(evidence)
         if not reason:
             try:
-                found = held(law, evidence)
-                findings += found
-                reason = "" if found else "nothing that it speaks of was given"
-            except Undecided as told:
-                reason = str(told)
+                results = evaluate(law, evidence)
+                findings += results
+                reason = "" if results else "none of its tensors was given"
+            except InsufficientEvidence as error:
+                reason = str(error)
         if reason:
             undecided.append(f"law {law.number}: {reason}")
     if not findings:
-        raise ValueError(f"no law is decided by what was given: {undecided[0]}; …")
+        raise ValueError(f"no law can be decided from these arrays: {undecided[0]}; …")
     return Report("laws", tuple(findings), undecided=tuple(undecided))
 
 
 @quiet
-def held(law: Law, evidence: Evidence) -> list[Finding]:
-    """Both sides of a law compared, for each tensor that it speaks of; its domain is not asked.
+def evaluate(law: Law, evidence: Evidence) -> list[Finding]:
+    """Compare both sides of a law for each of its tensors, inside its domain or not.
 
-    Raises Undecided where what it reads is missing.
+    Raises InsufficientEvidence if an array that it reads is missing.
     """
     findings = []
     for tensor, left, right, allowed, relation in law.sides(evidence):

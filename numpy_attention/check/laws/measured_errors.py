@@ -1,40 +1,38 @@
-"""How much smaller the errors of real rows are than bounds that hold for any: measured on a few of them.
+"""Tighter error bounds for sums over rows, measured on a few sampled rows.
 
-The bounds of `sizes.py` multiply lengths of vectors, as if all pointed the same way, and add up all keys of
-a row, as if all were off with one sign. For most rows both are far too much. So errors of some rows are
-worked out key by key, as in `bounds.py`; those of different keys are gathered as independent, and the
-result is put in proportion to the bound. Gathered is sqrt(Σ e²) here, for `gathered` comes on top:
+The bounds of `magnitudes.py` multiply lengths of vectors, as if all were parallel, and add up the keys of a
+row, as if all erred with one sign. For most rows both are far too large. So the errors of sampled rows are
+computed key by key, as in `reference/error_bounds.py`, and their ratio to the bound is kept. Errors of
+different keys are independent: Q(e) = sqrt(Σ e²), without the factor 4 that `quadrature_sum` adds later.
 
     e_ls    = (g(D) + 4u) |scale| |query_l| · |key_s| + 4u (|bias| + |sinks|)            of a score
-    c_l     = gathered(weights e) + g(S) + 4u log S                       of all weights of a row in common
-    mean_l  = gathered(weights (e + u_s) |d|) + gathered(weights g(E) |d_out| · |value|)
+    c_l     = Q(weights e) + g(S) + 4u log S                          common to all weights of a row
+    mean_l  = Q(weights (e + u_s) |d|) + Q(weights g(E) |d_out| · |value|)
               + c |mean| + g(S) Σ weights |d|                                            of Σ weights d
     e_d_ls  = weights |d - mean| e + weights g(E) |d_out| · |value|
               + (u_s + 4u) (weights (|d| + |mean| + |d_lse|) + |d_scores|)              of d_scores
 
-What sums over all rows is then allowed twice the largest proportion that was found. Rows that are judged
-alone are not: they may be unlike the others.
+Sums over all rows are allowed twice the largest ratio. It is never used for a single row, which may be
+unlike the sampled ones.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ...functional.base.admission import Array
 from ...functional.base.arrays import transposed
+from .magnitudes import Magnitudes
 from .row_samples import Rows
-
-if TYPE_CHECKING:
-    from .magnitudes import Sizes
 
 SAFETY = 2.0
 UNMEASURED = 1e300
-"""Above any bound; finite, so that of nothing it is nothing."""
+"""Above any bound, yet finite: times a bound of 0 it is 0."""
 
 
-class Measured(NamedTuple):
-    """Errors, and sums of sizes, in proportion to their bounds: of Σ_s weights value_s, of Σ_s weights d, and
-    of Σ_s d_scores w_s with w = 1, |key_s|, and each of key's components."""
+class MeasuredErrors(NamedTuple):
+    """Ratios to bounds of errors, then (`of_…`) of sums of sizes: of Σ_s weights value_s, Σ_s weights d,
+    and Σ_s d_scores w_s with w = 1 (rows), |key_s| (lengths), each component of key_s (parts)."""
 
     weights: float = UNMEASURED
     means: float = UNMEASURED
@@ -47,73 +45,77 @@ class Measured(NamedTuple):
     of_d_parts: float = 1.0
 
 
-def measured(e: "Sizes") -> Measured:
-    """The largest proportions among sampled rows that see anything; if there are none, bounds as they are."""
-    sees = e.full_rows(e.sees)
-    rows = np.flatnonzero(sees.any(axis=tuple(range(sees.ndim - 1))))
-    rows = rows[e.evenly(rows)]
+def measure_errors(e: Magnitudes) -> MeasuredErrors:
+    """Twice the largest ratios among sampled unmasked rows; the defaults if there is no such row."""
+    unmasked = e.all_rows(e.unmasked_rows)
+    rows = np.flatnonzero(unmasked.any(axis=tuple(range(unmasked.ndim - 1))))
+    rows = rows[e.evenly_spaced(rows)]
     if e.spec.score != "dot" or not len(rows) or "d_out" not in e.arrays:
-        return Measured()
-    row, u, u_s = e.worked_out(rows), e.arithmetic.u, e.kept.u
-    query, d_out = (np.abs(e.at(rows, x, axis=-2)) for x in (e.query, e.d_out))
-    size = np.abs(e.at(rows, e.finite_scale, axis=-2)) * (query @ np.abs(transposed(e.key)))
+        return MeasuredErrors()
+    row, u, u_s = e.recomputed(rows), e.arithmetic.u, e.kept.u
+    query, d_out = (np.abs(e.at_rows(rows, x, axis=-2)) for x in (e.query, e.d_out))
+    size = np.abs(e.at_rows(rows, e.finite_scale, axis=-2)) * (query @ np.abs(transposed(e.key)))
     of_score = (e.g(e.D) + 4 * u) * size + 4 * u * e.bias_size
     of_d = e.g(e.E) * row.weights * np.abs(row.multipliers) * (d_out @ np.abs(transposed(e.value)))
-    in_common = _gathered(row.weights * of_score) + e.g(e.S) + 4 * u * np.log(e.S + 2.0)
-    off = row.weights * (of_score + u_s + 4 * u)
+    in_common = _root_sum_square(row.weights * of_score) + e.g(e.S) + 4 * u * np.log(e.S + 2.0)
+    of_weight = row.weights * (of_score + u_s + 4 * u)
 
-    thinned, values = row.weights * row.multipliers, _beside_ones(e.value)
+    thinned, values = row.weights * row.multipliers, _with_ones(e.value)
     out = thinned @ values
-    of_out = _gathered_products(off * np.abs(row.multipliers), values) + (in_common + e.g(e.S)) * np.abs(out)
-    weights = _proportions(of_out, e.multipliers_at_most * _beside_ones(e.largest_values)).max(initial=0.0)
+    of_out = _root_sum_square_products(of_weight * np.abs(row.multipliers), values)
+    of_out = of_out + (in_common + e.g(e.S)) * np.abs(out)
+    largest_out = e.largest_multiplier * _with_ones(e.largest_values)
+    weights = _largest_ratios(of_out, largest_out).max(initial=0.0)
 
-    d_size, mass = e.at(rows, e.d_size)[..., None], (row.weights * np.abs(row.d)).sum(axis=-1, keepdims=True)
-    of_mean = _gathered(off * np.abs(row.d)) + _gathered(of_d)
+    d_size = e.at_rows(rows, e.d_size)[..., None]
+    mass = (row.weights * np.abs(row.d)).sum(axis=-1, keepdims=True)
+    of_mean = _root_sum_square(of_weight * np.abs(row.d)) + _root_sum_square(of_d)
     of_mean = of_mean + in_common * np.abs(row.mean) + e.g(e.S) * mass
-    means, of_means = _proportions(of_mean, d_size)[0], _proportions(mass, d_size)[0]
-    products = d_out * np.abs(out[..., 1:])  # the mean may come from out, as it was stored
-    of_mean = of_mean + u_s * _gathered(products) + e.g(e.E) * products.sum(axis=-1, keepdims=True)
-    offs, masses = _of_d_scores(e, row, of_score, of_d, of_mean, in_common, d_size)
-    found = (weights, means, offs[0], offs[1], offs[2:].max(initial=0.0))
-    sizes = (of_means, masses[0], masses[1], masses[2:].max(initial=0.0))
-    return Measured(*(SAFETY * float(x) for x in (*found, *sizes)))
+    means, of_means = _largest_ratios(of_mean, d_size)[0], _largest_ratios(mass, d_size)[0]
+    products = d_out * np.abs(out[..., 1:])  # the mean may be computed from the stored out
+    of_mean = of_mean + u_s * _root_sum_square(products) + e.g(e.E) * products.sum(axis=-1, keepdims=True)
+    d_errors, d_sums = _d_scores_ratios(e, row, of_score, of_d, of_mean, in_common, d_size)
+    errors = (weights, means, d_errors[0], d_errors[1], d_errors[2:].max(initial=0.0))
+    sums = (of_means, d_sums[0], d_sums[1], d_sums[2:].max(initial=0.0))
+    return MeasuredErrors(*(SAFETY * float(x) for x in (*errors, *sums)))
 
 
-def _of_d_scores(
-    e: "Sizes", row: Rows, of_score: Array, of_d: Array, of_mean: Array, in_common: Array, d_size: Array
+def _d_scores_ratios(
+    e: Magnitudes, row: Rows, of_score: Array, of_d: Array, of_mean: Array, in_common: Array, d_size: Array
 ) -> tuple[Array, Array]:
-    """The proportions of Σ_s d_scores w_s, and of the sum of its sizes, for every w."""
-    u, u_s, d_lse = e.arithmetic.u, e.kept.u, np.zeros((1, 1, 1, 1)) + e.at(row.rows, e.d_lse)[..., None]
+    """For every w: ratio of the error of Σ_s d_scores w_s to its bound, and of Σ_s |d_scores w_s| to its."""
+    u, u_s = e.arithmetic.u, e.kept.u
+    d_lse = np.zeros((1, 1, 1, 1)) + e.at_rows(row.rows, e.d_lse)[..., None]
     parts = row.weights * (np.abs(row.d) + np.abs(row.mean) + np.abs(d_lse))
     d_scores = row.weights * (row.d - row.mean + d_lse) * row.slope
     if e.spec.softcap is not None:
         of_score = of_score * (1 + 2 / e.spec.softcap) + 4 * u
-    off = row.weights * np.abs(row.d - row.mean) * of_score + of_d
-    off = off + (u_s + 4 * u) * (parts + np.abs(d_scores))
-    keys = _beside_ones(np.concatenate([np.linalg.norm(e.key, axis=-1, keepdims=True), e.key], axis=-1))
-    total = _gathered_products(off, keys) + in_common * np.abs(d_scores @ keys)
+    of_d_scores = row.weights * np.abs(row.d - row.mean) * of_score + of_d
+    of_d_scores = of_d_scores + (u_s + 4 * u) * (parts + np.abs(d_scores))
+    keys = _with_ones(np.concatenate([np.linalg.norm(e.key, axis=-1, keepdims=True), e.key], axis=-1))
+    total = _root_sum_square_products(of_d_scores, keys) + in_common * np.abs(d_scores @ keys)
     total = total + of_mean * np.abs((row.weights * row.slope) @ keys)
-    largest = np.where(e.seen[..., None], np.abs(keys), 0.0).max(axis=-2, keepdims=True, initial=0.0)
+    largest = np.where(e.unmasked_keys[..., None], np.abs(keys), 0.0).max(axis=-2, keepdims=True, initial=0.0)
     sizes = np.abs(d_scores) @ np.abs(keys)
-    return _proportions(total, d_size * largest), _proportions(sizes, d_size * largest)
+    return _largest_ratios(total, d_size * largest), _largest_ratios(sizes, d_size * largest)
 
 
-def _beside_ones(x: Array) -> Array:
-    """A column of ones, and x."""
+def _with_ones(x: Array) -> Array:
+    """`x` with a column of ones in front."""
     return np.concatenate([np.ones((*x.shape[:-1], 1)), x], axis=-1)
 
 
-def _gathered(errors: Array) -> Array:
-    """Of independent errors along the last axis, which stays."""
-    return _gathered_products(errors, np.ones((errors.shape[-1], 1)))
+def _root_sum_square(errors: Array) -> Array:
+    """sqrt(Σ e²) along the last axis, which stays."""
+    return _root_sum_square_products(errors, np.ones((errors.shape[-1], 1)))
 
 
-def _gathered_products(errors: Array, x: Array) -> Array:
-    """Of independent errors, each times x, summed over the keys."""
+def _root_sum_square_products(errors: Array, x: Array) -> Array:
+    """sqrt(Σ_s (errors_s x_s)²) for every column of x."""
     return np.asarray(np.sqrt((errors * errors) @ (x * x)))
 
 
-def _proportions(x: Array, bound: Array) -> Array:
+def _largest_ratios(x: Array, bound: Array) -> Array:
     """The largest x / bound of each column."""
     ratio = np.where(bound > 0, x / np.where(bound > 0, bound, 1.0), 0.0)
     return np.asarray(np.max(ratio, axis=tuple(range(ratio.ndim - 1)), initial=0.0))

@@ -1,6 +1,6 @@
-"""Laws 15 to 21: what can be said of a few query rows, each in one pass over the keys.
+"""Laws 15 to 21: sampled query rows, each in one pass over the keys.
 
-Laws 16 to 21 read weights or d_scores, of those rows at least; laws 20 and 21 speak of concat scores,
+Laws 16 to 21 read weights or d_scores of those rows; laws 20 and 21 concern concat scores,
 activation(query · w + key · w'), which is additive attention without its vector.
 """
 
@@ -16,7 +16,7 @@ from .law import Sides, law
 @law(
     15,
     "lse between two bounds",
-    "max(max_s score, mean_s score + log n) ≤ lse ≤ max_s score + log n, over the n keys a row sees.",
+    "max(max_s score, mean_s score + log n) ≤ lse ≤ max_s score + log n, over the n visible keys of a row.",
     proof="""\
 Σ exp(score) has n terms: it is at least the largest of them and at most n times that. And exp is
 convex, so log of the mean of exp(score) is at least the mean score (Jensen).""",
@@ -24,18 +24,22 @@ convex, so log of the mean of exp(score) is at least the mean score (Jensen)."""
     needs=("dot scores", "lse"),
 )
 def _lse_between(e: Evidence) -> Iterator[Sides]:
-    scores, lse = e.scores_at(e.sample)[1], e.at(e.sample, e.have("lse"))
+    scores, lse = e.scores_at(e.sample)[1], e.at_rows(e.sample, e.require("lse"))
     if e.sinks is not None:
         sinks = np.broadcast_to(e.sinks[..., None, None], (*lse.shape, 1))
         scores = np.concatenate([np.broadcast_to(scores, (*lse.shape, e.S)), sinks], axis=-1)
-    seen = ~np.isneginf(scores)
-    n = seen.sum(axis=-1)
+    visible = ~np.isneginf(scores)
+    n = visible.sum(axis=-1)
     some = n > 0
     log_n = np.log(np.maximum(n, 1))
     top = np.where(some, scores.max(axis=-1, initial=-np.inf), 0.0)
-    mean = np.where(seen, scores, 0.0).sum(axis=-1) / np.maximum(n, 1)
+    mean = np.where(visible, scores, 0.0).sum(axis=-1) / np.maximum(n, 1)
     lse = np.where(some, lse, 0.0)
-    allowed = e.score_error(e.at(e.sample, e.size)) + e.g(e.S + 1) + e.at(e.sample, e.rounding("lse"))
+    allowed = (
+        e.score_error(e.at_rows(e.sample, e.score_size))
+        + e.g(e.S + 1)
+        + e.at_rows(e.sample, e.rounding("lse"))
+    )
     allowed = allowed + 4 * e.arithmetic.u * (np.abs(top) + log_n)
     yield Sides("lse", lse, np.where(some, top + log_n, 0.0), allowed, "≤")
     yield Sides("lse", lse, np.where(some, np.maximum(top, mean + log_n), 0.0), allowed, "≥")
@@ -48,17 +52,17 @@ def _lse_between(e: Evidence) -> Iterator[Sides]:
     proof="weights_ls = exp(score_ls) / Σ_t exp(score_lt), hidden scores being -inf, the sink one of the t.",
     domain="""\
 Survives everything, for weights are those before dropout. With sinks but without lse the sum is at most
-1; a row that sees nothing sums to 0. For sampled rows.""",
+1; a fully masked row sums to 0. For sampled rows.""",
     needs=("weights",),
 )
 def _weights_sum_to_one(e: Evidence) -> Iterator[Sides]:
-    weights = e.at_sample("weights")
-    total, sees = weights.sum(axis=-1), e.at(e.sample, e.sees)
-    allowed = e.at(e.sample, e.weight_error) if e.sinks is not None else e.weight_error_at(np.zeros(()))
+    weights = e.sampled("weights")
+    total, unmasked = weights.sum(axis=-1), e.at_rows(e.sample, e.unmasked_rows)
+    allowed = e.at_rows(e.sample, e.weight_error) if e.sinks is not None else e.weight_error_at(np.zeros(()))
     allowed = allowed + e.precision_of("weights").u + e.S * e.precision_of("weights").tiny
-    expected = np.where(sees, 1 - e.at(e.sample, e.sink_share), 0.0)
+    expected = np.where(unmasked, 1 - e.at_rows(e.sample, e.sink_share), 0.0)
     relation = "≤" if e.sinks is not None and "lse" not in e.arrays else "="
-    yield Sides("weights", total, expected, np.where(sees, allowed, 0.0), relation)
+    yield Sides("weights", total, expected, np.where(unmasked, allowed, 0.0), relation)
     yield Sides("weights", weights, np.zeros(()), np.zeros(()), "≥")
     yield Sides("weights", np.where(e.visible_at(e.sample), 0.0, weights), np.zeros(()), np.zeros(()))
 
@@ -66,15 +70,15 @@ def _weights_sum_to_one(e: Evidence) -> Iterator[Sides]:
 @law(
     17,
     "the ratio of two weights",
-    "weights_ls / weights_lt = exp(score_ls - score_lt): no other key has a say in it.",
-    proof="Numerator and denominator share Σ exp(score), and it goes (Luce's choice axiom, 1959).",
+    "weights_ls / weights_lt = exp(score_ls - score_lt), whatever the other keys are.",
+    proof="Σ exp(score) cancels between numerator and denominator (Luce's choice axiom, 1959).",
     domain="""\
-Survives softcap, masks, bias, any scale, sinks, dropout; t is the key with the highest score. Rows
-whose weights all vanish beside a sink say nothing. For sampled rows.""",
+Survives softcap, masks, bias, any scale, sinks, dropout; t is the key with the highest score. A row
+whose weights all vanish beside a sink decides nothing. For sampled rows.""",
     needs=("dot scores", "weights"),
 )
 def _ratio_of_two_weights(e: Evidence) -> Iterator[Sides]:
-    weights, scores = e.at_sample("weights"), e.scores_at(e.sample)[1]
+    weights, scores = e.sampled("weights"), e.scores_at(e.sample)[1]
     scores = np.broadcast_to(scores, weights.shape)
     if not e.S:
         return
@@ -83,16 +87,18 @@ def _ratio_of_two_weights(e: Evidence) -> Iterator[Sides]:
     ratio = np.exp(scores - np.where(np.isneginf(top), 0.0, top))
     right = np.take_along_axis(weights, peak, axis=-1) * ratio
     u, tiny = e.precision_of("weights")
-    off = np.minimum(1.0, 2 * e.at(e.sample, e.score_error(e.size))[..., None] + e.g(e.S) + 2 * u)
+    error = np.minimum(
+        1.0, 2 * e.at_rows(e.sample, e.score_error(e.score_size))[..., None] + e.g(e.S) + 2 * u
+    )
     below = 4 * e.arithmetic.u * np.where(np.isfinite(scores), np.abs(scores - top), 0.0)
-    allowed = (off + below) * np.maximum(right, weights) + 2 * tiny
+    allowed = (error + below) * np.maximum(right, weights) + 2 * tiny
     yield Sides("weights", weights, right, allowed)
 
 
 @law(
     18,
     "rows of d_scores",
-    "Σ_s d_scores_ls = d_lse_l, 0 without it; less the sink's part p (d_lse - d_out · out) if there is one.",
+    "Σ_s d_scores_ls = d_lse_l, 0 without it; minus the sink's part p (d_lse - d_out · out) if there is one.",
     proof="d_scores = weights * (d - Σ weights * d + d_lse), and weights sum to 1, beside a sink to 1 - p.",
     domain="""\
 Survives masks, bias, any scores, any scale, dropout, d_weights, d_lse; sinks if lse is given and
@@ -101,11 +107,11 @@ d_weights are not. Not softcap, whose slope differs along a row. For sampled row
     broken_by=("softcap", "sinks without lse", "sinks and d_weights"),
 )
 def _rows_of_d_scores(e: Evidence) -> Iterator[Sides]:
-    d_scores = e.at_sample("d_scores")
+    d_scores = e.sampled("d_scores")
     precision = e.precision_of("d_scores")
-    allowed = e.at(e.sample, e.d_off) + (e.g(e.S) + e.g(e.E)) * e.at(e.sample, e.d_size)
+    allowed = e.at_rows(e.sample, e.d_error) + (e.g(e.S) + e.g(e.E)) * e.at_rows(e.sample, e.d_size)
     allowed = allowed + precision.u * np.abs(d_scores).sum(axis=-1) + e.S * precision.tiny
-    yield Sides("d_scores", d_scores.sum(axis=-1), e.at(e.sample, e.full_rows(e.row_sums)), allowed)
+    yield Sides("d_scores", d_scores.sum(axis=-1), e.at_rows(e.sample, e.all_rows(e.row_sums)), allowed)
 
 
 @law(
@@ -122,13 +128,13 @@ Not a bias that varies along them. For sampled rows.""",
     broken_by=("a bias that varies along keys",),
 )
 def _bounded_weights(e: Evidence) -> Iterator[Sides]:
-    weights, n = e.at_sample("weights"), e.visible_at(e.sample).sum(axis=-1)
+    weights, n = e.sampled("weights"), e.visible_at(e.sample).sum(axis=-1)
     bound = np.where(n > 0, 1 / (1 + np.maximum(n - 1, 0) * np.exp(-e.span)), 0.0)
-    off = (
-        e.weight_error_at(e.at(e.sample, e.score_error(np.minimum(e.size, e.span))))
+    error = (
+        e.weight_error_at(e.at_rows(e.sample, e.score_error(np.minimum(e.score_size, e.span))))
         + e.precision_of("weights").u
     )
-    yield Sides("weights", weights.max(axis=-1, initial=0.0), bound, off * bound, "≤")
+    yield Sides("weights", weights.max(axis=-1, initial=0.0), bound, error * bound, "≤")
 
 
 @law(
@@ -145,33 +151,35 @@ Survives softcap and sinks. Not masks, and not a bias that varies along keys. Fo
     broken_by=("a mask", "a bias that varies along keys"),
 )
 def _ranked_alike(e: Evidence) -> Iterator[Sides]:
-    weights = e.at_sample("weights")
+    weights = e.sampled("weights")
     logs = np.log(np.maximum(weights, np.finfo(float).tiny))
     order = np.argsort(logs.mean(axis=-2, keepdims=True), axis=-1, kind="stable")
     ranked = np.take_along_axis(weights, order, axis=-1)
     falls = ranked[..., :-1] - ranked[..., 1:]
-    yield Sides("weights", falls, np.zeros(()), 2 * len(e.sample) * _off(e) * ranked[..., :-1], "≤")
+    yield Sides(
+        "weights", falls, np.zeros(()), 2 * len(e.sample) * _relative_error(e) * ranked[..., :-1], "≤"
+    )
 
 
 @law(
     21,
     "identity concat scores ignore the query",
     "With the identity as activation, all rows of weights are equal.",
-    proof="score_ls = a_l + b_s, and softmax does not notice the a_l that a whole row has in common.",
+    proof="score_ls = a_l + b_s, and softmax does not depend on a_l, which a whole row shares.",
     domain="""\
-Survives a bias that all rows share. Not masks, a bias of single rows, softcap, which bends a_l + b_s,
-nor sinks, which a_l does not move. For sampled rows.""",
+Survives a bias that all rows share. Not masks, a bias that differs by row, softcap, which bends
+a_l + b_s, nor sinks, which a_l does not move. For sampled rows.""",
     needs=("concat scores", "an identity activation", "weights", "two sampled rows"),
     broken_by=("a mask", "a bias that varies along queries", "softcap", "sinks"),
 )
 def _rows_equal(e: Evidence) -> Iterator[Sides]:
-    weights = e.at_sample("weights")
-    yield Sides("weights", weights, weights[..., :1, :], 2 * _off(e) * weights[..., :1, :])
+    weights = e.sampled("weights")
+    yield Sides("weights", weights, weights[..., :1, :], 2 * _relative_error(e) * weights[..., :1, :])
 
 
-def _off(e: Evidence) -> Array:
-    """How far off a weight may be, relative to itself, as (..., sampled, 1)."""
-    return np.asarray(e.at(e.sample, e.weight_error) + e.precision_of("weights").u)[..., None]
+def _relative_error(e: Evidence) -> Array:
+    """Relative error bound of the sampled rows' weights, (..., R, 1)."""
+    return np.asarray(e.at_rows(e.sample, e.weight_error) + e.precision_of("weights").u)[..., None]
 
 
 SAMPLE_LAWS = (

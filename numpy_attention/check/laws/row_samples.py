@@ -1,7 +1,4 @@
-"""Some query rows of one call, looked at one by one: who sees what there, scores, weights and gradients.
-
-Everything has the axes (..., G, n, R, S), R the rows in question.
-"""
+"""Scores, weights and gradients of a few sampled query rows, recomputed with the axes (..., G, n, R, S)."""
 
 import math
 from functools import cached_property
@@ -13,19 +10,19 @@ from ...functional.attention.biases import Bias
 from ...functional.attention.dropout import Dropout
 from ...functional.base.admission import Array
 from ...functional.base.arrays import transposed
-from .arguments import Given
+from .arguments import CallArrays
 
 SAMPLE = 16
-"""So many query rows are looked at one by one,"""
+"""Number of sampled query rows,"""
 
 SAMPLED_SCORES = 2**24
-"""and fewer where they would have more scores than this."""
+"""reduced where they would have more scores than this."""
 
 ALL = slice(None)
 
 
 class Rows(NamedTuple):
-    """Some rows: d_scores = weights * (d - mean + d_lse) * slope, the slope being softcap's."""
+    """Recomputed rows: d_scores = weights * (d - mean + d_lse) * slope, slope being softcap's derivative."""
 
     rows: Array
     slope: Array
@@ -35,11 +32,11 @@ class Rows(NamedTuple):
     mean: Array
 
 
-class Sampled(Given):
-    """Given, and its rows."""
+class SampledRows(CallArrays):
+    """CallArrays, and its rows."""
 
-    def evenly(self, rows: Array) -> Array:
-        """Places among these rows: the first, the last, and some between."""
+    def evenly_spaced(self, rows: Array) -> Array:
+        """Evenly spaced indices into `rows`, first and last included."""
         scores = math.prod(self.batch) * self.H * max(self.S, 1)
         count = max(2, min(SAMPLE, SAMPLED_SCORES // max(scores, 1)))
         places = np.unique(np.linspace(0, max(len(rows) - 1, 0), count).astype(int))
@@ -47,19 +44,19 @@ class Sampled(Given):
 
     @cached_property
     def sample(self) -> Array:
-        """The query rows that are sampled: of those of which weights were given."""
-        return np.asarray(self.rows[self.evenly(self.rows)])
+        """The sampled query rows, chosen among those that weights cover."""
+        return np.asarray(self.rows[self.evenly_spaced(self.rows)])
 
-    def at_sample(self, name: str) -> Array:
-        """weights or d_scores of the sampled rows."""
-        return np.asarray(np.take(self.have(name), self.evenly(self.rows), axis=-2))
+    def sampled(self, name: str) -> Array:
+        """Weights or d_scores at the sampled rows."""
+        return np.asarray(np.take(self.require(name), self.evenly_spaced(self.rows), axis=-2))
 
-    def at(self, rows: Array, x: Array, axis: int = -1) -> Array:
-        """Some rows of an array over all query rows, unless it is broadcast along them."""
+    def at_rows(self, rows: Array, x: Array, axis: int = -1) -> Array:
+        """`rows` of an array, unless it is broadcast along the row axis."""
         return x if x.shape[axis] == 1 != self.L else np.asarray(np.take(x, rows, axis=axis))
 
     def visible_at(self, rows: Array) -> Array:
-        """Who sees what."""
+        """True where a query may attend to a key."""
         if self.mask is None or not len(rows):
             return np.ones((1, 1, len(rows), self.S), dtype=bool)
         single = [slice(row, row + 1) for row in rows.tolist()]
@@ -67,52 +64,52 @@ class Sampled(Given):
         tiles = [tile[(None,) * (3 - tile.ndim)] for tile in tiles]
         batch = np.broadcast_shapes(*(tile.shape[:-2] for tile in tiles))
         x = np.concatenate([np.broadcast_to(tile, (*batch, 1, self.S)) for tile in tiles], axis=-2)
-        return x.reshape(*batch[:-1], *self.split(batch[-1]), len(rows), self.S)
+        return x.reshape(*batch[:-1], *self.split_heads(batch[-1]), len(rows), self.S)
 
     def bias_at(self, rows: Array) -> Array:
-        """The bias, 0 if there is none."""
+        """The bias; 0 without one."""
         bias = self.spec.bias
         if isinstance(bias, Bias) and len(rows):
             tiles = [bias.tile(slice(r, r + 1), ALL, self.L, self.S) for r in rows.tolist()]
             return self.grouped(np.concatenate(tiles, axis=-2), 2)
         array = self.array("bias")
-        return np.zeros((1, 1, 1, 1)) if array is None else self.at(rows, array, axis=-2)
+        return np.zeros((1, 1, 1, 1)) if array is None else self.at_rows(rows, array, axis=-2)
 
     def scores_at(self, rows: Array) -> tuple[Array, Array]:
-        """scale * query @ keyᵀ, and what goes into the softmax: -inf where hidden."""
-        query = self.at(rows, self.query, axis=-2)
-        scores = self.at(rows, self.finite_scale, axis=-2) * (query @ transposed(self.key))
+        """scale * query @ keyᵀ, and the input of the softmax: capped, biased, -inf where hidden."""
+        query = self.at_rows(rows, self.query, axis=-2)
+        scores = self.at_rows(rows, self.finite_scale, axis=-2) * (query @ transposed(self.key))
         cap = self.spec.softcap
         capped = scores if cap is None else cap * np.tanh(scores / cap)
         return scores, np.where(self.visible_at(rows), capped + self.bias_at(rows), -np.inf)
 
     def multipliers_at(self, rows: Array) -> Array:
-        """Those of dropout, 1 without."""
+        """The dropout multipliers; 1 without dropout."""
         dropout = self.spec.dropout
         if isinstance(dropout, Dropout) and len(rows):
             shape = (*self.batch, self.H, self.L, self.S)
             tiles = [dropout.tile(slice(r, r + 1), ALL, shape) for r in rows.tolist()]
             return self.grouped(np.concatenate(tiles, axis=-2), 2)
         array = self.array("dropout")
-        return np.ones((1, 1, 1, 1)) if array is None else self.at(rows, array, axis=-2)
+        return np.ones((1, 1, 1, 1)) if array is None else self.at_rows(rows, array, axis=-2)
 
-    def worked_out(self, rows: Array) -> Rows:
-        """The rows there and back, from the arguments alone."""
+    def recomputed(self, rows: Array) -> Rows:
+        """The rows forward and backward, recomputed from the arguments alone."""
         scores, masked = self.scores_at(rows)
         top = masked.max(axis=-1, keepdims=True, initial=-np.inf)
         if self.sinks is not None:
             top = np.maximum(top, self.sinks[..., None, None])
         shift = np.where(np.isfinite(top), top, 0.0)
         powers = np.exp(masked - shift)
-        summed = powers.sum(axis=-1, keepdims=True)
+        total = powers.sum(axis=-1, keepdims=True)
         if self.sinks is not None:
-            summed = summed + np.exp(self.sinks[..., None, None] - shift)
-        weights = powers / np.where(summed == 0, 1.0, summed)
+            total = total + np.exp(self.sinks[..., None, None] - shift)
+        weights = powers / np.where(total == 0, 1.0, total)
         multipliers = self.multipliers_at(rows)
-        d = multipliers * (self.at(rows, self.d_out, axis=-2) @ transposed(self.value))
+        d = multipliers * (self.at_rows(rows, self.d_out, axis=-2) @ transposed(self.value))
         d_weights = self.array("d_weights")
         if d_weights is not None:
-            d = d + self.at(rows, d_weights, axis=-2)
+            d = d + self.at_rows(rows, d_weights, axis=-2)
         d = np.where(weights == 0, 0.0, d)
         slope = np.ones((1, 1, 1, 1))
         if self.spec.softcap is not None:
@@ -121,11 +118,11 @@ class Sampled(Given):
 
     @cached_property
     def sinks(self) -> Array | None:
-        """(..., G, n), unless all of them are -inf: then there are none."""
+        """(..., G, n); None without sinks, or if all of them are -inf."""
         sinks = self.array("sinks")
         return None if sinks is None or np.isneginf(sinks).all() else sinks
 
     @cached_property
     def finite_scale(self) -> Array:
-        """The scale, 0 where it is hidden and no finite number."""
+        """The scale, 0 where it is not finite, which only hidden pairs may be."""
         return np.where(np.isfinite(self.scale), self.scale, 0.0)

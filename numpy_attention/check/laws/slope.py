@@ -1,7 +1,7 @@
-"""Law 30: each gradient is the slope of the output, in one direction, by calling attention again.
+"""Law 30: each gradient is the slope of the output in one direction, by finite differences of `again`.
 
-What the other laws leave open is closed here: a wrong factor that all of a kernel's gradients share, a slope
-of softcap that was forgotten. It is the only law with a step that should tend to 0, and the coarsest.
+It covers the faults that no other law detects: a wrong factor that all gradients share, a missing derivative
+of softcap. It is the only law with a step that should tend to 0, and the coarsest.
 """
 
 from collections.abc import Iterator
@@ -9,10 +9,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...functional.base.admission import Array
+from ...functional.base.arrays import unbroadcast
 from .arguments import AXES
-from .evidence import Evidence
-from .law import Sides, Undecided, gathered, law, meeting, summed
+from .evidence import Evidence, InsufficientEvidence
+from .law import Sides, law
 from .magnitudes import dot, largest, length
+from .sums import common_shape, quadrature_sum
 
 DIRECTIONS = ("query", "key", "bias", "scale", "sinks")
 
@@ -22,10 +24,10 @@ DIRECTIONS = ("query", "key", "bias", "scale", "sinks")
     "the gradient is the slope",
     "F(x + t) - F(x - t) = 2 <d_x, t> + O(t³), F = <d_out, out> + <d_lse, lse>; x any argument but value.",
     proof="""\
-Taylor; even powers of t cancel. The same with 2t, halved, is off by four times as much: what the two
-differ by is three times the error of the first, and twice that is allowed. t moves no score by more
-than about the cube root of what a score may be off by; half of its direction is random, half the
-gradient's own. What the dtype makes of x ± t is taken as it is.""",
+Taylor; even powers of t cancel. The same with 2t, halved, has four times the error: the difference of
+the two is three times the error of the first, and twice that difference is allowed. t moves no score by
+more than about the cube root of the score's error bound; half of its direction is random, half the
+gradient's own. x ± t is used as rounded to the dtype.""",
     domain="""\
 Survives everything but d_weights; with d_lse, `again` must give (out, lse). value is law 22's. The
 lower the precision, the more is allowed.""",
@@ -35,75 +37,77 @@ lower the precision, the more is allowed.""",
 def gradient_is_slope(e: Evidence) -> Iterator[Sides]:
     """One comparison for each argument that has a gradient."""
     for name in DIRECTIONS:
-        if name in e.arrays and not e.lacks(f"d_{name}"):
+        if name in e.arrays and not e.missing(f"d_{name}"):
             yield _sides(e, name)
 
 
 def _sides(e: Evidence, name: str) -> Sides:
-    x, d, behind = e.arrays[name], e.have(f"d_{name}"), AXES.get(name, 2)
-    h = float(np.clip(3 * _typical(e) ** (1 / 3), 1e-5, 0.6))
+    x, d, behind = e.arrays[name], e.require(f"d_{name}"), AXES.get(name, 2)
+    h = float(np.clip(3 * _typical_error(e) ** (1 / 3), 1e-5, 0.6))
     t = _direction(e, name)
-    t = t * min(h / (_moves(e, name, t) or 1.0), (largest(x) or 1.0) / (largest(t) or 1.0))
+    t = t * min(h / (_score_change(e, name, t) or 1.0), (largest(x) or 1.0) / (largest(t) or 1.0))
     dtype = x.dtype if x.dtype.kind == "f" else np.dtype(float)
     moved = {k: (x + k * t).astype(dtype) for k in (1, -1, 2, -2)}
     if any((np.isfinite(x) & ~np.isfinite(y)).any() for y in moved.values()):
-        raise Undecided(f"the step overflows {dtype}")
+        raise InsufficientEvidence(f"the step overflows {dtype}")
     heights = {k: _height(e, name, y) for k, y in moved.items()}
 
     apart = np.where(np.isfinite(x), moved[1].astype(float) - moved[-1].astype(float), 0.0)
     displacement, trailing = e.grouped(apart, behind, of_keys=name == "key"), tuple(range(-behind, 0))
-    shape = meeting((*e.batch, e.G, e.n), d.shape[: d.ndim - behind])
-    left, wider = (summed(heights[k] - heights[-k], shape) for k in (1, 2))
-    right = summed((d * displacement).sum(axis=trailing), shape)
+    shape = common_shape((*e.batch, e.G, e.n), d.shape[: d.ndim - behind])
+    left, wider = (unbroadcast(heights[k] - heights[-k], shape) for k in (1, 2))
+    right = unbroadcast((d * displacement).sum(axis=trailing), shape)
     rounding = (e.rounding(f"d_{name}") * np.abs(displacement)).sum(axis=trailing)
-    allowed = 2 * np.abs(left - wider / 2) + _lost(e, shape) + summed(rounding, shape)
-    return Sides(f"d_{name}", left, right, allowed + 2 * h * _gradient_off(e, shape))
+    allowed = 2 * np.abs(left - wider / 2) + _height_error(e, shape) + unbroadcast(rounding, shape)
+    return Sides(f"d_{name}", left, right, allowed + 2 * h * _gradient_error(e, shape))
 
 
-def _typical(e: Evidence) -> float:
-    """How far off weights are."""
+def _typical_error(e: Evidence) -> float:
+    """Typical relative error of the weights."""
     return float(np.median(e.weight_error)) if e.weight_error.size else 1.0
 
 
 def _direction(e: Evidence, name: str) -> Array:
-    """Half of it is random and misses nothing, half is the gradient itself, which does not cancel."""
+    """A random direction plus the normalized gradient, along which the slope cannot cancel."""
     x, d = e.arrays[name], e.arrays[f"d_{name}"].astype(float)
     size = float(np.sqrt(np.mean(d * d))) if d.size else 0.0
     steepest = d / size if size > 0 and np.isfinite(size) else np.zeros(d.shape)
     return np.where(np.isfinite(x), e.draw(30).uniform(-1, 1, x.shape) + steepest, 0.0)
 
 
-def _moves(e: Evidence, name: str, t: Array) -> float:
-    """By how much a score moves, at most, if an argument moves by t."""
-    queries, keys, reach = largest(length(e.query)), largest(e.key_size), largest(e.reach)
+def _score_change(e: Evidence, name: str, t: Array) -> float:
+    """Upper bound on the change of a score if an argument moves by t."""
+    queries, keys, reach = largest(length(e.query)), largest(e.key_length), largest(e.reach)
     if name in ("query", "key"):
         return reach * largest(length(t)) * (keys if name == "query" else queries)
     return largest(t) * (queries * keys if name == "scale" else 1.0)
 
 
 def _height(e: Evidence, name: str, x: Array) -> Array:
-    """F of every head, (..., G, n), with x as one of the arguments."""
+    """F of every head, (..., G, n), with the argument `name` replaced by x."""
     out, lse = e.call_again(**{name: x[()]})
     height = dot(e.d_out, out)
     if "d_lse" in e.arrays:
         if lse is None:
-            raise Undecided("needs lse from again")
+            raise InsufficientEvidence("needs lse from again")
         height = height + np.where(e.alive, e.d_lse * np.where(e.alive, lse, 0.0), 0.0)
-    return np.asarray(e.full_rows(height).sum(axis=-1))
+    return np.asarray(e.all_rows(height).sum(axis=-1))
 
 
-def _lost(e: Evidence, shape: tuple[int, ...]) -> Array:
-    """What rounding may do to the difference of two heights."""
-    off = 2 * (e.means_off + dot(e.rounding("out"), np.abs(e.d_out)))
+def _height_error(e: Evidence, shape: tuple[int, ...]) -> Array:
+    """Error bound of the difference of two heights."""
+    error = 2 * (e.mean_error + dot(e.rounding("out"), np.abs(e.d_out)))
     if "d_lse" in e.arrays:
-        of_lse = e.score_error(e.size) + e.g(e.S)
-        of_lse = of_lse + 4 * e.kept.u * (e.size + np.log(e.S + 2.0) + e.bias_size)
-        off = off + 2 * np.abs(e.d_lse) * of_lse
-    certain = (e.g(e.S) + e.g(e.E)) * summed(e.full_rows(e.mass(e.measured.of_means)), (*shape, 1))
-    return (gathered(e.full_rows(off), (*shape, 1)) + certain)[..., 0]
+        of_lse = e.score_error(e.score_size) + e.g(e.S)
+        of_lse = of_lse + 4 * e.kept.u * (e.score_size + np.log(e.S + 2.0) + e.bias_size)
+        error = error + 2 * np.abs(e.d_lse) * of_lse
+    certain = (e.g(e.S) + e.g(e.E)) * unbroadcast(e.all_rows(e.mass_at(e.measured.of_means)), (*shape, 1))
+    return (quadrature_sum(e.all_rows(error), (*shape, 1)) + certain)[..., 0]
 
 
-def _gradient_off(e: Evidence, shape: tuple[int, ...]) -> Array:
-    """What a gradient may be off by, where scores move by 1."""
-    once = gathered(e.full_rows(e.off(e.measured.d_rows)), (*shape, 1))
-    return (once + e.many * summed(e.full_rows(e.mass(e.measured.of_d_rows)), (*shape, 1)))[..., 0]
+def _gradient_error(e: Evidence, shape: tuple[int, ...]) -> Array:
+    """Error bound of the slope along a direction that moves scores by 1."""
+    once = quadrature_sum(e.all_rows(e.error_at(e.measured.d_rows)), (*shape, 1))
+    return (once + e.g_longest * unbroadcast(e.all_rows(e.mass_at(e.measured.of_d_rows)), (*shape, 1)))[
+        ..., 0
+    ]

@@ -1,8 +1,8 @@
-"""Who sees anything at all: counted from a mask's tiles, block by block, never all pairs at once.
+"""Visible keys per row and unmasked keys, counted from a mask's tiles, never from all pairs at once.
 
-Each panel of rows, or of columns, begins at the diagonal and works outwards, and is left as soon as it is
-settled: causal masks, windows and packed documents take a tile or two a panel. A mask that shows nearly
-nothing costs the most, a look at every tile.
+Each panel of rows, or of columns, starts at the diagonal, works outwards, and stops as soon as its result is
+fixed: causal masks, windows and packed documents take a tile or two per panel. A nearly empty mask costs the
+most: every tile.
 """
 
 from collections.abc import Iterator
@@ -17,22 +17,22 @@ BLOCK = 512
 
 
 class RowCounts(NamedTuple):
-    """For each row, how many keys it sees, 2 standing for any more, and one of them (0 if there is none)."""
+    """For each row, its number of visible keys, capped at 2, and the index of one of them (0 if none)."""
 
     keys: Array
     one: Array
 
 
 def row_counts(mask: Mask | None, L: int, S: int) -> RowCounts:
-    """For every query, over the batch and head axes that the mask itself has: (..., H or 1, L)."""
+    """Counts of every query, over the mask's own batch and head axes: (..., H or 1, L)."""
     if mask is None:
         return RowCounts(np.full((1, L), min(S, 2)), np.zeros((1, L), dtype=int))
     panels = [_row_panel(mask, rows, L, S) for rows in _blocks(L)]
     return RowCounts(_joined([panel.keys for panel in panels]), _joined([panel.one for panel in panels]))
 
 
-def keys_seen(mask: Mask | None, L: int, S: int) -> Array:
-    """For every key, whether any query sees it, over the mask's own batch and head axes: (..., H or 1, S)."""
+def unmasked_keys(mask: Mask | None, L: int, S: int) -> Array:
+    """True where a key is visible to any query, over the mask's own batch and head axes: (..., H or 1, S)."""
     if mask is None:
         return np.full((1, S), L > 0)
     return _joined([_column_panel(mask, columns, L, S) for columns in _blocks(S)]).astype(bool)
@@ -54,15 +54,15 @@ def _row_panel(mask: Mask, rows: slice, L: int, S: int) -> RowCounts:
 
 
 def _column_panel(mask: Mask, columns: slice, L: int, S: int) -> Array:
-    seen = np.zeros((1, columns.stop - columns.start), dtype=bool)
+    unmasked = np.zeros((1, columns.stop - columns.start), dtype=bool)
     for rows in _outwards(_blocks(L), columns.start / S):
         tile = mask.tile(rows, columns, L, S, heads=True)
         if tile is False:
             continue
-        seen = seen | _pairs(tile, rows, columns).any(axis=-2)
-        if seen.all():
+        unmasked = unmasked | _pairs(tile, rows, columns).any(axis=-2)
+        if unmasked.all():
             break
-    return seen
+    return unmasked
 
 
 def _pairs(tile: Tile, rows: slice, columns: slice) -> Array:
@@ -77,13 +77,13 @@ def _blocks(length: int) -> list[slice]:
 
 
 def _outwards(blocks: list[slice], place: float) -> Iterator[slice]:
-    """The blocks by their distance from a place between 0, the first, and 1, the last."""
+    """The blocks by distance from a place between 0, the first block, and 1, the last."""
     centre = place * len(blocks)
     return iter(sorted(blocks, key=lambda block: abs(block.start / BLOCK - centre)))
 
 
 def _joined(parts: list[Array]) -> Array:
-    """Parts side by side along the last axis, their other axes broadcast together."""
+    """Parts concatenated along the last axis, their other axes broadcast together."""
     if not parts:
         return np.zeros((1, 0), dtype=int)
     batch = np.broadcast_shapes(*(part.shape[:-1] for part in parts))

@@ -1,4 +1,4 @@
-"""A call of a pair: its arguments by name, its outputs and gradients in whichever form they come."""
+"""One call of a pair: arguments by name, and outputs and gradients in any form that a pair may use."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from ...functional.base.admission import Array
 
 
 class Call(NamedTuple):
-    """A pair with its arguments, all of them by name, the differentiable ones in float64."""
+    """A pair and its arguments by name, float arrays in float64."""
 
     forward: Callable[..., Any]
     backward: Callable[..., Any]
@@ -17,7 +17,7 @@ class Call(NamedTuple):
     positional: tuple[str, ...]
 
     def outputs(self, **changed: Any) -> tuple[Any, Any]:
-        """What forward gives when some arguments are changed."""
+        """(out, saved) of forward with some arguments changed."""
         arguments = self.arguments | changed
         args = [arguments[name] for name in self.positional]
         rest = {name: x for name, x in arguments.items() if name not in self.positional}
@@ -25,18 +25,18 @@ class Call(NamedTuple):
         return out, saved
 
     def gradients(self, cotangents: Any, **changed: Any) -> dict[str, Any]:
-        """What backward gives, by the names of the arguments."""
+        """Gradients of backward by argument name, with some arguments changed."""
         _, saved = self.outputs(**changed)
-        return named(self.backward(cotangents, saved), self)
+        return by_name(self.backward(cotangents, saved), self)
 
 
 def size_of(x: Array) -> float:
-    """How large the finite entries of an array are; 1 where they are 0."""
+    """Largest finite |x|; 1 if that is 0."""
     return float(np.abs(x[np.isfinite(x)]).max(initial=0)) or 1.0
 
 
 def direction_of(x: Array, rng: np.random.Generator) -> Array:
-    """A random direction, each entry of the array's own size there; of its largest where that is 0."""
+    """Random direction, each entry scaled by |x| there, or by the largest |x| where x is 0 or not finite."""
     own = np.where(np.isfinite(x) & (x != 0), np.abs(x), size_of(x))
     return np.asarray(own * rng.standard_normal(x.shape))
 
@@ -53,24 +53,24 @@ def as_tuple(out: Any) -> tuple[Any, ...]:
 
 
 def as_outputs(out: Any, arrays: Sequence[Any]) -> Any:
-    """Arrays in the form that the outputs have: one, a tuple, or a NamedTuple."""
+    """Arrays in the form of the outputs: one array, a tuple, or a NamedTuple."""
     if not isinstance(out, tuple):
         return arrays[0]
     return type(out)(*arrays) if hasattr(out, "_fields") else tuple(arrays)
 
 
 def like_outputs(out: Any, make: Callable[[Array], Any]) -> Any:
-    """One thing for each output array, in the form that the outputs have."""
+    """make(array) for each output array, in the form of the outputs."""
     return as_outputs(out, [make(np.asarray(array)) for array in as_tuple(out)])
 
 
 def is_float_array(x: Any) -> bool:
-    """Whether `x` is an array that can be differentiated with respect to."""
+    """True if `x` is an array of floating dtype."""
     return isinstance(x, (np.ndarray, np.floating)) and x.dtype.kind == "f"
 
 
-def named(gradients: Any, call: Call) -> dict[str, Any]:
-    """Gradients by the names of their arguments, in whichever form backward returned them."""
+def by_name(gradients: Any, call: Call) -> dict[str, Any]:
+    """Gradients by argument name, from any form that backward may return."""
     if hasattr(gradients, "_fields"):
         gradients = gradients._asdict()
     if isinstance(gradients, dict):
@@ -89,7 +89,7 @@ def named(gradients: Any, call: Call) -> dict[str, Any]:
 def call_of(
     forward: Callable[..., Any], backward: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Call:
-    """The call with its arguments by name, float arrays in float64."""
+    """Bind the arguments to forward's parameter names, float arrays in float64."""
     import inspect  # 10 ms that only a check needs
 
     try:
@@ -99,9 +99,9 @@ def call_of(
     plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     names = [parameter.name for parameter in parameters if parameter.kind in plain]
     names += [f"argument_{n}" for n in range(len(names), len(args))]
-    given = dict(zip(names, args, strict=False)) | dict(kwargs)
-    declared = [parameter.name for parameter in parameters if parameter.name in given]
-    arguments = {name: given[name] for name in (*declared, *given)}  # in the order that forward names them
+    unordered = dict(zip(names, args, strict=False)) | dict(kwargs)
+    declared = [parameter.name for parameter in parameters if parameter.name in unordered]
+    arguments = {name: unordered[name] for name in (*declared, *unordered)}  # in forward's order
     wide = {
         name: np.asarray(x).astype(np.float64) if is_float_array(x) else x for name, x in arguments.items()
     }

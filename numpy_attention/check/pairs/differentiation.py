@@ -1,9 +1,9 @@
-"""Is a backward the derivative of its forward? Asked by the complex step, whose answer has all its digits.
+"""Compare a backward with the derivative of its forward by the complex step, exact to the last digits.
 
     f(x + i h d) = f(x) + i h f'(x) d + O(h²),   so   Im f(x + i h d) / h = f'(x) d,   h = 1e-100
 
-There is no difference of nearby numbers, hence no cancellation (Squire and Trapp 1998). With a random
-cotangent c and random directions d, <c, f'(x) d> must equal <gradient, d>.
+No nearby numbers are subtracted, so nothing cancels (Squire and Trapp 1998). With a random cotangent c and
+random directions d, <c, f'(x) d> must equal <gradient, d>.
 """
 
 from __future__ import annotations  # np.random costs 15 ms when first touched
@@ -14,18 +14,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...functional.base.admission import Array
-from .calls import Call, as_tuple, call_of, direction_of, is_float_array, like_outputs, named, over, size_of
+from .calls import Call, as_tuple, by_name, call_of, direction_of, is_float_array, like_outputs, over, size_of
 from .invariants import invariants
 from .report import Finding, Report
 
 H = 1e-100
 EPS = float(np.finfo(float).eps)
 ALLOWED = 1e-12
-"""Of Σ |gradient| |direction|: some thousand roundings, and far below any mistake."""
+"""Relative to Σ |gradient| |direction|: some thousand roundings, and far below any fault."""
 
 DIRECTIONS = 3
 ELEMENTS = 64
-"""Arguments of at most so many elements are also compared element by element."""
+"""Largest argument that is also compared element by element."""
 
 
 def check_vjp(
@@ -40,29 +40,29 @@ def check_vjp(
 ) -> Report:
     """Check a pair: out, saved = forward(*args, **kwargs); gradients = backward(d_out, saved).
 
-    Every array of floating dtype among args and kwargs is differentiated, if backward has a gradient for
-    it: a NamedTuple or dict with d_<argument>, named as forward names it; a plain tuple in the order of the
-    arrays; or a bare gradient of the first. An array for which there is none is held fixed, and named in
+    Every array of floating dtype among args and kwargs is differentiated if backward returns a gradient for
+    it: a NamedTuple or dict with d_<argument>, by forward's parameter names; a plain tuple in the order of
+    the arrays; or a bare gradient of the first. An array without one is held fixed and listed in
     `report.constants`.
 
     Parameters
     ----------
     forward, backward : the pair; out is an array, or a tuple of arrays, and d_out then likewise. Both
         must take complex arguments (the complex step differentiates them).
-    args, kwargs : what forward is called with.
-    order : 1 compares backward with forward's derivative; 2 differentiates backward as well, and compares
-        Hessian-vector products with differences of the gradient and with each other, for they are symmetric.
-    seed : of the cotangent and the directions.
-    tidy : False leaves out what concerns dtypes and shared memory, for a step inside a larger pair.
+    args, kwargs : arguments of forward.
+    order : 1 compares backward with forward's derivative; 2 also differentiates backward, and compares
+        Hessian-vector products with differences of the gradient and, by symmetry, with each other.
+    seed : seed of the cotangent and the directions.
+    tidy : False skips dtypes, shared memory and short axes, for a step of a larger pair.
 
     Returns
     -------
     Report
-        `report.ok`, `report.findings`; it prints as a table. Besides derivatives it holds: no argument is
-        changed, no result shares memory, a second call gives the same bits, linear in the cotangent, zero
-        gives zero, every gradient in its argument's shape and dtype (in float16 and float32 too, where
-        forward takes them), any memory layout, the lengths 0 and 1. A formula that loses digits can fail as
-        a wrong one does: the textbook's softmax backward on a row that one score leads by 30, say.
+        `report.ok`, `report.findings`; it prints as a table. Besides derivatives it covers: arguments
+        unchanged, no shared memory, the same bits in a second call, linearity in the cotangent, zero for
+        zero, each gradient in its argument's shape and dtype (float16 and float32 too, where forward takes
+        them), any memory layout, lengths 0 and 1. A formula that loses digits can fail like a wrong one: the
+        textbook softmax backward on a row where one score leads by 30, say.
 
     Raises
     ------
@@ -94,51 +94,51 @@ def check_vjp(
     rng = np.random.default_rng(seed)
     out, saved = call.outputs()
     cotangents = like_outputs(out, lambda array: rng.standard_normal(array.shape))
-    gradients = named(call.backward(cotangents, saved), call)
+    gradients = by_name(call.backward(cotangents, saved), call)
     arrays = [name for name, x in call.arguments.items() if is_float_array(x)]
     if not arrays:
         raise TypeError("there is no array of floating dtype among the arguments: nothing to differentiate")
-    moving = [name for name in arrays if name in gradients]
-    strange = [name for name, d in gradients.items() if d is not None and name not in call.arguments]
-    findings = [Finding("is named after an argument", f"d_{name}", np.inf) for name in strange]
-    findings += list(invariants(call, moving, cotangents, rng, tidy))
-    nearby = {name: _shaken(call.arguments[name], rng) for name in moving}
+    variables = [name for name in arrays if name in gradients]
+    unknown = [name for name, d in gradients.items() if d is not None and name not in call.arguments]
+    findings = [Finding("is named after an argument", f"d_{name}", np.inf) for name in unknown]
+    findings += list(invariants(call, variables, cotangents, rng, tidy))
+    perturbed_arguments = {name: _perturbed(call.arguments[name], rng) for name in variables}
     try:
-        noise = call.gradients(cotangents, **nearby)
+        noise = call.gradients(cotangents, **perturbed_arguments)
     except Exception:
         noise = gradients
-    for name in moving:
+    for name in variables:
         findings += _first_order(call, name, cotangents, gradients[name], noise[name], rng)
-    fitting = all(np.shape(gradients[name]) == call.arguments[name].shape for name in moving)
-    if order == 2 and fitting:
-        findings += _second_order(call, moving, cotangents, rng)
+    shapes_match = all(np.shape(gradients[name]) == call.arguments[name].shape for name in variables)
+    if order == 2 and shapes_match:
+        findings += _second_order(call, variables, cotangents, rng)
     title = getattr(forward, "__name__", type(forward).__name__).removesuffix("_forward")
-    return Report(title, tuple(findings), tuple(name for name in arrays if name not in moving))
+    return Report(title, tuple(findings), tuple(name for name in arrays if name not in variables))
 
 
 # --------------------------------------------------------------------------------------- derivatives
 
 
-def _shaken(x: Array, rng: np.random.Generator) -> Array:
-    """The array with some of its entries nearer to 0 by the last digit."""
+def _perturbed(x: Array, rng: np.random.Generator) -> Array:
+    """The array with random entries moved towards 0 by about one unit in the last place."""
     return np.asarray(x * (1 - 4 * EPS * rng.integers(0, 2, x.shape)))
 
 
 def _first_order(
-    call: Call, name: str, cotangents: Any, gradient: Any, shaken: Any, rng: np.random.Generator
+    call: Call, name: str, cotangents: Any, gradient: Any, perturbed: Any, rng: np.random.Generator
 ) -> list[Finding]:
     """<c, f'(x) d> = <gradient, d> in random directions, and along each axis where there are few.
 
-    What the gradient changes by when the arguments' last digits do is allowed besides: no formula knows it
-    better.
+    The gradient's change under a perturbation of the arguments' last digits is allowed besides: no formula
+    can be more accurate than that.
     """
     check = "is the derivative of forward"
     if gradient is None:
-        return [Finding(check, f"d_{name}", np.inf, "None came back, though the argument was given")]
+        return [Finding(check, f"d_{name}", np.inf, "None, though the argument is not None")]
     x, gradient = call.arguments[name], np.asarray(gradient)
     if gradient.shape != x.shape:
         return [Finding(check, f"d_{name}", np.inf, f"shape {gradient.shape}, not {x.shape}")]
-    noise = 4 * np.abs(np.asarray(shaken) - gradient)
+    noise = 4 * np.abs(np.asarray(perturbed) - gradient)
     try:
         findings = []
         for draw in range(DIRECTIONS if x.size else 0):
@@ -155,7 +155,7 @@ def _first_order(
 
 
 def _element_by_element(call: Call, name: str, cotangents: Any, gradient: Array, noise: Array) -> Finding:
-    """Every partial derivative by itself; what is allowed is measured by the largest of them."""
+    """Every partial derivative; the allowed error is relative to the largest."""
     slopes, sizes = np.zeros(gradient.shape), np.zeros(gradient.shape)
     step = size_of(call.arguments[name])
     for index in np.ndindex(gradient.shape):
@@ -167,12 +167,12 @@ def _element_by_element(call: Call, name: str, cotangents: Any, gradient: Array,
     ratios = np.asarray(over(np.abs(slopes - gradient), allowed))
     worst = np.unravel_index(np.argmax(np.where(np.isnan(ratios), np.inf, ratios)), ratios.shape)
     index = tuple(map(int, worst))
-    told = f"{index}: {gradient[index]:.16g}, forward's is {slopes[index]:.16g}"
-    return Finding("each element", f"d_{name}", float(ratios[index]), told)
+    where = f"{index}: {gradient[index]:.16g}, forward's is {slopes[index]:.16g}"
+    return Finding("each element", f"d_{name}", float(ratios[index]), where)
 
 
 def _slope(call: Call, name: str, d: Array, cotangents: Any) -> tuple[float, float]:
-    """<c, f'(x) d>, and Σ |c| |f'(x) d|, whose last digits rounding may take."""
+    """<c, f'(x) d>, and Σ |c| |f'(x) d|, which scales its rounding error."""
     out, _ = call.outputs(**{name: call.arguments[name] + 1j * H * d})
     terms = np.concatenate(
         [
@@ -184,57 +184,56 @@ def _slope(call: Call, name: str, d: Array, cotangents: Any) -> tuple[float, flo
 
 
 def _second_order(
-    call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator
+    call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.Generator
 ) -> list[Finding]:
     """Hessian-vector products through backward by the complex step.
 
-    <u, H v> = <v, H u> to the last digits, as far as they do not hang on those of the arguments; and they
-    equal the gradient's own change, (g(x + t v) - g(x - t v)) / 2t, to the accuracy that a difference has:
-    two steps t tell how much that is.
+    <u, H v> = <v, H u> up to a perturbation of the arguments' last digits; and H v equals the central
+    difference of the gradient, (g(x + t v) - g(x - t v)) / 2t, whose accuracy two steps t estimate.
     """
-    arguments = {name: call.arguments[name] for name in moving}
+    arguments = {name: call.arguments[name] for name in variables}
     u, v = ({name: direction_of(x, rng) for name, x in arguments.items()} for _ in range(2))
     try:
         Hu, Hv = _hessian_vector(call, cotangents, u), _hessian_vector(call, cotangents, v)
     except Exception as raised:
-        told = f"{type(raised).__name__}: {raised}"
-        return [Finding("backward takes complex arguments", "all", np.inf, told)]
+        where = f"{type(raised).__name__}: {raised}"
+        return [Finding("backward takes complex arguments", "all", np.inf, where)]
     left, right = _inner(u, Hv), _inner(v, Hu)
     size = _inner(u, Hv, np.abs) + _inner(v, Hu, np.abs)
-    nearby = {name: _shaken(x, rng) for name, x in arguments.items()}
-    shaken = [_hessian_vector(call, cotangents, d, nearby) for d in (u, v)]
-    noise = _inner(v, {name: shaken[0][name] - Hu[name] for name in u}, np.abs)
-    noise += _inner(u, {name: shaken[1][name] - Hv[name] for name in u}, np.abs)
+    perturbed_arguments = {name: _perturbed(x, rng) for name, x in arguments.items()}
+    perturbed = [_hessian_vector(call, cotangents, d, perturbed_arguments) for d in (u, v)]
+    noise = _inner(v, {name: perturbed[0][name] - Hu[name] for name in u}, np.abs)
+    noise += _inner(u, {name: perturbed[1][name] - Hv[name] for name in u}, np.abs)
     ratio = over(abs(left - right), ALLOWED * size + 4 * noise)
     findings = [Finding("second order is symmetric", "all", ratio)]
     try:
-        wide, narrow = (_change(call, cotangents, v, step) for step in (1e-5, 5e-6))
-    except Exception:  # the edge of a domain: there is nothing to compare with
+        wide, narrow = (_gradient_change(call, cotangents, v, step) for step in (1e-5, 5e-6))
+    except Exception:  # outside the domain there is nothing to compare with
         return findings
-    for name in moving:
-        for_rounding = 8 * EPS * float(np.abs(np.asarray(wide.here[name])).max(initial=0)) / 5e-6
-        apart = np.abs(wide.slope[name] - narrow.slope[name])  # large at a kink, and where things are steep
+    for name in variables:
+        rounding = 8 * EPS * float(np.abs(np.asarray(wide.ahead[name])).max(initial=0)) / 5e-6
+        apart = np.abs(wide.slope[name] - narrow.slope[name])  # large at a kink and on steep slopes
         scale = float(np.abs(narrow.slope[name]).max(initial=0))
         error = np.abs(narrow.slope[name] - Hv[name])
-        ratio = np.asarray(over(error, 1e-6 * scale + 10 * apart + for_rounding))
+        ratio = np.asarray(over(error, 1e-6 * scale + 10 * apart + rounding))
         findings.append(Finding("second order is the gradient's change", f"d_{name}", ratio.max(initial=0)))
     return findings
 
 
-class _Change(NamedTuple):
-    """The gradients some way ahead, and how they change on the way, by a central difference."""
+class _GradientChange(NamedTuple):
+    """Gradients one step ahead, and their central difference."""
 
-    here: dict[str, Any]
+    ahead: dict[str, Any]
     slope: dict[str, Array]
 
 
-def _change(call: Call, cotangents: Any, v: dict[str, Array], step: float) -> _Change:
+def _gradient_change(call: Call, cotangents: Any, v: dict[str, Array], step: float) -> _GradientChange:
     ahead, behind = (
         call.gradients(cotangents, **{name: call.arguments[name] + t * d for name, d in v.items()})
         for t in (step, -step)
     )
     slopes = {name: (np.asarray(ahead[name]) - np.asarray(behind[name])) / (2 * step) for name in v}
-    return _Change(ahead, slopes)
+    return _GradientChange(ahead, slopes)
 
 
 def _hessian_vector(

@@ -1,7 +1,7 @@
 """Calls that reach every branch of every pair, named by what they reach.
 
-Sizes are small and mostly distinct primes, so that a swapped axis cannot pass; key and value never share
-an array with query; hidden, peaked, empty and single rows are among them.
+Sizes are small and mostly distinct primes, so a swapped axis cannot pass; key and value never share an array
+with query; hidden, peaked, empty and single rows are covered.
 """
 
 from collections.abc import Mapping
@@ -26,9 +26,9 @@ INF = float("inf")
 
 
 class Example(NamedTuple):
-    """How to call a pair: the branch that this reaches, the arguments by place, and those by name.
+    """A call of a pair: the branch it reaches, positional and keyword arguments.
 
-    `order` is the highest derivative that exists there: 1 on an edge.
+    `order` is the highest derivative that exists there: 1 at a kink.
     """
 
     name: str
@@ -38,13 +38,13 @@ class Example(NamedTuple):
 
 
 def normal(*shape: int, size: float = 1.0) -> Array:
-    """Standard normal numbers times `size`, different for each shape, the same in every run."""
+    """Standard normal numbers times `size`, seeded by the shape."""
     seed = [len(shape), *shape]
     return size * np.random.default_rng(seed).standard_normal(shape)
 
 
 def spread(low: float, high: float, *shape: int) -> Array:
-    """Numbers from low to high in a mixed order."""
+    """Evenly spaced numbers from low to high, shuffled."""
     count = int(np.prod(shape))
     order = np.random.default_rng(count).permutation(count)
     return np.asarray(np.linspace(low, high, count)[order].reshape(shape))
@@ -65,10 +65,10 @@ ONE_HEAD = (normal(L, D), normal(S, D), normal(S, E))
 _MASKS = {
     "causal, top left": causal("top_left"),
     "causal, bottom right": causal("bottom_right"),
-    "causal, an offset for each": causal(offset=[0, 3]),
+    "causal, an offset per batch entry": causal(offset=[0, 3]),
     "a window": window(2, 1, "bottom_right"),
     "a window open to the left": window(None, 0, offset=1),
-    "padding, and one batch entry that sees nothing": padding([0, 4]),
+    "padding, one batch entry fully masked": padding([0, 4]),
     "real keys": real_keys(normal(B, S) > -0.5),
     "packed documents": segments([0, 0, 1, 1, 2], [0, 0, 1, 1, 1, 3, 3]),
     "a prefix": prefix(3) | causal("top_left"),
@@ -95,7 +95,7 @@ ATTENTION = (
     Example("bias that hides", ONE_HEAD, {"bias": np.where(SOME, normal(1, S), -INF)}),
     Example("sinks", QKV, {"sinks": normal(H)}),
     Example("sinks above all scores", ONE_HEAD, {"sinks": np.array(20.0)}),
-    Example("sinks where nothing else is seen", QKV, {"sinks": normal(H), "mask": padding([0, 7])}),
+    Example("sinks in fully masked rows", QKV, {"sinks": normal(H), "mask": padding([0, 7])}),
     Example("dropout as multipliers", QKV, {"dropout": dropout_multipliers(5, 0.4, (H, L, S))}),
     Example(
         "the winning score 36 ahead", (*(spread(-6, 6, 1, 5, 3), spread(-6, 6, 1, 7, 3)), normal(1, 7, 2))
@@ -124,18 +124,18 @@ ATTEND = (
 def all_outputs_forward(
     query: Array, key: Array, value: Array, **options: Any
 ) -> tuple[tuple[Any, Array, Array], AttentionSaved]:
-    """Attention with all that can be differentiated: out, weights, lse."""
+    """Attention with all differentiable outputs: out, weights, lse."""
     out, saved = attention_forward(query, key, value, **options)
     return (out, saved.weights, saved.lse), saved
 
 
 def all_outputs_backward(d: tuple[Any, Any, Any], saved: AttentionSaved) -> AttentionGradients:
-    """Gradients for the cotangents of out, weights and lse."""
+    """Gradients from the cotangents of out, weights and lse."""
     return attention_backward(d[0], saved, d_weights=d[1], d_lse=d[2])
 
 
 def _with_bias(value_of: Any) -> tuple[Any, Any]:
-    """The pair of attention as a function of a bias value's parameter as well."""
+    """Attention as a pair in which the parameter of a bias value is an argument too."""
 
     def forward(query: Array, key: Array, value: Array, parameter: Array, *rest: Any) -> Any:
         return attention_forward(query, key, value, bias=value_of(parameter, *rest))
@@ -163,13 +163,13 @@ RELATIVE = (
 # -------------------------------------------------------------------------------------- the seven steps
 
 SCORES = normal(B, H, L, S)
-SEEN = np.broadcast_to(SOME, SCORES.shape)
+VISIBLE = np.broadcast_to(SOME, SCORES.shape)
 
 SCORE_STEP = Example("grouped heads", (QKV[0], QKV[1], spread(0.5, 1.5, H, 1, 1)))
 SOFTCAP_STEP = Example("a cap", (SCORES, 1.5))
 BIAS_STEP = Example("a bias for each head", (SCORES, normal(H, 1, S)))
-MASK_STEP = Example("some hidden", (SCORES, SEEN))
-SOFTMAX_STEP = Example("sinks", (np.where(SEEN, SCORES, -INF), normal(B, H), SEEN))
+MASK_STEP = Example("some hidden", (SCORES, VISIBLE))
+SOFTMAX_STEP = Example("sinks", (np.where(VISIBLE, SCORES, -INF), normal(B, H), VISIBLE))
 DROPOUT_STEP = Example("some dropped", (SCORES, dropout_multipliers(5, 0.4, SCORES.shape)))
 VALUES_STEP = Example("grouped heads", (SCORES, QKV[2]))
 
@@ -216,7 +216,7 @@ LOCATION_SCORES = (
     Example("a weight for each head", (normal(B, 1, S, D), normal(3, D), np.array(0.5))),
 )
 
-# ------------------------------------------------------------------- what a network needs besides
+# ------------------------------------------------------------------------------- layers and losses
 
 ROWS = (
     Example("the last axis", (normal(3, 5),)),
@@ -278,7 +278,7 @@ CLASSES = (
         (normal(3, 5), np.array([4, -1, 2])),
         {"label_smoothing": 0.2, "ignore_index": -1, "reduction": "sum"},
     ),
-    Example("sure of itself", (normal(3, 5, size=40.0), np.array([4, 0, 2]))),
+    Example("confident", (normal(3, 5, size=40.0), np.array([4, 0, 2]))),
     Example("one class", (normal(3, 1), np.array([0, 0, 0]))),
     Example("no row", (normal(0, 5), np.zeros(0, dtype=int))),
 )

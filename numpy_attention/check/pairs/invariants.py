@@ -1,4 +1,4 @@
-"""What must hold of every pair, whatever it computes: pure, linear in the cotangent, tidy with arrays."""
+"""The contract of every pair besides its derivative: pure, linear in the cotangent, shapes and dtypes."""
 
 from __future__ import annotations  # np.random costs 15 ms when first touched
 
@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from ...functional.base.admission import Array
-from .calls import Call, as_outputs, as_tuple, direction_of, is_float_array, like_outputs, named, over
+from .calls import Call, as_outputs, as_tuple, by_name, direction_of, is_float_array, like_outputs, over
 from .report import Finding
 
 ALLOWED = 1e-12
-"""Of the largest entry: what another order of summing may change."""
+"""Allowed difference, relative to the largest entry, from another order of summation."""
 
 EPS = float(np.finfo(float).eps)
 
@@ -22,97 +22,98 @@ Gradients = dict[str, Any]
 
 
 def invariants(
-    call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator, tidy: bool = True
+    call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.Generator, tidy: bool = True
 ) -> Iterator[Finding]:
-    """All of them, for the arguments `moving`; a pair that raises is reported, not raised."""
+    """Findings of every check, for the differentiable arguments `variables`; exceptions become findings."""
     always = (_pure, _same_bits, _linear, _complex_linear, _layouts)
     for check in (*always, _own_memory, _tidy, _small) if tidy else always:
         name = check.__doc__ or ""
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                found = list(check(call, moving, cotangents, rng))
+                outcomes = list(check(call, variables, cotangents, rng))
         except Exception as error:
-            found = [("all", np.inf, f"{type(error).__name__}: {error}")]
-        for gradient, ratio, where in found:
+            outcomes = [("all", np.inf, f"{type(error).__name__}: {error}")]
+        for gradient, ratio, where in outcomes:
             yield Finding(name.rstrip("."), gradient, ratio, where)
 
 
-_Found = Iterator[tuple[str, float, str]]
+_Outcomes = Iterator[tuple[str, float, str]]
 
 
-def _verdict(right: bool) -> float:
-    return 0.0 if right else np.inf
+def _pass_or_fail(passed: bool) -> float:
+    """The ratio of a check that has no error to measure."""
+    return 0.0 if passed else np.inf
 
 
 def _results(call: Call, cotangents: Any, **changed: Any) -> tuple[tuple[Any, ...], Gradients]:
     out, saved = call.outputs(**changed)
-    return as_tuple(out), named(call.backward(cotangents, saved), call)
+    return as_tuple(out), by_name(call.backward(cotangents, saved), call)
 
 
-def _given(gradients: Gradients, moving: Sequence[str]) -> Iterator[tuple[str, Array]]:
-    return ((name, np.asarray(gradients[name])) for name in moving if gradients[name] is not None)
+def _present(gradients: Gradients, variables: Sequence[str]) -> Iterator[tuple[str, Array]]:
+    return ((name, np.asarray(gradients[name])) for name in variables if gradients[name] is not None)
 
 
-def _pure(call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Found:
+def _pure(call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Outcomes:
     """changes no argument."""
     arrays = {f"argument {name}": x for name, x in call.arguments.items() if isinstance(x, np.ndarray)}
     arrays |= {f"cotangent {n}": np.asarray(c) for n, c in enumerate(as_tuple(cotangents))}
     before = {name: array.tobytes() for name, array in arrays.items()}
     _results(call, cotangents)
     changed = [name for name, array in arrays.items() if array.tobytes() != before[name]]
-    yield "all", _verdict(not changed), ", ".join(changed)
+    yield "all", _pass_or_fail(not changed), ", ".join(changed)
 
 
-def _same_bits(call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Found:
+def _same_bits(call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Outcomes:
     """gives the same bits when called again."""
     out, saved = call.outputs()
-    first = named(call.backward(cotangents, saved), call)
-    kept = {name: gradient.tobytes() for name, gradient in _given(first, moving)}
+    first = by_name(call.backward(cotangents, saved), call)
+    kept = {name: gradient.tobytes() for name, gradient in _present(first, variables)}
     again, _ = call.outputs()
     same = all(_bits(a) == _bits(b) for a, b in zip(as_tuple(out), as_tuple(again), strict=True))
-    yield "out", _verdict(same), ""
-    second = named(call.backward(cotangents, saved), call)
-    for name, gradient in _given(second, moving):
-        yield f"d_{name}", _verdict(gradient.tobytes() == kept[name]), ""
+    yield "out", _pass_or_fail(same), ""
+    second = by_name(call.backward(cotangents, saved), call)
+    for name, gradient in _present(second, variables):
+        yield f"d_{name}", _pass_or_fail(gradient.tobytes() == kept[name]), ""
 
 
 def _bits(array: Any) -> bytes:
     return np.asarray(array).tobytes()
 
 
-def _own_memory(call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Found:
+def _own_memory(call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Outcomes:
     """shares memory with no argument and no other result, nor with a later call's."""
     outs, gradients = _results(call, cotangents)
-    results = {f"d_{name}": gradient for name, gradient in _given(gradients, moving)}
-    if len(outs) == 1:  # several outputs are steps' inner results, which saved may hold
+    results = {f"d_{name}": gradient for name, gradient in _present(gradients, variables)}
+    if len(outs) == 1:  # a step's several outputs may also stand in saved
         results["out"] = np.asarray(outs[0])
     others = {name: x for name, x in call.arguments.items() if isinstance(x, np.ndarray)}
     others |= {f"the cotangent {n}": np.asarray(c) for n, c in enumerate(as_tuple(cotangents))}
     _, later = _results(call, cotangents)
-    others |= {f"d_{name} of a later call": gradient for name, gradient in _given(later, moving)}
+    others |= {f"d_{name} of a later call": gradient for name, gradient in _present(later, variables)}
     pairs = [*combinations(results.items(), 2), *product(results.items(), others.items())]
     shared = [f"{a} and {b}" for (a, x), (b, y) in pairs if np.shares_memory(x, y)]
-    yield "all", _verdict(not shared), "; ".join(shared)
+    yield "all", _pass_or_fail(not shared), "; ".join(shared)
 
 
-def _linear(call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Found:
+def _linear(call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Outcomes:
     """is linear in the cotangent, and gives 0 for 0."""
     _, saved = call.outputs()
     other = like_outputs(cotangents, lambda c: rng.standard_normal(c.shape))
     pairs = zip(as_tuple(cotangents), as_tuple(other), strict=True)
     zero = like_outputs(cotangents, lambda c: np.zeros(c.shape))
     combined = as_outputs(cotangents, [-0.75 * c + 1.5 * d for c, d in pairs])
-    sides = [named(call.backward(c, saved), call) for c in (cotangents, other, combined, zero)]
-    for name, g in _given(sides[0], moving):
+    sides = [by_name(call.backward(c, saved), call) for c in (cotangents, other, combined, zero)]
+    for name, g in _present(sides[0], variables):
         h, both, nothing = (np.asarray(side[name]) for side in sides[1:])
         error = np.abs(both - (-0.75 * g + 1.5 * h)).max(initial=0)
         scale = np.abs(g).max(initial=0) + np.abs(h).max(initial=0)
         yield f"d_{name}", float(over(error, ALLOWED * scale)), ""
-        yield f"d_{name}", _verdict(not nothing.any()), "the cotangent is 0"
+        yield f"d_{name}", _pass_or_fail(not nothing.any()), "the cotangent is 0"
 
 
-def _tidy(call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Found:
+def _tidy(call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Outcomes:
     """gives output and gradients the shape and dtype of the arguments."""
     floats = [name for name, x in call.arguments.items() if is_float_array(x)]
     for dtype in ("float16", "float32"):
@@ -120,52 +121,56 @@ def _tidy(call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Gen
         try:
             out, saved = call.outputs(**changed)
         except Exception:
-            continue  # a dtype that forward refuses
+            continue  # forward does not take this dtype
         narrow = as_outputs(out, [np.asarray(c).astype(dtype) for c in as_tuple(cotangents)])
-        gradients = named(call.backward(narrow, saved), call)
+        gradients = by_name(call.backward(narrow, saved), call)
         if not isinstance(out, tuple):
-            given = np.asarray(out).dtype
-            yield "out", _verdict(given == dtype), "" if given == dtype else f"{given} for {dtype}"
-        for name, gradient in _given(gradients, moving):
+            own = np.asarray(out).dtype
+            yield "out", _pass_or_fail(own == dtype), "" if own == dtype else f"{own} for {dtype}"
+        for name, gradient in _present(gradients, variables):
             x = changed[name]
             right = gradient.shape == x.shape and gradient.dtype == x.dtype
-            told = f"{gradient.dtype}{gradient.shape} for {x.dtype}{x.shape}"
-            yield f"d_{name}", _verdict(right), "" if right else told
+            where = f"{gradient.dtype}{gradient.shape} for {x.dtype}{x.shape}"
+            yield f"d_{name}", _pass_or_fail(right), "" if right else where
 
 
-def _complex_linear(call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Found:
+def _complex_linear(
+    call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.Generator
+) -> _Outcomes:
     """does not conjugate: for i times the cotangent it gives i times the gradients."""
     _, saved = call.outputs()
-    real = named(call.backward(cotangents, saved), call)
-    turned = as_outputs(cotangents, [1j * np.asarray(c) for c in as_tuple(cotangents)])
-    for name, gradient in _given(named(call.backward(turned, saved), call), moving):
+    real = by_name(call.backward(cotangents, saved), call)
+    rotated = as_outputs(cotangents, [1j * np.asarray(c) for c in as_tuple(cotangents)])
+    for name, gradient in _present(by_name(call.backward(rotated, saved), call), variables):
         right = np.asarray(real[name])
         error, scale = np.abs(gradient - 1j * right).max(initial=0), np.abs(right).max(initial=0)
         yield f"d_{name}", float(over(error, ALLOWED * scale)), ""
 
 
-def _small(call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Found:
+def _small(call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Outcomes:
     """works at the lengths 0 and 1, wherever forward does."""
-    lengths = {n for name in moving for n in call.arguments[name].shape if n > 1}
+    lengths = {n for name in variables for n in call.arguments[name].shape if n > 1}
     for length in sorted(lengths):
         for small in (1, 0):
-            cut = {n: _cut(x, length, small) for n, x in call.arguments.items() if isinstance(x, np.ndarray)}
+            cut = {
+                n: _shorten(x, length, small) for n, x in call.arguments.items() if isinstance(x, np.ndarray)
+            }
             try:
                 out, saved = call.outputs(**cut)
             except Exception:
-                continue  # an axis that cannot be cut alone
+                continue  # this axis cannot be cut alone
             where = f"every axis of length {length} cut to {small}"
             ones = as_outputs(out, [rng.standard_normal(np.shape(array)) for array in as_tuple(out)])
-            gradients = named(call.backward(ones, saved), call)
-            for name in moving:
+            gradients = by_name(call.backward(ones, saved), call)
+            for name in variables:
                 gradient = np.asarray(gradients.get(name))
                 right = gradient.shape == cut[name].shape
-                yield f"d_{name}", _verdict(right), where if right else f"{where}: {gradient.shape}"
+                yield f"d_{name}", _pass_or_fail(right), where if right else f"{where}: {gradient.shape}"
                 if right and gradient.size and np.isfinite(gradient).all():
-                    yield f"d_{name}", _off(call, cut, name, ones, out, gradient, rng), where
+                    yield f"d_{name}", _derivative_error(call, cut, name, ones, out, gradient, rng), where
 
 
-def _off(
+def _derivative_error(
     call: Call,
     changed: dict[str, Array],
     name: str,
@@ -174,7 +179,7 @@ def _off(
     gradient: Array,
     rng: np.random.Generator,
 ) -> float:
-    """How far a gradient is from the complex step in one direction, over what is allowed."""
+    """Ratio of the gradient's error against the complex step in one direction to the allowed error."""
     direction = direction_of(changed[name], rng)
     moved, _ = call.outputs(**changed | {name: changed[name] + 1e-100j * direction})
     slope = size = 0.0
@@ -186,29 +191,31 @@ def _off(
     return float(over(abs(slope - expected.sum()), allowed))
 
 
-def _cut(x: Array, length: int, small: int) -> Array:
+def _shorten(x: Array, length: int, small: int) -> Array:
     return x[tuple(slice(small) if n == length else slice(None) for n in x.shape)].copy()
 
 
-def _layouts(call: Call, moving: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Found:
+def _layouts(call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Outcomes:
     """takes any memory layout."""
     outs, plain = _results(call, cotangents)
-    scale = max((np.abs(g).max(initial=0) for _, g in _given(plain, moving)), default=0.0)
+    scale = max((np.abs(g).max(initial=0) for _, g in _present(plain, variables)), default=0.0)
     for layout in (_columns_first, _backwards, _every_second):
-        changed = {name: _read_only(layout, call.arguments[name]) for name in moving}
-        turned = like_outputs(cotangents, lambda c, layout=layout: _read_only(layout, c))  # type: ignore[misc]
-        turned_outs, gradients = _results(call, turned, **changed)
-        near = all(np.allclose(a, b, ALLOWED, ALLOWED, True) for a, b in zip(outs, turned_outs, strict=True))
-        yield "out", _verdict(near), layout.__name__.strip("_")
-        for name, gradient in _given(gradients, moving):
+        changed = {name: _read_only(layout, call.arguments[name]) for name in variables}
+        strided = like_outputs(cotangents, lambda c, layout=layout: _read_only(layout, c))  # type: ignore[misc]
+        strided_outs, gradients = _results(call, strided, **changed)
+        close = all(
+            np.allclose(a, b, ALLOWED, ALLOWED, True) for a, b in zip(outs, strided_outs, strict=True)
+        )
+        yield "out", _pass_or_fail(close), layout.__name__.strip("_")
+        for name, gradient in _present(gradients, variables):
             error = np.abs(gradient - np.asarray(plain[name])).max(initial=0)
             yield f"d_{name}", float(over(error, ALLOWED * scale)), layout.__name__.strip("_")
 
 
 def _read_only(layout: Callable[[Array], Array], x: Array) -> Array:
-    turned = np.asarray(layout(x))
-    turned.flags.writeable = False
-    return turned
+    array = np.asarray(layout(x))
+    array.flags.writeable = False
+    return array
 
 
 def _columns_first(x: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Merging as a pair that can be checked: its parts' arrays one by one, and both of its results."""
+"""attention_merge as a checkable pair: its parts as single arrays, out and lse as its outputs."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from .examples import INF, Example, normal
 def _forward(
     out_1: Array, lse_1: Array, out_2: Array, lse_2: Array, out_3: Array, lse_3: Array
 ) -> tuple[Any, MergeSaved]:
-    """Three parts."""
+    """Merge three parts."""
     return attention_merge_forward((out_1, lse_1), (out_2, lse_2), (out_3, lse_3))
 
 
@@ -24,7 +24,7 @@ def _backward(d: tuple[Any, Any], saved: MergeSaved) -> dict[str, Any]:
 
 
 def _parts(*sizes: float, L: int = 5, E: int = 2) -> tuple[Array, ...]:
-    """out and lse of three parts, whose lse lie around `sizes`."""
+    """out and lse of three parts, with lse around `sizes`."""
     arrays = [(normal(n, L, E)[-1], size + normal(n, 1, L)[-1, 0]) for n, size in enumerate(sizes, start=2)]
     return tuple(x for pair in arrays for x in pair)
 
@@ -37,7 +37,7 @@ MERGE = (
     Example("the largest part 36 ahead", _parts(0.0, 36.0, 1.0)),
     Example("large scores", _parts(1e4, 1e4, 1e4)),
     Example(
-        "rows that some parts, or none, have seen",
+        "rows fully masked in some parts, or in all",
         tuple(x if x.ndim == 2 else x + _EMPTY[:, i // 2] for i, x in enumerate(_parts(0.0, 0.5, -0.5))),
     ),
     Example(

@@ -1,10 +1,10 @@
-"""What a check has found: every finding with its error over what is allowed, and where."""
+"""The report of a check: its findings, each with the ratio of the error to the allowed error, and where."""
 
 from typing import NamedTuple
 
 
 class Finding(NamedTuple):
-    """One thing that was checked: right if `ratio`, the error over what is allowed, is at most 1."""
+    """One comparison; it passes if `ratio`, the error over the allowed error, is at most 1."""
 
     check: str
     gradient: str
@@ -13,24 +13,24 @@ class Finding(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether it is right; a ratio of NaN is not."""
+        """True if it passed; a NaN ratio fails."""
         return self.ratio <= 1
 
     @property
     def badness(self) -> tuple[bool, float]:
-        """What findings are ordered by: NaN is worse than anything."""
+        """Sort key: the ratio, with NaN above everything."""
         return self.ratio != self.ratio, self.ratio
 
     def __str__(self) -> str:
-        told = f"{self.check}: {self.where}" if self.where else self.check
-        return f"{'ok  ' if self.ok else 'FAIL'} {self.gradient:<14} {self.ratio:9.2e}  {told}"
+        text = f"{self.check}: {self.where}" if self.where else self.check
+        return f"{'ok  ' if self.ok else 'FAIL'} {self.gradient:<14} {self.ratio:9.2e}  {text}"
 
 
 class Report(NamedTuple):
-    """All findings of one check. It is true if all are right, and prints as a table.
+    """All findings of one check: true if all passed; prints as a table.
 
-    `constants` names the float arrays for which backward has no gradient, and which were held fixed;
-    `undecided` says what could not be checked, and why.
+    `constants` names the float arrays without a gradient, which were held fixed; `undecided` lists what could
+    not be checked, with the reasons.
     """
 
     name: str
@@ -40,17 +40,17 @@ class Report(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether everything that was checked is right."""
+        """True if every finding passed."""
         return all(finding.ok for finding in self.findings)
 
     @property
     def failures(self) -> tuple[Finding, ...]:
-        """The findings that are not right."""
+        """Findings that failed."""
         return tuple(finding for finding in self.findings if not finding.ok)
 
     @property
     def worst(self) -> Finding:
-        """The finding with the largest error over what is allowed."""
+        """Finding with the largest ratio."""
         return max(self.findings, key=lambda finding: finding.badness)
 
     def __bool__(self) -> bool:

@@ -1,7 +1,7 @@
 """The one list of all pairs: name, forward, backward, and the examples that reach their branches.
 
-Tests, referee, benchmarks and study walk this list. A new variant is one pair and one row: it is then
-gradient-checked at both orders, and in all else that holds of every pair.
+Tests, benchmarks and study walk this list. A new variant is one pair and one row: it is then gradient-checked
+at both orders and tested for the whole contract of a pair.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ from .report import Report
 
 
 class Rule(NamedTuple):
-    """A pair, and the calls that reach its branches. A `step` works inside another pair, in one dtype."""
+    """A pair and the examples that reach its branches. A `step` belongs to a larger pair, in one dtype."""
 
     name: str
     forward: Callable[..., Any]
@@ -41,7 +41,7 @@ class Rule(NamedTuple):
     step: bool = False
 
     def check(self, example: e.Example, order: int = 1, seed: int = 0) -> Report:
-        """`check_vjp` of one example, at the order asked for or the highest that exists there."""
+        """`check_vjp` of one example, at `order` or the highest order that exists there."""
         _, args, kwargs, highest = example
         return check_vjp(
             self.forward, self.backward, args, kwargs,
@@ -75,7 +75,7 @@ RULES = (
     Rule("merge of attention", *MERGE_PAIR, MERGE),
     Rule("alibi", *e.ALIBI_PAIR, e.ALIBI),
     Rule("relative", *e.RELATIVE_PAIR, e.RELATIVE),
-    # other ways to weigh, in the fifth step
+    # other normalisers in step 5
     _step("sigmoid weights", normalisers.SIGMOID, e.SOFTMAX_STEP),
     _step("sparsemax", normalisers.SPARSEMAX, e.SOFTMAX_STEP),
     _step("entmax", normalisers.ENTMAX, e.SOFTMAX_STEP),
@@ -86,7 +86,7 @@ RULES = (
     _rule(concat, "concat_scores", *e.CONCAT_SCORES),
     _rule(cosine, "cosine_scores", *e.COSINE_SCORES),
     _rule(location, "location_scores", *e.LOCATION_SCORES),
-    # what a network needs besides
+    # layers and losses
     _rule(softmax, "softmax", *e.ROWS),
     _rule(softmax, "log_softmax", *e.ROWS),
     _rule(softmax, "logsumexp", *e.ROWS),
@@ -108,4 +108,4 @@ RULES = (
     _rule(binary_losses, "binary_cross_entropy_with_logits", *e.LOGITS),
     _rule(losses, "mean_squared_error", *e.PREDICTIONS),
 )
-"""Every pair of the ground floor, once."""
+"""Every pair of `functional`, once."""

@@ -11,7 +11,7 @@ from ..cases.compare import FAIL, Verdict, compare_tensor
 from ..cases.sensitivity import ReferenceCase
 from ..reference.evaluation import results
 from ..reference.oracle import Inputs
-from ..rounding.formats import USUAL, Roundoff
+from ..rounding.formats import DEFAULT_ARITHMETIC, Roundoff
 
 REORDERED = 2.0**-40
 """Difference, relative to an array's largest number, that another summation order in float64 may cause."""
@@ -90,7 +90,7 @@ def run_control(
 def fault_dtype(roundoff: Roundoff) -> str:
     """Dtype to look up in `Fault.dtypes`: the coarser of storage and arithmetic."""
     dtype = roundoff.storage.name
-    if roundoff.name == USUAL.get(dtype, "float32"):
+    if roundoff.name == DEFAULT_ARITHMETIC.get(dtype, "float32"):
         return dtype
     return {"tf32": "float16"}.get(roundoff.name, roundoff.name)
 

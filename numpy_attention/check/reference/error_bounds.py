@@ -1,16 +1,15 @@
-"""How far attention may be from exact: a bound for every number, forward and backward.
+"""Error bounds of attention: one for every output and gradient entry.
 
-The seven steps there and back, as in `functional/attention/steps.py`, but on numbers that carry their error
-(`near.py`). With g(n) = u min(n, λ sqrt(n + 4)), P the weights, d their gradient, to first order:
+The seven steps forward and backward, as in `functional/attention/steps.py`, but on values with error bounds
+(`rounding/error_analysis.py`). With g(n) = u min(n, λ sqrt(n + 4)), weights P and their gradient d:
 
     e_scores  = g(D) scale |query| |key|ᵀ         e_P = P (e_scores + Σ P e_scores + g(S))
     e_out     = (e_P + u_s P) |value| + g(S) P |value|
     e_d       = g(E) |d_out| |value|ᵀ             e_δ = Σ (e_P |d| + P e_d) + g(S) Σ P |d|
     e_dscores = e_P |d - δ| + P (e_d + e_δ) + 4 u P (|d| + |δ|)
 
-and what follows through the products that are left. Nothing is fitted: the errors of a right program that
-computes at unit roundoff u, and keeps what it must between two products at u_s, are below. All of it is
-worked out from the problem alone, in float64.
+and likewise through the remaining products. Nothing is fitted: a correct program that computes at unit
+roundoff u and stores intermediates at u_s stays below. The inputs alone determine the bounds, in float64.
 """
 
 import math
@@ -19,28 +18,28 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...functional.base.admission import Array
-from ..rounding.error_analysis import FLOAT64, Arithmetic, Near, Precision, exactly
+from ..rounding.error_analysis import FLOAT64, Arithmetic, Bounded, Precision, error_free
 from .oracle import Inputs, Results
 
 BLOCK = 32
-"""Programs that go tile by tile may keep a gradient in storage between two tiles: none is smaller."""
+"""Smallest tile after which a tiled program may round a gradient to storage."""
 
 
-class _Down(NamedTuple):
-    """What the way back needs; heads of keys and values repeated, a column for the sink if there is one."""
+class _Saved(NamedTuple):
+    """What backward needs. Key and value heads are repeated; `columns` has one more for a sink."""
 
-    query: Near
-    key: Near
-    value: Near
-    scale: Near
+    query: Bounded
+    key: Bounded
+    value: Bounded
+    scale: Bounded
     visible: Array
-    multipliers: Near
-    products: Near
-    slope: Near
-    columns: Near
-    lse: Near
-    thinned: Near
-    out: Near
+    multipliers: Bounded
+    products: Bounded
+    slope: Bounded
+    columns: Bounded
+    lse: Bounded
+    thinned: Bounded
+    out: Bounded
 
 
 def bounds(
@@ -51,175 +50,175 @@ def bounds(
     pinned: bool = False,
     blocks: tuple[int, int] = (BLOCK, BLOCK),
 ) -> Results:
-    """Attention and its gradients by the formula in float64, each a Near: its value, and its bound.
+    """Attention and its gradients by the formula in float64, as Bounded arrays.
 
     Parameters
     ----------
-    inputs : the problem.
-    precision : that of the arithmetic which is judged, or the arithmetic itself, if it mixes precisions.
-    storage : what weights and gradients of scores are kept in between two products, if that is less.
-    pinned : judge a softmax backward that is pinned at the peak, and a softcap whose slope is sech²; else
-        the textbook's forms, 1 - tanh² and row sums from d_out * out, are allowed for. They lose digits.
-    blocks : after so many queries, and so many keys, gradients that add up may be kept in `storage`.
+    inputs : arguments and cotangents.
+    precision : precision of the arithmetic under test, or the Arithmetic itself if it mixes precisions.
+    storage : precision to which weights and d_scores are rounded between two products, if lower.
+    pinned : assume a softmax backward pinned at the peak and sech² as softcap's slope. Otherwise the bounds
+        admit the textbook forms, 1 - tanh² and row sums from d_out * out, which lose digits.
+    blocks : numbers of queries and keys after which an accumulated gradient may be rounded to `storage`.
 
     Returns
     -------
     Results
-        None where nothing was given. What the result itself is stored in is not yet in the bound: see
-        `near.stored`.
+        None for missing arguments. Rounding the result itself to storage is not included: see `stored_error`.
     """
     a = precision if isinstance(precision, Arithmetic) else Arithmetic(precision)
     with np.errstate(all="ignore"):
-        down = _down(a, inputs, storage, pinned)
-        d_pairs, d_value, d_sinks = _up_to_softmax(a, inputs, down, storage, pinned, blocks[0])
+        saved = _forward(a, inputs, storage, pinned)
+        d_pairs, d_value, d_sinks = _backward_to_scores(a, inputs, saved, storage, pinned, blocks[0])
         S = inputs.shape[-1]
-        d_query, d_key, d_scale = _up_to_query(a, inputs, down, d_pairs, storage, blocks)
+        d_query, d_key, d_scale = _backward_to_arguments(a, inputs, saved, d_pairs, storage, blocks)
 
-        def own(x: Near, argument: Any) -> Near | None:
-            return None if argument is None else a.summed_to(x, np.shape(argument))
+        def gradient(x: Bounded, argument: Any) -> Bounded | None:
+            return None if argument is None else a.sum_to_shape(x, np.shape(argument))
 
         if inputs.sinks is not None:
-            d_sinks = a.summed_to(d_sinks, (*np.shape(inputs.sinks), 1, 1)).at(0).at(0)
+            d_sinks = a.sum_to_shape(d_sinks, (*np.shape(inputs.sinks), 1, 1)).at(0).at(0)
 
         return Results(
-            out=down.out,
-            weights=down.columns.at(slice(S)),
-            lse=down.lse.at(0),
+            out=saved.out,
+            weights=saved.columns.at(slice(S)),
+            lse=saved.lse.at(0),
             d_query=d_query,
             d_key=d_key,
             d_value=d_value,
-            d_bias=own(d_pairs, inputs.bias),
-            d_scale=own(d_scale, inputs.scale),
+            d_bias=gradient(d_pairs, inputs.bias),
+            d_scale=gradient(d_scale, inputs.scale),
             d_sinks=None if inputs.sinks is None else d_sinks,
         )
 
 
-def _down(a: Arithmetic, inputs: Inputs, storage: Precision | None, pinned: bool) -> _Down:
+def _forward(a: Arithmetic, inputs: Inputs, storage: Precision | None, pinned: bool) -> _Saved:
     """Steps 1 to 7."""
     shape, group = inputs.shape, inputs.group
     D = inputs.query.shape[-1]
-    query = exactly(np.broadcast_to(inputs.query, (*shape[:-1], D)))
-    key, value = _repeated(inputs.key, group), _repeated(inputs.value, group)
+    query = error_free(np.broadcast_to(inputs.query, (*shape[:-1], D)))
+    key, value = _repeat_heads(inputs.key, group), _repeat_heads(inputs.value, group)
     scale = 1 / math.sqrt(D or 1) if inputs.scale is None else inputs.scale
-    scale = exactly(scale)
+    scale = error_free(scale)
     if inputs.scale is None:
-        scale = Near(scale.value, 2 * a.u * abs(scale))
+        scale = Bounded(scale.value, 2 * a.u * abs(scale))
     visible = np.broadcast_to(True if inputs.visible is None else inputs.visible, shape)
     if inputs.bias is not None:
         visible = visible & ~np.isneginf(inputs.bias)
-    products = a.product(query, key.turned())
+    products = a.product(query, key.transposed())
     capped = a.times(scale, products)
-    slope = exactly(1.0)
+    slope = error_free(1.0)
     if inputs.softcap is not None:
-        softcap = exactly(inputs.softcap)
+        softcap = error_free(inputs.softcap)
         x = a.divided(capped, softcap)
         capped, slope = a.times(softcap, a.tanh(x)), a.sech_squared(x, textbook=not pinned)
-    biased = capped if inputs.bias is None else a.plus(capped, exactly(inputs.bias))
+    biased = capped if inputs.bias is None else a.plus(capped, error_free(inputs.bias))
     columns = biased.where(visible, -np.inf)
     if inputs.sinks is not None:
         sinks = np.broadcast_to(np.asarray(inputs.sinks, dtype=float)[..., None, None], (*shape[:-1], 1))
-        columns = _beside(columns, Near(sinks, np.zeros(sinks.shape)))
+        columns = _concatenate(columns, Bounded(sinks, np.zeros(sinks.shape)))
     columns, lse = a.softmax(columns)
     weights = columns.at(slice(shape[-1]))
-    multipliers = exactly(1.0 if inputs.multipliers is None else inputs.multipliers)
+    multipliers = error_free(1.0 if inputs.multipliers is None else inputs.multipliers)
     thinned = weights if inputs.multipliers is None else a.times(weights, multipliers)
-    thinned = _kept(thinned, storage)
+    thinned = _round_to_storage(thinned, storage)
     out = a.product(thinned, value)
-    return _Down(query, key, value, scale, visible, multipliers, products, slope, columns, lse, thinned, out)
+    return _Saved(query, key, value, scale, visible, multipliers, products, slope, columns, lse, thinned, out)
 
 
-def _up_to_softmax(
-    a: Arithmetic, inputs: Inputs, down: _Down, storage: Precision | None, pinned: bool, block: int
-) -> tuple[Near, Near, Near]:
-    """Steps 7 to 3: the gradients of the biased scores, of value, and of each row's sink, if it has one."""
+def _backward_to_scores(
+    a: Arithmetic, inputs: Inputs, saved: _Saved, storage: Precision | None, pinned: bool, block: int
+) -> tuple[Bounded, Bounded, Bounded]:
+    """Steps 7 to 3: gradients of the biased scores, of value, and of each row's sink, if any."""
     shape = inputs.shape
     rows, S, E = shape[:-1], shape[-1], inputs.value.shape[-1]
-    d_out = exactly(np.zeros((*rows, E)) if inputs.d_out is None else inputs.d_out)
-    d_lse = exactly(np.zeros(rows) if inputs.d_lse is None else inputs.d_lse).at(None)
-    d_value = _to_key_head(a, inputs, inputs.value, down.thinned, d_out, storage, block)
-    d_weights = a.product(d_out, down.value.turned())
+    d_out = error_free(np.zeros((*rows, E)) if inputs.d_out is None else inputs.d_out)
+    d_lse = error_free(np.zeros(rows) if inputs.d_lse is None else inputs.d_lse).at(None)
+    d_value = _key_head_gradient(a, inputs, inputs.value, saved.thinned, d_out, storage, block)
+    d_weights = a.product(d_out, saved.value.transposed())
     if inputs.multipliers is not None:
-        d_weights = a.times(d_weights, down.multipliers)
+        d_weights = a.times(d_weights, saved.multipliers)
     if inputs.d_weights is not None:
-        d_weights = a.plus(d_weights, exactly(inputs.d_weights))
-    d = d_weights.where(down.visible)
+        d_weights = a.plus(d_weights, error_free(inputs.d_weights))
+    d = d_weights.where(saved.visible)
     if inputs.sinks is not None:
-        d = _beside(d, exactly(np.zeros((*rows, 1))))
-    d_columns = a.softmax_back(d, down.columns, d_lse, pinned=pinned)
-    if not pinned:  # δ = Σ d_out * out, with out as it was stored
-        lost = down.out.error + (storage.u if storage else 0.0) * abs(down.out) + a.g(E) * abs(down.out)
-        e_mean = (abs(d_out) * lost).sum(axis=-1, keepdims=True)
-        d_columns = Near(d_columns.value, d_columns.error + down.columns.largest * e_mean)
-    d_pairs = d_columns.at(slice(S)).where(down.visible)
+        d = _concatenate(d, error_free(np.zeros((*rows, 1))))
+    d_columns = a.softmax_backward(d, saved.columns, d_lse, pinned=pinned)
+    if not pinned:  # δ = Σ d_out * out, from the stored out
+        e_out = saved.out.error + ((storage.u if storage else 0.0) + a.g(E)) * abs(saved.out)
+        e_mean = (abs(d_out) * e_out).sum(axis=-1, keepdims=True)
+        d_columns = Bounded(d_columns.value, d_columns.error + saved.columns.largest * e_mean)
+    d_pairs = d_columns.at(slice(S)).where(saved.visible)
     return d_pairs, d_value, d_columns.at(slice(S, None))
 
 
-def _up_to_query(
+def _backward_to_arguments(
     a: Arithmetic,
     inputs: Inputs,
-    down: _Down,
-    d_pairs: Near,
+    saved: _Saved,
+    d_pairs: Bounded,
     storage: Precision | None,
     blocks: tuple[int, int],
-) -> tuple[Near, Near, Near]:
-    """Steps 2 and 1: the gradients of query, key, and of the scale at every pair."""
-    d_scores = d_pairs if inputs.softcap is None else a.times(d_pairs, down.slope)
-    d_products = _kept(a.times(down.scale, d_scores).where(down.visible), storage)
+) -> tuple[Bounded, Bounded, Bounded]:
+    """Steps 2 and 1: gradients of query, of key, and of the scale at every pair."""
+    d_scores = d_pairs if inputs.softcap is None else a.times(d_pairs, saved.slope)
+    d_products = _round_to_storage(a.times(saved.scale, d_scores).where(saved.visible), storage)
     repeats = math.prod(inputs.shape[:-2]) // max(1, math.prod(inputs.query.shape[:-2]))
-    d_query = a.product(d_products, down.key, repeats)
-    lost = _lost_between(d_products.value, down.key.value, storage, blocks[1], whole=repeats > 1)
-    d_query = Near(d_query.value, d_query.error + lost)
-    d_query = a.summed_to(d_query, inputs.query.shape, rounds=False)
-    d_key = _to_key_head(a, inputs, inputs.key, d_products, down.query, storage, blocks[0])
-    return d_query, d_key, a.times(d_scores, down.products).where(down.visible)
+    d_query = a.product(d_products, saved.key, repeats)
+    rounding = _accumulation_error(d_products.value, saved.key.value, storage, blocks[1], whole=repeats > 1)
+    d_query = Bounded(d_query.value, d_query.error + rounding)
+    d_query = a.sum_to_shape(d_query, inputs.query.shape, rounds=False)
+    d_key = _key_head_gradient(a, inputs, inputs.key, d_products, saved.query, storage, blocks[0])
+    return d_query, d_key, a.times(d_scores, saved.products).where(saved.visible)
 
 
-def _to_key_head(
+def _key_head_gradient(
     a: Arithmetic,
     inputs: Inputs,
     argument: Array,
-    x: Near,
-    y: Near,
+    x: Bounded,
+    y: Bounded,
     storage: Precision | None,
     block: int,
-) -> Near:
+) -> Bounded:
     """xᵀ @ y, summed over the query heads that share a key head, and to the argument's shape."""
     repeats = math.prod(inputs.shape[:-2]) // max(1, math.prod(argument.shape[:-2]))
-    d = a.product(x.turned(), y, repeats)
-    left, right = x.turned().value, y.value
-    lost = _lost_between(left, right, storage, block, whole=inputs.group * repeats > 1)
+    d = a.product(x.transposed(), y, repeats)
+    left, right = x.transposed().value, y.value
+    rounding = _accumulation_error(left, right, storage, block, whole=inputs.group * repeats > 1)
     if inputs.group > 1:
         *batch, H, S, X = d.value.shape
         groups = (*batch, H // inputs.group, inputs.group, S, X)
-        d, lost = Near(*(part.reshape(groups).sum(axis=-3) for part in d)), lost.reshape(groups).sum(axis=-3)
-        # or one sum that goes on from head to head
+        d = Bounded(*(part.reshape(groups).sum(axis=-3) for part in d))
+        rounding = rounding.reshape(groups).sum(axis=-3)
+        # or accumulated from head to head in one sum
         one, L = (*batch, H // inputs.group), left.shape[-1]
         left = np.moveaxis(left.reshape(*one, inputs.group, S, L), -3, -2).reshape(*one, S, inputs.group * L)
         right = right.reshape(*one, inputs.group * L, X)
-        lost = np.maximum(lost, _lost_between(left, right, storage, block, whole=repeats > 1))
-    return a.summed_to(Near(d.value, d.error + lost), argument.shape, rounds=False)
+        rounding = np.maximum(rounding, _accumulation_error(left, right, storage, block, whole=repeats > 1))
+    return a.sum_to_shape(Bounded(d.value, d.error + rounding), argument.shape, rounds=False)
 
 
-def _repeated(x: Array, group: int) -> Near:
-    """Each head of keys or values as often as query heads read it."""
-    return exactly(x if group == 1 else np.repeat(x, group, axis=-3))
+def _repeat_heads(x: Array, group: int) -> Bounded:
+    """Repeat each key or value head for the query heads that share it."""
+    return error_free(x if group == 1 else np.repeat(x, group, axis=-3))
 
 
-def _beside(x: Near, y: Near) -> Near:
-    return Near(*(np.concatenate(pair, axis=-1) for pair in zip(x, y, strict=True)))
+def _concatenate(x: Bounded, y: Bounded) -> Bounded:
+    return Bounded(*(np.concatenate(pair, axis=-1) for pair in zip(x, y, strict=True)))
 
 
-def _kept(x: Near, storage: Precision | None) -> Near:
-    """Between two products, rounded to what it is kept in."""
-    return x if storage is None else Near(x.value, x.error + storage.u * x.largest + storage.tiny)
+def _round_to_storage(x: Bounded, storage: Precision | None) -> Bounded:
+    """Round an intermediate between two products to storage."""
+    return x if storage is None else Bounded(x.value, x.error + storage.u * x.largest + storage.tiny)
 
 
-def _lost_between(x: Array, y: Array, storage: Precision | None, block: int, *, whole: bool) -> Array:
-    """What x @ y loses if it is rounded to storage after every `block` terms that have been added.
+def _accumulation_error(x: Array, y: Array, storage: Precision | None, block: int, *, whole: bool) -> Array:
+    """Error of x @ y if its partial sums p are rounded to storage after every `block` terms.
 
-    Of independent roundings of the partial sums p, 4 u_s sqrt(Σ p²) is exceeded with probability 7e-4 if each
-    is as large as it can be (Hoeffding 1963), u_s Σ |p| never. The last one is the result itself, and counts
-    where that is only a part of a sum: the `whole` of one head, or of one batch entry.
+    For independent roundings 4 u_s sqrt(Σ p²) is exceeded with probability 7e-4 at worst (Hoeffding 1963),
+    u_s Σ |p| never. The last p is the result itself; it counts only if `whole`: if the result is a term
+    of a further sum, over heads or batch entries.
     """
     partial = np.zeros((*x.shape[:-1], y.shape[-1]))
     sizes, squares = partial, partial

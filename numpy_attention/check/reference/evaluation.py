@@ -1,4 +1,4 @@
-"""How exact computed numbers are: held against fifty digits and against their bounds."""
+"""Errors of computed arrays against fifty-digit results, and relative to their error bounds."""
 
 import math
 from decimal import Decimal
@@ -15,32 +15,32 @@ from .oracle import Inputs, Results
 
 
 class Errors(NamedTuple):
-    """The errors of an array, entry by entry and over all of it."""
+    """Errors of an array, entry by entry and overall."""
 
     ulps: Array
-    """In units in the last place of the array's dtype, at the exact number."""
+    """In units in the last place of the array's dtype at the exact number."""
     rounded: Array
-    """Whether it is the float that is nearest to the exact number."""
+    """True where it is the float nearest to the exact number."""
     over: Array
-    """Over the bound, once what is forgiven has been taken off."""
+    """Ratio to the bound, after subtracting the half unit allowed for a final rounding."""
     normwise: float
-    """The largest error over the largest exact number, in units of the dtype's eps."""
+    """Largest error over the largest exact number, in units of the dtype's eps."""
 
 
 def errors(got: Any, expected: Any, bound: Any = 0.0, dtype: npt.DTypeLike = float) -> Errors:
-    """The errors of `got` against Decimals, and over a bound.
+    """Errors of `got` against exact Decimals and a bound.
 
     Parameters
     ----------
     got : an array of floats.
     expected : an array of Decimals of its shape.
-    bound : of what was computed in `dtype`. If `got` has another dtype, it was rounded to that once, and half
-        a unit in its last place is forgiven.
+    bound : error bound of the computation in `dtype`. A `got` of another dtype was rounded once more: half a
+        unit in its last place is allowed besides.
 
     Examples
     --------
-    >>> found = errors(np.array([0.25, 1 / 3]), np.array([Decimal(1) / 4, Decimal(1) / 3]), 1e-16)
-    >>> found.ulps.round(2), found.rounded, found.over.round(2)
+    >>> e = errors(np.array([0.25, 1 / 3]), np.array([Decimal(1) / 4, Decimal(1) / 3]), 1e-16)
+    >>> e.ulps.round(2), e.rounded, e.over.round(2)
     (array([ 0.  , -0.33]), array([ True,  True]), array([0.  , 0.19]))
     """
     got, expected = np.asarray(got), np.asarray(expected)
@@ -49,10 +49,10 @@ def errors(got: Any, expected: Any, bound: Any = 0.0, dtype: npt.DTypeLike = flo
     pairs = list(zip(map(float, got.ravel()), expected.ravel(), strict=True))
     sizes = np.array([_distance(x, y, got.dtype) for x, y in pairs], dtype=float)
     half = 0.0 if got.dtype == np.dtype(dtype) else 0.5
-    forgiven = np.array([half * spacing(y, got.dtype) for _, y in pairs], dtype=float)
+    last_rounding = np.array([half * spacing(y, got.dtype) for _, y in pairs], dtype=float)
     with np.errstate(all="ignore"):
-        left = np.maximum(sizes - forgiven, 0)
-        over = np.where(left > 0, left / np.broadcast_to(bound, got.shape).ravel(), 0.0)
+        excess = np.maximum(sizes - last_rounding, 0)
+        over = np.where(excess > 0, excess / np.broadcast_to(bound, got.shape).ravel(), 0.0)
         largest = max((abs(float(y)) for _, y in pairs if y.is_finite()), default=0.0)
         normwise = float(np.nan_to_num(sizes.max(initial=0) / largest)) / float(np.finfo(got.dtype).eps)
     return Errors(
@@ -64,7 +64,7 @@ def errors(got: Any, expected: Any, bound: Any = 0.0, dtype: npt.DTypeLike = flo
 
 
 def _distance(got: float, x: Decimal, dtype: npt.DTypeLike) -> float:
-    """|got - x|; 0 where both are, or are rounded to, the same infinity."""
+    """|got - x|; 0 where both round to the same infinity."""
     if not math.isfinite(got) or not x.is_finite():
         return 0.0 if got == nearest(x, dtype) else math.inf
     with digits():
@@ -72,7 +72,7 @@ def _distance(got: float, x: Decimal, dtype: npt.DTypeLike) -> float:
 
 
 def results(inputs: Inputs, forward: Any = attention_forward, backward: Any = attention_backward) -> Results:
-    """What this package's attention makes of `inputs`."""
+    """Outputs and gradients of this package's attention for `inputs`."""
     mask = None if inputs.visible is None else visible(inputs.visible)
     out, saved = forward(
         inputs.query, inputs.key, inputs.value, mask=mask, bias=inputs.bias, scale=inputs.scale,

@@ -1,8 +1,8 @@
-"""Attention to fifty digits, forward and backward: the definition, and the ruler for everything else.
+"""Attention to fifty digits, forward and backward: the definition that everything else is measured against.
 
-Each query is a row by itself: it looks at the keys that it may see, one after the other, and on the way
-back adds to the gradient of everything it has read. There is no matrix here, nothing is broadcast but by
-reading the same number again, and no line is shared with what is measured.
+Each query row is computed by itself, over its visible keys one by one; backward adds to the gradient of every
+number that the row has read. There are no matrices, broadcasting means reading the same number again, and no
+line is shared with the code under test.
 """
 
 from collections.abc import Iterable
@@ -16,12 +16,12 @@ from ..rounding.decimals import digits, exact, sech, tanh
 
 
 class Inputs(NamedTuple):
-    """What attention is asked, all of it as arrays; everything but the first three may be None.
+    """Arguments and cotangents of one attention call, as arrays; all but the first three may be None.
 
     query (..., H, L, D)  key (..., G, S, D)  value (..., G, S, E), or all three with two axes
     d_out (..., H, L, E)  d_weights (..., H, L, S)  d_lse (..., H, L): the cotangents, None for zero
     visible : booleans, True = may attend, and multipliers, scale and bias broadcast to (..., H, L, S);
-    sinks to (..., H). A bias of -inf hides. Numbers that nobody sees may be anything.
+    sinks to (..., H). A bias of -inf hides. Hidden numbers may be anything.
     """
 
     query: Array
@@ -39,21 +39,21 @@ class Inputs(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """That of the scores: (..., H, L, S), or (L, S)."""
+        """Shape of the scores: (..., H, L, S), or (L, S)."""
         arrays = (self.query, self.key, self.value)
         batch = np.broadcast_shapes(*(array.shape[:-3] for array in arrays))
         return (*batch, *self.query.shape[-3:-1], self.key.shape[-2])
 
     @property
     def group(self) -> int:
-        """How many query heads read one key head."""
+        """Number of query heads per key head."""
         if self.query.ndim == 2 or not self.key.shape[-3]:
             return 1
         return int(self.query.shape[-3] // self.key.shape[-3])
 
 
 class Results(NamedTuple):
-    """Everything that attention gives, or one number for each of its numbers; None where not given."""
+    """All outputs and gradients of attention, or one quantity for each; None for missing arguments."""
 
     out: Any
     weights: Any
@@ -79,13 +79,13 @@ def oracle(inputs: Inputs) -> Results:
         return _Attention(inputs).results()
 
 
-class _Read:
-    """An argument in Decimals and its gradient, both as attention sees them: at the shape that it is
-    broadcast to. Where one number is read in many places, what is added there adds up."""
+class _Operand:
+    """An argument in Decimals and its gradient, broadcast to the shape that attention reads. Its gradient
+    is a strided view: additions at all places of one number accumulate in its single entry."""
 
     def __init__(self, x: Any, shape: tuple[int, ...], default: Any = 0) -> None:
-        self.given = x is not None
-        values = exact(x) if self.given else np.array(Decimal(default), dtype=object)
+        self.present = x is not None
+        values = exact(x) if self.present else np.array(Decimal(default), dtype=object)
         self.own_gradient = _zeros(values.shape)
         self.value = np.broadcast_to(values, shape)
         strides = np.broadcast_to(self.own_gradient, shape).strides
@@ -93,11 +93,11 @@ class _Read:
 
     def result(self) -> Array | None:
         """The gradient, in the argument's own shape."""
-        return self.own_gradient if self.given else None
+        return self.own_gradient if self.present else None
 
 
 class _Attention:
-    """All that the rows read and write. A single head is given an axis, and loses it at the end."""
+    """Everything the rows read and write. A single head gets a head axis, dropped again at the end."""
 
     def __init__(self, inputs: Inputs) -> None:
         self.heads = inputs.query.ndim > 2
@@ -106,22 +106,22 @@ class _Attention:
         G = H // inputs.group
         self.rows, self.S, self.group = (*batch, H, L), S, inputs.group
         pairs = (*self.rows, S)
-        self.query = _Read(inputs.query, (*self.rows, D))
-        self.key = _Read(inputs.key, (*batch, G, S, D))
-        self.value = _Read(inputs.value, (*batch, G, S, E))
-        self.bias = _Read(inputs.bias, pairs)
-        self.scale = _Read(inputs.scale, pairs, 1 / Decimal(D or 1).sqrt())
-        self.sinks = _Read(inputs.sinks, (*batch, H), "-Infinity")
-        self.multipliers = _Read(inputs.multipliers, pairs, 1)
+        self.query = _Operand(inputs.query, (*self.rows, D))
+        self.key = _Operand(inputs.key, (*batch, G, S, D))
+        self.value = _Operand(inputs.value, (*batch, G, S, E))
+        self.bias = _Operand(inputs.bias, pairs)
+        self.scale = _Operand(inputs.scale, pairs, 1 / Decimal(D or 1).sqrt())
+        self.sinks = _Operand(inputs.sinks, (*batch, H), "-Infinity")
+        self.multipliers = _Operand(inputs.multipliers, pairs, 1)
         self.softcap = None if inputs.softcap is None else Decimal(inputs.softcap)
         self.visible = np.broadcast_to(True if inputs.visible is None else inputs.visible, pairs)
-        self.d_out = _Read(inputs.d_out, (*self.rows, E))
-        self.d_weights = _Read(inputs.d_weights, pairs)
-        self.d_lse = _Read(inputs.d_lse, self.rows)
+        self.d_out = _Operand(inputs.d_out, (*self.rows, E))
+        self.d_weights = _Operand(inputs.d_weights, pairs)
+        self.d_lse = _Operand(inputs.d_lse, self.rows)
         self.out, self.weights, self.lse = _zeros((*self.rows, E)), _zeros(pairs), _zeros(self.rows)
 
     def results(self) -> Results:
-        """All rows, one after the other."""
+        """Compute all rows, one by one."""
         for row in np.ndindex(self.rows):
             self.row(row)
         results = (self.out, self.weights, self.lse)
@@ -129,45 +129,47 @@ class _Attention:
         return Results(*(x if self.heads else x[0] for x in results), *(read.result() for read in reads))
 
     def row(self, row: tuple[int, ...]) -> None:
-        """One query, there and back. j, k run over the keys that it sees, i over the width."""
+        """Forward and backward of one query; j and k run over its visible keys, i over the width."""
         *batch, h, _ = row
         head, own_head = (*batch, h), (*batch, h // self.group)
         query, keys = self.query.value[row], self.key.value[own_head]
         values, bias, scale = self.value.value[own_head], self.bias.value[row], self.scale.value[row]
         multipliers, sink = self.multipliers.value[row], self.sinks.value[head]
         d_out, d_lse = self.d_out.value[row], self.d_lse.value[row]
-        seen = [j for j in range(self.S) if self.visible[row][j] and bias[j] != Decimal("-Infinity")]
+        visible = [j for j in range(self.S) if self.visible[row][j] and bias[j] != Decimal("-Infinity")]
 
         # score, softcap, bias
-        products = {j: _dot(query, keys[j]) for j in seen}
-        capped = {j: self.capped(scale[j] * products[j]) for j in seen}
-        biased = {j: capped[j] + bias[j] for j in seen}
+        products = {j: _dot(query, keys[j]) for j in visible}
+        capped = {j: self.capped(scale[j] * products[j]) for j in visible}
+        biased = {j: capped[j] + bias[j] for j in visible}
         # weight_j = exp(biased_j) / (Σ_k exp(biased_k) + exp(sink)), all divided by the largest exp first
         top = max([sink, *biased.values()])
         if not top.is_finite():
             self.lse[row] = top
             return
-        powers = {j: (biased[j] - top).exp() for j in seen}
+        powers = {j: (biased[j] - top).exp() for j in visible}
         sink_power = (sink - top).exp()
         total = sum(powers.values()) + sink_power
-        weights, sink_weight = {j: powers[j] / total for j in seen}, sink_power / total
+        weights, sink_weight = {j: powers[j] / total for j in visible}, sink_power / total
         self.lse[row] = top + total.ln()
         # dropout, values
-        for j in seen:
+        for j in visible:
             self.weights[row][j] = weights[j]
             self.out[row] += weights[j] * multipliers[j] * values[j]
 
         # ∂out / ∂weight_j = multiplier_j value_j, and what comes down to the weights themselves
-        d_weights = {j: multipliers[j] * _dot(d_out, values[j]) + self.d_weights.value[row][j] for j in seen}
+        d_weights = {
+            j: multipliers[j] * _dot(d_out, values[j]) + self.d_weights.value[row][j] for j in visible
+        }
         # ∂weight_k / ∂biased_j = weight_k ([k = j] - weight_j), hence
         # d_biased_j = weight_j (d_weight_j - Σ_k weight_k d_weight_k). As all weights, the sink's too, sum to
         # 1, the d_weight of the largest may be taken off all of them: else it would drown what is small.
-        d_top = Decimal(0) if sink == top else d_weights[max(seen, key=biased.__getitem__)]
-        mean = sum(weights[j] * (d_weights[j] - d_top) for j in seen) - sink_weight * d_top
+        d_top = Decimal(0) if sink == top else d_weights[max(visible, key=biased.__getitem__)]
+        mean = sum(weights[j] * (d_weights[j] - d_top) for j in visible) - sink_weight * d_top
         # ∂lse / ∂biased_j = weight_j
-        d_biased = {j: weights[j] * (d_weights[j] - d_top - mean + d_lse) for j in seen}
+        d_biased = {j: weights[j] * (d_weights[j] - d_top - mean + d_lse) for j in visible}
         self.sinks.gradient[head] += sink_weight * (0 - d_top - mean + d_lse)
-        for j in seen:
+        for j in visible:
             self.bias.gradient[row][j] += d_biased[j]
             d_score = d_biased[j] * self.slope(scale[j] * products[j])
             self.scale.gradient[row][j] += d_score * products[j]

@@ -1,4 +1,4 @@
-"""Real numbers to fifty digits, with the standard library's `decimal`, and how far a float is from them."""
+"""Fifty-digit arithmetic with the standard library's `decimal`, and the error of floats in ulps."""
 
 import decimal
 import math
@@ -14,13 +14,13 @@ import numpy.typing as npt
 from ...functional.base.admission import Array
 
 DIGITS = 50
-"""That every operation is rounded to: a float64 has 16, so that 34 may cancel before one of them is wrong."""
+"""Significant digits of every operation: a float64 has 16, so 34 may cancel before one of those is wrong."""
 
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640629")
 
 
 def digits(count: int = DIGITS) -> AbstractContextManager[decimal.Context]:
-    """Within it Decimals have so many digits and any exponent: nothing over- or underflows.
+    """Context in which Decimals have `count` digits and any exponent, so nothing over- or underflows.
 
     Examples
     --------
@@ -32,7 +32,7 @@ def digits(count: int = DIGITS) -> AbstractContextManager[decimal.Context]:
 
 
 def exact(x: npt.ArrayLike) -> Array:
-    """The very number that each float is, as an array of Decimals; Decimals stay as they are."""
+    """The exact value of each float, as an array of Decimals; Decimals stay as they are."""
     array = np.asarray(x)
     if array.dtype != object:
         array = array.astype(float)
@@ -46,7 +46,7 @@ def exact(x: npt.ArrayLike) -> Array:
 
 
 def expm1(x: Decimal) -> Decimal:
-    """exp(x) - 1, with as many digits more as the subtraction takes away."""
+    """exp(x) - 1, with as many extra digits as the subtraction cancels."""
     if not x or x.adjusted() < -DIGITS:
         return +x
     with digits(DIGITS + max(0, -x.adjusted())):
@@ -54,7 +54,7 @@ def expm1(x: Decimal) -> Decimal:
 
 
 def log1p(x: Decimal) -> Decimal:
-    """log(1 + x), likewise."""
+    """log(1 + x), with as many extra digits as the sum cancels."""
     if not x or x.adjusted() < -DIGITS:
         return +x
     with digits(DIGITS + max(0, -x.adjusted())):
@@ -97,11 +97,11 @@ def erfc(x: Decimal) -> Decimal:
         return 1 - 2 * bell * total
 
 
-# ----------------------------------------------------------------------- how far floats are from them
+# ------------------------------------------------------------------------------ floats and Decimals
 
 
-class _Floats(NamedTuple):
-    """The floats of a dtype: exponents of the smallest and the largest normal one, bits behind the point."""
+class _FloatFormat(NamedTuple):
+    """A dtype: exponents of its smallest and largest normal numbers, fraction bits."""
 
     lowest: int
     highest: int
@@ -109,20 +109,20 @@ class _Floats(NamedTuple):
 
 
 @lru_cache
-def _floats(dtype: np.dtype[Any]) -> _Floats:
+def _float_format(dtype: np.dtype[Any]) -> _FloatFormat:
     info: Any = np.finfo(dtype.type)
-    return _Floats(int(info.minexp), int(info.maxexp) - 1, int(info.nmant))
+    return _FloatFormat(int(info.minexp), int(info.maxexp) - 1, int(info.nmant))
 
 
 def spacing(x: Decimal, dtype: npt.DTypeLike) -> float:
-    """The unit in the last place at `x`: what lies between the floats of `dtype` around it.
+    """Unit in the last place at `x`: the gap between the floats of `dtype` around it.
 
     Examples
     --------
     >>> spacing(Decimal(3), "float16")
     0.001953125
     """
-    lowest, highest, bits = _floats(np.dtype(dtype))
+    lowest, highest, bits = _float_format(np.dtype(dtype))
     near = min(abs(float(x)), sys.float_info.max)
     exponent = math.frexp(near)[1] - 1 if near else lowest
     if near == math.ldexp(1, exponent) and abs(x) < Decimal(near):
@@ -131,7 +131,7 @@ def spacing(x: Decimal, dtype: npt.DTypeLike) -> float:
 
 
 def nearest(x: Decimal, dtype: npt.DTypeLike) -> float:
-    """The float of `dtype` that is nearest to `x`, ties to even, infinite from half a unit above the largest.
+    """The float of `dtype` nearest to `x`, ties to even; infinite from half a unit above the largest.
 
     Examples
     --------
@@ -143,8 +143,8 @@ def nearest(x: Decimal, dtype: npt.DTypeLike) -> float:
     rounded = float(x)
     if np.dtype(dtype) == np.float64 or not math.isfinite(rounded):
         return rounded
-    # Rounding twice may go wrong where the first result lies half way between two floats. Of the two float64
-    # around x take the one whose last bit is 1: it never does (Boldo, Melquiond 2008, "round to odd").
+    # Rounding twice is wrong where the first result lies half way between two floats. Rounding to odd first,
+    # to the float64 around x whose last bit is 1, is always right (Boldo, Melquiond 2008).
     above = Decimal(rounded).compare(x)
     if above and not np.float64(rounded).view(np.int64) & 1:
         rounded = math.nextafter(rounded, -math.inf if above > 0 else math.inf)
@@ -153,7 +153,7 @@ def nearest(x: Decimal, dtype: npt.DTypeLike) -> float:
 
 
 def ulps(got: float, x: Decimal, dtype: npt.DTypeLike) -> float:
-    """By how many units in the last place `got` exceeds `x`; 0 where both are the same infinity.
+    """(got - x) in units in the last place of `dtype`; 0 where both round to the same infinity.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The formats numbers are kept in out there, those that NumPy lacks included, and arithmetic made of them."""
+"""Floating-point formats, including those that NumPy lacks, and the arithmetics built on them."""
 
 from typing import Any, NamedTuple
 
@@ -9,9 +9,9 @@ from .error_analysis import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, TF32, Arithmeti
 
 
 class Format(NamedTuple):
-    """A floating format: unit roundoff and subnormal spacing, the largest number, the smallest normal one.
+    """A floating-point format: its precision, largest number, and smallest normal one.
 
-    Below `smallest` hardware may make 0 of a number, and does; float16 and float8 keep theirs.
+    Hardware may flush numbers below `smallest` to 0; 0.0 for float16 and float8, which keep subnormals.
 
     Examples
     --------
@@ -26,30 +26,30 @@ class Format(NamedTuple):
 
     @property
     def flushed(self) -> Precision:
-        """What storing may cost, where numbers below the smallest normal one may become 0."""
+        """The precision where numbers below the smallest normal one may be flushed to 0."""
         return self.precision._replace(tiny=max(self.precision.tiny, self.smallest))
 
     @property
     def digits(self) -> int:
-        """Binary digits of the significand, the leading one counted."""
+        """Binary digits of the significand, including the leading one."""
         return -int(np.log2(self.precision.u))
 
-    def quantum(self, x: Any) -> Array:
+    def spacing(self, x: Any) -> Array:
         """The distance between neighbouring numbers at x."""
         _, exponent = np.frexp(np.where(np.isfinite(x), x, 0.0))
         apart = np.where(np.equal(x, 0), 0.0, np.ldexp(1.0, exponent - self.digits))
         return np.asarray(np.maximum(apart, self.precision.tiny))
 
     def rounded(self, x: Any) -> Array:
-        """The nearest numbers of this format, ties to even, in float64; beyond the largest, infinity."""
+        """Round to this format, ties to even, as float64; infinity beyond the largest number."""
         x = np.asarray(x, dtype=np.float64)
         if self.name == "float64":
             return np.array(x)
-        quantum = self.quantum(x)
+        spacing = self.spacing(x)
         finite = np.isfinite(x)
-        near = np.rint(np.where(finite, x, 0.0) / quantum) * quantum
-        near = np.where(np.abs(near) > self.largest, np.copysign(np.inf, x), near)
-        return np.asarray(np.where(finite, near, x))
+        nearest = np.rint(np.where(finite, x, 0.0) / spacing) * spacing
+        nearest = np.where(np.abs(nearest) > self.largest, np.copysign(np.inf, x), nearest)
+        return np.asarray(np.where(finite, nearest, x))
 
 
 FORMATS = {
@@ -60,7 +60,7 @@ FORMATS = {
     "float8_e4m3": Format("float8_e4m3", Precision(2.0**-4, 2.0**-9), 448.0),
     "float8_e5m2": Format("float8_e5m2", Precision(2.0**-3, 2.0**-16), 57344.0),
 }
-"""What inputs and results may be stored in, by name."""
+"""Storage formats of inputs and results, by name."""
 
 _FLOAT32 = FORMATS["float32"].flushed
 
@@ -72,15 +72,15 @@ ARITHMETICS = {
     "bfloat16": Arithmetic(FORMATS["bfloat16"].flushed, sums=FLOAT32),
     "float8": Arithmetic(_FLOAT32, operands=FORMATS["float8_e4m3"].precision),
 }
-"""What is computed in, by name. tf32 and float8 round the factors of matrix products and nothing else;
-float16 and bfloat16 round after every operation, but sums are added up in float32 and rounded once."""
+"""Arithmetics by name. tf32 and float8 round the factors of matrix products only; float16 and bfloat16 round
+after every operation, but accumulate sums in float32 and round them once."""
 
-USUAL = {"float64": "float64"}
-"""The arithmetic that belongs to a storage format, float32 for all others: products are added up in it."""
+DEFAULT_ARITHMETIC = {"float64": "float64"}
+"""Arithmetic of a storage format; float32 for the formats not listed, which accumulate in it."""
 
 
 class Roundoff(NamedTuple):
-    """What a candidate is judged by: the format of what it takes and gives, and its arithmetic."""
+    """Precision that a candidate is judged at: the format of its inputs and results, and its arithmetic."""
 
     storage: Format
     arithmetic: Arithmetic
@@ -88,25 +88,25 @@ class Roundoff(NamedTuple):
 
     @property
     def kept(self) -> Precision | None:
-        """What is kept between two products, if that is less than the arithmetic."""
+        """Storage precision between two products, if lower than the arithmetic's; else None."""
         return self.storage.precision if self.storage.precision.u > self.arithmetic.u else None
 
 
 def roundoff(dtype: str, arithmetic: str | None = None) -> Roundoff:
-    """The two roundoffs by name; without the second, the usual one.
+    """Look up a storage format and an arithmetic by name; by default the format's usual arithmetic.
 
     Raises
     ------
     ValueError
-        For a name that is not known.
+        For an unknown name.
 
     Examples
     --------
     >>> roundoff("bfloat16").name, roundoff("float32", "tf32").name
     ('float32', 'tf32')
     """
-    name = arithmetic or USUAL.get(dtype, "float32")
-    for given, known, what in ((dtype, FORMATS, "dtype"), (name, ARITHMETICS, "arithmetic")):
-        if given not in known:
-            raise ValueError(f"{what} is {given!r}; one of {', '.join(known)} is expected")
+    name = arithmetic or DEFAULT_ARITHMETIC.get(dtype, "float32")
+    for argument, value, known in (("dtype", dtype, FORMATS), ("arithmetic", name, ARITHMETICS)):
+        if value not in known:
+            raise ValueError(f"{argument} is {value!r}; one of {', '.join(known)} is expected")
     return Roundoff(FORMATS[dtype], ARITHMETICS[name], name)

@@ -9,7 +9,14 @@ from numpy_attention.check.cases.cases import Shape, Specification, draw_case
 from numpy_attention.check.cases.compare import RESOLUTION, compare_tensor, expected_results
 from numpy_attention.check.reference.error_bounds import bounds
 from numpy_attention.check.reference.oracle import Inputs
-from numpy_attention.check.rounding.error_analysis import BFLOAT16, FLOAT32, TF32, Arithmetic, exactly, stored
+from numpy_attention.check.rounding.error_analysis import (
+    BFLOAT16,
+    FLOAT32,
+    TF32,
+    Arithmetic,
+    error_free,
+    stored_error,
+)
 from numpy_attention.check.rounding.formats import FORMATS, roundoff
 
 FLOAT = FORMATS["float32"]
@@ -88,8 +95,8 @@ def test_factors_that_are_rounded_first_are_allowed_for():
     got = (as_tf32.rounded(x) @ as_tf32.rounded(y)).astype("float32")
     ratios = {}
     for name, arithmetic in (("tf32", Arithmetic(FLOAT32, operands=TF32)), ("float32", Arithmetic(FLOAT32))):
-        near = arithmetic.product(exactly(x), exactly(y))
-        ratios[name] = float((abs(got - near.value) / stored(near, FLOAT32, FLOAT32)).max())
+        near = arithmetic.product(error_free(x), error_free(y))
+        ratios[name] = float((abs(got - near.value) / stored_error(near, FLOAT32, FLOAT32)).max())
     assert 0.05 < ratios["tf32"] <= 1 < 5 < ratios["float32"]
 
 
@@ -104,7 +111,7 @@ def test_a_sum_kept_in_storage_between_tiles_is_allowed_for():
     for told, blocks in (("rows", (1, 32)), ("tiles", (32, 32)), ("never", (L, 32))):
         near = bounds(inputs, FLOAT32, storage=BFLOAT16, blocks=blocks).d_value
         np.testing.assert_allclose(near.value[0], right, atol=1e-12)
-        allowed[told] = stored(near, BFLOAT16, FLOAT32)[0]
+        allowed[told] = stored_error(near, BFLOAT16, FLOAT32)[0]
     by_rows, by_tiles = np.zeros(50), np.zeros(50)
     for row in range(L):
         by_rows = narrow.rounded(by_rows + d_out[row])
@@ -125,4 +132,4 @@ def test_heads_that_share_keys_may_be_added_up_one_after_the_other():
     total = np.zeros(60)
     for head in d_out:
         total = narrow.rounded(total + head.sum(axis=0))
-    assert 0.02 < (abs(total - near.value[0, 0]) / stored(near, BFLOAT16, FLOAT32)[0, 0]).max() <= 1
+    assert 0.02 < (abs(total - near.value[0, 0]) / stored_error(near, BFLOAT16, FLOAT32)[0, 0]).max() <= 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.check.laws.law import Spec
+from numpy_attention.check.laws.arguments import CallSpec
 from numpy_attention.check.laws.laws import LAWS, laws
 from tests.support.law_cases import B, H, L, S, again_of, arguments_of, broken_by, case, normal, report_of
 
@@ -23,7 +23,7 @@ def test_numbers_stay_with_their_laws():
         1: "a shift of all keys",
         2: "query against key",
         4: "a shift of all values",
-        12: "rows that see nothing",
+        12: "fully masked rows",
     }
     names |= {
         15: "lse between two bounds",
@@ -185,10 +185,10 @@ def test_the_convention_of_blind_rows_is_a_law():
     mean = out.copy()
     mean[..., 0, :] = np.repeat(value.mean(axis=-2), H // 3, axis=-2)
     failures = laws(query, key, value, mean, d_out, grads, spec).failures
-    assert "law 12, rows that see nothing" in {finding.check for finding in failures}
+    assert "law 12, fully masked rows" in {finding.check for finding in failures}
     lse = np.where(np.isneginf(spec.lse), np.inf, spec.lse)
     failures = laws(query, key, value, out, d_out, grads, spec._replace(lse=lse)).failures
-    assert [(f.check, f.gradient) for f in failures] == [("law 12, rows that see nothing", "lse")]
+    assert [(f.check, f.gradient) for f in failures] == [("law 12, fully masked rows", "lse")]
 
 
 # ------------------------------------------------------------------------------------ what it refuses
@@ -210,7 +210,7 @@ def refused(error, match, changes=None, **spec):
         (ValueError, "d_bias was given, but no bias", dict(grads=dict(d_bias=np.ones(S))), {}),
         (ValueError, "gradients were given, but no d_out", dict(d_out=None), {}),
         (ValueError, "width of query", dict(query=np.ones((B, H, L, 4))), {}),
-        (ValueError, "value holds numbers that are not finite", dict(value=np.full((B, 3, S, 2), INF)), {}),
+        (ValueError, "value has visible entries", dict(value=np.full((B, 3, S, 2), INF)), {}),
         (TypeError, "value is a masked array", dict(value=np.ma.ones((B, 3, S, 2))), {}),
         (TypeError, "key has dtype complex128", dict(key=np.ones((1, 3, S, 3), complex)), {}),
         (TypeError, "does not say which way it is", {}, dict(mask=np.ones((L, S), bool))),
@@ -228,12 +228,12 @@ def test_what_does_not_fit_is_refused(error, match, changes, spec):
 
 def test_nothing_to_decide_is_refused():
     query, key, value, *_ = arguments_of(case())
-    with pytest.raises(ValueError, match="no law is decided by what was given: law 1: needs d_key"):
+    with pytest.raises(ValueError, match="no law can be decided from these arrays: law 1: needs d_key"):
         laws(query, key, value, None, None)
     with pytest.raises(TypeError, match="unexpected keyword"):
         laws(query, key, value, None, None, None, dict(masks=None))
 
 
 def test_a_spec_is_empty_unless_told():
-    assert set(Spec()) == {None, "dot"}
+    assert set(CallSpec()) == {None, "dot"}
     assert broken_by(case()) == set()

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 
 import numpy_attention as na
-from numpy_attention.check.laws.evidence import Evidence
-from numpy_attention.check.laws.law import Spec, Undecided
+from numpy_attention.check.laws.arguments import CallSpec
+from numpy_attention.check.laws.evidence import Evidence, InsufficientEvidence
 from numpy_attention.check.laws.laws import LAWS, laws
 from tests.support.cases import Case
 from tests.support.law_cases import OPTIONS, PLAIN, case, concat, evidence_of, miss, normal, report_of
@@ -54,7 +54,7 @@ def test_a_law_holds_in_its_domain(number: int) -> None:
             problem = problem.but(mask=MASKS[number])
         evidence = evidence_of(problem, d_scores=number == 18)
         if not LAWS[number].undecided(evidence):
-            with contextlib.suppress(Undecided):
+            with contextlib.suppress(InsufficientEvidence):
                 assert miss(number, evidence) <= 1
                 decided += 1
 
@@ -90,7 +90,7 @@ BESIDE = {
 }
 HERE = {
     9: OPTIONS["sinks"],
-    14: PLAIN["rows that see one key"],
+    14: PLAIN["rows with one visible key"],
     19: dict(softcap=0.5),
     25: OPTIONS["a mask"],
 }
@@ -108,7 +108,7 @@ def test_what_a_law_excludes_breaks_it(number: int, option: str) -> None:
     options = HERE.get(number, {}) | (OPTIONS | BESIDE)[option]
     more = dict(lse=None) if option == "sinks without lse" else {}
     evidence = evidence_of(case(**options), **more)
-    assert option in evidence.circumstances
+    assert option in evidence.features
     assert option in LAWS[number].undecided(evidence)
     if (number, option) in UNFIT:
         with pytest.raises(ValueError, match="broadcast"):
@@ -156,7 +156,7 @@ def additive(seed=0):
         return na.attend(na.additive_scores(query, key, *parameters), value, **options)
 
     known = dict(lse=saved.lse, weights=saved.weights)
-    return Evidence(query, key, value, out, d_out, given, Spec(**known), again, 0)
+    return Evidence(query, key, value, out, d_out, given, CallSpec(**known), again, 0)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 15, 17, 23])
@@ -196,7 +196,7 @@ def documents(count: int, length: int, width: int):
     arrays = (query, key, value, out, d_out, grads.d_query, grads.d_key, grads.d_value)
     *first, d_query, d_key, d_value = [x.reshape(count * length, width) for x in arrays]
     ids = np.repeat(np.arange(count), length)
-    spec = Spec(mask=na.segments(ids, ids), lse=saved.lse.reshape(-1))
+    spec = CallSpec(mask=na.segments(ids, ids), lse=saved.lse.reshape(-1))
     return *first, dict(d_query=d_query, d_key=d_key, d_value=d_value), spec
 
 

@@ -16,7 +16,7 @@ def test_counts_are_those_of_the_whole_mask(data):
     block, counts.BLOCK = counts.BLOCK, 2
     try:
         keys, one = counts.row_counts(mask, L, S)
-        seen = counts.keys_seen(mask, L, S)
+        seen = counts.unmasked_keys(mask, L, S)
     finally:
         counts.BLOCK = block
     shown = np.broadcast_to(shown, (2, 3, L, S))
@@ -30,8 +30,8 @@ def test_counts_are_those_of_the_whole_mask(data):
 def test_without_a_mask_everything_is_seen():
     assert counts.row_counts(None, 3, 5).keys.tolist() == [[2, 2, 2]]
     assert counts.row_counts(None, 3, 1).keys.tolist() == [[1, 1, 1]]
-    assert counts.keys_seen(None, 3, 2).tolist() == [[True, True]]
-    assert counts.keys_seen(None, 0, 2).tolist() == [[False, False]]
+    assert counts.unmasked_keys(None, 3, 2).tolist() == [[True, True]]
+    assert counts.unmasked_keys(None, 0, 2).tolist() == [[False, False]]
 
 
 def test_a_causal_mask_takes_a_few_tiles_a_panel(monkeypatch):
@@ -41,5 +41,5 @@ def test_a_causal_mask_takes_a_few_tiles_a_panel(monkeypatch):
     monkeypatch.setattr(mask, "tile", lambda *place, **how: (looked.append(place), tile(*place, **how))[1])
     length = 64 * counts.BLOCK
     counts.row_counts(mask, length, length)
-    counts.keys_seen(mask, length, length)
+    counts.unmasked_keys(mask, length, length)
     assert len(looked) < 5 * 64

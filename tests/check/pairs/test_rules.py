@@ -7,13 +7,10 @@ import numpy as np
 import pytest
 
 import numpy_attention.functional
-from numpy_attention.check.pairs.calls import as_tuple, call_of, is_float_array, like_outputs, named
+from numpy_attention.check.pairs.calls import as_tuple, by_name, call_of, is_float_array, like_outputs
 from numpy_attention.check.pairs.examples import Example
 from numpy_attention.check.pairs.rules import RULES, Rule
-from numpy_attention.functional.attention.merge import (
-    attention_merge_backward,
-    attention_merge_forward,
-)
+from numpy_attention.functional.attention.merge import attention_merge_backward, attention_merge_forward
 
 CALLS = [pytest.param(r, e, id=f"{r.name}-{e.name}".replace(" ", "_")) for r in RULES for e in r.examples]
 
@@ -54,10 +51,10 @@ def test_results_are_complex_as_soon_as_one_argument_is(rule: Rule, example: Exa
     names = [name for name, x in call.arguments.items() if is_float_array(x)]
     out, saved = call.outputs()
     cotangents = like_outputs(out, lambda array: np.ones(array.shape))
-    moving = [name for name in names if name in named(rule.backward(cotangents, saved), call)]
+    moving = [name for name in names if name in by_name(rule.backward(cotangents, saved), call)]
     for name in moving:
         out, saved = call.outputs(**{name: call.arguments[name].astype(complex)})
-        gradients = named(rule.backward(cotangents, saved), call)
+        gradients = by_name(rule.backward(cotangents, saved), call)
         assert all(np.iscomplexobj(array) for array in as_tuple(out))
         assert all(np.iscomplexobj(gradients[other]) for other in moving), name
 
@@ -73,7 +70,7 @@ def test_every_gradient_has_its_own_arguments_dtype(rule: Rule, example: Example
             }
         out, saved = call.outputs(**changed)
         cotangents = like_outputs(out, lambda array: np.ones(array.shape))
-        gradients = named(rule.backward(cotangents, saved), call)
+        gradients = by_name(rule.backward(cotangents, saved), call)
         for name in names:
             if gradients.get(name) is not None:
                 assert gradients[name].dtype == changed[name].dtype, name

@@ -14,9 +14,9 @@ from numpy_attention.check.rounding.error_analysis import (
     FLOAT32,
     FLOAT64,
     Arithmetic,
-    Near,
-    exactly,
-    stored,
+    Bounded,
+    error_free,
+    stored_error,
 )
 from tests.support.hard_inputs import cast
 
@@ -107,7 +107,7 @@ def exceeded(got, inputs, storage):
     allowed = bounds(inputs, FLOAT32, storage=storage)
     for name, x, near in zip(Results._fields, got, allowed, strict=True):
         kept = FLOAT32 if name in ("weights", "lse") or storage is None else storage
-        found[name] = float((abs(x - near.value) / stored(near, kept, FLOAT32)).max())
+        found[name] = float((abs(x - near.value) / stored_error(near, kept, FLOAT32)).max())
     return found
 
 
@@ -241,18 +241,18 @@ def test_the_sum_of_many_errs_like_their_root():
     for n in (100, 10_000):
         x = rng.uniform(0, 1, (20, n)).astype("float32")
         errors = abs(np.cumsum(x, axis=-1)[:, -1:] - x.astype(float).sum(axis=-1, keepdims=True))
-        ratios = errors / Arithmetic(FLOAT32).total(exactly(x)).error
+        ratios = errors / Arithmetic(FLOAT32).total(error_free(x)).error
         assert 0.02 < ratios.max() <= 1
 
 
 def test_products_carry_both_errors():
     a = Arithmetic(FLOAT64)
-    x = Near(np.array([[2.0, 3.0]]), np.array([[0.5, 0.0]]))
-    y = Near(np.array([[5.0], [7.0]]), np.full((2, 1), 0.1))
+    x = Bounded(np.array([[2.0, 3.0]]), np.array([[0.5, 0.0]]))
+    y = Bounded(np.array([[5.0], [7.0]]), np.full((2, 1), 0.1))
     product = a.product(x, y)
     assert product.value == 31
     assert product.error == pytest.approx(0.5 * 5 + (2.5 + 3) * 0.1)
-    times = a.times(Near(np.array(2.0), np.array(0.5)), Near(np.array(-3.0), np.array(0.1)))
+    times = a.times(Bounded(np.array(2.0), np.array(0.5)), Bounded(np.array(-3.0), np.array(0.1)))
     assert (times.value, times.error) == (-6, pytest.approx(0.5 * 3 + 2.5 * 0.1))
 
 
@@ -273,5 +273,5 @@ def test_torch_is_within(kept, peer):
         allowed = bounds(inputs, FLOAT32, storage=storage)
         results = [out.detach(), *(x.grad for x in tensors)]
         for x, near in zip(results, (allowed.out, *allowed[3:6]), strict=True):
-            ratios = abs(x.double().numpy() - near.value) / stored(near, storage or FLOAT32, FLOAT32)
+            ratios = abs(x.double().numpy() - near.value) / stored_error(near, storage or FLOAT32, FLOAT32)
             assert 0.01 < ratios.max() <= 1

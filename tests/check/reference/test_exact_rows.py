@@ -11,7 +11,7 @@ import numpy_attention as na
 from numpy_attention.check.pairs.rules import RULES
 from numpy_attention.check.reference.evaluation import errors
 from numpy_attention.check.rounding.decimals import digits, exact
-from numpy_attention.check.rounding.error_analysis import FLOAT32, FLOAT64, Arithmetic, Near, exactly
+from numpy_attention.check.rounding.error_analysis import FLOAT32, FLOAT64, Arithmetic, Bounded, error_free
 from tests.support import law_definitions as definitions
 
 PAIRS = {rule.name: rule for rule in RULES}
@@ -64,20 +64,20 @@ def test_softmax_and_logsumexp(name, dtype):
     """weights (e + Σ weights e + g(n) + …) with e = u |x - top|, and what `Arithmetic.softmax` adds to it."""
     x, d, seen = given(name, dtype)
     a = Arithmetic(computed_in(dtype)[1])
-    weights, lse = a.softmax(exactly(x).where(seen, -np.inf))
+    weights, lse = a.softmax(error_free(x).where(seen, -np.inf))
     exact_weights, exact_lse, _ = by_rows(definitions.softmax, exact(x))
     out, saved = PAIRS["softmax"].forward(x)
     assert_within(out, exact_weights, weights.error, dtype)
     # backward: weights (d - Σ weights d), pinned at the peak
-    zero = exactly(np.zeros((len(x), 1)))
-    bound = a.softmax_back(exactly(d), weights, zero, pinned=True).error
+    zero = error_free(np.zeros((len(x), 1)))
+    bound = a.softmax_backward(error_free(d), weights, zero, pinned=True).error
     if x.shape[1] < 100:
         (expected,) = by_rows(definitions.softmax_back, exact_weights, exact(d))
         assert_within(PAIRS["softmax"].backward(d, saved), expected, bound, dtype)
     # logsumexp: Σ weights e + g(n) + λ u |log Σ| + u |lse|; backward: one product
     out, saved = PAIRS["logsumexp"].forward(x)
     assert_within(out, exact_lse, lse.error[:, 0], dtype)
-    bound = a.times(weights, exactly(d[:, :1])).error
+    bound = a.times(weights, error_free(d[:, :1])).error
     with digits():
         expected = exact_weights * exact(d[:, :1])
     assert_within(PAIRS["logsumexp"].backward(d[:, 0], saved), expected, bound, dtype)
@@ -107,8 +107,8 @@ def test_log_softmax(name, dtype):
     weights, _, logs = by_rows(definitions.softmax, exact(x))
     assert_within(out, logs, log_softmax_bound(a, x, seen), dtype)
     # backward: d - weights Σ d
-    share, _ = a.softmax(exactly(x))
-    bound = a.minus(exactly(d), a.times(share, a.total(exactly(d)))).error
+    share, _ = a.softmax(error_free(x))
+    bound = a.minus(error_free(d), a.times(share, a.total(error_free(d)))).error
     with digits():
         expected = exact(d) - weights * exact(d).sum(axis=-1, keepdims=True)
     assert_within(PAIRS["log_softmax"].backward(d, saved), expected, bound, dtype)
@@ -150,7 +150,7 @@ def test_cross_entropy(name, dtype, smoothing):
     mean, _ = PAIRS["cross_entropy"].forward(x, targets, **options)
     assert_within(np.asarray(mean), np.asarray(expected), mean_bound(a, losses.astype(float), error), dtype)
     # backward: weight - share; at the target, where its weight is above 1/2, minus the sum of the others
-    weights, _ = a.softmax(exactly(x))
+    weights, _ = a.softmax(error_free(x))
     off = weights.error + 2 * a.u * share + a.u * abs(weights.value - share)
     own = np.arange(x.shape[1]) == targets[:, None]
     others = np.where(own, 0, off).sum(axis=-1, keepdims=True)
@@ -162,7 +162,7 @@ def test_cross_entropy(name, dtype, smoothing):
     got = PAIRS["cross_entropy"].backward(d, saved)
     with digits():
         expected = exact(d)[:, None] * slopes
-    bound = a.times(exactly(d[:, None]), Near(slopes.astype(float), bound)).error
+    bound = a.times(error_free(d[:, None]), Bounded(slopes.astype(float), bound)).error
     assert_within(got, expected, bound, dtype)
 
 
@@ -215,23 +215,23 @@ def test_losses_element_by_element(name, dtype):
 
 def norm_bounds(a, x, weight, bias, eps, d_out, centre):
     """The formulas of `normalization.py`, operation by operation."""
-    n = exactly(x.shape[-1])
-    x, weight, d_out = exactly(x), exactly(weight), exactly(d_out)
+    n = error_free(x.shape[-1])
+    x, weight, d_out = error_free(x), error_free(weight), error_free(d_out)
     centred = a.minus(x, a.divided(a.total(x), n)) if centre else x
-    square = a.plus(a.divided(a.total(a.times(centred, centred)), n), exactly(eps))
+    square = a.plus(a.divided(a.total(a.times(centred, centred)), n), error_free(eps))
     # 1 / sqrt(v): half the relative error of v, and a rounding each for root and quotient; one more for eps
     value = square.value**-0.5
-    rate = Near(value, value * (0.5 * square.error / (square.value - square.error) + 3 * a.u))
+    rate = Bounded(value, value * (0.5 * square.error / (square.value - square.error) + 3 * a.u))
     unit = a.times(centred, rate)
     out = a.times(weight, unit)
     d_unit = a.times(weight, d_out)
     inner = a.minus(d_unit, a.divided(a.total(d_unit), n)) if centre else d_unit
     along = a.divided(a.total(a.times(unit, d_unit)), n)
     d_x = a.times(rate, a.minus(inner, a.times(unit, along)))
-    d_weight = a.summed_to(a.times(d_out, unit), weight.value.shape)
+    d_weight = a.sum_to_shape(a.times(d_out, unit), weight.value.shape)
     if centre:
-        out = a.plus(out, exactly(bias))
-    return out.error, d_x.error, d_weight.error, a.summed_to(d_out, weight.value.shape).error
+        out = a.plus(out, error_free(bias))
+    return out.error, d_x.error, d_weight.error, a.sum_to_shape(d_out, weight.value.shape).error
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -262,7 +262,7 @@ def test_norms(norm, name, dtype):
 
 def test_a_row_in_float32_is_not_good_enough_for_float64():
     x, _, seen = given("normal", "float32")
-    weights, lse = Arithmetic(FLOAT64).softmax(exactly(x).where(seen, -np.inf))
+    weights, lse = Arithmetic(FLOAT64).softmax(error_free(x).where(seen, -np.inf))
     expected = by_rows(definitions.softmax, exact(x))
     assert errors(na.softmax(x).astype(float), expected[0], weights.error).over.max() > 1e5
     assert errors(na.logsumexp(x).astype(float), expected[1], lse.error[:, 0]).over.max() > 1e5

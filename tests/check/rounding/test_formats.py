@@ -42,8 +42,8 @@ def test_nan_stays_and_what_is_too_large_is_infinite():
 
 def test_a_quantum_is_the_distance_to_the_next_number():
     x = np.array([1.0, 1.5, 3.0, 1e-7, 0.0])
-    np.testing.assert_array_equal(FORMATS["float32"].quantum(x)[:4], np.spacing(x[:4].astype("float32")))
-    assert FORMATS["float16"].quantum(0.0) == 2.0**-24
+    np.testing.assert_array_equal(FORMATS["float32"].spacing(x)[:4], np.spacing(x[:4].astype("float32")))
+    assert FORMATS["float16"].spacing(0.0) == 2.0**-24
 
 
 def test_the_two_roundoffs_are_apart():

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numpy_attention.check.pairs.calls import as_tuple, call_of, is_float_array, like_outputs, named
+from numpy_attention.check.pairs.calls import as_tuple, by_name, call_of, is_float_array, like_outputs
 from numpy_attention.check.pairs.differentiation import H
 from numpy_attention.check.pairs.examples import Example
 from tests.support.formula import g
@@ -45,7 +45,7 @@ def drawn(rule, example, seed):
     rng = np.random.default_rng(seed)
     out, saved = call.outputs()
     cotangents = like_outputs(out, lambda x: np.where(np.isfinite(x), rng.standard_normal(x.shape), 0.0))
-    gradients = named(call.backward(cotangents, saved), call)
+    gradients = by_name(call.backward(cotangents, saved), call)
     arrays = {name: x for name, x in call.arguments.items() if is_float_array(x)}
     names = [name for name in arrays if gradients.get(name) is not None]
     directions = {name: rng.standard_normal(arrays[name].shape) for name in names}
@@ -61,11 +61,11 @@ def largest(x):
 def ours(draw):
     call, names, cotangents, directions = draw
     out, saved = call.outputs()
-    gradients = named(call.backward(cotangents, saved), call)
+    gradients = by_name(call.backward(cotangents, saved), call)
     stepped, stepped_saved = call.outputs(
         **{name: call.arguments[name] + 1j * H * directions[name] for name in names}
     )
-    along = named(call.backward(cotangents, stepped_saved), call)
+    along = by_name(call.backward(cotangents, stepped_saved), call)
     return Results(
         as_tuple(out),
         tuple(gradients[name] for name in names),
