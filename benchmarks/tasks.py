@@ -13,12 +13,12 @@ import numpy as np
 
 from benchmarks.contenders import machine
 from numpy_attention.files import write_text
-from numpy_attention.tasks import load, with_defaults
+from numpy_attention.tasks import TASKS, load, with_defaults
 from numpy_attention.training.evaluation import Figures
-from numpy_attention.training.report import held_out_figures, question
-from numpy_attention.training.run import begin, going_on
+from numpy_attention.training.report import held_out_figures
+from numpy_attention.training.run import run_epochs, start_run
 
-TASKS = ("digit-bags", "breast-cancer", "digits")
+TRAINED_TASKS = ("digit-bags", "breast-cancer", "digits")
 SEEDS = range(5)
 
 
@@ -35,8 +35,8 @@ def trained(task: str, seed: int) -> Trained:
     settings = with_defaults({"task": task, "seed": seed})
     before = time.process_time()
     data = load(settings)
-    run = begin(settings, data)
-    for now in going_on(run, data):
+    run = start_run(TASKS[task], settings, data)
+    for now in run_epochs(run, data):
         run = now
     return Trained(held_out_figures(run, data), time.process_time() - before)
 
@@ -78,13 +78,13 @@ def main() -> None:
     ]
     runs: dict[str, list[Trained]] = {}
     details = []
-    for task in TASKS:
+    for task in TRAINED_TASKS:
         runs[task] = []
         for seed in SEEDS:
             runs[task].append(trained(task, seed))
             print(f"{task}, seed {seed}: {runs[task][-1].seconds:.1f} seconds", flush=True)
         seconds = ", ".join(f"{run.seconds:.1f}" for run in runs[task])
-        title = f"{task}: {question(with_defaults({'task': task}))}"
+        title = f"{task}: {TASKS[task].question(with_defaults({'task': task}), None)}"
         details += ["", f"## {title}", "", *table(runs[task]), "", f"{seconds} seconds."]
     lines += ["", *summary(runs), *details]
     print(*lines, sep="\n")

@@ -28,7 +28,7 @@ PACKAGES = ("numpy", "scipy.special", "autograd.numpy", "mygrad", "torch", "jax"
 
 def training(quick: bool) -> Iterator[Duel]:
     """A step on a batch of 32, and all epochs, float64."""
-    settings = Settings(epochs=1 if quick else Settings().epochs)
+    settings = Settings(task="digit-bags", epochs=1 if quick else Settings().epochs)
     examples = load(settings.task).train
     model = AttentionClassifier(examples.x.shape[-1], settings.hidden_dim)
     params = model.init(stream(settings.seed, START))

@@ -2,9 +2,10 @@
 
 import argparse
 
-from ..tasks.run_data import from_sequences, from_table, same_data
-from ..training import run_folder as runs
-from ..training.report import foreign, held_out
+from ..tasks import TASKS
+from ..tasks.run_data import from_sequences, from_table, reload_data
+from ..training.report import held_out_lines, prepare_examples
+from ..training.run_folder import read_run
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,12 +25,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Read the run, and the data, and print."""
-    kept = runs.read(args.folder)
+    kept = read_run(args.folder, TASKS)
     file = args.csv or args.npz
     if file is None:
-        lines = held_out(kept, same_data(kept))
+        lines = held_out_lines(kept, reload_data(kept))
     else:
         read = from_table if args.csv else from_sequences
-        lines = held_out(kept, foreign(kept, read(kept, file, labelled=True)), file)
+        lines = held_out_lines(kept, prepare_examples(kept, read(kept, file, labelled=True)), file)
     print(*lines, sep="\n")
     return 0

@@ -3,7 +3,6 @@
 import argparse
 
 from ..tasks import TASKS, with_defaults
-from ..training.report import question
 from ..training.settings import Settings
 
 
@@ -19,7 +18,7 @@ def run(args: argparse.Namespace) -> int:
     for name, task in TASKS.items():
         settings = with_defaults({"task": name})
         own = {key: getattr(settings, key) for key in task.defaults if key in Settings._fields}
-        print(f"{name:<{width}}  {question(settings)}")
+        print(f"{name:<{width}}  {task.question(settings, None)}")
         if own:
             print(f"{'':<{width}}  {', '.join(f'{key} {value}' for key, value in own.items())}")
     return 0

@@ -5,12 +5,13 @@ import csv
 import sys
 
 from ..files import write_csv
+from ..tasks import TASKS
 from ..tasks.run_data import from_sequences, from_table
-from ..training import run_folder as runs
-from ..training.contenders import LEARNED
+from ..training.comparison import LEARNED
 from ..training.evaluation import Predictions, predict, probabilities
-from ..training.report import foreign
+from ..training.report import prepare_examples
 from ..training.run import Run
+from ..training.run_folder import read_run
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -31,11 +32,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Read the run and the examples, predict, and print or write."""
-    kept = runs.read(args.folder)
+    kept = read_run(args.folder, TASKS)
     read = from_table if args.csv else from_sequences
-    data = foreign(kept, read(kept, args.csv or args.npz, labelled=False))
-    said = predict(kept.models()[LEARNED], kept.epochs[LEARNED].params, data.test)
-    header, rows = table(kept, said)
+    data = prepare_examples(kept, read(kept, args.csv or args.npz, labelled=False))
+    predictions = predict(kept.models()[LEARNED], kept.epochs[LEARNED].params, data.test)
+    header, rows = table(kept, predictions)
     if args.out is not None:
         write_csv(args.out, header, rows)
     else:
@@ -43,16 +44,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def table(kept: Run, said: Predictions) -> tuple[list[str], list[list[object]]]:
-    """A row for each example: its number, what is said, the probability of each class, each weight."""
-    _, heads, tokens = said.weights.shape
-    classes = kept.facts.classes
+def table(kept: Run, predictions: Predictions) -> tuple[list[str], list[list[object]]]:
+    """A row for each example: number, predicted class, probability of each class, attention weights."""
+    _, heads, tokens = predictions.weights.shape
+    classes = kept.summary.classes
     places = [(head, token) for head in range(1, heads + 1) for token in range(1, tokens + 1)]
     header = ["example", "predicted", *(f"probability of {name}" for name in classes)]
     header += [f"weight of token {token}" + f", head {head}" * (heads > 1) for head, token in places]
-    shares = probabilities(said.logits)
+    shares = probabilities(predictions.logits)
     rows = [
         [number, classes[int(row.argmax())], *map(float, row), *map(float, weights.flat)]
-        for number, (row, weights) in enumerate(zip(shares, said.weights, strict=True), 1)
+        for number, (row, weights) in enumerate(zip(shares, predictions.weights, strict=True), 1)
     ]
     return header, rows

@@ -8,29 +8,28 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_csv
-from ..tasks import load
-from ..tasks.options import points
-from ..tasks.run_data import same_data
-from ..training import run_folder as runs
+from ..tasks import DEFAULT_TASK, TASKS, load
+from ..tasks.options import grid_settings
+from ..tasks.run_data import reload_data
+from ..training import run_folder
 from ..training.cleaning import Prepared
-from ..training.contenders import LEARNED
 from ..training.evaluation import Figures
-from ..training.grid import Point, of_the_data, point_told, sensitivity, table
-from ..training.loop import NotFinite, steps_an_epoch
-from ..training.pictures import draw, needed
+from ..training.grid import Point, data_settings, format_point, grid_table, sensitivity
+from ..training.loop import NotFinite, steps_per_epoch
+from ..training.pictures import draw_pictures, require_matplotlib
 from ..training.progress import progress
 from ..training.report import (
     end_lines,
     epoch_line,
-    held_out,
+    format_loss,
     held_out_figures,
-    loss_told,
-    steps,
+    held_out_lines,
+    step_lines,
     verbose_lines,
 )
-from ..training.run import Run, begin, going_on
+from ..training.run import Run, run_epochs, start_run
 from ..training.settings import CHOICES, Settings
-from ..training.stopping import ctrl_c
+from ..training.stopping import deferred_interrupt
 
 NUMBERS = {
     "heads": (int, "N", "how many ways to score the tokens"),
@@ -73,7 +72,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         allow_abbrev=False,
     )
     for name, told in NAMES.items():
-        choices = ", ".join(CHOICES[name])
+        choices = ", ".join(TASKS if name == "task" else CHOICES[name])
         _add(parser, name, several(str), "NAME", f"{told}: {choices}{_default(name)}")
     for name, (kind, metavar, told) in NUMBERS.items():
         _add(parser, name, several(kind), metavar, told + _default(name))
@@ -105,18 +104,18 @@ def run(args: argparse.Namespace) -> int:
     if args.plot:
         if args.out is None and args.resume is None:
             raise ValueError("--plot needs --out DIR, where the pictures go")
-        needed()
+        require_matplotlib()
     options = {name: getattr(args, name) for name in Settings._fields if getattr(args, name) is not None}
     if args.resume is not None:
         return resumed(args, options)
-    grid, varied = points(options, args.config)
+    grid, varied = grid_settings(options, args.config)
     if varied:
         return searched(args, grid, varied)
     (settings,) = grid
-    out = None if args.out is None else runs.admit(args.out)
+    out = None if args.out is None else run_folder.check_folder(args.out, TASKS)
     data = load(settings)
-    first = begin(settings, data, source_of(settings))
-    print(*steps(settings, data, first.models()[LEARNED]), "", sep="\n")
+    first = start_run(TASKS[settings.task], settings, data, source_of(settings))
+    print(*step_lines(first, data), "", sep="\n")
     return finished(first, data, out, args)
 
 
@@ -127,18 +126,18 @@ def resumed(args: argparse.Namespace, options: dict[str, Any]) -> int:
         told = "--" + others[0].replace("_", "-")
         raise ValueError(f"--resume goes on with the settings of the run; leave out {told}")
     folder = Path(args.resume)
-    kept = runs.read(folder)
-    data = same_data(kept)
-    runs.admit(folder)
-    runs.retell(folder, kept)
-    print(*steps(kept.settings, data, kept.models()[LEARNED]), "", sep="\n")
+    kept = run_folder.read_run(folder, TASKS)
+    data = reload_data(kept)
+    run_folder.check_folder(folder, TASKS)
+    run_folder.write_text_files(folder, kept)
+    print(*step_lines(kept, data), "", sep="\n")
     print(f"Resumed after epoch {kept.number} of {kept.settings.epochs}")
     return finished(kept, data, folder, args)
 
 
 def source_of(settings: Settings) -> Run | None:
     """The run whose parameters are the start, if there is one."""
-    return None if settings.start_from is None else runs.read(settings.start_from)
+    return None if settings.start_from is None else run_folder.read_run(settings.start_from, TASKS)
 
 
 def finished(start: Run, data: Prepared, out: Path | None, args: argparse.Namespace) -> int:
@@ -149,26 +148,29 @@ def finished(start: Run, data: Prepared, out: Path | None, args: argparse.Namesp
         print(f"numpy-attention: {error}", file=sys.stderr)
         return 1
     if args.plot and out is not None:
-        draw(out, last, data)
+        draw_pictures(out, last, data)
     for line in end_lines(last):
         print("", line, sep="\n")
-    print("", *held_out(last, data), sep="\n")
+    print("", *held_out_lines(last, data), sep="\n")
     return 0
 
 
 def trained(start: Run, data: Prepared, out: Path | None, *, loud: bool, verbose: bool) -> Run:
     """The run after its last epoch, kept after each; NotFinite and Ctrl-C say what is kept."""
     last = start
-    batches = steps_an_epoch(start.settings, len(data.train.y)) * len(start.epochs)
-    with ctrl_c() as stop, progress(start.settings.epochs * batches, start.number * batches) as bar:
+    batches = steps_per_epoch(start.settings, len(data.train.y)) * len(start.epochs)
+    with (
+        deferred_interrupt() as stop,
+        progress(start.settings.epochs * batches, start.number * batches) as bar,
+    ):
         try:
-            for now in going_on(start, data, bar.stepped):
+            for now in run_epochs(start, data, bar.on_step):
                 if out is not None:
-                    runs.keep(out, now)
+                    run_folder.save_run(out, now)
                 last = now
                 if loud:
-                    bar.say(epoch_line(last), *(verbose_lines(last) if verbose else ()))
-                if stop.asked:
+                    bar.print(epoch_line(last), *(verbose_lines(last) if verbose else ()))
+                if stop.requested:
                     raise KeyboardInterrupt
         except NotFinite as error:
             raise NotFinite(f"{error}; {what_is_kept(out, last.number)}") from None
@@ -191,19 +193,19 @@ def searched(args: argparse.Namespace, grid: list[Settings], varied: list[str]) 
     out = None if args.out is None else Path(args.out)
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} is not empty; a grid takes a new folder, and makes one in it for each run")
-    data = {what: load(settings) for settings in grid for what in [of_the_data(settings)]}
+    data = {what: load(settings) for settings in grid for what in [data_settings(settings)]}
     for number, settings in enumerate(grid, 1):  # what is asked wrongly is refused before anything is done
-        begin(settings, data[of_the_data(settings)], source_of(settings))
+        start_run(TASKS[settings.task], settings, data[data_settings(settings)], source_of(settings))
         if out is not None:
-            runs.admit(out / str(number))
+            run_folder.check_folder(out / str(number), TASKS)
     print(f"{len(grid)} trainings: {', '.join(varied)}", flush=True)
     found: list[Point] = []
     for number, settings in enumerate(grid, 1):
         folder = None if out is None else out / str(number)
-        found.append(judged(settings, data[of_the_data(settings)], folder, args, varied))
+        found.append(judged(settings, data[data_settings(settings)], folder, args, varied))
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
-            write_csv(out / "grid.csv", *table(found, varied))
+            write_csv(out / "grid.csv", *grid_table(found, varied))
     print("", *sensitivity(found, varied), sep="\n")
     return 0
 
@@ -212,17 +214,17 @@ def judged(
     settings: Settings, data: Prepared, out: Path | None, args: argparse.Namespace, varied: list[str]
 ) -> Point:
     """Train one point of a grid, and print what it reaches."""
-    told = point_told(settings, varied)
+    told = format_point(settings, varied)
     try:
-        start = begin(settings, data, source_of(settings))
+        start = start_run(TASKS[settings.task], settings, data, source_of(settings))
         last = trained(start, data, out, loud=args.verbose, verbose=args.verbose)
     except NotFinite as error:
         print(f"{told}: {error}", flush=True)
         return Point(settings, Figures(math.nan, math.nan))
     if args.plot and out is not None:
-        draw(out, last, data)
+        draw_pictures(out, last, data)
     figures = next(iter(held_out_figures(last, data).values()))
-    print(f"{told}: held-out loss {loss_told(figures.loss)}, accuracy {figures.accuracy:.4f}", flush=True)
+    print(f"{told}: held-out loss {format_loss(figures.loss)}, accuracy {figures.accuracy:.4f}", flush=True)
     return Point(settings, figures)
 
 
@@ -233,5 +235,5 @@ def _add(
 
 
 def _default(name: str) -> str:
-    value = getattr(Settings(), name)
+    value = getattr(Settings(task=DEFAULT_TASK), name)
     return "" if value is None else f" (default: {value})"

@@ -1,0 +1,13 @@
+"""Layers: frozen values of their sizes, with the parameters outside, in nested dicts of arrays.
+
+    params = layer.init(rng)
+    out, saved = layer.forward(params, *inputs, **options)
+    d_inputs, d_params = layer.backward(d_out, saved)
+
+Read `parameters`, then `multi_head_attention`; `token_scores` and `temperature` are parts of `classifier`,
+and `self_attention` puts a transformer-like layer below it. Imports NumPy, `functional` and `optim` alone.
+"""
+
+from .multi_head_attention import MultiHeadAttention
+
+__all__ = ["MultiHeadAttention"]

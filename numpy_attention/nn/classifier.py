@@ -1,4 +1,4 @@
-"""The attention classifier: a forward, the same steps upwards as its backward, and its parameters outside.
+"""The attention classifier: score the tokens, and classify their weighted sum.
 
     features   = tanh(x @ Wᵀ + b)                 (B, T, input_dim) -> (B, T, C)
     scores_ht  = score_h(features_t)              (B, H, 1, T)
@@ -7,28 +7,30 @@
     context_h  = Σ_t weights_ht features_t        (B, H, 1, C)
     logits     = V [context_1; …; context_H] + c  (B,), or (B, K) for K > 1 outputs
 
-H heads score the tokens each in its own way and read the same features: grouped heads.
+Each of H heads has scores of its own; all attend to the same features (grouped heads).
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-import numpy_attention as na
-
-from ..training.data import Array
-from .parameters import Params, Shapes, drawn
-from .temperature import FIXED, LEARNED, temper_backward, temper_forward
+from ..functional.attention.attend import attend_backward, attend_forward
+from ..functional.base.admission import Array
+from ..functional.layers.activations import tanh_backward, tanh_forward
+from ..functional.layers.linear import linear_backward, linear_forward
+from ..functional.masks.builders import padding
+from .parameters import Params, Shapes, init_params
+from .temperature import FIXED, LEARNED, temperature_backward, temperature_forward
 from .token_scores import EVERY_SCORE, UNIFORM, Score
 
 
 class ClassifierSaved(NamedTuple):
-    """What the backward needs: what each step saved, in the forward's order."""
+    """One entry per step of the forward, in its order."""
 
     features: Any
     tanh: Any
     score: Any
-    temper: Any
+    temperature: Any
     attend: Any
     classifier: Any
 
@@ -40,7 +42,7 @@ class ClassifierSaved(NamedTuple):
 
     @property
     def maps(self) -> dict[str, Array]:
-        """Every map of weights (B, H, L, T), by the name of what it is for."""
+        """Every map of weights (B, H, L, T), by name."""
         return {"pooling": self.attend.weights}
 
 
@@ -70,79 +72,81 @@ class AttentionClassifier(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What it is called in a table."""
+        """Label of the model in tables."""
         return "uniform weights" if self.score == UNIFORM else f"{self.score} scores"
 
-    def twin(self) -> "AttentionClassifier":
-        """The same with uniform weights: what can be had without learning where to look."""
+    @property
+    def feature_layers(self) -> str:
+        """The layers below the pooling, as a report names them."""
+        return "linear + tanh"
+
+    def with_uniform_weights(self) -> "AttentionClassifier":
+        """The same model with uniform weights: the baseline that learns no attention."""
         return self._replace(score=UNIFORM, temperature=FIXED)
 
     def shapes(self) -> Shapes:
         """The shape of every parameter."""
         H, C = self.heads, self.hidden_dim
-        tempers: Shapes = {"temperature": {"log_temperature": (H,)}} if self.temperature == LEARNED else {}
+        learned = self.temperature == LEARNED
+        temperature: Shapes = {"temperature": {"log_temperature": (H,)}} if learned else {}
         return {
             "features": {"weight": (C, self.input_dim), "bias": (C,)},
             "classifier": {"weight": (self.outputs, H * C), "bias": (self.outputs,)},
             "score": self._score().shapes,
-            **tempers,
+            **temperature,
         }
 
     def init(self, rng: np.random.Generator) -> Params:
-        """Parameters to start from: weights by `glorot`, biases 0.
+        """Initial parameters: weights by `glorot`, biases 0.
 
-        The score's come last, so that models which differ in nothing else start from the same rest.
+        Those of the score are drawn last, so that models that differ only in the score agree in all others.
         """
-        return drawn(rng, self.shapes())
+        return init_params(rng, self.shapes())
 
     def forward(
         self, params: Params, x: Array, lengths: Array | None = None
     ) -> tuple[Array, ClassifierSaved]:
-        """Logits of x (B, T, input_dim), and what the backward needs.
+        """Logits of x (B, T, input_dim), and what `backward` needs.
 
         lengths (B,): how many tokens of each example are real; all, if None.
         """
         score = self._score()
-        mask = None if lengths is None else na.padding(lengths)
-        linear, saved_features = na.linear_forward(x, **params["features"])
-        features, saved_tanh = na.tanh_forward(linear)  # (B, T, C)
+        mask = None if lengths is None else padding(lengths)
+        linear, saved_features = linear_forward(x, **params["features"])
+        features, saved_tanh = tanh_forward(linear)  # (B, T, C)
         scores, saved_score = score.forward(params["score"], features)  # (B, H, 1, T)
-        saved_temper = None
+        saved_temperature = None
         if self.temperature == LEARNED:
-            scores, saved_temper = temper_forward(scores, **params["temperature"])
-        context, saved_attend = na.attend_forward(scores, features[:, None], mask=mask)  # (B, H, 1, C)
-        together = context.reshape(len(x), -1)  # (B, H * C)
-        logits, saved_classifier = na.linear_forward(together, **params["classifier"])
+            scores, saved_temperature = temperature_forward(scores, **params["temperature"])
+        context, saved_attend = attend_forward(scores, features[:, None], mask=mask)  # (B, H, 1, C)
+        joined = context.reshape(len(x), -1)  # (B, H * C)
+        logits, saved_classifier = linear_forward(joined, **params["classifier"])
         saved = ClassifierSaved(
-            saved_features, saved_tanh, saved_score, saved_temper, saved_attend, saved_classifier
+            saved_features, saved_tanh, saved_score, saved_temperature, saved_attend, saved_classifier
         )
         return logits[:, 0] if self.outputs == 1 else logits, saved
 
-    def backward(self, d_logits: Array, saved: ClassifierSaved) -> Params:
-        """The gradient of every parameter, nested as they are: the forward's lines upwards."""
-        return self.backward_to_input(d_logits, saved)[1]
-
-    def backward_to_input(self, d_logits: Array, saved: ClassifierSaved) -> tuple[Array, Params]:
-        """d_x (B, T, input_dim), for what stands below, and the gradient of every parameter."""
+    def backward(self, d_logits: Array, saved: ClassifierSaved) -> tuple[Array, Params]:
+        """d_x (B, T, input_dim), and d_params, nested like params: the forward's lines upwards."""
         score = self._score()
         d_logits = d_logits.reshape(-1, self.outputs)
-        d_together, *d_classifier = na.linear_backward(d_logits, saved.classifier)
+        d_joined, *d_classifier = linear_backward(d_logits, saved.classifier)
         batch, heads, _ = saved.weights.shape
-        d_context = d_together.reshape(batch, heads, 1, -1)
-        d_scores, d_value, *_ = na.attend_backward(d_context, saved.attend)
-        d_tempers: Params = {}
-        if saved.temper is not None:
-            d_scores, d_log_temperature = temper_backward(d_scores, saved.temper)
-            d_tempers = {"temperature": {"log_temperature": d_log_temperature}}
+        d_context = d_joined.reshape(batch, heads, 1, -1)
+        d_scores, d_value, *_ = attend_backward(d_context, saved.attend)
+        d_temperature: Params = {}
+        if saved.temperature is not None:
+            d_scores, d_log_temperature = temperature_backward(d_scores, saved.temperature)
+            d_temperature = {"temperature": {"log_temperature": d_log_temperature}}
         d_features_scored, d_score = score.backward(d_scores, saved.score)
-        d_features = d_value[:, 0] + d_features_scored  # they were read twice
-        d_linear = na.tanh_backward(d_features, saved.tanh)
-        d_x, *d_features_layer = na.linear_backward(d_linear, saved.features)
+        d_features = d_value[:, 0] + d_features_scored  # used twice
+        d_linear = tanh_backward(d_features, saved.tanh)
+        d_x, *d_features_layer = linear_backward(d_linear, saved.features)
         return d_x, {
             "features": dict(zip(("weight", "bias"), d_features_layer, strict=True)),
             "classifier": dict(zip(("weight", "bias"), d_classifier, strict=True)),
             "score": d_score,
-            **d_tempers,
+            **d_temperature,
         }
 
     def _score(self) -> Score:

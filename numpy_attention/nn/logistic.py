@@ -2,17 +2,24 @@
 
     logits = flatten(x) @ Wᵀ + b          (B, T, input_dim) -> (B,), or (B, K) for K > 1 outputs
 
-What a table can be told by a weighted sum of its columns. Trained as the others are, by the same pairs.
+The baseline for a table: what a weighted sum of its columns predicts.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-import numpy_attention as na
+from ..functional.base.admission import Array
+from ..functional.layers.linear import linear_backward, linear_forward
+from .parameters import Params, Shapes, init_params
 
-from ..training.data import Array
-from .parameters import Params, Shapes, drawn
+
+class LogisticSaved(NamedTuple):
+    """Input of the backward."""
+
+    shape: tuple[int, ...]
+    """That of x, (B, T, input_dim)"""
+    linear: Any
 
 
 class Logistic(NamedTuple):
@@ -31,7 +38,7 @@ class Logistic(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What it is called in a table."""
+        """Label of the model in tables."""
         return "logistic"
 
     def shapes(self) -> Shapes:
@@ -40,15 +47,15 @@ class Logistic(NamedTuple):
         return {"logistic": {"weight": (self.outputs, columns), "bias": (self.outputs,)}}
 
     def init(self, rng: np.random.Generator) -> Params:
-        """Parameters to start from."""
-        return drawn(rng, self.shapes())
+        """Initial parameters: weights by `glorot`, bias 0."""
+        return init_params(rng, self.shapes())
 
-    def forward(self, params: Params, x: Array, lengths: Array | None = None) -> tuple[Array, Any]:
-        """Logits of x (B, T, input_dim), and what the backward needs; what pads x is 0 and adds nothing."""
-        logits, saved = na.linear_forward(x.reshape(len(x), -1), **params["logistic"])
-        return logits[:, 0] if self.outputs == 1 else logits, saved
+    def forward(self, params: Params, x: Array, lengths: Array | None = None) -> tuple[Array, LogisticSaved]:
+        """Logits of x (B, T, input_dim), and what `backward` needs; padding in x is 0 and adds nothing."""
+        logits, saved = linear_forward(x.reshape(len(x), -1), **params["logistic"])
+        return logits[:, 0] if self.outputs == 1 else logits, LogisticSaved(x.shape, saved)
 
-    def backward(self, d_logits: Array, saved: Any) -> Params:
-        """The gradient of both."""
-        _, d_weight, d_bias = na.linear_backward(d_logits.reshape(-1, self.outputs), saved)
-        return {"logistic": {"weight": d_weight, "bias": d_bias}}
+    def backward(self, d_logits: Array, saved: LogisticSaved) -> tuple[Array, Params]:
+        """d_x (B, T, input_dim), and the gradient of weight and bias."""
+        d_x, d_weight, d_bias = linear_backward(d_logits.reshape(-1, self.outputs), saved.linear)
+        return d_x.reshape(saved.shape), {"logistic": {"weight": d_weight, "bias": d_bias}}

@@ -1,12 +1,12 @@
-"""Parameters: nested dicts of arrays, and where they start."""
+"""Parameters: nested dicts of arrays, their shapes, their initial values, and their validation."""
 
 import math
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..optim.trees import flatten
-from ..training.data import Array
+from ..functional.base.admission import Array
+from ..optim.trees import flatten, leaves, spoken
 
 Params: TypeAlias = dict[str, Any]
 """{"features": {"weight": …, "bias": …}, …}: names as PyTorch's state_dict has them."""
@@ -14,26 +14,50 @@ Shapes: TypeAlias = dict[str, Any]
 """The same with a shape in the place of each array."""
 
 SHARPNESS = 5.0
-"""Where the cosine score's sharpness starts: its scores then lie between -5 and 5."""
+"""Initial sharpness of the cosine score: its scores then lie between -5 and 5."""
 
 
-def drawn(rng: np.random.Generator, shapes: Shapes, part: str = "") -> Params:
-    """Parameters to start from, drawn in the order of the shapes; `part` is what they belong to."""
+def init_params(rng: np.random.Generator, shapes: Shapes, part: str = "") -> Params:
+    """Initial parameters, drawn in the order of `shapes`; `part` is the name of the enclosing dict."""
     return {
-        name: drawn(rng, inside, name) if isinstance(inside, dict) else _start(rng, part, name, inside)
+        name: init_params(rng, inside, name) if isinstance(inside, dict) else _init(rng, part, name, inside)
         for name, inside in shapes.items()
     }
 
 
-def count(shapes: Shapes) -> int:
-    """How many numbers there are.
+def parameter_count(shapes: Shapes) -> int:
+    """Total number of entries.
 
     Examples
     --------
-    >>> count({"classifier": {"weight": (2, 3), "bias": (2,)}})
+    >>> parameter_count({"classifier": {"weight": (2, 3), "bias": (2,)}})
     8
     """
     return sum(math.prod(shape) for shape in flatten(shapes).values())
+
+
+def check_params(params: Any, shapes: Shapes) -> None:
+    """Raise unless `params` has exactly the names and shapes of `shapes`.
+
+    Raises
+    ------
+    TypeError
+        If a dict is expected and something else is there.
+    ValueError
+        If a parameter is missing or unknown, or has another shape.
+    """
+    arrays, expected = leaves("params", params), leaves("shapes", shapes)
+    for path, shape in expected.items():
+        if path not in arrays:
+            raise ValueError(f"params has no {spoken('params', path)}; an array {shape} is expected there")
+        if np.shape(arrays[path]) != shape:
+            raise ValueError(
+                f"{spoken('params', path)} has shape {np.shape(arrays[path])}; {shape} is expected"
+            )
+    for path in arrays:
+        if path not in expected:
+            names = ", ".join(".".join(known) for known in expected)
+            raise ValueError(f"{spoken('params', path)} is unknown; the parameters are {names}")
 
 
 def glorot(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -46,8 +70,8 @@ def glorot(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return rng.uniform(-limit, limit, shape)
 
 
-def _start(rng: np.random.Generator, part: str, name: str, shape: tuple[int, ...]) -> Array:
-    """Biases 0, a temperature 1, the weights of a norm 1, all other weights drawn."""
+def _init(rng: np.random.Generator, part: str, name: str, shape: tuple[int, ...]) -> Array:
+    """Biases 0, temperatures 1, weights of a norm 1, all other weights by `glorot`."""
     if name.endswith("bias") or name == "log_temperature":
         return np.zeros(shape)
     if part.endswith("norm"):

@@ -1,9 +1,8 @@
-"""The self-attention classifier: tokens look at each other once, and then are pooled.
+"""The self-attention classifier: tokens attend to each other once, then they are pooled.
 
     embedded = x @ Wᵀ + b + positions                    (B, T, input_dim) -> (B, T, C)
     normed   = layer_norm(embedded)
-    q, k, v  = normed @ W_qᵀ + b_q, …                    (B, H, T, C / H), one slice a head
-    mixed    = embedded + [attention(q, k, v)] @ W_oᵀ + b_o
+    mixed    = embedded + MultiHeadAttention(normed)     scores over the head's temperature, if learned
     logits   = AttentionClassifier(layer_norm(mixed))
 
 Positions are learned, one vector for each place. The attention classifier on top pools: it scores the
@@ -14,24 +13,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import numpy_attention as na
-
-from ..training.data import Array
+from ..functional.base.admission import Array
+from ..functional.layers.linear import linear_backward, linear_forward
+from ..functional.layers.normalization import layer_norm_backward, layer_norm_forward
+from ..functional.masks.builders import padding
 from .classifier import AttentionClassifier
-from .parameters import Params, Shapes, drawn
+from .multi_head_attention import MultiHeadAttention
+from .parameters import Params, Shapes, init_params
 from .temperature import FIXED, LEARNED
 from .token_scores import UNIFORM
 
 
 class SelfAttentionSaved(NamedTuple):
-    """What the backward needs: what each step saved, in the forward's order."""
+    """One entry per step of the forward, in its order."""
 
     embed: Any
     norm: Any
-    project: Any
-    attention: Any
     scale: Any
-    out: Any
+    """1 / √D, or (H, 1, 1) where the temperature is learned"""
+    attention: Any
     last_norm: Any
     pooled: Any
 
@@ -43,7 +43,7 @@ class SelfAttentionSaved(NamedTuple):
 
     @property
     def maps(self) -> dict[str, Array]:
-        """Every map of weights (B, H, L, T), by the name of what it is for."""
+        """Every map of weights (B, H, L, T), by name."""
         return {"tokens": self.attention.weights, **self.pooled.maps}
 
 
@@ -69,101 +69,99 @@ class SelfAttentionClassifier(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What it is called in a table."""
+        """Label of the model in tables."""
         return "uniform weights" if self.score == UNIFORM else f"{self.score} scores"
 
-    def twin(self) -> "SelfAttentionClassifier":
-        """The same with uniform weights in both places."""
+    @property
+    def feature_layers(self) -> str:
+        """The layers below the pooling, as a report names them."""
+        return f"linear + positions, self-attention, {self._pool().feature_layers}"
+
+    def with_uniform_weights(self) -> "SelfAttentionClassifier":
+        """The same model with uniform weights in both places."""
         return self._replace(score=UNIFORM, temperature=FIXED)
 
     def shapes(self) -> Shapes:
         """The shape of every parameter."""
         C = self.hidden_dim
-        tempers = {"log_temperature": (self.heads,)} if self.temperature == LEARNED else {}
+        log_temperature = {"log_temperature": (self.heads,)} if self.temperature == LEARNED else {}
+        in_proj = self._attention().shapes()
+        out_proj = in_proj.pop("out_proj")
         norm = {"weight": (C,), "bias": (C,)}
         return {
             "embed": {"weight": (C, self.input_dim), "bias": (C,), "positions": (self.tokens, C)},
             "norm": norm,
-            "self_attn": {"in_proj_weight": (3 * C, C), "in_proj_bias": (3 * C,), **tempers},
-            "out_proj": {"weight": (C, C), "bias": (C,)},
+            "self_attn": {**in_proj, **log_temperature},
+            "out_proj": out_proj,
             "last_norm": norm,
             "pool": self._pool().shapes(),
         }
 
     def init(self, rng: np.random.Generator) -> Params:
-        """Parameters to start from: weights by `glorot`, biases 0, the weights of the norms 1."""
-        return drawn(rng, self.shapes())
+        """Initial parameters: weights by `glorot`, biases 0, the weights of the norms 1."""
+        return init_params(rng, self.shapes())
 
     def forward(
         self, params: Params, x: Array, lengths: Array | None = None
     ) -> tuple[Array, SelfAttentionSaved]:
-        """Logits of x (B, T, input_dim), and what the backward needs; lengths as for the pooling."""
-        mask = None if lengths is None else na.padding(lengths)
-        embed, project = params["embed"], params["self_attn"]
-        linear, saved_embed = na.linear_forward(x, embed["weight"], embed["bias"])
+        """Logits of x (B, T, input_dim), and what `backward` needs; lengths as for the pooling."""
+        mask = None if lengths is None else padding(lengths)
+        embed = params["embed"]
+        linear, saved_embed = linear_forward(x, embed["weight"], embed["bias"])
         embedded = linear + embed["positions"]  # (B, T, C)
-        normed, saved_norm = na.layer_norm_forward(embedded, *params["norm"].values())
-        joint, saved_project = na.linear_forward(normed, project["in_proj_weight"], project["in_proj_bias"])
-        query, key, value = self._split(joint)  # (B, H, T, C / H)
-        scale = self._scale(project)
-        context, saved_attention = na.attention_forward(query, key, value, scale=scale, mask=mask)
-        out, saved_out = na.linear_forward(self._joined(context), **params["out_proj"])
-        mixed = embedded + out
-        last, saved_last = na.layer_norm_forward(mixed, *params["last_norm"].values())
-        logits, pooled = self._pool().forward(params["pool"], last, lengths)
-        return logits, SelfAttentionSaved(
-            saved_embed, saved_norm, saved_project, saved_attention, scale, saved_out, saved_last, pooled
+        normed, saved_norm = layer_norm_forward(embedded, *params["norm"].values())
+        scale = self._scale(params["self_attn"])
+        attention, saved_attention = self._attention().forward(
+            attention_params(params), normed, mask=mask, scale=scale
         )
+        mixed = embedded + attention
+        last, saved_last = layer_norm_forward(mixed, *params["last_norm"].values())
+        logits, pooled = self._pool().forward(params["pool"], last, lengths)
+        return logits, SelfAttentionSaved(saved_embed, saved_norm, scale, saved_attention, saved_last, pooled)
 
-    def backward(self, d_logits: Array, saved: SelfAttentionSaved) -> Params:
-        """The gradient of every parameter, nested as they are: the forward's lines upwards."""
-        d_last, d_pool = self._pool().backward_to_input(d_logits, saved.pooled)
-        d_mixed, *d_last_norm = na.layer_norm_backward(d_last, saved.last_norm)
-        d_joined, *d_out_proj = na.linear_backward(d_mixed, saved.out)
-        d_context = self._heads(d_joined)
-        d_query, d_key, d_value, _, d_scale, _ = na.attention_backward(d_context, saved.attention)
-        d_joint = np.concatenate([self._joined(d) for d in (d_query, d_key, d_value)], axis=-1)
-        d_normed, *d_in_proj = na.linear_backward(d_joint, saved.project)
-        d_embedded, *d_norm = na.layer_norm_backward(d_normed, saved.norm)
-        d_embedded = d_embedded + d_mixed  # it was read twice
-        _, *d_embed = na.linear_backward(d_embedded, saved.embed)
-        d_self = dict(zip(("in_proj_weight", "in_proj_bias"), d_in_proj, strict=True))
+    def backward(self, d_logits: Array, saved: SelfAttentionSaved) -> tuple[Array, Params]:
+        """d_x (B, T, input_dim), and d_params, nested like params: the forward's lines upwards."""
+        # logits = pool(last); last = layer_norm(mixed)
+        d_last, d_pool = self._pool().backward(d_logits, saved.pooled)
+        d_mixed, *d_last_norm = layer_norm_backward(d_last, saved.last_norm)
+        # mixed = embedded + attention(normed, scale)
+        d_inputs, d_attention, d_scale = self._attention().backward_with_scale(d_mixed, saved.attention)
+        # normed = layer_norm(embedded)
+        d_embedded, *d_norm = layer_norm_backward(d_inputs.d_query, saved.norm)
+        d_embedded = d_embedded + d_mixed
+        # embedded = linear(x) + positions
+        d_x, *d_embed = linear_backward(d_embedded, saved.embed)
+        d_positions = {"positions": d_embedded.sum(axis=0)}
+        d_out_proj = d_attention.pop("out_proj")
         if self.temperature == LEARNED:  # scale = exp(-log_temperature) / √D
-            d_self["log_temperature"] = -(d_scale * saved.scale)[:, 0, 0]
-        return {
-            "embed": dict(zip(("weight", "bias"), d_embed, strict=True))
-            | {"positions": d_embedded.sum(axis=0)},
+            d_attention["log_temperature"] = -(d_scale * saved.scale)[:, 0, 0]
+        return d_x, {
+            "embed": dict(zip(("weight", "bias"), d_embed, strict=True)) | d_positions,
             "norm": dict(zip(("weight", "bias"), d_norm, strict=True)),
-            "self_attn": d_self,
-            "out_proj": dict(zip(("weight", "bias"), d_out_proj, strict=True)),
+            "self_attn": d_attention,
+            "out_proj": d_out_proj,
             "last_norm": dict(zip(("weight", "bias"), d_last_norm, strict=True)),
             "pool": d_pool,
         }
 
-    def _scale(self, project: Params) -> Any:
+    def _scale(self, self_attn: Params) -> Any:
         """1 / √D, over the temperature of each head (H, 1, 1) where it is learned; 0 for uniform weights."""
         default = 1 / np.sqrt(self.hidden_dim / self.heads)
         if self.score == UNIFORM:
             return 0.0
         if self.temperature == LEARNED:
-            return default * np.exp(-project["log_temperature"])[:, None, None]
+            return default * np.exp(-self_attn["log_temperature"])[:, None, None]
         return default
+
+    def _attention(self) -> MultiHeadAttention:
+        return MultiHeadAttention(self.hidden_dim, self.heads)
 
     def _pool(self) -> AttentionClassifier:
         C = self.hidden_dim
         return AttentionClassifier(C, C, self.heads, self.score, self.outputs, self.temperature)
 
-    def _split(self, joint: Array) -> tuple[Array, Array, Array]:
-        """(B, T, 3 * C) -> queries, keys and values, (B, H, T, C / H) each."""
-        query, key, value = np.split(joint, 3, axis=-1)
-        return self._heads(query), self._heads(key), self._heads(value)
 
-    def _heads(self, joined: Array) -> Array:
-        """(B, T, C) -> (B, H, T, C / H)"""
-        batch, tokens, _ = joined.shape
-        return joined.reshape(batch, tokens, self.heads, -1).swapaxes(1, 2)
-
-    def _joined(self, heads: Array) -> Array:
-        """(B, H, T, C / H) -> (B, T, C)"""
-        batch, _, tokens, _ = heads.shape
-        return heads.swapaxes(1, 2).reshape(batch, tokens, -1)
+def attention_params(params: Params) -> Params:
+    """The parameters of the multi-head attention, which keeps `out_proj` inside."""
+    in_proj = {name: array for name, array in params["self_attn"].items() if name != "log_temperature"}
+    return {**in_proj, "out_proj": params["out_proj"]}

@@ -2,22 +2,22 @@
 
     tempered = scores / temperature,  temperature = exp(log_temperature)
 
-Below 1 the softmax that follows is sharper, above 1 flatter. The logarithm is what is learned: so the
-temperature stays above 0, and 0, where it starts, is a temperature of 1.
+Below 1 the softmax that follows is sharper, above 1 flatter. The logarithm is learned, so the temperature
+stays positive; its initial value 0 is a temperature of 1.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from ..training.data import Array
+from ..functional.base.admission import Array
 
 FIXED, LEARNED = "fixed", "learned"
 TEMPERATURES = (FIXED, LEARNED)
 
 
-class TemperSaved(NamedTuple):
-    """What the backward needs."""
+class TemperatureSaved(NamedTuple):
+    """Input of `temperature_backward`."""
 
     tempered: Array
     """(B, H, L, S)"""
@@ -25,20 +25,20 @@ class TemperSaved(NamedTuple):
     """(H, 1, 1) 1 / temperature"""
 
 
-def temper_forward(scores: Array, log_temperature: Array) -> tuple[Array, TemperSaved]:
-    """scores (B, H, L, S) over the temperature of their head; log_temperature (H,).
+def temperature_forward(scores: Array, log_temperature: Array) -> tuple[Array, TemperatureSaved]:
+    """scores (B, H, L, S) divided by the temperature of their head; log_temperature (H,).
 
     Examples
     --------
-    >>> temper_forward(np.array([[[[1.0, 3.0]]]]), np.log([2.0]))[0]
+    >>> temperature_forward(np.array([[[[1.0, 3.0]]]]), np.log([2.0]))[0]
     array([[[[0.5, 1.5]]]])
     """
     sharpness = np.exp(-log_temperature)[:, None, None]
     tempered = scores * sharpness
-    return tempered, TemperSaved(tempered, sharpness)
+    return tempered, TemperatureSaved(tempered, sharpness)
 
 
-def temper_backward(d_tempered: Array, saved: TemperSaved) -> tuple[Array, Array]:
+def temperature_backward(d_tempered: Array, saved: TemperatureSaved) -> tuple[Array, Array]:
     """d_scores (B, H, L, S) and d_log_temperature (H,).
 
     tempered = scores * exp(-log_temperature), so its derivative by log_temperature is -tempered.

@@ -1,10 +1,10 @@
 """A score for each token: from a weight vector, or against one learned query vector, for each head.
 
     location   score_t = w · x_t
-    the rest   score_t = score(q, x_t), q learned: additive, dot, general, concat or cosine
+    others     score_t = score(q, x_t), q learned: additive, dot, general, concat or cosine
+    uniform    score_t = 0, without parameters
 
-H heads have H weight vectors or H query vectors. Scores come out as (B, H, 1, T): one query position.
-"uniform" scores every token 0 and learns nothing.
+H heads have H weight vectors or H query vectors. Scores have shape (B, H, 1, T): one query position.
 """
 
 from collections.abc import Callable
@@ -12,10 +12,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import numpy_attention as na
-
+from ..functional.base.admission import Array
 from ..functional.base.arrays import Pair
-from ..training.data import Array
+from ..functional.scores.additive import additive_scores_backward, additive_scores_forward
+from ..functional.scores.concat import concat_scores_backward, concat_scores_forward
+from ..functional.scores.cosine import cosine_scores_backward, cosine_scores_forward
+from ..functional.scores.location import location_scores_backward, location_scores_forward
+from ..functional.scores.products import (
+    dot_scores_backward,
+    dot_scores_forward,
+    general_scores_backward,
+    general_scores_forward,
+)
 from .parameters import Shapes
 
 
@@ -23,7 +31,7 @@ class Score(NamedTuple):
     """One way of scoring tokens, for H heads and features of width C."""
 
     shapes: Shapes
-    """Its parameters."""
+    """The shapes of its parameters."""
     forward: Callable[[dict[str, Array], Array], tuple[Array, Any]]
     """forward(params, features (B, T, C)) -> (scores (B, H, 1, T), saved)"""
     backward: Callable[[Array, Any], tuple[Array, dict[str, Array]]]
@@ -31,21 +39,21 @@ class Score(NamedTuple):
 
 
 def location(H: int, C: int) -> Score:
-    """A weight vector a head, and no query."""
+    """Score against one weight vector per head."""
 
     def forward(params: dict[str, Array], features: Array) -> tuple[Array, Any]:
-        scores, saved = na.location_scores_forward(features[:, None], params["weight"])  # (B, H, T)
+        scores, saved = location_scores_forward(features[:, None], params["weight"])  # (B, H, T)
         return scores[:, :, None], saved
 
     def backward(d_scores: Array, saved: Any) -> tuple[Array, dict[str, Array]]:
-        d = na.location_scores_backward(d_scores[:, :, 0], saved)
+        d = location_scores_backward(d_scores[:, :, 0], saved)
         return d.d_x[:, 0], {"weight": d.d_weight}
 
     return Score({"weight": (H, C)}, forward, backward)
 
 
 def against_query(pair: Pair, H: int, C: int, **others: tuple[int, ...]) -> Score:
-    """A pair that scores the features against a learned query; its other parameters by its own names."""
+    """Score against one learned query per head by `pair`; `others` are the shapes of its other parameters."""
     shapes = {"query": (H, 1, C), **others}
 
     def forward(params: dict[str, Array], features: Array) -> tuple[Array, Any]:
@@ -60,7 +68,7 @@ def against_query(pair: Pair, H: int, C: int, **others: tuple[int, ...]) -> Scor
 
 
 def uniform(H: int, C: int) -> Score:
-    """0 for every token: the baseline."""
+    """Score 0 for every token: the baseline."""
 
     def forward(params: dict[str, Array], features: Array) -> tuple[Array, Any]:
         batch, tokens, _ = features.shape
@@ -72,11 +80,11 @@ def uniform(H: int, C: int) -> Score:
     return Score({}, forward, backward)
 
 
-ADDITIVE = Pair(na.additive_scores_forward, na.additive_scores_backward)
-DOT = Pair(na.dot_scores_forward, na.dot_scores_backward)
-GENERAL = Pair(na.general_scores_forward, na.general_scores_backward)
-CONCAT = Pair(na.concat_scores_forward, na.concat_scores_backward)
-COSINE = Pair(na.cosine_scores_forward, na.cosine_scores_backward)
+ADDITIVE = Pair(additive_scores_forward, additive_scores_backward)
+DOT = Pair(dot_scores_forward, dot_scores_backward)
+GENERAL = Pair(general_scores_forward, general_scores_backward)
+CONCAT = Pair(concat_scores_forward, concat_scores_backward)
+COSINE = Pair(cosine_scores_forward, cosine_scores_backward)
 
 SCORES: dict[str, Callable[[int, int], Score]] = {
     "location": location,
@@ -88,7 +96,7 @@ SCORES: dict[str, Callable[[int, int], Score]] = {
     "concat": lambda H, C: against_query(CONCAT, H, C, weight=(H, 2 * C)),
     "cosine": lambda H, C: against_query(COSINE, H, C, sharpness=()),
 }
-"""The scores that learn, by name."""
+"""The scores with parameters, by name."""
 
 UNIFORM = "uniform"
 EVERY_SCORE = SCORES | {UNIFORM: uniform}

@@ -1,20 +1,23 @@
-"""Tasks: data, a model, what is measured, and the loop that trains.
+"""Tasks: data, model, baselines and report, a file each, and the data that ship with the package.
 
     train, test, normalisation, raw = load("digit-bags", seed=0)
 
-`TASKS` lists the tasks by name; a new one is a file of its own and one entry here.
+`TASKS` is the registry; a new task is a file with a `training.task.Task` and one entry here. Read digit_bags
+first, then models; hold_out, tables and sequences make data from arrays and files; options and run_data serve
+the command line. May import `training` and what lies below it.
 """
 
 from ..functional.base.admission import one_of
 from ..training.cleaning import Normalisation, Prepared, prepare
-from ..training.data import Task
 from ..training.settings import Settings
+from ..training.task import Task
 from .breast_cancer import BREAST_CANCER
 from .digit_bags import DIGIT_BAGS
 from .digits import DIGITS
 from .own_data import CSV_TASK, NPZ_TASK
 
 TASKS: dict[str, Task] = {task.name: task for task in (DIGIT_BAGS, BREAST_CANCER, DIGITS, CSV_TASK, NPZ_TASK)}
+DEFAULT_TASK = DIGIT_BAGS.name
 
 
 def load(name: str | Settings, *, seed: int = 0, normalisation: Normalisation | None = None) -> Prepared:
@@ -23,11 +26,11 @@ def load(name: str | Settings, *, seed: int = 0, normalisation: Normalisation | 
     Parameters
     ----------
     name
-        A name in `TASKS`; or settings, which name the task, the seed and, for your own data, the file.
+        A name in `TASKS`; or settings, with the task, the seed and, for your own data, the file.
     seed
-        From which the examples are drawn, where a task draws them.
+        Determines the examples, where a task draws them.
     normalisation
-        The one kept with a trained model; fitted to the training part if None.
+        The one saved with a trained model; fitted to the training part if None.
 
     Returns
     -------
@@ -47,18 +50,17 @@ def load(name: str | Settings, *, seed: int = 0, normalisation: Normalisation | 
     """
     settings = name if isinstance(name, Settings) else Settings(task=name, seed=seed)
     task = TASKS[one_of("task", settings.task, tuple(TASKS))]
-    return prepare(task.draw(settings), normalisation)
+    return prepare(task.load_data(settings), normalisation)
 
 
-def with_defaults(given: dict[str, object]) -> Settings:
-    """Settings from those given: the rest as the task, and then `Settings`, has them.
+def with_defaults(options: dict[str, object]) -> Settings:
+    """Settings from options; the rest by the defaults of the task, then by those of `Settings`.
 
     Examples
     --------
     >>> with_defaults({"task": "breast-cancer", "seed": 7})[4:8]
     (100, 0.001, 32, 7)
     """
-    named = {name: value for name, value in given.items() if value is not None}
-    task = str(named.get("task", Settings().task))
-    defaults = TASKS[one_of("task", task, tuple(TASKS))].defaults
-    return Settings(**{**defaults, **named})
+    options = {"task": DEFAULT_TASK} | {name: value for name, value in options.items() if value is not None}
+    defaults = TASKS[one_of("task", options["task"], tuple(TASKS))].defaults
+    return Settings(**{**defaults, **options})

@@ -1,9 +1,9 @@
-"""breast-cancer: 569 patients, each with ten measurements of cell nuclei three times over; is it malignant?
+"""breast-cancer: 569 patients, ten measurements of cell nuclei three times over; is the tumour malignant?
 
-The three are the tokens: the mean over a patient's nuclei, its standard error, and the worst. A fifth of each
-class is held out. The data are those of data/breast_cancer.csv (attribution in data/README.md).
+The tokens are the mean over a patient's nuclei, its standard error, and the worst value. A fifth of each
+class is held out. The data are in data/breast_cancer.csv (attribution in data/README.md).
 
-Attention is not always needed, and here it is not: the report says so where the figures do.
+The report compares attention with its baselines; here the figures show that it is not needed.
 """
 
 import math
@@ -12,22 +12,24 @@ from importlib import resources
 import numpy as np
 
 from ..training.cleaning import Prepared
-from ..training.data import Data, Task
+from ..training.data import Data
 from ..training.evaluation import Figures, Predictions
-from ..training.hold_out import split
 from ..training.records import focus
 from ..training.settings import Settings
-from ..training.tables import read_examples
+from ..training.task import Task
+from .hold_out import split
+from .models import attention_classifier
+from .tables import read_examples
 from .token_weights import token_weights
 
 LABEL, TOKENS = "diagnosis", ("mean", "standard error", "worst")
 
 
-def draw(settings: Settings) -> Data:
+def load_data(settings: Settings) -> Data:
     """569 patients, a fifth of each class held out."""
     with resources.as_file(resources.files(__package__) / "data" / "breast_cancer.csv") as file:
         examples, classes, columns = read_examples(file, LABEL, len(TOKENS), settings.strict)
-    return split(examples, classes, settings.seed, columns=columns, by_place=True)
+    return split(examples, classes, settings.seed, columns=columns, by_place=True, label=LABEL)
 
 
 def report(
@@ -36,39 +38,46 @@ def report(
     """The mean weight of each token, and whether attention was needed."""
     y = np.asarray(data.test.y)
     lines = token_weights(TOKENS, predictions.weights, y, data.raw.classes)
-    flat = focus(predictions.weights[:, :, None])
+    mean_focus = focus(predictions.weights[:, :, None])
     learned, uniform, logistic = (row.accuracy for row in list(rows.values())[:3])
-    return [*lines, "", *verdict(learned, uniform, logistic, len(y), flat)]
+    return [*lines, "", *verdict(learned, uniform, logistic, len(y), mean_focus)]
 
 
-def verdict(learned: float, uniform: float, logistic: float, size: int, flat: float) -> list[str]:
-    """What the figures say about attention; the differences are held against one standard error.
+def verdict(learned: float, uniform: float, logistic: float, size: int, mean_focus: float) -> list[str]:
+    """Whether attention helps: by more than one standard error over both baselines.
 
     Parameters
     ----------
     learned, uniform, logistic
         Accuracies on the held-out part.
     size
-        How many examples that is.
-    flat
-        How focused the weights are: 0 is uniform.
+        Number of held-out examples.
+    mean_focus
+        Focus of the weights, see `records`.
     """
     error = math.sqrt(max(learned * (1 - learned), 0.0) / size)
-    needed = learned - max(uniform, logistic) > error
-    first = "Attention helps here" if needed else "Attention is not needed here"
+    helps = learned - max(uniform, logistic) > error
+    first = "Attention helps here" if helps else "Attention is not needed here"
     lines = [
         f"{first}: {learned:.3f} with it, {uniform:.3f} with uniform weights, {logistic:.3f} by logistic",
         f"regression on all columns; the standard error of such a figure is {error:.3f}.",
     ]
-    spread = "nearly flat" if flat < 0.1 else "not flat"
-    return [*lines, f"The map is {spread}: its focus is {flat:.3f}, where 0 is uniform and 1 a single token."]
+    spread = "nearly flat" if mean_focus < 0.1 else "not flat"
+    scale = "where 0 is uniform and 1 a single token"
+    return [*lines, f"The map is {spread}: its focus is {mean_focus:.3f}, {scale}."]
+
+
+def question(settings: Settings, data: Data | None) -> str:
+    """The task in one line."""
+    return "ten measurements three times over; is the tumour malignant?"
 
 
 BREAST_CANCER = Task(
-    "breast-cancer",
-    "ten measurements three times over; is the tumour malignant?",
-    draw,
-    report,
-    {"epochs": 100},
+    name="breast-cancer",
+    question=question,
+    load_data=load_data,
+    model=attention_classifier,
+    report=report,
+    defaults={"epochs": 100},
     logistic=True,
 )

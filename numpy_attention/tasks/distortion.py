@@ -1,22 +1,22 @@
-"""Images turned, stretched, slanted and moved by a little, each in its own way.
+"""Small random rotations, stretches, slants and shifts, one of each per image.
 
-pixel at p of the new image = the old image at A (p - centre) + centre + shift, between pixels linearly
+pixel p of the new image = the old image at A (p - centre) + centre + shift, interpolated linearly
 A = (1 + stretch) * rotation(angle) + slant
 """
 
 import numpy as np
 
-from ..training.data import Array
+from ..functional.base.admission import Array
 from .images import SIDE
 
 ANGLE, STRETCH, SLANT, SHIFT = 12.0, 0.1, 0.1, 0.5
-"""The farthest: in degrees, as shares, and in pixels along each axis."""
+"""Limits: degrees, shares, and pixels along each axis."""
 EDGE = 2
-"""Pixels of 0 around an image, from which what comes in from outside is read."""
+"""Zero pixels added around an image."""
 
 
 def distorted(rng: np.random.Generator, images: Array) -> Array:
-    """Each of images (N, 64) a little distorted."""
+    """images (N, 64), each with a random distortion of its own."""
     size = len(images)
     angle = np.deg2rad(rng.uniform(-ANGLE, ANGLE, size))
     stretch, slant = rng.uniform(-STRETCH, STRETCH, size), rng.uniform(-SLANT, SLANT, size)
@@ -27,7 +27,7 @@ def distorted(rng: np.random.Generator, images: Array) -> Array:
 
 
 def read_at(images: Array, places: Array) -> Array:
-    """images (N, 64) at places (N, 64, 2), counted from the centre, row and column; linear between pixels.
+    """images (N, 64) at places (N, 64, 2), row and column from the centre, interpolated linearly.
 
     Examples
     --------
@@ -47,6 +47,6 @@ def read_at(images: Array, places: Array) -> Array:
 
 
 def _around_the_centre() -> Array:
-    """The places of the pixels, (64, 2), counted from the centre."""
+    """Row and column of every pixel, from the centre, (64, 2)."""
     line = np.arange(SIDE) - (SIDE - 1) / 2
     return np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1).reshape(-1, 2)

@@ -1,6 +1,6 @@
-"""Digits drawn in text, each with its attention weights under it."""
+"""Digits as text, each with its attention weights below it."""
 
-from ..training.data import Array
+from ..functional.base.admission import Array
 
 SIDE = 8
 """An image is 8 x 8."""
@@ -10,7 +10,7 @@ SHADES = " .:-=+*#%@"
 
 
 def draw_digits(images: Array, weights: Array, marked: int = -1) -> list[str]:
-    """Images side by side, a line of weights for each head, and a mark under one of the images.
+    """Images side by side, a line of weights per head, and a mark below one of the images.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def draw_digits(images: Array, weights: Array, marked: int = -1) -> list[str]:
     weights
         (H, T).
     marked
-        Which image gets the mark "^^^^"; -1 for none.
+        Index of the image marked "^^^^"; -1 for none.
 
     Examples
     --------
@@ -35,8 +35,8 @@ def draw_digits(images: Array, weights: Array, marked: int = -1) -> list[str]:
     shades = (pixels * (len(SHADES) - 1) / BRIGHTEST).round().astype(int)
     lines = ["".join(SHADES[shade] for shade in shades[:, row].flat) for row in range(SIDE)]
     for head, row in enumerate(weights, 1):
-        told = f"  head {head}" if len(weights) > 1 else ""
-        lines.append("".join(f"{weight:.2f}".center(SIDE) for weight in row) + told)
+        label = f"  head {head}" if len(weights) > 1 else ""
+        lines.append("".join(f"{weight:.2f}".center(SIDE) for weight in row) + label)
     if marked >= 0:
         lines.append(" " * SIDE * marked + "^^^^".center(SIDE))
     return [line.rstrip() for line in lines]

@@ -1,7 +1,6 @@
-"""From what is asked to settings: options, a settings file, another run, and then the defaults.
+"""Settings from command-line options, a settings file, another run, and the task's defaults.
 
-What is said on the command line goes before what a file says, that before what another run had, and that
-before the defaults of the task.
+Each takes precedence over the next.
 """
 
 import itertools
@@ -10,80 +9,86 @@ from pathlib import Path
 from typing import Any
 
 from ..files import read_json
-from ..training import run_folder as runs
-from ..training.settings import CSV, NPZ, Settings, checked, from_dict
-from . import with_defaults
+from ..functional.base.admission import one_of
+from ..training.run_folder import FORMAT, read_run
+from ..training.settings import Settings, check_fields
+from ..training.task import validated
+from . import TASKS, with_defaults
+from .own_data import CSV_TASK, NPZ_TASK
 
-OF_THE_MODEL = ("score", "heads", "hidden_dim", "temperature")
-"""The settings that a run which starts from another one takes from it, if they are not said."""
+MODEL_SETTINGS = ("score", "heads", "hidden_dim", "temperature")
+"""Settings that a run with `start_from` takes from the other run, unless they are set."""
 
 
-def settings_of(given: dict[str, Any], config: str | None = None) -> Settings:
-    """Settings from options and a file; None is what was not said.
+def resolve_settings(options: dict[str, Any], config: str | None = None) -> Settings:
+    """Settings from options and a settings file; None means unset.
 
     Raises
     ------
     ValueError
-        If a setting makes no sense, or two of them contradict each other.
+        If a setting is out of range, or two of them do not fit together.
     OSError
         If a file cannot be read.
     """
-    said = {} if config is None else read_config(config)
-    said |= {name: value for name, value in given.items() if value is not None}
-    if "task" not in said:
-        files = [name for name in (CSV, NPZ) if name in said]
-        said |= {"task": files[0]} if files else {}
-    if said.get("start_from") is not None:
-        source = runs.read(said["start_from"]).settings
-        names = [*OF_THE_MODEL, *(() if "task" in said else ("task", "digit"))]
-        names += ["label", "tokens"] if said.get("task", source.task) == source.task == CSV else []
-        said = {name: getattr(source, name) for name in names} | said
-    return checked(with_defaults(said))
+    chosen = {} if config is None else read_config(config)
+    chosen |= {name: value for name, value in options.items() if value is not None}
+    if "task" not in chosen:
+        chosen |= next(({"task": task.name} for task in (CSV_TASK, NPZ_TASK) if task.name in chosen), {})
+    if chosen.get("start_from") is not None:
+        source = read_run(chosen["start_from"], TASKS).settings
+        names = [*MODEL_SETTINGS, *(() if "task" in chosen else ("task", "digit"))]
+        if chosen.get("task", source.task) == source.task == CSV_TASK.name:
+            names += ["label", "tokens"]
+        chosen = {name: getattr(source, name) for name in names} | chosen
+    return validated(with_defaults(chosen), TASKS)
 
 
 def read_config(file: str) -> dict[str, Any]:
-    """The settings in a JSON file: some or all; what stands as null is not said.
+    """The settings in a JSON file, some or all; null means unset.
 
     Raises
     ------
     ValueError
-        If the file is damaged, a key is unknown, or a value makes no sense; it names the line.
+        If the file is damaged, a key is unknown, or a value is out of range; it names the line.
     OSError
         If it cannot be read.
     """
-    given = read_json(file)
-    if isinstance(given, dict) and given.get("format") == runs.FORMAT:
-        given = {name: value for name, value in given.items() if name != "format"}
+    content = read_json(file)
+    if isinstance(content, dict) and content.get("format") == FORMAT:
+        content = {name: value for name, value in content.items() if name != "format"}
     try:
-        said = from_dict(given, whole=False)
+        if isinstance(content, dict) and "task" in content:
+            one_of("task", content["task"], tuple(TASKS))
+        settings = check_fields(content, complete=False)
     except ValueError as error:
         raise ValueError(f"{file}{_line(file, str(error))}: {error}") from None
-    return {name: value for name, value in said.items() if value is not None}
+    return {name: value for name, value in settings.items() if value is not None}
 
 
-def points(options: dict[str, list[Any]], config: str | None = None) -> tuple[list[Settings], list[str]]:
-    """The settings of every point of a grid, and the names of what varies.
+def grid_settings(
+    options: dict[str, list[Any]], config: str | None = None
+) -> tuple[list[Settings], list[str]]:
+    """The settings of every point of a grid, and the names of the settings that vary.
 
-    options: for each setting the values that were asked for; one value, or several.
+    options: one or several values for each setting.
 
     Raises
     ------
     ValueError
-        As `settings_of` does, or if a value is asked for twice.
+        As `resolve_settings` does, or if two values of a setting are equal.
     """
     varied = [name for name, values in options.items() if len(values) > 1]
     for name in varied:
         if len(set(options[name])) < len(options[name]):
-            told = ", ".join(map(str, options[name]))
-            raise ValueError(f"{name} is {told}; values that differ are expected")
-    combined = itertools.product(*options.values())
-    return [settings_of(dict(zip(options, point, strict=True)), config) for point in combined], varied
+            values = ", ".join(map(str, options[name]))
+            raise ValueError(f"{name} is {values}; values that differ are expected")
+    points = itertools.product(*options.values())
+    return [resolve_settings(dict(zip(options, point, strict=True)), config) for point in points], varied
 
 
-def _line(file: str, told: str) -> str:
-    """Where the key that an error begins with stands in the file, as ", line 3"; or "" for nowhere."""
-    key = told.partition(" ")[0].strip("'\"")
+def _line(file: str, message: str) -> str:
+    """The line of the key that the message begins with, as ", line 3"; "" if there is none."""
+    key = message.partition(" ")[0].strip("'\"")
     lines = Path(file).read_text(encoding="utf-8", errors="replace").splitlines()
-    found = (number for number, line in enumerate(lines, 1) if json.dumps(key) in line)
-    number = next(found, None)
+    number = next((number for number, line in enumerate(lines, 1) if json.dumps(key) in line), None)
     return "" if number is None else f", line {number}"

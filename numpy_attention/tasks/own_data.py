@@ -1,33 +1,47 @@
-"""csv and npz: a task from a file of one's own, a fifth of each class held out."""
+"""csv and npz: a task from the user's own file, a fifth of each class held out."""
 
 import numpy as np
 
 from ..training.cleaning import Prepared
-from ..training.data import Data, Task
+from ..training.data import Data
 from ..training.evaluation import Figures, Predictions
-from ..training.hold_out import split
-from ..training.sequences import read_sequences
-from ..training.settings import CSV, NPZ, Settings
-from ..training.tables import read_examples
-from .token_weights import token_weights
+from ..training.settings import Settings
+from ..training.task import Task
+from .hold_out import split
+from .models import attention_classifier
+from .sequences import read_sequences
+from .tables import read_examples
+from .token_weights import MAX_CLASSES, token_weights
 
 
-def draw_csv(settings: Settings) -> Data:
+def load_csv(settings: Settings) -> Data:
     """The rows of a table, its columns filling the tokens in order."""
-    assert settings.csv is not None  # `checked` saw to it
+    assert settings.csv is not None  # required settings: see CSV_TASK
     assert settings.label is not None
     assert settings.tokens is not None
     examples, classes, columns = read_examples(settings.csv, settings.label, settings.tokens, settings.strict)
-    return split(examples, classes, settings.seed, columns=columns, by_place=True)
+    return split(examples, classes, settings.seed, columns=columns, by_place=True, label=settings.label)
 
 
-def draw_npz(settings: Settings) -> Data:
+def load_npz(settings: Settings) -> Data:
     """The sequences of an npz file."""
-    assert settings.npz is not None  # `checked` saw to it
+    assert settings.npz is not None  # required setting: see NPZ_TASK
     examples, classes = read_sequences(settings.npz, strict=settings.strict)
     if len(classes) < 2:
         raise ValueError(f"{settings.npz}: every y is {classes[0]}; two classes or more are expected")
     return split(examples, classes, settings.seed)
+
+
+def question_csv(settings: Settings, data: Data | None) -> str:
+    """The options that name a table; with data, the file, its label and its classes."""
+    if data is None:
+        return "your own table: --csv FILE --label COLUMN --tokens T"
+    return f"{settings.csv}, {settings.label}: {_which(data)}"
+
+
+def question_npz(settings: Settings, data: Data | None) -> str:
+    """The option that names a file of sequences; with data, the file and its classes."""
+    return "your own sequences: --npz FILE" if data is None else f"{settings.npz}: {_which(data)}"
 
 
 def report(
@@ -38,7 +52,30 @@ def report(
     return token_weights(names, predictions.weights, np.asarray(data.test.y), data.raw.classes)
 
 
+def _which(data: Data) -> str:
+    names = ", ".join(data.classes[:MAX_CLASSES]) + ", …" * (len(data.classes) > MAX_CLASSES)
+    return f"which is it of {names}?"
+
+
 CSV_TASK = Task(
-    CSV, "your own table: --csv FILE --label COLUMN --tokens T", draw_csv, report, {}, logistic=True
+    name="csv",
+    question=question_csv,
+    load_data=load_csv,
+    model=attention_classifier,
+    report=report,
+    defaults={},
+    own_settings=("csv", "label", "tokens"),
+    required=("csv", "label", "tokens"),
+    logistic=True,
 )
-NPZ_TASK = Task(NPZ, "your own sequences: --npz FILE", draw_npz, report, {}, logistic=True)
+NPZ_TASK = Task(
+    name="npz",
+    question=question_npz,
+    load_data=load_npz,
+    model=attention_classifier,
+    report=report,
+    defaults={},
+    own_settings=("npz",),
+    required=("npz",),
+    logistic=True,
+)

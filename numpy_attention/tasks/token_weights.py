@@ -2,23 +2,23 @@
 
 from collections.abc import Sequence
 
-from ..training.data import Array
+from ..functional.base.admission import Array
 
-MOST_TOKENS, MOST_CLASSES = 20, 6
-"""As many are shown; a page has an end."""
+MAX_TOKENS, MAX_CLASSES = 20, 6
+"""Rows and columns of the table at most."""
 
 
 def token_weights(names: Sequence[str], weights: Array, y: Array, classes: Sequence[str]) -> list[str]:
-    """Mean weight of each token over heads and examples: over all, and over those of each class.
+    """Mean weight of each token over heads and examples: all of them, and class by class.
 
     Parameters
     ----------
     names
-        What the tokens are called.
+        Names of the tokens.
     weights, y
         (N, H, T) and (N,).
     classes
-        What the classes are called.
+        Names of the classes.
 
     Examples
     --------
@@ -31,15 +31,15 @@ def token_weights(names: Sequence[str], weights: Array, y: Array, classes: Seque
     """
     by_token = weights.mean(axis=1)  # (N, T)
     columns = {"all": by_token.mean(axis=0)}
-    for place, name in enumerate(classes[:MOST_CLASSES]):
+    for place, name in enumerate(classes[:MAX_CLASSES]):
         if (y == place).any():
             columns[name] = by_token[y == place].mean(axis=0)
     widths = {name: max(len(name), 6) for name in columns}
     head = "".join(f"  {name:>{width}}" for name, width in widths.items())
     lines = [f"{'Mean weight':<14}{head}"]
-    for token, name in enumerate(names[:MOST_TOKENS]):
+    for token, name in enumerate(names[:MAX_TOKENS]):
         cells = (f"  {column[token]:>{widths[of]}.3f}" for of, column in columns.items())
         lines.append(f"{name:<14}{''.join(cells)}")
-    if len(names) > MOST_TOKENS:
-        lines.append(f"… and {len(names) - MOST_TOKENS} tokens more")
+    if len(names) > MAX_TOKENS:
+        lines.append(f"… and {len(names) - MAX_TOKENS} tokens more")
     return lines

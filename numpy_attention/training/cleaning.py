@@ -1,22 +1,23 @@
-"""Clean and normalise: what happens to the numbers before a model sees them.
+"""Clean and normalise the raw data.
 
-    clean       values that are missing (NaN) or infinite are counted, then replaced by the column's mean
+    clean       missing (NaN) and infinite values are counted, then replaced by the column's mean
     normalise   x = (raw - mean) / deviation, column by column
 
-Mean and deviation come from the training part alone and stay with the model: nothing about the held-out
-part may reach it. Where the same column of two tokens is two quantities, each has statistics of its own.
-What pads an example is no value at all: it is not counted, and becomes 0.
+Mean and deviation come from the training part alone and are saved with the model: nothing of the held-out
+part may influence it. Where a column means another quantity in each token, each token has its own
+statistics. Padding is not counted, and becomes 0.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from .data import Array, Data, Examples
+from ..functional.base.admission import Array
+from .data import Data, Examples
 
 
 class Normalisation(NamedTuple):
-    """Statistics of the training part, one entry a column."""
+    """Statistics of the training part, one entry per column."""
 
     mean: Array
     """(input_dim,), or (T, input_dim) where each token has its own"""
@@ -25,17 +26,17 @@ class Normalisation(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """Data as a model sees them."""
+    """Data as a model receives them."""
 
     train: Examples
     test: Examples
     normalisation: Normalisation
     raw: Data
-    """The same examples as they came."""
+    """The same examples before cleaning."""
 
 
 def prepare(data: Data, normalisation: Normalisation | None = None) -> Prepared:
-    """Clean and normalise both parts, by a given normalisation or by that of the training part.
+    """Clean and normalise both parts, by `normalisation` or else by that of the training part.
 
     Raises
     ------
@@ -44,29 +45,29 @@ def prepare(data: Data, normalisation: Normalisation | None = None) -> Prepared:
         training part holds no finite value at all.
     """
     if normalisation is None:
-        normalisation = fit_normalisation(real(data.train), data.by_place)
-    train, test = (normalised(part, normalisation) for part in (data.train, data.test))
+        normalisation = fit_normalisation(real_values(data.train), data.by_place)
+    train, test = (normalise_examples(part, normalisation) for part in (data.train, data.test))
     return Prepared(train, test, normalisation, data)
 
 
-def normalised(part: Examples, normalisation: Normalisation) -> Examples:
-    """The part with its x normalised, and 0 where it is padded."""
+def normalise_examples(part: Examples, normalisation: Normalisation) -> Examples:
+    """The examples with x normalised, and 0 where it is padding."""
     x = normalise(part.x, normalisation)
     if part.lengths is not None:
         x[np.arange(x.shape[1]) >= part.lengths[:, None]] = 0.0
     return part._replace(x=x)
 
 
-def real(part: Examples) -> Array:
-    """The raw values (N, T, input_dim); where there is padding, those of real tokens alone (M, input_dim)."""
+def real_values(part: Examples) -> Array:
+    """Raw values (N, T, input_dim); with padding, those of the real tokens only, (M, input_dim)."""
     if part.lengths is None:
         return part.x
-    there: Array = part.x[np.arange(part.x.shape[1]) < part.lengths[:, None]]
-    return there
+    values: Array = part.x[np.arange(part.x.shape[1]) < part.lengths[:, None]]
+    return values
 
 
 def count_missing(raw: Array) -> int:
-    """How many values are NaN or infinite."""
+    """Number of values that are NaN or infinite."""
     return int(raw.size - np.isfinite(raw).sum())
 
 
@@ -81,15 +82,15 @@ def fit_normalisation(raw: Array, by_place: bool = False) -> Normalisation:
     Normalisation(mean=array([2., 5.]), deviation=array([1., 1.]))
     """
     rows = raw if by_place else raw.reshape(-1, raw.shape[-1])
-    there = np.isfinite(rows)
-    count = there.sum(axis=0)
+    finite = np.isfinite(rows)
+    count = finite.sum(axis=0)
     if not count.all():
         column = int(np.argmin(count))
         raise ValueError(f"column {column} of the training data holds no finite value")
-    with np.errstate(over="ignore", invalid="ignore"):  # what is too large is refused below
-        mean = np.where(there, rows, 0.0).sum(axis=0) / count
-        off = np.where(there, rows - mean, 0.0)
-        deviation = np.sqrt((off * off).sum(axis=0) / count)
+    with np.errstate(over="ignore", invalid="ignore"):  # overflow is refused below
+        mean = np.where(finite, rows, 0.0).sum(axis=0) / count
+        centred = np.where(finite, rows - mean, 0.0)
+        deviation = np.sqrt((centred * centred).sum(axis=0) / count)
     if not np.isfinite(deviation).all():
         column = int(np.argmin(np.isfinite(deviation)))
         raise ValueError(f"column {column} of the training data holds numbers too large to be normalised")
@@ -97,7 +98,7 @@ def fit_normalisation(raw: Array, by_place: bool = False) -> Normalisation:
 
 
 def normalise(raw: Array, normalisation: Normalisation) -> Array:
-    """raw (..., input_dim) with its gaps filled by the means, then centred and scaled.
+    """raw (..., input_dim) with missing values replaced by the means, then centred and scaled.
 
     Examples
     --------

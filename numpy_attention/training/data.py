@@ -1,87 +1,58 @@
-"""What a task is: where its examples come from, what it starts from, and what its own figures are."""
+"""Examples, a task's two parts, and the random streams of a seed."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from .cleaning import Prepared
-    from .evaluation import Figures, Predictions
-    from .settings import Settings
-
-Array: TypeAlias = NDArray[Any]
+from ..functional.base.admission import Array
 
 
 class Examples(NamedTuple):
-    """Examples of a task; N of them, each a sequence of T tokens of `input_dim` numbers."""
+    """N examples, each a sequence of T tokens of `input_dim` numbers."""
 
     x: Array
     """(N, T, input_dim)"""
     y: Array
-    """(N,) which class it is, counted from 0"""
+    """(N,) the class, counted from 0"""
     decisive: Array | None = None
-    """(N,) which token decides the label, -1 where none does; shown to readers, never to a model"""
+    """(N,) the token that decides the label, -1 for none; shown in reports, never to a model"""
     lengths: Array | None = None
-    """(N,) how many tokens are real, the rest being padding; None: all are"""
+    """(N,) number of real tokens, the rest being padding; None: all are real"""
     other: Array | None = None
-    """(N,) the class of the example that is mixed in, where examples are mixed; see `mixing`"""
+    """(N,) the class of the second example where examples are mixed; see `mixing`"""
     share: Array | None = None
-    """(N,) the share that y has then; the rest is that of `other`"""
+    """(N,) the share of y where examples are mixed; the rest is that of `other`"""
 
     def some(self, rows: Any) -> "Examples":
-        """The examples that an index or a slice picks."""
+        """The examples selected by an index array or a slice."""
         optional = [None if array is None else array[rows] for array in self[2:]]
         return Examples(self.x[rows], self.y[rows], *optional)
 
 
 class Data(NamedTuple):
-    """A task's data, as they came."""
+    """A task's raw data: training part and held-out part."""
 
     train: Examples
     test: Examples
     classes: tuple[str, ...] = ("no", "yes")
-    """What the classes are called; two or more."""
+    """Names of the classes, two or more."""
     columns: tuple[str, ...] = ()
-    """The columns of a table, in the order in which they fill the tokens; () for what is no table."""
+    """Columns of a table, in the order in which they fill the tokens; () if the data are no table."""
     by_place: bool = False
-    """Whether one column of two tokens is two quantities, each with a mean and a deviation of its own."""
+    """True if a column has its own mean and deviation in each token."""
+    label: str | None = None
+    """The column of a table that holds the class."""
 
     @property
     def outputs(self) -> int:
-        """How many numbers a model says of an example: one logit for two classes, else one for each."""
+        """Number of logits per example: one for two classes, else one per class."""
         return 1 if len(self.classes) == 2 else len(self.classes)
 
 
-class Task(NamedTuple):
-    """A task by name; `TASKS` lists them."""
-
-    name: str
-    question: str
-    """What is asked of an example, in one line."""
-    draw: "Callable[[Settings], Data]"
-    """draw(settings): the raw data."""
-    report: "Callable[[Settings, Prepared, Predictions, dict[str, Figures]], list[str]]"
-    """report(settings, data, predictions for data.test, figures by name): the task's own, as lines."""
-    defaults: dict[str, Any]
-    """The settings that differ from those of `Settings`."""
-    layer: bool = False
-    """Whether the tokens look at each other before they are pooled."""
-    logistic: bool = False
-    """Whether logistic regression on all columns is trained beside."""
-    baselines: "Callable[[Data], dict[str, Figures]] | None" = None
-    """What can be had without training."""
-    augment: Callable[[np.random.Generator, Array], Array] | None = None
-    """augment(rng, raw x of the training part): the same examples, slightly changed, anew for each epoch."""
-    mixing: float | None = None
-    """Whether examples are mixed in pairs, anew for each epoch, and how: see `mixing`."""
-
-
-# What a seed is used for; each use draws from a stream of its own.
+# Uses of a seed; each has a random stream of its own.
 EXAMPLES, START, ORDER, CHANGES = 1, 2, 3, 4
 
 
 def stream(seed: int, use: int, part: int = 1) -> np.random.Generator:
-    """The random stream of one use of a seed (EXAMPLES, START, …), parts counted from 1."""
+    """The random stream for one use of a seed (EXAMPLES, START, …), parts counted from 1."""
     return np.random.default_rng((seed, use, part))

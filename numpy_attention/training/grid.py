@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .evaluation import Figures
-from .report import loss_told
+from .report import format_loss
 from .settings import Settings
 
-OF_THE_DATA = ("task", "seed", "digit", "csv", "label", "tokens", "npz", "strict")
+DATA_SETTINGS = ("task", "seed", "digit", "csv", "label", "tokens", "npz", "strict")
 
 
 class Point(NamedTuple):
@@ -16,32 +16,32 @@ class Point(NamedTuple):
 
     settings: Settings
     figures: Figures
-    """Of the learned model, held out; NaN where training met a number that is not finite."""
+    """Of the learned model on the held-out part; NaN where training was not finite."""
 
 
-def of_the_data(settings: Settings) -> tuple[object, ...]:
-    """The settings on which the data depend."""
-    return tuple(getattr(settings, name) for name in OF_THE_DATA)
+def data_settings(settings: Settings) -> tuple[object, ...]:
+    """The values of the settings on which the data depend."""
+    return tuple(getattr(settings, name) for name in DATA_SETTINGS)
 
 
-def table(points: Sequence[Point], varied: Sequence[str]) -> tuple[list[str], list[list[object]]]:
-    """Header and rows of the points: what varies, and the figures, empty where there are none."""
+def grid_table(points: Sequence[Point], varied: Sequence[str]) -> tuple[list[str], list[list[object]]]:
+    """Header and rows: the settings that vary, and the figures, empty where they are NaN."""
     rows: list[list[object]] = []
     for settings, figures in points:
-        known = ("" if math.isnan(figure) else figure for figure in figures)
-        rows.append([*(getattr(settings, name) for name in varied), *known])
+        cells = ("" if math.isnan(figure) else figure for figure in figures)
+        rows.append([*(getattr(settings, name) for name in varied), *cells])
     return [*varied, "held_out_loss", "held_out_accuracy"], rows
 
 
-def point_told(settings: Settings, varied: Sequence[str]) -> str:
+def format_point(settings: Settings, varied: Sequence[str]) -> str:
     """The settings that vary, as in "lr 0.001, hidden_dim 10"."""
     return ", ".join(f"{name} {_value(getattr(settings, name))}" for name in varied)
 
 
 def sensitivity(points: Sequence[Point], varied: Sequence[str]) -> list[str]:
-    """For each setting the mean held-out loss at each of its values, and how far apart those are.
+    """For each setting the mean held-out loss at each of its values, and the range of these means.
 
-    Points that met a number that is not finite are left out, and counted.
+    Points whose training was not finite are left out, and counted.
 
     Examples
     --------
@@ -63,16 +63,16 @@ def sensitivity(points: Sequence[Point], varied: Sequence[str]) -> list[str]:
         for point in finite:
             by_value.setdefault(getattr(point.settings, name), []).append(point.figures.loss)
         means = {value: sum(losses) / len(losses) for value, losses in by_value.items()}
-        cells = "  ".join(f"{_value(value)}: {loss_told(loss)}" for value, loss in means.items())
-        apart = loss_told(max(means.values(), default=math.nan) - min(means.values(), default=math.nan))
+        cells = "  ".join(f"{_value(value)}: {format_loss(loss)}" for value, loss in means.items())
+        apart = format_loss(max(means.values(), default=math.nan) - min(means.values(), default=math.nan))
         lines.append(f"  {name:<{width}}  {cells}  from least to most {apart}")
     if len(finite) < len(points):
         lines.append(f"Left out: {len(points) - len(finite)} that met a number that is not finite")
     if finite:
         best = min(finite, key=lambda point: point.figures.loss)
         lines.append(
-            f"Least: {loss_told(best.figures.loss)} at {point_told(best.settings, varied)}. It was chosen by "
-            "the held-out part, which flatters it."
+            f"Least: {format_loss(best.figures.loss)} at {format_point(best.settings, varied)}. "
+            "It was chosen by the held-out part, which flatters it."
         )
     return lines
 

@@ -1,4 +1,4 @@
-"""The loop: predict, compare, feed back, step, and round again."""
+"""The training loop: forward, loss, backward, step, batch by batch and epoch by epoch."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -6,37 +6,38 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import numpy_attention as na
-
+from ..functional.base.admission import Array
 from ..nn.parameters import Params
+from ..optim.clipping import clip_by_global_norm
 from ..optim.updates import leaves
-from .data import CHANGES, ORDER, START, Array, Examples, stream
-from .evaluation import Model, chosen, loss_backward, loss_forward
+from .data import CHANGES, ORDER, START, Examples, stream
+from .evaluation import loss_backward, loss_forward, predicted_classes
 from .mixing import mixed_loss_backward, mixed_loss_forward
+from .models import Model
 from .optimizers import OPTIMIZERS, lr_at
 from .settings import Settings
 
 
 class Epoch(NamedTuple):
-    """Where training stands after an epoch: all that going on needs."""
+    """Training state after an epoch: all that the next one needs."""
 
     number: int
-    """Counted from 1; 0 is the start."""
+    """Counted from 1; 0 is the initial state."""
     loss: float
-    """The mean over the epoch's examples, each as it was when its batch came up."""
+    """Mean over the epoch's examples, each with the parameters its batch was computed with."""
     params: Params
     state: dict[str, Any]
     """The optimizer's."""
     accuracy: float = math.nan
-    """Over the same predictions as the loss."""
+    """Of the same predictions as the loss."""
 
 
 class NotFinite(ArithmeticError):
-    """Training met a number that is not finite and cannot go on."""
+    """A loss or a parameter is NaN or infinite; training cannot continue."""
 
 
-def start(model: Model, settings: Settings, params: Params | None = None) -> Epoch:
-    """Epoch 0: the start that the seed draws, or the parameters given."""
+def epoch_zero(model: Model, settings: Settings, params: Params | None = None) -> Epoch:
+    """The initial state, with `params` or else with parameters drawn from the seed."""
     params = model.init(stream(settings.seed, START)) if params is None else params
     return Epoch(0, math.nan, params, OPTIMIZERS[settings.optimizer].init(params))
 
@@ -47,39 +48,39 @@ def train(
     settings: Settings,
     *,
     after: Epoch | None = None,
-    changed: Callable[[np.random.Generator], Examples] | None = None,
-    stepped: Callable[[], None] | None = None,
+    augment: Callable[[np.random.Generator], Examples] | None = None,
+    on_step: Callable[[], None] | None = None,
 ) -> Iterator[Epoch]:
     """Train on shuffled batches, one epoch at a time.
 
-    Equal arguments give equal bits, and what goes on `after` an epoch gives the bits of what never stopped:
-    what is drawn in an epoch depends on the seed and the epoch's number alone.
+    Equal arguments give equal bits, and resuming `after` an epoch gives the bits of an uninterrupted
+    training: everything random in an epoch depends on the seed and the epoch's number alone.
 
     Parameters
     ----------
     model
-        What is trained.
+        The model to train.
     examples
         x (N, T, input_dim), y (N,), lengths (N,) or None.
     settings
         epochs, batch_size, lr, seed, optimizer, schedule and clip. The last batch of an epoch is smaller
         where `batch_size` does not divide N.
     after
-        The epoch to go on from; the start that the seed draws, if None.
-    changed
-        changed(rng): the examples, anew for each epoch.
-    stepped
+        The epoch to resume from; the initial state of the seed if None.
+    augment
+        augment(rng): the examples of one epoch, instead of `examples`.
+    on_step
         Called after every step.
 
     Yields
     ------
     Epoch
-        After every epoch; stop asking and training stops.
+        After every epoch.
 
     Raises
     ------
     NotFinite
-        If a loss or a parameter is NaN or infinite; it says at which step.
+        If a loss or a parameter is NaN or infinite; it names epoch and step.
 
     Examples
     --------
@@ -90,24 +91,24 @@ def train(
     Epoch [1/2], Loss: 0.8349
     Epoch [2/2], Loss: 0.8341
     """
-    epoch = start(model, settings) if after is None else after
+    epoch = epoch_zero(model, settings) if after is None else after
     for number in range(epoch.number + 1, settings.epochs + 1):
-        shown = examples if changed is None else changed(stream(settings.seed, CHANGES, number))
-        epoch = one_epoch(model, shown, settings, epoch, stepped)
+        current = examples if augment is None else augment(stream(settings.seed, CHANGES, number))
+        epoch = train_epoch(model, current, settings, epoch, on_step)
         yield epoch
 
 
-def one_epoch(
+def train_epoch(
     model: Model,
     examples: Examples,
     settings: Settings,
     last: Epoch,
-    stepped: Callable[[], None] | None = None,
+    on_step: Callable[[], None] | None = None,
 ) -> Epoch:
     """The epoch after `last`: see `train`."""
     number, params, state = last.number + 1, last.params, last.state
     order = stream(settings.seed, ORDER, number).permutation(len(examples.y))
-    batches = steps_an_epoch(settings, len(order))
+    steps = steps_per_epoch(settings, len(order))
     total, right = 0.0, 0
     for step, first in enumerate(range(0, len(order), settings.batch_size), 1):
         batch = examples.some(order[first : first + settings.batch_size])
@@ -116,28 +117,31 @@ def one_epoch(
         if not math.isfinite(loss):
             raise NotFinite(f"the loss is {loss} {where}")
         if settings.clip is not None:
-            d_params, _ = na.clip_by_global_norm(d_params, settings.clip)
-        lr = lr_at(settings, (number - 1) * batches + step, settings.epochs * batches)
+            d_params, _ = clip_by_global_norm(d_params, settings.clip)
+        lr = lr_at(settings, (number - 1) * steps + step, settings.epochs * steps)
         params, state = OPTIMIZERS[settings.optimizer].step(params, d_params, state, lr=lr)
         if not all(np.isfinite(array).all() for array in leaves("params", params).values()):
             raise NotFinite(f"a parameter is no longer finite {where}")
         total += loss * len(batch.y)
-        right += int((chosen(logits) == batch.y).sum())
-        if stepped is not None:
-            stepped()
+        right += int((predicted_classes(logits) == batch.y).sum())
+        if on_step is not None:
+            on_step()
     return Epoch(number, total / len(order), params, state, right / len(order))
 
 
-def steps_an_epoch(settings: Settings, examples: int) -> int:
-    """How many batches there are."""
+def steps_per_epoch(settings: Settings, examples: int) -> int:
+    """Number of batches in an epoch."""
     return math.ceil(examples / settings.batch_size)
 
 
 def loss_and_gradients(model: Model, params: Params, batch: Examples) -> tuple[Array, float, Params]:
-    """One batch, there and back: the logits, the mean loss, and its gradient by every parameter."""
+    """Logits and mean loss of a batch, and the gradient of the loss by every parameter."""
     logits, saved = model.forward(params, batch.x, batch.lengths)
     if batch.share is not None:
         loss, loss_saved = mixed_loss_forward(logits, batch)
-        return logits, loss, model.backward(mixed_loss_backward(loss_saved), saved)
-    loss, loss_saved = loss_forward(logits, batch.y)
-    return logits, loss, model.backward(loss_backward(logits, loss_saved), saved)
+        d_logits = mixed_loss_backward(loss_saved)
+    else:
+        loss, loss_saved = loss_forward(logits, batch.y)
+        d_logits = loss_backward(logits, loss_saved)
+    _, d_params = model.backward(d_logits, saved)
+    return logits, loss, d_params

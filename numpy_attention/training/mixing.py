@@ -3,22 +3,22 @@
     x    = share * x_1 + (1 - share) * x_2                share from Beta(α, α), the larger part first
     loss = share * loss(logits, y_1) + (1 - share) * loss(logits, y_2)
 
-Between two examples the model is asked to go over from one label to the other evenly, which keeps it from
-learning a small training part by heart. Zhang, Cisse, Dauphin and Lopez-Paz 2018, equation 1; there one share
-is drawn for a batch, here one for an example.
+Predictions then change evenly between two examples, which keeps a model from memorising a small training
+part. Zhang, Cisse, Dauphin and Lopez-Paz 2018, equation 1; there one share is drawn per batch, here one per
+example.
 """
 
 from typing import Any
 
 import numpy as np
 
-import numpy_attention as na
+from ..functional.base.admission import Array
+from ..functional.losses.losses import cross_entropy_backward, cross_entropy_forward
+from .data import Examples
 
-from .data import Array, Examples
 
-
-def mixed(rng: np.random.Generator, examples: Examples, alpha: float) -> Examples:
-    """Every example with another one mixed in, drawn from all of them; there is no padding."""
+def mix(rng: np.random.Generator, examples: Examples, alpha: float) -> Examples:
+    """Every example mixed with another one, drawn from all of them; examples without padding."""
     size = len(examples.y)
     partner, drawn = rng.permutation(size), rng.beta(alpha, alpha, size)
     share = np.maximum(drawn, 1 - drawn)
@@ -33,15 +33,15 @@ def mixed_loss_forward(logits: Array, batch: Examples) -> tuple[float, Any]:
     assert batch.share is not None
     shares = batch.share, 1 - batch.share
     labels = batch.y.astype(np.int64), batch.other.astype(np.int64)
-    pairs = [na.cross_entropy_forward(logits, y, reduction="none") for y in labels]
+    pairs = [cross_entropy_forward(logits, y, reduction="none") for y in labels]
     total = sum((share * losses).sum() for share, (losses, _) in zip(shares, pairs, strict=True))
     return float(total) / len(logits), (shares, [saved for _, saved in pairs])
 
 
 def mixed_loss_backward(saved: Any) -> Array:
-    """d_logits (N, K): what each label asks for, by its share of the mean."""
+    """d_logits (N, K): the gradients of both losses, weighted by their shares."""
     shares, losses = saved
     first, second = (
-        na.cross_entropy_backward(share / len(share), one) for share, one in zip(shares, losses, strict=True)
+        cross_entropy_backward(share / len(share), one) for share, one in zip(shares, losses, strict=True)
     )
     return np.asarray(first + second)

@@ -1,20 +1,21 @@
-"""Optimizers and schedules by name, as the settings name them."""
+"""Optimizers and schedules by the names that settings use."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy_attention as na
-
 from ..nn.parameters import Params
+from ..optim.adam import adam_init, adam_step, adamw_init, adamw_step
+from ..optim.schedules import cosine_lr, inverse_square_root_lr, warmup_lr
+from ..optim.sgd import sgd_init, sgd_step
 from .settings import Settings
 
 MOMENTUM = 0.9
 WARMUP = 0.1
-"""The share of all steps in which a schedule with a warm-up rises."""
+"""Share of all steps over which a schedule with a warm-up rises."""
 
 
 class Optimizer(NamedTuple):
-    """Its first state, and its step."""
+    """Initial state and step."""
 
     init: Callable[[Params], dict[str, Any]]
     step: Callable[..., tuple[Params, dict[str, Any]]]
@@ -22,14 +23,14 @@ class Optimizer(NamedTuple):
 
 
 def _momentum_step(params: Params, grads: Params, state: Any, *, lr: float) -> tuple[Params, dict[str, Any]]:
-    return na.sgd_step(params, grads, state, lr=lr, momentum=MOMENTUM)
+    return sgd_step(params, grads, state, lr=lr, momentum=MOMENTUM)
 
 
 OPTIMIZERS = {
-    "adam": Optimizer(na.adam_init, na.adam_step),
-    "adamw": Optimizer(na.adamw_init, na.adamw_step),
-    "sgd": Optimizer(na.sgd_init, na.sgd_step),
-    "momentum": Optimizer(na.sgd_init, _momentum_step),
+    "adam": Optimizer(adam_init, adam_step),
+    "adamw": Optimizer(adamw_init, adamw_step),
+    "sgd": Optimizer(sgd_init, sgd_step),
+    "momentum": Optimizer(sgd_init, _momentum_step),
 }
 
 
@@ -46,7 +47,7 @@ def lr_at(settings: Settings, step: int, total: int) -> float:
     if settings.schedule == "constant":
         return lr
     if settings.schedule == "warmup":
-        return na.warmup_lr(step, warmup=warmup, lr=lr)
+        return warmup_lr(step, warmup=warmup, lr=lr)
     if settings.schedule == "cosine":
-        return na.cosine_lr(step, total=total + 1, warmup=warmup, lr=lr)
-    return na.inverse_square_root_lr(step, warmup=warmup, lr=lr)
+        return cosine_lr(step, total=total + 1, warmup=warmup, lr=lr)
+    return inverse_square_root_lr(step, warmup=warmup, lr=lr)

@@ -1,6 +1,6 @@
 """The loss curve and the attention map of a run, as PNG and SVG; needs matplotlib.
 
-The same run gives the same bytes, so nothing in a picture says when it was drawn.
+The same run gives the same bytes: the files hold no date.
 """
 
 import importlib.util
@@ -11,30 +11,24 @@ from typing import Any
 import numpy as np
 
 from ..files import write_bytes
+from ..functional.base.admission import Array
 from .cleaning import Prepared
-from .contenders import LEARNED, SCRATCH
-from .data import Array
+from .comparison import LEARNED, SCRATCH
 from .evaluation import predict
 from .run import Run
 
 FORMATS = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
-MOST_ROWS = 12
+MAX_ROWS = 12
 """Examples in the attention map."""
 
 
-def needed() -> None:
-    """Refuse where matplotlib is not installed.
-
-    Raises
-    ------
-    ValueError
-        It says how to install it.
-    """
+def require_matplotlib() -> None:
+    """Raise ValueError, with the command that installs it, unless matplotlib is installed."""
     if importlib.util.find_spec("matplotlib") is None:
         raise ValueError("--plot needs matplotlib: pip install 'numpy_attention[plot]'")
 
 
-def draw(folder: Path, run: Run, data: Prepared) -> None:
+def draw_pictures(folder: Path, run: Run, data: Prepared) -> None:
     """Write loss.png, loss.svg, attention.png and attention.svg into the run's folder."""
     import matplotlib
 
@@ -59,9 +53,9 @@ def _loss(run: Run) -> Any:
     numbers = [row["epoch"] for row in run.history]
     for name, model in run.models().items():
         column = "loss" if name == LEARNED else f"{name}_loss"
-        told = f"{model.name}, scratch" if name == SCRATCH else model.name
+        label = f"{model.name}, scratch" if name == SCRATCH else model.name
         style = ".-" if name == LEARNED else ".--"
-        axes.plot(numbers, [row[column] for row in run.history], style, label=told)
+        axes.plot(numbers, [row[column] for row in run.history], style, label=label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="epoch", ylabel="training loss", ylim=(0, None))
     axes.legend()
@@ -69,13 +63,13 @@ def _loss(run: Run) -> Any:
 
 
 def _attention(run: Run, data: Prepared) -> Any:
-    """One row for each of some held-out examples, ordered by class."""
+    """A few held-out examples, one per row, ordered by class."""
     from matplotlib.figure import Figure
 
-    said = predict(run.models()[LEARNED], run.epochs[LEARNED].params, data.test)
-    weights, y = said.weights.mean(axis=1), data.test.y  # over heads: (N, T)
+    predictions = predict(run.models()[LEARNED], run.epochs[LEARNED].params, data.test)
+    weights, y = predictions.weights.mean(axis=1), data.test.y  # over heads: (N, T)
     rows = some_of_each(y)
-    classes = [name.replace("$", r"\$") for name in data.raw.classes]  # a dollar is no formula here
+    classes = [name.replace("$", r"\$") for name in data.raw.classes]  # no mathematics
     labels = [f"{row + 1}: {classes[int(y[row])]}" for row in rows]
     figure = Figure(figsize=(7, 1.2 + 0.3 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
@@ -88,8 +82,8 @@ def _attention(run: Run, data: Prepared) -> Any:
     return figure
 
 
-def some_of_each(y: Array, most: int = MOST_ROWS) -> list[int]:
-    """A few examples of each class, as equal in number as can be, ordered by class.
+def some_of_each(y: Array, most: int = MAX_ROWS) -> list[int]:
+    """Rows of the first examples of each class, equally many of each, ordered by class.
 
     Examples
     --------

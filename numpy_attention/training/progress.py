@@ -1,4 +1,4 @@
-"""A bar on stderr while training runs, if tqdm is there and stderr is a terminal; else nothing."""
+"""A progress bar on stderr, if tqdm is installed and stderr is a terminal; otherwise none."""
 
 import importlib
 import sys
@@ -7,38 +7,38 @@ from contextlib import contextmanager
 from typing import Any
 
 
-class Bar:
-    """What counts steps, and makes way for lines."""
+class ProgressBar:
+    """Counts steps, and prints lines above the bar."""
 
     def __init__(self, bar: Any = None) -> None:
         self.bar = bar
 
     @property
-    def stepped(self) -> Callable[[], None] | None:
+    def on_step(self) -> Callable[[], None] | None:
         """To be called after each step; None if there is no bar."""
-        return None if self.bar is None else self._stepped
+        return None if self.bar is None else self._advance
 
-    def say(self, *lines: str) -> None:
-        """Print lines to stdout, the bar out of their way."""
+    def print(self, *lines: str) -> None:
+        """Print lines to stdout, clearing the bar first."""
         if self.bar is not None:
             self.bar.clear()
         for line in lines:
             print(line, flush=True)
 
-    def _stepped(self) -> None:
+    def _advance(self) -> None:
         self.bar.update()
 
 
 @contextmanager
-def progress(total: int, done: int = 0) -> Iterator[Bar]:
-    """A bar of `total` steps, `done` of which were taken before."""
+def progress(total: int, done: int = 0) -> Iterator[ProgressBar]:
+    """A bar of `total` steps, `done` of which are complete."""
     try:
         tqdm = importlib.import_module("tqdm").tqdm
     except ModuleNotFoundError:
-        yield Bar()
+        yield ProgressBar()
         return
     if not sys.stderr.isatty():
-        yield Bar()
+        yield ProgressBar()
         return
     with tqdm(total=total, initial=done, file=sys.stderr, leave=False, unit="step") as bar:
-        yield Bar(bar)
+        yield ProgressBar(bar)

@@ -1,8 +1,10 @@
-"""What training does to a network, in numbers that a reader can follow from epoch to epoch.
+"""Numbers that show, epoch by epoch, what training does to a network.
 
-focus   1 - entropy / log T     0: uniform over the tokens, 1: all on a single one
-alike   Σ_t min(a_t, b_t)       the share of weight that two heads put on the same tokens
-moved   ||W - W_0|| / ||W_0||   how far a parameter has come from its start
+    focus   1 - entropy / log T     0: uniform over the tokens, 1: all on a single one
+    alike   Σ_t min(a_t, b_t)       the share of weight that two heads have on the same tokens
+    moved   ||W - W_0|| / ||W_0||   distance of a parameter from its initial value
+
+The names are those of the history and of `train --verbose`.
 """
 
 import itertools
@@ -10,16 +12,16 @@ import math
 
 import numpy as np
 
+from ..functional.base.admission import Array
 from ..nn.parameters import Params
 from ..optim.trees import flatten
-from .data import Array
 
 
 def focus(weights: Array, lengths: Array | None = None) -> float:
     """1 - entropy / log T, the mean over all queries and heads of weights (N, H, L, T).
 
-    With `lengths` (N,), T is how many tokens an example has. Examples of one token, which have nothing to
-    choose, do not count; NaN if there are no others.
+    With `lengths` (N,), T is the example's own number of tokens. Examples of one token are left out; NaN if
+    there are no others.
 
     Examples
     --------
@@ -27,22 +29,22 @@ def focus(weights: Array, lengths: Array | None = None) -> float:
     0.5
     """
     counts = np.full(len(weights), weights.shape[-1]) if lengths is None else lengths
-    some = counts > 1
-    if not some.any():
+    several = counts > 1
+    if not several.any():
         return math.nan
-    chosen = weights[some]
-    entropy = -(chosen * np.log(np.where(chosen > 0, chosen, 1.0))).sum(axis=-1)  # (N, H, L)
-    return float((1 - entropy / np.log(counts[some])[:, None, None]).mean())
+    kept = weights[several]
+    entropy = -(kept * np.log(np.where(kept > 0, kept, 1.0))).sum(axis=-1)  # (N, H, L)
+    return float((1 - entropy / np.log(counts[several])[:, None, None]).mean())
 
 
-def alike(weights: Array) -> float:
-    """How much weight two heads put on the same tokens, the mean over all pairs; weights (N, H, L, T).
+def head_overlap(weights: Array) -> float:
+    """Weight that two heads have on the same tokens, the mean over all pairs; weights (N, H, L, T).
 
-    1 if they are the same, 0 if they never meet; NaN for a single head.
+    1 for identical heads, 0 for disjoint ones; NaN for a single head.
 
     Examples
     --------
-    >>> alike(np.array([[[[0.5, 0.5, 0.0]], [[0.0, 0.5, 0.5]]]]))
+    >>> head_overlap(np.array([[[[0.5, 0.5, 0.0]], [[0.0, 0.5, 0.5]]]]))
     0.5
     """
     pairs = list(itertools.combinations(range(weights.shape[1]), 2))
@@ -52,37 +54,37 @@ def alike(weights: Array) -> float:
     return float(np.mean(shared))
 
 
-def moved(params: Params, start: Params) -> dict[str, float]:
-    """||W - W_0|| / ||W_0|| of every parameter that does not start at 0, in the Frobenius norm.
+def relative_change(params: Params, start: Params) -> dict[str, float]:
+    """||W - W_0|| / ||W_0|| of every parameter whose initial value is not 0, in the Frobenius norm.
 
     Examples
     --------
-    >>> moved({"a": {"weight": np.array([3.0, 1.0])}}, {"a": {"weight": np.array([3.0, 4.0])}})
+    >>> relative_change({"a": {"weight": np.array([3.0, 1.0])}}, {"a": {"weight": np.array([3.0, 4.0])}})
     {'a.weight': 0.6}
     """
     now, then = flatten(params), flatten(start)
-    lengths = {name: _norm(array) for name, array in then.items()}
-    return {name: _norm(now[name] - then[name]) / length for name, length in lengths.items() if length > 0}
+    norms = {name: _norm(array) for name, array in then.items()}
+    return {name: _norm(now[name] - then[name]) / norm for name, norm in norms.items() if norm > 0}
 
 
 def _norm(array: Array) -> float:
-    """The Frobenius norm, in units of the largest entry: what has run away is infinite and no warning."""
+    """The Frobenius norm, in units of the largest entry, so that squares do not overflow."""
     largest = float(np.abs(array).max(initial=0.0))
     return largest * float(np.linalg.norm(array / largest)) if largest > 0 else 0.0
 
 
-def records(
+def epoch_records(
     maps: dict[str, Array], params: Params, start: Params, lengths: Array | None = None
 ) -> dict[str, float]:
-    """All of these of one model after an epoch, by name: maps of weights (N, H, L, T) by their names.
+    """All records of one model after an epoch, by name: "focus.pooling", "moved.score.weight", …
 
-    A learned temperature is told as well, head by head.
+    maps: weights (N, H, L, T) by name. A learned temperature is recorded head by head.
     """
-    told = {f"focus.{name}": focus(weights, lengths) for name, weights in maps.items()}
-    told |= {f"alike.{name}": alike(weights) for name, weights in maps.items() if weights.shape[1] > 1}
+    row = {f"focus.{name}": focus(weights, lengths) for name, weights in maps.items()}
+    row |= {f"alike.{name}": head_overlap(weights) for name, weights in maps.items() if weights.shape[1] > 1}
     for name, array in flatten(params).items():
         if name.endswith("log_temperature"):
             place = "tokens" if name.startswith("self_attn.") else "pooling"
             heads = enumerate(np.exp(array), 1)
-            told |= {f"temperature.{place}.{head}": float(value) for head, value in heads}
-    return told | {f"moved.{name}": value for name, value in moved(params, start).items()}
+            row |= {f"temperature.{place}.{head}": float(value) for head, value in heads}
+    return row | {f"moved.{name}": value for name, value in relative_change(params, start).items()}

@@ -1,157 +1,135 @@
-"""What a run tells its reader: the steps before training, each epoch, and the held-out figures after it."""
+"""The lines that a run prints: its steps before training, each epoch, and the held-out figures after it."""
 
 import math
 from textwrap import wrap
 
 import numpy as np
 
-from ..nn.parameters import count
+from ..nn.parameters import parameter_count
 from ..nn.temperature import LEARNED as LEARNED_TEMPERATURE
-from ..tasks import TASKS
-from ..tasks.digit_bags import WORDS
-from ..tasks.token_weights import MOST_CLASSES
-from .cleaning import Prepared, count_missing, normalised, real
-from .contenders import LEARNED, LOGISTIC, SCRATCH
+from .cleaning import Prepared, count_missing, normalise_examples, real_values
+from .comparison import LEARNED, LOGISTIC, SCRATCH
 from .data import Data, Examples
-from .evaluation import Figures, Model, figures, logits_of, majority, predict
-from .loop import steps_an_epoch
-from .run import Run, caught_up
-from .settings import Settings, wanted
+from .evaluation import Figures, figures, logits_of, majority_baseline, predict
+from .loop import steps_per_epoch
+from .run import Run, first_epoch_at_scratch_loss
+from .settings import Settings, parse_until
 
-PAGE = 100
-"""The columns of a line."""
-JOINED = "\N{NO-BREAK SPACE}"
-"""Between a name and its number, while lines are broken."""
+LINE_WIDTH = 100
+NO_BREAK = "\N{NO-BREAK SPACE}"
+"""Stands between a name and its number while lines are wrapped."""
 
 
-def steps(settings: Settings, data: Prepared, model: Model) -> list[str]:
+def step_lines(run: Run, data: Prepared) -> list[str]:
     """The steps of a run, with their sizes."""
+    settings, task = run.settings, run.task
+    model = task.model(settings, run.summary.sizes)
     examples, tokens, width = data.train.x.shape
-    missing, held_out_missing = (count_missing(real(part)) for part in (data.raw.train, data.raw.test))
-    heads, hidden = settings.heads, settings.hidden_dim
-    outputs = data.raw.outputs
-    told = "one logit" if outputs == 1 else f"{outputs} logits"
-    task = TASKS[settings.task]
-    layer = "linear + positions, self-attention, " if task.layer else ""
-    anew = "; examples changed anew for each" if task.augment or task.mixing else ""
-    tempered = ", learned temperature" if settings.temperature == LEARNED_TEMPERATURE else ""
+    missing, held_out_missing = (count_missing(real_values(part)) for part in (data.raw.train, data.raw.test))
+    heads, hidden, outputs = settings.heads, settings.hidden_dim, data.raw.outputs
+    logits = "one logit" if outputs == 1 else f"{outputs} logits"
+    augmented = "; examples changed anew for each" if task.augment or task.mixing else ""
+    temperature = ", learned temperature" if settings.temperature == LEARNED_TEMPERATURE else ""
     lines = {
-        "task": f"{settings.task}: {asked(settings, data.raw)}",
+        "task": f"{settings.task}: {task.question(settings, data.raw)}",
         "clean": f"{missing} training and {held_out_missing} held-out values missing; "
         "filled with training means",
         "normalise": f"{data.normalisation.mean.size} columns, with training means and deviations",
-        "extract features": f"{layer}linear + tanh: ({tokens}, {width}) -> ({tokens}, {hidden})",
-        "allocate attention": f"{settings.score} scores{tempered}, softmax over {tokens} tokens: "
+        "extract features": f"{model.feature_layers}: ({tokens}, {width}) -> ({tokens}, {hidden})",
+        "allocate attention": f"{settings.score} scores{temperature}, softmax over {tokens} tokens: "
         f"({heads}, {tokens}) weights",
-        "predict": f"weighted sum, linear: ({heads}, {hidden}) -> {told}; "
-        f"{count(model.shapes()):,} parameters in all",
-        "feed back": f"{'binary ' * (outputs == 1)}cross-entropy, backward by hand, {optimizer(settings)}",
-        "iterate": f"{settings.epochs} epochs of {steps_an_epoch(settings, examples)} batches, "
-        f"seed {settings.seed}{anew}",
+        "predict": f"weighted sum, linear: ({heads}, {hidden}) -> {logits}; "
+        f"{parameter_count(model.shapes()):,} parameters in all",
+        "feed back": f"{'binary ' * (outputs == 1)}cross-entropy, backward by hand, {_optimizer(settings)}",
+        "iterate": f"{settings.epochs} epochs of {steps_per_epoch(settings, examples)} batches, "
+        f"seed {settings.seed}{augmented}",
     }
-    return [f"{name:<18}  {told}" for name, told in lines.items()]
+    return [f"{name:<18}  {text}" for name, text in lines.items()]
 
 
-def question(settings: Settings) -> str:
-    """What the task asks, with the digit that is looked for."""
-    return TASKS[settings.task].question.format(word=WORDS[settings.digit or 0])
-
-
-def asked(settings: Settings, data: Data) -> str:
-    """What the task asks of an example; for a file of one's own, its name and its classes."""
-    if settings.csv is None and settings.npz is None:
-        return question(settings)
-    shown = ", ".join(data.classes[:MOST_CLASSES]) + ", …" * (len(data.classes) > MOST_CLASSES)
-    of = f", {settings.label}" if settings.label else ""
-    return f"{settings.csv or settings.npz}{of}: which is it of {shown}?"
-
-
-def optimizer(settings: Settings) -> str:
-    """How a step is made."""
-    names = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "momentum": "SGD with momentum"}
-    told = f"{names[settings.optimizer]} with lr {settings.lr:g}"
-    if settings.schedule != "constant":
-        told += f", {settings.schedule} schedule"
-    return told if settings.clip is None else f"{told}, clipped at {settings.clip:g}"
-
-
-def loss_told(loss: float) -> str:
-    """A loss to four places, or in powers of ten where it has run away; "-" where there is none."""
+def format_loss(loss: float) -> str:
+    """A loss to four places, from a million on in scientific notation; "-" for NaN."""
     if math.isnan(loss):
         return "-"
     return f"{loss:.4f}" if loss < 1e6 else f"{loss:.4e}"
 
 
 def epoch_line(run: Run) -> str:
-    """The line of the epoch that a run stands at."""
-    return f"Epoch [{run.number}/{run.settings.epochs}], Loss: {loss_told(run.history[-1]['loss'])}"
+    """The line of the last epoch."""
+    return f"Epoch [{run.number}/{run.settings.epochs}], Loss: {format_loss(run.history[-1]['loss'])}"
 
 
 def verbose_lines(run: Run) -> list[str]:
-    """What training has done to the network by now: see `records`."""
+    """The records of the last epoch, one paragraph per kind: see `records`."""
     last = run.history[-1]
     lines = []
     for kind in ("focus", "alike", "temperature", "moved"):
-        told = {name.partition(".")[2]: value for name, value in last.items() if name.startswith(f"{kind}.")}
-        if told:
+        values = {name.partition(".")[2]: x for name, x in last.items() if name.startswith(f"{kind}.")}
+        if values:
             cells = ", ".join(
-                f"{name}{JOINED}{'-' if math.isnan(x) else f'{x:.3f}'}" for name, x in told.items()
+                f"{name}{NO_BREAK}{'-' if math.isnan(x) else f'{x:.3f}'}" for name, x in values.items()
             )
-            page = wrap(cells, PAGE, initial_indent=f"  {kind:<11}  ", subsequent_indent=" " * 15)
-            lines += [line.replace(JOINED, " ") for line in page]
+            page = wrap(cells, LINE_WIDTH, initial_indent=f"  {kind:<11}  ", subsequent_indent=" " * 15)
+            lines += [line.replace(NO_BREAK, " ") for line in page]
     return lines
 
 
 def end_lines(run: Run) -> list[str]:
-    """What is to be said of how training ended: `until`, and a start from another run."""
+    """The outcome of the settings `until` and `start_from`, for those that are set."""
     settings, lines = run.settings, []
     if settings.until is not None:
-        name, _ = wanted(settings.until)
-        how = "reached after" if run.reached else "not reached in"
+        name, _ = parse_until(settings.until)
+        outcome = "reached after" if run.reached else "not reached in"
         now = f"{run.history[-1][name]:.4f}"
-        lines.append(f"{settings.until} of the training part was {how} {_epochs(run.number)}: {now}")
+        lines.append(f"{settings.until} of the training part was {outcome} {_epochs(run.number)}: {now}")
     if settings.start_from is not None:
-        goal = loss_told(run.history[-1][f"{SCRATCH}_loss"])
-        number = caught_up(run.history)
-        how = f"reached after {_epochs(number)}" if number else f"not reached in {_epochs(run.number)}"
+        goal = format_loss(run.history[-1][f"{SCRATCH}_loss"])
+        number = first_epoch_at_scratch_loss(run.history)
+        outcome = f"reached after {_epochs(number)}" if number else f"not reached in {_epochs(run.number)}"
         lines.append(
-            f"From {settings.start_from}: the loss {goal}, where a start from scratch ends, was {how}"
+            f"From {settings.start_from}: the loss {goal}, where a start from scratch ends, was {outcome}"
         )
     return lines
 
 
-def held_out(run: Run, data: Prepared, what: str = "Held out") -> list[str]:
-    """The figures on the held-out part beside the baselines, then the task's own."""
-    rows, lines = held_out_figures(run, data), []
+def held_out_lines(run: Run, data: Prepared, title: str = "Held out") -> list[str]:
+    """The held-out figures of models and baselines, then the task's own lines."""
+    rows = held_out_figures(run, data)
     width = max(18, *map(len, rows))
-    lines = [f"{what}: {len(data.test.y)} examples", f"{'':<{width}}    Loss  Accuracy"]
+    lines = [f"{title}: {len(data.test.y)} examples", f"{'':<{width}}    Loss  Accuracy"]
     lines += [
-        f"{name:<{width}}  {loss_told(one.loss):>6}    {one.accuracy:.4f}" for name, one in rows.items()
+        f"{name:<{width}}  {format_loss(one.loss):>6}    {one.accuracy:.4f}" for name, one in rows.items()
     ]
-    model, epoch = run.models()[LEARNED], run.epochs[LEARNED]
-    own = TASKS[run.settings.task].report(run.settings, data, predict(model, epoch.params, data.test), rows)
-    return [*lines, "", *own]
+    predictions = predict(run.models()[LEARNED], run.epochs[LEARNED].params, data.test)
+    return [*lines, "", *run.task.report(run.settings, data, predictions, rows)]
 
 
 def held_out_figures(run: Run, data: Prepared) -> dict[str, Figures]:
-    """The figures of every contender and baseline, by what it is called in the table."""
+    """The figures of every model and baseline, by the label of its row."""
     rows = {}
     for name, model in run.models().items():
-        called = f"{model.name}, scratch" if name == SCRATCH else model.name
-        called = "logistic regression" if name == LOGISTIC else called
-        rows[called] = figures(logits_of(model, run.epochs[name].params, data.test), data.test.y)
-    rows["majority class"] = majority(np.array(run.facts.counts), data.test.y)
-    baselines = TASKS[run.settings.task].baselines
-    if baselines is not None and len(data.train.y):
-        rows |= baselines(data.raw)
+        label = f"{model.name}, scratch" if name == SCRATCH else model.name
+        label = "logistic regression" if name == LOGISTIC else label
+        rows[label] = figures(logits_of(model, run.epochs[name].params, data.test), data.test.y)
+    rows["majority class"] = majority_baseline(np.array(run.summary.counts), data.test.y)
+    if run.task.baselines is not None and len(data.train.y):
+        rows |= run.task.baselines(data.raw)
     return rows
 
 
-def foreign(run: Run, examples: Examples) -> Prepared:
-    """Other examples as a run sees them: all held out, none to train on."""
-    raw = Data(examples.some(slice(0)), examples, run.facts.classes, run.facts.columns)
-    train, test = (normalised(part, run.normalisation) for part in (raw.train, raw.test))
+def prepare_examples(run: Run, examples: Examples) -> Prepared:
+    """Other examples, cleaned and normalised as the run's own, as a held-out part without a training part."""
+    raw = Data(examples.some(slice(0)), examples, run.summary.classes, run.summary.columns)
+    train, test = (normalise_examples(part, run.normalisation) for part in (raw.train, raw.test))
     return Prepared(train, test, run.normalisation, raw)
+
+
+def _optimizer(settings: Settings) -> str:
+    names = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "momentum": "SGD with momentum"}
+    text = f"{names[settings.optimizer]} with lr {settings.lr:g}"
+    if settings.schedule != "constant":
+        text += f", {settings.schedule} schedule"
+    return text if settings.clip is None else f"{text}, clipped at {settings.clip:g}"
 
 
 def _epochs(number: int) -> str:

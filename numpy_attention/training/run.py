@@ -1,6 +1,6 @@
-"""A run: all that stands after an epoch, and how it comes to the next.
+"""A run: training state after an epoch, and the step to the next.
 
-A run that goes on from an epoch gives the bits of a run that never stopped.
+A resumed run gives the bits of an uninterrupted one.
 """
 
 import hashlib
@@ -13,119 +13,120 @@ import numpy as np
 
 from ..nn.parameters import Params
 from ..optim.trees import flatten
-from ..tasks import TASKS
-from ..tasks.breast_cancer import LABEL
 from .cleaning import Normalisation, Prepared, normalise
-from .contenders import LEARNED, SCRATCH, Sizes, contenders
+from .comparison import LEARNED, SCRATCH, models_to_train
 from .data import Examples
-from .evaluation import Model, maps_of
-from .loop import Epoch, start, train
-from .mixing import mixed
-from .records import records
-from .settings import CSV, Settings, wanted
+from .evaluation import attention_maps
+from .loop import Epoch, epoch_zero, train
+from .mixing import mix
+from .models import DataSizes, Model
+from .records import epoch_records
+from .settings import Settings, parse_until
+from .task import Task
 
 
-class Facts(NamedTuple):
-    """What a run remembers of its data."""
+class DataSummary(NamedTuple):
+    """Sizes and names of a run's data, as the run folder stores them."""
 
     tokens: int
     input_dim: int
     classes: tuple[str, ...]
     counts: tuple[int, ...]
-    """How many training examples each class has."""
+    """Number of training examples of each class."""
     columns: tuple[str, ...]
-    """Those of a table, in the order in which they fill the tokens."""
+    """Columns of a table, in the order in which they fill the tokens."""
     label: str | None
     """The column of a table that holds the class."""
     digest: str | None
-    """SHA-256 of the file that the data came from, where they came from a file of one's own."""
+    """SHA-256 of the user's own data file, if there is one."""
 
     @property
-    def sizes(self) -> Sizes:
-        """What they decide about a model."""
-        return Sizes(self.tokens, self.input_dim, 1 if len(self.classes) == 2 else len(self.classes))
+    def sizes(self) -> DataSizes:
+        """The sizes of a model for these data."""
+        return DataSizes(self.tokens, self.input_dim, 1 if len(self.classes) == 2 else len(self.classes))
 
 
 class Run(NamedTuple):
-    """What a run folder holds."""
+    """Everything about a training so far; all but the task is stored in a run folder."""
 
+    task: Task
     settings: Settings
-    facts: Facts
+    summary: DataSummary
     normalisation: Normalisation
     epochs: dict[str, Epoch]
-    """Where each contender stands."""
+    """The last epoch of each model."""
     starts: dict[str, Params]
-    """Where each came from."""
+    """The initial parameters of each model."""
     history: tuple[dict[str, float], ...]
-    """What every epoch so far records, by column."""
+    """One row of records per epoch, by column."""
 
     def models(self) -> dict[str, Model]:
-        """The contenders."""
-        return contenders(self.settings, self.facts.sizes)
+        """The models trained side by side."""
+        return models_to_train(self.task, self.settings, self.summary.sizes)
 
     @property
     def number(self) -> int:
-        """How many epochs are complete."""
+        """Number of complete epochs."""
         return len(self.history)
 
     @property
     def reached(self) -> bool:
-        """Whether what `until` asks for is there."""
+        """True once the condition of the setting `until` holds."""
         if self.settings.until is None or not self.history:
             return False
-        name, value = wanted(self.settings.until)
+        name, value = parse_until(self.settings.until)
         now = self.history[-1][name]
         return now >= value if name == "accuracy" else now <= value
 
     @property
     def done(self) -> bool:
-        """Whether no epoch is left."""
+        """True if no epoch is left."""
         return self.reached or self.number >= self.settings.epochs
 
 
-def begin(settings: Settings, data: Prepared, source: Run | None = None) -> Run:
-    """A run before its first epoch, from the start that the seed draws or from that of another run.
+def start_run(task: Task, settings: Settings, data: Prepared, source: Run | None = None) -> Run:
+    """A run before its first epoch, with initial parameters drawn from the seed, or those of `source`.
 
     Raises
     ------
     ValueError
-        If there are fewer examples than a batch takes, or the other run's parameters do not fit.
+        If there are fewer examples than a batch takes, or the parameters of `source` do not fit.
     """
     if settings.batch_size > len(data.train.y):
         raise ValueError(
             f"batch_size is {settings.batch_size}; at most {len(data.train.y)}, the training "
             "examples there are, is expected"
         )
-    facts = facts_of(settings, data)
+    summary = summarise(settings, data)
     epochs = {}
-    for name, model in contenders(settings, facts.sizes).items():
-        given = None
+    for name, model in models_to_train(task, settings, summary.sizes).items():
+        params = None
         if source is not None and name in source.epochs and name != SCRATCH:
-            given = source.epochs[name].params
-            _fits(settings, name, given, model)
-        epochs[name] = start(model, settings, given)
+            params = source.epochs[name].params
+            _check_start(settings, name, params, model)
+        epochs[name] = epoch_zero(model, settings, params)
     starts = {name: epoch.params for name, epoch in epochs.items()}
-    return Run(settings, facts, data.normalisation, epochs, starts, ())
+    return Run(task, settings, summary, data.normalisation, epochs, starts, ())
 
 
-def facts_of(settings: Settings, data: Prepared) -> Facts:
-    """What a run remembers of its data."""
+def summarise(settings: Settings, data: Prepared) -> DataSummary:
+    """Sizes and names of the data, and the digest of their file."""
     _, tokens, width = data.train.x.shape
-    counts = np.bincount(data.train.y.astype(np.int64), minlength=len(data.raw.classes))
-    label = settings.label if settings.task == CSV else LABEL if data.raw.columns else None
-    return Facts(
-        tokens, width, data.raw.classes, tuple(map(int, counts)), data.raw.columns, label, digest(settings)
+    raw = data.raw
+    counts = np.bincount(data.train.y.astype(np.int64), minlength=len(raw.classes))
+    return DataSummary(
+        tokens, width, raw.classes, tuple(map(int, counts)), raw.columns, raw.label, file_digest(settings)
     )
 
 
-def digest(settings: Settings) -> str | None:
-    """SHA-256 of the file of one's own that the settings name, if they do."""
-    file = settings.csv or settings.npz
+def file_digest(settings: Settings) -> str | None:
+    """SHA-256 of the user's own data file; None if the settings name none."""
+    file = settings.data_file
     return None if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
-def going_on(run: Run, data: Prepared, stepped: Callable[[], None] | None = None) -> Iterator[Run]:
-    """The run after each epoch to come; `stepped` is called after every step of every model.
+def run_epochs(run: Run, data: Prepared, on_step: Callable[[], None] | None = None) -> Iterator[Run]:
+    """The run after each remaining epoch; `on_step` is called after every step of every model.
 
     Raises
     ------
@@ -133,57 +134,57 @@ def going_on(run: Run, data: Prepared, stepped: Callable[[], None] | None = None
         If a loss or a parameter is NaN or infinite.
     """
     models = run.models()
-    changed = changing(run, data)
-    training = [
+    augment = augmentation(run, data)
+    trainings = [
         train(
-            model, data.train, run.settings, after=run.epochs[name], changed=changed, stepped=stepped
+            model, data.train, run.settings, after=run.epochs[name], augment=augment, on_step=on_step
         )
         for name, model in models.items()
     ]  # fmt: skip
     while not run.done:
-        epochs = {name: next(one) for name, one in zip(models, training, strict=True)}
-        row = recorded(models[LEARNED], run.starts[LEARNED], epochs, data)
+        epochs = {name: next(training) for name, training in zip(models, trainings, strict=True)}
+        row = history_row(models[LEARNED], run.starts[LEARNED], epochs, data)
         run = run._replace(epochs=epochs, history=(*run.history, row))
         yield run
 
 
-def changing(run: Run, data: Prepared) -> Callable[[np.random.Generator], Examples] | None:
-    """How the training part is made anew for each epoch; None if it stays as it is."""
-    task = TASKS[run.settings.task]
+def augmentation(run: Run, data: Prepared) -> Callable[[np.random.Generator], Examples] | None:
+    """augment(rng): the training part of one epoch; None if the task does not change it."""
+    task = run.task
     if task.augment is None and task.mixing is None:
         return None
 
-    def changed(rng: np.random.Generator) -> Examples:
+    def augment(rng: np.random.Generator) -> Examples:
         examples = data.train
         if task.augment is not None:
             raw = task.augment(rng, data.raw.train.x)
             examples = examples._replace(x=normalise(raw, run.normalisation))
-        return examples if task.mixing is None else mixed(rng, examples, task.mixing)
+        return examples if task.mixing is None else mix(rng, examples, task.mixing)
 
-    return changed
+    return augment
 
 
-def recorded(model: Model, start: Params, epochs: dict[str, Epoch], data: Prepared) -> dict[str, float]:
-    """What an epoch records, by column: losses, and what training does to the learned model."""
-    ours = epochs[LEARNED]
-    maps = maps_of(model, ours.params, data.train)
-    row = {"epoch": float(ours.number), "loss": ours.loss, "accuracy": ours.accuracy}
+def history_row(model: Model, start: Params, epochs: dict[str, Epoch], data: Prepared) -> dict[str, float]:
+    """The records of an epoch, by column: losses of all models, and `records` of the learned one."""
+    learned = epochs[LEARNED]
+    maps = attention_maps(model, learned.params, data.train)
+    row = {"epoch": float(learned.number), "loss": learned.loss, "accuracy": learned.accuracy}
     row |= {f"{name}_loss": epoch.loss for name, epoch in epochs.items() if name != LEARNED}
-    return row | records(maps, ours.params, start, data.train.lengths)
+    return row | epoch_records(maps, learned.params, start, data.train.lengths)
 
 
-def caught_up(history: tuple[dict[str, float], ...]) -> int | None:
-    """The first epoch whose loss is at most that with which a start from scratch ends; None for none."""
+def first_epoch_at_scratch_loss(history: tuple[dict[str, float], ...]) -> int | None:
+    """The first epoch whose loss is at most the last one of the start from scratch; None if there is none."""
     goal = history[-1].get(f"{SCRATCH}_loss", -math.inf)
     return next((number for number, row in enumerate(history, 1) if row["loss"] <= goal), None)
 
 
-def _fits(settings: Settings, name: str, given: Params, model: Model) -> None:
-    there, wanted_shapes = flatten(given), flatten(model.shapes())
-    for place in [*wanted_shapes, *there]:
-        came = there[place].shape if place in there else "nothing"
-        expected = wanted_shapes.get(place, "nothing")
-        if came != expected:
+def _check_start(settings: Settings, name: str, params: Params, model: Model) -> None:
+    arrays, shapes = flatten(params), flatten(model.shapes())
+    for place in [*shapes, *arrays]:
+        shape = arrays[place].shape if place in arrays else "nothing"
+        expected = shapes.get(place, "nothing")
+        if shape != expected:
             raise ValueError(
-                f"{settings.start_from} does not fit: its {name}.{place} is {came}; {expected} is expected"
+                f"{settings.start_from} does not fit: its {name}.{place} is {shape}; {expected} is expected"
             )

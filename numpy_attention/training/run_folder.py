@@ -1,78 +1,82 @@
-"""The run folder: what a training leaves behind.
+"""The run folder: the files that a training leaves.
 
-    run.npz         the run, whole: settings, normalisation, history; for each model its parameters, named as
-                    PyTorch's state_dict names them ("learned.features.weight"), where they started, and the
+    run.npz         the whole run: settings, normalisation, history; for each model its parameters, named as
+                    PyTorch's state_dict names them ("learned.features.weight"), their initial values, and the
                     optimizer's state
-    settings.json   what was asked; `train --config` takes it
-    history.csv     what every epoch records
-    loss, attention as .png and .svg, where pictures were asked for
+    settings.json   the settings; `train --config` reads them
+    history.csv     the records of every epoch
+    loss, attention as .png and .svg, with `train --plot`
 
-run.npz alone is read. It is written anew after every epoch, in one step: whenever a run is killed, the
-last complete epoch is there. The others are for readers, and are written after it.
+Only run.npz is read back. It is replaced atomically after every epoch: whenever a run is killed, its last
+complete epoch is there. The other files are for people and other programs, and are written after it.
 """
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..files import PathLike, read_npz, sweep, write_csv, write_json, write_npz
+from ..functional.base.admission import Array
 from ..nn.parameters import Shapes
 from ..optim.trees import flatten
 from ..optim.updates import with_leaves
 from .cleaning import Normalisation
-from .data import Array
-from .evaluation import Model
+from .comparison import LEARNED
 from .loop import Epoch
 from .optimizers import OPTIMIZERS
-from .run import Facts, Run
-from .settings import Settings, checked, from_dict
+from .run import DataSummary, Run
+from .settings import Settings, check_fields
+from .task import Task, validated
 
 FORMAT = "numpy_attention run 2"
 RUN, SETTINGS, HISTORY = "run.npz", "settings.json", "history.csv"
 PICTURES = ("loss.png", "loss.svg", "attention.png", "attention.svg")
+Tasks = Mapping[str, Task]
 
 
-def admit(out: PathLike) -> Path:
-    """`out`, once it is sure that a run may be kept there: it is new, empty, or holds an earlier run.
+def check_folder(out: PathLike, tasks: Tasks) -> Path:
+    """`out` as a path; raises unless it is new, empty, or holds a run, and can be written to.
+
+    Temporary files of killed writers are removed.
 
     Raises
     ------
     ValueError
-        If something else is there, or nothing may be written there.
+        If it holds something else, is no folder, or is not writable.
     """
     folder = Path(out)
-    there = next(path for path in (folder, *folder.parents) if path.exists() or path.is_symlink())
-    if not there.is_dir():
-        raise ValueError(f"{there} is not a folder; name a new one")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise ValueError(f"{there} may not be written to")
-    if there == folder:
+    existing = next(path for path in (folder, *folder.parents) if path.exists() or path.is_symlink())
+    if not existing.is_dir():
+        raise ValueError(f"{existing} is not a folder; name a new one")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise ValueError(f"{existing} may not be written to")
+    if existing == folder:
         sweep(folder)
-        if any(folder.iterdir()) and not is_run(folder):
+        if any(folder.iterdir()) and not holds_run(folder, tasks):
             raise ValueError(f"{folder} is not empty and holds no run; name a new folder")
     return folder
 
 
-def is_run(folder: Path) -> bool:
-    """Whether the folder holds a run."""
+def holds_run(folder: Path, tasks: Tasks) -> bool:
+    """True if the folder holds an undamaged run."""
     try:
-        read(folder)
+        read_run(folder, tasks)
     except (OSError, ValueError):
         return False
     return True
 
 
-def keep(folder: PathLike, run: Run) -> None:
-    """Keep the epoch that `run` stands at, in place of what the folder held.
+def save_run(folder: PathLike, run: Run) -> None:
+    """Save the run as of its last epoch, replacing the run that the folder held.
 
     Parameters
     ----------
     folder
-        What `admit` took; made if it is not there.
+        A folder that `check_folder` accepts; created if necessary.
     run
         The run, after one epoch at least.
 
@@ -85,12 +89,12 @@ def keep(folder: PathLike, run: Run) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for picture in PICTURES:  # of an earlier epoch, or of another run
         (folder / picture).unlink(missing_ok=True)
-    write_npz(folder / RUN, packed(run))
-    retell(folder, run)
+    write_npz(folder / RUN, to_arrays(run))
+    write_text_files(folder, run)
 
 
-def retell(folder: PathLike, run: Run) -> None:
-    """Write what is there for readers, from the run."""
+def write_text_files(folder: PathLike, run: Run) -> None:
+    """Write settings.json and history.csv."""
     folder = Path(folder)
     write_json(folder / SETTINGS, {"format": FORMAT, **run.settings._asdict()})
     names = tuple(run.history[-1])
@@ -101,12 +105,12 @@ def retell(folder: PathLike, run: Run) -> None:
     write_csv(folder / HISTORY, names, rows)
 
 
-def packed(run: Run) -> dict[str, Array]:
-    """A run as one dict of arrays."""
-    words = {"format": FORMAT, "settings": run.settings._asdict(), "facts": run.facts._asdict()}
+def to_arrays(run: Run) -> dict[str, Array]:
+    """The contents of run.npz."""
+    texts = {"format": FORMAT, "settings": run.settings._asdict(), "facts": run.summary._asdict()}
     names = tuple(run.history[-1])
     return {
-        **{name: np.array(json.dumps(value)) for name, value in words.items()},
+        **{name: np.array(json.dumps(value)) for name, value in texts.items()},
         **flatten({"normalisation": run.normalisation._asdict()}),
         "history.columns": np.array(names),
         "history.rows": np.array([[row[name] for name in names] for row in run.history]),
@@ -116,13 +120,13 @@ def packed(run: Run) -> dict[str, Array]:
     }
 
 
-def read(folder: PathLike) -> Run:
-    """Read a run folder.
+def read_run(folder: PathLike, tasks: Tasks) -> Run:
+    """Read a run folder; `tasks` are the known tasks by name.
 
     Raises
     ------
     ValueError
-        If it is none, or is damaged, or its parts do not belong together; it names the file.
+        If it holds no run, or is damaged, or its parts do not fit together; it names the file.
     OSError
         If a file cannot be read.
     """
@@ -133,36 +137,37 @@ def read(folder: PathLike) -> Run:
     if not file.is_file():
         raise ValueError(f"{folder} holds no run: it has no {RUN}")
     arrays = read_npz(file)
-    if _words(file, arrays, "format") != FORMAT:
+    if _json(file, arrays, "format") != FORMAT:
         raise ValueError(f'{file} is not of a run: its "format" is not "{FORMAT}"')
     try:
-        return _unpacked(file, arrays)
+        return _from_arrays(file, arrays, tasks)
     except ValueError as error:
-        told = str(error)
-        raise ValueError(told if told.startswith(str(file)) else f"{file}: {told}") from None
+        message = str(error)
+        raise ValueError(message if message.startswith(str(file)) else f"{file}: {message}") from None
 
 
-def _unpacked(file: Path, arrays: dict[str, Array]) -> Run:
-    settings = checked(Settings(**from_dict(_words(file, arrays, "settings"))))
-    facts = _facts(file, _words(file, arrays, "facts"))
-    normalisation = _normalisation(file, arrays, facts)
+def _from_arrays(file: Path, arrays: dict[str, Array], tasks: Tasks) -> Run:
+    settings = validated(Settings(**check_fields(_json(file, arrays, "settings"))), tasks)
+    summary = _summary(file, _json(file, arrays, "facts"))
+    normalisation = _normalisation(file, arrays, summary)
     history = _history(file, arrays)
-    run = Run(settings, facts, normalisation, {}, {}, history)
-    parameters = {name: _shapes(model) for name, model in run.models().items()}
+    run = Run(tasks[settings.task], settings, summary, normalisation, {}, {}, history)
+    parameters = {name: model.shapes() for name, model in run.models().items()}
     states = {name: state_shapes(settings, shapes) for name, shapes in parameters.items()}
     trees = {**parameters, "start": parameters, "optimizer": states}
     expected = flatten(trees)
     others = ("format", "settings", "facts", "normalisation.mean", "normalisation.deviation")
-    _same_names(file, arrays, {*expected, *others, "history.columns", "history.rows"})
+    _check_names(file, arrays, {*expected, *others, "history.columns", "history.rows"})
     for name, shape in expected.items():
-        _numbers(file, name, arrays[name], shape, np.int64 if name.endswith(".step") else np.float64)
-    found = with_leaves(trees, {tuple(name.split(".")): arrays[name] for name in expected})
+        _check_numbers(file, name, arrays[name], shape, np.int64 if name.endswith(".step") else np.float64)
+    nested = with_leaves(trees, {tuple(name.split(".")): arrays[name] for name in expected})
     last = history[-1]
-    losses = {name: last["loss" if name == "learned" else f"{name}_loss"] for name in parameters}
+    losses = {name: last["loss" if name == LEARNED else f"{name}_loss"] for name in parameters}
     epochs = {
-        name: Epoch(len(history), losses[name], found[name], found["optimizer"][name]) for name in parameters
+        name: Epoch(len(history), losses[name], nested[name], nested["optimizer"][name])
+        for name in parameters
     }
-    return run._replace(epochs=epochs, starts=found["start"])
+    return run._replace(epochs=epochs, starts=nested["start"])
 
 
 def state_shapes(settings: Settings, shapes: Shapes) -> Shapes:
@@ -171,11 +176,7 @@ def state_shapes(settings: Settings, shapes: Shapes) -> Shapes:
     return {moment: () if moment == "step" else shapes for moment in empty}
 
 
-def _shapes(model: Model) -> Shapes:
-    return model.shapes()
-
-
-def _words(file: Path, arrays: dict[str, Array], name: str) -> Any:
+def _json(file: Path, arrays: dict[str, Array], name: str) -> Any:
     array = arrays.get(name)
     if array is None or array.dtype.kind != "U" or array.shape != ():
         raise ValueError(f"{file} is not of a run: it has no text {name!r}")
@@ -185,31 +186,33 @@ def _words(file: Path, arrays: dict[str, Array], name: str) -> Any:
         raise ValueError(f"{file}: {name} is not whole: {error}") from None
 
 
-def _facts(file: Path, given: Any) -> Facts:
-    """The facts, once it is sure that they are what a run writes."""
+def _summary(file: Path, facts: Any) -> DataSummary:
+    """The summary from its JSON form; raises unless it has the fields and types that a run writes."""
     kinds: dict[str, Any] = {
         "tokens": int, "input_dim": int, "classes": list, "counts": list, "columns": list,
         "label": (str, type(None)), "digest": (str, type(None)),
     }  # fmt: skip
-    if not isinstance(given, dict) or set(given) != set(kinds):
+    if not isinstance(facts, dict) or set(facts) != set(kinds):
         raise ValueError(f"{file}: facts are not those of a run")
-    lists: dict[str, Any] = {name: tuple(x) if isinstance(x, list) else x for name, x in given.items()}
-    facts = Facts(**lists)
-    whole = all(isinstance(given[name], kind) for name, kind in kinds.items())
-    if not whole or len(facts.classes) < 2 or len(facts.counts) != len(facts.classes) or facts.tokens < 1:
+    fields: dict[str, Any] = {name: tuple(x) if isinstance(x, list) else x for name, x in facts.items()}
+    summary = DataSummary(**fields)
+    valid = all(isinstance(facts[name], kind) for name, kind in kinds.items())
+    if not valid or len(summary.classes) < 2 or len(summary.counts) != len(summary.classes):
         raise ValueError(f"{file}: facts are not those of a run")
-    return facts
+    if summary.tokens < 1:
+        raise ValueError(f"{file}: facts are not those of a run")
+    return summary
 
 
-def _normalisation(file: Path, arrays: dict[str, Array], facts: Facts) -> Normalisation:
+def _normalisation(file: Path, arrays: dict[str, Array], summary: DataSummary) -> Normalisation:
     for name in Normalisation._fields:
         if f"normalisation.{name}" not in arrays:
             raise ValueError(f"{file} has no array 'normalisation.{name}'")
     normalisation = Normalisation(*(arrays[f"normalisation.{name}"] for name in Normalisation._fields))
     by_place = normalisation.mean.ndim == 2
-    shape = (facts.tokens, facts.input_dim) if by_place else (facts.input_dim,)
+    shape = (summary.tokens, summary.input_dim) if by_place else (summary.input_dim,)
     for name, array in normalisation._asdict().items():
-        _numbers(file, f"normalisation.{name}", array, shape)
+        _check_numbers(file, f"normalisation.{name}", array, shape)
     if not (normalisation.deviation > 0).all():
         raise ValueError(f"{file}: normalisation.deviation has an entry that is not above 0")
     return normalisation
@@ -227,7 +230,7 @@ def _history(file: Path, arrays: dict[str, Array]) -> tuple[dict[str, float], ..
     return tuple(dict(zip(names, map(float, row), strict=True)) for row in rows)
 
 
-def _same_names(file: Path, arrays: dict[str, Array], expected: Collection[str]) -> None:
+def _check_names(file: Path, arrays: dict[str, Array], expected: Collection[str]) -> None:
     for name in sorted(expected):
         if name not in arrays:
             raise ValueError(f"{file} has no array {name!r}")
@@ -236,9 +239,11 @@ def _same_names(file: Path, arrays: dict[str, Array], expected: Collection[str])
             raise ValueError(f"{file} has an array {name!r} that does not belong to the run")
 
 
-def _numbers(file: Path, name: str, array: Array, shape: tuple[int, ...], dtype: Any = np.float64) -> None:
+def _check_numbers(
+    file: Path, name: str, array: Array, shape: tuple[int, ...], dtype: Any = np.float64
+) -> None:
     if array.dtype != dtype or array.shape != shape:
-        told = f"{np.dtype(dtype)} {shape}"
-        raise ValueError(f"{file}: {name} is {array.dtype} {array.shape}; {told} is expected")
+        expected = f"{np.dtype(dtype)} {shape}"
+        raise ValueError(f"{file}: {name} is {array.dtype} {array.shape}; {expected} is expected")
     if not np.isfinite(array).all():
         raise ValueError(f"{file}: {name} holds a number that is not finite")

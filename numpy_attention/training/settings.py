@@ -1,4 +1,7 @@
-"""What a run is asked to do: settings with their defaults, and what is refused."""
+"""Settings of a run: defaults, and the range of every single one.
+
+Which settings belong to which task is declared by the tasks: see `task.validated`.
+"""
 
 import math
 from typing import Any, NamedTuple
@@ -7,17 +10,16 @@ from ..functional.base.admission import one_of
 from ..nn.temperature import FIXED, TEMPERATURES
 from ..nn.token_scores import SCORES
 
-CSV, NPZ = "csv", "npz"
-TASK_NAMES = ("digit-bags", "breast-cancer", "digits", CSV, NPZ)
 OPTIMIZER_NAMES = ("adam", "adamw", "sgd", "momentum")
 SCHEDULE_NAMES = ("constant", "warmup", "cosine", "inverse-square-root")
-WANTED = ("accuracy", "loss")
+UNTIL_FIGURES = ("accuracy", "loss")
 
 
 class Settings(NamedTuple):
-    """Everything that decides a run's numbers."""
+    """Everything that determines a run's numbers."""
 
-    task: str = "digit-bags"
+    task: str = ""
+    """The task's name; the loop alone needs none."""
     score: str = "location"
     heads: int = 1
     hidden_dim: int = 50
@@ -38,60 +40,73 @@ class Settings(NamedTuple):
     strict: bool = False
     start_from: str | None = None
 
+    @property
+    def data_file(self) -> str | None:
+        """The user's own data file, if there is one."""
+        return self.csv or self.npz
+
 
 CHOICES = {
-    "task": TASK_NAMES,
     "score": tuple(SCORES),
     "optimizer": OPTIMIZER_NAMES,
     "schedule": SCHEDULE_NAMES,
     "temperature": TEMPERATURES,
 }
-LEAST = {"heads": 1, "hidden_dim": 1, "epochs": 1, "batch_size": 1, "seed": 0, "tokens": 1, "digit": 0}
-MOST = 10**6
-"""Of every whole number but the seed; memory ends earlier."""
-LARGEST = {"seed": math.inf, "digit": 9}
-NUMBERS = ("lr", "clip")
-TEXTS = ("csv", "label", "npz", "start_from")
+MINIMUM = {"heads": 1, "hidden_dim": 1, "epochs": 1, "batch_size": 1, "seed": 0, "tokens": 1, "digit": 0}
+MAXIMUM = {"seed": math.inf, "digit": 9}
+DEFAULT_MAXIMUM = 10**6
+"""Upper limit of the other whole numbers; memory ends earlier."""
+POSITIVE = ("lr", "clip")
+TEXTS = ("task", "csv", "label", "npz", "start_from")
 OPTIONAL = ("clip", "until", "digit", "csv", "label", "tokens", "npz", "start_from")
-"""What may be None: not asked for."""
-BELONGS = {"digit": "digit-bags", CSV: CSV, "label": CSV, "tokens": CSV, NPZ: NPZ}
-"""The settings that mean something for one task only."""
+"""Settings that may be None, which means unset."""
 
 
-def checked(settings: Settings) -> Settings:
-    """The settings, once it is sure that each makes sense, and all of them together.
+def check_fields(settings: Any, *, complete: bool = True) -> dict[str, Any]:
+    """The settings of a JSON file, each within its range; no unknown keys and, if `complete`, every key.
 
     Raises
     ------
     ValueError
-        It names the setting, what came and what is expected.
-
-    Examples
-    --------
-    >>> checked(Settings(lr=float("nan")))
-    Traceback (most recent call last):
-    ValueError: lr is nan; a finite number above 0 is expected
+        If a key is missing or unknown, or a value is out of range.
     """
-    for name, value in settings._asdict().items():
+    if not isinstance(settings, dict):
+        raise ValueError(f"settings are a {type(settings).__name__}; an object with names is expected")
+    for name in Settings._fields:
+        if complete and name not in settings:
+            raise ValueError(f"the setting {name!r} is missing")
+    for name, value in settings.items():
+        if name not in Settings._fields:
+            raise ValueError(f"{name!r} is not a setting; one of {', '.join(Settings._fields)} is expected")
         if value is not None or name not in OPTIONAL:
-            _check(name, value)
-    for name, task in BELONGS.items():
-        if getattr(settings, name) is not None and settings.task != task:
-            raise ValueError(f"{name} belongs to the task {task}; the task is {settings.task}")
-    missing = [name for name in (CSV, "label", "tokens", NPZ) if BELONGS[name] == settings.task]
-    for name in missing:
-        if getattr(settings, name) is None:
-            raise ValueError(f"the task {settings.task} needs the setting {name}")
-    clip = None if settings.clip is None else float(settings.clip)
-    return settings._replace(lr=float(settings.lr), clip=clip)
+            check_field(name, value)
+    return settings
 
 
-def wanted(until: str) -> tuple[str, float]:
-    """What "accuracy=0.95" or "loss=0.1" asks for: the name and the number.
+def check_field(name: str, value: Any) -> None:
+    """Raise ValueError unless the value is in the setting's range; the error names the setting."""
+    if name in CHOICES:
+        one_of(name, value, CHOICES[name])
+    elif name in MINIMUM:
+        _check_whole_number(name, value)
+    elif name in POSITIVE:
+        if type(value) not in (int, float) or not (math.isfinite(value) and value > 0):
+            raise ValueError(f"{name} is {value!r}; a finite number above 0 is expected")
+    elif name in TEXTS:
+        if type(value) is not str or not value:
+            raise ValueError(f"{name} is {value!r}; a text is expected")
+    elif name == "until":
+        parse_until(value)
+    elif type(value) is not bool:
+        raise ValueError(f"{name} is {value!r}; true or false is expected")
+
+
+def parse_until(until: str) -> tuple[str, float]:
+    """Name and value of a stopping condition such as "accuracy=0.95" or "loss=0.1".
 
     Examples
     --------
-    >>> wanted("accuracy=0.95")
+    >>> parse_until("accuracy=0.95")
     ('accuracy', 0.95)
     """
     name, _, text = until.partition("=") if type(until) is str else ("", "", "")
@@ -99,53 +114,15 @@ def wanted(until: str) -> tuple[str, float]:
         value = float(text)
     except ValueError:
         value = math.nan
-    if name not in WANTED or not 0 <= value < math.inf or (name == "accuracy" and value > 1):
+    if name not in UNTIL_FIGURES or not 0 <= value < math.inf or (name == "accuracy" and value > 1):
         raise ValueError(
             f"until is {until!r}; accuracy=X with X from 0 to 1, or loss=X with X from 0, is expected"
         )
     return name, value
 
 
-def from_dict(given: Any, *, whole: bool = True) -> dict[str, Any]:
-    """Settings from what a JSON file held: no unknown key, and, where `whole` is asked, every key.
-
-    Raises
-    ------
-    ValueError
-        If a key is missing or unknown, or a value makes no sense.
-    """
-    if not isinstance(given, dict):
-        raise ValueError(f"settings are a {type(given).__name__}; an object with names is expected")
-    for name in Settings._fields:
-        if whole and name not in given:
-            raise ValueError(f"the setting {name!r} is missing")
-    for name, value in given.items():
-        if name not in Settings._fields:
-            raise ValueError(f"{name!r} is not a setting; one of {', '.join(Settings._fields)} is expected")
-        if value is not None or name not in OPTIONAL:
-            _check(name, value)
-    return given
-
-
-def _check(name: str, value: Any) -> None:
-    if name in CHOICES:
-        one_of(name, value, CHOICES[name])
-    elif name in LEAST:
-        _whole(name, value)
-    elif name in NUMBERS:
-        if type(value) not in (int, float) or not (math.isfinite(value) and value > 0):
-            raise ValueError(f"{name} is {value!r}; a finite number above 0 is expected")
-    elif name in TEXTS:
-        if type(value) is not str or not value:
-            raise ValueError(f"{name} is {value!r}; a text is expected")
-    elif name == "until":
-        wanted(value)
-    elif type(value) is not bool:
-        raise ValueError(f"{name} is {value!r}; true or false is expected")
-
-
-def _whole(name: str, value: Any) -> None:
-    least, most = LEAST[name], LARGEST.get(name, MOST)
+def _check_whole_number(name: str, value: Any) -> None:
+    least, most = MINIMUM[name], MAXIMUM.get(name, DEFAULT_MAXIMUM)
     if type(value) is not int or not least <= value <= most:
         upper = "" if most == math.inf else f" and at most {most}"
         raise ValueError(f"{name} is {value!r}; a whole number, at least {least}{upper}, is expected")

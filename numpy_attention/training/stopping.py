@@ -1,4 +1,4 @@
-"""Ctrl-C that waits for a good moment: the first one asks to stop, the second one stops at once."""
+"""Ctrl-C that waits for the end of an epoch: the first one requests a stop, the second one stops at once."""
 
 import signal
 import threading
@@ -7,30 +7,30 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-class Stop:
-    """Whether Ctrl-C was pressed."""
+class StopRequest:
+    """`requested` becomes True with the first Ctrl-C."""
 
-    asked = False
+    requested = False
 
 
 @contextmanager
-def ctrl_c() -> Iterator[Stop]:
-    """Until the end of the block, the first Ctrl-C is noted in what this yields, and does nothing else.
+def deferred_interrupt() -> Iterator[StopRequest]:
+    """Within the block, the first Ctrl-C only sets `requested`; the second raises KeyboardInterrupt.
 
-    Where somebody else handles Ctrl-C, or this is not the main thread, nothing is changed.
+    Outside the main thread, or where another handler for Ctrl-C is installed, nothing is changed.
     """
-    stop = Stop()
+    stop = StopRequest()
 
-    def note(number: int, frame: FrameType | None) -> None:
-        if stop.asked:
+    def handle(number: int, frame: FrameType | None) -> None:
+        if stop.requested:
             raise KeyboardInterrupt
-        stop.asked = True
+        stop.requested = True
 
-    ours = threading.current_thread() is threading.main_thread()
-    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield stop
         return
-    before = signal.signal(signal.SIGINT, note)
+    before = signal.signal(signal.SIGINT, handle)
     try:
         yield stop
     finally:

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from numpy_attention.tasks import digit_bags
-from numpy_attention.tasks.digit_bags import draw, draw_bags, found, notable, shown
+from numpy_attention.tasks.digit_bags import (
+    bag_lines,
+    bags_to_show,
+    draw_bags,
+    largest_weight_hits,
+    load_data,
+)
 from numpy_attention.tasks.images import read_digits
 from numpy_attention.training.data import Examples
 from numpy_attention.training.settings import Settings
@@ -14,7 +20,7 @@ from numpy_attention.training.settings import Settings
 
 @pytest.fixture(scope="module")
 def data():
-    return draw(Settings())
+    return load_data(Settings())
 
 
 def test_the_digits_are_those_of_the_source():
@@ -61,8 +67,8 @@ def test_no_held_out_digit_is_in_a_training_bag(data):
 
 
 def test_the_seed_decides(data):
-    np.testing.assert_array_equal(draw(Settings()).test.x, data.test.x)
-    assert not np.array_equal(draw(Settings(seed=1)).test.x, data.test.x)
+    np.testing.assert_array_equal(load_data(Settings()).test.x, data.test.x)
+    assert not np.array_equal(load_data(Settings(seed=1)).test.x, data.test.x)
 
 
 def small():
@@ -73,16 +79,16 @@ def small():
 
 def test_how_often_the_largest_weight_is_on_the_zero():
     weights = np.array([[0.2, 0.3, 0.5], [0.1, 0.8, 0.1], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-    np.testing.assert_array_equal(found(small(), weights), [True, False])
+    np.testing.assert_array_equal(largest_weight_hits(small(), weights), [True, False])
 
 
 def test_bags_of_each_kind_are_shown_and_a_kind_without_bags_is_not():
-    assert notable(small(), np.array([-1.0, 1.0, 2.0, -2.0])) == [
+    assert bags_to_show(small(), np.array([-1.0, 1.0, 2.0, -2.0])) == [
         ("with a zero", 1),
         ("without a zero", 3),
         ("a mistake", 0),
     ]
-    assert [kind for kind, _ in notable(small(), np.array([1.0, 1.0, -1.0, -1.0]))] == [
+    assert [kind for kind, _ in bags_to_show(small(), np.array([1.0, 1.0, -1.0, -1.0]))] == [
         "with a zero",
         "without a zero",
     ]
@@ -90,7 +96,7 @@ def test_bags_of_each_kind_are_shown_and_a_kind_without_bags_is_not():
 
 def test_report_of_one_head():
     weights = np.array([[0.2, 0.3, 0.5], [0.1, 0.8, 0.1], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-    lines = shown(small(), np.array([0.0, np.log(3), -1.0, -1.0]), weights[:, None])
+    lines = bag_lines(small(), np.array([0.0, np.log(3), -1.0, -1.0]), weights[:, None])
     assert "Bag 2, with a zero; predicted probability of a zero: 0.750" in lines
     assert lines[-1] == "Largest weight on the zero: 0.500, 1 of 2 positive bags"
     mistake = lines[lines.index("Bag 1, a mistake; predicted probability of a zero: 0.500") :]
@@ -102,7 +108,7 @@ def test_heads_are_averaged_and_each_is_counted():
     one = [[0.2, 0.3, 0.5], [0.1, 0.8, 0.1], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
     other = [[0.4, 0.3, 0.3], [0.9, 0.0, 0.1], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
     weights = np.stack([one, other], axis=1)
-    lines = shown(small(), np.zeros(4), weights)
+    lines = bag_lines(small(), np.zeros(4), weights)
     assert lines[-3:] == [
         "Largest weight on the zero: 1.000, 2 of 2 positive bags (weights averaged over 2 heads)",
         "  head 1: 0.500, 1 of 2",
@@ -116,13 +122,13 @@ def test_the_task_says_its_name():
 
 def test_another_digit_can_be_asked_for():
     settings = Settings(digit=7)
-    data = draw(settings)
+    data = load_data(settings)
     images, labels = read_digits()
     sevens = {image.tobytes() for image in images[labels == 7]}
     holds = np.array([any(token.tobytes() in sevens for token in bag) for bag in data.test.x])
     np.testing.assert_array_equal(holds, data.test.y == 1)
     assert data.classes == ("without a seven", "with a seven")
     weights = np.full((4, 1, 3), 1 / 3)
-    lines = shown(small(), np.ones(4), weights, "seven")
+    lines = bag_lines(small(), np.ones(4), weights, "seven")
     assert lines[0] == "Bag 1, with a seven; predicted probability of a seven: 0.731"
     assert lines[-1].startswith("Largest weight on the seven: ")

@@ -5,11 +5,11 @@ import pytest
 
 from numpy_attention.files import write_npz
 from numpy_attention.tasks import load
+from numpy_attention.tasks.hold_out import held_out_rows, split
+from numpy_attention.tasks.tables import number_columns, ordered_classes, read_examples, read_table
 from numpy_attention.tasks.token_weights import token_weights
 from numpy_attention.training.data import Examples
-from numpy_attention.training.hold_out import held_out_rows, split
 from numpy_attention.training.settings import Settings
-from numpy_attention.training.tables import in_order, numbers, read_examples, read_table
 
 TABLE = """a,b,kind,c,d
 1,2,x,3,4
@@ -55,12 +55,12 @@ def test_lines_are_those_of_the_file(tmp_path):
 
 
 def test_columns_are_found_by_name(file):
-    np.testing.assert_array_equal(numbers(read_table(file), ("d", "a"))[0], [4, 1])
+    np.testing.assert_array_equal(number_columns(read_table(file), ("d", "a"))[0], [4, 1])
 
 
 def test_classes_have_an_order():
-    assert in_order(["2", "10", "-1"]) == ("-1", "2", "10")
-    assert in_order(["no", "yes", "maybe"]) == ("maybe", "no", "yes")
+    assert ordered_classes(["2", "10", "-1"]) == ("-1", "2", "10")
+    assert ordered_classes(["no", "yes", "maybe"]) == ("maybe", "no", "yes")
 
 
 def test_a_fifth_of_each_class_is_held_out():

@@ -9,8 +9,8 @@ from numpy_attention.tasks.distortion import distorted, read_at
 from numpy_attention.tasks.images import read_digits
 from numpy_attention.training.data import Examples
 from numpy_attention.training.evaluation import loss_forward
-from numpy_attention.training.mixing import mixed, mixed_loss_backward, mixed_loss_forward
-from numpy_attention.training.run import begin, changing
+from numpy_attention.training.mixing import mix, mixed_loss_backward, mixed_loss_forward
+from numpy_attention.training.run import augmentation, start_run
 from numpy_attention.training.settings import Settings
 
 
@@ -57,7 +57,7 @@ def some():
 
 def test_every_example_keeps_the_larger_share():
     plain = some()
-    both = mixed(np.random.default_rng(0), plain, 0.4)
+    both = mix(np.random.default_rng(0), plain, 0.4)
     assert ((both.share >= 0.5) & (both.share <= 1)).all()
     assert len(set(both.share)) == 41
     np.testing.assert_array_equal(both.y, plain.y)
@@ -70,7 +70,7 @@ def test_every_example_keeps_the_larger_share():
 
 
 def test_the_loss_is_shared_between_the_labels():
-    batch = mixed(np.random.default_rng(0), some(), 0.4)
+    batch = mix(np.random.default_rng(0), some(), 0.4)
     logits = np.random.default_rng(101).normal(size=(41, 3))
     loss, saved = mixed_loss_forward(logits, batch)
     logs = na.log_softmax(logits)
@@ -93,10 +93,10 @@ def test_where_one_label_has_it_all_the_loss_is_the_plain_one():
 def test_what_changes_is_the_training_part_alone_and_the_stream_decides():
     settings = Settings(task="digits", heads=2, hidden_dim=4)
     data = load(settings)
-    changed = changing(begin(settings, data), data)
+    changed = augmentation(start_run(settings, data), data)
     one, again, other = (changed(np.random.default_rng(seed)) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one.x, again.x)
     assert (np.abs(one.x - other.x).max(axis=(1, 2)) > 0).all()
     np.testing.assert_array_equal(one.y, data.train.y)
     bags = load("digit-bags")
-    assert changing(begin(Settings(), bags), bags) is None
+    assert augmentation(start_run(Settings(), bags), bags) is None

@@ -8,9 +8,9 @@ from numpy_attention.training.cleaning import (
     count_missing,
     fit_normalisation,
     normalise,
-    normalised,
+    normalise_examples,
     prepare,
-    real,
+    real_values,
 )
 from numpy_attention.training.data import Data, Examples
 
@@ -40,9 +40,9 @@ def test_gaps_do_not_shift_the_statistics_and_become_the_mean():
     mean, deviation = fit_normalisation(part.x)
     np.testing.assert_allclose(mean, np.nanmean(kept, axis=0), rtol=1e-14)
     np.testing.assert_allclose(deviation, np.nanstd(kept, axis=0), rtol=1e-14)
-    normalised = prepare(Data(part, part)).train.x
-    assert (normalised[~np.isfinite(part.x)] == 0).all()
-    assert np.isfinite(normalised).all()
+    normalise_examples = prepare(Data(part, part)).train.x
+    assert (normalise_examples[~np.isfinite(part.x)] == 0).all()
+    assert np.isfinite(normalise_examples).all()
 
 
 def test_nothing_of_the_held_out_part_reaches_the_model():
@@ -101,10 +101,10 @@ def test_padding_is_not_counted_and_becomes_0():
     spoiled = part._replace(x=part.x.copy())
     spoiled.x[1, 1:] = np.nan
     spoiled.x[2, 3:] = 1e9
-    assert count_missing(real(spoiled)) == 0
-    assert len(real(spoiled)) == 5 + 1 + 9 * 3
+    assert count_missing(real_values(spoiled)) == 0
+    assert len(real_values(spoiled)) == 5 + 1 + 9 * 3
     clean, dirty = (prepare(Data(each, each)) for each in (part, spoiled))
     for one, other in zip(clean.normalisation, dirty.normalisation, strict=True):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(clean.train.x, dirty.train.x)
-    assert not normalised(spoiled, clean.normalisation).x[1, 1:].any()
+    assert not normalise_examples(spoiled, clean.normalisation).x[1, 1:].any()

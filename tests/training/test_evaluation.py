@@ -10,16 +10,16 @@ from numpy_attention.nn.classifier import AttentionClassifier
 from numpy_attention.training import evaluation
 from numpy_attention.training.data import Examples
 from numpy_attention.training.evaluation import (
-    chosen,
+    attention_maps,
+    batches,
     figures,
-    guesses,
+    figures_without_loss,
     logits_of,
     loss_backward,
     loss_forward,
-    majority,
-    maps_of,
-    parts,
+    majority_baseline,
     predict,
+    predicted_classes,
     probabilities,
 )
 
@@ -36,20 +36,20 @@ def test_a_logit_of_0_says_no():
 
 
 def test_the_majority_is_that_of_the_training_part():
-    loss, accuracy = majority(np.array([3, 1]), np.array([1.0, 1.0, 0.0]))
+    loss, accuracy = majority_baseline(np.array([3, 1]), np.array([1.0, 1.0, 0.0]))
     assert loss == pytest.approx((2 * math.log(4) + math.log(4 / 3)) / 3, rel=1e-14)
     assert accuracy == pytest.approx(1 / 3)
 
 
 def test_an_even_training_part_says_one_half():
-    loss, accuracy = majority(np.array([1, 1]), np.array([1.0, 0.0]))
+    loss, accuracy = majority_baseline(np.array([1, 1]), np.array([1.0, 0.0]))
     assert loss == pytest.approx(math.log(2))
     assert accuracy == 0.5
 
 
 def test_one_class_only_is_certain():
-    assert majority(np.array([0, 3]), np.ones(2)) == (0.0, 1.0)
-    assert majority(np.array([3, 0]), np.ones(2)) == (math.inf, 0.0)
+    assert majority_baseline(np.array([0, 3]), np.ones(2)) == (0.0, 1.0)
+    assert majority_baseline(np.array([3, 0]), np.ones(2)) == (math.inf, 0.0)
 
 
 def test_predictions_are_the_models():
@@ -68,13 +68,15 @@ def test_many_examples_are_looked_at_in_parts(monkeypatch):
     params = model.init(np.random.default_rng(0))
     rng = np.random.default_rng(127)
     examples = Examples(rng.normal(size=(11, 7, 3)), np.zeros(11), lengths=rng.integers(1, 8, 11))
-    whole, maps = predict(model, params, examples), maps_of(model, params, examples)
+    whole, maps = predict(model, params, examples), attention_maps(model, params, examples)
     monkeypatch.setattr(evaluation, "AT_ONCE", 4)
-    assert [len(part.y) for part in parts(examples)] == [4, 4, 3]
+    assert [len(part.y) for part in batches(examples)] == [4, 4, 3]
     np.testing.assert_allclose(predict(model, params, examples).logits, whole.logits, rtol=1e-13)
     np.testing.assert_allclose(predict(model, params, examples).weights, whole.weights, rtol=1e-13)
     np.testing.assert_allclose(logits_of(model, params, examples), whole.logits, rtol=1e-13)
-    np.testing.assert_allclose(maps_of(model, params, examples)["pooling"], maps["pooling"], rtol=1e-13)
+    np.testing.assert_allclose(
+        attention_maps(model, params, examples)["pooling"], maps["pooling"], rtol=1e-13
+    )
 
 
 def test_figures_of_three_classes():
@@ -82,17 +84,17 @@ def test_figures_of_three_classes():
     loss, accuracy = figures(logits, np.array([0.0, 2.0, 1.0]))
     assert loss == pytest.approx((math.log(2) + math.log(8 / 6) + math.log(10 / 4)) / 3, rel=1e-14)
     assert accuracy == pytest.approx(2 / 3)
-    np.testing.assert_array_equal(chosen(logits), [0, 2, 0])
+    np.testing.assert_array_equal(predicted_classes(logits), [0, 2, 0])
 
 
 def test_the_majority_of_three_classes():
-    loss, accuracy = majority(np.array([1, 2, 1]), np.array([1.0, 1.0, 0.0, 2.0]))
+    loss, accuracy = majority_baseline(np.array([1, 2, 1]), np.array([1.0, 1.0, 0.0, 2.0]))
     assert loss == pytest.approx((2 * math.log(2) + 2 * math.log(4)) / 4, rel=1e-14)
     assert accuracy == 0.5
 
 
 def test_guesses_have_no_loss():
-    loss, accuracy = guesses(np.array([0, 1, 2, 2]), np.array([0.0, 1.0, 2.0, 1.0]))
+    loss, accuracy = figures_without_loss(np.array([0, 1, 2, 2]), np.array([0.0, 1.0, 2.0, 1.0]))
     assert math.isnan(loss)
     assert accuracy == 0.75
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from numpy_attention.nn.temperature import temper_backward, temper_forward
-from numpy_attention.training.records import alike, focus, moved, records
+from numpy_attention.nn.temperature import temperature_backward, temperature_forward
+from numpy_attention.training.records import epoch_records, focus, head_overlap, relative_change
 
 
 def test_focus_is_0_for_uniform_and_1_for_a_single_token():
@@ -28,20 +28,22 @@ def test_focus_counts_real_tokens_only():
 
 def test_how_alike_heads_are():
     weights = np.array([[0.5, 0.5, 0.0], [0.0, 0.5, 0.5], [0.5, 0.5, 0.0]]).reshape(1, 3, 1, 3)
-    assert alike(weights) == pytest.approx((0.5 + 1 + 0.5) / 3)
-    assert math.isnan(alike(weights[:, :1]))
+    assert head_overlap(weights) == pytest.approx((0.5 + 1 + 0.5) / 3)
+    assert math.isnan(head_overlap(weights[:, :1]))
 
 
 def test_how_far_parameters_moved():
     start = {"a": {"weight": np.array([[3.0, 4.0]]), "bias": np.zeros(2)}}
     now = {"a": {"weight": np.array([[3.0, 7.0]]), "bias": np.ones(2)}}
-    assert moved(now, start) == {"a.weight": 0.6}  # a bias starts at 0: there is nothing to compare with
+    assert relative_change(now, start) == {
+        "a.weight": 0.6
+    }  # a bias starts at 0: there is nothing to compare with
 
 
 def test_everything_by_name():
     params = {"w": {"weight": np.array([2.0])}, "temperature": {"log_temperature": np.log([2.0, 0.5])}}
     start = {"w": {"weight": np.array([1.0])}, "temperature": {"log_temperature": np.zeros(2)}}
-    told = records({"pooling": np.full((1, 2, 1, 4), 0.25)}, params, start)
+    told = epoch_records({"pooling": np.full((1, 2, 1, 4), 0.25)}, params, start)
     assert told == pytest.approx(
         {
             "focus.pooling": 0.0,
@@ -56,14 +58,14 @@ def test_everything_by_name():
 def test_the_temperature_is_differentiated():
     rng = np.random.default_rng(71)
     scores, logs, d = rng.normal(size=(5, 3, 2, 7)), rng.normal(size=3), rng.normal(size=(5, 3, 2, 7))
-    tempered, saved = temper_forward(scores, logs)
+    tempered, saved = temperature_forward(scores, logs)
     np.testing.assert_allclose(tempered[:, 1], scores[:, 1] / np.exp(logs[1]), rtol=1e-14)
-    d_scores, d_logs = temper_backward(d, saved)
+    d_scores, d_logs = temperature_backward(d, saved)
     for head in range(3):
         moved_logs = logs.astype(complex)
         moved_logs[head] += 1e-100j
-        expected = (d * temper_forward(scores, moved_logs)[0]).sum().imag / 1e-100
+        expected = (d * temperature_forward(scores, moved_logs)[0]).sum().imag / 1e-100
         assert d_logs[head] == pytest.approx(expected, rel=1e-12)
     direction = rng.normal(size=scores.shape)
-    expected = (d * temper_forward(scores + 1e-100j * direction, logs)[0]).sum().imag / 1e-100
+    expected = (d * temperature_forward(scores + 1e-100j * direction, logs)[0]).sum().imag / 1e-100
     assert (d_scores * direction).sum() == pytest.approx(expected, rel=1e-12)

@@ -5,9 +5,9 @@ import pytest
 
 from numpy_attention.nn.classifier import AttentionClassifier
 from numpy_attention.tasks import load
-from numpy_attention.training.evaluation import figures, majority, predict
-from numpy_attention.training.report import end_lines, held_out, loss_told, steps, verbose_lines
-from numpy_attention.training.run import begin
+from numpy_attention.training.evaluation import figures, majority_baseline, predict
+from numpy_attention.training.report import end_lines, format_loss, held_out_lines, step_lines, verbose_lines
+from numpy_attention.training.run import start_run
 from numpy_attention.training.settings import Settings
 
 
@@ -19,7 +19,7 @@ def data():
 def test_the_steps_name_their_sizes(data):
     settings = Settings(heads=2, score="dot", batch_size=30, epochs=7, seed=3)
     model = AttentionClassifier(64, 50, 2, "dot")
-    lines = steps(settings, data, model)
+    lines = step_lines(settings, data, model)
     assert [line[:18].strip() for line in lines] == [
         "task",
         "clean",
@@ -42,23 +42,23 @@ def test_missing_values_are_counted(data):
     raw = data.raw._replace(test=data.raw.test._replace(x=data.raw.test.x.copy()))
     raw.test.x[2, 3, 5:8] = np.nan
     model = AttentionClassifier(64)
-    assert "0 training and 3 held-out values" in steps(Settings(), data._replace(raw=raw), model)[1]
+    assert "0 training and 3 held-out values" in step_lines(Settings(), data._replace(raw=raw), model)[1]
 
 
 def test_the_held_out_block(data):
     settings = Settings(heads=2, seed=3)
-    run = begin(settings, data)
+    run = start_run(settings, data)
     learned, uniform = run.models().values()
     rng = np.random.default_rng(61)
     params = {name: model.init(rng) for name, model in run.models().items()}
     epochs = {name: run.epochs[name]._replace(params=params[name]) for name in params}
     run = run._replace(epochs=epochs)
-    lines = held_out(run, data)
+    lines = held_out_lines(run, data)
     assert lines[0] == "Held out: 1000 examples"
     expected = {
         "location scores": figures(predict(learned, params["learned"], data.test).logits, data.test.y),
         "uniform weights": figures(predict(uniform, params["uniform"], data.test).logits, data.test.y),
-        "majority class": majority(np.array([500, 500]), data.test.y),
+        "majority class": majority_baseline(np.array([500, 500]), data.test.y),
     }
     assert expected["majority class"] == (pytest.approx(np.log(2)), 0.5)
     assert len(set(expected.values())) == 3
@@ -69,13 +69,13 @@ def test_the_held_out_block(data):
 
 def test_what_is_optional_is_named_when_it_is_asked_for(data):
     settings = Settings(optimizer="momentum", schedule="cosine", clip=0.5, temperature="learned")
-    lines = steps(settings, data, AttentionClassifier(64, temperature="learned"))
+    lines = step_lines(settings, data, AttentionClassifier(64, temperature="learned"))
     assert "location scores, learned temperature, softmax" in lines[4]
     assert lines[6].endswith("SGD with momentum with lr 0.001, cosine schedule, clipped at 0.5")
 
 
 def test_losses_are_told_in_few_digits():
-    assert [loss_told(x) for x in (0.12345, 123456.789, 1.5e7, np.nan)] == [
+    assert [format_loss(x) for x in (0.12345, 123456.789, 1.5e7, np.nan)] == [
         "0.1235",
         "123456.7890",
         "1.5000e+07",
@@ -84,7 +84,7 @@ def test_losses_are_told_in_few_digits():
 
 
 def a_run(data, history, **settings):
-    return begin(Settings(seed=3, **settings), data)._replace(history=tuple(history))
+    return start_run(Settings(seed=3, **settings), data)._replace(history=tuple(history))
 
 
 def test_what_an_epoch_did_is_told_by_kind(data):
@@ -128,7 +128,7 @@ def test_the_end_says_when_a_start_from_scratch_was_caught_up_with(data):
 def test_a_layer_and_what_changes_anew_are_named():
     data = load("digits")
     settings = Settings(task="digits", hidden_dim=4, heads=2, epochs=2)
-    lines = steps(settings, data, begin(settings, data).models()["learned"])
+    lines = step_lines(settings, data, start_run(settings, data).models()["learned"])
     assert "linear + positions, self-attention, linear + tanh: (16, 4) -> (16, 4)" in lines[3]
     assert lines[5].split("-> ")[1].startswith("10 logits")
     assert lines[7].endswith("2 epochs of 29 batches, seed 0; examples changed anew for each")

@@ -13,7 +13,7 @@ from numpy_attention.optim.trees import flatten
 from numpy_attention.training import run_folder as runs
 from numpy_attention.training.cleaning import prepare
 from numpy_attention.training.data import Data, Examples
-from numpy_attention.training.run import begin, going_on
+from numpy_attention.training.run import run_epochs, start_run
 from numpy_attention.training.settings import OPTIMIZER_NAMES, Settings
 
 
@@ -28,8 +28,8 @@ def some_data(classes=("no", "yes")):
 
 def a_run(epochs=1, data=None, **settings):
     chosen = {"heads": 2, "hidden_dim": 4, "batch_size": 7, "epochs": 3, **settings}
-    run = begin(Settings(**chosen), some_data() if data is None else data)
-    training = going_on(run, some_data() if data is None else data)
+    run = start_run(Settings(**chosen), some_data() if data is None else data)
+    training = run_epochs(run, some_data() if data is None else data)
     for _ in range(epochs):
         run = next(training)
     return run
@@ -64,7 +64,7 @@ def test_so_does_every_model_with_every_optimizer(tmp_path, monkeypatch, task, o
     data = some_data(("a", "b", "c"))
     (tmp_path / "a.npz").write_bytes(b"")
     monkeypatch.chdir(tmp_path)
-    run = begin(settings._replace(batch_size=7), data)
+    run = start_run(settings._replace(batch_size=7), data)
     run = run._replace(history=({"epoch": 1.0, "loss": 0.5, "accuracy": 1.0, "uniform_loss": np.nan,
                                  "logistic_loss": 0.25},))  # fmt: skip
     runs.keep(tmp_path / "run", run)
@@ -76,7 +76,7 @@ def test_a_run_that_was_kept_goes_on_to_the_same_bits(tmp_path):
     whole = a_run(3, **settings)
     for epochs in (1, 2):
         runs.keep(tmp_path, a_run(epochs, **settings))
-        *_, last = going_on(runs.read(tmp_path), data)
+        *_, last = run_epochs(runs.read(tmp_path), data)
         same_run(last, whole)
 
 

@@ -6,21 +6,15 @@ import pytest
 
 from numpy_attention.tasks import TASKS, with_defaults
 from numpy_attention.training.optimizers import OPTIMIZERS
-from numpy_attention.training.settings import (
-    OPTIMIZER_NAMES,
-    TASK_NAMES,
-    Settings,
-    checked,
-    from_dict,
-    wanted,
-)
+from numpy_attention.training.settings import OPTIMIZER_NAMES, TASK_NAMES, Settings, check_fields, parse_until
+from numpy_attention.training.task import validated
 
 
 def test_defaults():
     settings = with_defaults({})
     assert settings[:8] == ("digit-bags", "location", 1, 50, 10, 0.001, 32, 0)
     assert settings._replace(digit=None) == Settings()
-    assert checked(settings) == settings
+    assert validated(settings) == settings
 
 
 def test_the_names_are_those_of_what_there_is():
@@ -31,7 +25,7 @@ def test_the_names_are_those_of_what_there_is():
 def test_every_task_starts_from_settings_that_make_sense():
     files = {"csv": {"csv": "a.csv", "label": "b", "tokens": 2}, "npz": {"npz": "a.npz"}}
     for name in TASKS:
-        settings = checked(with_defaults({"task": name, **files.get(name, {})}))
+        settings = validated(with_defaults({"task": name, **files.get(name, {})}))
         assert settings.task == name
         assert {key: getattr(settings, key) for key in TASKS[name].defaults} == TASKS[name].defaults
 
@@ -83,9 +77,9 @@ def test_every_task_starts_from_settings_that_make_sense():
 )
 def test_nonsense_is_refused_by_name(name, value):
     with pytest.raises(ValueError, match=f"^{name} is .* expected$"):
-        checked(Settings(**{name: value}))
+        validated(Settings(**{name: value}))
     with pytest.raises(ValueError, match=f"^{name} is .* expected$"):
-        from_dict({**Settings()._asdict(), name: value})
+        check_fields({**Settings()._asdict(), name: value})
 
 
 @pytest.mark.parametrize(
@@ -101,30 +95,30 @@ def test_nonsense_is_refused_by_name(name, value):
 )
 def test_what_does_not_go_together(settings, told):
     with pytest.raises(ValueError, match=told):
-        checked(settings)
+        validated(settings)
 
 
 def test_whole_numbers_are_numbers_too():
-    assert checked(Settings(lr=1, clip=2))[5] == 1.0
-    assert type(checked(Settings(clip=2)).clip) is float
+    assert validated(Settings(lr=1, clip=2))[5] == 1.0
+    assert type(validated(Settings(clip=2)).clip) is float
 
 
 def test_a_large_seed_is_welcome():
-    assert checked(Settings(seed=2**70)).seed == 2**70
+    assert validated(Settings(seed=2**70)).seed == 2**70
 
 
 def test_what_until_asks_for():
-    assert wanted("loss=1e-3") == ("loss", 0.001)
-    assert wanted("accuracy=1") == ("accuracy", 1.0)
+    assert parse_until("loss=1e-3") == ("loss", 0.001)
+    assert parse_until("accuracy=1") == ("accuracy", 1.0)
 
 
 def test_dicts():
     settings = Settings(heads=3, lr=0.25)
-    assert Settings(**from_dict(settings._asdict())) == settings
+    assert Settings(**check_fields(settings._asdict())) == settings
     with pytest.raises(ValueError, match="'lr' is missing"):
-        from_dict({name: value for name, value in settings._asdict().items() if name != "lr"})
-    assert from_dict({"heads": 3}, whole=False) == {"heads": 3}
+        check_fields({name: value for name, value in settings._asdict().items() if name != "lr"})
+    assert check_fields({"heads": 3}, whole=False) == {"heads": 3}
     with pytest.raises(ValueError, match="'momentum' is not a setting; one of task, score"):
-        from_dict({**settings._asdict(), "momentum": 0.9})
+        check_fields({**settings._asdict(), "momentum": 0.9})
     with pytest.raises(ValueError, match="settings are a list"):
-        from_dict(list(settings))
+        check_fields(list(settings))

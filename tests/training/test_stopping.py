@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from numpy_attention.training.progress import progress
-from numpy_attention.training.stopping import ctrl_c
+from numpy_attention.training.stopping import deferred_interrupt
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def listening():
 
 
 def test_the_first_is_noted_and_the_second_stops():
-    with ctrl_c() as stop:
+    with deferred_interrupt() as stop:
         assert not stop.asked
         signal.raise_signal(signal.SIGINT)
         assert stop.asked
@@ -32,7 +32,7 @@ def test_the_first_is_noted_and_the_second_stops():
 def test_somebody_else_s_handling_stays():
     noted = []
     signal.signal(signal.SIGINT, lambda *_: noted.append(1))
-    with ctrl_c() as stop:
+    with deferred_interrupt() as stop:
         signal.raise_signal(signal.SIGINT)
         assert not stop.asked
     assert noted == [1]
@@ -42,7 +42,7 @@ def test_another_thread_may_train():
     seen = []
 
     def work():
-        with ctrl_c() as stop:
+        with deferred_interrupt() as stop:
             seen.append(stop.asked)
 
     thread = threading.Thread(target=work)

@@ -1,14 +1,15 @@
-"""Holding examples out: a fifth of each class, drawn by the seed."""
+"""The held-out part: a fifth of each class, drawn from the seed."""
 
 import numpy as np
 
-from .data import EXAMPLES, Array, Data, Examples, stream
+from ..functional.base.admission import Array
+from ..training.data import EXAMPLES, Data, Examples, stream
 
 SHARE = 0.2
 
 
 def held_out_rows(rng: np.random.Generator, y: Array) -> Array:
-    """Which of the examples are held out (N,): of every class a fifth, and at least one if it has two.
+    """True for the examples held out (N,): a fifth of every class, at least one where there are two.
 
     Examples
     --------
@@ -31,8 +32,9 @@ def split(
     seed: int,
     columns: tuple[str, ...] = (),
     by_place: bool = False,
+    label: str | None = None,
 ) -> Data:
-    """The two parts of a task's data, with what `Data` says of both.
+    """The two parts of a task's data; for the other arguments see `Data`.
 
     Raises
     ------
@@ -42,4 +44,4 @@ def split(
     held_out = held_out_rows(stream(seed, EXAMPLES), examples.y)
     if not held_out.any():
         raise ValueError("no class has two examples, so none can be held out; more data are needed")
-    return Data(examples.some(~held_out), examples.some(held_out), classes, columns, by_place)
+    return Data(examples.some(~held_out), examples.some(held_out), classes, columns, by_place, label)

@@ -1,8 +1,8 @@
-"""Tables of one's own: a CSV file with a header, one example a line, its columns filling T tokens in order.
+"""CSV tables: a header, then one example per line, its columns filling T tokens in order.
 
     age, dose, pulse, age later, dose later, pulse later, well        two tokens of three, and a label
 
-A cell that is empty or says NA, NaN, null or ? is a missing value. Whatever else is no number is refused.
+A cell that is empty or says NA, NaN, null or ? is a missing value. Other text is refused.
 """
 
 import csv
@@ -14,18 +14,19 @@ from typing import NamedTuple
 import numpy as np
 
 from ..files import PathLike
-from .data import Array, Examples
+from ..functional.base.admission import Array
+from ..training.data import Examples
 
 MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
 
 
 class Table(NamedTuple):
-    """What a CSV file holds."""
+    """A CSV file as text."""
 
     file: str
     columns: tuple[str, ...]
     cells: list[list[str]]
-    """Each row with one cell a column."""
+    """(rows, columns)"""
     lines: list[int]
     """The line of the file on which each row ends, counted from 1."""
 
@@ -36,7 +37,7 @@ def read_table(path: PathLike) -> Table:
     Raises
     ------
     ValueError
-        If it is no text, has no header or no rows, two columns of one name, or a row of another length.
+        If it is not UTF-8 text, or its header or a row is missing, ambiguous or of another length.
     OSError
         If it cannot be read.
     """
@@ -52,8 +53,8 @@ def read_table(path: PathLike) -> Table:
     if len(rows) < 2:
         raise ValueError(f"{path} has {'a header and no rows' if rows else 'no header'}")
     (_, header), *rows = rows
-    for at, name in enumerate(header):
-        if name in header[:at]:
+    for i, name in enumerate(header):
+        if name in header[:i]:
             raise ValueError(f"{path}, line 1: two columns are called {name!r}")
     for line, row in rows:
         if len(row) != len(header):
@@ -61,13 +62,13 @@ def read_table(path: PathLike) -> Table:
     return Table(str(path), tuple(header), [row for _, row in rows], [line for line, _ in rows])
 
 
-def numbers(table: Table, columns: tuple[str, ...], *, strict: bool = False) -> Array:
+def number_columns(table: Table, columns: tuple[str, ...], *, strict: bool = False) -> Array:
     """The named columns (N, columns) as numbers, NaN where a value is missing.
 
     Raises
     ------
     ValueError
-        If a column is not there, a cell is no number, or, with `strict`, a value is missing or infinite.
+        If a column does not exist, a cell is not a number, or, with `strict`, a value is missing or infinite.
     """
     places = [_place(table, name) for name in columns]
     values = np.empty((len(table.cells), len(columns)))
@@ -76,21 +77,21 @@ def numbers(table: Table, columns: tuple[str, ...], *, strict: bool = False) -> 
             try:
                 values[row, column] = _number(cells[place])
             except ValueError:
-                told = f"{cells[place]!r} is not a number"
-                raise ValueError(f"{_where(table, line, columns[column])}: {told}") from None
+                where = _where(table, line, columns[column])
+                raise ValueError(f"{where}: {cells[place]!r} is not a number") from None
             if strict and not math.isfinite(values[row, column]):
-                told = "the value is missing or infinite, which --strict refuses"
-                raise ValueError(f"{_where(table, line, columns[column])}: {told}")
+                where = _where(table, line, columns[column])
+                raise ValueError(f"{where}: the value is missing or infinite, which --strict refuses")
     return values
 
 
-def labels(table: Table, column: str) -> list[str]:
-    """The labels, as they are written.
+def label_column(table: Table, column: str) -> list[str]:
+    """The labels as text.
 
     Raises
     ------
     ValueError
-        If there is no such column, or a label is missing.
+        If the column does not exist, or a label is missing.
     """
     place = _place(table, column)
     for line, cells in zip(table.lines, table.cells, strict=True):
@@ -99,38 +100,38 @@ def labels(table: Table, column: str) -> list[str]:
     return [cells[place] for cells in table.cells]
 
 
-def in_order(said: list[str]) -> tuple[str, ...]:
-    """The classes: by their numbers if all are numbers, else by the alphabet.
+def ordered_classes(labels: list[str]) -> tuple[str, ...]:
+    """The distinct labels, in the order of their numbers if all are numbers, else of the alphabet.
 
     Examples
     --------
     >>> in_order(["10", "9", "10"]), in_order(["b", "9", "a"])
     (('9', '10'), ('9', 'a', 'b'))
     """
-    names = sorted(set(said))
+    names = sorted(set(labels))
     try:
         return tuple(sorted(names, key=float))
     except ValueError:
         return tuple(names)
 
 
-def numbered(table: Table, column: str, classes: tuple[str, ...]) -> Array:
-    """y (N,): the place of each label among the classes.
+def class_numbers(table: Table, column: str, classes: tuple[str, ...]) -> Array:
+    """y (N,): the index of each label among the classes.
 
     Raises
     ------
     ValueError
-        If a label is missing, or is none of the classes.
+        If a label is missing, or is not one of the classes.
     """
-    said = labels(table, column)
-    for line, label in zip(table.lines, said, strict=True):
+    labels = label_column(table, column)
+    for line, label in zip(table.lines, labels, strict=True):
         if label not in classes:
-            told = f"{label!r} is not a class; one of {', '.join(classes)} is expected"
-            raise ValueError(f"{_where(table, line, column)}: {told}")
-    return np.array([classes.index(label) for label in said], dtype=np.float64)
+            expected = f"one of {', '.join(classes)} is expected"
+            raise ValueError(f"{_where(table, line, column)}: {label!r} is not a class; {expected}")
+    return np.array([classes.index(label) for label in labels], dtype=np.float64)
 
 
-def filled(values: Array, tokens: int, file: str) -> Array:
+def split_into_tokens(values: Array, tokens: int, file: str) -> Array:
     """x (N, tokens, input_dim) from values (N, columns), in order.
 
     Raises
@@ -150,32 +151,32 @@ def filled(values: Array, tokens: int, file: str) -> Array:
 def read_examples(
     path: PathLike, label: str, tokens: int, strict: bool
 ) -> tuple[Examples, tuple[str, ...], tuple[str, ...]]:
-    """Examples of a file, their classes, and the columns that fill the tokens.
+    """The examples of a file, their classes, and the columns that fill the tokens.
 
     Raises
     ------
     ValueError
-        If the file is not such a table, or holds one class only.
+        If the file is not such a table, or has one class only.
     OSError
         If it cannot be read.
     """
     table = read_table(path)
-    classes = in_order(labels(table, label))
+    classes = ordered_classes(label_column(table, label))
     if len(classes) < 2:
         raise ValueError(f"{path}: every {label} is {classes[0]}; two classes or more are expected")
     columns = tuple(name for name in table.columns if name != label)
-    values = numbers(table, columns, strict=strict)
+    values = number_columns(table, columns, strict=strict)
     for name, column in zip(columns, values.T, strict=True):
         if not np.isfinite(column).any():
             raise ValueError(f"{path}: the column {name!r} holds no number")
-    x = filled(values, tokens, table.file)
-    return Examples(x, numbered(table, label, classes)), classes, columns
+    x = split_into_tokens(values, tokens, table.file)
+    return Examples(x, class_numbers(table, label, classes)), classes, columns
 
 
 def _number(cell: str) -> float:
     if cell.lower() in MISSING:
         return math.nan
-    if "_" in cell:  # 1_000 is a number to Python alone
+    if "_" in cell:  # float() accepts 1_000
         raise ValueError(cell)
     return float(cell)
 

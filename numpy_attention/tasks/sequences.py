@@ -1,9 +1,10 @@
-"""Sequences of one's own: an npz file with x (N, T, F), y (N,) and, where they differ, lengths (N,)."""
+"""Sequences in an npz file: x (N, T, F), y (N,) and, where they differ, lengths (N,)."""
 
 import numpy as np
 
 from ..files import PathLike, read_npz
-from .data import Array, Examples
+from ..functional.base.admission import Array
+from ..training.data import Examples
 
 NAMES = ("x", "y", "lengths")
 
@@ -11,21 +12,21 @@ NAMES = ("x", "y", "lengths")
 def read_sequences(
     path: PathLike, *, strict: bool = False, labelled: bool = True
 ) -> tuple[Examples, tuple[str, ...]]:
-    """Examples of a file, and their classes in order.
+    """The examples of a file, and their classes in order.
 
     Parameters
     ----------
     path
-        The file; pickled objects in it are refused, never loaded.
+        The file; pickled objects in it are refused.
     strict
-        Whether missing or infinite values are refused.
+        True to refuse missing and infinite values.
     labelled
-        Whether y must be there; if not, and it is not, y is 0.
+        True to require y; otherwise y is 0 where the file has none.
 
     Raises
     ------
     ValueError
-        If the file is damaged, or an array is missing, unknown, or of another kind or shape.
+        If the file is damaged, or an array is missing, unknown, or has another dtype or shape.
     OSError
         If it cannot be read.
     """
@@ -48,26 +49,28 @@ def read_sequences(
     examples = Examples(x, numbers.astype(np.float64), lengths=lengths)
     if strict:
         _refuse_missing(path, examples)
-    return examples, tuple(_spoken(label) for label in classes)
+    return examples, tuple(_label_text(label) for label in classes)
 
 
-def numbered(examples: Examples, said: tuple[str, ...], classes: tuple[str, ...], path: PathLike) -> Examples:
-    """Examples whose classes are `said`, numbered anew among the classes of a run.
+def renumber_classes(
+    examples: Examples, labels: tuple[str, ...], classes: tuple[str, ...], path: PathLike
+) -> Examples:
+    """Examples with y as indices into `classes`, instead of into `labels`, the classes of their file.
 
-    Where those are words, labels may be their numbers, counted from 0.
+    Where classes are words, the labels of a file may be their indices, or False and True.
 
     Raises
     ------
     ValueError
-        If a label is none of them.
+        If a label is not one of the classes.
     """
-    counted = tuple(map(str, range(len(classes))))
-    if not set(said) & set(classes) and set(said) <= {*counted, "False", "True"}:
-        said = tuple(classes[int(label == "True") if label not in counted else int(label)] for label in said)
-    for label in said:
+    indices = tuple(map(str, range(len(classes))))
+    if not set(labels) & set(classes) and set(labels) <= {*indices, "False", "True"}:
+        labels = tuple(classes[int(x) if x in indices else int(x == "True")] for x in labels)
+    for label in labels:
         if label not in classes:
             raise ValueError(f"{path}: y holds {label}; one of {', '.join(classes)} is expected")
-    places = np.array([classes.index(label) for label in said], dtype=np.float64)
+    places = np.array([classes.index(label) for label in labels], dtype=np.float64)
     return examples._replace(y=places[examples.y.astype(np.int64)])
 
 
@@ -79,8 +82,8 @@ def _values(path: PathLike, x: Array) -> Array:
 
 def _lengths(path: PathLike, lengths: Array, x: Array) -> Array:
     if lengths.shape != x.shape[:1] or lengths.dtype.kind not in "iu":
-        told = f"lengths is {lengths.dtype} {lengths.shape}"
-        raise ValueError(f"{path}: {told}; a whole number for each of the {len(x)} examples is expected")
+        found = f"lengths is {lengths.dtype} {lengths.shape}"
+        raise ValueError(f"{path}: {found}; a whole number for each of the {len(x)} examples is expected")
     wrong = (lengths < 1) | (lengths > x.shape[1])
     if wrong.any():
         row = int(np.argmax(wrong))
@@ -101,6 +104,6 @@ def _refuse_missing(path: PathLike, examples: Examples) -> None:
         )
 
 
-def _spoken(label: object) -> str:
-    """A label as text: 3, and not 3.0 or np.int64(3)."""
+def _label_text(label: object) -> str:
+    """A label as text: 3 for 3.0 and for np.int64(3)."""
     return str(label).removesuffix(".0") if isinstance(label, np.floating) else str(label)

@@ -1,0 +1,47 @@
+"""The models that a run can train, as protocols: parameters outside, forward and backward by hand."""
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from ..functional.base.admission import Array
+from ..nn.parameters import Params, Shapes
+
+
+class DataSizes(NamedTuple):
+    """The sizes of a model that the data determine."""
+
+    tokens: int
+    input_dim: int
+    outputs: int
+
+
+class Model(Protocol):
+    """Examples in, logits out."""
+
+    @property
+    def name(self) -> str:
+        """Label of the model in tables."""
+
+    def shapes(self) -> Shapes:
+        """The shape of every parameter."""
+
+    def init(self, rng: np.random.Generator) -> Params:
+        """Initial parameters."""
+
+    def forward(self, params: Params, x: Array, lengths: Array | None = None) -> tuple[Array, Any]:
+        """(logits (N,) or (N, K), what `backward` needs)"""
+
+    def backward(self, d_logits: Array, saved: Any) -> tuple[Array, Params]:
+        """(d_x, the gradient of every parameter)"""
+
+
+class AttentionModel(Model, Protocol):
+    """A model whose saved.weights (N, H, T) and saved.maps are attention weights."""
+
+    @property
+    def feature_layers(self) -> str:
+        """The layers below the pooling, as a report names them."""
+
+    def with_uniform_weights(self) -> "AttentionModel":
+        """The same model with uniform weights: the baseline that learns no attention."""
