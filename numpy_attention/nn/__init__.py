@@ -4,8 +4,8 @@
     out, saved = layer.forward(params, *inputs, **options)
     d_inputs, d_params = layer.backward(d_out, saved)
 
-Read `parameters`, then `multi_head_attention`; `token_scores` and `temperature` are parts of `classifier`,
-and `self_attention` puts a transformer-like layer below it. Imports NumPy, `functional` and `optim` alone.
+Read `parameters`, then `multi_head_attention`; `token_scores` and `temperature` are parts of `classifier`, and
+`self_attention` is a multi-head attention below such a classifier. Imports NumPy, `functional` and `optim`.
 """
 
 from .multi_head_attention import MultiHeadAttention

@@ -59,8 +59,9 @@ class AttentionClassifier(NamedTuple):
     >>> logits, saved = model.forward(params, np.ones((2, 7, 3)))
     >>> logits.shape, saved.weights.shape
     ((2,), (2, 1, 7))
-    >>> model.backward(np.ones(2), saved)["features"]["weight"].shape
-    (5, 3)
+    >>> d_x, d_params = model.backward(np.ones(2), saved)
+    >>> d_x.shape, d_params["features"]["weight"].shape
+    ((2, 7, 3), (5, 3))
     """
 
     input_dim: int

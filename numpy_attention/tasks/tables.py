@@ -105,7 +105,7 @@ def ordered_classes(labels: list[str]) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> in_order(["10", "9", "10"]), in_order(["b", "9", "a"])
+    >>> ordered_classes(["10", "9", "10"]), ordered_classes(["b", "9", "a"])
     (('9', '10'), ('9', 'a', 'b'))
     """
     names = sorted(set(labels))

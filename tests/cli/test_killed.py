@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from numpy_attention.cli import main
-from numpy_attention.training import run_folder as runs
+from numpy_attention.tasks import TASKS
+from numpy_attention.training import run_folder
 
 KILLS = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 3
 EPOCHS = 25
@@ -57,7 +58,7 @@ def test_killed_and_resumed_is_unbroken_in_every_byte(tmp_path, capsys):
             process.kill()
         assert process.returncode == -signal.SIGKILL
         if (folder / "run.npz").exists():
-            left.append(runs.read(folder).number)
+            left.append(run_folder.read_run(folder, TASKS).number)
             assert main(["eval", str(folder)]) == 0
             assert main(["train", "--resume", str(folder)]) == 0
         else:

@@ -16,7 +16,7 @@ import numpy_attention as na
 from numpy_attention.cli import main
 from numpy_attention.files import write_npz
 from numpy_attention.tasks import TASKS, load
-from numpy_attention.training import run_folder as runs
+from numpy_attention.training import run_folder
 
 QUICK = ["--epochs", "3", "--hidden-dim", "4", "--batch-size", "16"]
 
@@ -77,7 +77,7 @@ def test_predictions_are_those_of_the_model(capsys, files, kind):
     assert [row[1] for row in rows] == [classes[place] for place in shares.argmax(axis=1)]
     lengths = np.load("s.npz")["lengths"] if kind == "npz" else np.full(80, 2)
     assert (weights[lengths == 1] == [1.0, 0.0]).all()  # a padded token has weight 0, exactly
-    kept = runs.read("run")
+    kept = run_folder.read_run("run", TASKS)
     x = np.load("s.npz")["x"]
     normalised = (x - kept.normalisation.mean) / kept.normalisation.deviation
     normalised[np.arange(2) >= lengths[:, None]] = 0
@@ -144,7 +144,9 @@ def test_every_setting_changes_the_run(capsys, files):
     ends = set()
     for number, words in enumerate(changes):
         out_of(capsys, *base, *words.split(), "--out", str(number))
-        ends.add(runs.read(str(number)).epochs["learned"].params["features"]["weight"].tobytes())
+        ends.add(
+            run_folder.read_run(str(number), TASKS).epochs["learned"].params["features"]["weight"].tobytes()
+        )
     assert len(ends) == len(changes)
 
 
@@ -152,14 +154,14 @@ def test_until(capsys, files):
     words = ["train", *TABLE, *QUICK, "--epochs", "40", "--lr", "0.03", "--out", "run"]
     out = out_of(capsys, *words, "--until", "accuracy=0.6")
     (number,) = re.findall(r"accuracy=0.6 of the training part was reached after (\d+) epochs: 0\.6", out)
-    history = runs.read("run").history
+    history = run_folder.read_run("run", TASKS).history
     assert len(history) == int(number) < 40
     assert [row["accuracy"] >= 0.6 for row in history] == [False] * (len(history) - 1) + [True]
 
 
 def test_verbose_prints_what_is_recorded(capsys, files):
     out = out_of(capsys, "train", *TABLE, *QUICK, "--heads", "2", "--verbose", "--out", "run")
-    last = runs.read("run").history[-1]
+    last = run_folder.read_run("run", TASKS).history[-1]
     focus = [float(value) for value in re.findall(r"focus +pooling (\S+)", out)]
     alike = [float(value) for value in re.findall(r"alike +pooling (\S+)", out)]
     assert len(focus) == len(alike) == 3
@@ -174,7 +176,10 @@ def test_a_start_from_another_run_is_compared_with_one_from_scratch(capsys, file
     out = out_of(capsys, *words, "--out", "next")
     assert re.search(r"From run: the loss \d\.\d{4}, .* was reached after 1 epoch\n", out)
     assert "location scores, scratch" in out
-    assert runs.read("next").history[0]["loss"] < runs.read("next").history[-1]["scratch_loss"]
+    assert (
+        run_folder.read_run("next", TASKS).history[0]["loss"]
+        < run_folder.read_run("next", TASKS).history[-1]["scratch_loss"]
+    )
 
 
 WAYS = {
@@ -200,17 +205,17 @@ def test_interrupted_and_resumed_is_unbroken_in_every_byte(capsys, files, monkey
     words = ["train", *QUICK, *WAYS[way]]
     whole = out_of(capsys, *words, "--out", "whole")
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    keep = runs.keep
+    keep = run_folder.save_run
 
     def keep_and_press(folder, run):
         if run.number == 1:
             signal.raise_signal(signal.SIGINT)  # noted: the epoch in hand is kept first
         keep(folder, run)
 
-    monkeypatch.setattr(runs, "keep", keep_and_press)
+    monkeypatch.setattr(run_folder, "save_run", keep_and_press)
     assert main([*words, "--out", "parts"]) == 130
     assert capsys.readouterr().err == "numpy-attention: interrupted: epoch 1 is kept in parts\n"
-    monkeypatch.setattr(runs, "keep", keep)
+    monkeypatch.setattr(run_folder, "save_run", keep)
     resumed = out_of(capsys, "train", "--resume", "parts")
     assert "Resumed after epoch 1 of 3" in resumed
     assert contents(files / "whole") == contents(files / "parts")

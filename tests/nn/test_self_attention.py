@@ -27,7 +27,7 @@ def test_backward_is_the_complex_step_of_forward(score, temperature, lengths):
     complex_steps_agree(*problem(score, K, temperature), lengths)
 
 
-def test_so_it_is_with_one_output():
+def test_backward_with_one_output():
     complex_steps_agree(*problem(outputs=1))
 
 
@@ -68,15 +68,15 @@ def test_the_place_of_a_token_matters():
     np.testing.assert_allclose(model.forward(params, x[:, ::-1])[0], logits, rtol=1e-12)
 
 
-def test_the_twin_looks_everywhere_alike():
+def test_uniform_weights_are_1_over_t_in_both_places():
     model, params, x, _ = problem()
-    twin = model.twin()
-    twin_params = {**params, "pool": {**params["pool"], "score": {}}}
-    for weights in twin.forward(twin_params, x)[1].maps.values():
+    uniform = model.with_uniform_weights()
+    uniform_params = {**params, "pool": {**params["pool"], "score": {}}}
+    for weights in uniform.forward(uniform_params, x)[1].maps.values():
         np.testing.assert_allclose(weights, 1 / T, rtol=1e-15)
 
 
-def test_the_start():
+def test_initial_biases_norms_and_weights():
     start = flatten(problem()[0].init(np.random.default_rng(0)))
     assert {name: array.shape for name, array in start.items()} == flatten(problem()[0].shapes())
     for name, array in start.items():

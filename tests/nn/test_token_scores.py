@@ -69,7 +69,7 @@ def test_gradients_are_those_of_the_formula(name):
             np.testing.assert_allclose(np.asarray(gradient)[index], change.imag / 1e-100, rtol=1e-11)
 
 
-def test_uniform_scores_are_0_and_teach_nothing():
+def test_uniform_scores_and_their_gradients_are_0():
     features = np.random.default_rng(17).normal(size=(B, T, C))
     uniform = EVERY_SCORE[UNIFORM](H, C)
     scores, saved = uniform.forward({}, features)

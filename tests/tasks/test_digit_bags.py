@@ -23,22 +23,12 @@ def data():
     return load_data(Settings())
 
 
-def test_the_digits_are_those_of_the_source():
-    images, labels = read_digits()
-    assert images.shape == (1797, 64)
-    assert (images.min(), images.max()) == (0, 16)
-    np.testing.assert_array_equal(images, images.round())
-    # Counts of the classes 0-9 as the source's own description (optdigits.names) gives them.
-    counts = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
-    np.testing.assert_array_equal(np.bincount(labels.astype(int)), counts)
-
-
 def test_the_attribution_travels_with_the_data():
     told = (resources.files("numpy_attention.tasks") / "data" / "README.md").read_text()
     assert all(word in told for word in ("Alpaydin", "Kaynak", "10.24432/C50P49", "CC BY 4.0"))
 
 
-def test_half_the_bags_hold_exactly_one_zero_and_it_is_where_they_say():
+def test_half_the_bags_hold_exactly_one_zero_at_the_decisive_place():
     labels = np.arange(101) % 10
     bags = draw_bags(np.random.default_rng(0), np.arange(101.0)[:, None], labels, 1000)
     digits = labels[bags.x[..., 0].astype(int)]
@@ -116,11 +106,13 @@ def test_heads_are_averaged_and_each_is_counted():
     ]
 
 
-def test_the_task_says_its_name():
-    assert digit_bags.DIGIT_BAGS.name == "digit-bags"
+def test_the_question_names_the_digit():
+    ask = digit_bags.DIGIT_BAGS.question
+    assert ask(Settings(), None) == "ten digits a bag; is there a zero among them?"
+    assert "is there a seven" in ask(Settings(digit=7), None)
 
 
-def test_another_digit_can_be_asked_for():
+def test_another_digit_can_be_chosen():
     settings = Settings(digit=7)
     data = load_data(settings)
     images, labels = read_digits()

@@ -31,7 +31,7 @@ def test_figures():
     assert accuracy == pytest.approx(2 / 3)
 
 
-def test_a_logit_of_0_says_no():
+def test_a_logit_of_0_is_class_0():
     assert figures(np.zeros(4), np.array([0.0, 0.0, 0.0, 1.0])).accuracy == 0.75
 
 
@@ -63,13 +63,13 @@ def test_predictions_are_the_models():
     np.testing.assert_array_equal(predictions.weights, saved.weights)
 
 
-def test_many_examples_are_looked_at_in_parts(monkeypatch):
+def test_batches_do_not_change_predictions(monkeypatch):
     model = AttentionClassifier(3, 5, 2, outputs=3)
     params = model.init(np.random.default_rng(0))
     rng = np.random.default_rng(127)
     examples = Examples(rng.normal(size=(11, 7, 3)), np.zeros(11), lengths=rng.integers(1, 8, 11))
     whole, maps = predict(model, params, examples), attention_maps(model, params, examples)
-    monkeypatch.setattr(evaluation, "AT_ONCE", 4)
+    monkeypatch.setattr(evaluation, "BATCH", 4)
     assert [len(part.y) for part in batches(examples)] == [4, 4, 3]
     np.testing.assert_allclose(predict(model, params, examples).logits, whole.logits, rtol=1e-13)
     np.testing.assert_allclose(predict(model, params, examples).weights, whole.weights, rtol=1e-13)

@@ -1,11 +1,10 @@
-"""What training does to a network, in numbers that a hand can compute."""
+"""Focus, overlap of heads and change of parameters, for values that a hand can compute."""
 
 import math
 
 import numpy as np
 import pytest
 
-from numpy_attention.nn.temperature import temperature_backward, temperature_forward
 from numpy_attention.training.records import epoch_records, focus, head_overlap, relative_change
 
 
@@ -26,13 +25,13 @@ def test_focus_counts_real_tokens_only():
     assert math.isnan(focus(np.ones((3, 1, 1, 1))))
 
 
-def test_how_alike_heads_are():
+def test_overlap_of_heads():
     weights = np.array([[0.5, 0.5, 0.0], [0.0, 0.5, 0.5], [0.5, 0.5, 0.0]]).reshape(1, 3, 1, 3)
     assert head_overlap(weights) == pytest.approx((0.5 + 1 + 0.5) / 3)
     assert math.isnan(head_overlap(weights[:, :1]))
 
 
-def test_how_far_parameters_moved():
+def test_relative_change_of_parameters():
     start = {"a": {"weight": np.array([[3.0, 4.0]]), "bias": np.zeros(2)}}
     now = {"a": {"weight": np.array([[3.0, 7.0]]), "bias": np.ones(2)}}
     assert relative_change(now, start) == {
@@ -40,7 +39,7 @@ def test_how_far_parameters_moved():
     }  # a bias starts at 0: there is nothing to compare with
 
 
-def test_everything_by_name():
+def test_records_by_name():
     params = {"w": {"weight": np.array([2.0])}, "temperature": {"log_temperature": np.log([2.0, 0.5])}}
     start = {"w": {"weight": np.array([1.0])}, "temperature": {"log_temperature": np.zeros(2)}}
     told = epoch_records({"pooling": np.full((1, 2, 1, 4), 0.25)}, params, start)
@@ -53,19 +52,3 @@ def test_everything_by_name():
             "moved.w.weight": 1.0,
         }
     )
-
-
-def test_the_temperature_is_differentiated():
-    rng = np.random.default_rng(71)
-    scores, logs, d = rng.normal(size=(5, 3, 2, 7)), rng.normal(size=3), rng.normal(size=(5, 3, 2, 7))
-    tempered, saved = temperature_forward(scores, logs)
-    np.testing.assert_allclose(tempered[:, 1], scores[:, 1] / np.exp(logs[1]), rtol=1e-14)
-    d_scores, d_logs = temperature_backward(d, saved)
-    for head in range(3):
-        moved_logs = logs.astype(complex)
-        moved_logs[head] += 1e-100j
-        expected = (d * temperature_forward(scores, moved_logs)[0]).sum().imag / 1e-100
-        assert d_logs[head] == pytest.approx(expected, rel=1e-12)
-    direction = rng.normal(size=scores.shape)
-    expected = (d * temperature_forward(scores + 1e-100j * direction, logs)[0]).sum().imag / 1e-100
-    assert (d_scores * direction).sum() == pytest.approx(expected, rel=1e-12)

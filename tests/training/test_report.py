@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 
-from numpy_attention.nn.classifier import AttentionClassifier
 from numpy_attention.tasks import load
 from numpy_attention.training.evaluation import figures, majority_baseline, predict
 from numpy_attention.training.report import end_lines, format_loss, held_out_lines, step_lines, verbose_lines
-from numpy_attention.training.run import start_run
-from numpy_attention.training.settings import Settings
+from tests.support.runs import begin, settings_of
 
 
 @pytest.fixture(scope="module")
@@ -17,9 +15,8 @@ def data():
 
 
 def test_the_steps_name_their_sizes(data):
-    settings = Settings(heads=2, score="dot", batch_size=30, epochs=7, seed=3)
-    model = AttentionClassifier(64, 50, 2, "dot")
-    lines = step_lines(settings, data, model)
+    settings = settings_of(score="dot", hidden_dim=50, batch_size=30, epochs=7, seed=3)
+    lines = step_lines(begin(settings, data), data)
     assert [line[:18].strip() for line in lines] == [
         "task",
         "clean",
@@ -41,13 +38,14 @@ def test_the_steps_name_their_sizes(data):
 def test_missing_values_are_counted(data):
     raw = data.raw._replace(test=data.raw.test._replace(x=data.raw.test.x.copy()))
     raw.test.x[2, 3, 5:8] = np.nan
-    model = AttentionClassifier(64)
-    assert "0 training and 3 held-out values" in step_lines(Settings(), data._replace(raw=raw), model)[1]
+    assert (
+        "0 training and 3 held-out values"
+        in step_lines(begin(settings_of(), data), data._replace(raw=raw))[1]
+    )
 
 
 def test_the_held_out_block(data):
-    settings = Settings(heads=2, seed=3)
-    run = start_run(settings, data)
+    run = begin(settings_of(seed=3), data)
     learned, uniform = run.models().values()
     rng = np.random.default_rng(61)
     params = {name: model.init(rng) for name, model in run.models().items()}
@@ -67,14 +65,14 @@ def test_the_held_out_block(data):
     assert any(line.startswith("Largest weight on the zero") for line in lines)
 
 
-def test_what_is_optional_is_named_when_it_is_asked_for(data):
-    settings = Settings(optimizer="momentum", schedule="cosine", clip=0.5, temperature="learned")
-    lines = step_lines(settings, data, AttentionClassifier(64, temperature="learned"))
+def test_options_are_named_where_they_are_set(data):
+    settings = settings_of(optimizer="momentum", schedule="cosine", clip=0.5, temperature="learned")
+    lines = step_lines(begin(settings, data), data)
     assert "location scores, learned temperature, softmax" in lines[4]
     assert lines[6].endswith("SGD with momentum with lr 0.001, cosine schedule, clipped at 0.5")
 
 
-def test_losses_are_told_in_few_digits():
+def test_losses_have_few_digits():
     assert [format_loss(x) for x in (0.12345, 123456.789, 1.5e7, np.nan)] == [
         "0.1235",
         "123456.7890",
@@ -84,10 +82,10 @@ def test_losses_are_told_in_few_digits():
 
 
 def a_run(data, history, **settings):
-    return start_run(Settings(seed=3, **settings), data)._replace(history=tuple(history))
+    return begin(settings_of(seed=3, **settings), data)._replace(history=tuple(history))
 
 
-def test_what_an_epoch_did_is_told_by_kind(data):
+def test_records_have_a_line_per_kind(data):
     row = {"epoch": 1.0, "loss": 0.5, "focus.pooling": 0.25, "alike.pooling": np.nan, "moved.a.weight": 0.1}
     assert [line.split() for line in verbose_lines(a_run(data, [row]))] == [
         ["focus", "pooling", "0.250"],
@@ -96,7 +94,7 @@ def test_what_an_epoch_did_is_told_by_kind(data):
     ]
 
 
-def test_long_lines_are_broken_and_a_name_keeps_its_number(data):
+def test_long_lines_are_wrapped_between_a_number_and_the_next_name(data):
     names = [f"moved.a.rather.long.name.{number}.weight" for number in range(9)]
     row = {"epoch": 1.0, "loss": 0.5, **dict.fromkeys(names, 0.125)}
     lines = verbose_lines(a_run(data, [row]))
@@ -106,7 +104,7 @@ def test_long_lines_are_broken_and_a_name_keeps_its_number(data):
     assert lines[0].startswith("  moved        a.rather.long.name.0.weight 0.125, ")
 
 
-def test_the_end_says_whether_until_was_reached(data):
+def test_end_lines_say_whether_until_was_reached(data):
     rows = [{"loss": 0.5, "accuracy": 0.8}, {"loss": 0.25, "accuracy": 0.9}]
     reached, missed = (a_run(data, rows, until=f"accuracy={x}") for x in (0.9, 0.95))
     assert end_lines(reached) == ["accuracy=0.9 of the training part was reached after 2 epochs: 0.9000"]
@@ -116,7 +114,7 @@ def test_the_end_says_whether_until_was_reached(data):
     assert not a_run(data, rows[:1], until="loss=0.4").reached
 
 
-def test_the_end_says_when_a_start_from_scratch_was_caught_up_with(data):
+def test_end_lines_compare_with_a_start_from_scratch(data):
     rows = [{"loss": x, "scratch_loss": y} for x, y in [(0.5, 0.7), (0.3, 0.5), (0.2, 0.3)]]
     assert end_lines(a_run(data, rows, start_from="runs/zero")) == [
         "From runs/zero: the loss 0.3000, where a start from scratch ends, was reached after 2 epochs"
@@ -125,10 +123,9 @@ def test_the_end_says_when_a_start_from_scratch_was_caught_up_with(data):
     assert end_lines(a_run(data, rows, start_from="runs/zero"))[0].endswith("was not reached in 1 epoch")
 
 
-def test_a_layer_and_what_changes_anew_are_named():
+def test_self_attention_and_augmentation_are_named():
     data = load("digits")
-    settings = Settings(task="digits", hidden_dim=4, heads=2, epochs=2)
-    lines = step_lines(settings, data, start_run(settings, data).models()["learned"])
+    lines = step_lines(begin(settings_of("digits", epochs=2, batch_size=32), data), data)
     assert "linear + positions, self-attention, linear + tanh: (16, 4) -> (16, 4)" in lines[3]
     assert lines[5].split("-> ")[1].startswith("10 logits")
     assert lines[7].endswith("2 epochs of 29 batches, seed 0; examples changed anew for each")

@@ -1,4 +1,4 @@
-"""The run folder: what goes in comes out, and what is foreign or damaged is refused by name."""
+"""The run folder: runs are read back unchanged; foreign and damaged files are refused by name."""
 
 import json
 import os
@@ -10,39 +10,21 @@ import pytest
 from numpy_attention.files import read_npz, write_npz
 from numpy_attention.nn.token_scores import SCORES
 from numpy_attention.optim.trees import flatten
-from numpy_attention.training import run_folder as runs
-from numpy_attention.training.cleaning import prepare
-from numpy_attention.training.data import Data, Examples
-from numpy_attention.training.run import run_epochs, start_run
-from numpy_attention.training.settings import OPTIMIZER_NAMES, Settings
-
-
-def some_data(classes=("no", "yes")):
-    rng = np.random.default_rng(59)
-    parts = (
-        Examples(rng.normal(size=(size, 5, 3)), np.arange(size, dtype=float) % len(classes))
-        for size in (17, 7)
-    )
-    return prepare(Data(*parts, classes))
-
-
-def a_run(epochs=1, data=None, **settings):
-    chosen = {"heads": 2, "hidden_dim": 4, "batch_size": 7, "epochs": 3, **settings}
-    run = start_run(Settings(**chosen), some_data() if data is None else data)
-    training = run_epochs(run, some_data() if data is None else data)
-    for _ in range(epochs):
-        run = next(training)
-    return run
+from numpy_attention.tasks import TASKS
+from numpy_attention.training import run_folder
+from numpy_attention.training.run import run_epochs
+from numpy_attention.training.settings import OPTIMIZER_NAMES
+from tests.support.runs import a_run, begin, settings_of, some_data
 
 
 @pytest.fixture
 def folder(tmp_path):
-    runs.keep(tmp_path / "run", a_run())
+    run_folder.save_run(tmp_path / "run", a_run())
     return tmp_path / "run"
 
 
 def same_run(one, other):
-    ours, theirs = runs.packed(one), runs.packed(other)
+    ours, theirs = run_folder.to_arrays(one), run_folder.to_arrays(other)
     assert list(ours) == list(theirs)
     for name, array in ours.items():
         np.testing.assert_array_equal(array, theirs[name], err_msg=name)
@@ -50,37 +32,37 @@ def same_run(one, other):
 
 
 @pytest.mark.parametrize("score", SCORES)
-def test_what_goes_in_comes_out(tmp_path, score):
+def test_a_saved_run_is_read_back_unchanged(tmp_path, score):
     run = a_run(2, score=score, temperature="learned")
-    runs.keep(tmp_path, run)
-    same_run(runs.read(tmp_path), run)
+    run_folder.save_run(tmp_path, run)
+    same_run(run_folder.read_run(tmp_path, TASKS), run)
 
 
 @pytest.mark.parametrize("task", ["digits", "breast-cancer", "npz"])
 @pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
-def test_so_does_every_model_with_every_optimizer(tmp_path, monkeypatch, task, optimizer):
+def test_every_model_with_every_optimizer_is_read_back_unchanged(tmp_path, monkeypatch, task, optimizer):
     npz = "a.npz" if task == "npz" else None
-    settings = Settings(task=task, optimizer=optimizer, heads=2, hidden_dim=4, npz=npz)
+    settings = settings_of(task, optimizer=optimizer, npz=npz)
     data = some_data(("a", "b", "c"))
     (tmp_path / "a.npz").write_bytes(b"")
     monkeypatch.chdir(tmp_path)
-    run = start_run(settings._replace(batch_size=7), data)
+    run = begin(settings, data)
     run = run._replace(history=({"epoch": 1.0, "loss": 0.5, "accuracy": 1.0, "uniform_loss": np.nan,
                                  "logistic_loss": 0.25},))  # fmt: skip
-    runs.keep(tmp_path / "run", run)
-    same_run(runs.read(tmp_path / "run"), run)
+    run_folder.save_run(tmp_path / "run", run)
+    same_run(run_folder.read_run(tmp_path / "run", TASKS), run)
 
 
-def test_a_run_that_was_kept_goes_on_to_the_same_bits(tmp_path):
+def test_a_saved_run_resumes_to_the_same_bits(tmp_path):
     data, settings = some_data(), {"schedule": "cosine", "clip": 0.1, "temperature": "learned"}
     whole = a_run(3, **settings)
     for epochs in (1, 2):
-        runs.keep(tmp_path, a_run(epochs, **settings))
-        *_, last = run_epochs(runs.read(tmp_path), data)
+        run_folder.save_run(tmp_path, a_run(epochs, **settings))
+        *_, last = run_epochs(run_folder.read_run(tmp_path, TASKS), data)
         same_run(last, whole)
 
 
-def test_the_files(folder):
+def test_files_and_their_contents(folder):
     assert {file.name for file in folder.iterdir()} == {"run.npz", "settings.json", "history.csv"}
     run = a_run()
     told = json.loads((folder / "settings.json").read_text())
@@ -96,42 +78,42 @@ def test_the_files(folder):
     assert row.split(",")[:2] == ["1", repr(run.history[0]["loss"])]
 
 
-def test_what_is_not_known_is_empty_in_the_history(folder):
+def test_nan_is_an_empty_cell_of_the_history(folder):
     run = a_run()
     row = {**run.history[0], "focus.pooling": np.nan}
-    runs.keep(folder, run._replace(history=(row,)))
+    run_folder.save_run(folder, run._replace(history=(row,)))
     assert (folder / "history.csv").read_text().splitlines()[1].split(",")[4] == ""
-    assert np.isnan(runs.read(folder).history[0]["focus.pooling"])
+    assert np.isnan(run_folder.read_run(folder, TASKS).history[0]["focus.pooling"])
 
 
-def test_the_run_stands_whole_if_the_other_files_could_not_be_written(folder, monkeypatch):
+def test_run_npz_is_complete_if_the_text_files_fail(folder, monkeypatch):
     later = a_run(2)
 
     def full(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(runs, "write_json", full)
+    monkeypatch.setattr(run_folder, "write_json", full)
     with pytest.raises(OSError, match="disk full"):
-        runs.keep(folder, later)
-    same_run(runs.read(folder), later)
+        run_folder.save_run(folder, later)
+    same_run(run_folder.read_run(folder, TASKS), later)
 
 
-def test_a_folder_that_may_be_used(tmp_path, folder):
-    assert runs.admit(tmp_path / "new" / "er") == tmp_path / "new" / "er"
+def test_new_empty_and_run_folders_are_accepted(tmp_path, folder):
+    assert run_folder.check_folder(tmp_path / "new" / "er", TASKS) == tmp_path / "new" / "er"
     (tmp_path / "empty").mkdir()
-    assert runs.admit(tmp_path / "empty") == tmp_path / "empty"
-    assert runs.admit(folder) == folder
+    assert run_folder.check_folder(tmp_path / "empty", TASKS) == tmp_path / "empty"
+    assert run_folder.check_folder(folder, TASKS) == folder
     assert not (tmp_path / "new").exists()
 
 
-def test_what_a_killed_writer_left_is_swept_away(folder):
+def test_temporary_files_of_killed_writers_are_removed(folder):
     (folder / ".0123456789abcdef.part").write_bytes(b"half")
     (folder / ".mine.part").write_bytes(b"whole")
-    runs.admit(folder)
+    run_folder.check_folder(folder, TASKS)
     assert {file.name for file in folder.iterdir() if file.name.startswith(".")} == {".mine.part"}
 
 
-def test_folders_of_something_else_are_refused(tmp_path):
+def test_folders_with_other_contents_are_refused(tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "settings.json").write_text('{"format": "another"}')
     (tmp_path / "file").write_text("")
@@ -143,14 +125,14 @@ def test_folders_of_something_else_are_refused(tmp_path):
         "nowhere": "nowhere is not a folder",
     }.items():
         with pytest.raises(ValueError, match=told):
-            runs.admit(tmp_path / name)
+            run_folder.check_folder(tmp_path / name, TASKS)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written_to(tmp_path):
+def test_a_read_only_folder_is_refused(tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
     with pytest.raises(ValueError, match="locked may not be written to"):
-        runs.admit(tmp_path / "locked" / "run")
+        run_folder.check_folder(tmp_path / "locked" / "run", TASKS)
 
 
 def spoil(folder, **arrays):
@@ -220,22 +202,22 @@ def test_damage_is_named(folder, how):
     damage, told = DAMAGE[how]
     damage(folder)
     with pytest.raises(ValueError, match=told) as refused:
-        runs.read(folder)
+        run_folder.read_run(folder, TASKS)
     assert str(folder) in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
-def test_a_folder_that_is_none(tmp_path):
+def test_a_missing_folder_is_refused(tmp_path):
     with pytest.raises(ValueError, match="gone is not there"):
-        runs.read(tmp_path / "gone")
+        run_folder.read_run(tmp_path / "gone", TASKS)
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="file is not a folder"):
-        runs.read(tmp_path / "file")
+        run_folder.read_run(tmp_path / "file", TASKS)
 
 
-def test_a_run_has_what_began_it(folder):
-    run = runs.read(folder)
+def test_initial_parameters_are_saved(folder):
+    run = run_folder.read_run(folder, TASKS)
     for name, start in run.starts.items():
         moved = flatten(run.epochs[name].params)
         assert any((array != moved[place]).any() for place, array in flatten(start).items()), name
-    assert run.facts[:4] == (5, 3, ("no", "yes"), (9, 8))
+    assert run.summary[:4] == (5, 3, ("no", "yes"), (9, 8))

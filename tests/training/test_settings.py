@@ -1,39 +1,16 @@
-"""Settings: defaults as announced, nonsense refused by name."""
+"""Settings: the range of each, and what a JSON file may hold."""
 
 import math
 
 import pytest
 
-from numpy_attention.tasks import TASKS, with_defaults
-from numpy_attention.training.optimizers import OPTIMIZERS
-from numpy_attention.training.settings import OPTIMIZER_NAMES, TASK_NAMES, Settings, check_fields, parse_until
-from numpy_attention.training.task import validated
-
-
-def test_defaults():
-    settings = with_defaults({})
-    assert settings[:8] == ("digit-bags", "location", 1, 50, 10, 0.001, 32, 0)
-    assert settings._replace(digit=None) == Settings()
-    assert validated(settings) == settings
-
-
-def test_the_names_are_those_of_what_there_is():
-    assert tuple(TASKS) == TASK_NAMES
-    assert tuple(OPTIMIZERS) == OPTIMIZER_NAMES
-
-
-def test_every_task_starts_from_settings_that_make_sense():
-    files = {"csv": {"csv": "a.csv", "label": "b", "tokens": 2}, "npz": {"npz": "a.npz"}}
-    for name in TASKS:
-        settings = validated(with_defaults({"task": name, **files.get(name, {})}))
-        assert settings.task == name
-        assert {key: getattr(settings, key) for key in TASKS[name].defaults} == TASKS[name].defaults
+from numpy_attention.training.settings import Settings, check_field, check_fields, parse_until
 
 
 @pytest.mark.parametrize(
     "name, value",
     [
-        ("task", "digit-bag"),
+        ("task", ""),
         ("task", ["digit-bags"]),
         ("score", "uniform"),
         ("score", "Location"),
@@ -75,50 +52,37 @@ def test_every_task_starts_from_settings_that_make_sense():
         ("until", 0.95),
     ],
 )
-def test_nonsense_is_refused_by_name(name, value):
+def test_values_out_of_range_are_refused_by_name(name, value):
     with pytest.raises(ValueError, match=f"^{name} is .* expected$"):
-        validated(Settings(**{name: value}))
+        check_field(name, value)
     with pytest.raises(ValueError, match=f"^{name} is .* expected$"):
-        check_fields({**Settings()._asdict(), name: value})
+        check_fields({**Settings(task="a")._asdict(), name: value})
 
 
-@pytest.mark.parametrize(
-    "settings, told",
-    [
-        (Settings(task="csv", csv="a.csv", tokens=3), "the task csv needs the setting label"),
-        (Settings(task="csv", csv="a.csv", label="b"), "the task csv needs the setting tokens"),
-        (Settings(task="npz"), "the task npz needs the setting npz"),
-        (Settings(npz="a.npz"), "npz belongs to the task npz; the task is digit-bags"),
-        (Settings(task="npz", npz="a.npz", label="b"), "label belongs to the task csv; the task is npz"),
-        (Settings(task="digits", digit=3), "digit belongs to the task digit-bags"),
-    ],
-)
-def test_what_does_not_go_together(settings, told):
-    with pytest.raises(ValueError, match=told):
-        validated(settings)
-
-
-def test_whole_numbers_are_numbers_too():
-    assert validated(Settings(lr=1, clip=2))[5] == 1.0
-    assert type(validated(Settings(clip=2)).clip) is float
-
-
-def test_a_large_seed_is_welcome():
-    assert validated(Settings(seed=2**70)).seed == 2**70
-
-
-def test_what_until_asks_for():
+def test_until_is_a_figure_and_a_number():
     assert parse_until("loss=1e-3") == ("loss", 0.001)
     assert parse_until("accuracy=1") == ("accuracy", 1.0)
 
 
-def test_dicts():
-    settings = Settings(heads=3, lr=0.25)
+def test_json_objects_have_known_keys_and_by_default_all_of_them():
+    settings = Settings(task="a", heads=3, lr=0.25)
     assert Settings(**check_fields(settings._asdict())) == settings
     with pytest.raises(ValueError, match="'lr' is missing"):
         check_fields({name: value for name, value in settings._asdict().items() if name != "lr"})
-    assert check_fields({"heads": 3}, whole=False) == {"heads": 3}
+    assert check_fields({"heads": 3}, complete=False) == {"heads": 3}
     with pytest.raises(ValueError, match="'momentum' is not a setting; one of task, score"):
         check_fields({**settings._asdict(), "momentum": 0.9})
     with pytest.raises(ValueError, match="settings are a list"):
         check_fields(list(settings))
+
+
+def test_a_large_seed_is_in_range():
+    check_field("seed", 2**70)
+
+
+def test_the_data_file_is_the_one_that_is_set():
+    assert [Settings(csv="a").data_file, Settings(npz="b").data_file, Settings().data_file] == [
+        "a",
+        "b",
+        None,
+    ]

@@ -1,0 +1,28 @@
+"""Models from settings and sizes."""
+
+import pytest
+
+from numpy_attention.nn.classifier import AttentionClassifier
+from numpy_attention.nn.self_attention import SelfAttentionClassifier
+from numpy_attention.tasks.models import attention_classifier, self_attention_classifier
+from numpy_attention.training.models import DataSizes
+from numpy_attention.training.settings import Settings
+
+SIZES = DataSizes(tokens=7, input_dim=5, outputs=3)
+SETTINGS = Settings(hidden_dim=6, heads=2, score="dot", temperature="learned")
+
+
+def test_sizes_and_settings_become_those_of_the_model():
+    assert attention_classifier(SETTINGS, SIZES) == AttentionClassifier(
+        input_dim=5, hidden_dim=6, heads=2, score="dot", outputs=3, temperature="learned"
+    )
+    assert self_attention_classifier(SETTINGS, SIZES) == SelfAttentionClassifier(
+        input_dim=5, tokens=7, hidden_dim=6, heads=2, score="dot", outputs=3, temperature="learned"
+    )
+
+
+def test_heads_divide_the_width_of_self_attention_only():
+    settings = SETTINGS._replace(heads=4)
+    assert attention_classifier(settings, SIZES).heads == 4
+    with pytest.raises(ValueError, match=r"^heads is 4; a number that divides hidden_dim, 6, is expected$"):
+        self_attention_classifier(settings, SIZES)
