@@ -4,7 +4,7 @@
     out, saved = layer.forward(params, *inputs, **options)
     d_inputs, d_params = layer.backward(d_out, saved)
 
-Read `parameters`, then `multi_head_attention`; `token_scores` and `temperature` are parts of `classifier`, and
+Read `parameters`, then `multi_head_attention`; `token_scores` and `temperature` are parts of `classifier`;
 `self_attention` is a multi-head attention below such a classifier. Imports NumPy, `functional` and `optim`.
 """
 

@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..functional.base.admission import Array
-from ..optim.trees import flatten, leaves, spoken
+from ..optim.trees import flatten
+from ..optim.updates import leaves, path_text
 
 Params: TypeAlias = dict[str, Any]
 """{"features": {"weight": …, "bias": …}, …}: names as PyTorch's state_dict has them."""
@@ -49,15 +50,15 @@ def check_params(params: Any, shapes: Shapes) -> None:
     arrays, expected = leaves("params", params), leaves("shapes", shapes)
     for path, shape in expected.items():
         if path not in arrays:
-            raise ValueError(f"params has no {spoken('params', path)}; an array {shape} is expected there")
+            raise ValueError(f"params has no {path_text('params', path)}; an array {shape} is expected there")
         if np.shape(arrays[path]) != shape:
             raise ValueError(
-                f"{spoken('params', path)} has shape {np.shape(arrays[path])}; {shape} is expected"
+                f"{path_text('params', path)} has shape {np.shape(arrays[path])}; {shape} is expected"
             )
     for path in arrays:
         if path not in expected:
             names = ", ".join(".".join(known) for known in expected)
-            raise ValueError(f"{spoken('params', path)} is unknown; the parameters are {names}")
+            raise ValueError(f"{path_text('params', path)} is unknown; the parameters are {names}")
 
 
 def glorot(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
