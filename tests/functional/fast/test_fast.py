@@ -1,18 +1,11 @@
-"""What is fast attention's own: how work is cut and spread, BLAS held meanwhile, what it hands on."""
+"""`fast_attention` as a whole: numbers, threads, memory, and what blockwise attention does for it."""
 
-import threading
 import tracemalloc
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.functional.fast import blas as fast_blas
-from numpy_attention.functional.fast import fast
-from numpy_attention.functional.fast.plan import FastSettings, partition
-from numpy_attention.functional.fast.stack import stack_heads
-from numpy_attention.functional.tiled.tiling import admit_tiled
 from tests.support.judges import bits
 
 RNG = np.random.default_rng(7)
@@ -22,8 +15,8 @@ def arrays(*shapes, dtype=np.float32):
     return [RNG.standard_normal(shape).astype(dtype) for shape in shapes]
 
 
-def results(query, key, value, d_out, **how):
-    out, saved = na.fast_attention_forward(query, key, value, **how)
+def results(query, key, value, d_out, **options):
+    out, saved = na.fast_attention_forward(query, key, value, **options)
     return out, saved.lse, *na.fast_attention_backward(d_out, saved)[:3]
 
 
@@ -97,77 +90,14 @@ def test_no_bit_depends_on_the_number_of_threads(problem, threads, blas):
         assert (bits(np.atleast_1d(x)) == bits(np.atleast_1d(y))).all()
 
 
-class Controller:
-    """Stands for threadpoolctl, and keeps a list of what is asked of it."""
-
-    def __init__(self):
-        self.calls, self.threads = [], 4
-
-    def select(self, user_api):
-        assert user_api == "blas"
-        return self
-
-    def info(self):
-        return [{"num_threads": self.threads}]
-
-    def limit(self, limits):
-        self.calls.append(limits)
-        self.threads = limits
-        return SimpleNamespace(restore_original_limits=self.restore)
-
-    def restore(self):
-        self.calls.append("restored")
-        self.threads = 4
-
-
-@pytest.fixture
-def blas(monkeypatch):
-    """BLAS as if threadpoolctl were installed, whether it is or not."""
-    controller = Controller()
-    monkeypatch.setattr(fast_blas, "blas_controller", lambda: controller)
-    return controller
-
-
-@pytest.fixture
-def without_threadpoolctl(monkeypatch):
-    monkeypatch.setattr(fast_blas, "blas_controller", lambda: None)
-
-
-def test_blas_is_held_to_one_thread_once_and_let_go(blas):
-    query, key, value = arrays((3, 5), (4, 5), (4, 2))
-    na.fast_attention(query, key, value)
+def test_blas_is_limited_once_and_restored(blas):
+    na.fast_attention(*arrays((9, 300, 5), (9, 300, 5), (9, 300, 2)), threads=3)
     assert blas.calls == [1, "restored"]
-    with fast_blas.BLAS as outer, fast_blas.BLAS as inner:
-        assert (outer, inner) == (4, 4)
-        na.fast_attention(query, key, value)
-        assert blas.calls == [1, "restored", 1]
-    assert blas.calls == [1, "restored", 1, "restored"]
 
 
-def test_blas_is_let_go_after_a_failure(blas, monkeypatch):
-    def fails(*_):
-        raise MemoryError("no buffer")
-
-    monkeypatch.setattr(fast, "forward_block", fails)
-    before = threading.active_count()
-    with pytest.raises(MemoryError, match="no buffer"):
-        na.fast_attention(*arrays((9, 300, 5), (9, 300, 5), (9, 300, 2)), threads=3)
-    assert blas.calls == [1, "restored"]
-    assert threading.active_count() == before
-
-
-def test_without_threadpoolctl_the_caller_does_all_of_it(without_threadpoolctl, monkeypatch):
-    seen = set()
-    whole = fast.forward_block
-
-    def watched(*arguments):
-        seen.add(threading.current_thread())
-        return whole(*arguments)
-
-    monkeypatch.setattr(fast, "forward_block", watched)
+def test_without_threadpoolctl_the_numbers_are_the_same(without_threadpoolctl):
     query, key, value = arrays((9, 300, 5), (9, 300, 5), (9, 300, 2))
     out = na.fast_attention(query, key, value, threads=3)
-    assert seen == {threading.current_thread()}
     assert abs(out - na.attention(query, key, value)).max() < 1e-5
 
 
@@ -183,7 +113,7 @@ def test_workers_are_quiet_whatever_the_caller_says(blas):
     ("a scale for each pair", {"scale": np.ones((3, 4))}),
     ("no key", {"key": lambda x: x[:0], "value": lambda x: x[:0]}),
 ), ids=lambda case: case[0])  # fmt: skip
-def test_what_the_fast_path_does_not_take_goes_by_blockwise(case):
+def test_unsupported_arguments_are_computed_by_blockwise(case):
     given = dict(zip(("query", "key", "value"), arrays((3, 5), (4, 5), (4, 2), dtype=float), strict=True))
     options = {name: x for name, x in case[1].items() if name not in given}
     given = {name: case[1].get(name, lambda x: x)(x) for name, x in given.items()}
@@ -200,7 +130,7 @@ def test_what_the_fast_path_does_not_take_goes_by_blockwise(case):
         assert (x is None and y is None) or (x == y).all()
 
 
-def test_a_complex_cotangent_of_real_numbers_goes_by_blockwise():
+def test_complex_cotangent_is_computed_by_blockwise():
     query, key, value, d_out = arrays((3, 5), (4, 5), (4, 2), (3, 2), dtype=float)
     out, saved = na.fast_attention_forward(query, key, value)
     gradients = na.fast_attention_backward(d_out * 1j, saved)
@@ -209,21 +139,21 @@ def test_a_complex_cotangent_of_real_numbers_goes_by_blockwise():
         assert abs(x - y * 1j).max() < 1e-14
 
 
-def test_a_spoiled_cotangent_shows_in_its_row_only():
+def test_nan_cotangent_shows_in_its_row_only():
     query, key, value, d_out = arrays((3, 5), (4, 5), (4, 2), (3, 2), dtype=float)
     out, saved = na.fast_attention_forward(query, key, value, mask=na.causal("top_left"))
     clean = na.fast_attention_backward(d_out, saved)
     d_out[1, 0] = np.nan
-    spoiled = na.fast_attention_backward(d_out, saved)
-    assert np.isnan(spoiled.d_query[1]).all()
-    assert (spoiled.d_query[[0, 2]] == clean.d_query[[0, 2]]).all()
-    assert np.isnan(spoiled.d_value[:2, 0]).all()
-    assert (spoiled.d_value[:, 1] == clean.d_value[:, 1]).all()
+    dirty = na.fast_attention_backward(d_out, saved)
+    assert np.isnan(dirty.d_query[1]).all()
+    assert (dirty.d_query[[0, 2]] == clean.d_query[[0, 2]]).all()
+    assert np.isnan(dirty.d_value[:2, 0]).all()
+    assert (dirty.d_value[:, 1] == clean.d_value[:, 1]).all()
 
 
 @pytest.mark.parametrize("wrong", (np.nan, np.inf))
 @pytest.mark.parametrize("option", ("scale", "bias", "sinks", "key"))
-def test_what_is_not_finite_shows_as_it_does_blockwise(option, wrong):
+def test_non_finite_inputs_show_as_in_blockwise(option, wrong):
     shapes = {"query": (4, 13, 5), "key": (2, 11, 5), "value": (2, 11, 3)}
     given = dict(zip(shapes, arrays(*shapes.values(), dtype=float), strict=True))
     given |= {"scale": np.ones((4, 13, 1)), "bias": np.ones((4, 13, 11)), "sinks": np.zeros(4)}
@@ -249,19 +179,9 @@ def test_memory_grows_with_the_length_and_not_with_its_square():
         tracemalloc.stop()
         return most
 
-    assert peak(16384) <= 2.5 * peak(8192)
-    assert peak(16384) < 16384 * 16 * 4 * 24  # two dozen arrays of the size of the query
-
-
-def test_the_work_is_cut_alike_for_any_number_of_threads():
-    query, key, value = arrays((6, 700, 5), (3, 700, 5), (3, 700, 2))
-    stack = stack_heads(admit_tiled(query, key, value, None, None, None, None, None, None))
-    blocks = partition(stack, FastSettings(None, None))
-    assert blocks == partition(stack, FastSettings(None, 5))
-    rows = np.zeros((3, 2, 700), dtype=int)
-    for block in blocks:
-        rows[block] += 1
-    assert (rows == 1).all()
+    most = peak(16384)
+    assert most <= 2.5 * peak(8192)
+    assert most < 16384 * 16 * 4 * 24  # two dozen arrays of the size of the query
 
 
 def test_threads_are_one_whole_number():

@@ -1,11 +1,9 @@
-"""What is large, small or unseen, and how fast attention keeps it apart: row by row, and from overflow."""
+"""Large, small and hidden numbers: `fast_attention` keeps rows apart, and does not overflow."""
 
 import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.functional.base.workers import Buffers
-from numpy_attention.functional.fast.kernels import flushed_exp2
 from tests.support.judges import bits
 
 RNG = np.random.default_rng(5)
@@ -20,10 +18,10 @@ def column(*numbers):
     return np.array(numbers, np.float32)[:, None]
 
 
-def seen(rows, keys, *pairs_hidden):
+def hide(rows, keys, *hidden):
     visible = np.ones((rows, keys), bool)
-    for row, some in pairs_hidden:
-        visible[row, some] = False
+    for row, columns in hidden:
+        visible[row, columns] = False
     return na.visible(visible)
 
 
@@ -33,24 +31,24 @@ LONG_KEY, LONG_VALUE = np.ones((3, 1, 1500, 1), np.float32), normal(3, 1, 1500, 
 
 
 def entries(score):
-    """Of three batch entries, the first has all scores so."""
+    """Queries of three batch entries, the first with this score everywhere."""
     return np.stack([np.full((1, 100, 1), x, np.float32) for x in (score, 0.1, 0.2)])
 
 
 CASES = {
-    "low scores, then a tile it does not see": (
-        (LOW, ONES, VALUE), dict(mask=seen(4, 4, (0, slice(2, 4))), scale=1.0, block=(4, 2)),
+    "low scores, then a fully masked tile": (
+        (LOW, ONES, VALUE), dict(mask=hide(4, 4, (0, slice(2, 4))), scale=1.0, block=(4, 2)),
     ),
-    "a tile it does not see, then low scores": (
-        (LOW, ONES, VALUE), dict(mask=seen(4, 4, (0, slice(0, 2))), scale=1.0, block=(4, 2)),
+    "a fully masked tile, then low scores": (
+        (LOW, ONES, VALUE), dict(mask=hide(4, 4, (0, slice(0, 2))), scale=1.0, block=(4, 2)),
     ),
-    "a row that sees nothing, and a low sink": (
+    "a fully masked row, and a low sink": (
         (ONES[None], ONES[None], VALUE[None]),
-        dict(mask=seen(4, 4, (0, slice(None))), scale=1.0, sinks=np.array([-200.0])),
+        dict(mask=hide(4, 4, (0, slice(None))), scale=1.0, sinks=np.array([-200.0])),
     ),
     "a sink as low as powers reach": (
         (ONES[None], ONES[None], VALUE[None]),
-        dict(mask=seen(4, 4, (0, slice(None))), scale=1.0, sinks=np.array([-95.0])),
+        dict(mask=hide(4, 4, (0, slice(None))), scale=1.0, sinks=np.array([-95.0])),
     ),
     "padding, low scores": (
         (entries(-300.0), LONG_KEY, LONG_VALUE), dict(mask=na.padding([900, 1500, 1500]), scale=1.0),
@@ -63,12 +61,12 @@ CASES = {
     ),
     "large cotangents above low scores": (
         (np.full((4, 1), -20, np.float32), ONES, VALUE),
-        dict(scale=1.0, of_d_out=1e33, mask=seen(4, 4, (0, 3))),
+        dict(scale=1.0, of_d_out=1e33, mask=hide(4, 4, (0, 3))),
     ),
-    "the least bias there is, for a whole row": (
+    "the lowest finite bias, for a whole row": (
         (ONES, ONES, VALUE), dict(bias=np.where(np.arange(4)[:, None] == 1, -MOST, np.zeros((4, 4)))),
     ),
-    "the least bias there is, for a key": (
+    "the lowest finite bias, for a key": (
         (ONES, ONES, VALUE), dict(bias=np.where(np.arange(4) == 1, -MOST, np.zeros((4, 4)))),
     ),
     "a sink of 3e38": ((ONES[None], ONES[None], VALUE[None]), dict(sinks=np.array([3e38]))),
@@ -94,12 +92,12 @@ def test_the_numbers_are_those_of_attention(name):
             x, y = (np.where(np.isneginf(z), 0, z).astype(float) for z in (x, y))
             largest = max(float(abs(z).max()) for z in (y, of_d_out * value) if z.size)
             assert abs(x - y).max() <= factor * max(1.0, largest)
-    for d in got[1:3]:  # what nobody sees has no gradient at all
+    for d in got[1:3]:  # padding has no gradient
         if "padding" in name:
             assert not d[0, :, 900:].any()
 
 
-def test_what_one_batch_entry_sees_does_not_spoil_another():
+def test_batch_entries_are_independent():
     query = entries(-300.0)
     one, other = (
         na.fast_attention(query, LONG_KEY, LONG_VALUE, mask=na.padding(lengths), scale=1.0)[0]
@@ -110,7 +108,7 @@ def test_what_one_batch_entry_sees_does_not_spoil_another():
         assert abs(out - truth).max() <= 900 * 2.0**-24
 
 
-def test_whether_a_weight_is_a_peak_is_for_its_own_row_to_say():
+def test_peaks_of_one_row_do_not_depend_on_another():
     """Scores of two million have so few digits left that a weight of 0.93 may come out as 1 next time."""
     for seed in range(40):
         rng = np.random.default_rng(seed)
@@ -125,16 +123,8 @@ def test_whether_a_weight_is_a_peak_is_for_its_own_row_to_say():
         assert (bits(numbers[0]) == bits(numbers[1])).all(), seed
 
 
-def test_a_power_is_the_same_whatever_powers_are_beside_it():
-    least = np.finfo(np.float32).minexp
-    alone = flushed_exp2(np.array([[[least, 0.0]]], np.float32), Buffers())
-    beside = flushed_exp2(np.array([[[least, 0.0, -1000.0]]], np.float32), Buffers())
-    assert (alone[..., :2] == beside[..., :2]).all()
-    assert beside[0, 0, 2] == 0
-
-
 @pytest.mark.parametrize("wrong", [np.inf, np.nan])
-def test_a_table_that_is_not_finite_shows_where_it_does_in_attention(wrong):
+def test_non_finite_table_shows_as_in_attention(wrong):
     table = normal(3)
     table[1] = wrong
     buckets = np.arange(20).reshape(4, 5) % 7 % 3
@@ -148,18 +138,17 @@ def test_a_table_that_is_not_finite_shows_where_it_does_in_attention(wrong):
         assert (np.isnan(x) == np.isnan(y)).all()
 
 
-def test_no_gradient_of_a_row_that_sees_nothing_is_minus_zero():
+def test_fully_masked_row_has_no_gradient_of_minus_zero():
     query, key, value = normal(3, 4), normal(5, 4), normal(5, 2)
     for scale in (-0.5, -np.ones((3, 1), np.float32)):
         _, saved = na.fast_attention_forward(
-            query, key, value, scale=scale, mask=seen(3, 5, (1, slice(None)))
+            query, key, value, scale=scale, mask=hide(3, 5, (1, slice(None)))
         )
         d_query = na.fast_attention_backward(normal(3, 2), saved).d_query
         assert not bits(d_query[1]).any()
 
 
-def test_a_bias_that_all_heads_share_is_summed_before_it_is_kept():
-    """Its gradient takes as much as one head's, however many there are."""
+def test_gradient_of_a_shared_bias_takes_the_memory_of_one_head():
     import tracemalloc
 
     def most(heads):
@@ -175,8 +164,8 @@ def test_a_bias_that_all_heads_share_is_summed_before_it_is_kept():
     assert most(64) < 2 * most(8)
 
 
-def test_nothing_is_raised_on_the_way_in_or_out():
-    """A bias that float32 cannot hold, and a result that float16 cannot, become infinite in silence."""
+def test_casts_overflow_silently():
+    """A bias that float32 cannot hold, and a result that float16 cannot, become infinite."""
     half = np.full((1, 1), 6e4, np.float16)
     with np.errstate(all="raise"):
         na.fast_attention(normal(1, 2), normal(3, 2), normal(3, 2), bias=np.array([[1e300, 0.0, 0.0]]))
@@ -185,7 +174,7 @@ def test_nothing_is_raised_on_the_way_in_or_out():
 
 
 @pytest.mark.parametrize("mask", [None, na.causal()])
-def test_what_is_saved_shows_shapes_and_no_numbers(mask):
+def test_repr_of_saved_shows_shapes(mask):
     query = normal(2, 5, 3)
     for forward in (na.fast_attention_forward, na.blockwise_attention_forward):
         _, saved = forward(query, query, query, mask=mask)

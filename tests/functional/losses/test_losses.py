@@ -1,4 +1,4 @@
-"""Cross-entropy and squared error."""
+"""Cross-entropy; squared error is in `test_losses_squared_error.py`."""
 
 import itertools
 import math
@@ -11,14 +11,10 @@ from numpy_attention.functional.losses.losses import (
     cross_entropy,
     cross_entropy_backward,
     cross_entropy_forward,
-    mean_squared_error,
-    mean_squared_error_backward,
-    mean_squared_error_forward,
 )
 from tests.support.complex_step import check_pair, close
 
 CROSS_ENTROPY = (cross_entropy_forward, cross_entropy_backward)
-SQUARED = (mean_squared_error_forward, mean_squared_error_backward)
 REDUCTIONS = ("mean", "sum", "none")
 DTYPES = ("float16", "float32", "float64", "complex64", "complex128")
 
@@ -202,42 +198,6 @@ def test_layouts(rng):
         assert close(cross_entropy_backward(1.0, saved_again), d, rtol=1e-14)
 
 
-# ------------------------------------------------------------------------------- squared error
-
-
-def test_squared_error_by_hand():
-    predictions, targets = np.array([1.0, 5.0]), [4, 3]
-    assert mean_squared_error([1, 5], targets) == 6.5
-    assert mean_squared_error(predictions, targets, reduction="sum") == 13
-    assert mean_squared_error(predictions, targets, reduction="none").tolist() == [9, 4]
-    _, saved = mean_squared_error_forward(predictions, targets)
-    assert mean_squared_error_backward(1.0, saved).tolist() == [-3, 2]
-    _, saved = mean_squared_error_forward(predictions, targets, reduction="none")
-    assert mean_squared_error_backward(np.array([1.0, 10.0]), saved).tolist() == [-6, 40]
-    assert mean_squared_error(3.0, True) == 4
-
-
-@pytest.mark.parametrize("reduction", REDUCTIONS)
-@pytest.mark.parametrize("shape", [(), (1,), (3, 5), (0,), (2, 0, 3)], ids=str)
-def test_squared_error_gradients(reduction, shape, rng):
-    targets = rng.standard_normal(shape)
-    check_pair(*SQUARED, rng.standard_normal(shape), data=(targets,), reduction=reduction)
-
-
-def test_squared_error_of_nothing_is_0():
-    with np.errstate(all="raise"):
-        assert mean_squared_error(np.zeros((0, 3)), np.zeros((0, 3))) == 0
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_squared_error_dtypes(dtype, rng):
-    predictions = rng.standard_normal(5).astype(dtype)
-    for kind in ("bool", "int64", "float16", "float64"):
-        out, saved = mean_squared_error_forward(predictions, np.ones(5, dtype=kind))
-        assert out.dtype == dtype
-        assert mean_squared_error_backward(1.0, saved).dtype == dtype
-
-
 # -------------------------------------------------------------------------------------- errors
 
 
@@ -296,14 +256,6 @@ def test_squared_error_dtypes(dtype, rng):
             TypeError,
             "logits has dtype int64; float16",
         ),
-        (
-            lambda: mean_squared_error([1, 2], [1]),
-            ValueError,
-            r"targets has shape \(1,\); that of predictions, \(2,\), is expected",
-        ),
-        (lambda: mean_squared_error([1], [1j]), TypeError, "targets has dtype complex128; real"),
-        (lambda: mean_squared_error([1], [1], reduction=None), ValueError, "reduction is None"),
-        (lambda: mean_squared_error([1], ["a"]), TypeError, "targets is list .dtype <U1.; an array"),
     ],
 )
 def test_errors(call, error, sentence):
@@ -312,10 +264,9 @@ def test_errors(call, error, sentence):
 
 
 def test_a_cotangent_of_another_shape():
-    for pair, arguments in ((CROSS_ENTROPY, ([[0.0, 0.0]], [0])), (SQUARED, ([0.0], [0]))):
-        _, saved = pair[0](np.asarray(arguments[0]), arguments[1])
-        with pytest.raises(ValueError, match=r"d_out has shape \(1,\); that of the output, \(\)"):
-            pair[1](np.ones(1), saved)
+    _, saved = cross_entropy_forward(np.array([[0.0, 0.0]]), [0])
+    with pytest.raises(ValueError, match=r"d_out has shape \(1,\); that of the output, \(\)"):
+        cross_entropy_backward(np.ones(1), saved)
 
 
 # ------------------------------------------------------------------------------- against torch
@@ -350,16 +301,3 @@ def test_ruled_out_classes_against_torch(peer):
     torch.nn.functional.cross_entropy(theirs, torch.tensor([0, 1]), reduction="sum").backward()
     _, saved = cross_entropy_forward(logits, [0, 1], reduction="sum")
     assert close(cross_entropy_backward(1.0, saved), theirs.grad, rtol=1e-14)
-
-
-@pytest.mark.parametrize("reduction", REDUCTIONS)
-def test_squared_error_against_torch(peer, reduction, rng):
-    torch = peer("torch")
-    predictions, targets = rng.standard_normal((2, 3, 5))
-    out, saved = mean_squared_error_forward(predictions, targets, reduction=reduction)
-    theirs = torch.tensor(predictions, requires_grad=True)
-    their_out = torch.nn.functional.mse_loss(theirs, torch.tensor(targets), reduction=reduction)
-    d_out = rng.standard_normal(np.shape(out))
-    their_out.backward(torch.tensor(d_out))
-    assert close(out, their_out.detach(), rtol=1e-14)
-    assert close(mean_squared_error_backward(d_out, saved), theirs.grad, rtol=1e-14)

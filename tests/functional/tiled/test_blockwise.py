@@ -1,4 +1,4 @@
-"""What is blockwise attention's own: the online softmax by hand, tiles that are skipped, memory, its pin."""
+"""Blockwise attention: skipped tiles, memory, peaks, long sequences and planted faults."""
 
 import tracemalloc
 
@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.functional.tiled.online_softmax import ONLINE, RunningSoftmax, finish, include, start
-from numpy_attention.functional.tiled.tiling import tile_shape
+from numpy_attention.functional.tiled.online_softmax import ONLINE, RunningSoftmax
 
 RNG = np.random.default_rng(11)
 
@@ -16,28 +15,7 @@ def arrays(*shapes):
     return [RNG.standard_normal(shape) for shape in shapes]
 
 
-def test_the_online_softmax_by_hand():
-    """Scores log 2, then log 4 and 0, of values 1, 2, 3: weights 2/7, 4/7, 1/7."""
-    so_far = start(None, np.zeros((1, 1)))
-    exponentials, shrink, so_far = include(so_far, np.log([[2.0]]))
-    assert (exponentials, shrink) == (1, 0)
-    so_far = so_far._replace(out=so_far.out + exponentials @ [[1.0]])
-    exponentials, shrink, so_far = include(so_far, np.log([[4.0, 1.0]]))
-    assert np.allclose(exponentials, [[1, 0.25]], rtol=1e-15)
-    assert np.allclose(shrink, 0.5, rtol=1e-15)
-    out, lse = finish(so_far._replace(out=so_far.out + exponentials @ [[2.0], [3.0]]), np.array([[True]]))
-    assert np.allclose(out, 13 / 7, rtol=1e-15)
-    assert np.allclose(lse, np.log(7), rtol=1e-15)
-
-
-def test_a_sink_is_a_score_seen_before_the_first_tile():
-    top, summed, out = start(np.array([3.0, -np.inf]), np.zeros((2, 1, 4)))
-    assert top.tolist() == [[[3.0]], [[-np.inf]]]
-    assert summed.tolist() == [[[1.0]], [[0.0]]]
-    assert out.shape == (2, 1, 4)
-
-
-def test_tiles_that_nobody_sees_are_not_computed():
+def test_fully_masked_tiles_are_skipped():
     query, key, value = arrays((12, 3), (12, 3), (12, 2))
     computed = []
 
@@ -91,7 +69,7 @@ def test_the_laws_hold_at_a_length_of_sixty_five_thousand():
 
 
 @pytest.mark.parametrize("pair", ("blockwise_attention", "fast_attention"))
-def test_two_keys_that_share_a_row_are_no_peaks(pair):
+def test_two_equal_weights_are_not_peaks(pair):
     """Each weight is 1/2, give or take the roundoff of lse."""
     query, key, value, d_out = (x.astype(np.float32) for x in arrays((1, 3), (2, 3), (2, 2), (1, 2)))
     key[1] = key[0]
@@ -102,22 +80,6 @@ def test_two_keys_that_share_a_row_are_no_peaks(pair):
         _, saved = na.attention_forward(query, key, value, bias=bias)
         expected = na.attention_backward(d_out, saved).d_bias
         assert abs(got - expected).max() <= 2.0**-24 * (8 + 2 * abs(shift)) * abs(value).max() * 4, shift
-
-
-def test_blocks_are_two_whole_numbers():
-    assert tile_shape(None, (3000, 3000)) == (1024, 1024)
-    assert tile_shape(None, (16, 3000, 3000)) == (256, 256)
-    assert tile_shape(None, (4096, 3000, 3000)) == (32, 32)
-    query, key, value = arrays((3, 5), (4, 5), (4, 2))
-    for wrong, error in (
-        ((0, 3), ValueError),
-        ((1, 2, 3), ValueError),
-        (5, ValueError),
-        ((1.5, 2), TypeError),
-    ):
-        for attention in (na.blockwise_attention, na.fast_attention):
-            with pytest.raises(error, match="block"):
-                attention(query, key, value, block=wrong)
 
 
 def test_a_stale_maximum_overflows_and_shows():
