@@ -31,7 +31,7 @@ def partition(stack: HeadStack, settings: FastSettings) -> list[RowBlock]:
     is a mask; never on the number of threads.
     """
     N, n, L, _ = stack.query.shape
-    most, columns = tile_size(stack.problem, settings)
+    most, columns = largest_tile(stack.problem, settings)
     rows = min(L, most)
     while rows > EDGE_ROWS and N * n * -(-L // rows) < 8:
         rows = -(-rows // 2)
@@ -54,8 +54,8 @@ def backward_chunks(blocks: list[RowBlock]) -> list[Chunk]:
     ]
 
 
-def tile_size(problem: TiledArguments, settings: FastSettings) -> tuple[int, int]:
-    """The largest (rows, columns) of a tile: fewer rows allow more columns."""
+def largest_tile(problem: TiledArguments, settings: FastSettings) -> tuple[int, int]:
+    """The largest (rows, columns) of a tile; fewer rows allow more columns."""
     if settings.block is not None:
         return settings.block
     rows, columns = (SIDE, SIDE) if problem.mask is None else (EDGE_ROWS, EDGE_COLUMNS)
@@ -64,7 +64,7 @@ def tile_size(problem: TiledArguments, settings: FastSettings) -> tuple[int, int
 
 def workload_of(problem: TiledArguments, settings: FastSettings) -> Workload:
     """The stacked arguments, with empty caches."""
-    stack, columns = stack_heads(problem), tile_size(problem, settings)[1]
+    stack, columns = stack_heads(problem), largest_tile(problem, settings)[1]
     scale: Any = problem.scale
     if isinstance(scale, np.ndarray):
         scale = stack.stacked(np.broadcast_to(scale, (*problem.shape[:-1], 1)))

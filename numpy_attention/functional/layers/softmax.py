@@ -63,7 +63,7 @@ def _weights_and_lse(rows: Array) -> tuple[Array, Array]:
 
 @quiet
 def softmax_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, SoftmaxSaved]:
-    """Softmax, with what their backward needs: see `softmax`."""
+    """Softmax, with what its backward needs: see `softmax`."""
     x, rows, axis = _admit_rows(x, axis)
     weights, _ = by_rows(_weights_and_lse, rows)
     return round_to(np.moveaxis(weights, -1, axis), x), SoftmaxSaved(x, weights, axis)
@@ -140,7 +140,7 @@ def log_weights(rows: Array) -> tuple[Array, Array]:
 
 @quiet
 def log_softmax_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, LogSoftmaxSaved]:
-    """Logarithm of softmax, with what their backward needs: see `log_softmax`."""
+    """Logarithm of softmax, with what its backward needs: see `log_softmax`."""
     x, rows, axis = _admit_rows(x, axis)
     out, weights = by_rows(log_weights, rows)
     return round_to(np.moveaxis(out, -1, axis), x, fresh=True), LogSoftmaxSaved(x, weights, axis)

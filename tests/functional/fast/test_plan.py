@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.functional.fast.plan import FastSettings, backward_chunks, partition, tile_size
+from numpy_attention.functional.fast.plan import FastSettings, backward_chunks, largest_tile, partition
 from numpy_attention.functional.fast.stack import stack_heads
 from tests.support.fast_problems import problem_of
 
@@ -50,8 +50,8 @@ def test_few_groups_are_divided_among_workers():
 
 
 def test_fewer_rows_allow_wider_tiles():
-    assert tile_size(problem_of(*[np.zeros((4096, 1))] * 3), DEFAULT) == (1024, 1024)
-    assert tile_size(problem_of(*[np.zeros((4, 1))] * 3), DEFAULT) == (1024, 256 * 1024)
+    assert largest_tile(problem_of(*[np.zeros((4096, 1))] * 3), DEFAULT) == (1024, 1024)
+    assert largest_tile(problem_of(*[np.zeros((4, 1))] * 3), DEFAULT) == (1024, 256 * 1024)
     causal = problem_of(*[np.zeros((4096, 1))] * 3, mask=na.causal())
-    assert tile_size(causal, DEFAULT) == (256, 512)
-    assert tile_size(causal, FastSettings((7, 11), None)) == (7, 11)
+    assert largest_tile(causal, DEFAULT) == (256, 512)
+    assert largest_tile(causal, FastSettings((7, 11), None)) == (7, 11)

@@ -88,7 +88,7 @@ def test_slopes_keep_their_digits(x):
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_the_ends(name):
+def test_large_and_infinite_inputs(name):
     """Nothing overflows, for real input and for complex; a NaN stays one."""
     x = np.array(ENDS)
     with np.errstate(all="raise"):
@@ -104,7 +104,7 @@ def test_the_ends(name):
     assert {"tanh": [-1, 1], "sigmoid": [0, 1]}.get(name, [out[0], np.inf]) == out[[0, -1]].tolist()
 
 
-def test_the_helpers():
+def test_stable_helpers():
     x = np.array([-800.0, -3.0, 0.0, 3.0, 800.0])
     assert close(sech_squared(x), np.cosh(np.clip(x, -350, 350)) ** -2.0, rtol=2e-15, atol=1e-300)
     assert np.array_equal(sech_squared(x, np.tanh(x)), sech_squared(x))
@@ -112,7 +112,7 @@ def test_the_helpers():
     assert activations.decay(x).max() == 1
 
 
-def test_what_becomes_of_the_output_does_not_reach_what_was_saved(rng):
+def test_saved_does_not_share_memory_with_the_output(rng):
     x, d_out = rng.standard_normal((2, 3, 5))
     out, saved = tanh_forward(x)
     before = tanh_backward(d_out, saved)
@@ -175,7 +175,7 @@ def test_errors_of_pairs(name):
         (None, TypeError, "slope is NoneType"),
     ],
 )
-def test_slopes_that_are_refused(slope, error, sentence):
+def test_invalid_slopes(slope, error, sentence):
     with pytest.raises(error, match=sentence):
         leaky_relu(1.0, slope)
 

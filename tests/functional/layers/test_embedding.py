@@ -33,7 +33,7 @@ def test_a_row_looked_up_often_is_summed_without_loss() -> None:
         ([True], TypeError, "indices has dtype bool; whole numbers"),
     ],
 )
-def test_what_is_refused(indices: list[float], error: type[Exception], sentence: str) -> None:
+def test_invalid_arguments(indices: list[float], error: type[Exception], sentence: str) -> None:
     with pytest.raises(error, match=sentence):
         na.embedding(indices, TABLE)
     with pytest.raises(ValueError, match=r"weight has shape \(7,\); \(rows, width\)"):

@@ -19,7 +19,7 @@ def test_by_hand() -> None:
     np.testing.assert_allclose(na.gelu_tanh(2.0), 1 + math.tanh(u), rtol=4 * EPS)
 
 
-def test_the_distribution_function_is_that_of_erfc_to_its_far_tail() -> None:
+def test_normal_cdf_agrees_with_erfc_in_the_far_tail() -> None:
     x = np.linspace(-37.0, 8.0, 1801)
     expected = np.array([math.erfc(-number / math.sqrt(2)) / 2 for number in x])
     # erfc's own argument is rounded, which moves it by x² units

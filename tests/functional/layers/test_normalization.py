@@ -26,7 +26,7 @@ def test_rows_have_mean_0_and_mean_square_1() -> None:
     np.testing.assert_allclose((na.rms_norm(X, np.ones(5), eps=0) ** 2).mean(axis=-1), 1, rtol=8 * EPS)
 
 
-def test_what_changes_nothing_has_no_gradient() -> None:
+def test_gradient_is_orthogonal_to_shift_and_scaling() -> None:
     """A shift (layer) and, with eps = 0, a stretch of a row change nothing: d_x is orthogonal to both."""
     d_out = RNG.standard_normal(X.shape)
     d_layer = na.layer_norm_backward(d_out, na.layer_norm_forward(X, WEIGHT, BIAS, eps=0)[1]).d_x
@@ -75,6 +75,6 @@ def test_saved_fields_and_dtypes() -> None:
         (lambda: na.layer_norm(1.0, [1.0], [0.0]), r"x has shape \(\); at least 1 axes"),
     ],
 )
-def test_what_is_refused(call, sentence: str) -> None:  # type: ignore[no-untyped-def]
+def test_invalid_arguments(call, sentence: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises((TypeError, ValueError), match=sentence):
         call()

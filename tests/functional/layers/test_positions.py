@@ -91,6 +91,6 @@ def test_sinusoidal() -> None:
         (lambda: na.sinusoidal([0], 3), "width is 3; an even whole number"),
     ],
 )
-def test_what_is_refused(call, sentence: str) -> None:  # type: ignore[no-untyped-def]
+def test_invalid_arguments(call, sentence: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises((TypeError, ValueError), match=sentence):
         call()

@@ -14,7 +14,7 @@ def test_by_hand() -> None:
     np.testing.assert_allclose(na.softplus([0, math.log(3)]), [math.log(2), math.log(4)], rtol=2 * EPS)
 
 
-def test_what_ties_them_to_others() -> None:
+def test_identities_with_sigmoid() -> None:
     x = np.linspace(-30, 30, 601)
     np.testing.assert_allclose(na.softplus(x) - na.softplus(-x), x, rtol=4 * EPS, atol=4 * EPS)
     np.testing.assert_allclose(na.silu(x), x * na.sigmoid(x), rtol=4 * EPS)

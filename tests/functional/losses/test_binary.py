@@ -191,13 +191,13 @@ def test_dtypes(dtype, reduction):
         (["0", "1"], TypeError, "targets is list"),
     ],
 )
-def test_targets_that_are_refused(loss, targets, error, sentence):
+def test_invalid_targets(loss, targets, error, sentence):
     with pytest.raises(error, match=sentence):
         loss([0.5, 0.5], targets)
 
 
 @pytest.mark.parametrize("p", [1.5, -1e-9, np.nan, np.inf, 1 + 1e-15])
-def test_probabilities_that_are_none(p):
+def test_invalid_probabilities(p):
     with pytest.raises(ValueError, match=r"probabilities holds .*; numbers in \[0, 1\] are expected"):
         binary_cross_entropy([0.5, p], [0, 1])
     with pytest.raises(ValueError, match="probabilities holds"):

@@ -49,7 +49,7 @@ def test_smoothing_by_hand():
     assert close(saved.distribution, wanted, rtol=1e-15)
 
 
-def test_lists_and_single_rows_will_do():
+def test_lists_and_single_rows_are_accepted():
     assert math.isclose(cross_entropy([0, 0, 0], 2), math.log(3))
     assert cross_entropy([[1, 1]], [0], reduction="none").shape == (1,)
     assert isinstance(cross_entropy([0.0], 0), np.float64)
@@ -120,7 +120,7 @@ def test_rows_of_the_gradient_sum_to_0(rng):
 # ------------------------------------------------------------------- cross-entropy, hard points
 
 
-def test_what_is_ignored_has_no_influence(rng):
+def test_ignored_targets_have_no_influence(rng):
     logits, targets = rng.standard_normal((5, 3)), np.array([0, -1, 2, -1, 1])
     for smoothing, reduction in itertools.product((0, 0.2), REDUCTIONS):
         options = dict(label_smoothing=smoothing, reduction=reduction)
@@ -147,7 +147,7 @@ def test_the_mean_of_nothing_is_0(logits, targets):
     assert not d.any()
 
 
-def test_classes_that_are_ruled_out():
+def test_logits_of_minus_infinity():
     """A logit of -inf takes no part, unless it is wanted: then the loss is inf, its slope that of PyTorch."""
     logits = np.array([[0.0, -np.inf, 0.0], [0.0, -np.inf, 0.0], [-np.inf] * 3])
     with np.errstate(all="raise"):

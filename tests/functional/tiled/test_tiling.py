@@ -61,6 +61,7 @@ def test_gradients_have_the_shape_and_dtype_of_their_arguments():
     assert gradients.d_key.tolist() == [[[3]] * 4]
     assert gradients.d_bias.tolist() == [[2] * 4]
     assert gradients[4:] == (None, None)
+    assert to_gradients((1j * sums[0], *sums[1:]), problem).d_query.dtype == np.complex64
 
 
 def test_blocks_are_two_whole_numbers():
