@@ -1,4 +1,13 @@
-"""What the README shows is what happens. Its Python examples are doctests; the rest is run here."""
+"""README and docs/ show what really happens. Their Python examples are doctests; the rest is run here.
+
+A comment above a fenced block or a table says how it is checked:
+
+    <!-- run: COMMAND -->       the block is what `numpy-attention COMMAND` prints; … stands for any lines
+    <!-- code -->               the block is run first, in the folder in which the commands run
+    <!-- file: NAME -->         the block is a file; <!-- edit: NAME --> replaces the line that starts alike
+    <!-- judged N: COMMAND -->  what COMMAND prints of that file, with status N; the next one after the edit
+    <!-- table: FILE -->        every line of the table is in FILE; <!-- quoted: FILE -->: of the block
+"""
 
 import re
 from pathlib import Path
@@ -12,19 +21,26 @@ from numpy_attention.check.faults import FAULTS
 from numpy_attention.cli import main
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = ROOT / "README.md"
+LESSONS = (README, *sorted((ROOT / "docs").glob("*.md")))
+PAPERS = (*LESSONS, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "tests" / "README.md")
 
 
-def blocks(mark: str) -> list[tuple[str, str]]:
-    """(what the mark says, the fenced block after it), for each <!-- mark … -->."""
-    return re.findall(rf"^<!-- {mark}(.*?) -->\n```\w*\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def blocks(mark: str, *papers: Path) -> list[tuple[str, str]]:
+    """(text after the mark, fenced block below it) for each <!-- mark … -->, in LESSONS or in `papers`."""
+    pattern = re.compile(rf"^<!-- {mark}(.*?) -->\n```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    return [found for paper in papers or LESSONS for found in pattern.findall(text_of(paper))]
+
+
+def text_of(paper: Path) -> str:
+    return paper.read_text(encoding="utf-8")
 
 
 # ------------------------------------------------------------------------- seven lines there and back
 
 
 def test_the_seven_lines_there_and_back_are_attention() -> None:
-    ((_, table),) = blocks("seven")
+    ((_, table),) = blocks("seven", README)
     rows = [line.split("│") for line in table.splitlines() if "=" in line]
     assert len(rows) == 7
     rng = np.random.default_rng(0)
@@ -74,8 +90,8 @@ def same_line(shown: str, printed: str) -> bool:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the package in it, as in the clone, and with what the README's own code makes."""
-    folder = tmp_path_factory.mktemp("readme")
+    """A folder with the package in it, as in the clone, and with the files that the code blocks write."""
+    folder = tmp_path_factory.mktemp("docs")
     (folder / "numpy_attention").symlink_to(ROOT / "numpy_attention", target_is_directory=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -128,53 +144,70 @@ def test_a_transcript_is_what_the_command_prints(
     assert skipping or at == len(printed), f"{printed[at]!r} is printed, and not shown"
 
 
-def test_the_referee_says_what_is_shown(
+def test_referee_prints_what_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Rounding differs from machine to machine: of a tensor that passes only the verdict is compared."""
-    ((name, kernel),) = blocks("file: ")
-    ((_, edited),) = blocks("edit: ")
+    (paper,) = (paper for paper in LESSONS if blocks("file: ", paper))
+    ((name, kernel),) = blocks("file: ", paper)
+    ((_, edited),) = blocks("edit: ", paper)
     monkeypatch.chdir(tmp_path)
     start = edited.split("=")[0]
     (wrong,) = (line for line in kernel.splitlines(keepends=True) if line.startswith(start))
     texts = (kernel, kernel.replace(wrong, edited))
-    shown = blocks("judged ")
+    shown = blocks("judged ", paper)
     assert len(shown) == len(texts)
-    for text, (told, transcript) in zip(texts, shown, strict=True):
+    for text, (mark, transcript) in zip(texts, shown, strict=True):
         Path(name).write_text(text, encoding="utf-8")
-        status, _, command = told.partition(": ")
+        status, _, command = mark.partition(": ")
         assert main(command.split()) == int(status)
         printed = capsys.readouterr().out
         lines = zip(transcript.splitlines(), printed.splitlines(), strict=True)
-        for of_readme, of_command in lines:
-            if "(raises" in of_readme:  # in NumPy's words, which change
-                assert of_readme.partition("(raises")[0] == of_command.partition("(raises")[0]
-            elif of_readme.split()[1:2] == ["PASS"]:
-                assert of_readme.split()[:2] == of_command.split()[:2]
-            elif of_readme.split()[:1] == ["PASS:"]:
-                assert of_readme.rpartition(" ")[0] == of_command.rpartition(" ")[0]
-            elif of_readme.split()[:1] == ["tensor"]:
-                assert of_readme.split() == of_command.split()
+        for expected, actual in lines:
+            if "(raises" in expected:  # in NumPy's words, which change
+                assert expected.partition("(raises")[0] == actual.partition("(raises")[0]
+            elif expected.split()[1:2] == ["PASS"]:
+                assert expected.split()[:2] == actual.split()[:2]
+            elif expected.split()[:1] == ["PASS:"]:
+                assert expected.rpartition(" ")[0] == actual.rpartition(" ")[0]
+            elif expected.split()[:1] == ["tensor"]:
+                assert expected.split() == actual.split()
             else:
-                assert same_line(" ".join(of_readme.split()), " ".join(of_command.split()))
+                assert same_line(" ".join(expected.split()), " ".join(actual.split()))
 
 
-def test_there_are_transcripts_and_both_commands() -> None:
-    assert {command.split()[0] for command, _ in blocks("run:")} >= {"train"}
-    assert len(blocks("train")) == len(blocks("test")) == 1
+def test_both_commands_of_the_readme_are_marked() -> None:
+    assert len(blocks("train", README)) == len(blocks("test", README)) == 1
+    assert {command.split()[0] for command, _ in blocks("run:", README)} >= {"train", "explain"}
 
 
-def test_a_quoted_table_is_the_one_that_was_measured() -> None:
-    quoted = re.findall(r"^<!-- table: (\S+) -->\n((?:\|.*\n)+)", README, re.MULTILINE)
-    assert quoted
-    for name, table in quoted:
-        assert table in (ROOT / name).read_text(encoding="utf-8")
+@pytest.mark.parametrize("paper", LESSONS, ids=lambda paper: paper.name)
+def test_quoted_lines_are_in_the_file_they_are_quoted_from(paper: Path) -> None:
+    tables = re.findall(r"^<!-- table: (\S+) -->\n((?:\|.*\n)+)", text_of(paper), re.MULTILINE)
+    assert len(tables) == text_of(paper).count("<!-- table: ")
+    for name, quoted in [*tables, *((name.strip(), block) for name, block in blocks("quoted:", paper))]:
+        source = iter(text_of(ROOT / name).splitlines())
+        for line in quoted.splitlines():
+            assert line in source, f"{line!r} is not in {name}, or not in this order"
 
 
-def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda paper: str(paper.relative_to(ROOT)))
+def test_links_lead_somewhere(paper: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text_of(paper)):
+        assert (paper.parent / target).exists(), target
 
 
-def test_the_number_of_faults_is_right() -> None:
-    assert re.search(r"`numpy-attention faults` lists (\d+) that", README)[1] == str(len(FAULTS))  # type: ignore[index]
+@pytest.mark.parametrize("paper", LESSONS, ids=lambda paper: paper.name)
+def test_named_files_of_the_package_exist(paper: Path) -> None:
+    """A file in backticks ends the path of one in the package: `attention/steps.py`."""
+    files = ["/" + file.as_posix() for file in (ROOT / "numpy_attention").rglob("*.py")]
+    for name in set(re.findall(r"`([\w/]+\.py)`", text_of(paper))):
+        assert name.startswith(("tests/", "benchmarks/")) or any(f.endswith("/" + name) for f in files), name
+
+
+def test_the_numbers_of_faults_and_laws_are_right() -> None:
+    everything = "\n".join(map(text_of, LESSONS))
+    faults = re.findall(r"(\d+) faults to plant|`numpy-attention faults` lists (\d+)", everything)
+    assert {int(number) for pair in faults for number in pair if number} == {len(FAULTS)}
+    assert "thirty numbered laws" in everything
+    assert len(na.LAWS) == 30
