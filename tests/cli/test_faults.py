@@ -33,12 +33,10 @@ def test_one_fault_is_printed_with_its_source(capsys: pytest.CaptureFixture[str]
         "scale-missing, a fault of scale\n"
         "\n"
         "      Scores are not scaled at all: scores = query @ keyᵀ, forward and backward.\n"
-        "      The default of cuDNN's frontend and of Keras' Attention, carried over to where 1/sqrt(D)\n"
-        "      is meant.\n"
+        "      The default of cuDNN's frontend and of Keras' Attention, used where 1/sqrt(D) is meant.\n"
         "\n"
         "    rule       attention\n"
-        "    shows      where a row has a choice between two keys, or a key and a sink; where the scale\n"
-        "               is not 1\n"
+        "    shows      where a row sees two keys, or a key and a sink; where the scale is not 1\n"
         "    dtypes     float64, float32, float16, bfloat16\n"
         "    laws       seen by laws 1, 7, 15, 17, 30\n"
         "    gradcheck  does not see it: backward is the derivative of a wrong forward\n"
@@ -51,8 +49,7 @@ def test_one_fault_is_printed_with_its_source(capsys: pytest.CaptureFixture[str]
         "tuple[Array, ScoreSaved]:\n"
         '        """Scores are not scaled at all: scores = query @ keyᵀ, forward and backward.\n'
         "\n"
-        "        The default of cuDNN's frontend and of Keras' Attention, carried over to where 1/sqrt(D) is "
-        "meant.\n"
+        "        The default of cuDNN's frontend and of Keras' Attention, used where 1/sqrt(D) is meant.\n"
         '        """\n'
         "        return score_forward(query, key, np.ones(np.shape(scale)), visible)\n"
     )

@@ -1,7 +1,7 @@
-"""The cases on which a candidate is judged: drawn from a specification, and every feature in them matters.
+"""Cases: calls of attention, drawn from a specification, on which a candidate is judged.
 
-A case is a call of attention with numbers that are exact in the candidate's dtype. What is switched on must
-change the result by far more than the tolerance: `without` takes one feature away, so that it can be proved.
+The numbers of a case are exact in the candidate's dtype. `Case.without` removes one feature, to prove that
+the feature changes the results by far more than the tolerance.
 """
 
 import math
@@ -18,22 +18,22 @@ from ..reference.oracle import Inputs
 from ..rounding.formats import FORMATS, Format
 
 OPTIONS = ("causal", "window", "mask", "bias", "scale", "softcap", "sinks", "dropout", "q_offset")
-"""What attention can be asked, by the names under which a candidate takes it."""
+"""The options of attention, under the names that a candidate takes."""
 
 EXTRAS = ("scale_array", "d_lse", "d_weights")
-"""What few can do: a scale that is an array with a gradient, and cotangents of lse and weights."""
+"""Options that few candidates have: a scale array with its gradient, cotangents of lse and weights."""
 
 INPUTS = ("normal", "peaked", "correlated", "tiny", "huge")
 COTANGENTS = ("normal", "small")
 SMALL = 2.0**-17
-"""The size of small cotangents, where the format reaches so far."""
+"""The size of small cotangents, if the format represents it."""
 
 RATE = 0.2
-"""Of dropout: 1 / (1 - RATE) is 1.25, exact in every format."""
+"""The dropout rate: 1 / (1 - RATE) is 1.25, exact in every format."""
 
 
 class Shape(NamedTuple):
-    """Batch, heads, heads of keys, queries, keys, width of both, width of values."""
+    """Batch size, query heads, key/value heads, queries, keys, query/key width, value width."""
 
     B: int
     H: int
@@ -48,19 +48,19 @@ class Shape(NamedTuple):
 
 
 class Specification(NamedTuple):
-    """What a case is made from; the same specification gives the same numbers.
+    """A description of a case; equal specifications give equal numbers.
 
     Parameters
     ----------
-    name : what the report calls it.
-    shape : of the call.
-    options : the features in use, of OPTIONS and EXTRAS.
+    name : the name in the report; it seeds the numbers, too.
+    shape : the lengths of all axes.
+    options : the options in use, of OPTIONS and EXTRAS.
     inputs : "normal", "peaked", "correlated", "tiny" or "huge".
     cotangent : "normal" or "small".
-    dtype : in which all numbers are exact.
-    corner : where the diagonal of causal and window lies if L is not S.
-    empty_rows : whether the mask leaves a query that sees nothing.
-    seed : of the numbers.
+    dtype : the dtype in which all numbers are exact.
+    corner : "top_left" or "bottom_right", the alignment of causal and window where L != S.
+    empty_rows : True for a mask with a fully masked row.
+    seed : the seed of the numbers.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Case:
     """One call: arrays in float64 whose numbers are exact in the dtype, and options by OPTIONS' names.
 
     query (B, H, L, D)  key (B, G, S, D)  value (B, G, S, E)  d_out (B, H, L, E)  mask (B, 1, L, S) of
-    booleans, True = may attend. causal and window stand at `shift`: query i at position i + shift.
+    booleans, True = may attend. For causal and window, query i is at position i + offset.
     """
 
     specification: Specification
@@ -88,27 +88,27 @@ class Case:
     value: Array
     d_out: Array
     options: dict[str, Any] = field(default_factory=dict)
-    shift: int = 0
+    offset: int = 0
 
     @property
     def name(self) -> str:
-        """What the report calls it."""
+        """The name in the report."""
         return self.specification.name
 
     @property
     def format(self) -> Format:
-        """In which every number is exact."""
+        """The format in which every number is exact."""
         return FORMATS[self.specification.dtype]
 
     @property
     def arrays(self) -> dict[str, Any]:
-        """Everything that attention is called with, by name: to be written out, and computed elsewhere."""
+        """All arguments and cotangents by name, to be saved and computed elsewhere."""
         named = dict(query=self.query, key=self.key, value=self.value, d_out=self.d_out)
         return named | self.options
 
     @property
     def features(self) -> tuple[str, ...]:
-        """What is in use, the layout of grouped heads and the corner included."""
+        """The options in use, "groups" where heads are grouped, "corner" where the alignment matters."""
         _, H, G, L, S, _, _ = self.specification.shape
         banded = ("causal" in self.options or "window" in self.options) and "q_offset" not in self.options
         more = (("groups",) if 1 < G < H else ()) + (("corner",) if banded and L != S else ())
@@ -116,70 +116,71 @@ class Case:
 
     @cached_property
     def mask(self) -> Mask | None:
-        """causal, window and mask as one value of this project."""
-        found: list[Mask] = []
+        """causal, window and mask as one Mask."""
+        parts: list[Mask] = []
         if self.options.get("causal"):
-            found.append(masks.causal(offset=self.shift))
+            parts.append(masks.causal(offset=self.offset))
         if "window" in self.options:
             left, right = self.options["window"]
-            found.append(masks.window(left, right, offset=self.shift))
+            parts.append(masks.window(left, right, offset=self.offset))
         if "mask" in self.options:
-            found.append(masks.visible(self.options["mask"]))
-        if not found:
+            parts.append(masks.visible(self.options["mask"]))
+        if not parts:
             return None
-        mask, *others = found
+        mask, *others = parts
         for other in others:
             mask = mask & other
         return mask
 
     @cached_property
     def inputs(self) -> Inputs:
-        """As the oracle and the bounds take them."""
-        given = self.options
+        """The case as the oracle and the error bounds take it."""
+        options = self.options
         return Inputs(
-            self.query, self.key, self.value, self.d_out, given.get("d_weights"), given.get("d_lse"),
-            visible_pairs(given, self.shift, self.query.shape[-2], self.key.shape[-2]), given.get("bias"),
-            given.get("scale"), given.get("softcap"), given.get("sinks"), given.get("dropout"),
+            self.query, self.key, self.value, self.d_out, options.get("d_weights"), options.get("d_lse"),
+            visible_pairs(options, self.offset, self.query.shape[-2], self.key.shape[-2]),
+            options.get("bias"), options.get("scale"), options.get("softcap"), options.get("sinks"),
+            options.get("dropout"),
         )  # fmt: skip
 
     def without(self, feature: str) -> "Case":
-        """The same numbers, one feature taken away or, of groups and corner, turned into the other one."""
+        """The same numbers without one feature; for groups and corner, with the other convention."""
         if feature == "groups":
             times = self.query.shape[1] // self.key.shape[1]
             return replace(
                 self, key=np.tile(self.key, (1, times, 1, 1)), value=np.tile(self.value, (1, times, 1, 1))
             )
         if feature == "corner":
-            other = 0 if self.shift else self.key.shape[-2] - self.query.shape[-2]
-            return replace(self, shift=other)
+            other = 0 if self.offset else self.key.shape[-2] - self.query.shape[-2]
+            return replace(self, offset=other)
         options = {name: x for name, x in self.options.items() if name != feature}
-        return replace(self, options=options, shift=0 if feature == "q_offset" else self.shift)
+        return replace(self, options=options, offset=0 if feature == "q_offset" else self.offset)
 
 
-def visible_pairs(options: dict[str, Any], shift: int, L: int, S: int) -> Array | None:
-    """Who sees whom, (L, S) or (B, 1, L, S): the definition, apart from the mask values."""
-    ahead = np.arange(S) - (np.arange(L)[:, None] + shift)
-    seen = np.ones((L, S), dtype=bool)
+def visible_pairs(options: dict[str, Any], offset: int, L: int, S: int) -> Array | None:
+    """The visible pairs, (L, S) or (B, 1, L, S), by definition and without the Mask classes."""
+    ahead = np.arange(S) - (np.arange(L)[:, None] + offset)
+    visible = np.ones((L, S), dtype=bool)
     if options.get("causal"):
-        seen &= ahead <= 0
+        visible &= ahead <= 0
     if "window" in options:
         left, right = options["window"]
-        seen &= (ahead >= -left) & (ahead <= right)
+        visible &= (ahead >= -left) & (ahead <= right)
     if "mask" in options:
-        seen = seen & options["mask"]
-    return None if seen.all() and "mask" not in options else np.asarray(seen)
+        visible = visible & options["mask"]
+    return None if visible.all() and "mask" not in options else np.asarray(visible)
 
 
 # ------------------------------------------------------------------------------------------ drawing
 
 
 def draw_case(specification: Specification) -> Case:
-    """The case of a specification.
+    """Draw the numbers of a specification.
 
     Raises
     ------
     ValueError
-        For options, inputs, a cotangent or a dtype that are not known.
+        For unknown options, inputs, cotangent or dtype.
 
     Examples
     --------
@@ -188,102 +189,102 @@ def draw_case(specification: Specification) -> Case:
     ((2, 3, 5, 7), ('causal',))
     """
     spec = specification
-    for what, given, known in (
+    for argument, values, known in (
         ("options", spec.options, (*OPTIONS, *EXTRAS)),
         ("inputs", (spec.inputs,), INPUTS),
         ("cotangent", (spec.cotangent,), COTANGENTS),
         ("dtype", (spec.dtype,), FORMATS),
     ):
-        if strange := [x for x in given if x not in known]:
-            raise ValueError(f"{what}: {strange[0]!r} is not known; there are {', '.join(known)}")
+        if unknown := [x for x in values if x not in known]:
+            raise ValueError(f"{argument} is {unknown[0]!r}; one of {', '.join(known)} is expected")
     B, H, G, L, S, D, E = spec.shape
     rng = np.random.default_rng([spec.seed, *spec.shape, *map(ord, spec.name)])
-    drawn = FORMATS[spec.dtype]
+    dtype = FORMATS[spec.dtype]
 
     def normal(*shape: int) -> Array:
         return rng.standard_normal(shape)
 
     query, key, value, d_out = normal(B, H, L, D), normal(B, G, S, D), normal(B, G, S, E), normal(B, H, L, E)
-    query, key, value, d_out = _sized(spec.inputs, query, key, value, d_out, rng, drawn)
-    size = max(SMALL, 2.0**7 * drawn.precision.tiny) if spec.cotangent == "small" else 1.0
+    query, key, value, d_out = _sized(spec.inputs, query, key, value, d_out, rng, dtype)
+    size = max(SMALL, 2.0**7 * dtype.precision.tiny) if spec.cotangent == "small" else 1.0
     d_out = d_out * size
-    shift = _query_offset(spec)
-    options = _options(spec, shift, rng, size)
-    numbers = {name: x if isinstance(x, bool | int | float | tuple) or name == "mask" else drawn.rounded(x)
+    offset = _query_offset(spec)
+    options = _options(spec, offset, rng, size)
+    numbers = {name: x if isinstance(x, bool | int | float | tuple) or name == "mask" else dtype.rounded(x)
                for name, x in options.items()}  # fmt: skip
-    query, key, value, d_out = map(drawn.rounded, (query, key, value, d_out))
+    query, key, value, d_out = map(dtype.rounded, (query, key, value, d_out))
     for x in (query, key, value, d_out, *numbers.values()):
         if isinstance(x, np.ndarray):
-            x.setflags(write=False)  # a case may be asked for again
-    return Case(spec, query, key, value, d_out, numbers, shift)
+            x.setflags(write=False)  # cases are cached
+    return Case(spec, query, key, value, d_out, numbers, offset)
 
 
 def _sized(
-    inputs: str, query: Array, key: Array, value: Array, d_out: Array, rng: Any, drawn: Format
+    inputs: str, query: Array, key: Array, value: Array, d_out: Array, rng: Any, dtype: Format
 ) -> tuple[Array, Array, Array, Array]:
-    """The inputs made peaked, correlated, tiny or huge, as far as the format reaches."""
+    """The inputs made peaked, correlated, tiny or huge, within the range of the format."""
     if inputs == "peaked":
         return 20 * query, key, value, d_out
     if inputs == "correlated":
         of_keys, of_values = rng.standard_normal(key.shape[-1]), rng.standard_normal(value.shape[-1])
         return query + of_keys, key + 3 * of_keys, value + 3 * of_values, d_out
     if inputs == "tiny":
-        tiny = max(1e-8, 2.0**12 * drawn.precision.tiny)
+        tiny = max(1e-8, 2.0**12 * dtype.precision.tiny)
         return tiny * query, tiny * key, tiny * value, d_out
     if inputs == "huge":
-        huge = min(1e4, math.sqrt(drawn.largest) / 16)
+        huge = min(1e4, math.sqrt(dtype.largest) / 16)
         return query, key, huge * value, d_out
     return query, key, value, d_out
 
 
 def _query_offset(spec: Specification) -> int:
-    """By how much the position of a query exceeds its index."""
+    """The position of query 0 among the keys."""
     L, S = spec.shape.L, spec.shape.S
     if "q_offset" in spec.options:
         return max(1, (S - L) // 2)
     return S - L if spec.corner == "bottom_right" else 0
 
 
-def _options(spec: Specification, shift: int, rng: Any, cotangents: float) -> dict[str, Any]:
+def _options(spec: Specification, offset: int, rng: Any, cotangents: float) -> dict[str, Any]:
     B, H, _, L, S, D, _ = spec.shape
-    chosen: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     broadcast = (1, H, L, S) if spec.seed % 2 == 0 else (B, H, 1, S)
     size = 16.0 if spec.inputs == "peaked" else 1.0
     if "causal" in spec.options:
-        chosen["causal"] = True
-    if "window" in spec.options:  # wide enough that every query sees something
-        left = max(1, S // 4, L + shift - S + 1)
-        chosen["window"] = (left, max(1, S // 6, -shift))
+        options["causal"] = True
+    if "window" in spec.options:  # wide enough that no row is fully masked
+        left = max(1, S // 4, L + offset - S + 1)
+        options["window"] = (left, max(1, S // 6, -offset))
     if "mask" in spec.options:
-        chosen["mask"] = _mask(spec, chosen, shift, rng)
+        options["mask"] = _mask(spec, options, offset, rng)
     if "bias" in spec.options:
-        chosen["bias"] = rng.standard_normal(broadcast) * size
+        options["bias"] = rng.standard_normal(broadcast) * size
     if "scale" in spec.options:
-        chosen["scale"] = 1.5 * 2.0 ** math.ceil(-math.log2(max(D, 1)) / 2)
+        options["scale"] = 1.5 * 2.0 ** math.ceil(-math.log2(max(D, 1)) / 2)
     if "scale_array" in spec.options:
-        chosen["scale"] = (0.5 + np.abs(rng.standard_normal((1, H, L, 1)))) / math.sqrt(max(D, 1))
+        options["scale"] = (0.5 + np.abs(rng.standard_normal((1, H, L, 1)))) / math.sqrt(max(D, 1))
     if "softcap" in spec.options:
-        chosen["softcap"] = 1.25 * size
+        options["softcap"] = 1.25 * size
     if "sinks" in spec.options:
-        chosen["sinks"] = (rng.standard_normal(H) + 0.5) * size
+        options["sinks"] = (rng.standard_normal(H) + 0.5) * size
     if "dropout" in spec.options:
-        chosen["dropout"] = np.where(rng.random((B, H, L, S)) < RATE, 0.0, 1 / (1 - RATE))
+        options["dropout"] = np.where(rng.random((B, H, L, S)) < RATE, 0.0, 1 / (1 - RATE))
     if "q_offset" in spec.options:
-        chosen["q_offset"] = shift
+        options["q_offset"] = offset
     if "d_lse" in spec.options:
-        chosen["d_lse"] = rng.standard_normal((B, H, L)) * cotangents
+        options["d_lse"] = rng.standard_normal((B, H, L)) * cotangents
     if "d_weights" in spec.options:
-        chosen["d_weights"] = rng.standard_normal((B, H, L, S)) * cotangents
-    return chosen
+        options["d_weights"] = rng.standard_normal((B, H, L, S)) * cotangents
+    return options
 
 
-def _mask(spec: Specification, chosen: dict[str, Any], shift: int, rng: Any) -> Array:
-    """Three of four pairs, padding in the last batch entry; every query keeps one key, if any is to see."""
+def _mask(spec: Specification, options: dict[str, Any], offset: int, rng: Any) -> Array:
+    """Three of four pairs, padding in the last batch entry; a row keeps one of the keys visible to it."""
     B, _, _, L, S, _, _ = spec.shape
     mask = rng.random((B, 1, L, S)) < 0.75
     if B > 1 and S > 3:
         mask[-1, ..., S - S // 4 :] = False
-    around = visible_pairs(chosen, shift, L, S)
+    around = visible_pairs(options, offset, L, S)
     free = np.ones((L, S), dtype=bool) if around is None else around
     rows = np.flatnonzero(free.any(axis=-1))
     mask[..., rows, free[rows].argmax(axis=-1)] = True

@@ -1,4 +1,4 @@
-"""One tensor of one case against the reference: PASS, FAIL or INCONCLUSIVE, and all the numbers for it."""
+"""The comparison of one tensor with the reference: PASS, FAIL or INCONCLUSIVE, with its numbers."""
 
 from typing import Any, NamedTuple
 
@@ -15,12 +15,11 @@ from ..rounding.formats import FORMATS, Format, Roundoff
 PASS, FAIL, INCONCLUSIVE = "PASS", "FAIL", "INCONCLUSIVE"
 
 RESOLUTION = 2.0
-"""A tensor is resolved if its largest number is so many times what is allowed there: else 0 would
-nearly do as well."""
+"""A tensor is resolved if a number in it exceeds this multiple of its bound; else 0 would nearly pass."""
 
 
 class ExpectedResults(NamedTuple):
-    """The reference of a case, and how far from it a right candidate may be before it stores its results."""
+    """The reference values of a case, and their error bounds before rounding to storage."""
 
     values: Results
     near: Results
@@ -28,7 +27,7 @@ class ExpectedResults(NamedTuple):
     blocks: tuple[int, int] = (BLOCK, BLOCK)
 
     def allowed(self, tensor: str, kept: Format | None = None) -> Array:
-        """The bound of every number of a tensor, once stored in a format, that of the run if None."""
+        """The error bound of each element, once stored in the format `kept` (default: the run's)."""
         near: Bounded = getattr(self.near, tensor)
         kept = kept or self.roundoff.storage
         storage = max(kept.flushed, self.roundoff.storage.flushed) if tensor not in OWN else kept.flushed
@@ -37,15 +36,15 @@ class ExpectedResults(NamedTuple):
 
 
 OWN = ("lse", "weights")
-"""What may be kept in another format than the inputs; it is judged in its own."""
+"""Tensors that may have another dtype than the inputs; they are judged in their own."""
 
 
 def expected_results(
     inputs: Inputs, roundoff: Roundoff, blocks: tuple[int, int] = (BLOCK, BLOCK)
 ) -> ExpectedResults:
-    """What a right candidate gives, and how far off every number may be.
+    """The reference values of a call, with the error bounds of a right candidate.
 
-    In float64 the reference has an error of its own, which is added.
+    In float64, the reference's own error bound is added.
     """
     values = results(inputs)
     near = bounds(inputs, roundoff.arithmetic, storage=roundoff.kept, blocks=blocks)
@@ -61,13 +60,12 @@ class Verdict(NamedTuple):
 
     Parameters
     ----------
-    ratio : the largest error over what is allowed there.
-    absolute, relative : the largest error, and the largest over the number that is right, where that number
-        is more than what is allowed.
+    ratio : the largest error, as a multiple of its bound.
+    absolute, relative : the largest absolute error; the largest relative one, of elements above their bound.
     ulps : the median error in units in the last place.
-    bias : Σ error toward larger sizes over Σ |error|: 1 if every number is too large, -1 if too small.
-    place, got, right, bound : where the ratio is largest, both values, and what is allowed there.
-    reason : why there is no number, or why nothing follows from it; "" otherwise.
+    bias : Σ error away from 0, over Σ |error|: 1 if every magnitude is too large, -1 if too small.
+    place, got, right, bound : the index of the largest ratio, with both values and the bound there.
+    reason : why there are no numbers, or why they are inconclusive; "" otherwise.
     """
 
     case: str
@@ -86,25 +84,25 @@ class Verdict(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong with it."""
+        """True unless it fails."""
         return self.verdict != FAIL
 
     @property
     def badness(self) -> tuple[bool, bool, float]:
-        """What verdicts are ordered by."""
+        """The sort key of verdicts, worst last."""
         return self.verdict == FAIL, self.ratio != self.ratio or bool(self.reason), self.ratio
 
 
 def compare_tensor(
     case: str, tensor: str, got: Any, right: Array, bound: Array, kept: Format, skip: Array | None = None
 ) -> Verdict:
-    """Compare a tensor with what is right.
+    """Compare a tensor with the reference.
 
     Parameters
     ----------
-    got, right, bound : the candidate's numbers, the reference's, and what is allowed between them.
-    kept : the format that the numbers were stored in.
-    skip : where nothing is to be compared.
+    got, right, bound : the candidate's numbers, the reference's, and the bound on their difference.
+    kept : the format in which the candidate stored its numbers.
+    skip : True where nothing is compared.
     """
     got, right = np.asarray(got, dtype=np.float64), np.asarray(right, dtype=np.float64)
     if got.shape != right.shape:
@@ -119,7 +117,7 @@ def _compare_numbers(
     case: str, tensor: str, got: Array, right: Array, bound: Array, kept: Format, skip: Array | None
 ) -> Verdict:
     same = (got == right) | (np.isnan(got) & np.isnan(right))
-    beyond = np.abs(right) + bound > kept.largest  # may be infinite once stored
+    beyond = np.abs(right) + bound > kept.largest  # may round to infinity
     same |= beyond & np.isinf(got) & (np.sign(got) == np.sign(right))
     if skip is not None:
         same |= skip
@@ -147,10 +145,10 @@ def _compare_numbers(
         float(got[place]),
         float(right[place]),
         float(np.broadcast_to(bound, got.shape)[place]),
-        "" if resolved else "what is allowed is as large as the numbers themselves",
+        "" if resolved else "the error bound is as large as the numbers themselves",
     )
 
 
 def format_of(dtype: str, otherwise: Format) -> Format:
-    """The format of a dtype by name."""
+    """The format with the name of a dtype, or `otherwise`."""
     return FORMATS.get(dtype, otherwise)

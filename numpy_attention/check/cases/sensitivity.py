@@ -1,4 +1,4 @@
-"""That every feature of a case matters: take it away, and the result moves by far more than is allowed."""
+"""Cases in which every feature matters: without it, results change by far more than the error bound."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -12,18 +12,17 @@ from .cases import Case, Specification, draw_case
 from .compare import ExpectedResults, expected_results
 
 MIN_SENSITIVITY = 16.0
-"""So many times what is allowed, at least, does the result move when a feature is taken away."""
+"""A feature matters if, without it, some result changes by this multiple of its error bound."""
 
 TRIES = 8
-"""So often are other numbers drawn where a feature does not matter enough."""
-
+"""Draws per specification, until every feature matters."""
 
 KEPT = 256
-"""So many cases stay: a test suite asks for the same ones again and again. Candidates get copies."""
+"""Cases in the cache; candidates get copies."""
 
 
 class ReferenceCase(NamedTuple):
-    """A case, its reference, and for each feature by how many times the tolerance it matters."""
+    """A case, its reference, and the sensitivity of the results to each feature."""
 
     case: Case
     expected: ExpectedResults
@@ -31,30 +30,30 @@ class ReferenceCase(NamedTuple):
 
     @property
     def weak(self) -> tuple[str, ...]:
-        """The features that do not matter enough for anything to follow about them."""
+        """The features with too little effect to be judged."""
         return tuple(name for name, ratio in self.sensitivities.items() if not ratio >= MIN_SENSITIVITY)
 
 
 @lru_cache(maxsize=KEPT)
 def reference_case(specification: Specification, roundoff: Roundoff) -> ReferenceCase:
-    """The case of a specification, drawn again until every feature matters, or the best of the draws."""
-    found = None
+    """The case of a specification, redrawn until every feature matters; else the best of the draws."""
+    best = None
     for attempt in range(TRIES):
         case = draw_case(specification._replace(seed=specification.seed + 2 * attempt))
         right = expected_results(case.inputs, roundoff)
-        proof = ReferenceCase(case, right, sensitivities(case, right))
-        if not proof.weak:
-            return proof
-        if found is None or min(proof.sensitivities.values()) > min(found.sensitivities.values()):
-            found = proof
-    assert found is not None
-    return found
+        drawn = ReferenceCase(case, right, sensitivities(case, right))
+        if not drawn.weak:
+            return drawn
+        if best is None or min(drawn.sensitivities.values()) > min(best.sensitivities.values()):
+            best = drawn
+    assert best is not None
+    return best
 
 
 def sensitivities(case: Case, right: ExpectedResults) -> dict[str, float]:
-    """For each feature in use, the largest change without it, over what is allowed there.
+    """The largest change of a result without each feature, as a multiple of its error bound.
 
-    Where there is one key, or no query, nothing is asked of features: only the shape is tried there.
+    Empty with fewer than two keys, or no query: such a case tests shapes, not features.
     """
     if case.key.shape[-2] < 2 or case.query.shape[-2] < 1:
         return {}
@@ -69,7 +68,7 @@ def _largest_change(case: Case, right: ExpectedResults, feature: str) -> float:
         if x is None or y is None or np.shape(x) != np.shape(y):
             continue
         with np.errstate(all="ignore"):
-            moved = np.abs(np.asarray(x, dtype=float) - np.asarray(y, dtype=float))
-            ratios = np.nan_to_num(over(moved, right.allowed(name)), nan=0.0, posinf=0.0)
+            change = np.abs(np.asarray(x, dtype=float) - np.asarray(y, dtype=float))
+            ratios = np.nan_to_num(over(change, right.allowed(name)), nan=0.0, posinf=0.0)
         largest = max(largest, float(ratios.max(initial=0.0)))
     return largest

@@ -1,7 +1,10 @@
-"""The mistakes that are made in attention and around it, each planted in a pair, by name.
+"""Known mistakes in attention and around it, each planted in a pair, by name.
 
-What a check is worth is what it catches. Each fault here is the wrong lines themselves, where they have
-been seen, when they can show and in which dtypes; a family a file.
+A check is worth the mistakes it detects. Read `fault` (the type, and how one is planted) and `conditions`
+(where one changes a result), then the families, a file each: `attention/` in the seven steps,
+`beyond_attention/` in norms, losses and optimizers. `small_problems` are calls in which every fault of
+attention shows, `detection` measures which checks detect it, `law_matrix` keeps the result for the laws.
+The families import `functional`, `optim` and nothing of `check` but `conditions` and `fault`.
 """
 
 import difflib
@@ -18,7 +21,8 @@ from .attention.sinks import SINKS
 from .attention.softcap import SOFTCAP
 from .attention.softmax import SOFTMAX
 from .beyond_attention.adam import ADAM, ADAMW
-from .beyond_attention.losses import CROSS_ENTROPY, GELU, GELU_TANH
+from .beyond_attention.gelu import GELU, GELU_TANH
+from .beyond_attention.losses import CROSS_ENTROPY
 from .beyond_attention.norms import LAYER_NORM, RMS_NORM
 from .beyond_attention.rotary import ROTARY
 from .fault import Fault
@@ -35,9 +39,9 @@ FAULTS: tuple[Fault, ...] = tuple(each for family in FAMILIES for each in family
 
 
 def fault(name: str) -> Fault:
-    """A fault by its name.
+    """The fault of this name.
 
-    Raises ValueError for an unknown one, with those that are spelled like it.
+    Raises ValueError for an unknown name, with the names that are spelled like it.
 
     Examples
     --------
@@ -47,6 +51,6 @@ def fault(name: str) -> Fault:
     for each in FAULTS:
         if each.name == name:
             return each
-    near = difflib.get_close_matches(name, [each.name for each in FAULTS], n=3, cutoff=0.5)
-    instead = f"; did you mean {' or '.join(near)}?" if near else ""
+    similar = difflib.get_close_matches(name, [each.name for each in FAULTS], n=3, cutoff=0.5)
+    instead = f"; did you mean {' or '.join(similar)}?" if similar else ""
     raise ValueError(f"there is no fault {name!r}{instead or '; `numpy-attention faults` prints them all'}")

@@ -1,7 +1,7 @@
-"""Which checks see a fault: the laws, the complex step, and the comparison with what is right.
+"""Which checks detect a fault: the laws, the complex step, the comparison with the right pair.
 
-Self-consistency has its limits. A forward that is wrong and a backward that agrees with it pass the complex
-step; a scale that is wrong in both gradients passes most laws. What nothing else sees, the reference does.
+A wrong forward with a backward that agrees with it passes the complex step, and a scale that is wrong in
+both gradients passes most laws; the comparison with the right pair detects both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,12 +25,15 @@ from .small_problems import PROBLEMS, SmallProblem
 
 DERIVATIVES = ("is the derivative of forward", "each element")
 MEMORY = ("changes no argument", "gives the same bits when called again", "shares memory with no argument")
-"""How the findings of `check_vjp` begin that speak of derivatives, and of memory."""
+"""How those findings of `check_vjp` begin that concern derivatives, and memory."""
 
 
 class Detection(NamedTuple):
-    """What sees a fault: laws by number, and whether backward is not the derivative of forward, a number is
-    not what it should be, a call touches memory that is not its own."""
+    """The checks that detect a fault.
+
+    `laws` are the numbers of the broken ones. `derivative`: backward is not the derivative of forward.
+    `numbers`: results differ from the right pair's. `memory`: a call changes or shares memory of others.
+    """
 
     laws: tuple[int, ...]
     derivative: bool
@@ -39,7 +42,7 @@ class Detection(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """A fault's pair and the right one, called alike."""
+    """A fault's pair, the right one, and the arguments for both."""
 
     wrong: Pair
     right: Pair
@@ -49,7 +52,7 @@ class Comparison(NamedTuple):
 
 @quiet
 def detect(fault: Fault, problems: Sequence[SmallProblem] = PROBLEMS) -> Detection:
-    """What sees a fault, tried wherever it is active: on these problems, or its rule's own examples.
+    """The checks that detect a fault, on these problems or its rule's examples, where it is active.
 
     Examples
     --------
@@ -58,7 +61,7 @@ def detect(fault: Fault, problems: Sequence[SmallProblem] = PROBLEMS) -> Detecti
     (False, True)
     """
     if fault.pair.backward is None:
-        return Detection((), derivative=False, numbers=_other_trajectory(fault), memory=False)
+        return Detection((), derivative=False, numbers=_trajectory_differs(fault), memory=False)
     broken = laws_broken_by(fault, problems)
     if fault.rule == "attention":
         active = [problem for problem in problems if fault.active(problem.call)]
@@ -67,8 +70,8 @@ def detect(fault: Fault, problems: Sequence[SmallProblem] = PROBLEMS) -> Detecti
     else:
         rule = next(rule for rule in RULES if rule.name == fault.rule)
         right = Pair(rule.forward, rule.backward)
-        active_here = [example for example in rule.examples if _is_active(fault, example)]
-        calls = [Comparison(fault.pair, right, example.args, example.kwargs) for example in active_here]
+        examples = [example for example in rule.examples if _is_active(fault, example)]
+        calls = [Comparison(fault.pair, right, each.args, each.kwargs) for each in examples]
     failed = {
         finding.check for call in calls for finding in check_vjp(*call.wrong, call.args, call.kwargs).failures
     }
@@ -88,7 +91,7 @@ def _is_active(fault: Fault, example: Example) -> bool:
 
 
 def _with_all_results(pair: Pair) -> Pair:
-    """Attention with all that it gives: out, weights and lse."""
+    """Attention that returns out, weights and lse."""
 
     def forward(query: Array, key: Array, value: Array, **options: Any) -> tuple[Any, Any]:
         out, saved = pair.forward(query, key, value, **options)
@@ -102,7 +105,7 @@ def _with_all_results(pair: Pair) -> Pair:
 
 @quiet
 def laws_broken_by(fault: Fault, problems: Sequence[SmallProblem] = PROBLEMS) -> set[int]:
-    """The numbers of the laws that a fault breaks, over all the problems where it is active."""
+    """The numbers of the laws that a fault breaks on the problems where it is active."""
     if not fault.concerns_laws:
         return set()
     active = [problem for problem in problems if fault.active(problem.call)]
@@ -132,7 +135,7 @@ def _broken(fault: Fault, problem: SmallProblem) -> set[int]:
 
 
 def _differs(call: Comparison) -> bool:
-    """Whether output or gradients are not those of the right pair, by more than rounding."""
+    """True if output or gradients differ from the right pair's by more than rounding."""
     wrong, right = _results(call.wrong, call), _results(call.right, call)
     return any(not _is_close(x, y) for x, y in zip(wrong, right, strict=True))
 
@@ -150,8 +153,8 @@ def _is_close(x: Array, y: Array) -> bool:
     return x.shape == y.shape and np.allclose(x, y, rtol=1e-9, atol=1e-10 * size, equal_nan=True)
 
 
-def _other_trajectory(fault: Fault) -> bool:
-    """Whether Adam's parameters are elsewhere after some steps with small and large gradients."""
+def _trajectory_differs(fault: Fault) -> bool:
+    """True if Adam's parameters differ after some steps with small and large gradients."""
     right = adamw_step if fault.rule == "adamw" else adam_step
     rng = np.random.default_rng(0)
     start = {"w": rng.standard_normal(5)}

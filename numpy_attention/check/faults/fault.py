@@ -1,13 +1,13 @@
-"""What a fault is, and how one is planted: a wrong function in the place of a right one.
+"""A fault: a wrong function planted in a pair in place of the right one.
 
-A fault is written as the function that makes the mistake, and its docstring tells the mistake. A family's
-decorators put it into the pair concerned:
+A fault is written as the function that makes the mistake; its docstring states the mistake. A decorator of
+its family plants it:
 
-    @family.forward("mask")      one step's forward       @family.visible()   the mask that all steps see
+    @family.forward("mask")      one step's forward       @family.visible()   the mask that all steps receive
     @family.backward("mask")     one step's backward      @family.steps()     several steps at once
     @family.pair()               a whole pair
 
-Nothing is patched: what is right stays right beside it.
+Nothing is patched: the right pair is unchanged.
 """
 
 import inspect
@@ -26,18 +26,18 @@ from .conditions import Condition, all_of, describe, everywhere, mask_differs, w
 
 EVERY = ("float64", "float32", "float16", "bfloat16")
 FINE = ("float64", "float32")
-"""Where half precision rounds away what a mistake changes."""
+"""For faults whose change is lost in the rounding of half precision."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class Fault(NamedTuple):
-    """A mistake that is made, planted in a pair that is called as the right one is.
+    """A known mistake, planted in a pair that is called like the right one.
 
-    `rule` names the row of `check/pairs/rules.py` concerned, "adam" or "adamw" (whose pair has the step as
-    its forward and no backward). `active` says of a call's options whether the mistake can show there;
-    `dtypes` in which it can be told from rounding. `steps` are those of attention with the mistake in, or
-    None where it is none of a step; `function` is what was written wrong.
+    `statement` states the mistake in a sentence. `rule` names the row of `check/pairs/rules.py` concerned, or
+    "adam" or "adamw" (whose pair has the step as its forward and no backward). `active(call)` is True where
+    the mistake changes a result, `dtypes` are those in which the change exceeds rounding. `steps` are
+    attention's with the mistake, None if it is not in a step; `function` is the wrong function itself.
     """
 
     name: str
@@ -52,58 +52,58 @@ class Fault(NamedTuple):
 
     @property
     def source(self) -> str:
-        """The lines that make the mistake."""
+        """The source lines of the mistake."""
         return textwrap.dedent(inspect.getsource(self.function)).rstrip()
 
     @property
     def concerns_laws(self) -> bool:
-        """Whether the laws have a say: they read what one call of attention gave, no more."""
+        """True if the laws can detect it: they read the results of one call of attention."""
         return self.rule == "attention" and self.family != "memory"
 
     @property
     def shows_where(self) -> str:
-        """Where it is active: "where …"."""
+        """The description of `active`: "where …"."""
         return describe(self.active)
 
     @property
     def remark(self) -> str:
-        """What is known of it besides: where it was seen."""
+        """The rest of the docstring: where the mistake was made, if known."""
         return " ".join((inspect.getdoc(self.function) or "").partition("\n\n")[2].split())
 
 
 class FaultFamily:
-    """Faults of one kind, of one rule; `pair` is the rule's own, that of attention if None."""
+    """Faults of one kind in one rule; `pair` is the right one, None for a step of attention."""
 
     def __init__(self, name: str, rule: str = "attention", pair: Pair | None = None) -> None:
-        self.name, self.rule, self.own = name, rule, pair
+        self.name, self.rule, self.right = name, rule, pair
         self.faults: list[Fault] = []
 
     def forward(
         self, step: str = "", *, active: Condition = everywhere, dtypes: tuple[str, ...] = EVERY
     ) -> Callable[[_Function], _Function]:
-        """Decorates a wrong forward: of a step, or of the rule's pair."""
+        """Decorates a wrong forward, of a step or of the rule's pair."""
 
         def planted(function: _Function) -> _Function:
             wrong = Pair(function, self._right(step).backward)
-            return self._take(function, wrong, step, active, dtypes)
+            return self._plant(function, wrong, step, active, dtypes)
 
         return planted
 
     def backward(
         self, step: str = "", *, active: Condition = everywhere, dtypes: tuple[str, ...] = EVERY
     ) -> Callable[[_Function], _Function]:
-        """Decorates a wrong backward: of a step, or of the rule's pair."""
+        """Decorates a wrong backward, of a step or of the rule's pair."""
 
         def planted(function: _Function) -> _Function:
             wrong = Pair(self._right(step).forward, function)
-            return self._take(function, wrong, step, active, dtypes)
+            return self._plant(function, wrong, step, active, dtypes)
 
         return planted
 
     def steps(
         self, *, active: Condition = everywhere, dtypes: tuple[str, ...] = EVERY
     ) -> Callable[[_Function], _Function]:
-        """Decorates a function that gives the steps with the mistake in several of them."""
+        """Decorates a function that returns the steps with the mistake in several of them."""
 
         def planted(function: _Function) -> _Function:
             steps = function()
@@ -115,7 +115,7 @@ class FaultFamily:
     def visible(
         self, *, active: Condition = everywhere, dtypes: tuple[str, ...] = EVERY
     ) -> Callable[[_Function], _Function]:
-        """Decorates a wrong mask: what every step takes for visible, of what is."""
+        """Decorates a function from the right mask to the wrong one that every step receives."""
 
         def planted(function: _Function) -> _Function:
             steps = steps_with_visible(function)
@@ -129,7 +129,7 @@ class FaultFamily:
     def pair(
         self, *, active: Condition = everywhere, dtypes: tuple[str, ...] = EVERY
     ) -> Callable[[_Function], _Function]:
-        """Decorates a function that gives the whole pair."""
+        """Decorates a function that returns the whole wrong pair."""
 
         def planted(function: _Function) -> _Function:
             self._add(function, function(), None, active, dtypes)
@@ -138,11 +138,11 @@ class FaultFamily:
         return planted
 
     def _right(self, step: str) -> Pair:
-        right: Pair | None = getattr(STEPS, step) if step else self.own
+        right: Pair | None = getattr(STEPS, step) if step else self.right
         assert right is not None, f"{self.name} has no pair of its own"
         return right
 
-    def _take(
+    def _plant(
         self, function: _Function, wrong: Pair, step: str, active: Condition, dtypes: tuple[str, ...]
     ) -> _Function:
         steps = STEPS._replace(**{step: wrong}) if step else None
@@ -157,18 +157,20 @@ class FaultFamily:
         active: Condition,
         dtypes: tuple[str, ...],
     ) -> None:
-        what = (inspect.getdoc(function) or "").partition("\n\n")[0]
+        statement = (inspect.getdoc(function) or "").partition("\n\n")[0]
         where = with_visible_keys(active) if self.rule == "attention" else active
         name = function.__name__.strip("_").replace("_", "-")
         self.faults.append(
-            Fault(name, self.name, " ".join(what.split()), self.rule, pair, where, dtypes, steps, function)
+            Fault(
+                name, self.name, " ".join(statement.split()), self.rule, pair, where, dtypes, steps, function
+            )
         )
 
 
 def steps_with_visible(change: Callable[[Array], Array]) -> Steps:
-    """The steps, every one of which is told to see `change(visible)`."""
+    """The steps, each of which receives `change(visible)` for visible."""
 
-    def taking(forward: Callable[..., Any], place: int) -> Callable[..., Any]:
+    def with_change(forward: Callable[..., Any], place: int) -> Callable[..., Any]:
         @wraps(forward)
         def changed(*arguments: Any) -> Any:
             visible = arguments[place] if len(arguments) > place else None
@@ -179,31 +181,31 @@ def steps_with_visible(change: Callable[[Array], Array]) -> Steps:
     places = {"score": 3, "softcap": 2, "mask": 1, "softmax": 2, "dropout": 2, "values": 2}
     return STEPS._replace(
         **{
-            step: Pair(taking(getattr(STEPS, step).forward, place), getattr(STEPS, step).backward)
+            step: Pair(with_change(getattr(STEPS, step).forward, place), getattr(STEPS, step).backward)
             for step, place in places.items()
         }
     )
 
 
-# ------------------------------------------------------------------------- a word to a later step
+# ------------------------------------------------------------------ what a step passes to a later one
 
 
 class TaggedArray(np.ndarray[Any, Any]):
-    """An array with a note for a later step, which it keeps through arithmetic."""
+    """An array that carries a tag to a later step, through arithmetic."""
 
-    note: Any
+    tag: Any
 
     def __array_finalize__(self, of: Any) -> None:
-        self.note = getattr(of, "note", None)
+        self.tag = getattr(of, "tag", None)
 
 
-def tagged(array: Array, note: Any) -> Array:
-    """The array, with a note."""
-    with_note = np.asarray(array).view(TaggedArray)
-    with_note.note = note
-    return with_note
+def tagged(array: Array, tag: Any) -> Array:
+    """A view of the array that carries a tag."""
+    view = np.asarray(array).view(TaggedArray)
+    view.tag = tag
+    return view
 
 
 def tag_of(array: Any) -> Any:
-    """The note that an array carries, or None."""
-    return getattr(array, "note", None)
+    """The tag of an array, or None."""
+    return getattr(array, "tag", None)

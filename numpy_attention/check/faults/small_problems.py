@@ -1,7 +1,7 @@
-"""Small problems of attention, among which every fault finds some where it can show.
+"""Small problems of attention; every fault is active in some of them.
 
-Grouped heads and broadcast batches, sizes that are distinct primes wherever a mistake does not need them to
-coincide, one option at a time, and some that only show together.
+Grouped heads and broadcast batches; sizes that are distinct primes, unless a mistake needs them equal; each
+option alone, and the combinations that some mistakes need.
 """
 
 import math
@@ -17,7 +17,7 @@ B, H, G, L, S, D, E = 2, 6, 3, 5, 7, 3, 2
 
 
 class SmallProblem(NamedTuple):
-    """The arguments of one call of attention, and the cotangents of its results; options by name."""
+    """The arrays of one call of attention, its options, and the cotangents of lse and weights, by name."""
 
     name: str
     query: Array
@@ -34,12 +34,12 @@ class SmallProblem(NamedTuple):
 
     @property
     def call(self) -> dict[str, Any]:
-        """How a fault's `active` wants it told."""
+        """The call in the form `Fault.active` expects."""
         return {**self.options, **self.cotangents, "shape": axis_lengths(*self.arrays)}
 
 
 def axis_lengths(query: Array, key: Array, value: Array) -> AxisLengths:
-    """The lengths of all axes."""
+    """The axis lengths of a call with these arrays."""
     batch = np.broadcast_shapes(*(x.shape[:-3] for x in (query, key, value)))
     heads = [x.shape[-3] if x.ndim > 2 else 1 for x in (query, key)]
     S, D = key.shape[-2:]
@@ -62,13 +62,13 @@ def _problem(
 
 
 def _grouped(name: str, length: int = L, **options: Any) -> SmallProblem:
-    """Two query heads for each key head, a key that all of the batch shares, more keys than queries."""
+    """Two query heads for each key head, keys shared by the batch, L < S by default."""
     arrays = (_normal(0, B, H, length, D), _normal(1, 1, G, S, D), _normal(2, B, G, S, E))
     return _problem(name, *arrays, _normal(3, B, H, length, E), options)
 
 
 def _square(name: str, width: int = D, **options: Any) -> SmallProblem:
-    """As many queries as keys, and a key head for each query head."""
+    """L = S and H = G."""
     arrays = (_normal(4, B, G, L, width), _normal(5, B, G, L, width), _normal(6, B, G, L, E))
     return _problem(name, *arrays, _normal(7, B, G, L, E), options)
 
@@ -81,8 +81,8 @@ PROBLEMS = (
     _grouped("d_weights", d_weights=_normal(9, B, H, L, S)),
     _grouped("causal", mask=causal("bottom_right")),
     _grouped("causal, top left", mask=causal("top_left")),
-    _grouped("a row that sees nothing", mask=causal(offset=-1)),
-    _grouped("a key that nobody sees", mask=padding([0, 5])),
+    _grouped("a fully masked row", mask=causal(offset=-1)),
+    _grouped("a fully masked key", mask=padding([0, 5])),
     _grouped("rows that see one key", mask=window(0, 0, "top_left"), d_lse=D_LSE),
     _grouped("a window", mask=window(2, 1, "bottom_right")),
     _grouped("a window open to the right", mask=window(2, None, "top_left")),

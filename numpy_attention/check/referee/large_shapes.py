@@ -197,7 +197,7 @@ def sampled_reference(sample: SampledCase, group: HeadGroup, roundoff: Roundoff,
         options["sinks"] = case.options["sinks"][group.h]
     banded = {name: x for name, x in case.options.items() if name in ("causal", "window")}
     if banded:
-        visible = [visible_pairs(banded, case.shift + int(row), 1, S) for row in rows]
+        visible = [visible_pairs(banded, case.offset + int(row), 1, S) for row in rows]
         full = [np.ones((1, S), dtype=bool) if x is None else x for x in visible]
         options["mask"] = np.concatenate(full)[None, None]
     spec = case.specification._replace(

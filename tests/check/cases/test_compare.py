@@ -1,4 +1,4 @@
-"""A verdict follows from error and bound, and carries all the numbers."""
+"""A verdict follows from the ratio of error to bound, and carries the numbers."""
 
 import math
 
@@ -27,55 +27,55 @@ def judge(got, right, bound=1e-3, **more):
     return compare_tensor("case", "out", np.array(got, float), np.array(right, float), bound, FLOAT, **more)
 
 
-def test_all_numbers_are_there():
-    found = judge([1.0, 2.0005, -3.0], [1.0, 2.0, -3.001])
-    assert found.verdict == "PASS"
-    assert found.ratio == pytest.approx(1.0)
-    assert found.place == (2,)
-    assert (found.got, found.right) == (-3.0, -3.001)
-    assert found.absolute == pytest.approx(1e-3)
-    assert found.relative == pytest.approx(1e-3 / 3.001)
-    assert found.bias == pytest.approx((5e-4 - 1e-3) / 1.5e-3)
-    assert found.ulps == pytest.approx(5e-4 / 2.0**-22, rel=1e-3)
+def test_a_verdict_carries_the_numbers():
+    verdict = judge([1.0, 2.0005, -3.0], [1.0, 2.0, -3.001])
+    assert verdict.verdict == "PASS"
+    assert verdict.ratio == pytest.approx(1.0)
+    assert verdict.place == (2,)
+    assert (verdict.got, verdict.right) == (-3.0, -3.001)
+    assert verdict.absolute == pytest.approx(1e-3)
+    assert verdict.relative == pytest.approx(1e-3 / 3.001)
+    assert verdict.bias == pytest.approx((5e-4 - 1e-3) / 1.5e-3)
+    assert verdict.ulps == pytest.approx(5e-4 / 2.0**-22, rel=1e-3)
 
 
-def test_beyond_the_bound_is_wrong():
+def test_an_error_beyond_the_bound_fails():
     assert judge([1.0, 2.0011], [1.0, 2.0]).verdict == "FAIL"
     assert judge([1.0, 2.0009], [1.0, 2.0]).verdict == "PASS"
 
 
-@pytest.mark.parametrize("strange", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_on_one_side_only_is_wrong(strange):
-    assert judge([1.0, strange], [1.0, 2.0]).verdict == "FAIL"
-    assert judge([1.0, 2.0], [1.0, strange]).verdict == "FAIL"
-    assert judge([1.0, strange], [1.0, strange]).verdict == "PASS"
-    assert judge([1.0, strange], [1.0, 2.0]).ratio == math.inf
+@pytest.mark.parametrize("nonfinite", [np.nan, np.inf, -np.inf])
+def test_a_nonfinite_number_on_one_side_only_fails(nonfinite):
+    assert judge([1.0, nonfinite], [1.0, 2.0]).verdict == "FAIL"
+    assert judge([1.0, 2.0], [1.0, nonfinite]).verdict == "FAIL"
+    assert judge([1.0, nonfinite], [1.0, nonfinite]).verdict == "PASS"
+    assert judge([1.0, nonfinite], [1.0, 2.0]).ratio == math.inf
 
 
-def test_what_is_too_large_for_the_format_may_be_infinite():
+def test_a_value_too_large_for_the_format_may_be_infinite():
     half = FORMATS["float16"]
     right, bound = np.array([70000.0, 1.0]), np.array([10.0, 1e-3])
     assert compare_tensor("c", "out", np.array([np.inf, 1.0]), right, bound, half).verdict == "PASS"
     assert compare_tensor("c", "out", np.array([-np.inf, 1.0]), right, bound, half).verdict == "FAIL"
 
 
-def test_a_bound_as_large_as_the_numbers_decides_nothing():
+def test_a_bound_as_large_as_the_numbers_is_inconclusive():
     assert judge([1.0, 2.0], [1.0, 2.0], bound=2.1 / RESOLUTION).verdict == "INCONCLUSIVE"
     assert judge([1.0, 2.0], [1.0, 2.0], bound=1.9 / RESOLUTION).verdict == "PASS"
     assert judge([0.0, 0.0], [0.0, 0.0]).verdict == "PASS"
     assert judge([1.0, 9.0], [1.0, 2.0], bound=2.0).verdict == "FAIL"
 
 
-def test_another_shape_is_wrong_and_no_numbers_are_right():
+def test_another_shape_fails_and_an_empty_tensor_passes():
     assert judge([[1.0]], [1.0]).reason == "has shape (1, 1); (1,) is expected"
     assert judge(np.zeros((0, 3)), np.zeros((0, 3))).verdict == "PASS"
 
 
-def test_what_is_skipped_is_not_compared():
+def test_skipped_elements_are_not_compared():
     assert judge([1.0, np.inf], [1.0, -np.inf], skip=np.array([False, True])).verdict == "PASS"
 
 
-def test_the_reference_has_an_error_of_its_own_in_float64_alone():
+def test_the_reference_adds_its_own_error_in_float64_alone():
     case = draw_case(Specification("plain", Shape(2, 3, 3, 5, 7, 4, 2), dtype="float64"))
     right = expected_results(case.inputs, roundoff("float64"))
     assert (right.near.out.error > bounds(case.inputs).out.error).all()
@@ -84,10 +84,10 @@ def test_the_reference_has_an_error_of_its_own_in_float64_alone():
     np.testing.assert_allclose(half.near.out.error, bounds(narrow.inputs, FLOAT32).out.error, rtol=1e-6)
 
 
-# ------------------------------------------------------------------------------ roundoffs that are mixed
+# ------------------------------------------------------------------------------------ mixed roundoffs
 
 
-def test_factors_that_are_rounded_first_are_allowed_for():
+def test_bounds_allow_for_rounded_factors():
     """TF32 products: outside the bound of float32, within that of TF32, and not far within."""
     rng = np.random.default_rng(0)
     x, y = (FLOAT.rounded(rng.standard_normal(shape)) for shape in ((40, 64), (64, 40)))
@@ -100,7 +100,7 @@ def test_factors_that_are_rounded_first_are_allowed_for():
     assert 0.05 < ratios["tf32"] <= 1 < 5 < ratios["float32"]
 
 
-def test_a_sum_kept_in_storage_between_tiles_is_allowed_for():
+def test_bounds_allow_for_sums_stored_between_tiles():
     """d_value of one key, added up in bfloat16 query after query, over cancelling terms."""
     rng = np.random.default_rng(0)
     L, narrow = 96, FORMATS["bfloat16"]
@@ -108,10 +108,10 @@ def test_a_sum_kept_in_storage_between_tiles_is_allowed_for():
     value, d_out = np.zeros((1, 50)), narrow.rounded(rng.standard_normal((L, 50)))
     inputs = Inputs(query, key, value, d_out)
     right, allowed = d_out.sum(axis=0), {}
-    for told, blocks in (("rows", (1, 32)), ("tiles", (32, 32)), ("never", (L, 32))):
+    for name, blocks in (("rows", (1, 32)), ("tiles", (32, 32)), ("never", (L, 32))):
         near = bounds(inputs, FLOAT32, storage=BFLOAT16, blocks=blocks).d_value
         np.testing.assert_allclose(near.value[0], right, atol=1e-12)
-        allowed[told] = stored_error(near, BFLOAT16, FLOAT32)[0]
+        allowed[name] = stored_error(near, BFLOAT16, FLOAT32)[0]
     by_rows, by_tiles = np.zeros(50), np.zeros(50)
     for row in range(L):
         by_rows = narrow.rounded(by_rows + d_out[row])
@@ -123,7 +123,7 @@ def test_a_sum_kept_in_storage_between_tiles_is_allowed_for():
     assert (allowed["tiles"] < allowed["rows"]).all()
 
 
-def test_heads_that_share_keys_may_be_added_up_one_after_the_other():
+def test_bounds_allow_for_sums_stored_between_heads():
     rng = np.random.default_rng(0)
     narrow, n, L = FORMATS["bfloat16"], 8, 32
     query, key = np.zeros((n, L, 4)), np.zeros((1, 1, 4))

@@ -20,25 +20,25 @@ BIAS = FaultFamily("bias")
 
 
 def _of_several_heads(call: Call) -> bool:
-    """Where the heads have a bias each."""
+    """Where each head has its own bias."""
     bias = array_of(call, "bias")
     return bias is not None and bias.ndim > 2 and bias.shape[-3] > 1
 
 
 def _of_all_pairs(call: Call) -> bool:
-    """Where every pair has a bias of its own, and L = S."""
+    """Where the bias has shape (..., L, S), and L = S."""
     bias, n = array_of(call, "bias"), lengths_of(call)
     return bias is not None and bias.shape[-2:] == (n.L, n.S) and n.L == n.S > 1
 
 
 def _varies_along_keys(call: Call) -> bool:
-    """Where the bias differs from key to key."""
+    """Where the bias differs between keys."""
     bias = array_of(call, "bias")
     return bias is not None and bool((bias != bias[..., :1]).any())
 
 
 def _has_gradient(call: Call) -> bool:
-    """Where a bias differs from key to key, or there is a sink or a d_lse."""
+    """Where a bias has a key axis, or sinks or d_lse are in use."""
     bias = array_of(call, "bias")
     varies = bias is not None and (
         bias.shape[-1:] != (1,) or has_option(call, "sinks") or has_option(call, "d_lse")
@@ -53,7 +53,7 @@ def _is_scaled(call: Call) -> bool:
 
 @BIAS.backward("bias", active=all_of(_has_gradient, is_broadcast("bias")))
 def bias_gradient_not_summed(d_biased: Array, saved: BiasSaved) -> BiasGradients:
-    """Where a bias was broadcast, its gradient is that of the first place it went to, not the sum of all.
+    """The gradient of a broadcast bias is taken from its first copy, not summed over all of them.
 
     xformers#636, #783, jax#30593.
     """
@@ -67,7 +67,7 @@ def bias_gradient_not_summed(d_biased: Array, saved: BiasSaved) -> BiasGradients
 
 @BIAS.backward("bias", active=all_of(_has_gradient, is_broadcast("bias")))
 def bias_gradient_averaged(d_biased: Array, saved: BiasSaved) -> BiasGradients:
-    """Where a bias was broadcast, its gradient is the mean over the places it went to, not their sum."""
+    """The gradient of a broadcast bias is averaged over its copies, not summed."""
     right = bias_backward(d_biased, saved)
     if right.d_bias is None:
         return right
@@ -76,7 +76,7 @@ def bias_gradient_averaged(d_biased: Array, saved: BiasSaved) -> BiasGradients:
 
 @BIAS.backward("bias", active=_has_gradient)
 def bias_without_gradient(d_biased: Array, saved: BiasSaved) -> BiasGradients:
-    """The bias gets no gradient: zeros.
+    """The gradient of the bias is zero.
 
     xformers#636.
     """
@@ -113,13 +113,13 @@ def _first_head(bias: Array | None) -> Array | None:
 
 @BIAS.forward("bias", active=all_of(has_choice, _of_several_heads, _varies_along_keys))
 def bias_of_the_first_head(capped: Array, bias: Array | None = None) -> tuple[Array, BiasSaved]:
-    """Every head reads the bias of the first: a stride of 0 where that of the heads belongs."""
+    """Every head reads the first head's bias: the head axis has stride 0."""
     return bias_forward(capped, _first_head(bias))[0], BiasSaved(bias)
 
 
 @BIAS.backward("bias", active=all_of(_has_gradient, _of_several_heads))
 def bias_gradient_per_head_lost(d_biased: Array, saved: BiasSaved) -> BiasGradients:
-    """The gradients of all heads' biases are added up, and every head gets the sum."""
+    """The gradient of every head's bias is the sum over all heads."""
     right = bias_backward(d_biased, saved)
     d = right.d_bias
     if d is None or d.ndim < 3:
@@ -129,7 +129,7 @@ def bias_gradient_per_head_lost(d_biased: Array, saved: BiasSaved) -> BiasGradie
 
 @BIAS.forward("bias", active=all_of(has_choice, _of_all_pairs))
 def bias_transposed(capped: Array, bias: Array | None = None) -> tuple[Array, BiasSaved]:
-    """The bias is read with its last two axes exchanged, which fits where L = S."""
+    """The bias is transposed, which has the right shape where L = S."""
     fits = bias is not None and bias.shape[-2:] == capped.shape[-2:] and bias.shape[-1] == bias.shape[-2]
     turned = transposed(bias) if fits and bias is not None else bias
     return bias_forward(capped, turned)[0], BiasSaved(bias)

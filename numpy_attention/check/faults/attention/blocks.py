@@ -1,8 +1,8 @@
-"""Mistakes of a softmax that goes over the keys in blocks, with a running maximum and a running sum.
+"""Mistakes in the online softmax, which takes the keys in blocks and keeps a running maximum and sum.
 
     for each block   top ← max(top, max(block));  sum ← sum * exp(old top - top) + Σ exp(block - top)
 
-Two blocks are enough to show them: each row's first half of the keys, and the rest.
+They are planted with two blocks: the first half of the keys, and the rest.
 """
 
 import math
@@ -42,34 +42,34 @@ def _first_block(call: Call) -> bool:
 
 
 def _in_first(masked: Array) -> Array:
-    """Which keys are of the first block."""
+    """True for the keys of the first block."""
     S = masked.shape[-1]
     return np.asarray(np.arange(S) < S // 2)
 
 
-def _rise(masked: Array) -> Array:
-    """exp(top - old top): by how much the second block raises the maximum; 1 if there was none before."""
+def _maximum_growth(masked: Array) -> Array:
+    """exp(new maximum - old maximum) of the second block; 1 where the first one is fully masked."""
     old = row_maximum(np.where(_in_first(masked), masked, -np.inf))
     rise = np.exp(finite_shift(row_maximum(masked)) - finite_shift(old))
     return np.where(np.isfinite(old) & np.isfinite(rise), rise, 1)
 
 
 def _block_sums(weights: Array) -> tuple[Array, Array]:
-    """The part of each row's sum that either block has."""
+    """The sum of each row's weights over the first block, and over the second."""
     first = np.where(_in_first(weights), weights, 0)
     return first.sum(axis=-1, keepdims=True), (weights - first).sum(axis=-1, keepdims=True)
 
 
-def _normalised_by(factor: Array, weights: Array, lse: Array, saved: SoftmaxStepSaved) -> Forward:
-    """The weights and lse of a row whose sum came out wrong by a factor; backward uses the same lse."""
+def _divided_by(factor: Array, weights: Array, lse: Array, saved: SoftmaxStepSaved) -> Forward:
+    """Weights and lse of rows whose sum is wrong by a factor; backward uses the same weights."""
     weights = keep_visible(weights / factor, saved.visible)
     sink_weights = None if saved.sink_weights is None else saved.sink_weights / factor
     kept = saved._replace(weights=weights, sink_weights=sink_weights)
     return Normalised(weights, lse + np.log(factor[..., 0])), kept
 
 
-def _remembered_as(lse: Array, masked: Array, right: Forward) -> Forward:
-    """Right weights, and a wrong lse from which backward computes them again: exp(masked - lse)."""
+def _with_lse(lse: Array, masked: Array, right: Forward) -> Forward:
+    """Right weights with a wrong lse, from which backward recomputes them: exp(masked - lse)."""
     (weights, _), saved = right
     recomputed = np.where(weights == 0, 0, np.exp(np.minimum((masked - lse[..., None]).real, 300)))
     return Normalised(weights, lse), saved._replace(weights=recomputed)
@@ -77,10 +77,10 @@ def _remembered_as(lse: Array, masked: Array, right: Forward) -> Forward:
 
 @BLOCKS.forward("softmax", active=_both_blocks)
 def stale_maximum(masked: Array, sinks: Array | None = None, visible: Array | None = None) -> Forward:
-    """The second block's exponentials are summed under the first's maximum, which is not yet updated."""
+    """The second block's exponentials are summed relative to the first block's maximum, not yet updated."""
     (weights, lse), saved = softmax_step_forward(masked, sinks, visible)
     _, second = _block_sums(weights)
-    return _normalised_by(1 + second * (_rise(masked) - 1), weights, lse, saved)
+    return _divided_by(1 + second * (_maximum_growth(masked) - 1), weights, lse, saved)
 
 
 @BLOCKS.forward("softmax", active=_both_blocks)
@@ -88,14 +88,14 @@ def sum_not_rescaled(masked: Array, sinks: Array | None = None, visible: Array |
     """When the maximum rises, the running sum is not rescaled by exp(old - new); the output is."""
     (weights, lse), saved = softmax_step_forward(masked, sinks, visible)
     first, _ = _block_sums(weights)
-    return _normalised_by(1 + first * (_rise(masked) - 1), weights, lse, saved)
+    return _divided_by(1 + first * (_maximum_growth(masked) - 1), weights, lse, saved)
 
 
 @BLOCKS.forward("softmax", active=_both_blocks)
 def output_not_rescaled(masked: Array, sinks: Array | None = None, visible: Array | None = None) -> Forward:
-    """When the maximum rises, what the output has gathered is not rescaled by exp(old - new); the sum is."""
+    """When the maximum rises, the accumulated output is not rescaled by exp(old - new); the sum is."""
     (weights, lse), saved = softmax_step_forward(masked, sinks, visible)
-    weights = np.where(_in_first(masked), weights * _rise(masked), weights)
+    weights = np.where(_in_first(masked), weights * _maximum_growth(masked), weights)
     return Normalised(weights, lse), saved
 
 
@@ -108,16 +108,16 @@ def last_block_only(masked: Array, sinks: Array | None = None, visible: Array | 
 
 @BLOCKS.forward("softmax")
 def lse_in_wrong_base(masked: Array, sinks: Array | None = None, visible: Array | None = None) -> Forward:
-    """lse is kept in units of log 2, as exp2 wants it, and read as a natural logarithm."""
+    """lse is stored as a base-2 logarithm, for exp2, and read as a natural one."""
     right = softmax_step_forward(masked, sinks, visible)
-    return _remembered_as(right[0].lse / math.log(2), masked, right)
+    return _with_lse(right[0].lse / math.log(2), masked, right)
 
 
 @BLOCKS.forward("softmax")
 def lse_without_maximum(masked: Array, sinks: Array | None = None, visible: Array | None = None) -> Forward:
-    """lse is the logarithm of the shifted sum: the maximum that was taken off is not added again."""
+    """lse is the logarithm of the shifted sum: the subtracted maximum is not added back."""
     right = softmax_step_forward(masked, sinks, visible)
-    return _remembered_as(right[0].lse - finite_shift(row_maximum(masked))[..., 0], masked, right)
+    return _with_lse(right[0].lse - finite_shift(row_maximum(masked))[..., 0], masked, right)
 
 
 @BLOCKS.backward("softmax", active=with_option("d_lse"))
@@ -132,7 +132,7 @@ def lse_without_gradient(d_normalised: tuple[Array, Array], saved: SoftmaxStepSa
 
 @BLOCKS.backward("softmax", active=has_choice)
 def row_sum_of_last_block(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
-    """The row sum of the backward is that of the last block of keys alone."""
+    """Backward's row sum is taken over the last block of keys alone."""
     d_weights, d_lse = keep_visible(d_normalised[0], saved.visible), d_normalised[1][..., None]
     _, last = _block_sums(saved.weights * d_weights)
     right = softmax_step_backward(d_normalised, saved)

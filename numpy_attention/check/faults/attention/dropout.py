@@ -23,7 +23,7 @@ DROPOUT = FaultFamily("dropout")
 
 @DROPOUT.backward("dropout", active=all_of(has_choice, with_option("dropout")))
 def dropout_of_another_mask(d_thinned: Array, saved: DropoutSaved) -> Array:
-    """Backward draws its multipliers anew, from another state of the generator: others are dropped."""
+    """Backward draws new multipliers, from another state of the generator, and drops other weights."""
     if saved.multipliers is None:
         return dropout_backward(d_thinned, saved)
     others = np.roll(np.broadcast_to(saved.multipliers, d_thinned.shape), 1, axis=-1)
@@ -32,7 +32,7 @@ def dropout_of_another_mask(d_thinned: Array, saved: DropoutSaved) -> Array:
 
 @DROPOUT.backward("dropout", active=all_of(has_choice, with_option("dropout")))
 def dropout_forgotten_in_backward(d_thinned: Array, saved: DropoutSaved) -> Array:
-    """Backward does not drop anything: d_weights = d_thinned."""
+    """Backward skips the dropout: d_weights = d_thinned."""
     return d_thinned
 
 
@@ -40,13 +40,13 @@ def dropout_forgotten_in_backward(d_thinned: Array, saved: DropoutSaved) -> Arra
 def dropout_not_rescaled(
     weights: Array, multipliers: Array | None = None, visible: Array | None = None
 ) -> tuple[Array, DropoutSaved]:
-    """What is kept is not divided by 1 - rate: the multipliers are 0 and 1."""
+    """Kept weights are not divided by 1 - rate: the multipliers are 0 and 1."""
     return dropout_forward(weights, None if multipliers is None else 1.0 * (multipliers != 0), visible)
 
 
 @DROPOUT.steps(active=with_option("dropout"))
 def dropout_forgotten_in_d_value() -> Steps:
-    """d_value = weightsᵀ @ d_out: of the weights before the dropout, not of those that made the output."""
+    """d_value = weightsᵀ @ d_out, with the weights before dropout in place of thinned."""
 
     def forward(
         weights: Array, multipliers: Array | None = None, visible: Array | None = None

@@ -24,8 +24,8 @@ from ..fault import FaultFamily, steps_with_visible, tag_of, tagged
 MASKS = FaultFamily("mask")
 
 
-def moved(visible: Array, by: int) -> Array:
-    """The mask with every query's keys `by` places further on; bands go on along their diagonals."""
+def shifted(visible: Array, by: int) -> Array:
+    """The mask with each query's visible keys shifted right by `by`; bands extend along their diagonals."""
     L, S = visible.shape[-2:]
     i, j = np.indices((L, S))
     column = np.clip(j - by, 0, S - 1)
@@ -33,8 +33,8 @@ def moved(visible: Array, by: int) -> Array:
     return np.asarray(visible[..., row, column])
 
 
-def _from_the_other_corner(visible: Array) -> int:
-    """How far a band moves whose queries are counted from the other corner; 0 if all rows are alike."""
+def _other_corner_shift(visible: Array) -> int:
+    """The shift of a band that is aligned at the other corner; 0 if all rows are alike."""
     L, S = visible.shape[-2:]
     if (visible == visible[..., :1, :]).all():
         return 0
@@ -44,31 +44,31 @@ def _from_the_other_corner(visible: Array) -> int:
 
 @MASKS.visible()
 def mask_off_by_one(visible: Array) -> Array:
-    """Every query sees one key further: its own successor, under a causal mask (j <= i + 1).
+    """The mask is shifted by one key: under a causal mask, j <= i + 1 for j <= i.
 
     vllm#3385.
     """
-    return moved(visible, 1)
+    return shifted(visible, 1)
 
 
 @MASKS.visible()
 def mask_strict(visible: Array) -> Array:
-    """Under a causal mask a query does not see its own key: j < i for j <= i."""
-    return moved(visible, -1)
+    """The mask is shifted back by one key: under a causal mask, j < i for j <= i."""
+    return shifted(visible, -1)
 
 
 @MASKS.visible()
 def mask_from_the_wrong_corner(visible: Array) -> Array:
-    """With L != S positions are counted from the other corner: top left for bottom right, or the reverse.
+    """With L != S, positions are counted from the other corner: top left for bottom right, or the reverse.
 
     pytorch#103082, mlx#2835, flash-attention#517.
     """
-    return moved(visible, _from_the_other_corner(visible))
+    return shifted(visible, _other_corner_shift(visible))
 
 
 @MASKS.visible()
 def mask_inverted(visible: Array) -> Array:
-    """The array is read the other way round: what may be seen is hidden, and the rest is seen.
+    """The mask is read inverted: visible pairs are hidden, and hidden ones visible.
 
     LLMs-from-scratch#1061, pytorch#170400.
     """
@@ -77,41 +77,41 @@ def mask_inverted(visible: Array) -> Array:
 
 @MASKS.visible()
 def window_off_by_one_left(visible: Array) -> Array:
-    """The window's left side counts the query's own position: it ends one key too early.
+    """The window's left width counts the query's own position: the window is one key too short.
 
     transformers#39408, flash-attention#1133.
     """
-    return visible & moved(visible, 1)
+    return visible & shifted(visible, 1)
 
 
 @MASKS.visible()
 def window_off_by_one_right(visible: Array) -> Array:
-    """The window's right side goes one key too far."""
-    return visible | moved(visible, 1)
+    """The window extends one key too far to the right."""
+    return visible | shifted(visible, 1)
 
 
 @MASKS.visible()
 def window_unshifted(visible: Array) -> Array:
-    """With L != S the window's left side is not shifted with the diagonal: it counts from the other corner.
+    """With L != S, the window's left edge is not shifted with the diagonal.
 
-    Where flash-attention and ONNX shift it, JAX does not.
+    flash-attention and ONNX shift it, JAX does not.
     """
-    begun = np.maximum.accumulate(visible, axis=-1)
-    not_ended = np.maximum.accumulate(visible[..., ::-1], axis=-1)[..., ::-1]
-    return moved(begun, _from_the_other_corner(visible)) & not_ended
+    after_start = np.maximum.accumulate(visible, axis=-1)
+    before_end = np.maximum.accumulate(visible[..., ::-1], axis=-1)[..., ::-1]
+    return shifted(after_start, _other_corner_shift(visible)) & before_end
 
 
 # ------------------------------------------------------------------------- not in the mask itself
 
 
-def _blind_rows(call: Call) -> bool:
-    """Where a row sees no key, and there is no sink."""
+def _has_fully_masked_row(call: Call) -> bool:
+    """Where a row is fully masked, and there is no sink."""
     return not has_option(call, "sinks") and bool((visible_key_counts(call) == 0).any())
 
 
 @MASKS.steps(active=mask_hides)
 def mask_after_softmax() -> Steps:
-    """Weights are set to 0 after the softmax: hidden keys have their share of the sum, and rows miss it."""
+    """Weights are set to 0 after the softmax: hidden keys keep their share of the row sum."""
 
     def forward(
         masked: Array, sinks: Array | None = None, visible: Array | None = None
@@ -124,9 +124,9 @@ def mask_after_softmax() -> Steps:
     return STEPS._replace(mask=unmasked, softmax=Pair(forward, softmax_step_backward))
 
 
-@MASKS.steps(active=_blind_rows)
+@MASKS.steps(active=_has_fully_masked_row)
 def mask_of_a_finite_number() -> Steps:
-    """Hidden scores are set to -10000: a row that may attend to nothing gets the mean of all values.
+    """Hidden scores are set to -10000: a fully masked row gets the mean of all values.
 
     As in JAX and in Hugging Face's eager path.
     """
@@ -142,9 +142,9 @@ def mask_of_a_finite_number() -> Steps:
 
 @MASKS.steps(active=mask_hides)
 def mask_missing_in_backward() -> Steps:
-    """Backward computes the weights again from scores and lse, and does not mask them."""
+    """Backward recomputes the weights from scores and lse without masking them."""
 
-    def masked_of(biased: Array, visible: Array | None = None) -> tuple[Array, MaskSaved]:
+    def mask(biased: Array, visible: Array | None = None) -> tuple[Array, MaskSaved]:
         return tagged(mask_forward(biased, visible)[0], biased), MaskSaved(None)
 
     def softmax(
@@ -163,14 +163,14 @@ def mask_missing_in_backward() -> Steps:
 
     return STEPS._replace(
         score=Pair(STEPS.score.forward, score_back),
-        mask=Pair(masked_of, STEPS.mask.backward),
+        mask=Pair(mask, STEPS.mask.backward),
         softmax=Pair(softmax, back),
     )
 
 
 @MASKS.steps(active=mask_hides)
 def mask_forgotten() -> Steps:
-    """The mask is dropped without a word, as soon as another path is taken.
+    """The mask is silently ignored, as on a code path without mask support.
 
     keras#23038, jax#32300.
     """

@@ -1,4 +1,4 @@
-"""Mistakes with memory: what a call does to arrays that are not its own."""
+"""Mistakes with memory: calls that change their arguments or keep arrays between calls."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def _overwrite(array: Any, change: Any) -> None:
 
 @MEMORY.backward()
 def cotangent_changed_in_place(d_out: Any, saved: AttentionSaved, **others: Any) -> AttentionGradients:
-    """Backward works in the memory of its cotangent, and leaves something else there."""
+    """Backward uses its cotangent as scratch memory and leaves it changed."""
     gradients = attention_backward(d_out, saved, **others)
     _overwrite(d_out, 0.5 * np.asarray(d_out))
     return gradients
@@ -32,7 +32,7 @@ def cotangent_changed_in_place(d_out: Any, saved: AttentionSaved, **others: Any)
 
 @MEMORY.backward()
 def gradient_over_its_argument(d_out: Any, saved: AttentionSaved, **others: Any) -> AttentionGradients:
-    """d_query is written over the query, and that array handed back."""
+    """d_query is written into the query, and that array is returned."""
     gradients = attention_backward(d_out, saved, **others)
     query = saved.given[0]
     if query.flags.writeable and query.dtype == gradients.d_query.dtype:
@@ -43,31 +43,32 @@ def gradient_over_its_argument(d_out: Any, saved: AttentionSaved, **others: Any)
 
 @MEMORY.pair()
 def gradients_in_one_workspace() -> Pair:
-    """Gradients are written into arrays that are kept: the next call writes over what this one gave."""
-    kept: dict[Any, Array] = {}
+    """Gradients are returned in arrays that the next call overwrites."""
+    workspaces: dict[Any, Array] = {}
 
     def backward(d_out: Any, saved: AttentionSaved, **others: Any) -> AttentionGradients:
         gradients = attention_backward(d_out, saved, **others)
-        return AttentionGradients(*(_into_workspace(kept, *each) for each in gradients._asdict().items()))
+        return AttentionGradients(
+            *(_into_workspace(workspaces, *each) for each in gradients._asdict().items())
+        )
 
     return Pair(attention_forward, backward)
 
 
 @MEMORY.pair()
 def gradients_accumulated() -> Pair:
-    """Gradients are added to those of the last call: nobody has set them to zero in between."""
-    kept: dict[Any, Array] = {}
+    """Gradients are added to those of the last call: they are never reset to zero."""
+    workspaces: dict[Any, Array] = {}
 
     def backward(d_out: Any, saved: AttentionSaved, **others: Any) -> AttentionGradients:
         gradients = attention_backward(d_out, saved, **others)
-        before = {name: _copy_of_last(kept, name, gradient) for name, gradient in gradients._asdict().items()}
-        added = {
-            name: gradient if before[name] is None else gradient + before[name]
+        sums = {
+            name: gradient if (last := _copy_of_last(workspaces, name, gradient)) is None else gradient + last
             for name, gradient in gradients._asdict().items()
         }
-        for name, gradient in added.items():
-            _into_workspace(kept, name, gradient)
-        return AttentionGradients(**added)
+        for name, gradient in sums.items():
+            _into_workspace(workspaces, name, gradient)
+        return AttentionGradients(**sums)
 
     return Pair(attention_forward, backward)
 
@@ -76,16 +77,16 @@ def _key(name: str, gradient: Array) -> tuple[Any, ...]:
     return name, gradient.shape, gradient.dtype
 
 
-def _copy_of_last(kept: dict[Any, Array], name: str, gradient: Any) -> Any:
-    """A copy of what was kept under a name in this shape."""
-    there = kept.get(_key(name, gradient)) if isinstance(gradient, np.ndarray) else None
-    return None if there is None else there.copy()
+def _copy_of_last(workspaces: dict[Any, Array], name: str, gradient: Any) -> Any:
+    """A copy of the last gradient of this name, shape and dtype, or None."""
+    last = workspaces.get(_key(name, gradient)) if isinstance(gradient, np.ndarray) else None
+    return None if last is None else last.copy()
 
 
-def _into_workspace(kept: dict[Any, Array], name: str, gradient: Any) -> Any:
-    """The gradient in the one array that there is for its name and shape."""
+def _into_workspace(workspaces: dict[Any, Array], name: str, gradient: Any) -> Any:
+    """The gradient, copied into the workspace for its name, shape and dtype."""
     if not isinstance(gradient, np.ndarray):
         return gradient
-    workspace = kept.setdefault(_key(name, gradient), np.empty_like(gradient))
+    workspace = workspaces.setdefault(_key(name, gradient), np.empty_like(gradient))
     workspace[...] = gradient
     return workspace

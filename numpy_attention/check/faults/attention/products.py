@@ -1,4 +1,4 @@
-"""Mistakes in the products: of the wrong arrays, the wrong way round, over some of the rows or keys."""
+"""Mistakes in the matrix products: wrong operands, missing transposes, dropped rows or keys."""
 
 from typing import Any
 
@@ -31,34 +31,34 @@ from ..fault import FaultFamily
 PRODUCTS = FaultFamily("products")
 
 BLOCK = 4
-"""The length of a block of keys or rows; what is left over at the end is the tail."""
+"""The length of a block of keys or rows; the remainder at the end is the tail."""
 
 
-def _is_square(weights: Array, key: Array) -> bool:
+def _fits_untransposed(weights: Array, key: Array) -> bool:
     return weights.shape[-2:] == (key.shape[-2],) * 2 and weights.shape[:-2] == key.shape[:-2]
 
 
 @PRODUCTS.backward("values", active=is_square)
 def d_value_untransposed(d_out: Array, saved: ValuesSaved) -> ValuesGradients:
-    """d_value = thinned @ d_out: the weights are not transposed, which fits where L = S."""
+    """d_value = thinned @ d_out: the transpose is missing, and shapes fit where L = S."""
     right = values_backward(d_out, saved)
-    if not _is_square(saved.thinned, saved.value):
+    if not _fits_untransposed(saved.thinned, saved.value):
         return right
     return right._replace(d_value=saved.thinned @ d_out)
 
 
 @PRODUCTS.backward("score", active=all_of(has_choice, is_square))
 def d_key_untransposed(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
-    """d_key = scale * d_scores @ query: the scores' gradient is not transposed, which fits where L = S."""
+    """d_key = scale * d_scores @ query: the transpose is missing, and shapes fit where L = S."""
     right = score_backward(d_scores, saved)
-    if not _is_square(d_scores, saved.key):
+    if not _fits_untransposed(d_scores, saved.key):
         return right
     return right._replace(d_key=(saved.scale * d_scores) @ saved.query)
 
 
 @PRODUCTS.backward("score", active=has_choice)
 def d_key_from_weights(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
-    """d_key = scale * weightsᵀ @ query: p was typed for ds."""
+    """d_key = scale * weightsᵀ @ query, with weights in place of d_scores."""
     masked, _ = STEPS.mask.forward(saved.scale * saved.products, saved.visible)
     (weights, _), _ = STEPS.softmax.forward(masked, None, saved.visible)
     return score_backward(d_scores, saved)._replace(d_key=score_backward(weights, saved).d_key)
@@ -66,24 +66,24 @@ def d_key_from_weights(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
 
 @PRODUCTS.backward("score", active=all_of(has_choice, is_square))
 def d_query_and_d_key_swapped(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
-    """The gradients of query and key are handed back in the wrong order, which fits where L = S."""
+    """d_query and d_key are returned in the wrong order, and shapes fit where L = S."""
     right = score_backward(d_scores, saved)
     if right.d_query.shape != right.d_key.shape:
         return right
     return right._replace(d_query=right.d_key, d_key=right.d_query)
 
 
-# --------------------------------------------------------------------------------- some of the terms
+# ------------------------------------------------------------------------------------- dropped terms
 
 
 def _tail_of_keys(call: Call) -> bool:
-    """Where 4 does not divide the number of keys, and one of those left over is seen."""
+    """Where 4 does not divide S, and a key of the tail is visible."""
     n, visible = lengths_of(call), visible_of(call)
     return n.S % BLOCK > 0 and (visible is None or bool(visible[..., n.S // BLOCK * BLOCK :].any()))
 
 
 def _tail_of_rows(call: Call) -> bool:
-    """Where 4 does not divide the number of queries, and one of those left over sees two keys."""
+    """Where 4 does not divide L, and a row of the tail sees two keys."""
     n, visible = lengths_of(call), visible_of(call)
     first = n.L // BLOCK * BLOCK
     return n.L % BLOCK > 0 and (visible is None or bool((visible[..., first:, :].sum(axis=-1) > 1).any()))
@@ -93,7 +93,7 @@ def _tail_of_rows(call: Call) -> bool:
 def tail_of_keys_dropped(
     thinned: Array, value: Array, visible: Array | None = None
 ) -> tuple[Array, ValuesSaved]:
-    """The output is summed over whole blocks of keys only: what S leaves over of them is dropped.
+    """The output is summed over whole blocks of keys only: the tail is dropped.
 
     jax#27224.
     """
@@ -129,16 +129,16 @@ def last_block_of_rows_dropped_in_d_value(d_out: Array, saved: ValuesSaved) -> V
 # -------------------------------------------------------------------------------------- the wrong axes
 
 
-def _as_many_rows_as_keys(call: Call) -> bool:
-    """Where there are as many queries as keys, L = S."""
+def _rows_equal_keys(call: Call) -> bool:
+    """Where L = S."""
     return lengths_of(call).L == lengths_of(call).S > 1
 
 
-@PRODUCTS.backward("softmax", active=all_of(has_choice, _as_many_rows_as_keys))
+@PRODUCTS.backward("softmax", active=all_of(has_choice, _rows_equal_keys))
 def row_sum_broadcast_along_rows(
     d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved
 ) -> SoftmaxStepGradients:
-    """keepdims=True is forgotten: where L = S, the sum of row l is taken off column l without an error."""
+    """keepdims=True is missing: where L = S, the sum of row l is subtracted from column l."""
     weights, d = saved.weights, keep_visible(d_normalised[0], saved.visible)
     right = softmax_step_backward(d_normalised, saved)
     if weights.shape[-2] != weights.shape[-1]:
@@ -147,14 +147,14 @@ def row_sum_broadcast_along_rows(
     return right._replace(d_masked=weights * (d - sums + d_normalised[1][..., None]))
 
 
-def _as_many_keys_as_entries(call: Call) -> bool:
-    """Where there are as many keys as each has entries, S = D."""
+def _keys_equal_width(call: Call) -> bool:
+    """Where S = D."""
     return lengths_of(call).S == lengths_of(call).D > 1
 
 
-@PRODUCTS.backward("score", active=all_of(has_choice, _as_many_keys_as_entries))
+@PRODUCTS.backward("score", active=all_of(has_choice, _keys_equal_width))
 def key_untransposed_in_d_query(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
-    """d_query = scale * d_scores @ keyᵀ: the key is transposed once more, which fits where S = D."""
+    """d_query = scale * d_scores @ keyᵀ: one transpose too many, and shapes fit where S = D."""
     key = saved.key
     right = score_backward(d_scores, saved)
     if key.shape[-1] != key.shape[-2]:
@@ -163,14 +163,14 @@ def key_untransposed_in_d_query(d_scores: Array, saved: ScoreSaved) -> ScoreGrad
     return right._replace(d_query=score_backward(d_scores, turned).d_query)
 
 
-def _keys_as_wide_as_values(call: Call) -> bool:
-    """Where keys are as wide as values, D = E."""
+def _equal_widths(call: Call) -> bool:
+    """Where D = E."""
     return lengths_of(call).D == lengths_of(call).E
 
 
-@PRODUCTS.pair(active=_keys_as_wide_as_values)
+@PRODUCTS.pair(active=_equal_widths)
 def d_key_and_d_value_swapped() -> Pair:
-    """The gradients of key and value are handed back in the wrong order, which fits where D = E."""
+    """d_key and d_value are returned in the wrong order, and shapes fit where D = E."""
 
     def backward(d_out: Any, saved: AttentionSaved, **others: Any) -> AttentionGradients:
         right = attention_backward(d_out, saved, **others)

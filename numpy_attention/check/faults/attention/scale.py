@@ -32,14 +32,14 @@ SHOWS = all_of(has_choice, _is_not_one)
 def scale_missing(query: Array, key: Array, scale: Any, visible: Any = None) -> tuple[Array, ScoreSaved]:
     """Scores are not scaled at all: scores = query @ keyᵀ, forward and backward.
 
-    The default of cuDNN's frontend and of Keras' Attention, carried over to where 1/sqrt(D) is meant.
+    The default of cuDNN's frontend and of Keras' Attention, used where 1/sqrt(D) is meant.
     """
     return score_forward(query, key, np.ones(np.shape(scale)), visible)
 
 
 @SCALE.forward("score", active=SHOWS)
 def scale_squared(query: Array, key: Array, scale: Any, visible: Any = None) -> tuple[Array, ScoreSaved]:
-    """Query and key are both scaled before they are multiplied: scores = (scale query) @ (scale key)ᵀ."""
+    """Query and key are both scaled before the product: scores = (scale query) @ (scale key)ᵀ."""
     return score_forward(query, key, scale * scale, visible)
 
 
@@ -53,7 +53,7 @@ def scale_by_width(query: Array, key: Array, scale: Any, visible: Any = None) ->
 
 @SCALE.backward("score", active=SHOWS)
 def scale_twice(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
-    """Backward scales d_scores, and then the products with it once more: d_query and d_key both."""
+    """Backward scales d_scores, and then d_query and d_key once more."""
     right = score_backward(d_scores, saved)
     again = score_backward(saved.scale * d_scores, saved)
     return right._replace(d_query=again.d_query, d_key=again.d_key)
@@ -61,27 +61,27 @@ def scale_twice(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
 
 @SCALE.backward("score", active=SHOWS)
 def scale_missing_in_d_query(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
-    """d_query = d_scores @ key: scaled in d_key, forgotten in d_query."""
+    """d_query = d_scores @ key: the scale is missing in d_query alone."""
     unscaled = saved._replace(scale=np.ones(np.shape(saved.scale)))
     return score_backward(d_scores, saved)._replace(d_query=score_backward(d_scores, unscaled).d_query)
 
 
 @SCALE.backward("score", active=SHOWS)
 def scale_missing_in_d_key(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
-    """d_key = d_scoresᵀ @ query: scaled in d_query, forgotten in d_key."""
+    """d_key = d_scoresᵀ @ query: the scale is missing in d_key alone."""
     unscaled = saved._replace(scale=np.ones(np.shape(saved.scale)))
     return score_backward(d_scores, saved)._replace(d_key=score_backward(d_scores, unscaled).d_key)
 
 
 @SCALE.backward("score", active=SHOWS)
 def scale_twice_in_d_key(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
-    """d_key is scaled twice: the query that was kept for it had been scaled already."""
+    """d_key is scaled twice: the query saved for it is scaled already."""
     again = score_backward(saved.scale * d_scores, saved)
     return score_backward(d_scores, saved)._replace(d_key=again.d_key)
 
 
 @SCALE.backward("score", active=all_of(with_option("scale"), SHOWS))
 def scale_gradient_of_the_scores(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
-    """d_scale = Σ d_scores * scores, which are scaled already; the products before that belong there."""
+    """d_scale = Σ d_scores * scores, with the scaled scores in place of query @ keyᵀ."""
     scaled = saved._replace(products=saved.scale * saved.products)
     return score_backward(d_scores, saved)._replace(d_scale=score_backward(d_scores, scaled).d_scale)

@@ -28,7 +28,7 @@ SINKS = FaultFamily("sinks")
 def sink_dropped(
     masked: Array, sinks: Array | None = None, visible: Array | None = None
 ) -> tuple[Normalised, SoftmaxStepSaved]:
-    """The sink is not in the sum: rows sum to 1, as if there were none."""
+    """The sink is left out of the softmax: rows sum to 1 without it."""
     result, saved = softmax_step_forward(masked, None, visible)
     no_share = None if sinks is None else np.zeros((*saved.weights.shape[:-1], 1))
     return result, saved._replace(sinks=sinks, sink_weights=no_share)
@@ -36,7 +36,7 @@ def sink_dropped(
 
 @SINKS.steps(active=with_option("sinks"))
 def sink_with_a_value() -> Steps:
-    """The sink's weight goes to the last value: its column is taken for one more key, the index clipped."""
+    """The sink's weight is applied to the last value: its column is read as one more key, index clipped."""
 
     def softmax(
         masked: Array, sinks: Array | None = None, visible: Array | None = None
@@ -68,9 +68,9 @@ def sink_with_a_value() -> Steps:
 
 @SINKS.backward("softmax", active=all_of(has_choice, with_option("sinks")))
 def sink_without_gradient(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
-    """The sink gets no gradient: zeros.
+    """The gradient of the sinks is zero.
 
-    TransformerEngine#3551, unseen because the sink was initialised where it made no difference.
+    TransformerEngine#3551, undetected because the sink was initialised where it made no difference.
     """
     right = softmax_step_backward(d_normalised, saved)
     return right if saved.sinks is None else right._replace(d_sinks=np.zeros(saved.sinks.shape))
@@ -80,7 +80,7 @@ def sink_without_gradient(d_normalised: tuple[Array, Array], saved: SoftmaxStepS
 def sink_gradient_of_the_wrong_sign(
     d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved
 ) -> SoftmaxStepGradients:
-    """The sink's gradient has the wrong sign."""
+    """The gradient of the sinks has the wrong sign."""
     right = softmax_step_backward(d_normalised, saved)
     return right._replace(d_sinks=None if right.d_sinks is None else -right.d_sinks)
 
@@ -89,11 +89,11 @@ def sink_gradient_of_the_wrong_sign(
 def sink_not_in_the_row_sum(
     d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved
 ) -> SoftmaxStepGradients:
-    """Backward normalises the weights again, to 1 without the sink, before it takes the row sum."""
+    """Backward takes the row sum with weights that are renormalised to 1 without the sink."""
     d_weights, d_lse = d_normalised
     right = softmax_step_backward(d_normalised, saved)
     if saved.sink_weights is None:
         return right
-    alone = saved.weights / np.maximum(saved.weights.sum(axis=-1, keepdims=True), 1e-300)
-    row_sum = (alone * d_weights).sum(axis=-1, keepdims=True)
+    renormalised = saved.weights / np.maximum(saved.weights.sum(axis=-1, keepdims=True), 1e-300)
+    row_sum = (renormalised * d_weights).sum(axis=-1, keepdims=True)
     return right._replace(d_masked=saved.weights * (d_weights - row_sum + d_lse[..., None]))

@@ -25,51 +25,51 @@ SOFTCAP = FaultFamily("softcap")
 SHOWS = all_of(has_choice, with_option("softcap"))
 
 
-def _not_at_one(call: Call) -> bool:
-    """Where the cap is not 1."""
+def _is_not_one(call: Call) -> bool:
+    """Where softcap is not 1."""
     return bool(call["softcap"] != 1)
 
 
 @SOFTCAP.backward("softcap", active=SHOWS)
 def softcap_without_derivative(d_capped: Array, saved: SoftcapSaved) -> Array:
-    """The softcap is left out on the way back: d_scores = d_capped."""
+    """Backward skips the softcap: d_scores = d_capped."""
     return d_capped
 
 
 @SOFTCAP.backward("softcap", active=SHOWS)
 def softcap_of_the_raw_argument(d_capped: Array, saved: SoftcapSaved) -> Array:
-    """The derivative is taken at the wrong place: sech²(scores) for sech²(scores / softcap)."""
+    """The derivative is taken at the wrong point: sech²(scores) for sech²(scores / softcap)."""
     if saved.softcap is None:
         return d_capped
     return keep_visible(d_capped * sech_squared(saved.scores), saved.visible)
 
 
-@SOFTCAP.backward("softcap", active=all_of(SHOWS, _not_at_one))
+@SOFTCAP.backward("softcap", active=all_of(SHOWS, _is_not_one))
 def softcap_times_cap(d_capped: Array, saved: SoftcapSaved) -> Array:
-    """The inner derivative 1 / softcap is forgotten: d_scores is softcap times too large."""
+    """The inner derivative 1 / softcap is missing: d_scores is softcap times too large."""
     return softcap_backward(d_capped, saved) * (1 if saved.softcap is None else saved.softcap)
 
 
 @SOFTCAP.backward("softcap", active=SHOWS)
 def softcap_one_minus_t(d_capped: Array, saved: SoftcapSaved) -> Array:
-    """The derivative of t = tanh(x) is taken for 1 - t, not for 1 - t²."""
+    """The derivative of t = tanh(x) is computed as 1 - t, not 1 - t²."""
     if saved.softcap is None:
         return d_capped
     return keep_visible(d_capped * (1 - np.tanh(saved.scores / saved.softcap)), saved.visible)
 
 
-@SOFTCAP.forward("softcap", active=all_of(SHOWS, _not_at_one))
+@SOFTCAP.forward("softcap", active=all_of(SHOWS, _is_not_one))
 def softcap_not_multiplied_back(
     scores: Array, softcap: float | None = None, visible: Array | None = None
 ) -> tuple[Array, SoftcapSaved]:
-    """The scores are capped at 1: capped = tanh(scores / softcap), and the factor softcap is forgotten."""
+    """The factor softcap is missing, and scores are capped at 1: capped = tanh(scores / softcap)."""
     capped, saved = softcap_forward(scores, softcap, visible)
     return (capped if softcap is None or softcap == 1 else capped / softcap), saved
 
 
 @SOFTCAP.backward("softcap", active=SHOWS)
 def softcap_scores_times_tanh(d_capped: Array, saved: SoftcapSaved) -> Array:
-    """Backward takes scores * tanh(scores / softcap) for the capped scores whose slope it wants.
+    """Backward computes the slope from scores * tanh(scores / softcap) in place of the capped scores.
 
     flash-attention#2402.
     """
@@ -82,7 +82,7 @@ def softcap_scores_times_tanh(d_capped: Array, saved: SoftcapSaved) -> Array:
 
 @SOFTCAP.steps(active=all_of(with_option("softcap"), mask_hides))
 def softcap_after_the_mask() -> Steps:
-    """The softcap is applied after the mask: -inf becomes -softcap, and what is hidden gets a weight.
+    """The softcap is applied after the mask: -inf becomes -softcap, and hidden keys get a weight.
 
     onnx#7865, #7867.
     """

@@ -1,4 +1,4 @@
-"""Mistakes in the softmax of step 5, most of them on the way back."""
+"""Mistakes in the softmax of step 5, most of them in backward."""
 
 from typing import Any
 
@@ -27,12 +27,12 @@ SOFTMAX = FaultFamily("softmax")
 
 
 def _several_keys(call: Call) -> bool:
-    """Where there are several keys."""
+    """Where S > 1."""
     return lengths_of(call).S > 1
 
 
 def _several_queries(call: Call) -> bool:
-    """Where there are several queries."""
+    """Where L > 1."""
     return lengths_of(call).L > 1
 
 
@@ -42,7 +42,7 @@ def _sees_two(call: Call) -> bool:
 
 
 def _as_columns(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> tuple[Array, Array, Array]:
-    """The weights, d_weights where they can be seen, and d_lse as a column."""
+    """The weights, d_weights where visible, and d_lse as a column."""
     return saved.weights, keep_visible(d_normalised[0], saved.visible), d_normalised[1][..., None]
 
 
@@ -60,7 +60,7 @@ def no_row_sum(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> So
 
 @SOFTMAX.backward("softmax", active=_several_keys)
 def row_mean_for_row_sum(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
-    """The mean of weights * d_weights is taken off, not their sum: .mean(axis=-1) for .sum(axis=-1)."""
+    """The mean of weights * d_weights is subtracted, not the sum: .mean(axis=-1) for .sum(axis=-1)."""
     weights, d, d_lse = _as_columns(d_normalised, saved)
     mean = (weights * d).mean(axis=-1, keepdims=True)
     right = softmax_step_backward(d_normalised, saved)
@@ -79,7 +79,7 @@ def row_sum_added(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) ->
 def softmax_over_queries(
     masked: Array, sinks: Array | None = None, visible: Array | None = None
 ) -> tuple[Normalised, SoftmaxStepSaved]:
-    """Weights are normalised along the wrong axis: those of a key sum to 1, not those of a query."""
+    """The softmax runs along the wrong axis: the weights of a key sum to 1, not those of a query."""
     (_, lse), saved = softmax_step_forward(masked, sinks, visible)
     turned = None if visible is None else transposed(visible)
     (columns, _), _ = softmax_step_forward(transposed(masked), None, turned)
@@ -88,7 +88,7 @@ def softmax_over_queries(
 
 @SOFTMAX.backward("softmax", active=has_choice)
 def row_sum_over_queries(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
-    """Backward sums along the wrong axis: Σ_l weights * d_weights is taken off, not Σ_s."""
+    """Backward sums along the wrong axis: Σ_l weights * d_weights is subtracted, not Σ_s."""
     weights, d, d_lse = _as_columns(d_normalised, saved)
     right = softmax_step_backward(d_normalised, saved)
     return right._replace(d_masked=weights * (d - (weights * d).sum(axis=-2, keepdims=True) + d_lse))
@@ -96,7 +96,7 @@ def row_sum_over_queries(d_normalised: tuple[Array, Array], saved: SoftmaxStepSa
 
 @SOFTMAX.backward("softmax", active=_sees_two)
 def diagonal_only(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
-    """Softmax is taken for a sigmoid: d_masked = weights * (1 - weights) * d_weights, the diagonal only."""
+    """Only the diagonal, as for a sigmoid: d_masked = weights * (1 - weights) * d_weights."""
     weights, d, d_lse = _as_columns(d_normalised, saved)
     right = softmax_step_backward(d_normalised, saved)
     return right._replace(d_masked=weights * ((1 - weights) * d + d_lse))
@@ -104,7 +104,7 @@ def diagonal_only(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) ->
 
 @SOFTMAX.backward("softmax", active=has_choice)
 def weights_squared(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
-    """weights * d_weights is kept, and multiplied by the weights once more when the row sum is taken off."""
+    """weights * d_weights is multiplied by the weights once more when the row sum is subtracted."""
     weights, d, d_lse = _as_columns(d_normalised, saved)
     product = weights * d
     right = softmax_step_backward(d_normalised, saved)
@@ -113,7 +113,7 @@ def weights_squared(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) 
 
 @SOFTMAX.backward("softmax", active=has_choice)
 def softmax_not_undone(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
-    """The softmax is not undone at all: the products with query and key take d_weights for d_scores."""
+    """The softmax is skipped in backward: d_weights is used as d_scores."""
     _, d, d_lse = _as_columns(d_normalised, saved)
     right = softmax_step_backward(d_normalised, saved)
     return right._replace(d_masked=keep_visible(d + d_lse, saved.visible))
@@ -123,51 +123,51 @@ def softmax_not_undone(d_normalised: tuple[Array, Array], saved: SoftmaxStepSave
 def divided_by_the_rows(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
     """The softmax's gradient is divided by the number of its rows, as if the loss were their mean.
 
-    By that of the batch in a published NumPy transformer, whose losses still fall.
+    A published NumPy transformer divides by the batch size; its losses still fall.
     """
     right = softmax_step_backward(d_normalised, saved)
     return right._replace(d_masked=right.d_masked / saved.weights.shape[-2])
 
 
-# --------------------------------------------------------------------- delta, the row sum from elsewhere
+# ---------------------------------------------------------------- delta, the row sum from other arrays
 
 
-def _short(x: Array) -> Array:
-    """The array with the eight bits of bfloat16."""
+def _to_bfloat16(x: Array) -> Array:
+    """The array rounded to the eight significant bits of bfloat16."""
     mantissa, exponent = np.frexp(x)
     return np.ldexp(np.round(mantissa * 256) / 256, exponent)
 
 
 def _with_delta(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
-    """The right gradients, but for a row sum that is off by what the note on d_weights says."""
+    """The right gradients, except that the row sum is off by the tag of d_weights."""
     d_weights, d_lse = d_normalised
-    off = tag_of(d_weights)
-    return softmax_step_backward((np.asarray(d_weights), d_lse if off is None else d_lse - off), saved)
+    error = tag_of(d_weights)
+    return softmax_step_backward((np.asarray(d_weights), d_lse if error is None else d_lse - error), saved)
 
 
 @SOFTMAX.steps(dtypes=FINE)
 def delta_from_rounded_output() -> Steps:
-    """The row sum is taken as Σ d_out * out from an output that was already rounded to bfloat16."""
+    """The row sum is computed as Σ d_out * out from an output already rounded to bfloat16."""
 
     def backward(d_out: Array, saved: ValuesSaved) -> ValuesGradients:
         right = values_backward(d_out, saved)
         out, _ = STEPS.values.forward(*saved)
-        off = (d_out * (_short(out) - out)).sum(axis=-1)
-        return right._replace(d_thinned=tagged(right.d_thinned, off))
+        error = (d_out * (_to_bfloat16(out) - out)).sum(axis=-1)
+        return right._replace(d_thinned=tagged(right.d_thinned, error))
 
-    def handed_on(d_thinned: Array, saved: DropoutSaved) -> Array:
+    def dropout_back(d_thinned: Array, saved: DropoutSaved) -> Array:
         return tagged(dropout_backward(np.asarray(d_thinned), saved), tag_of(d_thinned))
 
     return STEPS._replace(
         values=STEPS.values._replace(backward=backward),
-        dropout=STEPS.dropout._replace(backward=handed_on),
+        dropout=STEPS.dropout._replace(backward=dropout_back),
         softmax=Pair(softmax_step_forward, _with_delta),
     )
 
 
 @SOFTMAX.steps(active=with_option("dropout"))
 def delta_before_dropout() -> Steps:
-    """The row sum is Σ weights * d_thinned: of the gradient before it passed the dropout on its way up."""
+    """The row sum is Σ weights * d_thinned: the dropout's backward is not yet applied."""
 
     def backward(d_thinned: Array, saved: DropoutSaved) -> Array:
         right = dropout_backward(d_thinned, saved)
@@ -175,9 +175,9 @@ def delta_before_dropout() -> Steps:
 
     def with_delta(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
         d_weights, d_lse = d_normalised
-        off: Any = tag_of(d_weights)
-        missed = 0.0 if off is None else (saved.weights * off).sum(axis=-1)
-        return softmax_step_backward((np.asarray(d_weights), d_lse - missed), saved)
+        error: Any = tag_of(d_weights)
+        error = 0.0 if error is None else (saved.weights * error).sum(axis=-1)
+        return softmax_step_backward((np.asarray(d_weights), d_lse - error), saved)
 
     return STEPS._replace(
         dropout=STEPS.dropout._replace(backward=backward),

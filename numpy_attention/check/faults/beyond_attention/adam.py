@@ -19,13 +19,13 @@ ADAM = FaultFamily("adam", "adam", Pair(adam_step, NO_BACKWARD))
 ADAMW = FaultFamily("adamw", "adamw", Pair(adamw_step, NO_BACKWARD))
 
 
-def _steps(call: Call) -> bool:
-    """Wherever steps are taken."""
+def _at_every_step(call: Call) -> bool:
+    """At every step."""
     return True
 
 
 class Moments(NamedTuple):
-    """The step's number, both moments after it, the shares that the corrections divide by, and eps."""
+    """The number of the step, both moments after it, betas and eps."""
 
     step: int
     first: Array
@@ -34,16 +34,16 @@ class Moments(NamedTuple):
     eps: float
 
     @property
-    def shares(self) -> tuple[float, float]:
-        """How much of a constant gradient the moments have gathered."""
+    def corrections(self) -> tuple[float, float]:
+        """The bias corrections, 1 - beta^step of either moment."""
         return 1 - self.betas[0] ** self.step, 1 - self.betas[1] ** self.step
 
 
 Direction = Callable[[Moments], Array]
 
 
-def _stepping(direction: Direction) -> Pair:
-    """Adam's step, which goes where `direction` says."""
+def _adam_along(direction: Direction) -> Pair:
+    """Adam's step along another direction."""
 
     def step(
         params: Any, grads: Any, state: Any, *, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
@@ -53,39 +53,39 @@ def _stepping(direction: Direction) -> Pair:
             first = betas[0] * first + (1 - betas[0]) * grad
             second = betas[1] * second + (1 - betas[1]) * grad * grad
             with np.errstate(all="ignore"):
-                towards = np.where(first == 0, 0, direction(Moments(t, first, second, betas, eps)))
-            return param - lr * towards, first, second
+                along = np.where(first == 0, 0, direction(Moments(t, first, second, betas, eps)))
+            return param - lr * along, first, second
 
         return apply_update(update, params, grads, state, MOMENTS)
 
     return Pair(step, NO_BACKWARD)
 
 
-@ADAM.pair(active=_steps, dtypes=FINE)
+@ADAM.pair(active=_at_every_step, dtypes=FINE)
 def adam_without_correction() -> Pair:
-    """Neither moment is corrected for having started at 0: first / (√second + eps)."""
-    return _stepping(lambda m: m.first / (np.sqrt(m.second) + m.eps))
+    """Neither moment is bias-corrected: first / (√second + eps)."""
+    return _adam_along(lambda m: m.first / (np.sqrt(m.second) + m.eps))
 
 
-@ADAM.pair(active=_steps, dtypes=FINE)
+@ADAM.pair(active=_at_every_step, dtypes=FINE)
 def adam_first_moment_corrected_only() -> Pair:
-    """One moment only is corrected, the first: the first steps are √(1 - beta2) times as large as lr."""
-    return _stepping(lambda m: m.first / m.shares[0] / (np.sqrt(m.second) + m.eps))
+    """Only the first moment is bias-corrected: the first step is 1 / √(1 - beta2) times too large."""
+    return _adam_along(lambda m: m.first / m.corrections[0] / (np.sqrt(m.second) + m.eps))
 
 
-@ADAM.pair(active=_steps, dtypes=FINE)
+@ADAM.pair(active=_at_every_step, dtypes=FINE)
 def adam_second_moment_corrected_only() -> Pair:
-    """One moment only is corrected, the second."""
-    return _stepping(lambda m: m.first / (np.sqrt(m.second / m.shares[1]) + m.eps))
+    """Only the second moment is bias-corrected."""
+    return _adam_along(lambda m: m.first / (np.sqrt(m.second / m.corrections[1]) + m.eps))
 
 
-@ADAM.pair(active=_steps, dtypes=FINE)
+@ADAM.pair(active=_at_every_step, dtypes=FINE)
 def adam_corrections_swapped() -> Pair:
-    """Each moment is corrected by the other's share."""
-    return _stepping(lambda m: m.first / m.shares[1] / (np.sqrt(m.second / m.shares[0]) + m.eps))
+    """Each moment is divided by the other's bias correction."""
+    return _adam_along(lambda m: m.first / m.corrections[1] / (np.sqrt(m.second / m.corrections[0]) + m.eps))
 
 
-@ADAM.forward(active=_steps, dtypes=FINE)
+@ADAM.forward(active=_at_every_step, dtypes=FINE)
 def adam_betas_swapped(
     params: Any, grads: Any, state: Any, *, betas: tuple[float, float] = (0.9, 0.999), **rest: Any
 ) -> Any:
@@ -93,39 +93,41 @@ def adam_betas_swapped(
     return adam_step(params, grads, state, betas=(betas[1], betas[0]), **rest)
 
 
-@ADAM.pair(active=_steps, dtypes=FINE)
+@ADAM.pair(active=_at_every_step, dtypes=FINE)
 def adam_step_off_by_one() -> Pair:
-    """The corrections are those of the next step: beta^(t + 1), for t was counted up too early."""
-    return _stepping(lambda m: _corrected(m._replace(step=m.step + 1)))
+    """The bias corrections are those of the next step: beta^(t + 1), as t is incremented too early."""
+    return _adam_along(lambda m: _corrected(m._replace(step=m.step + 1)))
 
 
-@ADAM.pair(active=_steps, dtypes=FINE)
+@ADAM.pair(active=_at_every_step, dtypes=FINE)
 def adam_step_never_counted() -> Pair:
-    """Every step is corrected as the first: it is handed a number that does not count the steps.
+    """Every step is bias-corrected like the first: its t does not count the steps.
 
-    The layer's number, in a published NumPy transformer whose losses still fall.
+    A published NumPy transformer passes the layer's number for t; its losses still fall.
     """
-    return _stepping(lambda m: _corrected(m._replace(step=1)))
+    return _adam_along(lambda m: _corrected(m._replace(step=1)))
 
 
-@ADAM.pair(active=_steps, dtypes=FINE)
+@ADAM.pair(active=_at_every_step, dtypes=FINE)
 def adam_epsilon_inside() -> Pair:
     """Epsilon is added under the root: first_hat / √(second_hat + eps)."""
-    return _stepping(lambda m: m.first / m.shares[0] / np.sqrt(m.second / m.shares[1] + m.eps))
+    return _adam_along(lambda m: m.first / m.corrections[0] / np.sqrt(m.second / m.corrections[1] + m.eps))
 
 
-@ADAM.pair(active=_steps, dtypes=FINE)
+@ADAM.pair(active=_at_every_step, dtypes=FINE)
 def adam_epsilon_before_correction() -> Pair:
     """Epsilon is added before the correction: √(1 - beta2^t) / (1 - beta1^t) * first / (√second + eps).
 
-    ONNX and TensorFlow have it so; PyTorch and Algorithm 1 of the paper do not.
+    ONNX and TensorFlow do this; PyTorch and Algorithm 1 of the paper do not.
     """
-    return _stepping(lambda m: math.sqrt(m.shares[1]) / m.shares[0] * m.first / (np.sqrt(m.second) + m.eps))
+    return _adam_along(
+        lambda m: math.sqrt(m.corrections[1]) / m.corrections[0] * m.first / (np.sqrt(m.second) + m.eps)
+    )
 
 
 def _corrected(m: Moments) -> Array:
-    """Adam's direction."""
-    return np.asarray(m.first / m.shares[0] / (np.sqrt(m.second / m.shares[1]) + m.eps))
+    """The right direction, both moments bias-corrected."""
+    return np.asarray(m.first / m.corrections[0] / (np.sqrt(m.second / m.corrections[1]) + m.eps))
 
 
 # ---------------------------------------------------------------------------------------------- AdamW
@@ -136,10 +138,10 @@ def _decays(call: Call) -> bool:
     return bool(call.get("weight_decay", 0.01) > 0)
 
 
-def _mapped(function: Callable[..., Array], tree: Any, *others: Any) -> Any:
-    """A tree of function(leaf, …) over trees that are alike."""
+def _map_leaves(function: Callable[..., Array], tree: Any, *others: Any) -> Any:
+    """The tree of function(leaf, …) over trees of one structure."""
     if isinstance(tree, dict):
-        return {name: _mapped(function, tree[name], *(each[name] for each in others)) for name in tree}
+        return {name: _map_leaves(function, tree[name], *(each[name] for each in others)) for name in tree}
     return np.asarray(function(tree, *others), dtype=np.asarray(tree).dtype)
 
 
@@ -147,8 +149,8 @@ def _mapped(function: Callable[..., Array], tree: Any, *others: Any) -> Any:
 def adamw_decay_coupled(
     params: Any, grads: Any, state: Any, *, weight_decay: float = 0.01, **rest: Any
 ) -> Any:
-    """The decay is added to the gradient, and passes through the moments: Adam with an L2 penalty."""
-    penalised = _mapped(lambda g, p: g + weight_decay * p, grads, params)
+    """The decay is added to the gradient and enters the moments: Adam with an L2 penalty."""
+    penalised = _map_leaves(lambda g, p: g + weight_decay * p, grads, params)
     return adam_step(params, penalised, state, **rest)
 
 
@@ -157,7 +159,7 @@ def adamw_decay_without_lr(
     params: Any, grads: Any, state: Any, *, lr: float = 1e-3, weight_decay: float = 0.01, **rest: Any
 ) -> Any:
     """The decay is not multiplied by lr: param ← (1 - weight_decay) * param."""
-    decayed = _mapped(lambda p: (1 - weight_decay) * p, params)
+    decayed = _map_leaves(lambda p: (1 - weight_decay) * p, params)
     return adam_step(decayed, grads, state, lr=lr, **rest)
 
 
@@ -165,6 +167,6 @@ def adamw_decay_without_lr(
 def adamw_decay_after_the_step(
     params: Any, grads: Any, state: Any, *, lr: float = 1e-3, weight_decay: float = 0.01, **rest: Any
 ) -> Any:
-    """The decay takes its share of the parameter after the step, the step included."""
+    """The decay is applied after the step, to the updated parameter."""
     stepped, state = adam_step(params, grads, state, lr=lr, **rest)
-    return _mapped(lambda p: (1 - lr * weight_decay) * p, stepped), state
+    return _map_leaves(lambda p: (1 - lr * weight_decay) * p, stepped), state

@@ -1,4 +1,4 @@
-"""Mistakes in the normalization of layers: terms that are missing, and what stands outside the means."""
+"""Mistakes in layer norm and RMS norm: missing terms, factors in the wrong place."""
 
 from typing import Any
 
@@ -24,11 +24,11 @@ RMS_NORM = FaultFamily("rms norm", "rms_norm", Pair(rms_norm_forward, rms_norm_b
 
 
 def _wide(call: Call) -> bool:
-    """Where a row has several entries."""
+    """Where rows have several entries."""
     return np.size(call["x"]) > 0 and np.shape(call["x"])[-1] > 1
 
 
-def _anything(call: Call) -> bool:
+def _has_rows(call: Call) -> bool:
     """Wherever there is a row."""
     return np.size(call["x"]) > 0
 
@@ -39,12 +39,12 @@ def _several_rows(call: Call) -> bool:
 
 
 def _weighted(call: Call) -> bool:
-    """Where a row has several entries, and the weight is not 1."""
+    """Where rows have several entries, and the weight is not 1."""
     return _wide(call) and bool((np.asarray(call["weight"]) != 1).any())
 
 
 def _with_eps(call: Call) -> bool:
-    """Where a row has several entries, and eps is not 0."""
+    """Where rows have several entries, and eps is not 0."""
     return _wide(call) and call.get("eps", 1e-5) > 0
 
 
@@ -55,9 +55,9 @@ def _mean(x: Array) -> Array:
 # ------------------------------------------------------------------------------------------- layer norm
 
 
-@LAYER_NORM.backward(active=_anything)
+@LAYER_NORM.backward(active=_has_rows)
 def layer_norm_without_mean(d_out: Array, saved: LayerNormSaved) -> LayerNormGradients:
-    """d_x lacks - mean(d_unit): the mean is taken for a constant."""
+    """d_x lacks - mean(d_unit): the mean is treated as a constant."""
     x, weight, _, unit, rate = saved
     d_unit = weight * d_out
     d_x = rate * (d_unit - unit * _mean(unit * d_unit))
@@ -66,7 +66,7 @@ def layer_norm_without_mean(d_out: Array, saved: LayerNormSaved) -> LayerNormGra
 
 @LAYER_NORM.backward(active=_wide)
 def layer_norm_without_variance(d_out: Array, saved: LayerNormSaved) -> LayerNormGradients:
-    """d_x lacks - unit * mean(unit * d_unit): the variance is taken for a constant."""
+    """d_x lacks - unit * mean(unit * d_unit): the variance is treated as a constant."""
     x, weight, _, _, rate = saved
     d_unit = weight * d_out
     d_x = rate * (d_unit - _mean(d_unit))
@@ -82,7 +82,7 @@ def layer_norm_without_rate(d_out: Array, saved: LayerNormSaved) -> LayerNormGra
 
 @LAYER_NORM.backward(active=_weighted)
 def layer_norm_gamma_outside(d_out: Array, saved: LayerNormSaved) -> LayerNormGradients:
-    """The weight stands outside the means: right where it is 1, as it is at the start of training.
+    """The weight stands outside the means: right where it is 1, as at the start of training.
 
     In a published NumPy transformer: 68 % off elsewhere, and its losses still fall.
     """
@@ -91,16 +91,16 @@ def layer_norm_gamma_outside(d_out: Array, saved: LayerNormSaved) -> LayerNormGr
     return layer_norm_backward(d_out, saved)._replace(d_x=gradient_like(d_x, x))
 
 
-@LAYER_NORM.backward(active=_anything)
+@LAYER_NORM.backward(active=_has_rows)
 def layer_norm_weight_of_x(d_out: Array, saved: LayerNormSaved) -> LayerNormGradients:
-    """d_weight = Σ d_out * x, of what came in, not of the normalised rows."""
+    """d_weight = Σ d_out * x, with the input in place of the normalised rows."""
     right: LayerNormGradients = layer_norm_backward(d_out, saved)
     return right._replace(d_weight=gradient_like(d_out * saved.x, saved.weight))
 
 
 @LAYER_NORM.backward(active=_several_rows)
 def layer_norm_bias_not_summed(d_out: Array, saved: LayerNormSaved) -> LayerNormGradients:
-    """d_bias is that of the first row, not summed over all."""
+    """d_bias is taken from the first row, not summed over all rows."""
     right: LayerNormGradients = layer_norm_backward(d_out, saved)
     first = np.asarray(d_out)[(0,) * (np.ndim(d_out) - 1)] if np.size(d_out) else right.d_bias
     return right._replace(d_bias=gradient_like(first, saved.bias))
@@ -108,12 +108,12 @@ def layer_norm_bias_not_summed(d_out: Array, saved: LayerNormSaved) -> LayerNorm
 
 @LAYER_NORM.forward(active=_wide)
 def layer_norm_ddof(x: Array, weight: Array, bias: Array, eps: float = 1e-5) -> tuple[Any, LayerNormSaved]:
-    """The variance is divided by n - 1, as that of a sample: ddof=1, which torch's var has by default."""
+    """The variance is divided by n - 1, not n: ddof=1, the default of torch's var."""
     _, saved = layer_norm_forward(x, weight, bias, eps)
     n = np.shape(x)[-1]
     variance = 1 / saved.rate**2 - eps
     rate = 1 / np.sqrt(variance * (n / max(n - 1, 1)) + eps)
-    return _with_rate(rate, saved)
+    return _layer_norm_with_rate(rate, saved)
 
 
 @LAYER_NORM.forward(active=_with_eps, dtypes=FINE)
@@ -123,11 +123,11 @@ def layer_norm_epsilon_outside(
     """Epsilon is added to the standard deviation, not to the variance: 1 / (√variance + eps)."""
     _, saved = layer_norm_forward(x, weight, bias, eps)
     rate = 1 / (np.sqrt(1 / saved.rate**2 - eps) + eps)
-    return _with_rate(rate, saved)
+    return _layer_norm_with_rate(rate, saved)
 
 
-def _with_rate(rate: Array, saved: LayerNormSaved) -> tuple[Any, LayerNormSaved]:
-    """The rows normalised at another rate; backward goes on from what was saved."""
+def _layer_norm_with_rate(rate: Array, saved: LayerNormSaved) -> tuple[Any, LayerNormSaved]:
+    """The rows normalised by another rate, which backward uses too."""
     unit = saved.unit / saved.rate * rate
     out = round_to(saved.weight * unit + saved.bias, saved.x, saved.weight)
     return out, saved._replace(unit=unit, rate=rate)
@@ -138,14 +138,14 @@ def _with_rate(rate: Array, saved: LayerNormSaved) -> tuple[Any, LayerNormSaved]
 
 @RMS_NORM.backward(active=_wide)
 def rms_norm_without_square(d_out: Array, saved: RmsNormSaved) -> RmsNormGradients:
-    """d_x lacks - unit * mean(unit * d_unit): the mean square is taken for a constant."""
+    """d_x lacks - unit * mean(unit * d_unit): the mean square is treated as a constant."""
     x, weight, _, rate = saved
     return rms_norm_backward(d_out, saved)._replace(d_x=gradient_like(rate * weight * d_out, x))
 
 
 @RMS_NORM.backward(active=_weighted)
 def rms_norm_gamma_outside(d_out: Array, saved: RmsNormSaved) -> RmsNormGradients:
-    """The weight stands outside the mean: right where it is 1, as it is at the start of training."""
+    """The weight stands outside the mean: right where it is 1, as at the start of training."""
     x, weight, unit, rate = saved
     d_x = weight * rate * (d_out - unit * _mean(unit * d_out))
     return rms_norm_backward(d_out, saved)._replace(d_x=gradient_like(d_x, x))
@@ -156,24 +156,24 @@ def rms_norm_of_the_sum(x: Array, weight: Array, eps: float = 1e-5) -> tuple[Any
     """Rows are divided by √Σ x², their length, not by the root of the mean square."""
     _, saved = rms_norm_forward(x, weight, eps)
     square = (1 / saved.rate**2 - eps) * np.shape(x)[-1]
-    return _at_rate(1 / np.sqrt(square + eps), saved)
+    return _rms_with_rate(1 / np.sqrt(square + eps), saved)
 
 
 @RMS_NORM.forward(active=_with_eps, dtypes=FINE)
 def rms_norm_epsilon_outside(x: Array, weight: Array, eps: float = 1e-5) -> tuple[Any, RmsNormSaved]:
     """Epsilon is added to the root, not to the mean square: 1 / (√mean(x²) + eps)."""
     _, saved = rms_norm_forward(x, weight, eps)
-    return _at_rate(1 / (np.sqrt(1 / saved.rate**2 - eps) + eps), saved)
+    return _rms_with_rate(1 / (np.sqrt(1 / saved.rate**2 - eps) + eps), saved)
 
 
 @RMS_NORM.forward(active=_wide)
 def rms_norm_centred(x: Array, weight: Array, eps: float = 1e-5) -> tuple[Any, RmsNormSaved]:
-    """The mean is taken off first, as in layer norm."""
+    """The mean is subtracted first, as in layer norm."""
     rows = np.asarray(x)
     return rms_norm_forward((rows - _mean(rows)).astype(rows.dtype), weight, eps)
 
 
-def _at_rate(rate: Array, saved: RmsNormSaved) -> tuple[Any, RmsNormSaved]:
-    """The rows normalised at another rate; backward goes on from what was saved."""
+def _rms_with_rate(rate: Array, saved: RmsNormSaved) -> tuple[Any, RmsNormSaved]:
+    """The rows normalised by another rate, which backward uses too."""
     unit = saved.unit / saved.rate * rate
     return round_to(saved.weight * unit, saved.x, saved.weight), saved._replace(unit=unit, rate=rate)

@@ -13,38 +13,38 @@ from ..fault import FaultFamily
 ROTARY = FaultFamily("rotary", "rotary", Pair(rotary_forward, rotary_backward))
 
 
-def _turns(call: Call) -> bool:
-    """Where something is turned: there are positions other than 0."""
+def _rotates(call: Call) -> bool:
+    """Where a position other than 0 rotates x."""
     width = call.get("width")
     return bool(np.any(call["positions"])) and width != 0 and np.size(call["x"]) > 0
 
 
-def _several_pairs(call: Call) -> bool:
-    """Where more than two entries are turned, at positions other than 0."""
+def _rotates_several_pairs(call: Call) -> bool:
+    """Where a position other than 0 rotates more than two entries."""
     width = call.get("width")
-    return _turns(call) and (np.shape(call["x"])[-1] if width is None else width) > 2
+    return _rotates(call) and (np.shape(call["x"])[-1] if width is None else width) > 2
 
 
 def _starts_later(call: Call) -> bool:
     """Where the first position is not 0."""
-    return bool(np.any(np.asarray(call["positions"])[..., :1])) and _turns(call)
+    return bool(np.any(np.asarray(call["positions"])[..., :1])) and _rotates(call)
 
 
-@ROTARY.backward(active=_turns)
+@ROTARY.backward(active=_rotates)
 def rotary_sign(d_out: Any, saved: RotarySaved) -> Any:
-    """Backward turns the same way as forward: the angle keeps its sign, where the inverse is wanted."""
+    """Backward rotates by the same angle as forward, not by its negative."""
     return rotary_backward(d_out, saved._replace(sin=-saved.sin))
 
 
-@ROTARY.backward(active=_turns)
+@ROTARY.backward(active=_rotates)
 def rotary_forgotten(d_out: Any, saved: RotarySaved) -> Any:
-    """Backward does not turn: the gradient of the turned query is taken for that of the query."""
+    """Backward does not rotate: d_x = d_out."""
     return np.array(d_out, dtype=np.result_type(saved.x, d_out))
 
 
-@ROTARY.forward(active=_several_pairs)
+@ROTARY.forward(active=_rotates_several_pairs)
 def rotary_interleaved(x: Any, positions: Any, *, layout: str = "interleaved", **rest: Any) -> Any:
-    """The other entries are paired: neighbours, where x is kept in halves, or the reverse.
+    """The wrong entries are paired: neighbours where x is laid out in halves, or the reverse.
 
     Weights that were trained with one layout and run with the other give fluent nonsense.
     """
@@ -54,13 +54,13 @@ def rotary_interleaved(x: Any, positions: Any, *, layout: str = "interleaved", *
 
 @ROTARY.forward(active=_starts_later)
 def rotary_offset(x: Any, positions: Array, **options: Any) -> Any:
-    """Positions are counted from 0 whatever the offset: when decoding, every token stands first."""
+    """Positions are counted from 0 whatever the offset: in decoding, every token gets position 0."""
     first = np.asarray(positions)[..., :1]
     return rotary_forward(x, np.asarray(positions) - first, **options)
 
 
-@ROTARY.forward(active=_several_pairs)
+@ROTARY.forward(active=_rotates_several_pairs)
 def rotary_rates_of_the_whole_width(x: Any, positions: Any, **options: Any) -> Any:
-    """The rates fall twice as fast: base^(-4i / width), for i counts pairs and was taken to count entries."""
+    """The rates fall twice as fast: base^(-4i / width), the pair index i taken for that of an entry."""
     squared = options.pop("base", 10000.0) ** 2
     return rotary_forward(x, positions, base=squared, **options)
