@@ -92,7 +92,7 @@ def adamw_update(
     update_in_place(advance, params, grads, state, MOMENTS, threads)
 
 
-class Chunk(NamedTuple):
+class ParameterSlice(NamedTuple):
     """Entries start to stop of a parameter, its gradient and its moments."""
 
     arrays: tuple[Array, ...]
@@ -100,19 +100,19 @@ class Chunk(NamedTuple):
     stop: int
 
 
-def advance_chunk(advance: Advance, step: int, chunk: Chunk, scratch: Callable[..., Array]) -> None:
-    """One step of a chunk, piece by piece, in the dtype computed in."""
-    dtype = chunk.arrays[-1].dtype.newbyteorder("=")  # a moment's
+def advance_part(advance: Advance, step: int, part: ParameterSlice, scratch: Callable[..., Array]) -> None:
+    """One step of a part, piece by piece, in the dtype computed in."""
+    dtype = part.arrays[-1].dtype.newbyteorder("=")  # a moment's
     length = PIECE // dtype.itemsize
-    spare = scratch("spare " + dtype.char, (min(length, chunk.stop - chunk.start),), dtype)
+    spare = scratch("spare " + dtype.char, (min(length, part.stop - part.start),), dtype)
     with np.errstate(all="ignore"):
-        for piece in _pieces(chunk, dtype, length):
+        for piece in _pieces(part, dtype, length):
             advance(step, spare[: piece[0].size], *piece)
 
 
-def _pieces(chunk: Chunk, dtype: np.dtype[Any], length: int) -> Iterator[Sequence[Array]]:
+def _pieces(part: ParameterSlice, dtype: np.dtype[Any], length: int) -> Iterator[Sequence[Array]]:
     """Flat views of contiguous arrays; for other layouts and dtypes NumPy's iterator copies both ways."""
-    arrays, start, stop = chunk
+    arrays, start, stop = part
     if all(array.dtype == dtype and array.flags.c_contiguous for array in arrays):
         flat = [array.reshape(-1) for array in arrays]
         for begin in range(start, stop, length):
@@ -152,16 +152,16 @@ def update_in_place(
     for path, param in own.items():
         arrays = (param, np.asarray(gradients[path]), *(kept[(moment, *path)] for moment in moments))
         units += _units(arrays, threads)
-    run(partial(advance_chunk, advance, step + 1), units, threads)
+    run(partial(advance_part, advance, step + 1), units, threads)
     steps += 1
 
 
-def _units(arrays: tuple[Array, ...], threads: int) -> list[Chunk]:
-    """A parameter cut into chunks of one length, the same number for each thread."""
+def _units(arrays: tuple[Array, ...], threads: int) -> list[ParameterSlice]:
+    """A parameter cut into parts of one length, the same number for each thread."""
     size = arrays[0].size
     rounds = max(1, math.ceil(size / (threads * UNIT)))
     length = max(1, UNIT // 8, math.ceil(size / (threads * rounds)))
-    return [Chunk(arrays, start, min(start + length, size)) for start in range(0, size, length)]
+    return [ParameterSlice(arrays, start, min(start + length, size)) for start in range(0, size, length)]
 
 
 def _processors() -> int:
