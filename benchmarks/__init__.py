@@ -1,0 +1,8 @@
+"""Benchmarks: speed, exactness and the detection of faults, beside other libraries.
+
+Each module is a command (`python -m benchmarks.NAME`) that writes its tables to `benchmarks/NAME.md`:
+`exactness`, `faults`, `false_alarms`, `overhead`, `profile`, `tasks`, and the folder `speed`. The rest are
+shared: `contenders` (attention in NumPy, PyTorch and JAX), `frameworks` and `correct_programs` (correct
+candidates for the referee), `checkers` and `tolerances` (how others check gradients and numbers).
+`test_regression.py` needs pytest-benchmark.
+"""

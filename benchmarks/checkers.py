@@ -1,7 +1,6 @@
-"""What others check gradients and numbers with: torch's gradcheck, jax's check_grads, tolerances.
+"""Gradient checks of other libraries applied to a pair: torch's gradcheck and jax's check_grads.
 
-Each says whether it passes. The differentiating ones see output and gradients as autograd does; the
-tolerances compare numbers with a reference.
+Each returns True if the pair passes. They receive output and gradients through autograd, as a user's would.
 """
 
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from numpy_attention.functional.base.arrays import Pair
 
 
 class Differentiable(NamedTuple):
-    """A call of a pair as a function of those of its arrays that have a gradient."""
+    """A call of a pair as a function of its arrays that have a gradient."""
 
     arrays: list[Array]
     forward: Callable[..., tuple[Any, Any]]
@@ -26,17 +25,17 @@ class Differentiable(NamedTuple):
 
     @property
     def outputs(self) -> tuple[Array, ...]:
-        """What comes out."""
+        """The outputs as a tuple of arrays."""
         return tuple(map(np.asarray, as_tuple(self.forward(*self.arrays)[0])))
 
 
 def differentiable(pair: Pair, args: Any, kwargs: Any) -> Differentiable:
-    """A pair with its arguments; what has no gradient is held fixed."""
+    """A pair with its arguments; those without a gradient are held fixed."""
     call = call_of(*pair, args, kwargs)
     out, saved = call.outputs()
     ones = as_outputs(out, [np.ones(np.shape(x)) for x in as_tuple(out)])
-    found = by_name(call.backward(ones, saved), call)
-    names = [n for n, x in call.arguments.items() if is_float_array(x) and found.get(n) is not None]
+    gradients = by_name(call.backward(ones, saved), call)
+    names = [n for n, x in call.arguments.items() if is_float_array(x) and gradients.get(n) is not None]
 
     def forward(*arrays: Array) -> tuple[Any, Any]:
         return call.outputs(**dict(zip(names, arrays, strict=True)))
@@ -53,13 +52,13 @@ def torch_gradcheck(pair: Pair, args: Any, kwargs: Any, *, fast: bool) -> bool:
     torch: Any = import_module("torch")
     it = differentiable(pair, args, kwargs)
 
-    class Planted(torch.autograd.Function):  # type: ignore[misc,name-defined]
-        """The pair, as PyTorch users wrap what they differentiate by hand."""
+    class PairFunction(torch.autograd.Function):  # type: ignore[misc,name-defined]
+        """The pair as a user wraps a hand-written backward."""
 
         @staticmethod
         def forward(ctx: Any, *tensors: Any) -> Any:
-            """out."""
-            out, ctx.kept = it.forward(*(x.detach().numpy() for x in tensors))
+            """The output or outputs."""
+            out, ctx.saved_by_pair = it.forward(*(x.detach().numpy() for x in tensors))
             ctx.like = out
             outs = tuple(torch.from_numpy(np.array(x, ndmin=0)) for x in as_tuple(out))
             return outs if isinstance(out, tuple) else outs[0]
@@ -68,11 +67,11 @@ def torch_gradcheck(pair: Pair, args: Any, kwargs: Any, *, fast: bool) -> bool:
         def backward(ctx: Any, *d_out: Any) -> Any:
             """The gradients."""
             cotangents = as_outputs(ctx.like, [d.numpy() for d in d_out])
-            return tuple(torch.from_numpy(np.asarray(x)) for x in it.backward(cotangents, ctx.kept))
+            return tuple(torch.from_numpy(np.asarray(x)) for x in it.backward(cotangents, ctx.saved_by_pair))
 
     tensors = [torch.from_numpy(x.copy()).requires_grad_() for x in it.arrays]
     try:
-        return bool(torch.autograd.gradcheck(Planted.apply, tensors, fast_mode=fast))
+        return bool(torch.autograd.gradcheck(PairFunction.apply, tensors, fast_mode=fast))
     except Exception:
         return False
 

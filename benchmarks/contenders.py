@@ -1,7 +1,7 @@
-"""Who computes attention: this package, and what a user would pick instead, forward and backward.
+"""Implementations of attention: this package and the alternatives a user would pick, forward and backward.
 
-Each is called with query (L, D), key (S, D), value (S, E) and d_out (L, E), all of one dtype, and gives out,
-d_query, d_key, d_value as NumPy arrays. Peers that are not installed are left out.
+Each is called with query (L, D), key (S, D), value (S, E) and d_out (L, E), all of one dtype, and returns
+out, d_query, d_key, d_value as NumPy arrays. Libraries that are not installed are left out.
 """
 
 import importlib
@@ -29,7 +29,7 @@ def ours(query: Array, key: Array, value: Array, d_out: Array) -> tuple[Array, .
 
 
 def plain_numpy(query: Array, key: Array, value: Array, d_out: Array) -> tuple[Array, ...]:
-    """The textbook's lines, in the dtype that came in."""
+    """The textbook formula, in the inputs' dtype."""
     scale = np.asarray(1 / math.sqrt(query.shape[-1]), dtype=query.dtype)
     scores = scale * (query @ key.T)
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
@@ -79,7 +79,7 @@ def _jax_contenders(jax: Any) -> dict[str, Contender]:
 
 
 def contenders() -> dict[str, Contender]:
-    """All that are installed."""
+    """All installed implementations, by name."""
     found: dict[str, Contender] = {"numpy_attention": ours, "plain NumPy": plain_numpy}
     torch = _installed("torch")
     if torch is not None:
@@ -99,7 +99,7 @@ def _installed(name: str) -> ModuleType | None:
 
 
 def machine() -> str:
-    """The processor, how much of it, and the versions of what is compared."""
+    """The processor, the number of processors, and the versions of Python and the libraries."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():

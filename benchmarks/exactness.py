@@ -1,4 +1,4 @@
-"""How exact attention is, against fifty digits: python -m benchmarks.exactness [FILE]
+"""Errors of attention against fifty decimal digits: python -m benchmarks.exactness [FILE]
 
 Writes the table to FILE (benchmarks/exactness.md), and prints it. One minute on one core.
 """
@@ -26,7 +26,7 @@ COMPARED = ("out", "d_query", "d_key", "d_value")
 
 
 def one_head(seed: int, size: float, dtype: str) -> Inputs:
-    """What every contender can do: one head, nothing but query, key and value."""
+    """A problem that every implementation supports: one head, no options."""
     rng = np.random.default_rng(seed)
     query, key, value, d_out = (rng.standard_normal((n, D)).astype(dtype) for n in (L, S, S, L))
     return Inputs((size * query).astype(dtype), key, value, d_out)
@@ -51,22 +51,22 @@ def every_option(seed: int, size: float, dtype: str) -> Inputs:
 
 
 def compare() -> Iterator[tuple[str, str, str, str, Errors]]:
-    """(contender, dtype, scores, result, its errors): everybody on the same inputs, by one head."""
-    everybody = contenders()
+    """(contender, dtype, scores, result, its errors): all contenders on the same inputs, one head."""
+    implementations = contenders()
     for dtype in DTYPES:
         for scores, size in SIZES.items():
             for seed in range(SEEDS):
                 inputs = one_head(seed, size, dtype)
                 exact, allowed = oracle(inputs), bounds(inputs)
                 arrays = (inputs.query, inputs.key, inputs.value, np.asarray(inputs.d_out))
-                for name, run in everybody.items():
+                for name, run in implementations.items():
                     for result, x in zip(COMPARED, run(*arrays), strict=True):
                         bound = getattr(allowed, result).error
                         yield name, dtype, scores, result, errors(x, getattr(exact, result), bound, x.dtype)
 
 
 def ourselves() -> Iterator[tuple[str, str, Errors]]:
-    """(dtype, result, its errors): every option, every result, against the bound of the pinned form."""
+    """(dtype, result, its errors) of this package with every option, against the bound of the pinned form."""
     for dtype in DTYPES:
         for size in SIZES.values():
             for seed in range(10 * SEEDS):
@@ -91,7 +91,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def normwise_table(found: list[tuple[str, str, str, str, Errors]]) -> str:
-    """For each contender the worst normwise error."""
+    """The worst normwise error of each contender."""
     worst: dict[tuple[str, str, str], float] = {}
     for name, dtype, scores, _, e in found:
         worst[name, dtype, scores] = max(worst.get((name, dtype, scores), 0.0), e.normwise)
@@ -104,7 +104,7 @@ def normwise_table(found: list[tuple[str, str, str, str, Errors]]) -> str:
 
 
 def over_table(found: list[tuple[str, str, str, str, Errors]], own: list[tuple[str, str, Errors]]) -> str:
-    """Error over bound in float64: of everybody on one head, and of ours with every option."""
+    """Error over bound in float64: all contenders on one head, this package with every option."""
     rows = []
     for name in dict.fromkeys(name for name, *_ in found):
         for scores in SIZES:
@@ -117,13 +117,13 @@ def over_table(found: list[tuple[str, str, str, str, Errors]], own: list[tuple[s
 
 
 def distribution(arrays: list[Any]) -> list[str]:
-    """How many, and their median, 99th percentile and maximum."""
+    """The count, median, 99th percentile and maximum."""
     over = np.concatenate(arrays)
     return [f"{over.size:,}", *(figure(float(np.quantile(over, q))) for q in (0.5, 0.99, 1.0))]
 
 
 def rounding_table(found: list[tuple[str, str, str, str, Errors]], own: list[tuple[str, str, Errors]]) -> str:
-    """In float32 and float16: within half a unit in the last place, rounded correctly, the worst."""
+    """In float32 and float16: the counts within 0.5 ULP and rounded correctly, and the worst error."""
     rows = []
     names = dict.fromkeys(name for name, *_ in found)
     for dtype in DTYPES[:2]:
@@ -136,7 +136,7 @@ def rounding_table(found: list[tuple[str, str, str, str, Errors]], own: list[tup
 
 
 def counts(found: list[Errors]) -> list[str]:
-    """How many, how many of them are right to half a unit and rounded correctly, and the worst."""
+    """The count, the counts within half a unit and rounded correctly, and the worst error in units."""
     ulps = np.abs(np.concatenate([e.ulps for e in found]))
     rounded = np.concatenate([e.rounded for e in found])
     most = float(ulps.max())
@@ -145,7 +145,7 @@ def counts(found: list[Errors]) -> list[str]:
 
 
 def figure(x: float) -> str:
-    """Two digits."""
+    """A number to two digits."""
     return f"{x:.2g}" if x < 100 else f"{x:.0f}" if x < 1e4 else f"{x:.0e}"
 
 
@@ -153,10 +153,10 @@ TEXT = """\
 # How exact attention is
 
 Made by `python -m benchmarks.exactness`, on {machine}.
-Everything is compared with `numpy_attention.check.reference.oracle`: attention in fifty decimal digits,
-written from its definition.
+The reference is `numpy_attention.check.reference.oracle`: attention in fifty decimal digits, written from its
+definition.
 
-## Against what a user would pick instead
+## Beside other implementations
 
 One head, {L} queries, {S} keys, width {D}; forward and backward. The largest error of an array over its
 largest number, in units of the dtype's eps; the worst of out, dQ, dK, dV over {seeds} draws. Scores have
@@ -166,15 +166,15 @@ standard deviation 1 (normal) or 20 (peaked).
 
 ## In float64: error over bound
 
-The componentwise error bound of `numpy_attention.check.reference.error_bounds` at unit roundoff 2^-53, that
-of the textbook's formula where everybody is compared, that of a softmax backward pinned at the peak where
-every option is in use. Above 1 nothing may be: what is there was not computed in float64.
+Errors relative to the componentwise bound of `numpy_attention.check.reference.error_bounds` at unit roundoff
+2^-53: the bound of the textbook formula for the comparison, that of a softmax backward pinned at the peak for
+the rows with every option. A value above 1 means that the computation was not in float64.
 
 {over}
 
 ## In float32 and float16: rounding
 
-The exact number, rounded once, is within half a unit in the last place (ULP).
+A correctly rounded result is within half a unit in the last place (ULP) of the exact number.
 
 {rounding}
 """

@@ -1,9 +1,8 @@
-"""What catches which fault: python -m benchmarks.faults [FILE]
+"""Which checker detects which fault: python -m benchmarks.faults [FILE]
 
-Every planted fault is handed to the referee and to what others check with, all run for real: torch's
-gradcheck, slow and fast, jax's check_grads, and three tolerances. Then the same is done to right code. Writes
-both matrices, faults by checkers and faults by laws, to FILE (benchmarks/faults.md), and prints a summary.
-Needs torch and jax; some minutes on one core.
+Runs the referee and the checks of others (torch's gradcheck, slow and fast, jax's check_grads, and three
+tolerances) on every planted fault, then on correct code. Writes both matrices, faults by checkers and faults
+by laws, to FILE (benchmarks/faults.md), and prints a summary. Needs torch and jax; some minutes on one core.
 """
 
 import sys
@@ -17,8 +16,8 @@ import numpy as np
 
 from benchmarks.checkers import jax_check_grads, torch_gradcheck
 from benchmarks.contenders import machine
-from benchmarks.numbers import TENSORS, TOLERANCES, cases, compared, numbers_of, shows
-from benchmarks.right import programs
+from benchmarks.correct_programs import programs
+from benchmarks.tolerances import TENSORS, TOLERANCES, cases, compared, numbers_of, shows
 from numpy_attention.check.cases.cases import Case
 from numpy_attention.check.cases.compare import FAIL
 from numpy_attention.check.faults import FAULTS, Fault
@@ -43,30 +42,29 @@ GRADIENTS: dict[str, Callable[..., bool]] = {
 }
 CHECKERS = (*OURS, *GRADIENTS, *(f"{name}, {dtype}" for dtype in DTYPES for name in TOLERANCES))
 
-RIGHT = Pair(attention_forward, attention_backward)
-TRIED = 4
-"""So many problems, at most, are differentiated for each fault."""
+CORRECT = Pair(attention_forward, attention_backward)
+MAX_PROBLEMS = 4
+"""The most problems that are differentiated for each fault."""
 
 PROGRAMS = 48
-"""So many right programs are judged in each dtype."""
+"""Correct programs judged in each dtype."""
 
 
 ABOUT = """\
 {} faults of attention. The referee and the tolerances get the same numbers, those of {} cases in each
 dtype: the smoke profile, and again with cotangents as small as those of a mean loss. A fault is computed
-in float64 and rounded once. What differentiates by itself gets up to {} problems in float64, its own
-settings, and output and gradients as autograd sees them: it compares a fault with the fault's own
-forward, to which a wrong scale, a mask off by one, heads in another order are right. What a fault does
-to memory is judged over a whole run of the referee. A cell says in how many of the problems where the
-fault shows there was an alarm; – is none, for want of sizes that coincide, rows that see nothing, a
-scale with a gradient, or a cotangent of lse. Right code: {} programs in each dtype, tile by tile in any
-order, on the same cases; and this package's attention in float64 on {} problems with queries of {}
-sizes.
+in float64 and rounded once. The gradient checks get up to {} problems in float64, with their default
+settings, and output and gradients through autograd: they compare a fault's backward with the fault's own
+forward, so a wrong scale, a mask off by one or heads in another order is consistent to them. Faults of
+memory are judged over a whole run of the referee. A cell counts the alarms over the problems in which the
+fault shows; – means no such problem: it would need sizes that coincide, fully masked rows, a scale with a
+gradient, or a cotangent of lse. Correct code: {} programs in each dtype, tile by tile in any order, on the
+same cases; and this package's attention in float64 on {} problems with queries of {} sizes.
 """
 
 
 class Count(NamedTuple):
-    """How often a checker raised an alarm, and of how many times."""
+    """Alarms of a checker, out of a number of runs."""
 
     alarms: int = 0
     runs: int = 0
@@ -81,8 +79,8 @@ class Count(NamedTuple):
 # ------------------------------------------------------------------------------------------- faults
 
 
-def caught(fault: Fault) -> dict[str, Count]:
-    """For each checker, in how many of the problems where a fault is active it raised an alarm."""
+def alarms_on(fault: Fault) -> dict[str, Count]:
+    """For each checker, its alarms over the problems in which the fault is active."""
     found = dict.fromkeys(CHECKERS, Count())
     for dtype in DTYPES:
         for place, (case, _, _) in enumerate(cases(dtype)):
@@ -96,31 +94,32 @@ def caught(fault: Fault) -> dict[str, Count]:
         if fault.family == "memory":
             report = check_candidate(tuple(fault.pair), dtype=dtype, faults=())
             found[f"the referee, {dtype}"] += Count(report.outcome == FAIL, 1)
-    for problem in [each for each in PROBLEMS if fault.active(each.call)][:TRIED]:
+    for problem in [each for each in PROBLEMS if fault.active(each.call)][:MAX_PROBLEMS]:
         for name, check in GRADIENTS.items():
-            passed = check(_seen_by_users(fault.pair, problem), problem.arrays, problem.options)
+            passed = check(_user_view(fault.pair, problem), problem.arrays, problem.options)
             found[name] += Count(not passed, 1)
     return found
 
 
-def elsewhere(fault: Fault) -> list[str]:
-    """What sees a fault of another rule: a row of its table."""
+def other_rule_row(fault: Fault) -> list[str]:
+    """The checkers' results on a fault of another rule, as a row of the table."""
     rule = next(rule for rule in RULES if rule.name == fault.rule)
-    tried = []
+    active = []
     for example in rule.examples:
         arguments = call_of(*fault.pair, example.args, example.kwargs).arguments
         if fault.active(arguments):
-            tried.append(example)
+            active.append(example)
     row = []
     for check in GRADIENTS.values():
-        passed = [check(fault.pair, each.args, each.kwargs) for each in tried[:TRIED]]
+        passed = [check(fault.pair, each.args, each.kwargs) for each in active[:MAX_PROBLEMS]]
         row.append(str(Count(passed.count(False), len(passed))))
-    seen = detect(fault)
-    return [fault.name, *row, "yes" if seen.derivative else "no", "yes" if seen.numbers else "no"]
+    detected = detect(fault)
+    by_numbers = "yes" if detected.numbers else "no"
+    return [fault.name, *row, "yes" if detected.derivative else "no", by_numbers]
 
 
-def _seen_by_users(pair: Pair, problem: SmallProblem) -> Pair:
-    """Attention that returns the output, and lse beside it where that has a cotangent."""
+def _user_view(pair: Pair, problem: SmallProblem) -> Pair:
+    """The pair as autograd sees it: the output, and lse if that has a cotangent."""
     if "d_lse" not in problem.cotangents:
         return pair
 
@@ -134,32 +133,32 @@ def _seen_by_users(pair: Pair, problem: SmallProblem) -> Pair:
     )
 
 
-# --------------------------------------------------------------------------------------- right code
+# --------------------------------------------------------------------------------------- correct code
 
 SIZES = {"normal": 1.0, "peaked": 6.0, "huge": 1e3, "tiny": 1e-6}
-"""What the query is multiplied by."""
+"""Factors on the query."""
 
 
 def false_alarms() -> dict[str, Count]:
-    """For each checker, how often it raises an alarm over right code."""
+    """For each checker, its alarms on correct code."""
     found = dict.fromkeys(CHECKERS, Count())
     for dtype in DTYPES:
-        right = [each for each in programs(4 * PROGRAMS) if each.kept == dtype][:PROGRAMS]
+        correct = [each for each in programs(4 * PROGRAMS) if each.kept == dtype][:PROGRAMS]
         for place, (case, _, _) in enumerate(cases(dtype)):
-            for program in right:
-                for name, alarm in compared(dtype, place, ran(program, case)):
+            for program in correct:
+                for name, alarm in compared(dtype, place, results_of(program, case)):
                     found[name] += Count(alarm, 1)
     for problem in PROBLEMS:
         for size in SIZES.values():
             arrays = (size * problem.query, problem.key, problem.value)
             for name, check in GRADIENTS.items():
-                passed = check(_seen_by_users(RIGHT, problem), arrays, problem.options)
+                passed = check(_user_view(CORRECT, problem), arrays, problem.options)
                 found[name] += Count(not passed, 1)
     return found
 
 
-def ran(program: Any, case: Case) -> dict[str, Array]:
-    """What a right program gives."""
+def results_of(program: Any, case: Case) -> dict[str, Array]:
+    """The results of a correct program on a case."""
     narrow = {name: x.astype(np.float32) for name, x in case.arrays.items() if isinstance(x, np.ndarray)}
     arrays = {name: narrow.pop(name) for name in ("query", "key", "value")}
     options = case.options | {name: x for name, x in narrow.items() if name != "mask"}
@@ -182,7 +181,7 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def summary(found: dict[str, dict[str, Count]], alarms: dict[str, Count]) -> list[str]:
-    """One row for each checker."""
+    """One row per checker."""
     rows = []
     for name in CHECKERS:
         counts = [counts[name] for counts in found.values() if counts[name].runs]
@@ -192,13 +191,13 @@ def summary(found: dict[str, dict[str, Count]], alarms: dict[str, Count]) -> lis
 
 
 def by_checker(found: dict[str, dict[str, Count]]) -> list[str]:
-    """Faults by checkers."""
+    """The matrix of faults by checkers."""
     rows = [[name, *(str(counts[checker]) for checker in CHECKERS)] for name, counts in found.items()]
     return table(["fault", *CHECKERS], rows)
 
 
 def by_law() -> list[str]:
-    """Faults by laws."""
+    """The matrix of faults by laws."""
     rows = []
     for fault in FAULTS:
         if fault.concerns_laws:
@@ -208,27 +207,29 @@ def by_law() -> list[str]:
 
 
 def main() -> None:
-    """Run all, write the tables, print the summary."""
+    """Run everything, write the tables, print the summary."""
     warnings.simplefilter("ignore")
     attention = [fault for fault in FAULTS if fault.rule == "attention"]
     others = [fault for fault in FAULTS if fault.rule in {rule.name for rule in RULES} - {"attention"}]
     found = {}
     for fault in attention:
-        found[fault.name] = caught(fault)
+        found[fault.name] = alarms_on(fault)
         print(fault.name, *map(str, found[fault.name].values()), sep="  ", flush=True)
-    told = summary(found, false_alarms())
-    print(*told, sep="\n")
+    lines_of_summary = summary(found, false_alarms())
+    print(*lines_of_summary, sep="\n")
     lines = [
-        "# What catches which fault",
+        "# Which checker detects which fault",
         "",
         f"Made by `python -m benchmarks.faults`, on {machine()}.",
         "",
         *textwrap.wrap(
-            ABOUT.format(len(attention), len(cases(DTYPES[0])), TRIED, PROGRAMS, len(PROBLEMS), len(SIZES)),
+            ABOUT.format(
+                len(attention), len(cases(DTYPES[0])), MAX_PROBLEMS, PROGRAMS, len(PROBLEMS), len(SIZES)
+            ),
             110,
         ),
         "",
-        *told,
+        *lines_of_summary,
         "",
         "## Faults by checkers",
         "",
@@ -236,14 +237,13 @@ def main() -> None:
         "",
         "## Faults of other rules",
         "",
-        "Faults of Adam have no backward: their trajectories are compared with the right ones.",
+        "Faults of Adam have no backward: their trajectories are compared with the correct ones.",
         "",
-        *table(["fault", *GRADIENTS, "complex step", "numbers"], [elsewhere(fault) for fault in others]),
+        *table(["fault", *GRADIENTS, "complex step", "numbers"], [other_rule_row(fault) for fault in others]),
         "",
         "## Faults by laws",
         "",
-        "× where the law is broken, over all small problems together; `numpy-attention laws N` says what it "
-        "states.",
+        "×: the law is broken in at least one small problem; `numpy-attention laws N` prints law N.",
         "",
         *by_law(),
     ]

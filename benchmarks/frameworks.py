@@ -1,4 +1,4 @@
-"""The formula and the library's own attention, as users of PyTorch and JAX write them: right candidates."""
+"""Correct candidates in PyTorch and JAX: the formula as users write it, and the library's own attention."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 from benchmarks.contenders import _installed
 
 
-class Right(NamedTuple):
-    """A right candidate: how it is called, in which dtype and arithmetic, and what is asked of it."""
+class CorrectCandidate(NamedTuple):
+    """A correct candidate: its name, function and dtype, and the referee's options for it."""
 
     kind: str
     function: Callable[..., Any]
     dtype: str
-    asked: dict[str, Any]
+    options: dict[str, Any]
 
 
 DTYPES = ("float32", "bfloat16", "float16", "float64")
@@ -20,7 +20,7 @@ HALVES = ("bfloat16", "float16")
 
 
 def torch_formula(torch: Any) -> Callable[..., Any]:
-    """The seven steps, as one writes them; autograd does the rest."""
+    """The seven steps as a user writes them, differentiated by autograd."""
 
     def attention(
         query: Any, key: Any, value: Any, causal: bool = False, window: Any = None, mask: Any = None,
@@ -52,7 +52,7 @@ def torch_formula(torch: Any) -> Callable[..., Any]:
 
 
 def torch_library(torch: Any) -> Callable[..., Any]:
-    """scaled_dot_product_attention, which picks the path itself."""
+    """scaled_dot_product_attention with its default choice of backend."""
     library = torch.nn.functional.scaled_dot_product_attention
 
     def attention(query: Any, key: Any, value: Any, causal: bool = False, scale: float | None = None) -> Any:
@@ -72,7 +72,7 @@ def torch_masked(torch: Any) -> Callable[..., Any]:
 
 
 def jax_formula(jax: Any) -> Callable[..., Any]:
-    """The seven steps; jax.vjp does the rest."""
+    """The seven steps as a user writes them, differentiated by jax.vjp."""
     jnp = jax.numpy
 
     def attention(
@@ -89,12 +89,12 @@ def jax_formula(jax: Any) -> Callable[..., Any]:
             scores = scores + bias
         L, S = scores.shape[-2:]
         ahead = jnp.arange(S) - jnp.arange(L)[:, None] - (S - L)
-        seen = jnp.ones((1, 1, L, S), dtype=bool) if mask is None else mask
+        visible = jnp.ones((1, 1, L, S), dtype=bool) if mask is None else mask
         if causal:
-            seen = seen & (ahead <= 0)
+            visible = visible & (ahead <= 0)
         if window is not None:
-            seen = seen & (ahead >= -window[0]) & (ahead <= window[1])
-        scores = jnp.where(seen, scores, -jnp.inf)
+            visible = visible & (ahead >= -window[0]) & (ahead <= window[1])
+        scores = jnp.where(visible, scores, -jnp.inf)
         if sinks is not None:
             column = jnp.broadcast_to(sinks[:, None, None], (*scores.shape[:-1], 1))
             scores = jnp.concatenate([scores, column], -1)
@@ -118,25 +118,27 @@ def jax_library(jax: Any) -> Callable[..., Any]:
     return attention
 
 
-def written_by_others() -> Iterator[Right]:
-    """All of them, in every dtype; in half precision the formula rounds after every operation."""
+def framework_candidates() -> Iterator[CorrectCandidate]:
+    """All candidates in every dtype; in half precision the formula rounds after every operation."""
     if (torch := _installed("torch")) is not None:
         torch.set_num_threads(1)
         for dtype in DTYPES:
             rounding = {"arithmetic": dtype} if dtype in HALVES else {}
-            asked = dict(mask="visible", causal="bottom_right", framework="torch", **rounding)
-            yield Right("torch, the formula", torch_formula(torch), dtype, asked)
-            asked = dict(causal="top_left", framework="torch")
-            yield Right("torch scaled_dot_product_attention", torch_library(torch), dtype, asked)
-            asked = dict(mask="visible", framework="torch")
-            yield Right("torch scaled_dot_product_attention, masked", torch_masked(torch), dtype, asked)
+            options = dict(mask="visible", causal="bottom_right", framework="torch", **rounding)
+            yield CorrectCandidate("torch, the formula", torch_formula(torch), dtype, options)
+            options = dict(causal="top_left", framework="torch")
+            yield CorrectCandidate("torch scaled_dot_product_attention", torch_library(torch), dtype, options)
+            options = dict(mask="visible", framework="torch")
+            yield CorrectCandidate(
+                "torch scaled_dot_product_attention, masked", torch_masked(torch), dtype, options
+            )
     if (jax := _installed("jax")) is not None:
         jax.config.update("jax_enable_x64", True)
         for dtype in DTYPES:
             rounding = {"arithmetic": dtype} if dtype in HALVES else {}
-            asked = dict(mask="visible", causal="bottom_right", framework="jax", **rounding)
-            yield Right("jax, the formula", jax_formula(jax), dtype, asked)
-            # its softmax is computed in float32, whatever comes in
+            options = dict(mask="visible", causal="bottom_right", framework="jax", **rounding)
+            yield CorrectCandidate("jax, the formula", jax_formula(jax), dtype, options)
+            # its softmax always runs in float32
             rounding = {"arithmetic": "float32"} if dtype == "float64" else {}
-            asked = dict(causal="top_left", layout="BLHD", framework="jax", **rounding)
-            yield Right("jax.nn.dot_product_attention", jax_library(jax), dtype, asked)
+            options = dict(causal="top_left", layout="BLHD", framework="jax", **rounding)
+            yield CorrectCandidate("jax.nn.dot_product_attention", jax_library(jax), dtype, options)

@@ -1,4 +1,4 @@
-"""What care costs where the work is small: python -m benchmarks.overhead [FILE]
+"""Overhead of argument checks on small problems: python -m benchmarks.overhead [FILE]
 
 Attention at (1, 8, 8, 4) beside the seven bare lines of NumPy, and importing the package beside importing
 NumPy alone. The two take turns, and the ratio is taken pair by pair. Writes the table to FILE
@@ -25,11 +25,11 @@ AFTER_NUMPY = (
     "import numpy, time; t = time.perf_counter(); import numpy_attention{}; print(time.perf_counter() - t)"
 )
 FIRST_USE = "; numpy_attention.attention_forward, numpy_attention.adam_step"
-"""The modules behind a name are imported when it is first asked for."""
+"""Modules are imported on first use of a name."""
 
 
 def bare(query: Any, key: Any, value: Any) -> Any:
-    """The seven lines, with nothing around them; softcap, bias, mask and dropout are not in use."""
+    """Attention in bare NumPy, without checks and options."""
     scores = 0.5 * query @ np.swapaxes(key, -1, -2)
     shifted = scores - scores.max(axis=-1, keepdims=True)
     exponentials = np.exp(shifted)
@@ -39,7 +39,7 @@ def bare(query: Any, key: Any, value: Any) -> Any:
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """The time of one call, as the mean of some in a row."""
+    """Seconds per call, averaged over consecutive calls."""
     start = time.perf_counter()
     for _ in range(CALLS):
         call()
@@ -59,18 +59,18 @@ def attention() -> tuple[list[float], list[float]]:
 
 
 def importing(code: str) -> float:
-    """The seconds that an import took in a fresh process."""
+    """Seconds of an import in a fresh process."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return float(done.stdout)
 
 
 def imports(use: str = "") -> list[float]:
-    """Seconds for this package, NumPy being imported already, each in a fresh process."""
+    """Seconds to import this package after NumPy, each in a fresh process."""
     return [importing(AFTER_NUMPY.format(use)) for _ in range(IMPORTS + 1)][1:]
 
 
 def row(name: str, numbers: list[float], unit: str) -> str:
-    """Median, least and largest."""
+    """A table row: median, least and largest."""
     middle, least, most = statistics.median(numbers), min(numbers), max(numbers)
     return f"| {name:<46} | {middle:7.2f} {unit} | {least:7.2f} {unit} | {most:7.2f} {unit} |"
 
@@ -79,7 +79,7 @@ def main() -> None:
     """Measure, print, write."""
     ours, plain = attention()
     lines = [
-        "# What care costs where the work is small",
+        "# Overhead on small problems",
         "",
         f"Made by `python -m benchmarks.overhead`, on {machine()}, one-minute load {os.getloadavg()[0]:.1f}.",
         f"{PAIRS} pairs in turn, each of {CALLS} calls; {IMPORTS} imports, each in a process of its own.",
@@ -92,7 +92,7 @@ def main() -> None:
             "attention over bare lines, pair by pair", [a / b for a, b in zip(ours, plain, strict=True)], "  "
         ),
         row("import numpy_attention, after numpy", [1e3 * t for t in imports()], "ms"),
-        row("and its attention and Adam, first asked for", [1e3 * t for t in imports(FIRST_USE)], "ms"),
+        row("first use of its attention and Adam", [1e3 * t for t in imports(FIRST_USE)], "ms"),
     ]
     print("\n".join(lines))
     write_text(sys.argv[1] if len(sys.argv) > 1 else "benchmarks/overhead.md", "\n".join(lines) + "\n")

@@ -1,4 +1,4 @@
-"""What each task reaches, beside its baselines: python -m benchmarks.tasks [FILE]
+"""Held-out accuracy of every task beside its baselines: python -m benchmarks.tasks [FILE]
 
 Trains every task that ships with the package, with its own defaults, from the seeds 0 to 4. Writes the tables
 to FILE (benchmarks/tasks.md), and prints them. Two to three minutes on one core.
@@ -27,7 +27,7 @@ class Trained(NamedTuple):
 
     figures: dict[str, Figures]
     seconds: float
-    """Of one processor, all models of the run together."""
+    """Processor seconds, for all models of the run."""
 
 
 def trained(task: str, seed: int) -> Trained:
@@ -54,7 +54,7 @@ def table(runs: list[Trained]) -> list[str]:
 
 
 def summary(runs: dict[str, list[Trained]]) -> list[str]:
-    """The mean over the seeds for every task, one row a contender or baseline."""
+    """The mean over the seeds for every task, one row per contender or baseline."""
     lines = [f"| mean of seeds 0-4   |{''.join(f' {task:<13} |' for task in runs)}"]
     lines += [f"| {'-' * 19} |" + f" {'-' * 13} |" * len(runs)]
     for name in dict.fromkeys(name for each in runs.values() for name in each[0].figures):
@@ -69,12 +69,11 @@ def summary(runs: dict[str, list[Trained]]) -> list[str]:
 def main() -> None:
     """Train, print, write."""
     lines = [
-        "# What each task reaches",
+        "# Accuracy of the tasks",
         "",
         f"Made by `python -m benchmarks.tasks`, on {machine()}, one-minute load {os.getloadavg()[0]:.1f}.",
-        "Every task with its own defaults. The seed decides start and order, and, for digit-bags and",
-        "breast-cancer, which examples are held out as well. Seconds are those of one processor, for all the",
-        "models of a run together.",
+        "Every task with its own defaults. The seed sets initial parameters and order, for digit-bags and",
+        "breast-cancer also the held-out examples. Seconds are processor time, for all models of a run.",
     ]
     runs: dict[str, list[Trained]] = {}
     details = []

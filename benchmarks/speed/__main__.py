@@ -1,9 +1,9 @@
-"""How fast attention is, beside what a user would pick instead: python -m benchmarks.speed [--quick]
+"""Speed of attention beside other libraries: python -m benchmarks.speed [--quick]
 
 Writes tables to benchmarks/speed.md, every measured number to benchmarks/speed.json and, with matplotlib,
-speed-growth.svg. All of it takes half an hour on two cores; --quick takes two minutes, and writes
-speed-quick instead of speed. --only NAME measures one section anew and keeps the others of the file. Status 1
-if any results differed.
+speed-growth.svg. Everything takes half an hour on two cores; --quick takes two minutes and writes speed-quick
+instead of speed. --only NAME measures one section again and keeps the others of the file. Status 1 if any
+results differ.
 """
 
 import argparse
@@ -27,10 +27,10 @@ from benchmarks.speed.peers import installed, threads
 from benchmarks.speed.plot import draw
 from benchmarks.speed.report import SECTIONS, page
 from benchmarks.speed.training import commands, training
-from benchmarks.speed.turns import Duel, Quiet, fought
+from benchmarks.speed.turns import Comparison, OtherLoad, time_comparison
 from numpy_attention.files import write_text
 
-DUELS: dict[str, Callable[[bool], Iterator[Duel]]] = {
+COMPARISONS: dict[str, Callable[[bool], Iterator[Comparison]]] = {
     "limit": attention.limit,
     "floor": attention.floor,
     "plain": attention.plain,
@@ -47,7 +47,7 @@ PEERS = ("torch", "jax", "autograd", "mygrad", "scipy", "threadpoolctl")
 
 
 def about() -> dict[str, Any]:
-    """What all sections share."""
+    """Machine, BLAS and threads, for all sections."""
     versions = []
     for name in PEERS[2:]:
         try:
@@ -65,49 +65,53 @@ def blas() -> str:
     """Name, version and threads of NumPy's BLAS."""
     config: Any = np.show_config(mode="dicts")
     built = config["Build Dependencies"]["blas"]
-    told = f"{built['name']} {built['version']}"
+    version = f"{built['name']} {built['version']}"
     if installed("threadpoolctl") is None:
-        return told
+        return version
     from threadpoolctl import threadpool_info
 
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    return f"{told}, {', '.join(f'''{p.get('architecture')}, {p['num_threads']} threads''' for p in pools)}"
+    return (
+        f"{version}, {', '.join(f'''{p.get('architecture')}, {p['num_threads']} threads''' for p in pools)}"
+    )
 
 
 def section(name: str, quick: bool) -> dict[str, Any]:
-    """One section measured, and how quiet it was."""
-    processors, start = Quiet(), time.perf_counter()
+    """One measured section, with the load of other processes."""
+    load, start = OtherLoad(), time.perf_counter()
     rows = []
-    for row in growth(quick) if name == "growth" else (fought(d, quick) for d in DUELS[name](quick)):
+    for row in (
+        growth(quick) if name == "growth" else (time_comparison(d, quick) for d in COMPARISONS[name](quick))
+    ):
         rows.append(row)
-        print(f"{time.perf_counter() - start:6.0f} s  {name}: {in_a_line(row)}", flush=True)
+        print(f"{time.perf_counter() - start:6.0f} s  {name}: {progress_line(row)}", flush=True)
     return {
         "when": time.strftime("%Y-%m-%d %H:%M", time.gmtime()) + " UTC",
         "seconds": time.perf_counter() - start,
-        "others": processors.others(),
+        "others": load.others(),
         "rows": rows,
     }
 
 
-def in_a_line(row: dict[str, Any]) -> str:
-    """For whoever watches."""
+def progress_line(row: dict[str, Any]) -> str:
+    """A row as one line of progress."""
     if "who" in row:
         return f"{row['who']}, {row['see']}, {row['length']}: {row.get('seconds', math.nan):.4g} s"
-    said = row.get("left_out") or row.get("differ") or row.get("ratio") or {"ours": row.get("ours")}
-    told = ", ".join(f"{k} {v:.3g}" for k, v in said.items()) if "ratio" in row else str(said)
-    return f"{row['row']} / {row['peer']}: {told}"
+    result = row.get("left_out") or row.get("differ") or row.get("ratio") or {"ours": row.get("ours")}
+    text = ", ".join(f"{k} {v:.3g}" for k, v in result.items()) if "ratio" in row else str(result)
+    return f"{row['row']} / {row['peer']}: {text}"
 
 
 def main() -> int:
-    """Measure and write; what was found goes to the terminal on the way."""
+    """Measure and write, printing every row; 1 if any results differ."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few and small rows, two minutes")
     parser.add_argument("--only", choices=tuple(SECTIONS), action="append", help="this section")
     parser.add_argument("--out", default="benchmarks", help="the folder to write to")
     args = parser.parse_args()
     if not args.only and not args.quick:
-        return each_by_itself(sys.argv[1:])
-    names = args.only or (*DUELS, "growth")
+        return sections_in_processes(sys.argv[1:])
+    names = args.only or (*COMPARISONS, "growth")
     stem = Path(args.out) / ("speed-quick" if args.quick else "speed")
     stem.parent.mkdir(parents=True, exist_ok=True)
     data = stem.with_suffix(".json")
@@ -122,10 +126,10 @@ def main() -> int:
     return int(any("differ" in row for name in names for row in found["sections"][name]["rows"]))
 
 
-def each_by_itself(words: list[str]) -> int:
-    """Every section in a process of its own: none meets threads and memory that another left behind."""
+def sections_in_processes(words: list[str]) -> int:
+    """Run every section in its own process, free of the threads and memory of the others."""
     command = [sys.executable, "-m", "benchmarks.speed", *words, "--only"]
-    return max(subprocess.run([*command, name]).returncode for name in (*DUELS, "growth"))
+    return max(subprocess.run([*command, name]).returncode for name in (*COMPARISONS, "growth"))
 
 
 if __name__ == "__main__":

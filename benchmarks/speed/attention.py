@@ -1,4 +1,4 @@
-"""Attention: its rows, and who has a turn at each."""
+"""The comparisons of attention: rows, and the peers timed in each."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.speed.peers import (
-    Case,
+    SpeedCase,
     autograd_formula,
     installed,
     jax_formula,
@@ -17,7 +17,7 @@ from benchmarks.speed.peers import (
     threads,
     torch_sdpa,
 )
-from benchmarks.speed.turns import Duel, left_out
+from benchmarks.speed.turns import Comparison, left_out
 from numpy_attention.functional.base.workers import Buffers
 from numpy_attention.functional.fast.blas import run_threaded
 from numpy_attention.functional.fast.plan import SIDE
@@ -34,17 +34,17 @@ SHAPES = (
 )
 QUICK = SHAPES[:3]
 OTHER = {
-    "8 query heads, 2 key heads, 1024 x 1024": Case(8, 1024, 64, groups=2),
-    "8 heads, cross 128 x 4096": Case(8, 128, 64, S=4096),
-    "8 heads, decode 1 x 8192": Case(8, 1, 64, S=8192),
-    "peaked scores (16, 1024, 64)": Case(16, 1024, 64, size=20.0),
-    "peaked scores (8, 2048, 64)": Case(8, 2048, 64, size=20.0),
+    "8 query heads, 2 key heads, 1024 x 1024": SpeedCase(8, 1024, 64, groups=2),
+    "8 heads, cross 128 x 4096": SpeedCase(8, 128, 64, S=4096),
+    "8 heads, decode 1 x 8192": SpeedCase(8, 1, 64, S=8192),
+    "peaked scores (16, 1024, 64)": SpeedCase(16, 1024, 64, size=20.0),
+    "peaked scores (8, 2048, 64)": SpeedCase(8, 2048, 64, size=20.0),
 }
 FLOOR = ((8, 2048, 64), (8, 2048, 128))
 QUICK_PEERS = ("matrix product", "torch flash", "naive NumPy")
 
 FITS = 2**29
-"""Bytes of scores beyond which whoever holds all of them has no turn: several such arrays are needed."""
+"""Bytes of scores above which peers that materialise them are left out; they need several such arrays."""
 
 SQUARE = 2048
 PRODUCTS = "matrix product"
@@ -52,35 +52,37 @@ DIRECTIONS = {False: "forward", True: "forward + backward"}
 TORCH = {"FLASH_ATTENTION": "torch flash", "MATH": "torch math"}
 
 
-def plain(quick: bool) -> Iterator[Duel]:
+def plain(quick: bool) -> Iterator[Comparison]:
     """float32, everything visible."""
-    return rows({str(s): Case(*s) for s in (QUICK if quick else SHAPES)}, "float32", quick)
+    return rows({str(s): SpeedCase(*s) for s in (QUICK if quick else SHAPES)}, "float32", quick)
 
 
-def causal(quick: bool) -> Iterator[Duel]:
-    """float32, a query sees its own key and those before it."""
-    return rows({str(s): Case(*s, see="causal") for s in (QUICK[-1:] if quick else SHAPES)}, "float32", quick)
-
-
-def window(quick: bool) -> Iterator[Duel]:
-    """float32, a query sees its own key and the 255 before it."""
+def causal(quick: bool) -> Iterator[Comparison]:
+    """float32, causal."""
     return rows(
-        {str(s): Case(*s, see="window") for s in (QUICK[-1:] if quick else SHAPES[1:])}, "float32", quick
+        {str(s): SpeedCase(*s, see="causal") for s in (QUICK[-1:] if quick else SHAPES)}, "float32", quick
     )
 
 
-def float64(quick: bool) -> Iterator[Duel]:
+def window(quick: bool) -> Iterator[Comparison]:
+    """float32, each query attends to its own key and the 255 before it."""
+    return rows(
+        {str(s): SpeedCase(*s, see="window") for s in (QUICK[-1:] if quick else SHAPES[1:])}, "float32", quick
+    )
+
+
+def float64(quick: bool) -> Iterator[Comparison]:
     """float64, everything visible."""
-    return rows({str(s): Case(*s) for s in (QUICK[:1] if quick else SHAPES)}, "float64", quick)
+    return rows({str(s): SpeedCase(*s) for s in (QUICK[:1] if quick else SHAPES)}, "float64", quick)
 
 
-def other(quick: bool) -> Iterator[Duel]:
+def other(quick: bool) -> Iterator[Comparison]:
     """float32: grouped heads, more keys than queries, peaked scores (standard deviation 20)."""
     return rows(dict(list(OTHER.items())[:3]) if quick else OTHER, "float32", quick)
 
 
-def limit(quick: bool) -> Iterator[Duel]:
-    """What the machine can do: NumPy's product beside torch's, on all threads."""
+def limit(quick: bool) -> Iterator[Comparison]:
+    """The machine's limit: NumPy's matrix product beside torch's, on all threads."""
     for dtype in ("float32", "float64"):
         mine, work = product(dtype), 2.0 * SQUARE**3
         row = f"product of matrices, {dtype}"
@@ -92,29 +94,33 @@ def limit(quick: bool) -> Iterator[Duel]:
         torch.set_num_threads(threads())
         left, right = (torch.tensor(x) for x in squares(dtype))
         theirs = partial(torch.matmul, left, right)
-        yield Duel(row, "torch", mine, theirs, SQUARE * float(np.finfo(dtype).eps), (work, work), (9, 15))
+        yield Comparison(
+            row, "torch", mine, theirs, SQUARE * float(np.finfo(dtype).eps), (work, work), (9, 15)
+        )
 
 
-def floor(quick: bool) -> Iterator[Duel]:
-    """What no attention made of NumPy's products can be under: these alone, beside all that torch does."""
+def floor(quick: bool) -> Iterator[Comparison]:
+    """A lower bound for attention built on NumPy's products: these alone, beside torch's whole attention."""
     torch = installed("torch")
     for shape in FLOOR[:1] if quick else FLOOR:
-        case = Case(*shape)
+        case = SpeedCase(*shape)
         arrays = case.arrays("float32")
         for backward, direction in DIRECTIONS.items():
             row = f"products alone, {direction}, float32, {shape}"
             mine, work = products(arrays, backward), operations(case, backward)
-            yield Duel(row, PRODUCTS, mine, product("float32"), flops=(work, 2.0 * SQUARE**3), pairs=(3, 7))
+            yield Comparison(
+                row, PRODUCTS, mine, product("float32"), flops=(work, 2.0 * SQUARE**3), pairs=(3, 7)
+            )
             if torch is None:
                 yield left_out(row, "torch flash", "not installed")
                 continue
             torch.set_num_threads(threads())
             theirs = torch_sdpa("FLASH_ATTENTION")(case, arrays, backward)
-            yield Duel(row, "torch flash", mine, theirs, pairs=(5, 15))
+            yield Comparison(row, "torch flash", mine, theirs, pairs=(5, 15))
 
 
 def products(arrays: list[np.ndarray], backward: bool) -> Callable[[], Any]:
-    """The products of fast_attention on its tiles, two forward and five backward, and nothing else."""
+    """Only the products of fast_attention on its tiles, two forward and five backward."""
     tiles = [
         (head, rows, columns)
         for head in range(len(arrays[0]))
@@ -140,74 +146,74 @@ def products(arrays: list[np.ndarray], backward: bool) -> Callable[[], Any]:
     return lambda: run_threaded(one, tiles, threads())
 
 
-def rows(cases: dict[str, Case], dtype: str, quick: bool) -> Iterator[Duel]:
-    """Forward, then forward and backward, of each case against everybody, or few of them."""
+def rows(cases: dict[str, SpeedCase], dtype: str, quick: bool) -> Iterator[Comparison]:
+    """Forward, then forward and backward, of each case against every peer, or a few if quick."""
     for backward, direction in DIRECTIONS.items():
         for name, case in cases.items():
-            for duel in one_row(f"{direction}, {dtype}, {name}", case, dtype, backward):
-                if not quick or duel.peer in QUICK_PEERS:
-                    yield duel
+            for comparison in one_row(f"{direction}, {dtype}, {name}", case, dtype, backward):
+                if not quick or comparison.peer in QUICK_PEERS:
+                    yield comparison
 
 
-def one_row(row: str, case: Case, dtype: str, backward: bool) -> Iterator[Duel]:
-    """A case against everybody."""
+def one_row(row: str, case: SpeedCase, dtype: str, backward: bool) -> Iterator[Comparison]:
+    """A case against every peer."""
     arrays = case.arrays(dtype)
     mine = ours(case, arrays, backward)
     work = operations(case, backward)
-    yield Duel(row, PRODUCTS, mine, product(dtype), flops=(work, 2.0 * SQUARE**3), pairs=(3, 7))
+    yield Comparison(row, PRODUCTS, mine, product(dtype), flops=(work, 2.0 * SQUARE**3), pairs=(3, 7))
     scores = case.heads * case.L * case.keys * np.dtype(dtype).itemsize
-    for peer, (make, holds_scores) in everybody(case, dtype).items():
+    for peer, (make, materialises_scores) in peers_of(case, dtype).items():
         if make is None:
             yield left_out(row, peer, "not installed")
-        elif holds_scores and scores > FITS:
+        elif materialises_scores and scores > FITS:
             yield left_out(row, peer, f"its scores alone take {scores // 2**20} MiB")
         else:
             pairs = (5, 15) if peer == "torch flash" and scores <= FITS else (3, 7)
             theirs = make(case, arrays, backward)
-            yield Duel(row, peer, mine, theirs, tolerance(case, dtype, backward), pairs=pairs)
+            yield Comparison(row, peer, mine, theirs, tolerance(case, dtype, backward), pairs=pairs)
 
 
-def operations(case: Case, backward: bool) -> float:
+def operations(case: SpeedCase, backward: bool) -> float:
     """Floating-point operations of the visible part."""
     return (14.0 if backward else 4.0) * case.visible() * case.D
 
 
-def everybody(case: Case, dtype: str) -> dict[str, tuple[Callable[..., Any] | None, bool]]:
-    """Who takes part in a case, and whether it holds all scores at once; None if it is not installed."""
+def peers_of(case: SpeedCase, dtype: str) -> dict[str, tuple[Callable[..., Any] | None, bool]]:
+    """By peer: its maker, None if not installed, and True if it materialises all scores."""
     torch, jax = installed("torch"), installed("jax")
     if torch is not None:
         torch.set_num_threads(threads())
     if jax is not None:
         jax.config.update("jax_enable_x64", True)
         jax.config.update("jax_platforms", "cpu")
-    found: dict[str, tuple[Callable[..., Any] | None, bool]] = {
+    peers: dict[str, tuple[Callable[..., Any] | None, bool]] = {
         peer: (torch and torch_sdpa(backend), peer == "torch math") for backend, peer in TORCH.items()
     }
-    found["jax"] = jax and jax_formula, True
-    found["naive NumPy"] = naive, True
+    peers["jax"] = jax and jax_formula, True
+    peers["naive NumPy"] = naive, True
     if case.see == "all" and not case.groups and not case.S and case.size == 1 and dtype == "float32":
-        found["autograd"] = installed("autograd") and autograd_formula, True
-        found["MyGrad"] = installed("mygrad") and mygrad_formula, True
-    return found
+        peers["autograd"] = installed("autograd") and autograd_formula, True
+        peers["MyGrad"] = installed("mygrad") and mygrad_formula, True
+    return peers
 
 
-def tolerance(case: Case, dtype: str, backward: bool) -> float:
-    """How far roundoff may lead, of the largest number.
+def tolerance(case: SpeedCase, dtype: str, backward: bool) -> float:
+    """Tolerance for roundoff, relative to the largest number.
 
-    A score is off by up to D eps times its size, which makes a weight wrong by that share, and a sum of n
-    products by n eps of their absolute sum, where n is S or, for keys and values, L. Another mask, scale or
-    order of axes is off by 1e-1 and more.
+    A score has an error of up to D eps times its size, which is the relative error of its weight, and a sum
+    of n products one of n eps times their absolute sum, where n is S or, for keys and values, L. A wrong
+    mask, scale or order of axes gives errors of 1e-1 and more.
     """
     longest = max(case.L, case.keys) if backward else case.keys
     return float((longest + case.D * (1 + 5 * case.size)) * np.finfo(dtype).eps)
 
 
 def product(dtype: str) -> Callable[[], Any]:
-    """The machine's limit: a product of large squares, with all threads of NumPy's BLAS."""
+    """The machine's limit: a product of large square matrices, on all threads of NumPy's BLAS."""
     left, right = squares(dtype)
     return partial(np.matmul, left, right, out=np.empty_like(left))
 
 
 def squares(dtype: str) -> Any:
-    """Two matrices."""
+    """Two square matrices."""
     return np.random.default_rng(1).standard_normal((2, SQUARE, SQUARE)).astype(dtype)

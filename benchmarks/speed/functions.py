@@ -8,7 +8,7 @@ import numpy as np
 
 import numpy_attention as na
 from benchmarks.speed.peers import installed, threads
-from benchmarks.speed.turns import Duel, left_out
+from benchmarks.speed.turns import Comparison, left_out
 
 SHAPE, CLASSES = (4096, 1024), 8192
 QUICK_SHAPE, QUICK_CLASSES = (512, 512), 512
@@ -24,7 +24,7 @@ def normal(*shape: int) -> Any:
     return np.random.default_rng(sum(shape)).standard_normal(shape, dtype=np.float32)
 
 
-def functions(quick: bool) -> Iterator[Duel]:
+def functions(quick: bool) -> Iterator[Comparison]:
     """Each forward and backward in float32, and the softmax forward alone."""
     shape, classes = (QUICK_SHAPE, QUICK_CLASSES) if quick else (SHAPE, CLASSES)
     x, d_out = normal(*shape), normal(*shape[::-1]).reshape(shape)
@@ -34,7 +34,9 @@ def functions(quick: bool) -> Iterator[Duel]:
         if theirs is None:
             yield left_out(row, peer, "not installed")
         else:
-            yield Duel(row, peer, lambda: na.softmax(x), lambda f=theirs: f(x, axis=-1), tolerance(shape[1]))
+            yield Comparison(
+                row, peer, lambda: na.softmax(x), lambda f=theirs: f(x, axis=-1), tolerance(shape[1])
+            )
     yield from against(f"softmax {shape}", shape[1], [x], d_out, softmax, TORCH["softmax"], JAX["softmax"])
     weight, bias = normal(shape[1]), normal(shape[1])
     yield from against(
@@ -49,58 +51,58 @@ def functions(quick: bool) -> Iterator[Duel]:
     heads, L = (2, 64) if quick else (8, 256)
     rng = np.random.default_rng(0)
     shapes = [(heads, L, 64), (heads, L, 64), (64, 64), (64, 64), (64,), (64,)]
-    given = [(rng.standard_normal(s) / 8).astype(np.float32) for s in shapes]
+    arguments = [(rng.standard_normal(s) / 8).astype(np.float32) for s in shapes]
     yield from against(
-        f"additive scores ({heads}, {L}, {L}), hidden 64", 64 * heads * L, given, normal(heads, L, L),
+        f"additive scores ({heads}, {L}, {L}), hidden 64", 64 * heads * L, arguments, normal(heads, L, L),
         additive, TORCH["additive"], JAX["additive"],
     )  # fmt: skip
 
 
 def against(
-    name: str, terms: int, given: list[Any], d_out: Any, ours: Both, torch: Both, jax: Both | None
-) -> Iterator[Duel]:
+    name: str, terms: int, arguments: list[Any], d_out: Any, ours: Both, torch: Both, jax: Both | None
+) -> Iterator[Comparison]:
     """Forward and backward against torch, and against jax where there is a formula."""
     row = f"{name}, forward + backward"
     for peer, wrapped, formula in (("torch", in_torch, torch), ("jax", in_jax, jax)):
         if formula is not None and installed(peer) is None:
             yield left_out(row, peer, "not installed")
         elif formula is not None:
-            theirs = wrapped(formula, given, d_out)
-            yield Duel(row, peer, lambda: ours(*given, d_out), theirs, tolerance(terms))
+            theirs = wrapped(formula, arguments, d_out)
+            yield Comparison(row, peer, lambda: ours(*arguments, d_out), theirs, tolerance(terms))
 
 
 def tolerance(terms: int) -> float:
-    """A sum of n terms is off by up to n eps of their absolute sum, and by far less as a rule."""
+    """Tolerance of a sum of n terms: n eps of their absolute sum."""
     return terms * EPS
 
 
 def naive_softmax(x: Any, axis: int) -> Any:
-    """What everyone writes."""
+    """The textbook form."""
     powers = np.exp(x - x.max(axis=axis, keepdims=True))
     return powers / powers.sum(axis=axis, keepdims=True)
 
 
 def softmax(x: Any, d_out: Any) -> tuple[Any, ...]:
-    """softmax there and back."""
+    """softmax, forward and backward."""
     out, saved = na.softmax_forward(x)
     return out, na.softmax_backward(d_out, saved)
 
 
 def layer_norm(x: Any, weight: Any, bias: Any, d_out: Any) -> tuple[Any, ...]:
-    """layer_norm there and back."""
+    """layer_norm, forward and backward."""
     out, saved = na.layer_norm_forward(x, weight, bias)
     return (out, *na.layer_norm_backward(d_out, saved))
 
 
 def cross_entropy(logits: Any, targets: Any, d_out: Any) -> tuple[Any, ...]:
-    """cross_entropy there and back."""
+    """cross_entropy, forward and backward."""
     out, saved = na.cross_entropy_forward(logits, targets)
     return out, na.cross_entropy_backward(d_out, saved)
 
 
-def additive(*given: Any) -> tuple[Any, ...]:
-    """Additive scores there and back."""
-    *inputs, d_out = given
+def additive(*arguments: Any) -> tuple[Any, ...]:
+    """Additive scores, forward and backward."""
+    *inputs, d_out = arguments
     out, saved = na.additive_scores_forward(*inputs)
     return (out, *na.additive_scores_backward(d_out, saved))
 
@@ -121,41 +123,41 @@ JAX: dict[str, Callable[..., Any]] = {
 }
 
 
-def in_torch(formula: Callable[..., Any], given: list[Any], d_out: Any) -> Callable[[], Any]:
-    """out and the gradients of all floating arguments."""
+def in_torch(formula: Callable[..., Any], arguments: list[Any], d_out: Any) -> Callable[[], Any]:
+    """The output and the gradients of all floating-point arguments."""
     import torch
 
     torch.set_num_threads(threads())
-    tensors = [torch.tensor(x) for x in given]
+    tensors = [torch.tensor(x) for x in arguments]
     inputs = [x.requires_grad_() for x in tensors if x.is_floating_point()]
-    above = torch.tensor(d_out)
+    cotangent = torch.tensor(d_out)
 
     def both() -> Any:
         out = formula(torch, *tensors)
-        return (out, *torch.autograd.grad(out, inputs, above))
+        return (out, *torch.autograd.grad(out, inputs, cotangent))
 
     return both
 
 
-def in_jax(formula: Callable[..., Any], given: list[Any], d_out: Any) -> Callable[[], Any]:
-    """out and the gradients, compiled as a whole."""
+def in_jax(formula: Callable[..., Any], arguments: list[Any], d_out: Any) -> Callable[[], Any]:
+    """The output and the gradients, compiled together."""
     import jax
 
     jax.config.update("jax_platforms", "cpu")
-    inputs = [jax.numpy.asarray(x) for x in given]
+    inputs = [jax.numpy.asarray(x) for x in arguments]
 
     def both(inputs: Any, d_out: Any) -> Any:
         out, back = jax.vjp(lambda *x: formula(jax, *x), *inputs)
         return (out, *back(d_out))
 
-    compiled, above = jax.jit(both), jax.numpy.asarray(d_out)
-    return lambda: jax.block_until_ready(compiled(inputs, above))
+    compiled, cotangent = jax.jit(both), jax.numpy.asarray(d_out)
+    return lambda: jax.block_until_ready(compiled(inputs, cotangent))
 
 
 # ---------------------------------------------------------------------------------------------- Adam
 
 
-def adam(quick: bool) -> Iterator[Duel]:
+def adam(quick: bool) -> Iterator[Comparison]:
     """One step on ten million parameters in float32; every call is the next step."""
     size = PARAMETERS // 100 if quick else PARAMETERS
     param, grad = normal(size), normal(size + 1)[1:]
@@ -167,12 +169,12 @@ def adam(quick: bool) -> Iterator[Duel]:
             if installed("torch") is None:
                 yield left_out(row, peer, "not installed")
             else:
-                yield Duel(row, peer, make(), torch_adam(param, grad, kind), 4 * EPS)
-        yield Duel(row, "naive NumPy", make(), naive_adam(param, grad), 4 * EPS)
+                yield Comparison(row, peer, make(), torch_adam(param, grad, kind), 4 * EPS)
+        yield Comparison(row, "naive NumPy", make(), naive_adam(param, grad), 4 * EPS)
 
 
 def pure_adam(param: Any, grad: Any) -> Callable[[], Any]:
-    """adam_step, which makes new arrays."""
+    """adam_step, which returns new arrays."""
     params, grads = {"weight": param}, {"weight": grad}
     state = na.adam_init(params)
 
@@ -185,7 +187,7 @@ def pure_adam(param: Any, grad: Any) -> Callable[[], Any]:
 
 
 def adam_in_place(param: Any, grad: Any) -> Callable[[], Any]:
-    """adam_update, which writes into the arrays that it is given."""
+    """adam_update, which updates its arrays in place."""
     params, grads = {"weight": param.copy()}, {"weight": grad}
     state = na.adam_init(params)
 
@@ -197,7 +199,7 @@ def adam_in_place(param: Any, grad: Any) -> Callable[[], Any]:
 
 
 def naive_adam(param: Any, grad: Any) -> Callable[[], Any]:
-    """What everyone writes."""
+    """The textbook form."""
     param, first, second, step_number = param.copy(), np.zeros_like(param), np.zeros_like(param), 0
 
     def step() -> Any:

@@ -1,4 +1,4 @@
-"""How cost grows with the length: time and peak memory, forward and backward, each point its own process."""
+"""Time and peak memory over the length, forward and backward, each point in its own process."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ from typing import Any
 
 LENGTHS = (128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536)
 QUICK = (128, 512, 2048)
-MOST = {
+LONGEST = {
     ("fast", "all"): 65536,
     ("fast", "causal"): 65536,
     ("fast", "window"): 65536,
@@ -19,16 +19,16 @@ MOST = {
     ("dense", "window"): 8192,
     ("naive NumPy", "all"): 8192,
 }
-"""How far each goes: where memory ends, or a minute."""
+"""Largest length of each side, limited by memory or one minute."""
 
 MANY_HEADS = (8, 4096)
-"""A point more, at which memory is compared: heads and length."""
+"""Heads and length of an additional point that compares memory."""
 
 
 def growth(quick: bool) -> Iterator[dict[str, Any]]:
     """The points, ready for JSON."""
     for length in QUICK if quick else LENGTHS:
-        for (who, see), most in MOST.items():
+        for (who, see), most in LONGEST.items():
             if length <= most and not (quick and who == "blockwise"):
                 yield point(who, see, 1, length)
     if not quick:
@@ -37,10 +37,10 @@ def growth(quick: bool) -> Iterator[dict[str, Any]]:
 
 
 def point(who: str, see: str, heads: int, length: int) -> dict[str, Any]:
-    """One point; where memory or anything else ends it, that is told."""
+    """One point; if its process fails, the last line of its error as `left_out`."""
     words = [sys.executable, "-m", "benchmarks.speed.point", who, see, str(heads), str(length)]
     done = subprocess.run(words, capture_output=True, text=True)
-    told: dict[str, Any] = {"who": who, "see": see, "heads": heads, "length": length}
+    row: dict[str, Any] = {"who": who, "see": see, "heads": heads, "length": length}
     if done.returncode:
-        return told | {"left_out": (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]}
-    return told | json.loads(done.stdout)
+        return row | {"left_out": (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]}
+    return row | json.loads(done.stdout)

@@ -1,7 +1,7 @@
-"""Who else computes attention, forward and backward: each on arrays of its own kind, made beforehand.
+"""Attention of this package and of others, forward and backward, on arrays converted beforehand.
 
-A maker takes a `Case`, its arrays (query, key, value, d_out) and whether gradients are asked for, and gives
-the call that is timed: () -> out, or (out, d_query, d_key, d_value).
+A maker takes a `SpeedCase`, its arrays (query, key, value, d_out) and `backward`, True for gradients, and
+returns the call to time: () -> out, or (out, d_query, d_key, d_value).
 """
 
 import importlib
@@ -17,10 +17,10 @@ import numpy_attention as na
 
 Call = Callable[[], Any]
 WINDOW = 256
-"""Keys that a query of a windowed case sees: its own and those before it."""
+"""Visible keys of a query in a windowed case: its own and those before it."""
 
 
-class Case(NamedTuple):
+class SpeedCase(NamedTuple):
     """A problem: query (heads, L, D), key and value (groups, S, D).
 
     see: "all", "causal" or "window"; size: the standard deviation of the scores.
@@ -36,23 +36,23 @@ class Case(NamedTuple):
 
     @property
     def keys(self) -> int:
-        """S, which is L unless it is given."""
+        """S, by default L."""
         return self.S or self.L
 
     def visible(self) -> int:
-        """How many pairs of a query and a key there are to see, in all heads."""
+        """The number of visible query-key pairs in all heads."""
         rows = np.arange(1, self.L + 1)
         of_rows = {"all": np.full(self.L, self.keys), "causal": rows, "window": np.minimum(rows, WINDOW)}
         return self.heads * int(of_rows[self.see].sum())
 
     def mask(self) -> np.ndarray | None:
-        """Which pairs may be seen, as an array."""
+        """The visible pairs as an array; None for all."""
         if self.see == "all":
             return None
-        return self.value().array(self.L, self.keys)
+        return self.mask_value().array(self.L, self.keys)
 
-    def value(self) -> Any:
-        """Which pairs may be seen, as this package says it."""
+    def mask_value(self) -> Any:
+        """The mask as a value of this package; None for all."""
         return {"all": None, "causal": na.causal(), "window": na.window(WINDOW - 1, 0)}[self.see]
 
     def arrays(self, dtype: str) -> list[np.ndarray]:
@@ -66,23 +66,23 @@ class Case(NamedTuple):
 
 
 def threads() -> int:
-    """How many everybody has: all processors that this process may use."""
+    """Threads of every side: all processors that this process may use."""
     here = getattr(os, "sched_getaffinity", None)
     return len(here(0)) if here else os.cpu_count() or 1
 
 
 def installed(name: str) -> ModuleType | None:
-    """The package, or None."""
+    """The package, or None if it is not installed."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError:
         return None
 
 
-def ours(case: Case, arrays: list[np.ndarray], backward: bool) -> Call:
+def ours(case: SpeedCase, arrays: list[np.ndarray], backward: bool) -> Call:
     """numpy_attention.fast_attention."""
     *inputs, d_out = arrays
-    options: dict[str, Any] = dict(mask=case.value(), threads=threads())
+    options: dict[str, Any] = dict(mask=case.mask_value(), threads=threads())
     if not backward:
         return lambda: na.fast_attention(*inputs, **options)
 
@@ -93,8 +93,8 @@ def ours(case: Case, arrays: list[np.ndarray], backward: bool) -> Call:
     return both
 
 
-def naive(case: Case, arrays: list[np.ndarray], backward: bool) -> Call:
-    """What everyone writes."""
+def naive(case: SpeedCase, arrays: list[np.ndarray], backward: bool) -> Call:
+    """The textbook form."""
     query, key, value, d_out = arrays
     mask, repeats = case.mask(), case.heads // len(key)
     scale = query.dtype.type(1 / math.sqrt(case.D))
@@ -123,15 +123,15 @@ def naive(case: Case, arrays: list[np.ndarray], backward: bool) -> Call:
     return both if backward else lambda: forward(*repeated())[0]
 
 
-def torch_sdpa(backend: str) -> Callable[[Case, list[np.ndarray], bool], Call]:
-    """torch's scaled_dot_product_attention, by one of its backends."""
+def torch_sdpa(backend: str) -> Callable[[SpeedCase, list[np.ndarray], bool], Call]:
+    """torch's scaled_dot_product_attention with one of its backends."""
     import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
     kernel = getattr(SDPBackend, backend)
     attention = torch.nn.functional.scaled_dot_product_attention
 
-    def make(case: Case, arrays: list[np.ndarray], backward: bool) -> Call:
+    def make(case: SpeedCase, arrays: list[np.ndarray], backward: bool) -> Call:
         *inputs, d_out = (torch.tensor(x)[None] for x in arrays)
         options: dict[str, Any] = dict(is_causal=case.see == "causal")
         if case.groups:
@@ -156,8 +156,8 @@ def torch_sdpa(backend: str) -> Callable[[Case, list[np.ndarray], bool], Call]:
     return make
 
 
-def jax_formula(case: Case, arrays: list[np.ndarray], backward: bool) -> Call:
-    """The formula in jax, compiled as a whole."""
+def jax_formula(case: SpeedCase, arrays: list[np.ndarray], backward: bool) -> Call:
+    """The formula in jax, compiled."""
     import jax
 
     *inputs, d_out = (jax.numpy.asarray(x) for x in arrays)
@@ -176,20 +176,20 @@ def jax_formula(case: Case, arrays: list[np.ndarray], backward: bool) -> Call:
         return (out, *back(d_out))
 
     compiled = jax.jit(both if backward else attention)
-    given = (*inputs, d_out) if backward else inputs
-    return lambda: jax.block_until_ready(compiled(*given))
+    arguments = (*inputs, d_out) if backward else inputs
+    return lambda: jax.block_until_ready(compiled(*arguments))
 
 
-def autograd_formula(case: Case, arrays: list[np.ndarray], backward: bool) -> Call:
-    """The formula in HIPS autograd; one head a group, nothing hidden."""
+def autograd_formula(case: SpeedCase, arrays: list[np.ndarray], backward: bool) -> Call:
+    """The formula in HIPS autograd; ungrouped heads, nothing hidden."""
     from autograd import make_vjp
     from autograd import numpy as anp
 
     *inputs, d_out = arrays
     scale = inputs[0].dtype.type(1 / math.sqrt(case.D))
 
-    def attention(given: Any) -> Any:
-        query, key, value = given
+    def attention(inputs: Any) -> Any:
+        query, key, value = inputs
         scores = anp.matmul(query, anp.swapaxes(key, -1, -2)) * scale
         powers = anp.exp(scores - anp.max(scores, axis=-1, keepdims=True))
         return anp.matmul(powers / anp.sum(powers, axis=-1, keepdims=True), value)
@@ -201,8 +201,8 @@ def autograd_formula(case: Case, arrays: list[np.ndarray], backward: bool) -> Ca
     return both if backward else lambda: attention(inputs)
 
 
-def mygrad_formula(case: Case, arrays: list[np.ndarray], backward: bool) -> Call:
-    """The formula in MyGrad; one head a group, nothing hidden."""
+def mygrad_formula(case: SpeedCase, arrays: list[np.ndarray], backward: bool) -> Call:
+    """The formula in MyGrad; ungrouped heads, nothing hidden."""
     import mygrad
     from mygrad.nnet.activations import softmax
 

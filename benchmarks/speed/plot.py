@@ -1,4 +1,4 @@
-"""How cost grows, as a picture: time and memory over the length, both axes logarithmic."""
+"""Time and memory over the length as a figure with logarithmic axes."""
 
 from pathlib import Path
 from typing import Any
@@ -7,12 +7,12 @@ from benchmarks.speed.peers import installed
 
 
 def draw(points: list[dict[str, Any]], path: Path) -> bool:
-    """Write the picture; False where matplotlib is not installed."""
+    """Write the figure; False if matplotlib is not installed."""
     if installed("matplotlib") is None:
         return False
     import matplotlib
 
-    # the same picture of the same numbers; letters as letters
+    # reproducible output, with text as text
     matplotlib.rcParams.update({"svg.hashsalt": "growth", "svg.fonttype": "none"})
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""The page: tables of what was measured, from what the JSON holds."""
+"""The page: tables of the measurements in the JSON file."""
 
 import math
 import statistics
@@ -11,18 +11,17 @@ from benchmarks.speed.attention import PRODUCTS, TORCH
 Section = dict[str, Any]
 
 INTRODUCTION = """\
-# How fast attention is, beside what a user would pick instead
+# Speed of attention beside other libraries
 
-Made by `python -m benchmarks.speed`, on {machine}; BLAS of NumPy: {blas}. Everybody has {threads} threads.
+Made by `python -m benchmarks.speed`, on {machine}; BLAS of NumPy: {blas}. All sides have {threads} threads.
 
-Two sides take turns, A B A B …, in one process, each after all threads have come to rest; the ratio is taken
-pair by pair. A cell gives the median of our time over theirs, below 1 where ours is less, and in brackets the
-smallest and the largest. The first calls, which compile and allocate, are left out; their results are
-compared before anything is timed: in attention they may differ by (n + D (1 + score)) eps of an array's
-largest number, n being the longest sum and score five standard deviations of the scores. “Of the limit” is a
-rate: 4 L S D (forward) or 14 L S D (forward + backward) floating-point operations of the visible pairs in our
-time, over the rate of NumPy's own product of 2048 x 2048 matrices on all threads, which takes turns with ours
-likewise.
+Two sides take turns, A B A B …, in one process, each turn after all threads are idle; the ratio is taken pair
+by pair. A cell gives the median of our time over theirs, below 1 where ours is less, and in brackets the
+smallest and the largest. The first calls, which compile and allocate, are not timed; their results are
+compared first: in attention they may differ by (n + D (1 + score)) eps of an array's largest number, where n
+is the longest sum and score five standard deviations of the scores. “Of the limit” is a rate: 4 L S D
+(forward) or 14 L S D (forward + backward) floating-point operations of the visible pairs in our time, over
+the rate of NumPy's product of 2048 x 2048 matrices on all threads, which takes turns with ours.
 """
 
 SECTIONS = {
@@ -35,7 +34,7 @@ SECTIONS = {
     "floor": "The floor: the products of fast_attention, and nothing else",
     "functions": "Functions, float32",
     "adam": "Adam, float32",
-    "training": "The main job: digit-bags, float64",
+    "training": "Training digit-bags, float64",
     "commands": "Commands and imports, as whole processes",
     "growth": "How cost grows: one head, width 64, float32, forward + backward",
 }
@@ -47,23 +46,23 @@ def page(found: dict[str, Any]) -> str:
     for name, title in SECTIONS.items():
         if name in found["sections"]:
             section = found["sections"][name]
-            body = BODIES.get(name, duels_table)(section["rows"])
+            body = BODIES.get(name, comparison_table)(section["rows"])
             parts.append(f"## {title}\n\n{noise(section)}\n\n{body}")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def noise(section: Section) -> str:
-    """When it was measured, and how quiet it was."""
+    """Time of the measurement, and the load of other processes."""
     others = section["others"]
-    quiet = "unknown" if others is None else f"{100 * others:.0f} % of the processors' time"
-    return f"{section['when']}, {section['seconds']:.0f} s. Taken by others meanwhile: {quiet}."
+    share = "unknown" if others is None else f"{100 * others:.0f} % of the processors' time"
+    return f"{section['when']}, {section['seconds']:.0f} s. Load of other processes meanwhile: {share}."
 
 
-# ------------------------------------------------------------------------------------------ duels
+# ------------------------------------------------------------------------------------------ comparisons
 
 
-def duels_table(rows: list[dict[str, Any]]) -> str:
-    """One line a row, one column a peer; then what was left out, and why."""
+def comparison_table(rows: list[dict[str, Any]]) -> str:
+    """One line per row and one column per peer; then the peers left out, with reasons."""
     peers = list(dict.fromkeys(row["peer"] for row in rows if row["peer"] != "alone"))
     names = list(dict.fromkeys(row["row"] for row in rows))
     cells = {(row["row"], row["peer"]): cell(row) for row in rows}
@@ -81,7 +80,7 @@ def duels_table(rows: list[dict[str, Any]]) -> str:
 
 
 def limit_table(rows: list[dict[str, Any]]) -> str:
-    """Rates of the products themselves."""
+    """Rates of the matrix products."""
     lines = []
     for row in rows:
         both = [f"{statistics.median(row[side]):.0f}" for side in ("rate", "their_rate") if side in row]
@@ -90,7 +89,7 @@ def limit_table(rows: list[dict[str, Any]]) -> str:
 
 
 def cell(row: dict[str, Any]) -> str:
-    """The ratio, or that there is none."""
+    """The ratio, "differs", or – for none."""
     if "differ" in row:
         return "**differs**"
     if "ratio" not in row:
@@ -100,7 +99,7 @@ def cell(row: dict[str, Any]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Three digits."""
+    """Seconds to three digits, in a suitable unit."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"
@@ -111,7 +110,7 @@ def duration(seconds: float) -> str:
 
 
 def summary(sections: dict[str, Section]) -> str:
-    """Self-attention beside torch's best backend on each row, and the rates reached."""
+    """Self-attention beside torch's best backend on each row, and its rates."""
     lines = []
     for name in ("plain", "causal", "window", "float64"):
         rows = sections.get(name, {}).get("rows", [])
@@ -127,7 +126,7 @@ def summary(sections: dict[str, Section]) -> str:
                     f"{min(best):.2f}–{max(best):.2f}", f"{min(rates):.2f}–{max(rates):.2f}",
                 ])  # fmt: skip
     head = ["L of 512 and more", "rows", "over torch's best, mean", "smallest–largest", "of the limit"]
-    return f"The mean is the geometric one.\n\n{table(head, lines)}" if lines else ""
+    return f"Means are geometric.\n\n{table(head, lines)}" if lines else ""
 
 
 def length(row: str) -> int:
@@ -149,7 +148,7 @@ def against_best(rows: list[dict[str, Any]], name: str) -> float | None:
 
 
 def growth_tables(points: list[dict[str, Any]]) -> str:
-    """Time, then memory, a line a length; then the points with several heads."""
+    """Time, then memory, one line per length; then the points with several heads."""
     single = [point for point in points if point["heads"] == 1]
     several = [point for point in points if point["heads"] != 1]
     parts = [
@@ -166,17 +165,17 @@ def growth_tables(points: list[dict[str, Any]]) -> str:
     return "\n\n".join(parts)
 
 
-def grid(points: Sequence[dict[str, Any]], what: str, told: Callable[[dict[str, Any]], str]) -> str:
-    """A column for each side and mask."""
+def grid(points: Sequence[dict[str, Any]], what: str, shown: Callable[[dict[str, Any]], str]) -> str:
+    """A column per side and mask."""
     columns = list(dict.fromkeys((point["who"], point["see"]) for point in points))
     lengths = sorted({point["length"] for point in points})
-    at = {(p["who"], p["see"], p["length"]): told(p) if "seconds" in p else "–" for p in points}
+    at = {(p["who"], p["see"], p["length"]): shown(p) if "seconds" in p else "–" for p in points}
     head = [f"L, {what}", *(f"{who}, {see}" for who, see in columns)]
     return table(head, [[f"{L:,}", *(at.get((*column, L), "") for column in columns)] for L in lengths])
 
 
 def megabytes(size: float) -> str:
-    """In units of a million bytes."""
+    """Bytes in units of 1e6."""
     return f"{size / 1e6:.3g} MB" if size < 1e9 else f"{size / 1e6:,.0f} MB"
 
 

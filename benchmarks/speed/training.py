@@ -1,5 +1,4 @@
-"""The main job, digit-bags: a training step and a whole training, against the same model in torch; the
-commands that users type; and importing."""
+"""Training digit-bags (one step, and a whole run) against the same model in torch; commands; and imports."""
 
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy_attention as na
 from benchmarks.speed.peers import installed, threads
-from benchmarks.speed.turns import Duel, left_out
+from benchmarks.speed.turns import Comparison, left_out
 from numpy_attention.nn.classifier import AttentionClassifier
 from numpy_attention.nn.parameters import Params
 from numpy_attention.tasks import load
@@ -19,14 +18,14 @@ from numpy_attention.training.loop import loss_and_gradients, train
 from numpy_attention.training.settings import Settings
 
 STEPS_APART = 1e-6
-"""How far two trainings in float64 may come apart: each step of Adam passes the roundoff of all earlier
-ones on, divided by a gradient's size."""
+"""Tolerance between two trainings in float64: each step of Adam propagates the roundoff of all earlier steps,
+divided by the size of a gradient."""
 
 
 PACKAGES = ("numpy", "scipy.special", "autograd.numpy", "mygrad", "torch", "jax")
 
 
-def training(quick: bool) -> Iterator[Duel]:
+def training(quick: bool) -> Iterator[Comparison]:
     """A step on a batch of 32, and all epochs, float64."""
     settings = Settings(task="digit-bags", epochs=1 if quick else Settings().epochs)
     examples = load(settings.task).train
@@ -41,11 +40,11 @@ def training(quick: bool) -> Iterator[Duel]:
             continue
         theirs = torch_step(params, kind)
         step = our_step(model, params)
-        yield Duel(
+        yield Comparison(
             rows[0], peer, lambda f=step: f(batch), lambda f=theirs: f(batch.x, batch.y), 1e-12,
             pairs=(15, 31),
         )  # fmt: skip
-        yield Duel(
+        yield Comparison(
             rows[1], peer, lambda: our_training(model, examples, settings),
             lambda k=kind: torch_training(params, examples, settings, k), STEPS_APART,
         )  # fmt: skip
@@ -70,7 +69,7 @@ def our_training(model: AttentionClassifier, examples: Examples, settings: Setti
 
 
 def torch_step(params: Params, kind: str) -> Callable[[Any, Any], Any]:
-    """The same model, loss and optimizer in torch, as a user writes them; (x, y) are NumPy's arrays."""
+    """The same model, loss and optimizer in torch, as a user writes them; (x, y) are NumPy arrays."""
     import torch
     from torch.nn import functional
 
@@ -110,16 +109,16 @@ def torch_training(params: Params, examples: Examples, settings: Settings, kind:
 # ----------------------------------------------------------------------------------- commands, imports
 
 
-def commands(quick: bool) -> Iterator[Duel]:
-    """Whole processes: the main job, a gradcheck of everything, and importing beside others' imports."""
+def commands(quick: bool) -> Iterator[Comparison]:
+    """Whole processes: training, a gradcheck of every rule, and importing beside other libraries' imports."""
     with tempfile.TemporaryDirectory() as folder:
         out = str(Path(folder) / "run")
-        yield Duel(
+        yield Comparison(
             "numpy-attention train", "alone", python("-m", "numpy_attention", "train", "--out", out), None
         )
     if not quick:
         check = python("-m", "numpy_attention", "gradcheck")
-        yield Duel("numpy-attention gradcheck, every rule", "alone", check, None, pairs=(1, 1))
+        yield Comparison("numpy-attention gradcheck, every rule", "alone", check, None, pairs=(1, 1))
     ours = python("-c", "import numpy_attention")
     for package in ("numpy", "torch") if quick else PACKAGES:
         row = "python -c 'import numpy_attention'"
@@ -127,9 +126,9 @@ def commands(quick: bool) -> Iterator[Duel]:
             yield left_out(row, package, "not installed")
         else:
             code = f"import {package}"
-            yield Duel(row, package, ours, python("-c", code), pairs=(3, 3) if quick else (9, 9))
+            yield Comparison(row, package, ours, python("-c", code), pairs=(3, 3) if quick else (9, 9))
 
 
 def python(*words: str) -> Callable[[], Any]:
-    """A process of this Python."""
+    """A call that runs this Python with the given arguments."""
     return lambda: subprocess.run([sys.executable, *words], check=True, stdout=subprocess.PIPE).returncode

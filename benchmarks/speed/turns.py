@@ -1,4 +1,4 @@
-"""Two sides in turn, A B A B …, in one process; the ratio is taken pair by pair."""
+"""Timing two sides in turn, A B A B …, in one process, with the ratio taken pair by pair."""
 
 import math
 import os
@@ -11,24 +11,26 @@ from typing import Any, NamedTuple
 import numpy as np
 
 IDLE, AT_MOST = 0.01, 0.5
-"""Seconds that this process must have done nothing before each turn, and how long that is waited for. When a
-product or a parallel region is over, idle threads of OpenBLAS (for 100 ms) and of OpenMP go on spinning, and
-would take the processors from whoever is next: 30 % were lost so."""
+"""Seconds for which this process must be idle before each turn, and the longest wait for that. After a
+product or
+a parallel region, idle threads of OpenBLAS (for 100 ms) and of OpenMP keep spinning and would take processor
+time from the next side: up to 30 %."""
 
 SHORT = 0.02
-"""A turn of a call shorter than this lasts for so long at least; and where either side's is shorter, both
-begin with one that is not timed."""
+"""Shortest turn in seconds: shorter calls are repeated. If either side's call is shorter, each turn begins
+with
+an untimed call."""
 
 QUICK_BUDGET, BUDGET = 0.3, 1.0
-"""Seconds after which a duel ends, once it has the least number of pairs."""
+"""Seconds after which a comparison ends, once it has the least number of pairs."""
 
 
-class Duel(NamedTuple):
-    """Two calls that do the same work. Results are compared, all to the largest number of each array.
+class Comparison(NamedTuple):
+    """Two calls that do the same work; results are compared relative to the largest number of each array.
 
-    Without theirs it is ours alone; without ours too, a peer that is left out, for the reason that `left_out`
-    says. `flops` (ours, theirs), where a rate is asked for: the ratio is then that of the rates. Without a
-    tolerance the two do not give the same, and are not compared.
+    If `theirs` is None, ours is timed alone; if `ours` is None too, the peer is left out for the reason
+    `left_out`. With `flops` (ours, theirs) the ratio is that of the rates. Without a tolerance results are
+    not compared.
     """
 
     row: str
@@ -41,36 +43,36 @@ class Duel(NamedTuple):
     left_out: str = ""
 
 
-def left_out(row: str, peer: str, reason: str) -> Duel:
-    """A peer that has no turn."""
-    return Duel(row, peer, None, None, left_out=reason)
+def left_out(row: str, peer: str, reason: str) -> Comparison:
+    """A comparison without measurement."""
+    return Comparison(row, peer, None, None, left_out=reason)
 
 
-def fought(duel: Duel, quick: bool) -> dict[str, Any]:
-    """What a duel gave, ready for JSON; results that differ are said and not timed."""
-    told: dict[str, Any] = {"row": duel.row, "peer": duel.peer}
-    if duel.ours is None:
-        return told | {"left_out": duel.left_out}
-    if duel.theirs is None:
-        duel.ours()
-        return told | {"ours": [turn(duel.ours, 1, warm=False) for _ in range(duel.pairs[0])]}
-    results = duel.ours(), duel.theirs()  # the warm-up
-    if duel.tolerance is not None:
+def time_comparison(comparison: Comparison, quick: bool) -> dict[str, Any]:
+    """The measured row, ready for JSON; if results differ, that is reported and nothing is timed."""
+    row: dict[str, Any] = {"row": comparison.row, "peer": comparison.peer}
+    if comparison.ours is None:
+        return row | {"left_out": comparison.left_out}
+    if comparison.theirs is None:
+        comparison.ours()
+        return row | {"ours": [turn(comparison.ours, 1, warm=False) for _ in range(comparison.pairs[0])]}
+    results = comparison.ours(), comparison.theirs()  # the warm-up
+    if comparison.tolerance is not None:
         error = difference(*results)
-        told |= {"difference": error, "tolerance": duel.tolerance}
-        if not error <= duel.tolerance:
-            return told | {"differ": f"differs by {error:.1e}, {duel.tolerance:.1e} is allowed"}
+        row |= {"difference": error, "tolerance": comparison.tolerance}
+        if not error <= comparison.tolerance:
+            return row | {"differ": f"differs by {error:.1e}; the tolerance is {comparison.tolerance:.1e}"}
     del results
-    pairs = (3, 5) if quick else duel.pairs
-    seconds = list(in_turn(duel.ours, duel.theirs, pairs, QUICK_BUDGET if quick else BUDGET))
-    work, their_work = duel.flops or (1.0, 1.0)
-    if duel.flops is None:
+    pairs = (3, 5) if quick else comparison.pairs
+    seconds = list(in_turn(comparison.ours, comparison.theirs, pairs, QUICK_BUDGET if quick else BUDGET))
+    work, their_work = comparison.flops or (1.0, 1.0)
+    if comparison.flops is None:
         ratios = [ours / theirs for ours, theirs in seconds]
     else:
         ratios = [work / ours * theirs / their_work for ours, theirs in seconds]
-        told["rate"] = [work / ours / 1e9 for ours, _ in seconds]
-        told["their_rate"] = [their_work / theirs / 1e9 for _, theirs in seconds]
-    return told | {
+        row["rate"] = [work / ours / 1e9 for ours, _ in seconds]
+        row["their_rate"] = [their_work / theirs / 1e9 for _, theirs in seconds]
+    return row | {
         "ours": [ours for ours, _ in seconds],
         "theirs": [theirs for _, theirs in seconds],
         "ratios": ratios,
@@ -81,7 +83,7 @@ def fought(duel: Duel, quick: bool) -> dict[str, Any]:
 def in_turn(
     ours: Callable[[], Any], theirs: Callable[[], Any], pairs: tuple[int, int], budget: float
 ) -> Iterator[tuple[float, float]]:
-    """(seconds of ours, of theirs): at least so many pairs, at most so many, until the budget is spent."""
+    """(seconds of ours, of theirs) until the budget is spent, for between pairs[0] and pairs[1] pairs."""
     calls = [calls_of(ours), calls_of(theirs)]
     warm = max(calls) > 1
     start = time.perf_counter()
@@ -92,7 +94,7 @@ def in_turn(
 
 
 def calls_of(call: Callable[[], Any]) -> int:
-    """How many calls make a turn."""
+    """The number of calls in a turn."""
     rest()
     start = time.perf_counter()
     call()
@@ -100,7 +102,7 @@ def calls_of(call: Callable[[], Any]) -> int:
 
 
 def rest() -> None:
-    """Sleep until all threads of this process have come to rest."""
+    """Sleep until all threads of this process are idle."""
     start = time.perf_counter()
     while time.perf_counter() - start < AT_MOST:
         before = time.process_time()
@@ -110,7 +112,7 @@ def rest() -> None:
 
 
 def turn(call: Callable[[], Any], calls: int, warm: bool) -> float:
-    """Seconds of one call, as the mean of some in a row, the first of which is not timed if `warm`."""
+    """Seconds per call, averaged over `calls` consecutive calls, after an untimed one if `warm`."""
     rest()
     if warm:
         call()
@@ -121,14 +123,14 @@ def turn(call: Callable[[], Any], calls: int, warm: bool) -> float:
 
 
 def difference(ours: Any, theirs: Any) -> float:
-    """The largest difference of two results, array by array, over the largest number of the array."""
+    """The largest difference between two results, relative to the largest number of each array."""
     pairs = list(zip(arrays(ours), arrays(theirs), strict=True))
     errors = [np.max(np.abs(a - b)) / max(float(np.max(np.abs(b))), 1e-300) for a, b in pairs]
     return float(np.max(errors))  # NaN if any is NaN
 
 
 def arrays(result: Any) -> list[np.ndarray]:
-    """The arrays of a result, whosever they are."""
+    """The arrays of a result, from any library."""
     if isinstance(result, dict):
         return [x for name in sorted(result) for x in arrays(result[name])]
     if isinstance(result, tuple | list):
@@ -137,22 +139,22 @@ def arrays(result: Any) -> list[np.ndarray]:
     return [np.asarray(detached, dtype=np.float64)]
 
 
-# ---------------------------------------------------------------------------------- was it quiet?
+# ---------------------------------------------------------------------------------- load of others
 
 
-class Quiet:
-    """How much of the processors others took while something ran: of Linux's own counts, else None."""
+class OtherLoad:
+    """Processor time that other processes used since its creation, by Linux's counters; None elsewhere."""
 
     def __init__(self) -> None:
         self.start = self._now()
 
     def others(self) -> float | None:
-        """Their share of all processors' time since this was made."""
+        """The others' share of all processors' time."""
         now = self._now()
         if now is None or self.start is None or now[0] <= self.start[0]:
             return None
-        whole, busy, own = (b - a for a, b in zip(self.start, now, strict=True))
-        return max(0.0, (busy - own) / whole)
+        total, busy, own = (b - a for a, b in zip(self.start, now, strict=True))
+        return max(0.0, (busy - own) / total)
 
     @staticmethod
     def _now() -> tuple[float, float, float] | None:

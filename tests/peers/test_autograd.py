@@ -8,7 +8,7 @@ from tests.support.peers.compare import Results, larger, lines_against, spoiled
 
 LEFT_OUT = {
     "entries of -inf, and a row of them": "NaN in autograd",
-    "no entry": "the maximum of nothing is refused",
+    "no entry": "no maximum of an empty array",
     "all ignored": "0 / 0",
     "no row": "0 / 0, where the rows are averaged",
     "nothing": "0 / 0",
@@ -16,7 +16,7 @@ LEFT_OUT = {
 }
 
 TERMS = {"one 36 ahead": 36, "confident": 80, "mean": 25, "sum": 25, "none": 25}
-"""The largest logit, whose exponential loses as many times u, or which is subtracted from a loss."""
+"""The largest logit: its exponential loses that many u, or it is subtracted from a loss."""
 
 NAMES = (
     *("softmax", "log_softmax", "logsumexp", "cross_entropy", "mean_squared_error"),
@@ -25,7 +25,7 @@ NAMES = (
 
 
 def formulas(autograd):
-    """By the names of the rules; autograd differentiates with respect to the first argument."""
+    """Formulas by rule name; autograd differentiates with respect to the first argument."""
     anp, logsumexp = autograd.numpy, autograd.scipy.special.logsumexp
 
     def reduced(losses, reduction, count=None):

@@ -1,4 +1,4 @@
-"""What `benchmarks/checkers.py` hands to torch and jax arrives: right passes, a wrong backward does not."""
+"""The gradient checks of `benchmarks/checkers.py`: a correct pair passes, a wrong backward does not."""
 
 import pytest
 

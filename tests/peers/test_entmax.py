@@ -1,7 +1,7 @@
 """Sparsemax and entmax with α = 1.5, in the fifth step of attention, beside the entmax package in float64.
 
 Rounding errors, S columns, unit roundoff u. A row is first shifted by its highest entry. Columns that have a
-weight are then within 1 of it: all that is summed for the threshold τ is at most 1 in magnitude.
+weight are then within 1 of it: all terms of the threshold τ are at most 1 in magnitude.
 
     sparsemax  τ = (Σ x - 1) / k over these k columns: k + 1 roundings of at most 1, so that x - τ, the
                weight, is good to (S + 3) u.
@@ -44,7 +44,7 @@ def peers(peer):
 
 
 def problem(seed, size, hide):
-    """Scores, which of them are visible (a key of each row at least), sinks."""
+    """rng, scores, visible pairs (at least one per row), sinks."""
     rng = np.random.default_rng(seed)
     visible = rng.random((B, H, L, S)) < (0.7 if hide else 2)
     visible[..., 0] = True
@@ -66,7 +66,7 @@ def expected_of(peers, name, scores, visible, sinks, d_weights):
 @pytest.mark.parametrize("size", [0.1, 1.0, 6.0])
 @pytest.mark.parametrize("name", NORMALISERS)
 def test_weights_and_gradients(name, size, hide, peers):
-    """No output's cotangent, so that nothing but step five is in the way."""
+    """The cotangent of the output is 0, so that only step 5 is compared."""
     rng, scores, visible, sinks = problem(1, size, hide)
     d_weights = rng.standard_normal((B, H, L, S))
     options = dict(mask=na.visible(visible), sinks=sinks, steps=STEPS[name])
@@ -84,16 +84,16 @@ def test_weights_and_gradients(name, size, hide, peers):
 
 
 def no_weight_is_near_0(weights, error):
-    """Or rounding might decide who has one, upon which sparsemax's gradient jumps."""
+    """Otherwise rounding could decide which weights are 0, where the gradient of sparsemax jumps."""
     assert weights[weights > 0].min() > 10 * error
 
 
 @pytest.mark.parametrize("name", NORMALISERS)
-def test_attention_made_of_them(name, peers):
+def test_attention_with_sparse_normalisers(name, peers):
     """From query and key to the output and back, grouped heads included.
 
-    Scores q·k of width D are good to (D + 2) u Σ |q k|, on both sides; weights move by at most twice as much
-    (entmax's by the roots' share of it), and d_scores as they do with the roots. What follows are products.
+    Scores q·k of width D are good to (D + 2) u Σ |q k|, on both sides; weights change by at most twice as
+    much (entmax's by the roots' share of it), and d_scores likewise through the roots. The rest are products.
     """
     torch, entmax = peers
     rng, D = np.random.default_rng(2), 3

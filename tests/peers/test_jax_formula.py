@@ -1,6 +1,6 @@
 """Attention beside its formula in jax.numpy, gradients by jax.grad, all in float64.
 
-Not beside jax.nn.dot_product_attention: whatever comes in, its softmax runs in float32.
+jax.nn.dot_product_attention is not used: its softmax always runs in float32.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ NAMES = ("query", "key", "value", "bias", "scale", "sinks")
 
 
 def arrays(seed, size=1.0):
-    """query, key, value and all cotangents, always of one shape: jax compiles for each anew."""
+    """query, key, value and all cotangents, always of one shape, because jax compiles for each shape."""
     rng = np.random.default_rng(seed)
     return dict(
         query=size * rng.standard_normal((B, H, L, D)),
@@ -30,14 +30,14 @@ def arrays(seed, size=1.0):
 
 
 def cases():
-    """Each option alone, all of them together, and scores that leave one weight near 1."""
+    """Each option alone, all together, and peaked scores."""
     rng = np.random.default_rng(0)
     causal = np.arange(S) <= np.arange(L)[:, None] + S - L
     hiding = np.where(rng.random((H, 1, S)) < 0.3, -np.inf, rng.standard_normal((H, 1, S)))
     options = {
         "nothing else": {},
         "a mask": dict(mask=na.causal("bottom_right"), pairs=np.broadcast_to(causal, (B, H, L, S))),
-        "rows that see nothing": dict(
+        "fully masked rows": dict(
             mask=na.padding([0, 4]),
             pairs=np.broadcast_to(np.arange(S) < np.array([0, 4])[:, None, None, None], (B, H, L, S)),
         ),
@@ -49,7 +49,7 @@ def cases():
     }
     together = {name: x for chosen in options.values() for name, x in chosen.items()}
     options["all of it"] = together | options["a mask"]
-    options["rows of nothing but sinks"] = options["rows that see nothing"] | options["sinks"]
+    options["fully masked rows with sinks"] = options["fully masked rows"] | options["sinks"]
     yield "peaked", Case(**arrays(1, size=6.0))
     for name, chosen in options.items():
         yield name, Case(**arrays(2), **chosen)
@@ -59,7 +59,7 @@ CASES = dict(cases())
 
 
 def by_formula(jax, case):
-    """All numbers, by jax's operations and jax.grad."""
+    """All results, by jax's operations and jax.grad."""
     jnp = jax.numpy
     visible, multipliers = jnp.asarray(case.visible), case.multipliers
     given = {name: getattr(case, name) for name in NAMES if getattr(case, name) is not None}
@@ -98,14 +98,14 @@ def by_formula(jax, case):
 
 @pytest.fixture
 def jax(peer):
-    """jax in float64, as long as the test runs."""
+    """jax with float64 enabled during the test."""
     jax = peer("jax")
     with jax.enable_x64(True):
         yield jax
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_all_numbers_are_those_of_the_formula_in_jax(name, jax):
+def test_results_match_the_formula_in_jax(name, jax):
     case = CASES[name]
     bounds = formula(case)[1], formula(case, textbook=True)[1]
     expected = by_formula(jax, case)

@@ -16,7 +16,7 @@ LEFT_OUT = {
 }
 
 TERMS = {"one 36 ahead": 36, "confident": 80, "mean": 25, "sum": 25, "none": 25}
-"""The largest logit, whose exponential loses as many times u, or which is subtracted from a loss."""
+"""The largest logit: its exponential loses that many u, or it is subtracted from a loss."""
 
 NAMES = (
     *("softmax", "log_softmax", "logsumexp", "cross_entropy", "mean_squared_error"),
@@ -25,7 +25,7 @@ NAMES = (
 
 
 def formulas(mygrad, nnet):
-    """By the names of the rules. MyGrad has softmax, logsoftmax and softmax_crossentropy, a mean."""
+    """Formulas by rule name. MyGrad has softmax, logsoftmax and softmax_crossentropy (a mean)."""
 
     def reduced(losses, reduction, count=None):
         total = losses.sum()
@@ -61,7 +61,7 @@ def formulas(mygrad, nnet):
 
 
 def mygrads(mygrad, draw, formula):
-    """Values and gradients of a draw; far out, an exponential that overflows is on its way to the right 0."""
+    """Values and gradients of a draw; an overflowing exponential leads to the correct 0."""
     arguments = dict(draw.call.arguments)
     x, *data = (arguments.pop(name) for name in draw.call.positional)
     if data and np.asarray(data[0]).dtype == bool:

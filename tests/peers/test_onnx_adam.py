@@ -1,4 +1,4 @@
-"""The onnx package's cases of Adam, and a call of its reference beside them."""
+"""The onnx package's cases of Adam, and calls of its reference implementation."""
 
 from dataclasses import replace
 
@@ -9,14 +9,14 @@ from tests.support.peers.onnx_cases import cases_of, disagreements, double, expa
 from tests.support.peers.onnx_layers import F32
 
 LATE = 10**6
-"""After so many steps a bias correction is 1 to the last bit: 0.95^10^6 is 0."""
+"""A step count at which the bias correction is exactly 1: 0.95^10^6 is 0."""
 
 
 def adam(case, step, inputs=None):
-    """{output: (value, what it may differ by)}.
+    """{output: (value, tolerance)}.
 
-    onnx adds norm_coefficient * x to the gradient, and epsilon before the bias is corrected; T is the number
-    of this step, ours that of the last one. T = 0 says not to correct, as `LATE` does.
+    onnx adds norm_coefficient * x to the gradient, and epsilon before the bias correction; its T counts this
+    step, our `step` the steps before it. T = 0 means no correction, as `LATE` does.
     """
     inputs = case.inputs if inputs is None else inputs
     names = [name[1:] for name in inputs if name.startswith("X")]
@@ -48,14 +48,14 @@ def adam(case, step, inputs=None):
 
 
 def errors(x, g, v, h, param, first, second, alpha, beta):
-    """What onnx's float32 loses: of the parameter and both moments, from the magnitudes of what goes in.
+    """Error bounds of onnx's float32 for the parameter and both moments, from the inputs' magnitudes.
 
-    1 - alpha and 1 - beta, Python numbers, are rounded once. The regularised gradient g has lost 3 roundings
-    (a product, a factor, a sum); it is multiplied once for the first moment, twice for the second.
+    1 - alpha and 1 - beta, Python numbers, are rounded once. The regularised gradient g has 3 roundings
+    (a product, a factor, a sum); it enters the first moment once, the second twice.
     """
     e_first = F32 * (2 * alpha * v + 5 * (1 - alpha) * g + np.abs(first))
     e_second = F32 * (2 * beta * h + 9 * (1 - beta) * g * g + second)
-    # a root, a sum, a quotient, a factor, itself of 5 roundings
+    # root, sum, quotient, and a factor with 5 roundings of its own
     relative = e_first / np.abs(first) + e_second / second / 2 + 9 * F32
     return np.abs(x - param) * relative + 2 * F32 * np.maximum(x, np.abs(param)), e_first, e_second
 
@@ -67,11 +67,11 @@ def test_adam(peer):
     wrong = [line for case in cases for line in disagreements(case, adam(case, LATE))]
     assert not wrong, "\n".join(wrong)
     for case in cases:
-        assert disagreements(case, adam(case, 0)), f"{case.name}: a corrected bias is not noticed"
+        assert disagreements(case, adam(case, 0)), f"{case.name}: a bias correction goes undetected"
 
 
-def test_adam_with_a_corrected_bias(peer):
-    """No case has one: the same calls of onnx's reference at T = 3, this project's third step."""
+def test_adam_with_bias_correction(peer):
+    """The cases lack it: run onnx's reference on them at T = 3, our third step."""
     reference = peer("onnx.reference").ReferenceEvaluator
     for case in cases_of(peer("onnx"), "Adam"):
         inputs = case.inputs | {"T": np.array(3)}
@@ -79,4 +79,4 @@ def test_adam_with_a_corrected_bias(peer):
         third = replace(case, outputs=dict(zip(case.outputs, outputs, strict=True)))
         wrong = disagreements(third, adam(third, 2, inputs))
         assert not wrong, "\n".join(wrong)
-        assert disagreements(third, adam(third, 3, inputs)), "one step more is not noticed"
+        assert disagreements(third, adam(third, 3, inputs)), "one more step goes undetected"

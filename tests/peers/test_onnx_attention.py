@@ -1,4 +1,4 @@
-"""All Attention cases of the onnx package, and what they would say to mistakes that are made."""
+"""All Attention cases of the onnx package, and the mistakes that they detect."""
 
 from collections import Counter
 
@@ -22,7 +22,7 @@ def cases(peer):
 
 
 def disagreeing(cases, translate=translated, forward=na.attention_forward):
-    """One line for each output that is not as it should be."""
+    """One line for each output outside its tolerance."""
     wrong = []
     for case in cases:
         bounds, got = allowed(case, translated(case)), outputs_of(case, translate(case), forward)
@@ -36,18 +36,18 @@ def test_every_case_agrees(cases):
     assert not wrong, "\n".join(wrong)
 
 
-def test_what_the_cases_cover(cases, peer):
-    """A case that went missing, or was read without one of its outputs, is missed here."""
+def test_coverage_of_the_cases(cases, peer):
+    """Counts that change if a case, or one of its outputs, is not read."""
     assert Counter(str(case.inputs["Q"].dtype) for case in cases) == DTYPES
     assert Counter(output for case in cases for output in case.outputs) == OUTPUTS
     assert expanded_twins(peer("onnx"), cases) == CASES
 
 
-# ------------------------------------------------------------------------- mistakes, and who notices
+# ------------------------------------------------------------------------- mistakes that the cases detect
 
 
 def _other_corner(case):
-    """The causal mask ends in the bottom right corner, without any cache to put it there."""
+    """Bottom-right causal alignment, although there is no cache."""
     if not case.attribute("is_causal") or {"past_key", "nonpad_kv_seqlen"} & set(case.inputs):
         return translated(case)
     call, corner = translated(case.but(is_causal=0)), na.causal("bottom_right")
@@ -55,7 +55,7 @@ def _other_corner(case):
 
 
 def _forgets(*names):
-    """An option that has no effect."""
+    """Translate without the named options."""
 
     def translate(case):
         return translated(case)._replace(**dict.fromkeys(names))
@@ -63,8 +63,8 @@ def _forgets(*names):
     return translate
 
 
-def _turned(case):
-    """A mask that hides what it should show."""
+def _inverted(case):
+    """The mask inverted."""
     call = translated(case)
     return call if call.mask is None else call._replace(mask=~call.mask)
 
@@ -77,7 +77,7 @@ def _tiled(case):
 
 
 def _past_at_the_end(case):
-    """The new keys before those of the past."""
+    """The new keys before the past keys."""
     call = translated(case)
     n = case.inputs["past_key"].shape[-2] if "past_key" in case.inputs else 0
     return call._replace(key=np.roll(call.key, -n, axis=-2), value=np.roll(call.value, -n, axis=-2))
@@ -90,7 +90,7 @@ def _without_root(case):
 
 
 def _narrow_window(case):
-    """A window that counts the own position among the keys on its left."""
+    """A window whose left size includes the query's own position."""
     left = case.attribute("left_window_size", -1)
     return translated(case.but(left_window_size=left - 1) if left > 0 else case)
 
@@ -100,32 +100,32 @@ TRANSLATIONS = {
     "no mask": _forgets("mask"),
     "no bias": _forgets("bias"),
     "no softcap": _forgets("softcap"),
-    "no scale of its own": _forgets("scale"),
-    "a mask turned round": _turned,
+    "no scale argument": _forgets("scale"),
+    "an inverted mask": _inverted,
     "tiled heads": _tiled,
     "the past at the end": _past_at_the_end,
     "a default scale without the root": _without_root,
-    "a window that counts the own position": _narrow_window,
+    "a window that counts its own position": _narrow_window,
 }
 
 
 @pytest.mark.parametrize("mistake", TRANSLATIONS)
-def test_a_mistaken_convention_is_noticed(mistake, cases):
+def test_a_mistaken_convention_is_detected(mistake, cases):
     assert disagreeing(cases, TRANSLATIONS[mistake])
 
 
 def _capped_mask(biased, visible=None):
-    """-inf first, softcap = 2 afterwards: tanh(-inf) = -1."""
+    """The mask before softcap = 2: tanh(-inf) = -1 gives -2."""
     return (biased if visible is None else np.where(visible, biased, -2.0)), None
 
 
-def _unaware(masked, sinks=None, visible=None):
-    """A softmax that is not told what is hidden: what has become of -inf is all it knows."""
+def _without_visible(masked, sinks=None, visible=None):
+    """A softmax without `visible`: only -inf hides."""
     return softmax_step_forward(masked, sinks, None)
 
 
 def _mean_of_nothing(masked, sinks=None, visible=None):
-    """The least number instead of -inf: a row that sees nothing gets the mean of everything."""
+    """-1e30 instead of -inf: a fully masked row gets the mean of all values."""
     return softmax_step_forward(np.maximum(masked, -1e30), sinks, None)
 
 
@@ -135,13 +135,13 @@ def _unchanged(x, *rest):
 
 STEPS = {
     "softcap after the mask": na.STEPS._replace(
-        mask=na.Pair(_capped_mask, None), softmax=na.Pair(_unaware, None)
+        mask=na.Pair(_capped_mask, None), softmax=na.Pair(_without_visible, None)
     ),
-    "the mean where nothing is seen": na.STEPS._replace(softmax=na.Pair(_mean_of_nothing, None)),
+    "the mean for a fully masked row": na.STEPS._replace(softmax=na.Pair(_mean_of_nothing, None)),
     "no softcap": na.STEPS._replace(softcap=na.Pair(_unchanged, None)),
 }
 
 
 @pytest.mark.parametrize("mistake", STEPS)
-def test_a_mistaken_step_is_noticed(mistake, cases):
+def test_a_mistaken_step_is_detected(mistake, cases):
     assert disagreeing(cases, forward=na.attention_with(STEPS[mistake]).forward)

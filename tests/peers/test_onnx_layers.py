@@ -19,11 +19,11 @@ from tests.support.peers.onnx_layers import (
     softmax_bounds,
 )
 
-# ------------------------------------------------- each output of a case, and what it may differ by
+# ------------------------------------------------- each output of a case with its tolerance
 
 
 def tokens_of(case, x):
-    """(B, H, L, D); three axes hold the heads side by side in the last one."""
+    """(B, H, L, D), also from three axes with the heads side by side in the last one."""
     if x.ndim == 4:
         return x
     return np.swapaxes(x.reshape(*x.shape[:2], case.attribute("num_heads"), -1), 1, 2)
@@ -38,7 +38,7 @@ def layout_of(case):
 
 
 def rotary(case):
-    """The cosines and sines of these cases are random numbers, no angle's.
+    """The cosines and sines of these cases are random numbers, not those of any angle.
 
     Only the pair's backward, which turns by what was saved, takes such. It turns back, hence -sin. Layout and
     width are so the pair's own; its angles are in a test of their own.
@@ -52,7 +52,7 @@ def rotary(case):
 
 
 def rows_of(case, x, *parameters):
-    """The axes that are normalised, in one."""
+    """x and parameters with the normalised axes merged into one."""
     axis = case.attribute("axis", -1) % x.ndim
     return [x.reshape(*x.shape[:axis], -1), *[parameter.reshape(-1) for parameter in parameters]]
 
@@ -96,12 +96,12 @@ def log_softmax(case):
 
 
 def gelu(case):
-    """The exact form is onnx's in float64, rounded once; 1 + erf has lost digits on the left."""
+    """onnx's exact form is computed in float64 and rounded once; 1 + erf cancels for negative x."""
     x, size = case.inputs["X"], np.abs(double(case.inputs["X"]))
     stored = 2 * F32 * np.abs(double(case.outputs["Y"]))
     if case.attribute("approximate", "none") == "none":
         return {"Y": (na.gelu(x), stored + 8 * F64 * size)}
-    # x³, its product and the sum are float32 on both sides
+    # x³, its product and the sum are in float32 on both sides
     inner = 2 * np.sqrt(2 / np.pi) * (size + 0.044715 * size**3)
     return {"Y": (na.gelu_tanh(x), stored + size * logistic_bound(np.sign(x) * inner, 6 * F32 * inner))}
 
@@ -114,7 +114,7 @@ def silu(case):
     return {"Y": (na.silu(x), stored + size * logistic_bound(double(x), 0.0))}
 
 
-OPERATORS = {  # in this project's words, cases, expanded twins
+OPERATORS = {  # our function, number of cases, number of expanded twins
     "RotaryEmbedding": (rotary, 8, 8),
     "LayerNormalization": (layer_norm, 19, 38),
     "RMSNormalization": (rms_norm, 19, 19),
@@ -137,7 +137,7 @@ def test_every_case_agrees(operator, peer):
 
 
 def test_rotary_by_angles(peer):
-    """The rotary cases again, by onnx's reference, with caches of p * 10000^(-2i / width)."""
+    """The rotary cases, by onnx's reference, with cosines and sines of p * 10000^(-2i / width)."""
     reference = peer("onnx.reference").ReferenceEvaluator
     rng = np.random.default_rng(5)
     for case in cases_of(peer("onnx"), "RotaryEmbedding"):
@@ -154,7 +154,7 @@ def test_rotary_by_angles(peer):
         caches = {name: cache.astype(np.float32) for name, cache in caches.items()}
         (expected,) = reference(case.model).run(None, arrays | {"input": x} | caches)
         got = as_given(x, na.rotary(tokens, positions[:, None], layout=layout_of(case), width=width))
-        # besides, each side's cosines and sines are rounded
+        # each side also rounds its cosines and sines
         allowed = rotary_bound(x, *caches.values()) + 4 * F32 * np.abs(x).max()
         assert np.abs(got - expected).max() <= allowed, case.name
         assert np.abs(x - expected).max() > 0.1, "nothing was turned"
@@ -171,7 +171,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("operator", MISTAKES)
-def test_a_wrong_attribute_is_noticed_in_every_case(operator, peer):
+def test_a_wrong_attribute_is_detected_in_every_case(operator, peer):
     for case in cases_of(peer("onnx"), operator):
         compute, _, _ = OPERATORS[operator]
         assert disagreements(case, compute(MISTAKES[operator](case))), case.name

@@ -1,13 +1,13 @@
 """The onnx package's cases of losses; all float32, each count asserted.
 
-What this project has no argument for is composed of what it has:
+Features that the package lacks are composed of those it has:
 
     classes on axis 1        moved last
-    class weights            losses one by one, each times its target's; a mean divides by the sum of these
+    class weights            single losses times their targets' weights; a mean divides by the weights' sum
     log_prob                 log_softmax
     negative log-likelihood  -x[target] = cross_entropy(x) - logsumexp(x), for cross_entropy(x) is
-                             logsumexp(x) - x[target]. Of log-probabilities logsumexp is 0, and cross_entropy
-                             alone would do; these cases hold any numbers.
+                             logsumexp(x) - x[target]. For log-probabilities logsumexp is 0, but the inputs of
+                             these cases are arbitrary numbers.
 """
 
 import math
@@ -26,13 +26,13 @@ def classes_last(x):
 
 
 def summed(terms, bounds):
-    """(Σ terms, what it may differ by), in float32. Few roundings are added up, many are taken as random."""
+    """(Σ terms, tolerance) in float32: linear in the roundings if they are few, else probabilistic."""
     n = terms.size
     return terms.sum(), bounds.sum() + min(n, 4 * math.sqrt(n + 4)) * F32 * np.abs(terms).sum()
 
 
 def reduced(losses, bounds, weights, reduction):
-    """(value, what it may differ by) of losses that may each differ by `bounds`, weighted in float32."""
+    """(value, tolerance) of losses with the given bounds, weighted in float32."""
     terms, bounds = weights * losses, weights * bounds + F32 * np.abs(weights * losses)
     if reduction == "none":
         return terms, bounds + F32 * np.abs(terms)
@@ -44,7 +44,7 @@ def reduced(losses, bounds, weights, reduction):
 
 
 def weights_of(case, targets, name):
-    """One for each target: its class's, or 1; 0 where it is ignored. And which targets count."""
+    """(weight per target: its class's or 1, 0 where ignored; classes, 0 where ignored)."""
     counted = targets != case.attribute("ignore_index", -100)
     classes = np.where(counted, targets, 0)
     given = double(case.inputs[name])[classes] if name in case.inputs else 1.0
@@ -71,7 +71,7 @@ def cross_entropy(case):
 
 
 def negative_log_likelihood(case):
-    """In float64, where the difference loses nothing that float32 would show."""
+    """Our cross entropy in float64, whose rounding is negligible in float32."""
     x, targets = double(classes_last(case.inputs["input"])), case.inputs["target"]
     weights, classes = weights_of(case, targets, "weight")
     ignored = case.attribute("ignore_index")
@@ -81,7 +81,7 @@ def negative_log_likelihood(case):
     return {"loss": reduced(losses, bounds, weights, case.attribute("reduction", "mean"))}
 
 
-LOSSES = {  # in this project's words, cases, expanded twins
+LOSSES = {  # our function, number of cases, number of expanded twins
     "SoftmaxCrossEntropyLoss": (cross_entropy, 34, 34),
     "NegativeLogLikelihoodLoss": (negative_log_likelihood, 18, 18),
 }
@@ -103,7 +103,7 @@ def other_reduction(case):
 
 
 def nothing_ignored(case):
-    """Where the index is a class: one beyond them cannot be forgotten."""
+    """The case without ignore_index if that is a class, else unchanged."""
     return case.but(ignore_index=-100) if 0 <= case.attribute("ignore_index", -1) < 5 else case
 
 
@@ -111,7 +111,7 @@ def no_weights(case):
     return replace(case, inputs={name: x for name, x in case.inputs.items() if "weight" not in name})
 
 
-NOTICED = {  # in so many cases; among these a weighted mean is not, where both targets that count weigh 0.9
+DETECTED_IN = {  # number of cases; a mean over two targets that both weigh 0.9 detects nothing
     "SoftmaxCrossEntropyLoss": {other_reduction: 34, nothing_ignored: 12, no_weights: 14},
     "NegativeLogLikelihoodLoss": {other_reduction: 18, nothing_ignored: 4, no_weights: 9},
 }
@@ -119,9 +119,9 @@ NOTICED = {  # in so many cases; among these a weighted mean is not, where both 
 
 @pytest.mark.parametrize("mistake", [other_reduction, nothing_ignored, no_weights])
 @pytest.mark.parametrize("operator", LOSSES)
-def test_a_mistake_is_noticed(operator, mistake, peer):
+def test_a_mistake_is_detected(operator, mistake, peer):
     compute, _, _ = LOSSES[operator]
-    noticed = 0
+    detected = 0
     for case in cases_of(peer("onnx"), operator):
-        noticed += bool(disagreements(case, compute(mistake(case))))
-    assert noticed == NOTICED[operator][mistake]
+        detected += bool(disagreements(case, compute(mistake(case))))
+    assert detected == DETECTED_IN[operator][mistake]

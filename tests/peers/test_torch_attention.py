@@ -16,7 +16,7 @@ many = settings(max_examples=max(500, settings.default.max_examples))
 
 @pytest.fixture
 def torch(peer):
-    """torch, on one thread: the problems are small."""
+    """torch on one thread, as the problems are small."""
     torch = peer("torch")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -25,7 +25,7 @@ def torch(peer):
 
 
 def leaves(torch, case):
-    """The differentiable arguments as tensors that collect gradients."""
+    """The differentiable arguments as tensors that require gradients."""
     names = ("query", "key", "value", "bias", "scale", "sinks")
     given = {name: getattr(case, name) for name in names}
     return {
@@ -35,7 +35,7 @@ def leaves(torch, case):
 
 
 def gradients_of(given):
-    """In order, zero where nothing flowed."""
+    """Gradients in order; zero where torch has none."""
     return [
         None if x is None else (np.zeros(x.shape) if x.grad is None else x.grad.numpy())
         for x in given.values()
@@ -47,7 +47,7 @@ def tensor(torch, x):
 
 
 def by_formula(torch, case):
-    """All numbers by torch's operations and its autograd."""
+    """All results by torch's operations and its autograd."""
     given = leaves(torch, case)
     query, key, value, bias, scale, sinks = given.values()
     if case.group > 1:
@@ -82,7 +82,7 @@ def by_formula(torch, case):
     return Numbers(*(x.detach().numpy() for x in (out, weights, lse)), *gradients_of(given))
 
 
-def test_all_numbers_are_those_of_the_formula_in_torch(torch):
+def test_results_match_the_formula_in_torch(torch):
     combinations = set()
 
     @many
@@ -97,7 +97,7 @@ def test_all_numbers_are_those_of_the_formula_in_torch(torch):
 
 
 def by_kernel(torch, case):
-    """Output and gradients by scaled_dot_product_attention; the weights and lse it keeps to itself."""
+    """Output and gradients by scaled_dot_product_attention, which returns no weights or lse."""
     given = leaves(torch, case)
     query, key, value, bias, *_ = given.values()
     heads = case.shape[-3] if len(case.shape) > 2 else 1
@@ -125,7 +125,7 @@ NOT_THE_KERNELS = (
 )
 
 
-def test_output_and_gradients_are_those_of_the_kernel_in_torch(torch):
+def test_output_and_gradients_match_the_kernel_of_torch(torch):
     @settings(many, max_examples=many.max_examples // 2)
     @given(problems(without=NOT_THE_KERNELS))
     def compare(case):

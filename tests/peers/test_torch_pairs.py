@@ -1,4 +1,4 @@
-"""Every pair of the ground floor beside torch in float64, to the second derivative.
+"""Every pair of `functional` beside torch in float64, to the second derivative.
 
 Torch differentiates twice by itself: once for the gradient of <cotangent, out>, and that gradient along a
 random direction once more, with respect to the arguments and to the cotangent, as gradgradcheck does.
@@ -25,15 +25,15 @@ from tests.support.peers.compare import (
 )
 from tests.support.peers.torch_formulas import FORMULAS, NOT_IN_TORCH, SECOND
 
-TERMS = {  # the largest that is subtracted, mostly by torch
+TERMS = {  # the largest term of a cancelling difference, usually in torch
     "tanh": 2,  # 1 - tanh², and -2 tanh (1 - tanh²)
     "sigmoid": 1,  # σ (1 - σ)
     "softplus": 1,  # likewise
-    "silu": 40,  # σ (1 + x (1 - σ)): beyond x = 37 σ is 1 and nothing is lost
+    "silu": 40,  # σ (1 + x (1 - σ)): exact beyond x = 37, where σ is 1
     "gelu_tanh": 500,  # x u'² (1 - tanh²): beyond x = 8, where it is 470, tanh is 1
-    "logsumexp": 36,  # exp(x - lse), which loses u |lse|
+    "logsumexp": 36,  # exp(x - lse): error u |lse|
     "binary_cross_entropy_with_logits": 25,  # (1 - t) z - log σ(z)
-    ("attention", "the winning score 36 ahead"): 36,  # weight * (1 - weight), the scores losing u |score|
+    ("attention", "the winning score 36 ahead"): 36,  # weight * (1 - weight), scores with error u |score|
     ("blockwise_attention", "the winning score 36 ahead, by tiles"): 36,
     ("fast_attention", "the winning score 36 ahead, by tiles"): 36,
     ("attention with weights and lse", "the winning score 36 ahead"): 36,
@@ -60,12 +60,12 @@ ON_AN_EDGE = {
     ("cosine_scores", "a vector of zeros"),
     ("binary_cross_entropy", "floored"),
 }
-"""Where torch has another function's derivative: in tests of their own below."""
+"""Torch differentiates these differently; see their own tests below."""
 
 
 @pytest.fixture
 def torch(peer):
-    """torch, on one thread: the problems are small."""
+    """torch on one thread, as the problems are small."""
     torch = peer("torch")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -119,7 +119,7 @@ def against(torch, rule, example, formula, order):
 
 
 def compared(torch, rule, examples=None):
-    """Every line that torch has against a rule, from its examples and two redrawings of each."""
+    """All disagreements of a rule with torch, over its examples and two redrawn copies of each."""
     lines = []
     for example in examples or rule.examples:
         key = (rule.name, example.name)
@@ -139,12 +139,12 @@ def test_values_gradients_and_second_derivatives(rule, torch):
     assert not lines, "\n".join(lines)
 
 
-# ------------------------------------------------------------------- would a mistake be noticed?
+# ------------------------------------------------------------------- planted faults
 
 
 @pytest.mark.parametrize("rule", COMPARED)
-def test_a_billionth_more_is_noticed(rule, torch):
-    """In values, gradients, and what both change by; an example is enough."""
+def test_a_relative_error_of_1e_9_is_detected(rule, torch):
+    """In values, gradients, and the derivatives of both; one example is enough."""
 
     def lines(**spoils):
         return compared(torch, spoiled(rule, **spoils), rule.examples[:1])
@@ -157,11 +157,11 @@ def test_a_billionth_more_is_noticed(rule, torch):
     assert bool(lines(backward=steeper)) == curved
 
 
-# ------------------------------------------------------------------------------ where they differ
+# ------------------------------------------------------------------------------ where torch differs
 
 
 @pytest.mark.parametrize("rule, example", sorted(MEANS_OF_NOTHING))
-def test_the_mean_of_nothing_is_0_and_nan_in_torch(rule, example, torch):
+def test_an_empty_mean_is_0_and_nan_in_torch(rule, example, torch):
     draw = drawn(*called(rule, example), 0)
     assert apart(ours(draw).out[0], np.array(0.0)) == 0
     assert not any(np.any(x) for x in ours(draw).gradients)
@@ -169,7 +169,7 @@ def test_the_mean_of_nothing_is_0_and_nan_in_torch(rule, example, torch):
 
 
 def test_a_cosine_with_a_vector_of_zeros(torch):
-    """It has no derivative, and 0 here; torch divides by 1e-8 instead. All else agrees."""
+    """The gradient, which does not exist, is 0 here; torch divides by 1e-8. The rest agrees."""
     draw = drawn(*called("cosine_scores", "a vector of zeros"), 0)
     got, expected = ours(draw), torchs(torch, draw, FORMULAS["cosine_scores"], 1)
     zero = ~draw.call.arguments["query"].any(axis=-1)
@@ -184,7 +184,7 @@ def test_a_cosine_with_a_vector_of_zeros(torch):
 
 
 def test_a_floored_logarithm_is_flat(torch):
-    """So torch's own values say; its gradient divides by 1e-12 in place of p (1 - p)."""
+    """As torch's values show; its gradient divides by 1e-12 instead of p (1 - p)."""
     rule, example = called("binary_cross_entropy", "floored")
     draw, loss = drawn(rule, example, 0), FORMULAS[rule.name]
     got, expected = ours(draw), torchs(torch, draw, loss, 1)
@@ -203,8 +203,8 @@ def called(rule, example):
     return found, call
 
 
-def test_rows_of_nothing_and_small_numbers_in_torch(torch):
-    """What the formulas say of torch, and go around."""
+def test_fully_masked_rows_and_small_numbers_in_torch(torch):
+    """The peculiarities of torch that the formulas avoid."""
     nothing = torch.full((1, 3), -torch.inf, dtype=torch.float64)
     assert torch.softmax(nothing, -1).isnan().all()
     assert torch.log_softmax(nothing, -1).isnan().all()

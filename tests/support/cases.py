@@ -1,4 +1,4 @@
-"""A complete attention problem as tests pass it around, and the numbers that come out of it."""
+"""A complete attention problem as tests pass it around, and its results."""
 
 import math
 from dataclasses import dataclass, field, fields, replace
@@ -12,7 +12,7 @@ from numpy_attention.functional.masks.mask import Mask
 
 
 class Numbers(NamedTuple):
-    """Everything that attention gives, or one bound for each of its numbers; None where not asked for."""
+    """All results of attention, or an error bound for each of their entries; None where absent."""
 
     out: Any
     weights: Any
@@ -25,11 +25,11 @@ class Numbers(NamedTuple):
     d_sinks: Any
 
     def only(self, *names):
-        """The named numbers, the others None."""
+        """The named results; the others are None."""
         return Numbers(*[x if name in names else None for name, x in self._asdict().items()])
 
     def without(self, *names):
-        """The named numbers None."""
+        """All results but the named ones, which are None."""
         return self.only(*(set(self._fields) - set(names)))
 
 
@@ -47,7 +47,7 @@ AXES = {
     "d_weights": PAIRWISE,
     "d_lse": ("H", "L"),
 }
-"""The letters of each argument's last axes; the batch axes before them are called 0, 1, …"""
+"""Letters of each argument's last axes; the batch axes before them are 0, 1, …"""
 
 RESULT_AXES = {"out": AXES["d_out"], "weights": PAIRWISE, "lse": AXES["d_lse"]} | {
     f"d_{name}": AXES[name] for name in ("query", "key", "value", "bias", "scale", "sinks")
@@ -57,7 +57,7 @@ ARRAYS = tuple(name for name in AXES if name != "pairs")
 
 
 def take(array, letters, axis, index, batch_axes):
-    """`array` with `axis` reindexed, if it has that axis and does not broadcast along it."""
+    """`array` reindexed along `axis`, unless it lacks that axis or broadcasts along it."""
     letters = (*range(batch_axes), *letters)
     if array is None or axis not in letters:
         return array
@@ -71,7 +71,7 @@ def take(array, letters, axis, index, batch_axes):
 class Case:
     """The arguments of attention and the cotangents of its results.
 
-    pairs is what mask lets see, worked out without `masks.py`: booleans (..., H, L, S).
+    pairs: True where mask shows a pair, (..., H, L, S), computed without the package's masks.
     """
 
     query: Any
@@ -94,17 +94,17 @@ class Case:
     how: Any = None
 
     def __repr__(self):
-        def told(x):
+        def shown(x):
             return f"{x.dtype}{x.shape}" if isinstance(x, np.ndarray) else repr(x)
 
         given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("steps", "pairs")}
         given["tags"] = sorted(self.tags)
-        return f"Case({', '.join(f'{name}={told(x)}' for name, x in given.items() if x is not None)})"
+        return f"Case({', '.join(f'{name}={shown(x)}' for name, x in given.items() if x is not None)})"
 
     def _repr_pretty_(self, printer, cycle):
-        printer.text(repr(self))  # for Hypothesis, which would print every array
+        printer.text(repr(self))  # otherwise Hypothesis prints every array
 
-    # ---------------------------------------------------------------------------------- what it is
+    # ---------------------------------------------------------------------------------- properties
 
     @property
     def batch(self):
@@ -112,24 +112,24 @@ class Case:
 
     @property
     def shape(self):
-        """That of the scores: (..., H, L, S), or (L, S)."""
+        """Shape of the scores: (..., H, L, S), or (L, S)."""
         return (*self.batch, *self.query.shape[-3:-1], self.key.shape[-2])
 
     @property
     def group(self):
-        """How many query heads read one key head."""
+        """Query heads per key head."""
         one = self.query.ndim == 2 or not self.key.shape[-3]
         return 1 if one else self.query.shape[-3] // self.key.shape[-3]
 
     @property
     def visible(self):
-        """mask and bias != -inf, in full."""
-        seen = np.ones(self.shape, dtype=bool) if self.pairs is None else self.pairs
-        return seen if self.bias is None else seen & ~np.isneginf(self.bias)
+        """mask and bias != -inf, as a full array."""
+        shown = np.ones(self.shape, dtype=bool) if self.pairs is None else self.pairs
+        return shown if self.bias is None else shown & ~np.isneginf(self.bias)
 
     @property
     def multipliers(self):
-        """Those of dropout, as an array that broadcasts, or None."""
+        """Dropout multipliers as an array that broadcasts, or None."""
         return self.dropout.array(self.shape) if isinstance(self.dropout, Dropout) else self.dropout
 
     @property
@@ -137,10 +137,10 @@ class Case:
         return 1 / math.sqrt(self.query.shape[-1] or 1) if self.scale is None else self.scale
 
     def rng(self):
-        """For what a property draws besides; never the same stream as the case itself."""
+        """Generator for a property's own draws, independent of the case's numbers."""
         return np.random.default_rng([self.seed, 1])
 
-    # ------------------------------------------------------------------------------- what it gives
+    # ------------------------------------------------------------------------------- running it
 
     @property
     def options(self):
@@ -149,7 +149,7 @@ class Case:
 
     @property
     def pair(self):
-        """forward and backward of the path that the case takes."""
+        """Forward and backward of the case's path."""
         return {
             "attention": na.attention_with(self.steps),
             "blockwise": na.blockwise_attention_with(),
@@ -166,16 +166,16 @@ class Case:
         return self.pair.backward(self.d_out, saved, **cotangents)
 
     def numbers(self, out, saved, gradients):
-        """What a forward and a backward gave; the tiled paths give no weights."""
+        """The results of a forward and a backward; tiled paths have no weights."""
         return Numbers(out, getattr(saved, "weights", None), saved.lse, *gradients)
 
     def run(self):
-        """All numbers."""
+        """All results of forward and backward."""
         out, saved = self.forward()
         return self.numbers(out, saved, self.backward(saved))
 
     def by(self, path):
-        """The same case by tiles, which have no cotangent of the weights, cut and spread at random."""
+        """The case on a tiled path, without d_weights; tile size and threads depend on the seed."""
         how = dict(block=[None, (1, 1), (2, 3), (3, 2), (7, 5)][self.seed % 5])
         if path == "fast":
             how.update(threads=1 + self.seed % 3)
@@ -183,14 +183,14 @@ class Case:
 
     @property
     def computed_in(self):
-        """The dtype that is computed in."""
+        """The dtype of the computation."""
         of_inputs = np.result_type(self.query, self.key, self.value)
         return np.dtype(float) if self.path == "attention" else np.result_type(of_inputs, np.float32)
 
-    # ------------------------------------------------------------------------- the same, otherwise
+    # ------------------------------------------------------------------------- variants
 
     def but(self, **changes):
-        """The case with other arguments; new pairs make a new mask, unless it is given too."""
+        """The case with other arguments; new pairs also replace the mask unless one is given."""
         if "pairs" in changes and "mask" not in changes:
             pairs = changes["pairs"]
             changes["mask"] = None if pairs is None else na.visible(pairs)
@@ -206,12 +206,12 @@ class Case:
         return self.but(**{name: x.astype(float) for name, x in arrays.items() if isinstance(x, np.ndarray)})
 
     def with_full_bias(self):
-        """A bias for every single pair, 0 where there was none: its gradient is that of the scores."""
+        """A bias for every pair, 0 by default; its gradient is that of the scores."""
         bias = np.zeros(()) if self.bias is None else self.bias
         return self.but(bias=np.array(np.broadcast_to(bias, self.shape), dtype=float))
 
     def gathered(self, x, trailing=1):
-        """Booleans (..., H, X) -> (..., G, X): whether it is so for any query head of the group."""
+        """Booleans (..., H, X) -> (..., G, X): True if any query head of the group is True."""
         if self.query.ndim == 2 or self.group == 1:
             return x
         *batch, H = x.shape[: x.ndim - trailing]
@@ -219,7 +219,7 @@ class Case:
         return groups.any(axis=-1 - trailing)
 
     def taken(self, axis, index):
-        """The case with one axis of everything reindexed; dense."""
+        """The dense case with one axis of every array reindexed."""
         dense = self.dense()
         arrays = {name: getattr(dense, name) for name in AXES}
         return dense.but(
@@ -231,7 +231,7 @@ class Case:
         )
 
     def results_taken(self, numbers, axis, index):
-        """Numbers of this case, reindexed likewise."""
+        """Results of this case, reindexed in the same way."""
         return Numbers(
             *[
                 take(x, RESULT_AXES[name], axis, index, len(self.batch))
@@ -241,12 +241,12 @@ class Case:
 
 
 def summed_to(x, shape):
-    """The sum over every axis along which an array of `shape` is repeated to make x's."""
+    """x summed over the axes along which `shape` broadcasts to x.shape."""
     x = x.sum(axis=tuple(range(x.ndim - len(shape))))
     axes = tuple(axis for axis, n in enumerate(shape) if n == 1)
     return x.sum(axis=axes, keepdims=True).reshape(shape)
 
 
 def any_to(x, shape):
-    """Likewise for booleans: whether any of the repetitions is True."""
+    """`summed_to` for booleans: True if any repetition is True."""
     return summed_to(x.astype(int), shape) > 0

@@ -1,6 +1,6 @@
-"""The plain formula of attention and its gradients, and beside each number the error it may have.
+"""The textbook formula of attention and its gradients, with an error bound for each number.
 
-Written apart from the package: heads repeated, sums by einsum, softmax as in a textbook. The bounds are
+Independent of the package: heads repeated, sums by einsum, softmax as in a textbook. The bounds are
 componentwise, first order in the unit roundoff u, propagated through the formula term by term:
 
     a product summed over n terms   g(n) Σ |terms|,  g(n) = 4 u sqrt(n + 4): probabilistic (Higham & Mary
@@ -8,7 +8,7 @@ componentwise, first order in the unit roundoff u, propagated through the formul
     a rounding                      u |x|
     storing                         u_s |x| + the spacing of the subnormal numbers
 
-Two computations of one number may differ by the sum of their bounds, no more.
+Two computations of one number may differ by at most the sum of their bounds.
 """
 
 import math
@@ -20,25 +20,25 @@ from tests.support.cases import Numbers, summed_to
 
 U = 2.0**-53
 SMALLEST = float(np.finfo(float).smallest_normal)
-"""Below it a float64 loses relative accuracy; it is 2**52 times what is lost there, for later products."""
+"""float64 loses relative accuracy below it; 2**52 times the error there, to cover later products."""
 
 
 def sum_error(n, u):
-    """What a sum of n products may lose, relative to the sum of their magnitudes."""
+    """Error bound of a sum of n products, relative to the sum of their magnitudes."""
     return 4 * u * math.sqrt(n + 4)
 
 
 def g(n):
-    """The same in float64."""
+    """`sum_error` in float64."""
     return sum_error(n, U)
 
 
 def formula(case, *, textbook=False, scores_error=0.0, bias_error=0.0):
-    """(values, bounds) of a case, computed in float64, or by tiles in their dtype; rounded at the end.
+    """(values, bounds) of a case, computed in float64, or by tiles in their dtype, and rounded at the end.
 
     textbook: allow for a softmax backward that is not pinned at the peak, and for 1 - tanh² as tanh's slope.
-    scores_error: what query, key and scale lost before they came in, in units of the scores (..., H, L, S).
-    bias_error: likewise the bias.
+    scores_error: earlier error of query, key and scale, as an error of the scores (..., H, L, S).
+    bias_error: earlier error of the bias.
     """
     with np.errstate(all="ignore"):
         return _formula(case, textbook, scores_error, bias_error)
@@ -69,12 +69,12 @@ def _formula(case, textbook, scores_error, bias_error):
     d_weights = 0 if case.d_weights is None else case.d_weights.astype(float)
     d_lse = 0 if case.d_lse is None else case.d_lse.astype(float)[..., None]
 
-    # down: x is a value, e_x what it may have lost
+    # forward: x is a value, e_x its error bound
     dots, e_dots = product("...ld,...sd->...ls", query, key)
     e_dots = g(D) * e_dots
     scores = scale * dots
     e_scores = abs(scale) * e_dots + U * abs(scores) + scores_error
-    rounded = U if tiled else 0  # tiles round every argument to the dtype that they compute in
+    rounded = U if tiled else 0  # tiles round every argument to their compute dtype
     capped, e_capped, slope, e_slope = _capped(scores, e_scores, case.softcap, textbook, U, SMALLEST)
     biased = capped + bias
     e_biased = e_capped + U * abs(biased) + rounded * abs(bias) + bias_error
@@ -91,15 +91,13 @@ def _formula(case, textbook, scores_error, bias_error):
     shares = np.where(summed > 0, powers / summed, 0)
     lse = np.where(summed > 0, top + np.log(summed), -np.inf)
     e_columns = np.where(np.isneginf(columns), 0, e_columns + U * abs(columns - top))
-    if tiled:  # weights are recalled from lse, which is stored, maybe to another base
+    if tiled:  # weights are recomputed from the stored lse, maybe in another base
         e_columns = np.where(np.isneginf(columns), 0, e_columns + 4 * U * (abs(lse) + abs(columns)))
     spread = _spread(shares, columns - lse, e_columns)
     e_lse = np.where(
         summed > 0, spread + g(S + 1) * (1 + math.log(S + 2)) + (5 if tiled else 2) * U * abs(lse), 0
     )
-    lost = (
-        SMALLEST if tiled else SMALLEST * U
-    )  # tiles may take what is below the smallest normal number for 0
+    lost = SMALLEST if tiled else SMALLEST * U  # tiles may flush subnormal numbers to 0
     e_shares = _grown(shares, columns - lse, e_columns + spread + g(S + 1)) + np.where(
         np.isneginf(columns), 0, lost
     )
@@ -109,7 +107,7 @@ def _formula(case, textbook, scores_error, bias_error):
     out, a_out = product("...ls,...se->...le", thinned, value)
     e_out = np.einsum("...ls,...se->...le", e_thinned, abs(value)) + g(S) * a_out
 
-    # up
+    # backward
     d_thinned, a_d_thinned = product("...le,...se->...ls", d_out, value)
     d_shares = np.where(visible, d_thinned * multipliers + d_weights, 0)
     e_d_shares = g(E) * a_d_thinned * multipliers + U * (abs(d_thinned * multipliers) + abs(d_shares))
@@ -122,7 +120,7 @@ def _formula(case, textbook, scores_error, bias_error):
     a_mean = (shares * size).sum(axis=-1, keepdims=True)
     d_columns = shares * (d_shares - pin - mean + d_lse)
     e_mean = (shares * e_d_shares + e_shares * size).sum(axis=-1, keepdims=True) + g(S + 1) * a_mean
-    if tiled:  # delta = d_out · out, with what out and the product have lost
+    if tiled:  # delta = d_out · out, with the errors of out and of the product
         of_out = (e_thinned + (g(S) + g(E)) * thinned) * a_d_thinned
         e_mean = e_mean + of_out.sum(axis=-1, keepdims=True)
     e_d_columns = e_shares * abs(d_shares - pin - mean + d_lse) + (shares + e_shares) * (
@@ -142,7 +140,7 @@ def _formula(case, textbook, scores_error, bias_error):
     a_d_scale = abs(d_scores * dots)
     e_d_scale = e_d_scores * abs(dots) + abs(d_scores) * e_dots
 
-    # to each argument's shape: (value, error so far, magnitudes summed, terms summed before)
+    # sum to each argument's shape: (value, error so far, sum of magnitudes, terms summed before)
     def back(d, e, a, terms, argument, heads=None):
         if argument is None:
             return None, None
@@ -173,7 +171,7 @@ def _formula(case, textbook, scores_error, bias_error):
 
 
 def _spread(shares, logs, e):
-    """By how much log Σ exp(logs) may grow if each of logs, of which exp is a share, may grow by e."""
+    """Largest increase of log Σ exp(logs) if each of logs, exp of which is a share, increases by up to e."""
     if e.max(initial=0) < 1:
         return np.log1p((shares * np.expm1(e)).sum(axis=-1, keepdims=True))
     grown = np.where(np.isneginf(logs) | np.isnan(logs), -np.inf, logs + e)
@@ -182,13 +180,13 @@ def _spread(shares, logs, e):
 
 
 def _grown(shares, logs, e):
-    """What a share may be off, if its logarithm may be by e: 1 at the most."""
+    """Error bound of a share whose logarithm has error e; at most 1."""
     largest = np.where(np.isnan(logs), 0, np.exp(np.minimum(logs + e, 0)))
     return np.where(e < 1, shares * np.expm1(np.minimum(e, 1)), np.maximum(largest, shares))
 
 
 def _capped(scores, e_scores, softcap, textbook, U, SMALLEST):
-    """Step 2, and its slope sech², each with its error; the slope is bounded over the whole interval."""
+    """Step 2 and its slope sech², each with its error bound; the slope is bounded over the whole interval."""
     if softcap is None:
         return scores, e_scores, np.ones(()), np.zeros(())
     x, e_x = abs(scores) / softcap, e_scores / softcap
@@ -200,7 +198,7 @@ def _capped(scores, e_scores, softcap, textbook, U, SMALLEST):
 
 
 def _pin(d_shares, shares, e_shares, textbook):
-    """What is subtracted from a row of d_shares, and the size of what is left, wherever near peaks put it."""
+    """The value subtracted from each row of d_shares, and the size of the rest for every possible peak."""
     if textbook or not shares.shape[-1]:
         return np.zeros((*shares.shape[:-1], 1)), abs(d_shares)
     pin = np.take_along_axis(d_shares, shares.argmax(axis=-1, keepdims=True), axis=-1)
@@ -211,7 +209,7 @@ def _pin(d_shares, shares, e_shares, textbook):
 
 
 def _stored(case, values, bounds):
-    """What rounding to each result's dtype adds."""
+    """`bounds` plus the rounding to each result's dtype."""
     dtypes = Numbers(
         np.result_type(case.query, case.key, case.value),
         case.computed_in,

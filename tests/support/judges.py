@@ -1,4 +1,4 @@
-"""What may differ between two sets of numbers: nothing, not a bit, or so much and no more."""
+"""Assertions on two sets of results: within error bounds, or bit for bit equal."""
 
 import numpy as np
 
@@ -6,15 +6,15 @@ from tests.support.cases import Numbers
 
 
 def assert_within(got, expected, *bounds):
-    """Each number of `got` is within the sum of `bounds` of `expected`, and None where that is None."""
+    """Each entry of `got` is within the sum of `bounds` of `expected`; None where `expected` is None."""
     for name, x, y, *allowed in zip(Numbers._fields, got, expected, *bounds, strict=True):
         if y is None:
-            assert x is None, f"{name} is given, None is expected"
+            assert x is None, f"{name} is not None, but None is expected"
             continue
         assert np.shape(x) == np.shape(y), f"{name} has shape {np.shape(x)}, not {np.shape(y)}"
         x, y = np.atleast_1d(x), np.atleast_1d(y)
         largest = min(float(np.finfo(x.dtype).max), float(np.finfo(y.dtype).max))
-        if largest < np.finfo(float).max:  # what overflowed stands at the largest number
+        if largest < np.finfo(float).max:  # compare overflowed entries as the largest number
             x, y = (np.clip(z.astype(float), -largest, largest) for z in (x, y))
         with np.errstate(invalid="ignore"):
             wrong = ~((x == y) | (abs(x - y) <= sum(allowed)))
@@ -25,7 +25,7 @@ def assert_within(got, expected, *bounds):
 
 
 def assert_same_bits(got, expected):
-    """Not a bit differs, signs of zeros included."""
+    """All bits are equal, signs of zeros included."""
     for name, x, y in zip(Numbers._fields, got, expected, strict=True):
         assert (x is None) == (y is None), f"{name}: {x} and {y}"
         if x is None:
@@ -39,5 +39,5 @@ def assert_same_bits(got, expected):
 
 
 def bits(x):
-    """The bits of floating-point numbers, as whole numbers."""
+    """The bits of floating-point numbers, as unsigned integers."""
     return np.ascontiguousarray(x).view(f"u{x.itemsize}")

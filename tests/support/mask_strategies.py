@@ -1,4 +1,4 @@
-"""Masks of every kind and combination, each with the pairs it shows, worked out one by one."""
+"""Masks of every kind and combination, each with its visible pairs computed one by one."""
 
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ KINDS = ("visible", "hidden", "causal", "window", "padding", "real_keys", "segme
 
 
 class Drawn(NamedTuple):
-    """A mask, what it must show: booleans that broadcast to (..., H, L, S), and the kinds and signs in it."""
+    """A mask, its visible pairs (broadcast to (..., H, L, S)), and the kinds and operators in it."""
 
     mask: Any
     pairs: Any
@@ -19,7 +19,7 @@ class Drawn(NamedTuple):
 
 
 def some_shape(draw, shape, least=0):
-    """A shape that broadcasts to `shape`: as it is, or with axes of length 1, or without leading axes."""
+    """A shape that broadcasts to `shape`: the same, with axes of length 1, or without leading axes."""
     if draw(st.booleans()):
         return shape
     kept = draw(st.integers(least, len(shape)))
@@ -48,7 +48,7 @@ def positions(draw, rng, batch, L, S):
 
 @st.composite
 def single_masks(draw, batch, heads, L, S, kinds=KINDS):
-    """One mask without signs; heads is (H,), or () where the inputs have two axes."""
+    """One mask without operators; heads is (H,), or () for inputs of two axes."""
     kind = draw(st.sampled_from(kinds))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     if kind in ("visible", "hidden"):
@@ -85,7 +85,7 @@ def single_masks(draw, batch, heads, L, S, kinds=KINDS):
 
 @st.composite
 def masks(draw, batch, heads, L, S, kinds=KINDS):
-    """One to four masks of different kinds, combined by & and |, some of them turned round by ~."""
+    """One to four masks of different kinds, combined by & and |, some inverted by ~."""
     drawn = None
     for kind in draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=4, unique=True)):
         mask, pairs, tags = draw(single_masks(batch, heads, L, S, (kind,)))

@@ -1,4 +1,4 @@
-"""The one strategy that draws complete attention problems, all options included."""
+"""The strategy that draws complete attention problems, with all options."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ import numpy_attention as na
 from tests.support.cases import Case
 from tests.support.mask_strategies import masks, some_shape
 
-LENGTHS = {  # primes, and no two axes of one problem alike unless they must be: a swapped axis cannot pass
+LENGTHS = {  # distinct primes where possible, so that a swapped axis cannot pass
     "L < S": ((5, 7), (2, 11), (7, 13)),
     "L = S": ((5, 5), (7, 7), (11, 11)),
     "L > S": ((11, 7), (13, 5), (7, 3)),
@@ -45,32 +45,32 @@ SLOTS = (
     ("d_weights",),
     ("d_lse",),
 )
-"""What a problem may have: of each slot one thing or, where it is an option, none."""
+"""Features of a problem: one per slot or, for an option, none."""
 
 NAMES = {"mask"} | {name for slot in SLOTS for name in slot}
 
 
 class Chooser:
-    """Draws what a problem has, and keeps a list of it."""
+    """Draws the features of a problem and records them as tags."""
 
     def __init__(self, draw, without, having):
         unknown = {*without, *having} - NAMES
-        assert not unknown, f"{unknown} is nothing that a problem may have"
+        assert not unknown, f"unknown features: {unknown}"
         self.draw, self.without, self.having, self.tags = draw, set(without), set(having), set()
         if self.having & {"hidden bias", "broadcast bias"}:
             self.having.add("bias")
 
     def one(self, *names, unless=0):
-        """One of these names, or as one in `unless` more none of them, if there is a choice."""
-        certain = self.having.intersection(names)
-        left = [name for name in names if (name in certain if certain else name not in self.without)]
-        name = self.draw(st.sampled_from([*[None] * (0 if certain else unless), *left] or [None]))
+        """One of these names; if none is required, None counts as `unless` further choices."""
+        required = self.having.intersection(names)
+        allowed = [name for name in names if (name in required if required else name not in self.without)]
+        name = self.draw(st.sampled_from([*[None] * (0 if required else unless), *allowed] or [None]))
         self.tags |= {name} - {None}
         return name
 
 
-class Sizes(NamedTuple):
-    """The lengths, and the axes that stand before them: those of the batch, H and G."""
+class AxisLengths(NamedTuple):
+    """Axis lengths; batch, H and G as tuples, empty where there is no such axis."""
 
     batch: tuple[int, ...]
     H: tuple[int, ...]
@@ -96,15 +96,15 @@ def sizes(choose):
     L, S = ODD_LENGTHS[odd][relation] if where == "L" else draw(st.sampled_from(LENGTHS[relation]))
     D, E = length("D", 3, 17), length("E", 2, 19)
     if heads == "one head":
-        return Sizes((), (), (), L, S, D, E)
+        return AxisLengths((), (), (), L, S, D, E)
     G = length("G", 2, 3)
     H = G * draw(st.sampled_from((2, 3))) if heads == "grouped heads" else G
     batch = draw(st.sampled_from(((2,), (3,), (2, 3)))) if many else ()
-    return Sizes((n,) if where == "B" else batch, (H,), (G,), L, S, D, E)
+    return AxisLengths((n,) if where == "B" else batch, (H,), (G,), L, S, D, E)
 
 
 def batches(choose, batch):
-    """The batch axes of query, key and value, of which one has them all."""
+    """Batch axes of query, key and value; at least one has all of them."""
     if "broadcast batch" not in choose.tags:
         return batch, batch, batch
     some, other = (some_shape(choose.draw, batch) for _ in range(2))
@@ -115,7 +115,7 @@ def batches(choose, batch):
 
 @st.composite
 def problems(draw, without=(), having=()):
-    """Complete attention problems, `without` some things, `having` others for certain (see SLOTS)."""
+    """Complete attention problems, never `without` and always `having` the named features (see SLOTS)."""
     choose = Chooser(draw, without, having)
     seed = draw(st.integers(0, 2**32 - 1))
     rng = np.random.default_rng(seed)
@@ -171,7 +171,7 @@ def problems(draw, without=(), having=()):
 
 
 def for_all(without=(), having=()):
-    """The property `test(case)` holds for all such problems; it stays at hand as .holds, they as .domain."""
+    """Make `test(case)` a property of all such problems; .holds is the test, .domain the strategy."""
 
     def decorate(test):
         domain = problems(without=without, having=having)

@@ -1,4 +1,4 @@
-"""The strategy draws what it says: every option, each pair of them, and what it was asked to leave out."""
+"""The strategy draws every option and pair of options, and honours `without` and `having`."""
 
 from collections import Counter
 from itertools import combinations
@@ -33,21 +33,21 @@ def test_every_pair_of_options_is_drawn_together():
         for pair in ((a, b) for a in one for b in other)
     }
     missing = sorted(map(sorted, wanted - IMPOSSIBLE - drawn.keys()))
-    assert not missing, f"never together: {missing}"
+    assert not missing, f"never drawn together: {missing}"
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
-def test_what_is_left_out_stays_out_and_what_is_asked_for_is_there(name):
-    seen = {"without": set(), "having": set()}
+def test_without_and_having_are_honoured(name):
+    violations = {"without": set(), "having": set()}
 
     @settings(generously, max_examples=20)
     @given(problems(without=(name,)), problems(without=("one head",) * (name != "one head"), having=(name,)))
-    def draw(out, inside):
-        seen["without"] |= out.tags & {name}
-        seen["having"] |= {name} - inside.tags
+    def draw(without, having):
+        violations["without"] |= without.tags & {name}
+        violations["having"] |= {name} - having.tags
 
     draw()
-    assert seen == {"without": set(), "having": set()}
+    assert violations == {"without": set(), "having": set()}
 
 
 def test_an_unknown_name_is_refused():

@@ -1,9 +1,9 @@
-"""How a pair is compared with another library: values, gradients, Hessian-vector products, in float64.
+"""Comparing a pair with another library: values, gradients and Hessian-vector products, in float64.
 
-Ours come from forward and backward, and from both by the complex step. How far two results may be apart is
-measured by the largest entry: everything here is a sum of at most N products, N the count of numbers that go
-in and come out, and such a sum loses 4 u √(N + 4) of its terms' magnitude, u = 2^-53; both sides do. Where
-terms are larger than what is left of them, their size is told besides.
+Ours come from forward and backward, and from both by the complex step. The tolerance is relative to the
+largest entry: every result is a sum of at most N products, N the count of input and output numbers, and such
+a sum loses 4 u √(N + 4) of its terms' magnitude, u = 2^-53, on both sides. Where terms cancel, their size is
+given as `terms`.
 """
 
 import math
@@ -19,9 +19,9 @@ from tests.support.formula import g
 
 
 class Results(NamedTuple):
-    """Tuples of arrays: outputs, gradients, and both along a direction of the arguments.
+    """Tuples of arrays: outputs, gradients, and the derivatives of both along a direction of the arguments.
 
-    Along it, an output of -inf stays what it is.
+    An output of -inf has derivative 0.
     """
 
     out: Any
@@ -31,7 +31,7 @@ class Results(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """A call, the names of what is differentiated, cotangents, and a direction for each argument."""
+    """A call, the names of the differentiated arguments, cotangents, and a direction for each argument."""
 
     call: Any
     names: list[str]
@@ -40,7 +40,7 @@ class Draw(NamedTuple):
 
 
 def drawn(rule, example, seed):
-    """Cotangents are 0 where an output is -inf; directions are of the arguments' own size."""
+    """A random draw: cotangents are 0 where an output is -inf, directions as large as the arguments."""
     call = call_of(rule.forward, rule.backward, example.args, example.kwargs)
     rng = np.random.default_rng(seed)
     out, saved = call.outputs()
@@ -54,7 +54,7 @@ def drawn(rule, example, seed):
 
 
 def largest(x):
-    """Of the finite entries; 0 if there are none."""
+    """The largest finite magnitude; 0 if there is none."""
     return float(np.abs(x[np.isfinite(x)]).max(initial=0))
 
 
@@ -75,9 +75,9 @@ def ours(draw):
 
 
 def disagreements(rule, example, theirs, order, terms=0, seeds=(0, 1, 2)):
-    """One line for each result that is too far from theirs(draw); its largest entry is that of all draws.
+    """One line for each result outside the tolerance around theirs(draw); magnitudes are those of all draws.
 
-    terms is the largest number that is subtracted from another, for a cotangent and a direction of 1.
+    terms: the largest number in a cancelling difference, for a cotangent and a direction of 1.
     """
     draws = [drawn(rule, example, seed) for seed in seeds]
     got, expected = [ours(draw) for draw in draws], [theirs(draw) for draw in draws]
@@ -97,7 +97,7 @@ def disagreements(rule, example, theirs, order, terms=0, seeds=(0, 1, 2)):
 
 
 def apart(x, y):
-    """The largest difference; infinities agree with themselves."""
+    """The largest difference; equal infinities differ by 0."""
     if np.shape(x) != np.shape(y):
         return math.inf
     with np.errstate(invalid="ignore"):
@@ -106,9 +106,9 @@ def apart(x, y):
 
 
 def lines_against(rule, theirs, left_out=(), terms=None):
-    """`disagreements` to the first order in every example but those left out, and in one redrawing of each.
+    """`disagreements` to first order in every example not left out, and in one redrawn copy of each.
 
-    terms has the size for an example's name, where it is not 0.
+    terms: by example name, where it is not 0.
     """
     examples = [example for example in rule.examples if example.name not in left_out]
     assert len(examples) >= 3
@@ -120,9 +120,9 @@ def lines_against(rule, theirs, left_out=(), terms=None):
 
 
 def redrawn(example, seed):
-    """The example with the finite numbers of every array shuffled, and each times a random factor below 1.
+    """The example with the finite entries of every array shuffled and scaled by random factors below 1.
 
-    Magnitudes and signs stay as common as they were, and probabilities stay within 0 and 1.
+    Magnitudes and signs keep their distribution, and probabilities stay within 0 and 1.
     """
     rng = np.random.default_rng(seed)
 
@@ -138,11 +138,11 @@ def redrawn(example, seed):
     return Example(example.name, args, {name: again(x) for name, x in example.kwargs.items()}, example.order)
 
 
-# --------------------------------------------------------------------------- mistakes planted on purpose
+# --------------------------------------------------------------------------- planted faults
 
 
 def changed(change, results):
-    """Every array of what a pair returns; None and saved things stay."""
+    """Results with `change` applied to every array; None stays."""
     if isinstance(results, dict):
         return {name: changed(change, x) for name, x in results.items()}
     if isinstance(results, tuple):
@@ -156,12 +156,12 @@ def larger(x):
 
 
 def steeper(x):
-    """The same numbers, their derivatives a billionth larger."""
+    """The same numbers with derivatives 1e-9 larger."""
     return np.real(x) + 1j * np.imag(x) * (1 + 1e-9) if np.iscomplexobj(x) else x
 
 
 def spoiled(rule, forward=None, backward=None):
-    """The rule with results changed on their way out."""
+    """The rule with a change applied to the results of forward or backward."""
 
     @wraps(rule.forward)
     def spoiled_forward(*args, **kwargs):

@@ -1,4 +1,4 @@
-"""ONNX's Attention said in this project's words, and how far its reference may be from the exact value."""
+"""ONNX's Attention as a call of na.attention, and error bounds of ONNX's reference implementation."""
 
 from functools import reduce
 from operator import and_
@@ -13,7 +13,7 @@ U = 2.0**-53
 
 
 class Translated(NamedTuple):
-    """The call of na.attention that a case stands for, and what the case is told besides."""
+    """Arguments of na.attention equivalent to a case."""
 
     query: Any
     key: Any
@@ -29,7 +29,7 @@ class Translated(NamedTuple):
 
 
 def translated(case: OnnxCase) -> Translated:
-    """The case in this project's words.
+    """The case as arguments of na.attention.
 
     is_causal            causal(offset=…), and a window likewise: 0, the top left corner; behind a past, its
                          length; with nonpad_kv_seqlen, such that the queries are the last real tokens
@@ -65,7 +65,7 @@ def translated(case: OnnxCase) -> Translated:
 
 
 def heads_apart(case: OnnxCase, name: str) -> Any:
-    """(B, H, L, D), of (B, L, H * D) too; bfloat16, which NumPy alone does not know, in float64."""
+    """(B, H, L, D), also from (B, L, H * D); bfloat16, which NumPy lacks, becomes float64."""
     x = case.inputs[name]
     if x.ndim == 3:
         heads = case.attribute("q_num_heads" if name == "Q" else "kv_num_heads")
@@ -74,7 +74,7 @@ def heads_apart(case: OnnxCase, name: str) -> Any:
 
 
 def known(x: Any) -> Any:
-    """The array in a dtype of NumPy's own, exactly."""
+    """The array in a dtype of NumPy, exactly."""
     return x if x.dtype in (np.float16, np.float32, np.float64, np.bool_) else double(x)
 
 
@@ -90,7 +90,7 @@ def attn_mask(case: OnnxCase, S: int) -> tuple[Any, Any]:
 
 
 def outputs_of(case: OnnxCase, call: Translated, forward: Any = na.attention_forward) -> dict[str, Any]:
-    """Every output that the case has, by something that is called as attention_forward is."""
+    """Every output of the case, computed by a `forward` with the signature of attention_forward."""
     out, saved = forward(call.query, call.key, call.value, **call.options)
     if case.inputs["Q"].ndim == 3:
         out = np.swapaxes(out, 1, 2)
@@ -108,11 +108,11 @@ def outputs_of(case: OnnxCase, call: Translated, forward: Any = na.attention_for
     return {name: outputs[name] for name in case.outputs}
 
 
-# ------------------------------------------------------------------------------------------ its errors
+# ------------------------------------------------------------------------------------------ error bounds
 
 
 def allowed(case: OnnxCase, call: Translated) -> dict[str, Any]:
-    """For each output, how far two right computations may be apart: onnx's, and one in float64, rounded.
+    """The tolerance of each output: the error of onnx's computation plus that of one in float64, rounded.
 
     onnx's reference rounds every step to the inputs' dtype; its products alone are summed in float32.
     """
@@ -134,7 +134,7 @@ def _errors(case: OnnxCase, call: Translated, u: float, u_sum: float) -> dict[st
     out, saved = na.attention_forward(query, key, value, **call.options)
     scale = 1 / np.sqrt(D) if call.scale is None else call.scale
 
-    # √scale is rounded, and so are its products with query and key; their sum is rounded once more
+    # roundings: √scale, its products with query and key, and their sum
     terms = abs(scale) * np.abs(query) @ np.swapaxes(np.abs(key), -1, -2)
     e_scores = (4 * u + D * u_sum) * terms + u * np.abs(saved.scores)
     # divided, tanh (four roundings' worth), multiplied: the slope of tanh is at most 1
@@ -145,8 +145,8 @@ def _errors(case: OnnxCase, call: Translated, u: float, u_sum: float) -> dict[st
     biased = biased if saved.biased is None else saved.biased
     visible = np.isfinite(biased) if saved.masked is None else np.isfinite(saved.masked)
     e_biased = np.where(visible, e_capped + u * np.abs(_finite(biased)), 0)
-    # exp(x - top): what x and the subtraction lost changes the logarithm; exp itself is good to 2.5 units in
-    # the last place; the sum of S, the quotient and the cast to the output's dtype follow
+    # exp(x - top): errors of x and of the subtraction change the logarithm; exp itself has 2.5 units in the
+    # last place; then the sum of S, the quotient and the cast to the output's dtype
     top = np.max(np.where(visible, biased, -np.inf), axis=-1, keepdims=True, initial=-np.inf)
     e_log = e_biased + np.where(visible, u * np.abs(_finite(biased) - _finite(top)), 0) + 5 * u
     e_sum = np.sum(saved.weights * np.expm1(e_log), axis=-1, keepdims=True) + S * u

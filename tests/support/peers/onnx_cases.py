@@ -1,8 +1,7 @@
-"""The cases that the onnx package carries for its operators: inputs, and outputs of its own reference.
+"""Test cases of the onnx package for its operators: inputs, and the outputs of its reference implementation.
 
-Loaded once, in memory. A case of an operator is a graph with that one node. Beside it may stand "_expanded"
-twins, graphs of simpler nodes with the same inputs and outputs. They show nothing more to whoever does not
-run graphs, and are counted apart.
+Loaded once, in memory. A case of an operator is a graph with that one node. It may have "_expanded" twins,
+graphs of simpler nodes with the same inputs and outputs; these are only counted.
 """
 
 import os
@@ -22,7 +21,7 @@ VERSION = "1.23.2"
 
 @dataclass(frozen=True)
 class OnnxCase:
-    """A call of one operator: attributes, inputs and outputs, all by the names that its schema gives them."""
+    """A call of one operator: attributes, inputs and outputs, by their names in its schema."""
 
     name: str
     attributes: dict[str, Any]
@@ -41,10 +40,10 @@ class OnnxCase:
 
 @cache
 def loaded(onnx: ModuleType) -> list[Any]:
-    """All node cases of the package; its own making of them overflows here and there, and says so."""
+    """All node cases of the package; making them raises overflow warnings, which are ignored."""
     if onnx.__version__ != VERSION:
-        told = f"onnx is {onnx.__version__}: its cases were counted in {VERSION}, and not compared"
-        pytest.fail(told) if os.environ.get(PEERS) == "required" else pytest.skip(told)
+        message = f"onnx is {onnx.__version__}: cases are counted in {VERSION}, and were not compared"
+        pytest.fail(message) if os.environ.get(PEERS) == "required" else pytest.skip(message)
     from onnx.backend.test.loader import load_model_tests
 
     with warnings.catch_warnings():
@@ -62,7 +61,7 @@ def cases_of(onnx: ModuleType, operator: str) -> list[OnnxCase]:
 
 
 def expanded_twins(onnx: ModuleType, cases: list[OnnxCase]) -> int:
-    """How many graphs repeat the data of these cases, once it is sure that they do."""
+    """The number of expanded twins of these cases, after checking that their data are equal."""
     twins = 0
     for case in cases:
         for other in loaded(onnx):
@@ -71,7 +70,7 @@ def expanded_twins(onnx: ModuleType, cases: list[OnnxCase]) -> int:
                 (data,) = other.data_sets
                 for array, twin in zip([*case.data[0], *case.data[1]], [*data[0], *data[1]], strict=True):
                     same = np.asarray(array).tobytes() == np.asarray(twin).tobytes()
-                    assert same, f"{other.name} has other data than {case.name}"
+                    assert same, f"the data of {other.name} differ from those of {case.name}"
     return twins
 
 
@@ -90,17 +89,17 @@ def _read(onnx: ModuleType, case: Any) -> OnnxCase:
     )
 
 
-def _by_name(formal: Any, given: Any, arrays: list[Any]) -> dict[str, Any]:
-    """Arrays come for the names that are not empty; a variadic last name stands for all that is left."""
-    names = [formal[min(place, len(formal) - 1)].name for place in range(len(given))]
-    kept = [(name, own) for name, own in zip(names, given, strict=True) if own]
-    several = len({name for name, _ in kept}) < len(kept)
-    pairs = zip(kept, arrays, strict=True)
-    return {own if several else name: np.asarray(array) for (name, own), array in pairs}
+def _by_name(formal: Any, names: Any, arrays: list[Any]) -> dict[str, Any]:
+    """Arrays by schema name, or by node name with a variadic input; empty node names have no array."""
+    formal_names = [formal[min(place, len(formal) - 1)].name for place in range(len(names))]
+    present = [pair for pair in zip(formal_names, names, strict=True) if pair[1]]
+    variadic = len({formal_name for formal_name, _ in present}) < len(present)
+    pairs = zip(present, arrays, strict=True)
+    return {own if variadic else formal_name: np.asarray(x) for (formal_name, own), x in pairs}
 
 
 def _attribute(value: Any) -> Any:
-    """An attribute as it was written: float attributes are kept in float32, 0.1 as 0.10000000149."""
+    """An attribute as written: onnx stores floats in float32, 0.1 as 0.10000000149."""
     if isinstance(value, float):
         return float(str(np.float32(value)))
     return value.decode() if isinstance(value, bytes) else value
@@ -112,21 +111,21 @@ def double(x: Any) -> Any:
 
 
 def roundoff(dtype: Any) -> float:
-    """u, half the distance from 1 to the next number: 2^-8 of bfloat16, 2^-11 of float16, 2^-24, 2^-53."""
+    """Unit roundoff: 2^-8 for bfloat16, 2^-11 for float16, 2^-24, 2^-53."""
     import ml_dtypes
 
     return float(ml_dtypes.finfo(dtype).eps) / 2
 
 
 def disagreements(case: OnnxCase, computed: dict[str, tuple[Any, Any]]) -> list[str]:
-    """One line for each output that is not as it should be: {name: (value, what it may differ by)}."""
+    """One line for each output of {name: (value, tolerance)} that is outside its tolerance."""
     assert set(computed) == set(case.outputs), f"{case.name} has the outputs {set(case.outputs)}"
     lines = [_disagreement(case, name, *pair) for name, pair in computed.items()]
     return [line for line in lines if line]
 
 
 def _disagreement(case: OnnxCase, output: str, got: Any, allowed: Any) -> str | None:
-    """-inf agrees with -inf, and nothing with NaN."""
+    """-inf agrees with -inf; NaN with nothing."""
     expected, got = double(case.outputs[output]), double(got)
     if got.shape != expected.shape:
         return f"{case.name}: {output} has shape {got.shape}, not {expected.shape}"

@@ -1,8 +1,8 @@
-"""What two computations of a layer or an activation in one precision may differ by, u its unit roundoff.
+"""Tolerances between two computations of a layer or activation in one precision of unit roundoff u.
 
 Bounds of first order, rigorous but for O(u²): in whatever order n terms are summed, none is rounded more than
-n times; exp, log, tanh and their like are good to 2.5 units in the last place, 5u. Every bound is doubled at
-the end: neither computation is exact.
+n times; exp, log, tanh and the like have errors of 2.5 units in the last place, 5u. Every bound is doubled at
+the end, because neither computation is exact.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ ELEMENTARY = 5
 
 
 def softmax_bounds(x, axis, u=F32):
-    """(of the weights, of their logarithms): the shift, exp, the sum, the quotient, and log."""
+    """Bounds of (weights, their logarithms): shift, exp, sum, quotient and log."""
     shifted = x - x.max(axis=axis, keepdims=True)
     logarithms = shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
     weights = np.exp(logarithms)
@@ -24,7 +24,7 @@ def softmax_bounds(x, axis, u=F32):
 
 
 def layer_norm_bounds(x, weight, bias, eps, u=F32):
-    """(of the output, of the mean, of 1 / standard deviation), over the last axis."""
+    """Bounds of (output, mean, 1 / standard deviation), over the last axis."""
     n = x.shape[-1]
     mean = x.mean(axis=-1, keepdims=True)
     e_mean = (n + 1) * u * np.abs(x).mean(axis=-1, keepdims=True)
@@ -41,18 +41,18 @@ def layer_norm_bounds(x, weight, bias, eps, u=F32):
 
 
 def rms_norm_bound(x, weight, eps, u=F32):
-    """Of the output, over the last axis: a mean of squares loses n + 1 roundings, its root half of them."""
+    """Bound of the output, over the last axis: n + 1 roundings of a mean of squares, half in its root."""
     n = x.shape[-1]
     out = weight * x / np.sqrt((x**2).mean(axis=-1, keepdims=True) + eps)
     return 2 * ((n + 1) / 2 + 5) * u * np.abs(out)
 
 
 def rotary_bound(x, cos, sin, u=F32):
-    """Two products and a sum: two roundings of each of two terms."""
+    """Two roundings of each of two terms: two products and a sum."""
     return 2 * 2 * u * np.abs(x).max() * (np.abs(cos).max() + np.abs(sin).max())
 
 
 def logistic_bound(z, e_z, u=F32):
-    """Of σ(z), when z has lost e_z: σ' = σ(z) σ(-z), and exp, a sum and a quotient."""
+    """Bound of σ(z) for z with error e_z: σ' = σ(z) σ(-z), and exp, a sum and a quotient."""
     share = 1 / (1 + np.exp(-z))
     return 2 * share * ((1 - share) * e_z + (ELEMENTARY + 2) * u)

@@ -1,7 +1,7 @@
-"""Every pair of the ground floor in torch's words: the function that torch has, or its operations composed.
+"""Every pair of `functional` in torch: torch's own function, or its operations composed.
 
-A formula takes torch and the arguments of the pair's forward by their names, arrays as tensors, and returns
-what forward returns. Its derivatives are torch's own.
+A formula takes torch and the arguments of the pair's forward by name, arrays as tensors, and returns the
+forward's output. Torch differentiates it.
 """
 
 import math
@@ -30,7 +30,7 @@ def additive_scores(torch, query, key, weight_query, weight_key, bias, vector):
 
 
 def concat_scores(torch, query, key, weight, activation="tanh"):
-    """Query and key really are concatenated."""
+    """The textbook form: query and key are concatenated."""
     L, S = query.shape[-2], key.shape[-2]
     batch = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2])
     pairs = torch.cat(
@@ -47,7 +47,7 @@ def concat_scores(torch, query, key, weight, activation="tanh"):
 
 
 def cosine_scores(torch, query, key, sharpness):
-    """Torch takes lengths below 1e-8 for 1e-8. They are brought near 1 first, which changes no cosine."""
+    """Rescaled to lengths near 1, which changes no cosine: torch clamps lengths at 1e-8."""
     query, key = (x / x.detach().abs().max() for x in (query, key))
     return sharpness * torch.nn.functional.cosine_similarity(
         query[..., :, None, :], key[..., None, :, :], dim=-1
@@ -59,11 +59,11 @@ def location_scores(torch, x, weight, bias=None):
     return scores if bias is None else scores + bias
 
 
-# -------------------------------------------------------------------- what a network needs besides
+# -------------------------------------------------------------------- other functions
 
 
 def softmax(torch, x, axis=-1):
-    """Rows of nothing but -inf, which torch makes NaN, left out."""
+    """Zeros for rows that are all -inf, where torch gives NaN."""
     attends = ~torch.isneginf(x).all(dim=axis, keepdim=True)
     return torch.where(attends, torch.softmax(torch.where(attends, x, 0.0), dim=axis), 0.0)
 
@@ -100,7 +100,7 @@ def silu(torch, x):
 
 
 def softplus(torch, x):
-    """Above a threshold torch takes softplus(x) for x: 2e-9 too little at its default of 20, 4e-18 at 40."""
+    """Above a threshold torch returns x: an error of 2e-9 at its default of 20, 4e-18 at 40."""
     return torch.nn.functional.softplus(x, threshold=40)
 
 
@@ -117,7 +117,7 @@ def embedding(torch, indices, weight):
 
 
 def rotary(torch, x, positions, layout="interleaved", width=None, base=10000.0):
-    """Torch has none: a pair is a complex number here, and is multiplied by exp(i angle)."""
+    """Torch has none: each pair, as a complex number, is multiplied by exp(i angle)."""
     width = x.shape[-1] if width is None else width
     turned, rest = x[..., :width], x[..., width:]
     if layout == "halves":
@@ -144,7 +144,7 @@ def cross_entropy(torch, logits, targets, ignore_index=None, label_smoothing=0.0
 
 
 def binary_cross_entropy(torch, probabilities, targets, reduction="mean"):
-    """Written out. Torch's own double backward adds 1e-12 to p and 1 - p, 1e-10 of them where p is 0.01."""
+    """Written out: torch's double backward adds 1e-12 to p and 1 - p, a relative 1e-10 at p = 0.01."""
     p, t = probabilities, targets.to(torch.float64)
     losses = -(t * torch.log(p) + (1 - t) * torch.log1p(-p))
     return {"mean": losses.mean, "sum": losses.sum, "none": losses.clone}[reduction]()
@@ -159,12 +159,12 @@ def loss(name):
 
 
 def named(name):
-    """The function of torch that has this name, of x alone."""
+    """torch's function of x with this name."""
     return lambda torch, x: getattr(torch, name)(x)
 
 
 def tiled(torch, block, **arguments):
-    """Tiles have no part in the formula."""
+    """Attention without tiles: `block` changes no number."""
     return steps.attention(torch, **arguments)
 
 
@@ -211,10 +211,10 @@ FORMULAS = {
     "binary_cross_entropy_with_logits": loss("binary_cross_entropy_with_logits"),
     "mean_squared_error": loss("mse_loss"),
 }
-"""By the names of the rules."""
+"""Formulas by rule name."""
 
 SECOND = {"binary_cross_entropy": binary_cross_entropy}
-"""In place of the above for second derivatives."""
+"""Formulas that replace those above for second derivatives."""
 
 NOT_IN_TORCH = {
     "sparsemax": "torch has none; test_entmax.py compares with the entmax package",

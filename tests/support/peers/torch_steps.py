@@ -1,4 +1,4 @@
-"""The seven steps of attention, and what is made of them, in torch's words; see `torch_formulas.py`."""
+"""The seven steps of attention, and the functions composed of them, in torch; see `torch_formulas.py`."""
 
 import math
 
@@ -38,7 +38,7 @@ def columns_of(torch, masked, sinks):
 
 
 def softmax_step(torch, masked, sinks=None, visible=None):
-    """torch has NaN for a row of nothing but -inf, and for its derivatives."""
+    """weights 0 and lse -inf for rows that are all -inf, where torch gives NaN."""
     columns = columns_of(torch, masked, sinks)
     if not columns.shape[-1]:
         return masked, masked.new_full(masked.shape[:-1], -INF)

@@ -1,4 +1,4 @@
-"""Numbers against a reference, as the referee compares them, and as tolerances do that somebody chose."""
+"""Comparing numbers with a reference: by the referee's bounds, and by tolerances in common use."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -17,7 +17,7 @@ from numpy_attention.functional.base.arrays import Pair
 
 OPTIONS = ("causal", "window", "mask", "bias", "scale", "softcap", "sinks", "dropout")
 TENSORS = ("out", "d_query", "d_key", "d_value", "d_bias", "d_sinks")
-"""What any framework's attention gives."""
+"""Results that any framework's attention returns."""
 
 # ------------------------------------------------------------------------------------- tolerances
 
@@ -52,16 +52,16 @@ TOLERANCES = {
 
 @cache
 def cases(dtype: str) -> tuple[ReferenceCase, ...]:
-    """The referee's smoke cases, for a candidate that takes what frameworks' attentions take; each again
-    with cotangents as small as those of a mean loss."""
-    reach = Capabilities(OPTIONS, corner="bottom_right", dtype=dtype)
-    specs = profile("smoke", reach)
+    """The referee's smoke cases for the options of frameworks' attentions, each also with cotangents as small
+    as those of a mean loss."""
+    capabilities = Capabilities(OPTIONS, corner="bottom_right", dtype=dtype)
+    specs = profile("smoke", capabilities)
     small = [spec._replace(cotangent="small") for spec in specs if spec.cotangent != "small"]
     return tuple(reference_case(spec, roundoff(dtype)) for spec in (*specs, *small))
 
 
 def numbers_of(case: Case, pair: Pair) -> dict[str, Array]:
-    """What a pair gives, rounded to the case's dtype."""
+    """The results of a pair, rounded to the case's dtype."""
     found = results(case.inputs, *pair)
     tensors = {name: getattr(found, name) for name in TENSORS}
     return {name: case.format.rounded(x) for name, x in tensors.items() if x is not None}
@@ -69,45 +69,47 @@ def numbers_of(case: Case, pair: Pair) -> dict[str, Array]:
 
 @cache
 def baseline(dtype: str, place: int) -> dict[str, Array]:
-    """The formula in PyTorch, all of it in the case's dtype."""
+    """Results of the formula in PyTorch, computed in the case's dtype."""
     return in_torch(cases(dtype)[place].case)
 
 
 def in_torch(case: Case) -> dict[str, Array]:
-    """Softmax attention in torch, differentiated by it, in the case's dtype."""
+    """Softmax attention in torch, differentiated by autograd, in the case's dtype."""
     import torch
 
-    given = case.inputs
+    inputs = case.inputs
     dtype = getattr(torch, case.format.name)
     names = ("query", "key", "value", "bias", "sinks")
     leaves = {
-        name: torch.tensor(getattr(given, name)).to(dtype).requires_grad_()
+        name: torch.tensor(getattr(inputs, name)).to(dtype).requires_grad_()
         for name in names
-        if getattr(given, name) is not None
+        if getattr(inputs, name) is not None
     }
     query = leaves["query"]
     group = query.shape[1] // leaves["key"].shape[1]
     key, value = (leaves[name].repeat_interleave(group, 1) for name in ("key", "value"))
-    scores = query @ key.transpose(-1, -2) * (query.shape[-1] ** -0.5 if given.scale is None else given.scale)
-    if given.softcap is not None:
-        scores = given.softcap * torch.tanh(scores / given.softcap)
+    scores = (
+        query @ key.transpose(-1, -2) * (query.shape[-1] ** -0.5 if inputs.scale is None else inputs.scale)
+    )
+    if inputs.softcap is not None:
+        scores = inputs.softcap * torch.tanh(scores / inputs.softcap)
     if "bias" in leaves:
         scores = scores + leaves["bias"]
-    if given.visible is not None:
-        scores = scores.masked_fill(~torch.tensor(given.visible), -torch.inf)
+    if inputs.visible is not None:
+        scores = scores.masked_fill(~torch.tensor(inputs.visible), -torch.inf)
     if "sinks" in leaves:
         scores = torch.cat([scores, leaves["sinks"][:, None, None].expand(*scores.shape[:-1], 1)], -1)
     weights = torch.softmax(scores, -1)[..., : key.shape[-2]]
-    if given.multipliers is not None:
-        weights = weights * torch.tensor(given.multipliers).to(dtype)
+    if inputs.multipliers is not None:
+        weights = weights * torch.tensor(inputs.multipliers).to(dtype)
     out = weights @ value
-    gradients = torch.autograd.grad(out, list(leaves.values()), torch.tensor(given.d_out).to(dtype))
+    gradients = torch.autograd.grad(out, list(leaves.values()), torch.tensor(inputs.d_out).to(dtype))
     found = {"out": out} | {f"d_{name}": x for name, x in zip(leaves, gradients, strict=True)}
     return {name: x.detach().double().numpy() for name, x in found.items()}
 
 
 def compared(dtype: str, place: int, got: dict[str, Array]) -> Iterator[tuple[str, bool]]:
-    """Each checker that compares numbers, and whether it raises an alarm over these."""
+    """(checker, True if it raises an alarm) for each checker that compares numbers."""
     case, right, _ = cases(dtype)[place]
     names = [name for name in TENSORS if name in got]
     wrong = False
@@ -117,17 +119,17 @@ def compared(dtype: str, place: int, got: dict[str, Array]) -> Iterator[tuple[st
         )
         wrong |= verdict.verdict == FAIL
     yield f"the referee, {dtype}", wrong
-    for told, passes in TOLERANCES.items():
+    for tolerance, passes in TOLERANCES.items():
         with np.errstate(all="ignore"):
-            fine = all(
+            passed = all(
                 passes(got[name], getattr(right.values, name), baseline(dtype, place).get(name))
                 for name in names
             )
-        yield f"{told}, {dtype}", not fine
+        yield f"{tolerance}, {dtype}", not passed
 
 
 def shows(pair: Pair, dtype: str, place: int) -> bool:
-    """Whether a pair gives other numbers for any tensor that is compared, before anything is rounded."""
+    """True if the pair's unrounded results differ from the reference in any compared tensor."""
     case, right, _ = cases(dtype)[place]
     wrong = results(case.inputs, *pair)
     pairs = [(getattr(wrong, name), getattr(right.values, name)) for name in TENSORS]

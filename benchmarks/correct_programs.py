@@ -1,4 +1,4 @@
-"""Right attentions, as different as right programs are: tile by tile in any order, in any precision."""
+"""Correct attentions that differ as correct programs do: tile by tile in any order, in any precision."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -11,14 +11,14 @@ from numpy_attention.check.rounding.formats import FORMATS
 Array = np.ndarray[Any, Any]
 
 
-class Tiled(NamedTuple):
+class TiledProgram(NamedTuple):
     """Attention tile by tile, forward with a running maximum, backward from lse, by hand.
 
-    dtype : of the arithmetic.
-    kept : the format that weights, gradients of scores and results are kept in.
-    rows, columns : the size of a tile.
-    order : of the tiles of columns, and of the keys in them: "forward", "backward" or "shuffled".
-    delta : how the row sums of backward are had: from "out" or from "weights".
+    dtype : dtype of the arithmetic.
+    kept : format in which weights, gradients of scores and results are stored.
+    rows, columns : size of a tile.
+    order : order of the column tiles, and of the keys in them: "forward", "backward" or "shuffled".
+    delta : source of the row sums of backward: "out" or "weights".
     base_two : exponentials of base 2, log2(e) folded into the scale.
     scale_first : the scale multiplied into query, not into the scores.
     """
@@ -42,7 +42,7 @@ class Tiled(NamedTuple):
         """All results by name."""
         number = np.dtype(self.dtype).type
         L, S, group = query.shape[-2], key.shape[-2], query.shape[1] // key.shape[1]
-        came, numbers = query.dtype, [x.astype(self.dtype) for x in (query, key, value, d_out)]
+        input_dtype, numbers = query.dtype, [x.astype(self.dtype) for x in (query, key, value, d_out)]
         query, key, value, d_out = numbers
         key, value = np.repeat(key, group, axis=1), np.repeat(value, group, axis=1)
         scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
@@ -50,18 +50,18 @@ class Tiled(NamedTuple):
         unit = number(math.log2(math.e) if self.base_two else 1.0)
         exp: Callable[[Array], Array] = np.exp2 if self.base_two else np.exp
         ahead = np.arange(S) - np.arange(L)[:, None] - (S - L)
-        seen = np.ones((1, 1, L, S), dtype=bool) if mask is None else mask
+        visible = np.ones((1, 1, L, S), dtype=bool) if mask is None else mask
         if causal:
-            seen = seen & (ahead <= 0)
+            visible = visible & (ahead <= 0)
         if window is not None:
-            seen = seen & (ahead >= -window[0]) & (ahead <= window[1])
+            visible = visible & (ahead >= -window[0]) & (ahead <= window[1])
         shape = (*query.shape[:2], L, S)
-        seen = np.broadcast_to(seen, shape)
+        visible = np.broadcast_to(visible, shape)
         added = None if bias is None else np.broadcast_to(bias.astype(self.dtype), shape)
-        kept = np.broadcast_to(number(1), shape) if dropout is None else dropout.astype(self.dtype)
+        multipliers = np.broadcast_to(number(1), shape) if dropout is None else dropout.astype(self.dtype)
 
         def scores(r: Array, c: Array) -> tuple[Array, Array | None]:
-            """Of a tile, in units of the exponential's base, and softcap's slope."""
+            """Scores of a tile, in units of the exponential's base, and the slope of softcap."""
             q, k = query[:, :, r], key[:, :, c].swapaxes(-1, -2)
             x = (times * q) @ k if self.scale_first else times * (q @ k)
             slope = None
@@ -70,7 +70,7 @@ class Tiled(NamedTuple):
                 x, slope = number(softcap) * turned * unit, 1 - turned * turned
             if added is not None:
                 x = x + added[:, :, r][..., c] * unit
-            return np.where(seen[:, :, r][..., c], x, number(-np.inf)), slope
+            return np.where(visible[:, :, r][..., c], x, number(-np.inf)), slope
 
         rows = [np.arange(start, min(start + self.rows, L)) for start in range(0, L, self.rows)]
         columns = self._columns(S)
@@ -88,7 +88,7 @@ class Tiled(NamedTuple):
                 pivot = np.where(np.isneginf(higher), number(0), higher)
                 powers, less = exp(x - pivot), exp(top - pivot)
                 total = total * less + powers.sum(axis=-1, keepdims=True)
-                thinned = self._keep(powers * kept[:, :, r][..., c])
+                thinned = self._keep(powers * multipliers[:, :, r][..., c])
                 reached, top = reached * less + thinned @ value[:, :, c], higher
             some = np.where(total > 0, total, number(1))
             out[:, :, r] = reached / some
@@ -100,7 +100,7 @@ class Tiled(NamedTuple):
             for r in rows:
                 for c in columns:
                     weights = self._weights(scores(r, c)[0], lse[:, :, r], unit, exp)
-                    d = (d_out[:, :, r] @ value[:, :, c].swapaxes(-1, -2)) * kept[:, :, r][..., c]
+                    d = (d_out[:, :, r] @ value[:, :, c].swapaxes(-1, -2)) * multipliers[:, :, r][..., c]
                     delta[:, :, r] += (weights * d).sum(axis=-1, keepdims=True)
         d_of_lse = number(0) if d_lse is None else d_lse.astype(self.dtype)[..., None]
 
@@ -110,7 +110,7 @@ class Tiled(NamedTuple):
             for r in rows:
                 x, slope = scores(r, c)
                 weights = self._weights(x, lse[:, :, r], unit, exp)
-                at = kept[:, :, r][..., c]
+                at = multipliers[:, :, r][..., c]
                 d_value[:, :, c] += self._keep(weights * at).swapaxes(-1, -2) @ d_out[:, :, r]
                 d = (d_out[:, :, r] @ value[:, :, c].swapaxes(-1, -2)) * at
                 inner = d - delta[:, :, r] + (d_of_lse if d_lse is None else d_of_lse[:, :, r])
@@ -126,14 +126,14 @@ class Tiled(NamedTuple):
         def of_keys(x: Array) -> Array:
             return x.reshape(x.shape[0], -1, group, *x.shape[2:]).sum(axis=2)
 
-        found = {"out": out, "d_query": d_query, "d_key": of_keys(d_key), "d_value": of_keys(d_value)}
+        results = {"out": out, "d_query": d_query, "d_key": of_keys(d_key), "d_value": of_keys(d_value)}
         if bias is not None and d_bias is not None:
             axes = tuple(n for n in range(4) if bias.shape[n] == 1)
-            found["d_bias"] = d_bias.sum(axis=axes, keepdims=True)
+            results["d_bias"] = d_bias.sum(axis=axes, keepdims=True)
         if sinks is not None:
             share = np.exp(sinks.astype(self.dtype)[:, None, None] - lse[..., None])
-            found["d_sinks"] = (share * (d_of_lse - delta)).sum(axis=(0, 2, 3))
-        return {name: self._keep(x).astype(came) for name, x in found.items()} | {"lse": lse}
+            results["d_sinks"] = (share * (d_of_lse - delta)).sum(axis=(0, 2, 3))
+        return {name: self._keep(x).astype(input_dtype) for name, x in results.items()} | {"lse": lse}
 
     def _weights(self, x: Array, lse: Array, unit: Any, exp: Callable[[Array], Array]) -> Array:
         return exp(x - np.where(np.isneginf(lse), np.zeros_like(lse), lse * unit)[..., None])
@@ -149,18 +149,17 @@ class Tiled(NamedTuple):
             positions = positions[::-1]
         if self.order == "shuffled":
             positions = rng.permutation(S)
-        tiles = [positions[start : start + self.columns] for start in range(0, S, self.columns)]
-        return tiles
+        return [positions[start : start + self.columns] for start in range(0, S, self.columns)]
 
 
-def programs(count: int, seed: int = 0) -> Iterator[Tiled]:
-    """So many of them, drawn at random."""
+def programs(count: int, seed: int = 0) -> Iterator[TiledProgram]:
+    """`count` programs, drawn at random."""
     rng = np.random.default_rng(seed)
     for n in range(count):
         kept = ("float32", "bfloat16", "float16", "float64")[n % 4]
         dtype = "float64" if kept == "float64" else "float32"
         rows, columns = (int(2 ** rng.uniform(2.5, 8)) for _ in range(2))
-        yield Tiled(
+        yield TiledProgram(
             dtype, kept, rows, columns, str(rng.choice(["forward", "backward", "shuffled"])),
             str(rng.choice(["out", "weights"])), bool(rng.random() < 0.5), bool(rng.random() < 0.5), n,
         )  # fmt: skip
