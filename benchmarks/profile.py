@@ -81,7 +81,9 @@ class Tile:
             ),
             "subtract the shift": lambda: np.subtract(self.scores, self.row, out=self.scores),
             "2 ** exponents, after a check for small ones": lambda: flushed_exp2(self.scores, self.buffers),
-            "2 ** exponents, a few below the smallest normal number": lambda: flushed_exp2(self.low, self.buffers),
+            "2 ** exponents, a few below the smallest normal number": lambda: flushed_exp2(
+                self.low, self.buffers
+            ),
         }
 
     def edges(self) -> Calls:
