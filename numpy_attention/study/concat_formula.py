@@ -63,7 +63,7 @@ def concat_formula(walk: Walk) -> ConcatFormula | None:
     True
     """
     inner = walk.down[0].intermediates
-    if walk.example.score != "concat" or not {"for_query", "for_key", "inner"} <= inner.keys():
+    if walk.example.score != "concat" or not {"projected_query", "projected_key", "inner"} <= inner.keys():
         return None
     name = walk.example.settings["activation"]
     act = SIGNS.get(name, name)
@@ -73,8 +73,8 @@ def concat_formula(walk: Walk) -> ConcatFormula | None:
     scores, lse = walk.saved.scores, walk.saved.lse[:, None]
     masked = next(next(iter(stage.results.values())) for stage in walk.down[3::-1] if not stage.skipped)
     parts = {
-        f"w·[{query}_i; 0]": inner["for_query"],
-        f"w·[0; {key}_j]": inner["for_key"].T,
+        f"w·[{query}_i; 0]": inner["projected_query"],
+        f"w·[0; {key}_j]": inner["projected_key"].T,
         f"w·[{query}_i; {key}_j]": inner["inner"],
         f"{act}(…)": scores,
         MASKED: masked,

@@ -116,9 +116,9 @@ def test_whatever_was_saved_by_another_function_is_refused_by_attention() -> Non
     query, key, value = np.ones((3, 2, 3, 2))[:, 0], np.ones((3, 5, 2)), np.ones((3, 5, 7))
     out, saved = na.attention_forward(query, key, value)
     attended, attend_saved = na.attend_forward(np.ones((3, 2, 5)), value)
-    with pytest.raises(TypeError, match="saved is not what attend_forward gave"):
+    with pytest.raises(TypeError, match="saved is not what attend_forward returned"):
         na.attend_backward(out, saved)
-    with pytest.raises(TypeError, match="saved is not what attention_forward gave"):
+    with pytest.raises(TypeError, match="saved is not what attention_forward returned"):
         na.attention_backward(attended, attend_saved)
 
 
@@ -136,11 +136,11 @@ def test_a_foreign_saved_is_refused(rule: Rule) -> None:
 def test_norms_and_normalisers_tell_their_saved_apart() -> None:
     x, weight = np.ones((3, 5)), np.ones(5)
     out, saved = na.layer_norm_forward(x, weight, weight)
-    with pytest.raises(TypeError, match="saved is LayerNormSaved, not what rms_norm_forward gave"):
+    with pytest.raises(TypeError, match="saved is LayerNormSaved, not what rms_norm_forward returned"):
         na.rms_norm_backward(out, saved)
     pairs = [na.attention_with(na.STEPS._replace(softmax=way)) for way in (na.SIGMOID, na.SPARSEMAX)]
     out, saved = pairs[0].forward(x, x, x)
-    with pytest.raises(TypeError, match="saved is not what the forward of sparsemax weights gave"):
+    with pytest.raises(TypeError, match="saved is not what the forward of sparsemax weights returned"):
         pairs[1].backward(out, saved)
 
 

@@ -206,8 +206,8 @@ MASK_FAULTS = [
     (
         masks.test_masks_obey_set_algebra,
         tiles.Inverted,
-        "_seen",
-        lambda self, *given: self.mask._seen(*given),
+        "_visible",
+        lambda self, *given: self.mask._visible(*given),
     ),
     (masks.test_a_mask_shows_the_pairs_that_it_says, tiles.Mask, "__invert__", lambda self: self),
     (

@@ -47,7 +47,7 @@ def test_nobody_sees_anything_outside_of_the_span(drawn, data):
     *_, L, S = shape
     start = data.draw(st.integers(0, L))
     rows = slice(start, data.draw(st.integers(start, L)))
-    first, last = mask.span(rows, L, S)
+    first, last = mask.column_range(rows, L, S)
     assert 0 <= first <= S
     assert 0 <= last <= S
     outside = np.ones(S, dtype=bool)

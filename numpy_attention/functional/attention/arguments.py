@@ -1,4 +1,4 @@
-"""What comes into attention: admitted, fitted together, broadcast, in float64, before any work."""
+"""The arguments of attention: validated, broadcast and upcast to float64 before the first step."""
 
 import math
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from .dropout import Dropout
 
 @shape_repr
 class AttentionArguments(NamedTuple):
-    """The differentiable arguments of `attention` as they came in."""
+    """The differentiable arguments of `attention`, in the caller's shapes and dtypes."""
 
     query: Array
     key: Array
@@ -26,7 +26,7 @@ class AttentionArguments(NamedTuple):
 
 @shape_repr
 class AttendArguments(NamedTuple):
-    """The differentiable arguments of `attend` as they came in."""
+    """The differentiable arguments of `attend`, in the caller's shapes and dtypes."""
 
     scores: Array
     value: Array
@@ -35,9 +35,10 @@ class AttendArguments(NamedTuple):
 
 
 class Operands(NamedTuple):
-    """What the seven steps work on: admitted, broadcast, in float64; `given` is how it came in."""
+    """Input of the seven steps: broadcast, in float64. `arguments` keeps the caller's arrays; query holds the
+    scores for `attend`, and key and scale are then unused."""
 
-    given: AttentionArguments | AttendArguments
+    arguments: AttentionArguments | AttendArguments
     query: Array
     key: Array | None
     value: Array
@@ -50,66 +51,65 @@ class Operands(NamedTuple):
 
 
 def admit_optional(**arguments: Any) -> list[Any]:
-    """The optional arguments, admitted under their names; a bias value stays one."""
+    """The optional arguments, admitted by name; None and `Bias` values are returned unchanged."""
     return [x if x is None or isinstance(x, Bias) else admit(name, x) for name, x in arguments.items()]
 
 
 def scores_shape(query: Array, key: Array, value: Array) -> tuple[int, ...]:
-    """(..., H, L, S), once the three fit together."""
-    _one_head_or_none(query=query, key=key, value=value)
+    """(..., H, L, S); ValueError if query, key and value do not fit together."""
+    _check_head_axes(query=query, key=key, value=value)
     check_equal("the width of query", query.shape[-1], "that of key", key.shape[-1])
     check_equal("the number of keys", key.shape[-2], "that of values", value.shape[-2])
     batch = common_batch(query=query.shape[:-3], key=key.shape[:-3], value=value.shape[:-3])
     if query.ndim > 2:
         check_equal("the number of key heads", key.shape[-3], "that of value heads", value.shape[-3])
-        _groups("query", query, "key", key)
+        _check_groups("query", query, "key", key)
     return (*batch, *query.shape[-3:-1], key.shape[-2])
 
 
 def attend_shape(scores: Array, value: Array) -> tuple[int, ...]:
-    """(..., H, L, S), once the two fit together."""
-    _one_head_or_none(scores=scores, value=value)
+    """(..., H, L, S); ValueError if scores and value do not fit together."""
+    _check_head_axes(scores=scores, value=value)
     check_equal("the last axis of scores", scores.shape[-1], "the number of values", value.shape[-2])
     batch = common_batch(scores=scores.shape[:-3], value=value.shape[:-3])
     if scores.ndim > 2:
-        _groups("scores", scores, "value", value)
+        _check_groups("scores", scores, "value", value)
     return (*batch, *scores.shape[-3:])
 
 
-def _one_head_or_none(**arrays: Array) -> None:
+def _check_head_axes(**arrays: Array) -> None:
     axes = {array.ndim for array in arrays.values()}
     if 2 in axes and len(axes) > 1:
-        told = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        listed = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise ValueError(
-            f"all inputs have two axes (one head), or none has: {told}; give heads an axis of their own"
+            f"all inputs have two axes (one head), or none has: {listed}; give heads an axis of their own"
         )
 
 
-def _groups(name: str, array: Array, key_name: str, key: Array) -> None:
+def _check_groups(name: str, array: Array, key_name: str, key: Array) -> None:
     H, G = array.shape[-3], key.shape[-3]
     if H % G if G else H:
         raise ValueError(f"{name} has {H} heads and {key_name} has {G}; {G} does not divide {H}")
 
 
-def admit_scale(scale: Array, shape: tuple[int, ...]) -> None:
-    """Refuse a scale that does not broadcast to the scores, or one number that is not finite."""
+def check_scale(scale: Array, shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless scale broadcasts to the scores; a single number must be finite."""
     check_broadcast("scale", scale, shape, "the shape of the scores")
     if scale.size == 1 and not np.isfinite(scale).all():
         raise ValueError(f"scale is {scale.reshape(())[()]}; a finite number is expected")
 
 
 def prepare_operands(
-    given: Any,
-    first: Array,
+    arguments: AttentionArguments | AttendArguments,
     shape: tuple[int, ...],
     mask: Mask | None,
     softcap: float | None,
     dropout: Any,
 ) -> Operands:
-    """Everything admitted, in float64; the first argument broadcast to all batch axes."""
+    """Validate the options and upcast everything; query (or scores) is broadcast to all batch axes."""
     softcap = admit_softcap(softcap)
-    bias = given.bias.array(*shape[-2:]) if isinstance(given.bias, Bias) else given.bias
-    admit_bias_and_sinks(bias, given.sinks, shape)
+    bias = arguments.bias.array(*shape[-2:]) if isinstance(arguments.bias, Bias) else arguments.bias
+    check_bias_and_sinks(bias, arguments.sinks, shape)
     visible = visible_pairs(mask, shape)
     multipliers = admit_dropout(dropout, shape)
     if isinstance(multipliers, Dropout):
@@ -118,25 +118,26 @@ def prepare_operands(
         visible = hide_minus_infinity(bias, visible, shape)
     key: Array | None = None
     scale: Any = None
-    if isinstance(given, AttentionArguments):
-        key, scale = given.key, given.scale
-    else:  # a score of -inf hides, as a bias does
-        visible = hide_minus_infinity(given.scores, visible, shape)
-    first, key, value, bias, scale, sinks = to_float64(first, key, given.value, bias, scale, given.sinks)
-    if first.shape[:-1] != shape[:-1]:
-        first = np.broadcast_to(first, (*shape[:-1], first.shape[-1]))
+    if isinstance(arguments, AttentionArguments):
+        key, scale = arguments.key, arguments.scale
+    else:  # a score of -inf masks, as a bias does
+        visible = hide_minus_infinity(arguments.scores, visible, shape)
+    arrays = (arguments[0], key, arguments.value, bias, scale, arguments.sinks)
+    query, key, value, bias, scale, sinks = to_float64(*arrays)
+    if query.shape[:-1] != shape[:-1]:
+        query = np.broadcast_to(query, (*shape[:-1], query.shape[-1]))
     if scale is None:
-        scale = 1 / math.sqrt(first.shape[-1] or 1)
-    return Operands(given, first, key, value, visible, bias, scale, softcap, sinks, multipliers)
+        scale = 1 / math.sqrt(query.shape[-1] or 1)
+    return Operands(arguments, query, key, value, visible, bias, scale, softcap, sinks, multipliers)
 
 
 def hide_minus_infinity(addend: Array, visible: Array | None, shape: tuple[int, ...]) -> Array | None:
-    """What is visible, less the pairs of which `addend` makes the score -inf."""
+    """`visible` without the pairs where `addend` (a bias, or scores) is -inf; None still means all pairs."""
     minus_infinity = addend.real == -np.inf
     if not minus_infinity.any():
         return visible
-    unhidden = np.broadcast_to(~minus_infinity, shape)
-    return unhidden if visible is None else visible & unhidden
+    kept = np.broadcast_to(~minus_infinity, shape)
+    return kept if visible is None else visible & kept
 
 
 def admit_softcap(softcap: float | None) -> float | None:
@@ -149,8 +150,8 @@ def admit_softcap(softcap: float | None) -> float | None:
     return softcap
 
 
-def admit_bias_and_sinks(bias: Array | None, sinks: Array | None, shape: tuple[int, ...]) -> None:
-    """Refuse what does not broadcast to the scores, of `shape`."""
+def check_bias_and_sinks(bias: Array | None, sinks: Array | None, shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless bias and sinks broadcast to scores of `shape`."""
     if bias is not None:
         check_broadcast("bias", bias, shape, "the shape of the scores")
     if sinks is not None:
@@ -158,7 +159,7 @@ def admit_bias_and_sinks(bias: Array | None, sinks: Array | None, shape: tuple[i
 
 
 def admit_dropout(dropout: Any, shape: tuple[int, ...]) -> Dropout | Array | None:
-    """A value that draws step 6's multipliers, or they themselves, broadcasting to `shape`."""
+    """Step 6's multipliers, broadcasting to `shape`, or the `Dropout` value that draws them."""
     if dropout is None or isinstance(dropout, Dropout):
         return dropout
     array = as_array("dropout", dropout)

@@ -1,4 +1,4 @@
-"""Attention from its second step on: the scores come from anywhere.
+"""Steps 2 to 7 of attention, on scores from any function.
 
 out = softmax(scores + bias) @ value          (softcap, mask, sinks, dropout on the way)
 """
@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from ..base.admission import Array, admit, quiet
-from ..base.arrays import Pair, promote, shape_repr
+from ..base.arrays import Pair, promote, round_to, shape_repr
 from ..masks.mask import Mask
 from .arguments import AttendArguments, admit_optional, attend_shape, prepare_operands
-from .attention import AttentionSaved, gradient_of, run_backward, run_forward
+from .attention import AttentionSaved, admit_cotangents, gradient_of, seven_steps, seven_steps_back
 from .biases import Bias
 from .dropout import Dropout
 from .steps import STEPS, Steps
@@ -19,7 +19,7 @@ from .steps import STEPS, Steps
 
 @shape_repr
 class AttendGradients(NamedTuple):
-    """In the forward's order; None for an optional argument that was not given."""
+    """In the forward's order; None for an optional argument that was None."""
 
     d_scores: Any
     d_value: Any
@@ -27,17 +27,16 @@ class AttendGradients(NamedTuple):
     d_sinks: Any
 
 
-def _given_forward(scores: Array, *_: object) -> tuple[Array, None]:
-    """Step 1 where scores are given: nothing is left to do."""
+def _identity_forward(scores: Array, *_: object) -> tuple[Array, None]:
     return scores, None
 
 
-def _given_backward(d_scores: Array, _: None) -> tuple[Array, None, None]:
-    """d_scores = d_scores."""
+def _identity_backward(d_scores: Array, _: None) -> tuple[Array, None, None]:
     return d_scores, None, None
 
 
-IDENTITY_SCORE = Pair(_given_forward, _given_backward)
+IDENTITY_SCORE = Pair(_identity_forward, _identity_backward)
+"""Step 1 of `attend`: its first argument already holds the scores."""
 
 
 @quiet
@@ -52,15 +51,12 @@ def attend_forward(
     dropout: Dropout | npt.ArrayLike | None = None,
     steps: Steps = STEPS,
 ) -> tuple[Any, AttentionSaved]:
-    """Steps 2 to 7, with every number their backward needs: see `attend`."""
-    given = AttendArguments(
-        admit("scores", scores, 2),
-        admit("value", value, 2),
-        *admit_optional(bias=bias, sinks=sinks),
-    )
-    shape = attend_shape(given.scores, given.value)
-    problem = prepare_operands(given, given.scores, shape, mask, softcap, dropout)
-    return run_forward(steps._replace(score=IDENTITY_SCORE), problem, given.scores, given.value)
+    """Steps 2 to 7, with everything their backward needs: see `attend`."""
+    scores, value = admit("scores", scores, 2), admit("value", value, 2)
+    arguments = AttendArguments(scores, value, *admit_optional(bias=bias, sinks=sinks))
+    operands = prepare_operands(arguments, attend_shape(scores, value), mask, softcap, dropout)
+    out, saved = seven_steps(steps._replace(score=IDENTITY_SCORE), operands)
+    return round_to(out, scores, value), saved
 
 
 @quiet
@@ -72,16 +68,17 @@ def attend_backward(
     d_lse: npt.ArrayLike | None = None,
     steps: Steps = STEPS,
 ) -> AttendGradients:
-    """Steps 7 to 2 upwards: see `attention_backward`, of which only the last line is missing.
+    """Steps 7 to 2 upwards: `attention_backward` without its last line.
 
-    d_scores = d_capped * sech²(scores / softcap), or weights * (d_weights - rowsum(weights * d_weights))
-    where no option is in use.
+    d_scores = d_capped * sech²(scores / softcap), or d_capped = weights * (d_weights - rowsum(weights *
+    d_weights)) without a softcap.
     """
-    if not isinstance(saved, AttentionSaved) or not isinstance(saved.given, AttendArguments):
-        raise TypeError("saved is not what attend_forward gave")
+    if not isinstance(saved, AttentionSaved) or not isinstance(saved.arguments, AttendArguments):
+        raise TypeError("saved is not what attend_forward returned")
     steps = steps._replace(score=IDENTITY_SCORE)
-    d_first, d_value, d_bias, d_sinks = run_backward(steps, d_out, d_weights, d_lse, saved)
-    return AttendGradients(*map(gradient_of, (d_first[0], d_value, d_bias, d_sinks), saved.given))
+    cotangents = admit_cotangents(saved, d_out, d_weights, d_lse)
+    (d_scores, *_), d_value, d_bias, d_sinks = seven_steps_back(steps, *cotangents, saved.steps)
+    return AttendGradients(*map(gradient_of, saved.arguments, (d_scores, d_value, d_bias, d_sinks)))
 
 
 def attend(
@@ -94,14 +91,14 @@ def attend(
     sinks: npt.ArrayLike | None = None,
     dropout: Dropout | npt.ArrayLike | None = None,
 ) -> Any:
-    """Attention from its second step on, with scores from anywhere: additive, concat, one's own.
+    """Attention from its second step on, with scores of any kind: additive, concat, your own.
 
         weights = softmax(where(mask, softcap * tanh(scores / softcap) + bias, -inf))
         out     = (weights * dropout) @ value
 
     Parameters
     ----------
-    scores : (..., H, L, S), or (L, S) for one head; -inf hides
+    scores : (..., H, L, S), or (L, S) for one head; -inf masks
     value : (..., G, S, E), or (S, E). G divides H.
     mask, bias, softcap, sinks, dropout : as in `attention`
 
@@ -112,7 +109,7 @@ def attend(
     Raises
     ------
     TypeError, ValueError
-        Before any work, naming the argument, what came and what was expected.
+        Before any computation, naming the argument, its value and what is expected.
 
     Examples
     --------

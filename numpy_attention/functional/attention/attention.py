@@ -2,7 +2,7 @@
 
     out = softmax(scale * query @ keyᵀ + bias) @ value          (softcap, mask, sinks, dropout on the way)
 
-Everything is computed in float64 (complex128) whatever comes in, and rounded once.
+The steps themselves are in `steps.py`. Everything is computed in float64 (complex128) and rounded once.
 """
 
 from functools import partial
@@ -19,7 +19,7 @@ from .arguments import (
     AttentionArguments,
     Operands,
     admit_optional,
-    admit_scale,
+    check_scale,
     prepare_operands,
     scores_shape,
 )
@@ -30,11 +30,10 @@ from .steps import STEPS, ScoreGradients, Steps
 
 @shape_repr
 class AttentionSaved(NamedTuple):
-    """Every number on the way from scores to output, in the precision it was computed in.
+    """Every intermediate result, in the precision it was computed in.
 
-    scores, weights (..., H, L, S), lse (..., H, L); capped, biased, masked and thinned are None where
-    their step was not asked for. `given` holds the arguments, `steps` what each step saved for its own
-    backward.
+    scores, weights (..., H, L, S), lse (..., H, L); capped, biased, masked and thinned are None where their
+    option is. `arguments` are the caller's arrays, `steps` the tuple that each step saved for its backward.
     """
 
     scores: Array
@@ -44,13 +43,13 @@ class AttentionSaved(NamedTuple):
     weights: Array
     lse: Array
     thinned: Array | None
-    given: AttentionArguments | AttendArguments
+    arguments: AttentionArguments | AttendArguments
     steps: Steps
 
 
 @shape_repr
 class AttentionGradients(NamedTuple):
-    """In the forward's order; None for an optional argument that was not given."""
+    """In the forward's order; None for an optional argument that was None."""
 
     d_query: Any
     d_key: Any
@@ -60,12 +59,12 @@ class AttentionGradients(NamedTuple):
     d_sinks: Any
 
 
-# ----------------------------------------------------------------------------- the seven steps, and back
+# --------------------------------------------------------------------------------- the seven steps, and back
 
 
-def seven_steps(steps: Steps, problem: Operands) -> tuple[Array, AttentionSaved]:
-    """The seven steps down."""
-    given, query, key, value, visible, bias, scale, softcap, sinks, multipliers = problem
+def seven_steps(steps: Steps, operands: Operands) -> tuple[Array, AttentionSaved]:
+    """The seven steps down: out and every intermediate result, in float64."""
+    arguments, query, key, value, visible, bias, scale, softcap, sinks, multipliers = operands
     scores, saved_1 = steps.score.forward(query, key, scale, visible)
     capped, saved_2 = steps.softcap.forward(scores, softcap, visible)
     biased, saved_3 = steps.bias.forward(capped, bias)
@@ -81,7 +80,7 @@ def seven_steps(steps: Steps, problem: Operands) -> tuple[Array, AttentionSaved]
         weights=weights,
         lse=lse,
         thinned=None if multipliers is None else thinned,
-        given=given,
+        arguments=arguments,
         steps=Steps(saved_1, saved_2, saved_3, saved_4, saved_5, saved_6, saved_7),
     )
 
@@ -89,18 +88,41 @@ def seven_steps(steps: Steps, problem: Operands) -> tuple[Array, AttentionSaved]
 def seven_steps_back(
     steps: Steps, d_out: Array, d_weights: Array, d_lse: Array, saved: Steps
 ) -> tuple[ScoreGradients, Array, Array | None, Array | None]:
-    """The same seven up: the gradients of step 1's arguments, of value, bias and sinks."""
+    """The same seven up: the gradients of step 1's arguments, then of value, bias and sinks."""
     d_thinned, d_value = steps.values.backward(d_out, saved.values)
     d_weights = d_weights + steps.dropout.backward(d_thinned, saved.dropout)
     d_masked, d_sinks = steps.softmax.backward((d_weights, d_lse), saved.softmax)
     d_biased = steps.mask.backward(d_masked, saved.mask)
     d_capped, d_bias = steps.bias.backward(d_biased, saved.bias)
     d_scores = steps.softcap.backward(d_capped, saved.softcap)
-    d_first = steps.score.backward(d_scores, saved.score)
-    return d_first, d_value, d_bias, d_sinks
+    d_score_arguments = steps.score.backward(d_scores, saved.score)
+    return d_score_arguments, d_value, d_bias, d_sinks
 
 
-# --------------------------------------------------------------------------------------- attention
+# ---------------------------------------------------------------------------------- cotangents and gradients
+
+
+def admit_cotangents(
+    saved: AttentionSaved, d_out: Any, d_weights: Any, d_lse: Any
+) -> tuple[Array, Array, Array]:
+    """The cotangents in float64, zeros for None; TypeError or ValueError if one does not fit its result."""
+    weights, rows, width = saved.weights, saved.lse.shape, saved.arguments.value.shape[-1]
+    d_out, d_weights, d_lse = to_float64(
+        cotangent("d_out", d_out, (*rows, width), weights),
+        np.zeros(weights.shape) if d_weights is None else cotangent("d_weights", d_weights, weights.shape),
+        np.zeros(rows) if d_lse is None else cotangent("d_lse", d_lse, rows),
+    )
+    return d_out, d_weights, d_lse
+
+
+def gradient_of(argument: Array | Bias | None, gradient: Any) -> Any:
+    """`gradient` in its argument's form: shape and dtype of an array, parameters of a bias value, or None."""
+    if isinstance(argument, Bias):
+        return argument.gradients(gradient)
+    return None if argument is None else gradient_like(gradient, argument)
+
+
+# ------------------------------------------------------------------------------------------------- attention
 
 
 @quiet
@@ -117,7 +139,7 @@ def attention_forward(
     dropout: Dropout | npt.ArrayLike | None = None,
     steps: Steps = STEPS,
 ) -> tuple[Any, AttentionSaved]:
-    """Attention, with every number its backward needs: see `attention`.
+    """Attention, with everything its backward needs: see `attention`.
 
     Examples
     --------
@@ -126,15 +148,13 @@ def attention_forward(
     array([[0.5, 0.5],
            [0.5, 0.5]])
     """
-    given = AttentionArguments(
-        admit("query", query, 2), admit("key", key, 2), admit("value", value, 2),
-        *admit_optional(bias=bias, scale=scale, sinks=sinks),
-    )  # fmt: skip
-    shape = scores_shape(given.query, given.key, given.value)
-    if given.scale is not None:
-        admit_scale(given.scale, shape)
-    problem = prepare_operands(given, given.query, shape, mask, softcap, dropout)
-    return run_forward(steps, problem, given.query, given.key, given.value)
+    query, key, value = admit("query", query, 2), admit("key", key, 2), admit("value", value, 2)
+    arguments = AttentionArguments(query, key, value, *admit_optional(bias=bias, scale=scale, sinks=sinks))
+    shape = scores_shape(query, key, value)
+    if arguments.scale is not None:
+        check_scale(arguments.scale, shape)
+    out, saved = seven_steps(steps, prepare_operands(arguments, shape, mask, softcap, dropout))
+    return round_to(out, query, key, value), saved
 
 
 @quiet
@@ -161,19 +181,19 @@ def attention_backward(
     Parameters
     ----------
     d_out : the shape of out, (..., H, L, E)
-    saved : what attention_forward gave
+    saved : returned by attention_forward
     d_weights : (..., H, L, S), the cotangent of step 5's weights, or None for zero
     d_lse : (..., H, L), the cotangent of saved.lse, or None for zero
 
     Returns
     -------
     AttentionGradients
-        Each in its argument's shape and dtype; None for an optional argument that was not given.
+        Each in its argument's shape and dtype; None for an optional argument that was None.
 
     Raises
     ------
     TypeError, ValueError
-        For a saved that attention_forward did not give, and cotangents that do not fit in shape or dtype.
+        For a saved of another function, and for cotangents of a wrong shape or dtype.
 
     Examples
     --------
@@ -182,12 +202,13 @@ def attention_backward(
     array([[0.5, 0.5],
            [0.5, 0.5]])
     """
-    if not isinstance(saved, AttentionSaved) or not isinstance(saved.given, AttentionArguments):
-        raise TypeError("saved is not what attention_forward gave")
-    d_first, d_value, d_bias, d_sinks = run_backward(steps, d_out, d_weights, d_lse, saved)
-    d_query, d_key, d_scale = d_first
+    if not isinstance(saved, AttentionSaved) or not isinstance(saved.arguments, AttentionArguments):
+        raise TypeError("saved is not what attention_forward returned")
+    cotangents = admit_cotangents(saved, d_out, d_weights, d_lse)
+    d_score_arguments, d_value, d_bias, d_sinks = seven_steps_back(steps, *cotangents, saved.steps)
+    d_query, d_key, d_scale = d_score_arguments
     gradients = (d_query, d_key, d_value, d_bias, d_scale, d_sinks)
-    return AttentionGradients(*map(gradient_of, gradients, saved.given))
+    return AttentionGradients(*map(gradient_of, saved.arguments, gradients))
 
 
 def attention(
@@ -202,7 +223,7 @@ def attention(
     sinks: npt.ArrayLike | None = None,
     dropout: Dropout | npt.ArrayLike | None = None,
 ) -> Any:
-    """Attention: each query's mean of the values, weighted by how well its key matches.
+    """Attention: for each query the mean of the values, weighted by how well their keys match it.
 
         scores  = scale * query @ keyᵀ
         capped  = softcap * tanh(scores / softcap)
@@ -214,29 +235,28 @@ def attention(
     query : (..., H, L, D), or (L, D) for one head
     key : (..., G, S, D), or (S, D). G divides H; query head h reads key head h // (H / G).
     value : (..., G, S, E), or (S, E)
-    mask : who may attend to whom: visible, hidden, causal, window, padding, real_keys, segments, prefix,
-        combined by & | ~. A bare array is refused.
-    bias : added to the scores: an array broadcasting to (..., H, L, S), in which -inf hides, or
-        na.alibi(slopes), na.relative(table, buckets). The gradient of such a value is named as its
-        parameter is: d_bias.d_slopes, d_bias.d_table.
+    mask : which keys each query may attend to: visible, hidden, causal, window, padding, real_keys, segments,
+        prefix, combined by & | ~. A bare array is refused.
+    bias : added to the scores: an array broadcasting to (..., H, L, S), in which -inf masks, or
+        na.alibi(slopes), na.relative(table, buckets), whose gradients are d_bias.d_slopes, d_bias.d_table.
     scale : a number, or an array broadcasting to (..., H, L, S); 1 / sqrt(D) if None.
-    softcap : a positive number of the scores' unit, beyond which they do not go.
-    sinks : scores of one key more with value 0, broadcasting to (..., H).
+    softcap : a positive number, the bound of |scores|.
+    sinks : the scores of one more key, whose value is 0, broadcasting to (..., H).
     dropout : na.dropout(seed, rate), or an array of multipliers broadcasting to (..., H, L, S).
 
     Returns
     -------
     out : (..., H, L, E), in the result_type of query, key and value; computed in float64, rounded once.
-        A query that may attend to nothing gets 0. What is hidden has no influence, were it NaN.
+        0 for fully masked rows. Masked keys and values have no influence, not even NaN or inf.
 
     Raises
     ------
     TypeError, ValueError
-        Before any work, naming the argument, what came and what was expected.
+        Before any computation, naming the argument, its value and what is expected.
 
     Examples
     --------
-    A query that matches the second key better, by log 3:
+    The second score is higher by log 3, so its value weighs three times as much:
 
     >>> attention([[np.log(3)]], [[0.0], [1.0]], [[10.0], [20.0]]).round(4)
     array([[17.5]])
@@ -254,11 +274,11 @@ def attention(
 
 
 def attention_with(steps: Steps) -> Pair:
-    """Attention made of other steps: a pair that is called as attention_forward and _backward are.
+    """Attention with other steps, for a planted fault, another normaliser, or a trace.
 
     Parameters
     ----------
-    steps : seven pairs, mostly STEPS._replace(mask=…): a step takes and gives what STEPS's own does.
+    steps : seven pairs, usually STEPS._replace(mask=…), each with the signature of the step it replaces.
 
     Returns
     -------
@@ -268,16 +288,16 @@ def attention_with(steps: Steps) -> Pair:
     Raises
     ------
     TypeError
-        For what is no Steps, or a step that is no pair.
+        If steps is not a Steps of seven pairs.
 
     Examples
     --------
-    A softmax whose backward forgets the row's mean, a mistake that is made:
+    A common mistake, a softmax backward without the row's mean:
 
     >>> from numpy_attention.functional.attention.steps import SoftmaxStepGradients
-    >>> def forgets(d, saved):
-    ...     return SoftmaxStepGradients(saved.weights * d[0], None)
-    >>> wrong = attention_with(STEPS._replace(softmax=Pair(STEPS.softmax.forward, forgets)))
+    >>> def without_mean(d_normalised, saved):
+    ...     return SoftmaxStepGradients(saved.weights * d_normalised[0], None)
+    >>> wrong = attention_with(STEPS._replace(softmax=Pair(STEPS.softmax.forward, without_mean)))
     >>> query, key, value = np.ones((1, 1)), np.array([[1.0], [3.0]]), np.array([[1.0], [1.0]])
     >>> out, saved = wrong.forward(query, key, value)
     >>> wrong.backward(out, saved).d_query, attention_backward(out, saved).d_query
@@ -287,36 +307,3 @@ def attention_with(steps: Steps) -> Pair:
         raise TypeError(f"steps is {type(steps).__name__}; STEPS._replace(…) is expected, each step a Pair")
     steps = Steps(*(Pair(*pair) for pair in steps))
     return Pair(partial(attention_forward, steps=steps), partial(attention_backward, steps=steps))
-
-
-# ------------------------------------------------------------------------------ in through here, and out
-
-
-def run_forward(steps: Steps, problem: Operands, *arguments: Array) -> tuple[Any, AttentionSaved]:
-    """The seven steps down, and out rounded to the result_type of `arguments`."""
-    out, saved = seven_steps(steps, problem)
-    return round_to(out, *arguments), saved
-
-
-def run_backward(
-    steps: Steps, d_out: Any, d_weights: Any, d_lse: Any, saved: AttentionSaved
-) -> tuple[Any, Any, Any, Any]:
-    """The cotangents admitted, and the seven steps up."""
-    rows, width = saved.lse.shape, saved.given.value.shape[-1]
-    d_out, d_weights, d_lse = to_float64(
-        cotangent("d_out", d_out, (*rows, width), saved.weights),
-        _cotangent_or_zeros("d_weights", d_weights, saved.weights.shape),
-        _cotangent_or_zeros("d_lse", d_lse, rows),
-    )
-    return seven_steps_back(steps, d_out, d_weights, d_lse, saved.steps)
-
-
-def _cotangent_or_zeros(name: str, d: Any, shape: tuple[int, ...]) -> Array:
-    return np.zeros(shape) if d is None else cotangent(name, d, shape)
-
-
-def gradient_of(gradient: Any, argument: Array | Bias | None) -> Any:
-    """A gradient in the form in which its argument came: None, an array, or a bias value's own."""
-    if isinstance(argument, Bias):
-        return argument.gradients(gradient)
-    return None if argument is None else gradient_like(gradient, argument)

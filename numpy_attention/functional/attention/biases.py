@@ -1,12 +1,13 @@
-"""Biases that say how far apart a query and a key stand, as values that give any tile of themselves.
+"""Position biases as values: any tile of the bias, and the gradient of its parameter.
 
     alibi      bias_hls = -slope_h |position_l - s|
     relative   bias_hls = table_h[bucket_ls]
 
-`attention(…, bias=na.alibi(slopes))` computes the bias, and its backward the gradient of slopes or table.
+`attention(…, bias=na.alibi(slopes))` adds the bias; its backward returns the gradient of slopes or table.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,25 +17,25 @@ from ..base.admission import Array, admit, one_of, quiet, whole_numbers
 from ..base.arrays import accurate_sum, gradient_like, promote, shape_repr, unbroadcast
 from ..masks.mask import ALIGNMENTS, alignment_offset, batch_entry
 
-ALL = slice(None)
-
 
 @shape_repr
 class AlibiGradients(NamedTuple):
-    """What d_bias is for `alibi`."""
+    """d_bias of `alibi`."""
 
     d_slopes: Any
 
 
 @shape_repr
 class RelativeGradients(NamedTuple):
-    """What d_bias is for `relative`."""
+    """d_bias of `relative`."""
 
     d_table: Any
 
 
 class Bias(ABC):
-    """A bias computed from a parameter: a tile of it, and what the tile's gradient is to the parameter."""
+    """A bias computed from one parameter, tile by tile."""
+
+    gradients_type: Callable[[Array], Any]
 
     def __init__(self, parameter: Array) -> None:
         self.parameter = parameter
@@ -49,23 +50,26 @@ class Bias(ABC):
 
     @abstractmethod
     def tile_gradient(self, d_tile: Array, rows: slice, columns: slice, L: int, S: int) -> Array:
-        """What a tile's gradient (..., r, c) adds to the parameter's."""
+        """The contribution of one tile's gradient (..., r, c) to the parameter's gradient."""
 
-    @abstractmethod
-    def named(self, gradient: Array) -> Any:
-        """The parameter's gradient under its name."""
+    def wrap_gradient(self, gradient: Array) -> Any:
+        """The parameter's gradient, in its shape and dtype, as `gradients_type`."""
+        return self.gradients_type(gradient_like(gradient, self.parameter))
 
     def array(self, L: int, S: int) -> Array:
-        """All of the bias, (..., L, S)."""
-        return self.tile(ALL, ALL, L, S)
+        """The whole bias, (..., L, S)."""
+        return self.tile(slice(None), slice(None), L, S)
 
     def gradients(self, d_bias: Array) -> Any:
-        """The parameter's gradient, from that of all of the bias (..., L, S)."""
-        return self.named(self.tile_gradient(d_bias, ALL, ALL, *d_bias.shape[-2:]))
+        """The parameter's gradient, from d_bias (..., L, S) of the whole bias."""
+        gradient = self.tile_gradient(d_bias, slice(None), slice(None), *d_bias.shape[-2:])
+        return self.wrap_gradient(gradient)
 
 
 class Alibi(Bias):
-    """-slope * distance: every head forgets at a rate of its own."""
+    """-slope * distance, with one slope for each head."""
+
+    gradients_type = AlibiGradients
 
     def __init__(self, slopes: Array, align: str | None, offset: int | None) -> None:
         super().__init__(slopes)
@@ -75,13 +79,13 @@ class Alibi(Bias):
         return f"na.alibi(<slopes {self.parameter.shape}>)"
 
     def entry(self, index: tuple[int, ...]) -> Bias:
-        """With one slope."""
+        """The bias of one head's slope."""
         return Alibi(batch_entry(self.parameter, index, 0), self.align, self.offset)
 
     def _distance(self, rows: slice, columns: slice, L: int, S: int) -> Array:
         shift = self.offset if self.offset is not None else alignment_offset(repr(self), self.align, L, S)
-        ahead = np.arange(*columns.indices(S)) - (np.arange(*rows.indices(L))[:, None] + shift)
-        return np.asarray(np.abs(ahead), dtype=np.float64)
+        positions = np.arange(*rows.indices(L))[:, None] + shift
+        return np.asarray(np.abs(np.arange(*columns.indices(S)) - positions), dtype=np.float64)
 
     @quiet
     def tile(self, rows: slice, columns: slice, L: int, S: int) -> Array:
@@ -90,18 +94,16 @@ class Alibi(Bias):
         return np.asarray(-slopes[..., None, None] * self._distance(rows, columns, L, S))
 
     def tile_gradient(self, d_tile: Array, rows: slice, columns: slice, L: int, S: int) -> Array:
-        """d_slope = -Σ distance * d_bias."""
+        """From bias = -slope * distance: d_slope = -Σ distance * d_bias."""
         return unbroadcast(
             -accurate_sum(self._distance(rows, columns, L, S) * d_tile, axis=(-2, -1)), self.parameter.shape
         )
 
-    def named(self, gradient: Array) -> AlibiGradients:
-        """As d_slopes."""
-        return AlibiGradients(gradient_like(gradient, self.parameter))
-
 
 class Relative(Bias):
-    """table[bucket]: one learned number for each kind of distance, for each head."""
+    """table[bucket]: one learned number for each bucket of distances and each head."""
+
+    gradients_type = RelativeGradients
 
     def __init__(self, table: Array, buckets: Array) -> None:
         super().__init__(table)
@@ -111,7 +113,7 @@ class Relative(Bias):
         return f"na.relative(<table {self.parameter.shape}>, <buckets {self.buckets.shape}>)"
 
     def entry(self, index: tuple[int, ...]) -> Bias:
-        """With one row of the table."""
+        """The bias of one head's row of the table."""
         return Relative(batch_entry(self.parameter, index, 1), self.buckets)
 
     def tile(self, rows: slice, columns: slice, L: int, S: int) -> Array:
@@ -121,16 +123,12 @@ class Relative(Bias):
         return np.asarray(self.parameter[..., self.buckets[rows, columns]])
 
     def tile_gradient(self, d_tile: Array, rows: slice, columns: slice, L: int, S: int) -> Array:
-        """d_table[b] = the sum of d_bias over all pairs in bucket b."""
+        """From bias = table[bucket]: d_table[b] = Σ d_bias over the pairs in bucket b."""
         buckets = self.buckets[rows, columns].reshape(-1)
         d_pairs = d_tile.reshape(*d_tile.shape[:-2], buckets.size)
         gradient = np.zeros((*d_tile.shape[:-2], self.parameter.shape[-1]), dtype=d_tile.dtype)
         np.add.at(np.moveaxis(gradient, -1, 0), buckets, np.moveaxis(d_pairs, -1, 0))
         return unbroadcast(gradient, self.parameter.shape)
-
-    def named(self, gradient: Array) -> RelativeGradients:
-        """As d_table."""
-        return RelativeGradients(gradient_like(gradient, self.parameter))
 
 
 def alibi(slopes: npt.ArrayLike, align: str | None = None, offset: int | None = None) -> Alibi:
@@ -139,7 +137,7 @@ def alibi(slopes: npt.ArrayLike, align: str | None = None, offset: int | None = 
     Parameters
     ----------
     slopes : (..., H), one for each head, or a number for one head. Differentiable: d_bias.d_slopes.
-    align, offset : where a query stands among the keys, as in `na.causal`; offset is one whole number.
+    align, offset : the position of a query among the keys, as in `na.causal`; offset is one whole number.
 
     Returns
     -------
@@ -148,7 +146,7 @@ def alibi(slopes: npt.ArrayLike, align: str | None = None, offset: int | None = 
     Raises
     ------
     TypeError, ValueError
-        For slopes that are no floating numbers, an unknown corner, both at once, an offset not whole.
+        For slopes that are not floating, an unknown align, align and offset together, an offset not whole.
 
     Examples
     --------
@@ -161,7 +159,7 @@ def alibi(slopes: npt.ArrayLike, align: str | None = None, offset: int | None = 
     Press, Smith, Lewis 2021, section 3.
     """
     if align is not None and offset is not None:
-        raise ValueError("na.alibi was given align and offset; they say the same, give one")
+        raise ValueError("na.alibi got both align and offset; give one of them")
     if align is not None:
         align = one_of("align", align, ALIGNMENTS)
     if offset is not None:
@@ -178,7 +176,7 @@ def relative(table: npt.ArrayLike, buckets: npt.ArrayLike) -> Relative:
     Parameters
     ----------
     table : (..., H, N) numbers, N for each head, or (N,) for one head. Differentiable: d_bias.d_table.
-    buckets : whole numbers (L, S) from 0 to N - 1: which number of the table a pair gets.
+    buckets : whole numbers (L, S) from 0 to N - 1: the index into the table for each pair.
 
     Returns
     -------

@@ -1,12 +1,12 @@
-"""Dropout: entries set to zero at random, the rest scaled up so that the mean stays.
+"""Dropout: entries set to zero at random, the rest scaled up to keep the mean.
 
     out = x * multipliers,   multipliers = 0 with probability rate, else 1 / (1 - rate)
 
-The multipliers are counter-based: entry n depends on the seed and on n alone, so that a tile, a thread or a
-second run draws the same bits as the whole array did.
+The multipliers are counter-based: entry n depends on the seed and n alone, so a tile, a thread or a second
+run draws the same bits as the whole array.
 """
 
-from __future__ import annotations  # np.random costs 15 ms when first touched
+from __future__ import annotations  # np.random costs 15 ms on first access
 
 import math
 
@@ -14,19 +14,18 @@ import numpy as np
 
 from ..base.admission import Array, real_number, whole_numbers
 
-_GOLDEN = 0x9E3779B97F4A7C15
-_ALL = 2**64
+_GOLDEN_GAMMA = 0x9E3779B97F4A7C15
 
 
-def _mixed(x: Array) -> Array:
-    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014): every bit in moves every bit out."""
+def _mix64(x: Array) -> Array:
+    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014): each input bit affects every output bit."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(x ^ (x >> np.uint64(31)))
 
 
 class Dropout:
-    """Dropout as a value: the multipliers of any part of an array, drawn from (seed, position)."""
+    """The multipliers of any part of an array, drawn from (seed, position)."""
 
     def __init__(self, seed: int | np.random.Generator, rate: float) -> None:
         self.rate = real_number("rate", rate)
@@ -43,25 +42,27 @@ class Dropout:
         return f"na.dropout(seed={self.seed}, rate={self.rate})"
 
     def tile(self, rows: slice, columns: slice, shape: tuple[int, ...]) -> Array:
-        """The multipliers of [..., rows, columns] of an array of `shape`."""
+        """The multipliers at [..., rows, columns] of an array of `shape`."""
         *batch, length, width = shape
         entries = np.arange(math.prod(batch), dtype=np.uint64).reshape(*batch, 1, 1)
-        return self.tile_of(entries, rows, columns, length, width)
+        return self.tile_of_entries(entries, rows, columns, length, width)
 
-    def tile_of(self, entries: Array, rows: slice, columns: slice, length: int, width: int) -> Array:
-        """Likewise for some entries (..., 1, 1) of the batch, which are counted through all its axes."""
+    def tile_of_entries(self, entries: Array, rows: slice, columns: slice, length: int, width: int) -> Array:
+        """Likewise for some batch entries (..., 1, 1), numbered through all batch axes."""
         row = entries * np.uint64(length) + np.arange(*rows.indices(length), dtype=np.uint64)[:, None]
-        return self._at(row * np.uint64(width) + np.arange(*columns.indices(width), dtype=np.uint64))
+        column = np.arange(*columns.indices(width), dtype=np.uint64)
+        return self._multipliers_at(row * np.uint64(width) + column)
 
     def array(self, shape: tuple[int, ...]) -> Array:
         """All multipliers of an array of `shape`, in float64."""
-        return self._at(np.arange(math.prod(shape), dtype=np.uint64).reshape(shape))
+        return self._multipliers_at(np.arange(math.prod(shape), dtype=np.uint64).reshape(shape))
 
-    def _at(self, position: Array) -> Array:
+    def _multipliers_at(self, position: Array) -> Array:
+        gamma = np.uint64(_GOLDEN_GAMMA)
         with np.errstate(over="ignore"):  # arithmetic modulo 2**64 is the method
-            key = _mixed(np.array([self.seed % _ALL], dtype=np.uint64) + np.uint64(_GOLDEN))[0]
-            random = _mixed(_mixed(key + np.asarray(position) * np.uint64(_GOLDEN)))
-        return np.where(random >= np.uint64(self.rate * _ALL), 1 / (1 - self.rate), 0.0)
+            key = _mix64(np.array([self.seed % 2**64], dtype=np.uint64) + gamma)[0]
+            random = _mix64(_mix64(key + np.asarray(position) * gamma))
+        return np.where(random >= np.uint64(self.rate * 2**64), 1 / (1 - self.rate), 0.0)
 
 
 def dropout(seed: int | np.random.Generator, rate: float) -> Dropout:
@@ -70,17 +71,17 @@ def dropout(seed: int | np.random.Generator, rate: float) -> Dropout:
     Parameters
     ----------
     seed : a whole number >= 0, or a Generator from which one is drawn, once.
-        The same seed gives the same multipliers at every call: take a new one for every step of training.
+        The same seed gives the same multipliers at every call: use a new one for each training step.
     rate : the probability that an entry is dropped, in [0, 1).
 
     Returns
     -------
-    What draws the multipliers: its array(shape) holds those of an array of `shape`, in float64.
+    A Dropout; its array(shape) are the multipliers of an array of `shape`, in float64.
 
     Raises
     ------
     TypeError, ValueError
-        For a seed or a rate that is no such number.
+        For any other seed or rate.
 
     Examples
     --------
@@ -90,7 +91,7 @@ def dropout(seed: int | np.random.Generator, rate: float) -> Dropout:
 
     References
     ----------
-    Srivastava et al. 2014, section 4; scaled while training ("inverted") as every framework does.
+    Srivastava et al. 2014, section 4; "inverted" (scaled while training), as in every framework.
     """
     return Dropout(seed, rate)
 
@@ -100,7 +101,7 @@ def dropout_multipliers(seed: int | np.random.Generator, rate: float, shape: tup
 
     Parameters
     ----------
-    seed, rate : as `dropout` takes them.
+    seed, rate : as in `dropout`.
     shape : whole numbers >= 0.
 
     Returns
@@ -110,7 +111,7 @@ def dropout_multipliers(seed: int | np.random.Generator, rate: float, shape: tup
     Raises
     ------
     TypeError, ValueError
-        As `dropout` does, and for a shape that is not whole, or negative.
+        As in `dropout`, and for lengths that are negative or not whole.
 
     Examples
     --------

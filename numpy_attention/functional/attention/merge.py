@@ -1,10 +1,10 @@
-"""Merging: partial results over disjoint sets of keys, made into the whole.
+"""Merging: attention over all keys, from partial results over disjoint sets of keys.
 
     lse = log Σ_i exp(lse_i)      share_i = exp(lse_i - lse)      out = Σ_i share_i out_i
 
-exp(lse_i) is all the weight that part i saw, before it was normalised. So a merge is attention once more: the
-parts are its keys, their lse its scores, their out its values. It is what a tile does to the rows before it,
-and what joins keys that lie on several machines, or a long cache and the newest tokens.
+exp(lse_i) is the normaliser of part i. So a merge is attention again: the parts are its keys, their lse its
+scores, their out its values. The same formula adds a tile in tiled attention, and joins keys on several
+machines, or a long cache with the newest tokens.
 """
 
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ from .steps import SoftmaxStepSaved, softmax_step_backward, softmax_step_forward
 
 
 class Merged(NamedTuple):
-    """out (..., L, E) and lse (..., L): a result, and a part of the next merge."""
+    """out (..., L, E) and lse (..., L): a result, which can be a part of another merge."""
 
     out: Any
     lse: Any
@@ -35,7 +35,7 @@ class Merged(NamedTuple):
 
 @shape_repr
 class MergeSaved(NamedTuple):
-    """The arguments, and what each of n parts contributes, shares (..., L, n), with lse (..., L)."""
+    """The arguments, the shares (..., L, n) of the n parts, and lse (..., L)."""
 
     outs: tuple[Array, ...]
     lses: tuple[Array, ...]
@@ -45,7 +45,7 @@ class MergeSaved(NamedTuple):
 
 @shape_repr
 class PartGradients(NamedTuple):
-    """Of one part."""
+    """Gradients of one part."""
 
     d_out: Any
     d_lse: Any
@@ -53,10 +53,10 @@ class PartGradients(NamedTuple):
 
 @quiet
 def attention_merge_forward(*parts: Any) -> tuple[Merged, MergeSaved]:
-    """Partial results made into the whole, with what its backward needs: see `attention_merge`."""
-    outs, lses = _admitted(parts)
+    """Attention over all keys from parts, with what its backward needs: see `attention_merge`."""
+    outs, lses = _admit_parts(parts)
     shape = _common_shape(outs, lses)
-    scores = _side_by_side(lses, outs)  # (..., L, n)
+    scores = _stack_lses(lses, outs)  # (..., L, n)
     (shares, lse), _ = softmax_step_forward(scores, None, _nonempty(scores))
     out = np.zeros(shape, shares.dtype)
     for i, part in enumerate(outs):
@@ -78,13 +78,13 @@ def attention_merge_backward(
 
         d_lse_i = share_i (d_share_i - Σ_j share_j d_share_j + d_lse)
 
-    The bracket is a difference of numbers that are nearly equal where one share is nearly 1. So d_share of
-    the largest share is taken off all of them first, which changes nothing else: the shares add up to 1.
+    The bracket cancels where one share is nearly 1. So d_share of the largest share is first subtracted from
+    all of them, which changes nothing but the rounding, since the shares sum to 1.
 
     Parameters
     ----------
     d_out : the shape of out, (..., L, E)
-    saved : what attention_merge_forward gave
+    saved : returned by attention_merge_forward
     d_lse : the shape of lse, (..., L), or None for zero
 
     Returns
@@ -95,7 +95,7 @@ def attention_merge_backward(
     Raises
     ------
     TypeError, ValueError
-        For a saved that attention_merge_forward did not give, and cotangents that do not fit.
+        For a saved of another function, and for cotangents of a wrong shape or dtype.
 
     Examples
     --------
@@ -107,45 +107,45 @@ def attention_merge_backward(
     outs, lses, shares, lse = saved
     shape = _common_shape(outs, lses)
     d_lse = np.zeros(lse.shape, shares.dtype) if d_lse is None else d_lse
-    d_whole, d_log, *values = upcast(
+    d_out, d_lse, *values = upcast(
         cotangent("d_out", d_out, shape, shares), cotangent("d_lse", d_lse, shape[:-1], shares), *outs
     )
-    nonempty = _nonempty(_side_by_side(lses, outs))
-    d_shares = np.stack([(d_whole * part).sum(axis=-1) for part in values], axis=-1)  # (..., L, n)
-    softmax = SoftmaxStepSaved(shares, None, None, nonempty)
-    d_scores = keep_visible(softmax_step_backward((d_shares, d_log), softmax).d_masked, nonempty)
+    nonempty = _nonempty(_stack_lses(lses, outs))
+    d_shares = np.stack([(d_out * part).sum(axis=-1) for part in values], axis=-1)  # (..., L, n)
+    softmax_saved = SoftmaxStepSaved(shares, None, None, nonempty)
+    d_scores = keep_visible(softmax_step_backward((d_shares, d_lse), softmax_saved).d_masked, nonempty)
     gradients = []
-    for i, (out, own_lse) in enumerate(zip(outs, lses, strict=True)):
-        d_part = keep_visible(shares[..., i, None] * d_whole, nonempty[..., i, None])
-        gradients.append(PartGradients(gradient_like(d_part, out), gradient_like(d_scores[..., i], own_lse)))
+    for i, (out, lse) in enumerate(zip(outs, lses, strict=True)):
+        d_part = keep_visible(shares[..., i, None] * d_out, nonempty[..., i, None])
+        gradients.append(PartGradients(gradient_like(d_part, out), gradient_like(d_scores[..., i], lse)))
     return tuple(gradients)
 
 
 def attention_merge(*parts: Any) -> Merged:
-    """Attention over all keys, from attention over parts of them.
+    """Attention over all keys, from attention over disjoint parts of them.
 
         lse = log Σ_i exp(lse_i)      share_i = exp(lse_i - lse)      out = Σ_i share_i out_i
 
-    Merging is associative and takes parts in any order, up to rounding; what comes out can be merged again.
+    Merging is associative and commutative, up to rounding; the result can be merged again.
 
     Parameters
     ----------
     *parts : one or more pairs (out, lse), each from the same queries over other keys: out (..., L, E), and
-        lse (..., L), the log-sum-exp of the scores that it saw, `saved.lse` of every attention here. All
-        axes broadcast together. A part with lse -inf is empty: its out has no influence, were it NaN.
-        Parts come without sinks, which would count once for each part. A sink is added at the end, as one
-        more part whose out is 0 and whose lse is the sink's score.
+        lse (..., L), the log-sum-exp of its scores, `saved.lse` of every attention here. All axes broadcast
+        together. A row with lse -inf is empty, and its out has no influence, not even NaN. Parts must not
+        include sinks, which would count once for each part: add one more part whose out is 0 and whose lse
+        is the sink's score.
 
     Returns
     -------
     Merged(out, lse)
-        out in the result_type of the parts' outs, lse in that of their lses; both complex if anything is.
+        out in the result_type of the parts' outs, lse in that of their lses; both complex if any array is.
         Where all parts are empty, out is 0 and lse -inf.
 
     Raises
     ------
     TypeError, ValueError
-        If there is no part, for a part that is no pair, and for dtypes and shapes that do not fit.
+        Without parts, for a part that is not a pair, and for dtypes and shapes that do not fit.
 
     Examples
     --------
@@ -180,44 +180,46 @@ def attention_merge(*parts: Any) -> Merged:
     return attention_merge_forward(*plain)[0]
 
 
-# ---------------------------------------------------------------------------------------- what comes in
+# -------------------------------------------------------------------------------------------- admission
 
 
 def _is_pair(part: object) -> bool:
     return isinstance(part, (tuple, list)) and len(part) == 2
 
 
-def _admitted(parts: tuple[Any, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-    """All out and all lse, named by the place of their part."""
+def _admit_parts(parts: tuple[Any, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """All out and all lse; errors name the number of the part."""
     if not parts:
         raise TypeError("no part was given; one pair (out, lse) or more are expected")
     for n, part in enumerate(parts, start=1):
         if not _is_pair(part):
-            told = f" of {len(part)}" if isinstance(part, (tuple, list)) else ""
-            raise TypeError(f"part {n} is {type(part).__name__}{told}; a pair (out, lse) is expected")
+            length = f" of {len(part)}" if isinstance(part, (tuple, list)) else ""
+            raise TypeError(f"part {n} is {type(part).__name__}{length}; a pair (out, lse) is expected")
     outs = tuple(admit(f"part {n}'s out", out, 2) for n, (out, _) in enumerate(parts, start=1))
     lses = tuple(admit(f"part {n}'s lse", lse, 1) for n, (_, lse) in enumerate(parts, start=1))
     return outs, lses
 
 
 def _common_shape(outs: tuple[Array, ...], lses: tuple[Array, ...]) -> tuple[int, ...]:
-    """(..., L, E), to which all parts broadcast; an lse has the axes of an out but the last."""
+    """(..., L, E), to which all parts broadcast; an lse has the axes of out without the last."""
     try:
         return np.broadcast_shapes(*(out.shape for out in outs), *((*lse.shape, 1) for lse in lses))
     except ValueError:
-        told = ", ".join(
+        shapes = ", ".join(
             f"part {n}'s out {out.shape} and lse {lse.shape}"
             for n, (out, lse) in enumerate(zip(outs, lses, strict=True), start=1)
         )
-        raise ValueError(f"the parts do not broadcast together to (..., L, E) and (..., L): {told}") from None
+        raise ValueError(
+            f"the parts do not broadcast together to (..., L, E) and (..., L): {shapes}"
+        ) from None
 
 
-def _side_by_side(lses: tuple[Array, ...], outs: tuple[Array, ...]) -> Array:
-    """The parts' lse as the scores of attention over parts, (..., L, n), in the dtype that is computed in."""
+def _stack_lses(lses: tuple[Array, ...], outs: tuple[Array, ...]) -> Array:
+    """The scores of attention over the n parts, their lses (..., L, n), in the compute dtype."""
     shape = _common_shape(outs, lses)[:-1]
     return np.stack([np.broadcast_to(lse, shape) for lse in lses], axis=-1, dtype=compute_dtype(*lses, *outs))
 
 
 def _nonempty(scores: Array) -> Array:
-    """Where a part has seen anything."""
+    """True where a part has at least one visible key."""
     return np.asarray(scores.real != -np.inf)

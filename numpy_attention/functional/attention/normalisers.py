@@ -1,11 +1,11 @@
-"""Other ways to turn scores into weights, for the fifth step: STEPS._replace(softmax=SPARSEMAX).
+"""Alternatives to softmax in step 5: STEPS._replace(softmax=SPARSEMAX).
 
-    sigmoid    weights = σ(masked), each key by itself
+    sigmoid    weights = σ(masked), independently for each key
     sparsemax  weights = max(masked - τ, 0), τ such that a row sums to 1
     entmax     weights = max(masked / 2 - τ, 0)², τ likewise (α = 1.5, half way from softmax to sparsemax)
 
-Each is called as softmax's step is. A sink is one more column, whose weight is dropped. lse stays that of
-softmax: it says how large the scores are, whatever the weights.
+Each has the signature of the softmax step. A sink is one more column, whose weight is dropped. lse remains
+log Σ exp(masked), whatever the weights.
 """
 
 from collections.abc import Callable
@@ -22,46 +22,46 @@ from .steps import Normalised, SoftmaxStepGradients, softmax_step_backward, soft
 
 @shape_repr
 class NormaliserSaved(NamedTuple):
-    """The columns [masked, sinks], their weights and slopes, which may be seen, and softmax's own saved."""
+    """Weights of the columns [masked, sinks] and their derivatives, the arguments, and softmax's saved."""
 
     name: str
     weights: Array
-    slopes: Array
+    derivatives: Array
     sinks: Array | None
     visible: Array | None
     softmax: Any
 
 
-_Weights = Callable[[Array], tuple[Array, Array]]
+_Formula = Callable[[Array], tuple[Array, Array]]
 
 
 def _sigmoid(columns: Array) -> tuple[Array, Array]:
-    """Weights σ(x), slopes σ(x) σ(-x)."""
+    """Weights σ(x), derivatives σ(x) σ(-x)."""
     weights = np.where(columns.real == -np.inf, 0, logistic(columns))
     return weights, weights * logistic(-columns)
 
 
-def _sorted(columns: Array) -> tuple[Array, Array]:
-    """The entries of each row from the highest down, and their count from 1."""
+def _descending(columns: Array) -> tuple[Array, Array]:
+    """The entries of each row in descending order, and their ranks from 1."""
     order = np.argsort(-columns.real, axis=-1, kind="stable")
     rows = np.take_along_axis(columns, order, axis=-1)
     return rows, np.arange(1, columns.shape[-1] + 1)
 
 
-def _at(values: Array, support: Array) -> Array:
+def _entry_at_rank(values: Array, support: Array) -> Array:
     """values[support - 1] of each row, kept as an axis."""
     return np.asarray(np.take_along_axis(values, np.maximum(support - 1, 0), axis=-1))
 
 
 def _sparsemax(columns: Array) -> tuple[Array, Array]:
-    """Martins and Astudillo 2016, algorithm 1: τ = (Σ_{support} x - 1) / |support|; slopes 1 there."""
+    """Martins and Astudillo 2016, algorithm 1: τ = (Σ_{support} x - 1) / |support|; derivatives 1 there."""
     if not columns.shape[-1]:
         return columns.copy(), columns.copy()
-    rows, count = _sorted(columns)
+    rows, rank = _descending(columns)
     sums = np.cumsum(rows, axis=-1)
-    inside = (1 + count * rows > sums) & np.isfinite(rows)
+    inside = (1 + rank * rows > sums) & np.isfinite(rows)
     support = inside.sum(axis=-1, keepdims=True)
-    threshold = (_at(sums, support) - 1) / np.maximum(support, 1)
+    threshold = (_entry_at_rank(sums, support) - 1) / np.maximum(support, 1)
     above = (columns.real > threshold.real) & (support > 0)
     return np.where(above, columns - threshold, 0), above.astype(columns.dtype)
 
@@ -69,34 +69,33 @@ def _sparsemax(columns: Array) -> tuple[Array, Array]:
 def _entmax(columns: Array) -> tuple[Array, Array]:
     """Peters, Niculae, Martins 2019, algorithm 2: of the k highest halves x, with mean m and mean square q,
 
-    τ = m - √((1 - k (q - m²)) / k), k as large as it can be; slopes √weights.
+    τ = m - √((1 - k (q - m²)) / k), for the largest k that has a solution; derivatives √weights.
     """
     if not columns.shape[-1]:
         return columns.copy(), columns.copy()
     halves = columns / 2
-    rows, count = _sorted(halves)
-    mean = np.cumsum(rows, axis=-1) / count
-    spread = np.cumsum(rows * rows, axis=-1) - count * mean * mean
-    room = np.where(spread.real < 1, (1 - spread) / count, 0)
-    thresholds = mean - np.sqrt(room)
+    rows, rank = _descending(halves)
+    mean = np.cumsum(rows, axis=-1) / rank
+    spread = np.cumsum(rows * rows, axis=-1) - rank * mean * mean
+    thresholds = mean - np.sqrt(np.where(spread.real < 1, (1 - spread) / rank, 0))
     inside = (thresholds.real <= rows.real) & np.isfinite(rows) & (spread.real <= 1)
     support = inside.sum(axis=-1, keepdims=True)
-    threshold = _at(thresholds, support)
+    threshold = _entry_at_rank(thresholds, support)
     above = (halves.real > threshold.real) & (support > 0)
     roots = np.where(above, halves - threshold, 0)
     return roots * roots, roots
 
 
-def _lost(masked: Array, columns: Array, visible: Array | None) -> Array:
-    """Rows that have no weights: a column is NaN or inf, or they see something, but only -inf."""
-    spoiled = (np.isnan(columns) | (columns.real == np.inf)).any(axis=-1, keepdims=True)
-    sees = np.ones(masked.shape, dtype=bool) if visible is None else visible
-    nothing = (columns.real == -np.inf).all(axis=-1, keepdims=True)
-    return np.asarray(spoiled | (nothing & sees.any(axis=-1, keepdims=True)))
+def _undefined_rows(masked: Array, columns: Array, visible: Array | None) -> Array:
+    """True for rows without a projection: a column is NaN or inf, or every visible score is -inf."""
+    infinite = (np.isnan(columns) | (columns.real == np.inf)).any(axis=-1, keepdims=True)
+    any_visible = (np.ones(masked.shape, dtype=bool) if visible is None else visible).any(-1, keepdims=True)
+    all_minus_infinity = (columns.real == -np.inf).all(axis=-1, keepdims=True)
+    return np.asarray(infinite | (all_minus_infinity & any_visible))
 
 
-def _normaliser(name: str, weigh: _Weights, sums_to_one: bool) -> Pair:
-    """The pair of a way to weigh: ∂weights = slopes * ∂(masked - τ), τ being moved by a mean over slopes."""
+def _normaliser(name: str, formula: _Formula, sums_to_one: bool) -> Pair:
+    """The pair: ∂weights = derivatives * (∂masked - ∂τ), ∂τ = the mean of ∂masked weighted by derivatives."""
 
     @quiet
     def forward(
@@ -107,47 +106,49 @@ def _normaliser(name: str, weigh: _Weights, sums_to_one: bool) -> Pair:
         if sinks is not None:
             column = np.broadcast_to(sinks[..., None, None], (*masked.shape[:-1], 1))
             columns = np.concatenate([masked, column], axis=-1)
-        if sums_to_one:  # a shift changes nothing but the rounding
+        if sums_to_one:  # invariant under a shift, up to rounding
             columns = columns - finite_shift(row_maximum(columns)).real
-        weights, slopes = weigh(columns)
+        weights, derivatives = formula(columns)
         if sums_to_one:
-            weights = np.where(_lost(masked, columns, visible), np.nan, weights)
-        S = masked.shape[-1]
-        own = keep_visible(weights[..., :S], visible)
-        return Normalised(own, lse), NormaliserSaved(name, weights, slopes, sinks, visible, saved)
+            weights = np.where(_undefined_rows(masked, columns, visible), np.nan, weights)
+        key_weights = keep_visible(weights[..., : masked.shape[-1]], visible)
+        return Normalised(key_weights, lse), NormaliserSaved(
+            name, weights, derivatives, sinks, visible, saved
+        )
 
     @quiet
     def backward(d_normalised: tuple[Array, Array], saved: NormaliserSaved) -> SoftmaxStepGradients:
         if not isinstance(saved, NormaliserSaved) or saved.name != name:
-            raise TypeError(f"saved is not what the forward of {name} weights gave")
-        _, weights, slopes, sinks, visible, of_softmax = saved
+            raise TypeError(f"saved is not what the forward of {name} weights returned")
+        _, _, derivatives, sinks, visible, softmax_saved = saved
         d_weights, d_lse = d_normalised
         d_columns = keep_visible(d_weights, visible)
         if sinks is not None:
             d_columns = np.concatenate([d_columns, np.zeros((*d_columns.shape[:-1], 1))], axis=-1)
         S = d_weights.shape[-1]
-        d_rows = slopes * d_columns
+        d_rows = derivatives * d_columns
         if sums_to_one:
-            share = slopes.sum(axis=-1, keepdims=True)
-            mean = d_rows.sum(axis=-1, keepdims=True) / np.where(share == 0, 1, share)
-            d_rows = slopes * (d_columns - mean)
+            total = derivatives.sum(axis=-1, keepdims=True)
+            mean = d_rows.sum(axis=-1, keepdims=True) / np.where(total == 0, 1, total)
+            d_rows = derivatives * (d_columns - mean)
         if d_lse.any():
-            d_masked, d_sinks = softmax_step_backward((np.zeros_like(d_weights), d_lse), of_softmax)
-        else:  # an infinite score has no lse; where nobody asks for it, that concerns nobody
+            d_masked, d_sinks = softmax_step_backward((np.zeros_like(d_weights), d_lse), softmax_saved)
+        else:  # not through lse, which is NaN or inf for an infinite score
             d_masked, d_sinks = np.zeros_like(d_weights), None if sinks is None else np.zeros(sinks.shape)
         if sinks is not None and d_sinks is not None:
             d_sinks = d_sinks + unbroadcast(accurate_sum(d_rows[..., S], axis=-1), sinks.shape)
         return SoftmaxStepGradients(keep_visible(d_rows[..., :S], visible) + d_masked, d_sinks)
 
-    forward.__doc__, backward.__doc__ = weigh.__doc__, "d_masked = slopes * (d_weights - mean over slopes)."
+    forward.__doc__ = formula.__doc__
+    backward.__doc__ = "d_masked = derivatives * (d_weights - their mean, weighted by derivatives)."
     return Pair(forward, backward)
 
 
 SIGMOID = _normaliser("sigmoid", _sigmoid, sums_to_one=False)
-"""Weights σ(score), with no competition between keys (Ramapuram et al. 2024); a bias of -log S suits it."""
+"""Weights σ(score), without competition between keys (Ramapuram et al. 2024, who add a bias of -log S)."""
 
 SPARSEMAX = _normaliser("sparsemax", _sparsemax, sums_to_one=True)
 """The projection of the scores onto the simplex: many weights are exactly 0."""
 
 ENTMAX = _normaliser("entmax", _entmax, sums_to_one=True)
-"""entmax with α = 1.5: smooth like softmax where it matters, exactly 0 where it does not."""
+"""entmax with α = 1.5, between softmax and sparsemax: smooth, with many weights exactly 0."""

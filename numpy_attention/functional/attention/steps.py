@@ -1,4 +1,4 @@
-"""The seven steps of attention, each a pair: what it does, and what undoes it.
+"""The seven steps of attention, each a forward and its backward.
 
     1  score     scores  = scale * query @ keyᵀ
     2  softcap   capped  = softcap * tanh(scores / softcap)
@@ -10,8 +10,8 @@
 
     query (..., H, L, D)  key (..., G, S, D)  value (..., G, S, E)  everything between (..., H, L, S)
 
-A step whose option is None hands on what it got. What is hidden is selected away, not multiplied: its own
-gradients are exactly 0, and nothing depends on it, were it NaN.
+A step whose option is None returns its input. Masked entries are replaced, never multiplied by 0: their
+gradients are exactly 0, and no other number depends on them, even if they are NaN.
 """
 
 from typing import Any, NamedTuple
@@ -33,7 +33,7 @@ from ..base.stable import entry_at_peak, finite_shift, row_maximum, sech_squared
 
 
 class Steps(NamedTuple):
-    """One thing for each of the seven steps: its pair, or what its forward saved."""
+    """One entry for each of the seven steps: its pair, or the tuple that its forward saved."""
 
     score: Any
     softcap: Any
@@ -49,7 +49,7 @@ class Steps(NamedTuple):
 
 @shape_repr
 class ScoreSaved(NamedTuple):
-    """The arguments, and products = query @ keyᵀ before the scale."""
+    """The arguments, and products = query @ keyᵀ."""
 
     query: Array
     key: Array
@@ -78,8 +78,8 @@ def score_forward(
 def score_backward(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
     """From scores = scale * products and products = query @ keyᵀ:
 
-    d_products = scale * d_scores;  d_query = d_products @ key;  d_key = d_productsᵀ @ query;
-    d_scale = products * d_scores, summed over every axis along which scale was repeated
+    d_products = scale * d_scores;  d_scale = products * d_scores, summed where scale broadcasts;
+    d_query = d_products @ key;  d_key = d_productsᵀ @ query
     """
     query, key, scale, visible, products = saved
     d_products = fold_groups(keep_visible(scale * d_scores, visible), key)
@@ -112,13 +112,16 @@ class SoftcapSaved(NamedTuple):
 def softcap_forward(
     scores: Array, softcap: float | None = None, visible: Array | None = None
 ) -> tuple[Array, SoftcapSaved]:
-    """capped = softcap * tanh(scores / softcap): a score keeps its order and stays within ±softcap."""
+    """capped = softcap * tanh(scores / softcap): monotone, and within ±softcap."""
     capped = scores if softcap is None else softcap * np.tanh(scores / softcap)
     return capped, SoftcapSaved(scores, softcap, visible)
 
 
 def softcap_backward(d_capped: Array, saved: SoftcapSaved) -> Array:
-    """d_scores = d_capped * sech²(scores / softcap): the softcap outside and the one inside cancel."""
+    """From capped = softcap * tanh(scores / softcap):
+
+    d_scores = d_capped * sech²(scores / softcap): the outer softcap cancels the inner one
+    """
     scores, softcap, visible = saved
     if softcap is None:
         return d_capped
@@ -130,14 +133,14 @@ def softcap_backward(d_capped: Array, saved: SoftcapSaved) -> Array:
 
 @shape_repr
 class BiasSaved(NamedTuple):
-    """The bias."""
+    """The argument."""
 
     bias: Array | None
 
 
 @shape_repr
 class BiasGradients(NamedTuple):
-    """In the forward's order; d_bias is None where no bias was given."""
+    """In the forward's order; d_bias is None if bias was."""
 
     d_capped: Array
     d_bias: Array | None
@@ -149,7 +152,7 @@ def bias_forward(capped: Array, bias: Array | None = None) -> tuple[Array, BiasS
 
 
 def bias_backward(d_biased: Array, saved: BiasSaved) -> BiasGradients:
-    """d_capped = d_biased; d_bias = d_biased, summed over every axis along which bias was repeated."""
+    """From biased = capped + bias: d_capped = d_biased; d_bias = d_biased, summed where bias broadcasts."""
     bias = saved.bias
     return BiasGradients(d_biased, None if bias is None else unbroadcast(d_biased, bias.shape))
 
@@ -159,7 +162,7 @@ def bias_backward(d_biased: Array, saved: BiasSaved) -> BiasGradients:
 
 @shape_repr
 class MaskSaved(NamedTuple):
-    """Which pairs may be seen."""
+    """The argument: True where a query may attend to a key."""
 
     visible: Array | None
 
@@ -171,7 +174,7 @@ def mask_forward(biased: Array, visible: Array | None = None) -> tuple[Array, Ma
 
 
 def mask_backward(d_masked: Array, saved: MaskSaved) -> Array:
-    """d_biased = where(visible, d_masked, 0): a hidden score was replaced by a constant."""
+    """From masked = where(visible, biased, -inf): d_biased = where(visible, d_masked, 0)."""
     return keep_visible(d_masked, saved.visible)
 
 
@@ -180,7 +183,7 @@ def mask_backward(d_masked: Array, saved: MaskSaved) -> Array:
 
 @shape_repr
 class Normalised(NamedTuple):
-    """Step 5 has two results: weights (..., H, L, S) and lse (..., H, L), log Σ exp(score), sinks in."""
+    """Both results of step 5: weights (..., H, L, S), and lse (..., H, L) = log Σ exp, sinks included."""
 
     weights: Array
     lse: Array
@@ -188,7 +191,7 @@ class Normalised(NamedTuple):
 
 @shape_repr
 class SoftmaxStepSaved(NamedTuple):
-    """The weights, the sink and its own share of each row, and which pairs may be seen."""
+    """The weights, those of the sinks (..., H, L, 1), and the arguments sinks and visible."""
 
     weights: Array
     sinks: Array | None
@@ -198,7 +201,7 @@ class SoftmaxStepSaved(NamedTuple):
 
 @shape_repr
 class SoftmaxStepGradients(NamedTuple):
-    """In the forward's order; d_sinks is None where no sinks were given."""
+    """In the forward's order; d_sinks is None if sinks were."""
 
     d_masked: Array
     d_sinks: Array | None
@@ -209,8 +212,8 @@ def softmax_step_forward(
 ) -> tuple[Normalised, SoftmaxStepSaved]:
     """weights = exp(masked - lse), lse = log Σ exp(masked).
 
-    A sink is one more column, lse = log(Σ exp(masked) + exp(sinks)), whose weight is dropped. A row that may
-    attend to nothing has weights 0 and lse -inf, or the sink's score.
+    A sink is one more column, lse = log(Σ exp(masked) + exp(sinks)), whose weight is dropped. A fully masked
+    row has weights 0, and lse -inf or the sink's score.
     """
     top = row_maximum(masked)
     if sinks is not None:
@@ -230,12 +233,12 @@ def softmax_step_forward(
 
 
 def softmax_step_backward(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
-    """d_masked = weights * (d - Σ weights * d + d_lse), d = d_weights less its entry at the peak.
+    """From weights = exp(masked - lse), lse = log Σ exp(masked):
 
-    ∂weights_s/∂masked_t = weights_s (δ_st - weights_t) and ∂lse/∂masked_t = weights_t. Taking one number
-    off a whole row of d_weights changes nothing, since each row of ∂weights sums to 0; the entry at the
-    largest weight is the one that leaves nothing large to cancel. The sink is a column like the others,
-    whose weight is dropped: its d_weight is 0.
+    d_masked = weights * (d - Σ weights * d + d_lse), d = d_weights - d_weights at the row's largest weight,
+    for ∂weights_s/∂masked_t = weights_s (δ_st - weights_t) and ∂lse/∂masked_t = weights_t. As each row of
+    ∂weights sums to 0, subtracting one number from a row of d_weights changes nothing but the rounding, and
+    at the peak it avoids all cancellation. The sink is a column like the others, with d_weight 0.
     """
     weights, sinks, sink_weights, visible = saved
     d_weights, d_lse = keep_visible(d_normalised[0], visible), d_normalised[1][..., None]
@@ -273,7 +276,7 @@ def dropout_forward(
 
 
 def dropout_backward(d_thinned: Array, saved: DropoutSaved) -> Array:
-    """d_weights = d_thinned * multipliers."""
+    """From thinned = weights * multipliers: d_weights = d_thinned * multipliers."""
     multipliers, visible = saved
     return d_thinned if multipliers is None else keep_visible(d_thinned * multipliers, visible)
 
@@ -299,7 +302,7 @@ class ValuesGradients(NamedTuple):
 
 
 def values_forward(thinned: Array, value: Array, visible: Array | None = None) -> tuple[Array, ValuesSaved]:
-    """out = thinned @ value: a mean of the values, weighted. Query head h reads value head h // (H / G)."""
+    """out = thinned @ value: the weighted mean of the values. Query head h reads value head h // (H / G)."""
     visible_rows = None if visible is None else fold_groups(visible, value)
     out = unfold_groups(visible_product(fold_groups(thinned, value), value, visible_rows), thinned)
     return out, ValuesSaved(thinned, value, visible)

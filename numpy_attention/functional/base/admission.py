@@ -12,19 +12,19 @@ Array = npt.NDArray[Any]
 FLOATS = tuple(map(np.dtype, ("float16", "float32", "float64", "complex64", "complex128")))
 
 quiet = np.errstate(all="ignore")
-"""Decorates every public function: inf and NaN propagate as in IEEE 754, whatever the caller's errstate."""
+"""Decorator of every public function: inf and NaN propagate as in IEEE 754, under any errstate."""
 
 
-def holds_masked_array(x: object) -> bool:
-    """Whether `x` is a masked array, or a list with one in it."""
+def contains_masked_array(x: object) -> bool:
+    """True for a masked array, and for a list or tuple that contains one."""
     return isinstance(x, np.ma.MaskedArray) or (
-        isinstance(x, (list, tuple)) and any(map(holds_masked_array, x))
+        isinstance(x, (list, tuple)) and any(map(contains_masked_array, x))
     )
 
 
 def as_array(name: str, x: object) -> Array:
-    """A plain NumPy array of `x`, native byte order; masked arrays, objects and ragged lists are refused."""
-    if holds_masked_array(x):
+    """`x` as a plain array in native byte order. TypeError for masked arrays, objects and ragged lists."""
+    if contains_masked_array(x):
         raise TypeError(
             f"{name} is a masked array, whose mask NumPy would drop in silence; pass a plain array and "
             "say with mask= what is hidden"
@@ -45,10 +45,10 @@ def as_array(name: str, x: object) -> Array:
 def admit(name: str, x: object, ndim: int = 0) -> Array:
     """A differentiable argument: floating or complex, at least `ndim` axes. A Python number is a float64.
 
-    Raises TypeError for any other dtype, ValueError for too few axes.
+    Raises TypeError for any other dtype, ValueError for fewer axes.
     """
     if type(x) is np.ndarray and x.dtype in FLOATS and x.ndim >= ndim:
-        return x  # as mostly: nothing is left to do
+        return x  # the common case
     array = as_array(name, x)
     if array.dtype not in FLOATS:
         raise TypeError(
@@ -61,10 +61,7 @@ def admit(name: str, x: object, ndim: int = 0) -> Array:
 
 
 def real_number(name: str, x: object) -> float:
-    """A real, finite setting such as a slope or a cap.
-
-    Raises TypeError for what is no real number, ValueError for NaN and infinities.
-    """
+    """A real, finite setting such as a slope or a cap; TypeError or ValueError for anything else."""
     if type(x) is float and math.isfinite(x):
         return x
     array = as_array(name, x)
@@ -76,7 +73,7 @@ def real_number(name: str, x: object) -> float:
 
 
 def whole_numbers(name: str, x: object, least: int | None = None) -> Array:
-    """Whole numbers, as int64 (uint64 where they need it): lengths, identities, indices."""
+    """Whole numbers as int64 (uint64 if one exceeds it): lengths, document ids, indices."""
     array = as_array(name, np.asarray(x) if isinstance(x, int) else x)
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"{name} has dtype {array.dtype}; whole numbers are expected")
@@ -87,13 +84,13 @@ def whole_numbers(name: str, x: object, least: int | None = None) -> Array:
 
 
 def one_of(name: str, choice: object, known: tuple[str, ...]) -> str:
-    """A choice by name."""
+    """`choice`, if it is one of the names `known`; ValueError otherwise."""
     if not isinstance(choice, str) or choice not in known:
         raise ValueError(f"{name} is {choice!r}; one of {', '.join(map(repr, known))} is expected")
     return choice
 
 
 def compute_dtype(*arrays: Array) -> np.dtype[Any]:
-    """The dtype that is computed in: the arrays' result_type, with float16 widened to float32."""
+    """The dtype of intermediate results: the arrays' result_type, with float16 widened to float32."""
     dtype = np.result_type(*arrays)
     return np.dtype(np.float32) if dtype == np.float16 else dtype

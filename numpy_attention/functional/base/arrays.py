@@ -1,7 +1,6 @@
-"""What comes in and goes out: admission, dtypes, broadcasts, and products that keep hidden things hidden.
+"""Around the mathematics: pairs, promotion, dtypes, broadcasting, and products that ignore masked entries.
 
-The other files of this folder are mathematics; whatever a careful program needs around the mathematics
-stands here, under names that say what they do.
+A formula calls these before its first line and after its last, so that the lines between are the equation.
 """
 
 from collections.abc import Callable
@@ -10,14 +9,14 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
-from .admission import Array, admit, compute_dtype, holds_masked_array, quiet, whole_numbers
+from .admission import Array, admit, compute_dtype, contains_masked_array, quiet, whole_numbers
 
 _Class = TypeVar("_Class", bound=type)
 _Backward = TypeVar("_Backward", bound=Callable[..., Any])
 
 
-def backward_of(saved_by_forward: type) -> Callable[[_Backward], _Backward]:
-    """Decorates every public backward: quiet, and sure that `saved` is what its own forward gave."""
+def backward_of(saved_type: type) -> Callable[[_Backward], _Backward]:
+    """Decorator of public backwards: quiet, and TypeError unless `saved` is the tuple of its own forward."""
 
     def decorate(backward: _Backward) -> _Backward:
         forward = backward.__name__.replace("_backward", "_forward")
@@ -25,8 +24,8 @@ def backward_of(saved_by_forward: type) -> Callable[[_Backward], _Backward]:
         @wraps(backward)
         @quiet
         def checked(d_out: Any, saved: Any, **rest: Any) -> Any:
-            if not isinstance(saved, saved_by_forward):
-                raise TypeError(f"saved is {type(saved).__name__}, not what {forward} gave")
+            if not isinstance(saved, saved_type):
+                raise TypeError(f"saved is {type(saved).__name__}, not what {forward} returned")
             return backward(d_out, saved, **rest)
 
         return cast(_Backward, checked)
@@ -35,14 +34,14 @@ def backward_of(saved_by_forward: type) -> Callable[[_Backward], _Backward]:
 
 
 class Pair(NamedTuple):
-    """A function and what undoes it: out, saved = forward(…); gradients = backward(d_out, saved)."""
+    """A function and its derivative: out, saved = forward(…); gradients = backward(d_out, saved)."""
 
     forward: Callable[..., Any]
     backward: Callable[..., Any]
 
 
 def shape_repr(saved: _Class) -> _Class:
-    """Class decorator for the tuples that forward saves: their repr names each field with its shape."""
+    """Class decorator for NamedTuples: their repr shows dtypes and shapes in place of arrays."""
 
     def describe(field: object) -> str:
         if isinstance(field, np.ndarray):
@@ -61,52 +60,52 @@ def shape_repr(saved: _Class) -> _Class:
     return saved
 
 
-# --------------------------------------------------------------------------------------- what comes in
+# ------------------------------------------------------------------------------------------ admission
 
 
 def promote(x: Any) -> Any:
-    """What the plain forms take besides: lists and whole numbers become float64."""
-    if isinstance(x, (list, tuple, range)) and not holds_masked_array(x):
+    """For the plain forms: lists and whole numbers as float64, anything else unchanged."""
+    if isinstance(x, (list, tuple, range)) and not contains_masked_array(x):
         try:
             x = np.asarray(x)
         except ValueError:
-            return x  # ragged: `admit` says so, and knows its name
+            return x  # ragged: `admit` raises, naming the argument
     return x.astype(np.float64) if isinstance(x, (np.ndarray, np.integer)) and x.dtype.kind in "iu" else x
 
 
 def positions(name: str, x: object, least: int | None = None) -> Array:
-    """Whole numbers that are distances between positions: so far and no farther that sums do not wrap."""
+    """Whole numbers used as positions or distances, clipped to ±2**62 so that sums do not wrap around."""
     array = np.minimum(whole_numbers(name, x, least), 2**62)
     return np.asarray(np.maximum(array.astype(np.int64), -(2**62)))
 
 
-def check_broadcast(name: str, array: Array, shape: tuple[int, ...], what: str) -> Array:
-    """`array`, once it is sure that it broadcasts to `shape` without adding axes to it."""
+def check_broadcast(name: str, array: Array, shape: tuple[int, ...], target: str) -> Array:
+    """`array`, if it broadcasts to `shape` (of `target`) without adding axes; ValueError otherwise."""
     short = len(shape) - array.ndim
     if short < 0 or any(a not in (1, s) for a, s in zip(array.shape, shape[max(short, 0) :], strict=False)):
-        raise ValueError(f"{name} has shape {array.shape}, which does not broadcast to {what} {shape}")
+        raise ValueError(f"{name} has shape {array.shape}, which does not broadcast to {target} {shape}")
     return array
 
 
 def common_batch(**shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape to which the named batch shapes broadcast."""
+    """The shape that the named batch shapes broadcast to; ValueError if they do not."""
     if len(set(shapes.values())) == 1:
         return next(iter(shapes.values()))
     try:
         return np.broadcast_shapes(*shapes.values())
     except ValueError:
-        told = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        raise ValueError(f"the batch axes do not broadcast together: {told}") from None
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"the batch axes do not broadcast together: {listed}") from None
 
 
 def check_equal(left: str, left_length: int, right: str, right_length: int) -> None:
-    """Refuse two axes that should have one length."""
+    """Raise ValueError unless two axes have the same length."""
     if left_length != right_length:
         raise ValueError(f"{left} is {left_length}, but {right} is {right_length}; they must be equal")
 
 
 def cotangent(name: str, d_out: object, shape: tuple[int, ...], *arguments: Array) -> Array:
-    """The gradient that comes down from above: it has the output's shape, and is complex if anything is."""
+    """An admitted cotangent: of the output's shape, upcast, and complex if it or an argument is."""
     array = admit(name, d_out)
     if array.shape != shape:
         of = name.removeprefix("d_") if name in ("d_weights", "d_lse") else "the output"
@@ -118,28 +117,28 @@ def cotangent(name: str, d_out: object, shape: tuple[int, ...], *arguments: Arra
 
 
 def upcast(*arrays: Array) -> list[Array]:
-    """The arrays in the dtype that is computed in."""
+    """The arrays in their common `compute_dtype`."""
     dtype = compute_dtype(*arrays)
     return [array.astype(dtype, copy=False) for array in arrays]
 
 
 def cast_optional(array: Array, *arguments: Array) -> Array:
-    """An optional argument in the precision of the others: it never promotes, but stays complex."""
+    """An optional argument in the precision of the required ones: it never promotes, but stays complex."""
     kind = np.complex64 if array.dtype.kind == "c" else np.float16
     return array.astype(np.result_type(compute_dtype(*arguments), kind), copy=False)
 
 
 def to_float64(*arrays: Array | None) -> list[Any]:
-    """The arrays in float64, or complex128 if any of them is complex: what the reference computes in."""
-    given = [array for array in arrays if array is not None]
-    dtype = np.result_type(np.float64, *given)
+    """The arrays in float64, or complex128 if any is complex; None stays None."""
+    present = [array for array in arrays if array is not None]
+    dtype = np.result_type(np.float64, *present)
     return [None if array is None else array.astype(dtype) for array in arrays]
 
 
 def round_to(out: Array, *arguments: Array, fresh: bool = False) -> Any:
-    """`out` in its arguments' result_type, rounded once; complex if it is; a new array, or a scalar.
+    """`out` rounded once to its arguments' result_type, complex if `out` is: a new array, or a scalar.
 
-    fresh: nobody else has `out`, so that it may be that array itself.
+    fresh: `out` shares memory with nothing, so it may be returned itself.
     """
     dtype = np.result_type(*arguments)
     if out.dtype.kind == "c":
@@ -148,7 +147,7 @@ def round_to(out: Array, *arguments: Array, fresh: bool = False) -> Any:
 
 
 def gradient_like(gradient: Array, argument: Array, fresh: bool = False) -> Any:
-    """A gradient as its argument wants it: summed to its shape, in its dtype, sharing memory with nothing."""
+    """`gradient` summed to the argument's shape, in its dtype, sharing memory with nothing."""
     return round_to(unbroadcast(gradient, argument.shape), argument, fresh=fresh)
 
 
@@ -156,13 +155,13 @@ def gradient_like(gradient: Array, argument: Array, fresh: bool = False) -> Any:
 
 
 def accurate_sum(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
-    """A sum accumulated in float64 (complex128): NumPy's own is not pairwise along any axis but the last."""
+    """Sum accumulated in float64 (complex128): NumPy's own is pairwise along the last axis only."""
     summed = x.sum(axis=axis, keepdims=keepdims, dtype=np.result_type(x, np.float64))
     return np.asarray(summed).astype(x.dtype, copy=False)
 
 
 def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
-    """Undo broadcasting: sum over every axis along which an argument of `shape` was repeated."""
+    """Sum over every axis along which an argument of `shape` was broadcast."""
     if gradient.shape == shape:
         return gradient
     added = gradient.ndim - len(shape)
@@ -177,30 +176,30 @@ def transposed(matrix: Array) -> Array:
     return matrix.swapaxes(-1, -2)
 
 
-# -------------------------------------------------------------------- what is hidden has no influence
+# -------------------------------------------------------------------- masked entries have no influence
 
 
 def keep_visible(x: Array, visible: Array | None) -> Array:
-    """`x` where it may be seen, 0 elsewhere: selected, never multiplied, for 0 * NaN is NaN."""
+    """`x` where visible, 0 elsewhere: selected, never multiplied, because 0 * NaN is NaN."""
     return x if visible is None else np.where(visible, x, 0)
 
 
 def visible_product(weights: Array, matrix: Array, visible: Array | None) -> Array:
-    """weights (..., M, K) @ matrix (..., K, N), where a hidden pair contributes nothing at all.
+    """weights (..., M, K) @ matrix (..., K, N), to which masked pairs contribute nothing.
 
-    weights are exactly 0 wherever visible (..., M, K) is False, yet 0 * NaN is NaN. So the product runs
-    over the finite entries, always through a fresh copy (another layout would give BLAS's other bits), and
-    whatever is not finite is added afterwards, pair by pair, to those alone who may see it.
+    weights are exactly 0 where visible (..., M, K) is False, yet 0 * NaN is NaN. So the product runs over
+    the finite entries, always from a fresh copy (BLAS rounds differently for another layout); rows of matrix
+    that are not finite are added afterwards, pair by pair, where visible.
     """
     if visible is None:
         return weights @ matrix
     finite = np.isfinite(matrix)
-    clean = np.ascontiguousarray(np.where(finite, matrix, 0))  # whatever layout came
-    product: Array = weights @ clean + 0.0  # + 0.0: a sum of hidden zeros has no sign
+    clean = np.ascontiguousarray(np.where(finite, matrix, 0))
+    product: Array = weights @ clean + 0.0  # + 0.0 turns -0.0, a sum of masked zeros, into 0.0
     if not finite.all():
-        spoiled = np.where(finite, 0, matrix)
+        nonfinite = np.where(finite, 0, matrix)
         every_row = tuple(range(matrix.ndim - 2)) + (matrix.ndim - 1,)
         for k in np.flatnonzero(~finite.all(axis=every_row)):
-            touch = weights[..., :, k, None] * spoiled[..., None, k, :]
-            product = product + np.where(visible[..., :, k, None], touch, 0)
+            contribution = weights[..., :, k, None] * nonfinite[..., None, k, :]
+            product = product + keep_visible(contribution, visible[..., :, k, None])
     return product

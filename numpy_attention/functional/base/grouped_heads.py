@@ -4,8 +4,8 @@ from .admission import Array
 
 
 def fold_groups(rows: Array, key: Array) -> Array:
-    """(..., H, L, X) -> (..., G, H/G * L, X): the query heads that share a key head lie side by side, so
-    that their rows become one matrix, and no key is repeated."""
+    """(..., H, L, X) -> (..., G, H/G * L, X): the rows of all query heads that share a key head become one
+    matrix, so that no key is repeated."""
     if rows.ndim < 3 or key.ndim < 3 or rows.shape[-3] == key.shape[-3]:
         return rows
     *batch, H, L, X = rows.shape
@@ -14,7 +14,7 @@ def fold_groups(rows: Array, key: Array) -> Array:
 
 
 def unfold_groups(rows: Array, query: Array) -> Array:
-    """Undo `fold_groups`: (..., G, H/G * L, X) -> (..., H, L, X), with H and L as query has them."""
+    """Inverse of `fold_groups`: (..., G, H/G * L, X) -> (..., H, L, X), H and L being those of `query`."""
     if query.ndim < 3 or rows.shape[-3] == query.shape[-3]:
         return rows
     return rows.reshape(*rows.shape[:-3], *query.shape[-3:-1], rows.shape[-1])

@@ -1,4 +1,4 @@
-"""Formulas that keep their digits: the shift and the peak of softmax rows, sech², log(1 + x)."""
+"""Formulas that avoid overflow and cancellation: the shift and peak of softmax rows, sech², log(1 + x)."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from .admission import Array
 
 
 def row_maximum(x: Array) -> Array:
-    """The entry of each row with the largest real part, kept as an axis; -inf where there is none."""
+    """The entry of each row with the largest real part, kept as an axis; -inf for empty rows."""
     if x.dtype.kind != "c":
         return np.asarray(x.max(axis=-1, keepdims=True, initial=-np.inf))
     if not x.shape[-1]:
@@ -15,16 +15,16 @@ def row_maximum(x: Array) -> Array:
 
 
 def finite_shift(top: Array) -> Array:
-    """What a row is shifted by before exp: its highest entry, or 0 where that is no finite number.
+    """Subtracted from a row before exp: its maximum `top`, or 0 where that is not finite.
 
-    The entry itself, imaginary part included: its own term is then 1 without rounding, and derivatives by
-    the complex step keep their digits even where one weight is almost 1.
+    With its imaginary part: the peak's own term is then exactly 1, and complex-step derivatives keep their
+    digits even where one weight is almost 1.
     """
     return np.where(np.isfinite(top), top, 0)
 
 
 def not_minus_infinity(rows: Array) -> Array | None:
-    """Which entries are not -inf; None where all are, as the smallest tells at once."""
+    """True where an entry is not -inf; None if there is no -inf, which the minimum shows at once."""
     return None if rows.real.min(initial=0) > -np.inf else rows.real != -np.inf
 
 
@@ -37,29 +37,29 @@ def entry_at_peak(x: Array, weights: Array) -> Array:
 
 
 def decay(x: Array) -> Array:
-    """exp(-|x|), of which every stable form is made; |x| is ±x by the sign of the real part.
+    """exp(-|x|), the part of stable forms that cannot overflow; complex |x| is ±x by the sign of Re x.
 
     Computed in float64 and rounded once: NumPy's own float32 exp is good to 2.5 units in the last place.
     """
     downwards = -np.abs(x) if x.dtype.kind != "c" else np.where(x.real > 0, -x, x)
-    fallen = np.exp(downwards, dtype=np.result_type(x, np.float64))
-    return np.asarray(fallen).astype(x.dtype, copy=False)
+    wide = np.exp(downwards, dtype=np.result_type(x, np.float64))
+    return np.asarray(wide).astype(x.dtype, copy=False)
 
 
 def sech_squared(x: Array, tanh: Array | None = None) -> Array:
-    """1 / cosh²(x), the slope of tanh; a quarter of it at x / 2 is that of σ: σ(x) σ(-x).
+    """1 / cosh²(x), the derivative of tanh; a quarter of it at x / 2 is that of σ, σ(x) σ(-x).
 
-    4 exp(-2|x|) / (1 + exp(-2|x|))² does not overflow; near 0 it is 1 - tanh², whose own slope is then not
-    left over from a cancellation. `tanh` is tanh(x), from whoever has it already.
+    4 exp(-2|x|) / (1 + exp(-2|x|))² does not overflow; near 0 it is 1 - tanh², whose own derivative cancels
+    nothing there. `tanh` is tanh(x), if already computed.
     """
-    small = decay(2 * x)
-    far = 4 * small / (1 + small) ** 2
+    exponential = decay(2 * x)
+    far = 4 * exponential / (1 + exponential) ** 2
     near = 1 - (np.tanh(x) if tanh is None else tanh) ** 2
     return np.where(np.abs(x.real) < 0.5, near, far)
 
 
 def log1p(x: Array) -> Array:
-    """log(1 + x), for complex x too (NumPy's own loses the digits of a small real part)."""
+    """log(1 + x), also for complex x (NumPy's own loses the digits of a small real part)."""
     if x.dtype.kind != "c":
         return np.asarray(np.log1p(x))
     a, b = x.real, x.imag

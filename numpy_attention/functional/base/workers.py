@@ -1,8 +1,8 @@
-"""Work that is the same whoever does it: units handed to threads, their results put in place in order.
+"""Units of work shared among threads, with results that do not depend on the number of threads.
 
-NumPy lets go of Python's lock while it computes, so that threads compute at once. What a unit adds to sums
-that others add to as well, it hands over as a function, `put`; the puts run one at a time and in the order of
-the units. So no bit of a sum depends on how many threads there were, or on which was first.
+NumPy releases the interpreter's lock while it computes, so threads run in parallel. A unit that adds to a sum
+shared with other units returns that addition as a function, its `put`; puts run one at a time, in the order
+of the units. So every sum is rounded the same way for any number of threads.
 """
 
 import math
@@ -18,36 +18,35 @@ Put = Callable[[], None]
 
 
 class Buffers:
-    """A worker's scratch memory: one array for each name and dtype, allocated once and used again."""
+    """Scratch memory of one worker: one array for each name and dtype, allocated once and reused."""
 
     def __init__(self) -> None:
         self.arrays: dict[tuple[str, np.dtype[Any]], Array] = {}
 
     def __call__(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
-        """An array with anything in it; what was had by this name before is overwritten."""
+        """An uninitialised array; it overwrites the last one of the same name and dtype."""
         key, size = (name, np.dtype(dtype)), math.prod(shape)
         if key not in self.arrays or self.arrays[key].size < size:
             self.arrays[key] = np.empty(size, dtype=dtype)
         return self.arrays[key][:size].reshape(shape)
 
     def bytes(self) -> int:
-        """How much memory that is."""
+        """Bytes allocated."""
         return sum(array.nbytes for array in self.arrays.values())
 
 
-KEPT = 2**26
-"""Bytes of scratch memory that a worker may leave for the next one."""
+MAX_IDLE_BYTES = 2**26
+"""Buffers larger than this are freed with their worker; smaller ones wait in _IDLE for the next."""
 
 _IDLE: list[Buffers] = []
-"""That of workers that have ended."""
 
 
 class _Queue:
-    """Whose turn it is: units are taken in order, and put in order; who puts nothing waits for none."""
+    """Hands out units in order and runs their puts in order; a unit without a put does not wait."""
 
     def __init__(self, units: Sequence[Any]) -> None:
         self.units, self.taken = units, 0
-        self.put, self.over = 0, set[int]()  # the first unit that is not over, and all that are
+        self.first_unfinished, self.finished = 0, set[int]()
         self.turn = Condition()
         self.failed: BaseException | None = None
 
@@ -61,14 +60,14 @@ class _Queue:
     def finish(self, number: int, put: Put | None) -> None:
         if put is not None:
             with self.turn:
-                while self.put != number and not self.failed:
+                while self.first_unfinished != number and not self.failed:
                     self.turn.wait()
             if not self.failed:
                 put()
         with self.turn:
-            self.over.add(number)
-            while self.put in self.over:
-                self.put += 1
+            self.finished.add(number)
+            while self.first_unfinished in self.finished:
+                self.first_unfinished += 1
             self.turn.notify_all()
 
     def fail(self, error: BaseException) -> None:
@@ -78,9 +77,9 @@ class _Queue:
 
 
 def run(work: Callable[[Any, Buffers], Put | None], units: Sequence[Any], threads: int) -> None:
-    """work(unit, buffers) for every unit, by so many threads, the caller's being one of them.
+    """Call work(unit, buffers) for every unit on `threads` threads, the caller's among them.
 
-    The first exception is raised here, once all threads have ended; units not yet begun are left.
+    The first exception is raised here once all threads have ended; units not yet begun are dropped.
     """
     queue = _Queue(units)
 
@@ -95,7 +94,7 @@ def run(work: Callable[[Any, Buffers], Put | None], units: Sequence[Any], thread
         except BaseException as error:
             queue.fail(error)
         finally:
-            if buffers.bytes() <= KEPT:
+            if buffers.bytes() <= MAX_IDLE_BYTES:
                 _IDLE.append(buffers)
 
     others = [Thread(target=worker, daemon=True) for _ in range(min(threads, len(units)) - 1)]

@@ -263,7 +263,7 @@ def fast_attention_backward(
            [0.5, 0.5]])
     """
     if not isinstance(saved, FastSaved):
-        raise TypeError(f"saved is {type(saved).__name__}, not what fast_attention_forward gave")
+        raise TypeError(f"saved is {type(saved).__name__}, not what fast_attention_forward returned")
     d_out, d_lse = admit_cotangents(d_out, d_lse, saved.out, saved.lse)
     return to_gradients(_run_backward(d_out, d_lse, saved), saved.problem)
 

@@ -72,7 +72,7 @@ class HeadStack(NamedTuple):
     def uniform(self) -> bool:
         """True where all heads share one mask, and there is neither bias nor dropout."""
         mask, bias, dropout, shape = self._options()
-        one_mask = mask is None or math.prod(mask._batch(len(shape) > 2)) == 1
+        one_mask = mask is None or math.prod(mask.batch_shape(len(shape) > 2)) == 1
         return one_mask and bias is None and dropout is None
 
     def head_options(self, block: RowBlock) -> list[HeadOptions]:
@@ -117,7 +117,7 @@ class HeadStack(NamedTuple):
         if isinstance(head.dropout, Dropout):
             number = np.full((1, 1), head.number, dtype=np.uint64)
             return cast_optional(
-                head.dropout.tile_of(number, rows, columns, *self.problem.shape[-2:]), self.query
+                head.dropout.tile_of_entries(number, rows, columns, *self.problem.shape[-2:]), self.query
             )
         assert head.dropout is not None
         return tile_view(head.dropout, rows, columns)

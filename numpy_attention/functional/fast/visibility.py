@@ -34,7 +34,7 @@ def visible_tiles(work: Workload, queries: QueryBlock) -> Iterator[tuple[slice, 
     """Columns and masks of each tile that is not fully masked, left to right."""
     L, S = work.stack.problem.shape[-2:]
     rows = queries.block.rows
-    spans = [(0, S) if head.mask is None else head.mask.span(rows, L, S) for head in queries.heads]
+    spans = [(0, S) if head.mask is None else head.mask.column_range(rows, L, S) for head in queries.heads]
     first, last = min(first for first, _ in spans), max(last for _, last in spans)
     for columns in slices(S, work.columns, first, last):
         tile = _cached_tile(work, queries, columns)

@@ -1,7 +1,7 @@
-"""Masks: which keys each query may attend to, said so that it cannot be misread.
+"""Constructors of masks: which keys each query may attend to.
 
-Every function here makes a value (see `tiles.py`) that knows which way it is. They combine: & is what
-both see, | what either sees, ~ what the other hides.
+Every function returns a `Mask` value (see `mask.py`), so True is never ambiguous. Masks combine: & is the
+intersection of what is visible, | the union, ~ the complement.
 """
 
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from .mask import Mask
 
 
 def visible(array: npt.ArrayLike) -> Mask:
-    """The mask of an array of booleans in which True means: may attend.
+    """The mask of an array of booleans where True means: may attend.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def visible(array: npt.ArrayLike) -> Mask:
 
     Returns
     -------
-    A mask for `attention` and `attend`, which & | ~ combine. mask.array(L, S) is `array`, broadcast.
+    A mask for `attention` and `attend`; combine with & | ~. mask.array(L, S) is `array`, broadcast.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def visible(array: npt.ArrayLike) -> Mask:
 
 
 def hidden(array: npt.ArrayLike) -> Mask:
-    """The mask of an array of booleans in which True means: may not attend.
+    """The mask of an array of booleans where True means: may not attend.
 
     Parameters
     ----------
@@ -63,12 +63,12 @@ def hidden(array: npt.ArrayLike) -> Mask:
 
 
 def causal(align: str | None = None, offset: npt.ArrayLike | None = None) -> Mask:
-    """No look-ahead: query i, standing at position i + offset, sees key j if j <= i + offset.
+    """No look-ahead: query i, at position i + offset, may attend to key j if j <= i + offset.
 
     Parameters
     ----------
-    align : "top_left" (offset 0) or "bottom_right" (offset S - L: the last query sees every key). One
-        of align and offset must be said where L and S differ: both corners are in use out there.
+    align : "top_left" (offset 0) or "bottom_right" (offset S - L: the last query attends to every key). If L
+        and S differ, align or offset is required, because both corners are in common use.
     offset : a whole number, or an array of them (...) over the batch axes.
 
     Returns
@@ -78,7 +78,7 @@ def causal(align: str | None = None, offset: npt.ArrayLike | None = None) -> Mas
     Raises
     ------
     TypeError, ValueError
-        For an unknown corner, both at once, or offsets that are not whole.
+        For an unknown align, align and offset together, or offsets that are not whole.
 
     Examples
     --------
@@ -90,17 +90,14 @@ def causal(align: str | None = None, offset: npt.ArrayLike | None = None) -> Mas
 
 
 def window(
-    left: int | None,
-    right: int | None,
-    align: str | None = None,
-    offset: npt.ArrayLike | None = None,
+    left: int | None, right: int | None, align: str | None = None, offset: npt.ArrayLike | None = None
 ) -> Mask:
-    """A band: query i sees its own position and so many keys on each side of it.
+    """A band: each query attends to its own position and to left and right keys on either side.
 
     Parameters
     ----------
     left, right : whole numbers >= 0, the own position not counted; None is no limit.
-    align, offset : where a query stands among the keys, as in `causal`.
+    align, offset : the position of a query among the keys, as in `causal`.
 
     Returns
     -------
@@ -109,7 +106,7 @@ def window(
     Raises
     ------
     TypeError, ValueError
-        For widths that are no whole numbers >= 0, and as `causal`.
+        For widths that are not whole numbers >= 0, and as in `causal`.
 
     Examples
     --------
@@ -131,7 +128,7 @@ def _width(name: str, width: int | None) -> int | None:
 
 
 def padding(lengths: npt.ArrayLike) -> Mask:
-    """The first lengths keys are real, the rest is padding, which nobody sees.
+    """Padded sequences: only the first `lengths` keys of each batch entry are visible.
 
     Parameters
     ----------
@@ -144,7 +141,7 @@ def padding(lengths: npt.ArrayLike) -> Mask:
     Raises
     ------
     TypeError, ValueError
-        For lengths that are not whole, negative, or (when used) above S.
+        For lengths that are not whole, negative, or (on use) above S.
 
     Examples
     --------
@@ -157,7 +154,7 @@ def padding(lengths: npt.ArrayLike) -> Mask:
 
 
 def real_keys(array: npt.ArrayLike) -> Mask:
-    """Which keys are real, one by one; padding on either side, or in between, is seen by nobody.
+    """Padding anywhere: only keys marked as real are visible.
 
     Parameters
     ----------
@@ -184,12 +181,12 @@ def real_keys(array: npt.ArrayLike) -> Mask:
 
 
 def segments(query_ids: npt.ArrayLike, key_ids: npt.ArrayLike) -> Mask:
-    """Packed documents: a query sees the keys of its own document.
+    """Packed documents: a query attends to the keys of its own document.
 
     Parameters
     ----------
-    query_ids : whole numbers (..., L), which document each query belongs to.
-    key_ids : likewise (..., S) for the keys.
+    query_ids : whole numbers (..., L), the document of each query.
+    key_ids : likewise (..., S), the document of each key.
 
     Returns
     -------
@@ -198,7 +195,7 @@ def segments(query_ids: npt.ArrayLike, key_ids: npt.ArrayLike) -> Mask:
     Raises
     ------
     TypeError, ValueError
-        For identities that are not whole, or without an axis.
+        For ids that are not whole, or without an axis.
 
     Examples
     --------
@@ -209,7 +206,7 @@ def segments(query_ids: npt.ArrayLike, key_ids: npt.ArrayLike) -> Mask:
     queries, keys = whole_numbers("query_ids", query_ids), whole_numbers("key_ids", key_ids)
     for name, ids in (("query_ids", queries), ("key_ids", keys)):
         if not ids.ndim:
-            raise ValueError(f"{name} has no axis; one identity for each position is expected")
+            raise ValueError(f"{name} has no axis; one document id for each position is expected")
     common_batch(query_ids=queries.shape[:-1], key_ids=keys.shape[:-1])
     return Segments(queries, keys)
 
@@ -219,7 +216,7 @@ def prefix(n: npt.ArrayLike) -> Mask:
 
     Parameters
     ----------
-    n : whole numbers >= 0, one, or (...) over the batch axes. An n above S means all keys.
+    n : whole numbers >= 0, one, or (...) over the batch axes. n above S means all keys.
 
     Returns
     -------
@@ -228,7 +225,7 @@ def prefix(n: npt.ArrayLike) -> Mask:
     Raises
     ------
     TypeError, ValueError
-        For n that are not whole or negative.
+        For n that is negative or not whole.
 
     Examples
     --------

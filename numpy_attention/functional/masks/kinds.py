@@ -1,4 +1,4 @@
-"""The kinds of masks there are: what `masks.py` makes, and `tiles.py` combines."""
+"""The classes of masks that `builders.py` constructs."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,12 +8,12 @@ from ..base.arrays import positions
 from .mask import ALIGNMENTS, Mask, Tile, alignment_offset, batch_entry
 
 
-def _batch_of(index: tuple[int, ...], heads: bool) -> tuple[int, ...]:
+def _without_heads(index: tuple[int, ...], heads: bool) -> tuple[int, ...]:
     return index[: len(index) - heads]
 
 
 class Visible(Mask):
-    """An array of booleans, pair by pair, taken as it stands."""
+    """An array of booleans, one for each pair."""
 
     def __init__(self, array: Array) -> None:
         self.pairs = array
@@ -24,10 +24,10 @@ class Visible(Mask):
     def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
         return Visible(batch_entry(self.pairs, index, 2))
 
-    def _batch(self, heads: bool) -> tuple[int, ...]:
+    def batch_shape(self, heads: bool) -> tuple[int, ...]:
         return self.pairs.shape[:-2]
 
-    def _seen(self, i: Array, j: Array, lengths: tuple[int, int], heads: bool) -> Tile:
+    def _visible(self, i: Array, j: Array, lengths: tuple[int, int], heads: bool) -> Tile:
         pairs = self.pairs[(None,) * max(0, 2 - self.pairs.ndim)]
         for axis, indices in ((-2, i), (-1, j)):
             length = lengths[axis]
@@ -39,18 +39,13 @@ class Visible(Mask):
 
 
 class Band(Mask):
-    """Keys from `left` before to `right` behind a query's own position; None is no limit."""
+    """Keys from `left` before to `right` after a query's own position; None is no limit."""
 
     def __init__(
-        self,
-        name: str,
-        left: int | None,
-        right: int | None,
-        align: str | None,
-        offset: npt.ArrayLike | None,
+        self, name: str, left: int | None, right: int | None, align: str | None, offset: npt.ArrayLike | None
     ) -> None:
         if align is not None and offset is not None:
-            raise ValueError(f"na.{name} was given align and offset; they say the same, give one")
+            raise ValueError(f"na.{name} got both align and offset; give one of them")
         self.name, self.left, self.right = name, left, right
         self.align = None if align is None else one_of("align", align, ALIGNMENTS)
         self.offset = None if offset is None else positions("offset", offset)
@@ -58,8 +53,8 @@ class Band(Mask):
     def __repr__(self) -> str:
         limits = "" if self.name == "causal" else f"{self.left}, {self.right}"
         if self.offset is not None:
-            told = self.offset.shape or int(self.offset)
-            return f"na.{self.name}({limits}{', ' * bool(limits)}offset={told})"
+            offset = self.offset.shape or int(self.offset)
+            return f"na.{self.name}({limits}{', ' * bool(limits)}offset={offset})"
         align = "" if self.align is None else f"{', ' * bool(limits)}{self.align!r}"
         return f"na.{self.name}({limits}{align})"
 
@@ -68,7 +63,7 @@ class Band(Mask):
             return self.offset[(..., *(None,) * (2 + heads))]
         return np.asarray(alignment_offset(repr(self), self.align, L, S))
 
-    def span(self, rows: slice, L: int, S: int) -> tuple[int, int]:
+    def column_range(self, rows: slice, L: int, S: int) -> tuple[int, int]:
         shift = self._shift(L, S, False)
         if not shift.size:
             return 0, S
@@ -80,13 +75,13 @@ class Band(Mask):
     def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
         if self.offset is None:
             return self
-        offset = batch_entry(self.offset, _batch_of(index, heads), 0)
+        offset = batch_entry(self.offset, _without_heads(index, heads), 0)
         return Band(self.name, self.left, self.right, None, offset)
 
-    def _batch(self, heads: bool) -> tuple[int, ...]:
+    def batch_shape(self, heads: bool) -> tuple[int, ...]:
         return () if self.offset is None else (*self.offset.shape, *(1,) * heads)
 
-    def _seen(self, i: Array, j: Array, lengths: tuple[int, int], heads: bool) -> Tile:
+    def _visible(self, i: Array, j: Array, lengths: tuple[int, int], heads: bool) -> Tile:
         shift = self._shift(*lengths, heads)
         if not i.size or not j.size or not shift.size:
             return np.ones((*shift.shape[:-2], i.size, j.size), dtype=bool)
@@ -99,42 +94,42 @@ class Band(Mask):
             return False
         if self.left is not None and farthest < -self.left:
             return False
-        own = i[:, None] + shift
-        seen = np.asarray(True)
+        position = i[:, None] + shift
+        visible = np.asarray(True)
         if self.right is not None and not right_open:
-            seen = j - self.right <= own
+            visible = j - self.right <= position
         if self.left is not None and not left_open:
-            seen = seen & (j + self.left >= own)
-        return np.asarray(seen)
+            visible = visible & (j + self.left >= position)
+        return np.asarray(visible)
 
 
 class FirstKeys(Mask):
-    """The first so many keys of each batch entry, for every query."""
+    """The first keys of each batch entry, `lengths` of them, for every query."""
 
     def __init__(self, name: str, lengths: Array) -> None:
         self.name, self.lengths = name, lengths
 
     def __repr__(self) -> str:
-        told = int(self.lengths) if not self.lengths.ndim else f"<lengths {self.lengths.shape}>"
-        return f"na.{self.name}({told})"
+        lengths = int(self.lengths) if not self.lengths.ndim else f"<lengths {self.lengths.shape}>"
+        return f"na.{self.name}({lengths})"
 
-    def span(self, rows: slice, L: int, S: int) -> tuple[int, int]:
+    def column_range(self, rows: slice, L: int, S: int) -> tuple[int, int]:
         return 0, min(S, int(self.lengths.max(initial=0)))
 
     def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
-        return FirstKeys(self.name, batch_entry(self.lengths, _batch_of(index, heads), 0))
+        return FirstKeys(self.name, batch_entry(self.lengths, _without_heads(index, heads), 0))
 
-    def _batch(self, heads: bool) -> tuple[int, ...]:
+    def batch_shape(self, heads: bool) -> tuple[int, ...]:
         return (*self.lengths.shape, *(1,) * heads)
 
-    def _seen(self, i: Array, j: Array, lengths: tuple[int, int], heads: bool) -> Tile:
+    def _visible(self, i: Array, j: Array, lengths: tuple[int, int], heads: bool) -> Tile:
         if self.name == "padding" and self.lengths.size and self.lengths.max() > lengths[1]:
             raise ValueError(f"{self!r} holds {self.lengths.max()}, but there are only {lengths[1]} keys")
         return np.asarray(j < self.lengths[(..., *(None,) * (2 + heads))])
 
 
 class RealKeys(Mask):
-    """Which keys are real, for every query."""
+    """The keys marked as real, for every query."""
 
     def __init__(self, real: Array) -> None:
         self.real = real
@@ -143,19 +138,19 @@ class RealKeys(Mask):
         return f"na.real_keys(<bool {self.real.shape}>)"
 
     def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
-        return RealKeys(batch_entry(self.real, _batch_of(index, heads), 1))
+        return RealKeys(batch_entry(self.real, _without_heads(index, heads), 1))
 
-    def _batch(self, heads: bool) -> tuple[int, ...]:
+    def batch_shape(self, heads: bool) -> tuple[int, ...]:
         return (*self.real.shape[:-1], *(1,) * heads)
 
-    def _seen(self, i: Array, j: Array, lengths: tuple[int, int], heads: bool) -> Tile:
+    def _visible(self, i: Array, j: Array, lengths: tuple[int, int], heads: bool) -> Tile:
         if self.real.shape[-1] != lengths[1]:
             raise ValueError(f"{self!r} is for {self.real.shape[-1]} keys, not {lengths[1]}")
         return self.real[(..., *(None,) * (1 + heads), slice(None))][..., j]
 
 
 class Segments(Mask):
-    """Pairs whose query and key belong to the same document."""
+    """The pairs whose query and key have the same document id."""
 
     def __init__(self, query_ids: Array, key_ids: Array) -> None:
         self.query_ids, self.key_ids = query_ids, key_ids
@@ -164,19 +159,17 @@ class Segments(Mask):
         return f"na.segments(<ids {self.query_ids.shape}>, <ids {self.key_ids.shape}>)"
 
     def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
-        index = _batch_of(index, heads)
+        index = _without_heads(index, heads)
         return Segments(batch_entry(self.query_ids, index, 1), batch_entry(self.key_ids, index, 1))
 
-    def _batch(self, heads: bool) -> tuple[int, ...]:
+    def batch_shape(self, heads: bool) -> tuple[int, ...]:
         ids = np.broadcast_shapes(self.query_ids.shape[:-1], self.key_ids.shape[:-1])
         return (*ids, *(1,) * heads)
 
-    def _seen(self, i: Array, j: Array, lengths: tuple[int, int], heads: bool) -> Tile:
-        given = (self.query_ids.shape[-1], self.key_ids.shape[-1])
-        if given != lengths:
-            raise ValueError(
-                f"{self!r} is for {given[0]} queries and {given[1]} keys, not {lengths[0]} and {lengths[1]}"
-            )
+    def _visible(self, i: Array, j: Array, lengths: tuple[int, int], heads: bool) -> Tile:
+        L, S = self.query_ids.shape[-1], self.key_ids.shape[-1]
+        if lengths != (L, S):
+            raise ValueError(f"{self!r} is for {L} queries and {S} keys, not {lengths[0]} and {lengths[1]}")
         queries = self.query_ids[..., i][(..., *(None,) * heads, slice(None), None)]
         keys = self.key_ids[..., j][(..., *(None,) * (1 + heads), slice(None))]
         return np.asarray(queries == keys)

@@ -1,11 +1,11 @@
-"""Additive scores: what query and key contribute is added, bent, and weighed.
+"""Additive scores: a network with one hidden layer, applied to query and key.
 
     scores_ls = vector · tanh(weight_query query_l + weight_key key_s + bias)
 
-query (..., L, Dq)  key (..., S, Dk)  scores (..., L, S). No pair [query_l; key_s] is ever built: a
-weight for both is one for the query beside one for the key, so each vector is projected once. What tanh is
-taken of has A numbers for each pair. It is made tile by tile, each small enough for the processor's cache,
-and made again by backward: that costs one sum, and saves A times the memory of the scores.
+query (..., L, Dq)  key (..., S, Dk)  scores (..., L, S). Pairs [query_l; key_s] are never built: each
+vector is projected once. The argument of tanh has A numbers for each pair, so it is computed in tiles that
+fit into the processor's cache, and again in backward: that costs one addition, and saves A times the memory
+of the scores.
 """
 
 from collections.abc import Iterator
@@ -31,12 +31,12 @@ from ..base.arrays import (
 from ..base.stable import sech_squared
 
 TILE = 65536
-"""Numbers of (..., L, S, A) at a time: with what sech² makes on the way, some megabytes."""
+"""Entries of (..., L, S, A) in a tile: some megabytes, with the temporaries of sech²."""
 
 
 @shape_repr
 class AdditiveSaved(NamedTuple):
-    """The arguments, and their projections, for_query (..., L, A) and for_key (..., S, A)."""
+    """The arguments, and the projections (..., L, A) of query and (..., S, A) of key."""
 
     query: Array
     key: Array
@@ -44,8 +44,8 @@ class AdditiveSaved(NamedTuple):
     weight_key: Array
     bias: Array
     vector: Array
-    for_query: Array
-    for_key: Array
+    projected_query: Array
+    projected_key: Array
 
 
 @shape_repr
@@ -60,38 +60,10 @@ class AdditiveGradients(NamedTuple):
     d_vector: Any
 
 
-@quiet
-def additive_scores_forward(
-    query: npt.ArrayLike,
-    key: npt.ArrayLike,
-    weight_query: npt.ArrayLike,
-    weight_key: npt.ArrayLike,
-    bias: npt.ArrayLike,
-    vector: npt.ArrayLike,
-) -> tuple[Any, AdditiveSaved]:
-    """A network of one hidden layer, with what its backward needs: see `additive_scores`."""
-    query, key = admit("query", query, 2), admit("key", key, 2)
-    weight_query = admit("weight_query", weight_query, 2)
-    weight_key = admit("weight_key", weight_key, 2)
-    bias, vector = admit("bias", bias, 1), admit("vector", vector, 1)
-    given = (query, key, weight_query, weight_key, bias, vector)
-    batch = _additive_batch(*given)
-    rows, columns, matrix_query, matrix_key, shift, direction = upcast(*given)
-    for_query = rows @ transposed(matrix_query)  # (..., L, A)
-    for_key = columns @ transposed(matrix_key)  # (..., S, A)
-    grid = _grid(batch, for_query, for_key, shift, direction)
-    out = np.empty((*batch, query.shape[-2], key.shape[-2]), for_key.dtype)
-    for tile in tiles(out.shape, vector.shape[-1]):
-        inner, weighing = grid.inner(tile), grid.direction[tile[:-2]]
-        scores = (np.tanh(inner) @ weighing[..., None, :, None])[..., 0]
-        out[tile] = scores
-    return round_to(out, *given), AdditiveSaved(*given, for_query, for_key)
-
-
 def _additive_batch(
     query: Array, key: Array, weight_query: Array, weight_key: Array, bias: Array, vector: Array
 ) -> tuple[int, ...]:
-    """The batch axes of the scores, once it is sure that all lengths fit."""
+    """The batch axes of the scores; ValueError if the arguments do not fit together."""
     hidden, query_width = weight_query.shape[-2:]
     check_equal("the last axis of query", query.shape[-1], "that of weight_query", query_width)
     check_equal("the last axis of key", key.shape[-1], "that of weight_key", weight_key.shape[-1])
@@ -108,77 +80,25 @@ def _additive_batch(
     )
 
 
-@backward_of(AdditiveSaved)
-def additive_scores_backward(d_out: npt.ArrayLike, saved: AdditiveSaved) -> AdditiveGradients:
-    """From out_ls = vector · tanh(inner_ls):
-
-    d_vector = Σ_ls d_out_ls tanh(inner_ls);  d_inner_ls = d_out_ls * vector * sech²(inner_ls)
-
-    From inner_ls = for_query_l + for_key_s + bias, each summed over what it does not depend on:
-
-    d_for_query_l = Σ_s d_inner_ls;  d_for_key_s = Σ_l d_inner_ls;  d_bias = Σ_ls d_inner_ls
-
-    From for_query = query @ weight_queryᵀ, and for_key likewise:
-
-    d_query = d_for_query @ weight_query;  d_weight_query = d_for_queryᵀ @ query
-    """
-    *given, for_query, for_key = saved
-    query, key, weight_query, weight_key, bias, vector = given
-    batch = _additive_batch(*given)
-    shape = (*batch, query.shape[-2], key.shape[-2])
-    d_out = cotangent("d_out", d_out, shape, *given)
-    rows, columns, matrix_query, matrix_key, shift, direction = upcast(*given)
-    grid = _grid(batch, for_query, for_key, shift, direction)
-    sums = np.result_type(d_out, np.float64)
-    d_for_query, d_for_key, d_vector = (
-        np.zeros(array.shape, sums) for array in (grid.shifted, grid.for_key, grid.direction)
-    )
-    for tile in tiles(shape, vector.shape[-1]):
-        entry, some_rows, some_columns = tile[:-2], tile[:-1], (*tile[:-2], tile[-1])
-        inner, d_scores = grid.inner(tile), d_out[tile][..., None]
-        bent = np.tanh(inner)
-        d_vector[entry] += np.sum(d_scores * bent, axis=(-3, -2), dtype=sums)
-        d_inner = d_scores * grid.direction[entry][..., None, None, :] * sech_squared(inner, bent)
-        d_for_query[some_rows] += np.sum(d_inner, axis=-2, dtype=sums)
-        d_for_key[some_columns] += np.sum(d_inner, axis=-3, dtype=sums)
-    d_bias = d_for_query.sum(axis=-2)
-    d_for_query, d_for_key = (array.astype(d_out.dtype, copy=False) for array in (d_for_query, d_for_key))
-    return AdditiveGradients(
-        d_query=gradient_like(d_for_query @ matrix_query, query),
-        d_key=gradient_like(d_for_key @ matrix_key, key),
-        d_weight_query=gradient_like(transposed(d_for_query) @ rows, weight_query),
-        d_weight_key=gradient_like(transposed(d_for_key) @ columns, weight_key),
-        d_bias=gradient_like(d_bias, bias),
-        d_vector=gradient_like(d_vector, vector),
-    )
+def _terms(
+    batch: tuple[int, ...], projected_query: Array, projected_key: Array, bias: Array, vector: Array
+) -> tuple[Array, Array, Array]:
+    """projected_query + bias (..., L, A), projected_key (..., S, A), vector (..., A), broadcast to batch."""
+    arrays = (projected_query + bias[..., None, :], projected_key, vector[..., None, :])
+    query_terms, key_terms, row = (np.broadcast_to(x, (*batch, *x.shape[-2:])) for x in arrays)
+    return query_terms, key_terms, row[..., 0, :]
 
 
-class _Grid(NamedTuple):
-    """What the pairs are made of, all with the batch axes of the scores: views, that take no memory."""
-
-    shifted: Array  # for_query + bias (..., L, A)
-    for_key: Array  # (..., S, A)
-    direction: Array  # (..., A)
-
-    def inner(self, tile: tuple[slice, ...]) -> Array:
-        """for_query_l + bias + for_key_s, for the pairs of a tile."""
-        left, right = self.shifted[tile[:-1]], self.for_key[(*tile[:-2], tile[-1])]
-        return np.asarray(left[..., :, None, :] + right[..., None, :, :])
-
-
-def _grid(batch: tuple[int, ...], for_query: Array, for_key: Array, shift: Array, direction: Array) -> _Grid:
-    shifted = for_query + shift[..., None, :]
-    return _Grid(
-        np.broadcast_to(shifted, (*batch, *shifted.shape[-2:])),
-        np.broadcast_to(for_key, (*batch, *for_key.shape[-2:])),
-        np.broadcast_to(direction, (*batch, direction.shape[-1])),
-    )
+def _inner(query_terms: Array, key_terms: Array, tile: tuple[slice, ...]) -> Array:
+    """query_terms_l + key_terms_s for the pairs of one tile of the scores, (..., l, s, A)."""
+    rows, columns = query_terms[tile[:-1]], key_terms[(*tile[:-2], tile[-1])]
+    return np.asarray(rows[..., :, None, :] + columns[..., None, :, :])
 
 
 def tiles(shape: tuple[int, ...], width: int) -> Iterator[tuple[slice, ...]]:
-    """Scores (..., L, S) cut so that `width` numbers for each make TILE at most: whole rows if they fit.
+    """Cut scores (..., L, S) into tiles of at most TILE / width entries (at least 1).
 
-    The last axes go whole into a tile while there is room, the next one in part, those before one by one.
+    The last axes are whole while they fit, the next one is cut, and those before have length 1.
     """
     room = max(TILE // max(width, 1), 1)
     cuts = []
@@ -189,6 +109,79 @@ def tiles(shape: tuple[int, ...], width: int) -> Iterator[tuple[slice, ...]]:
     return product(*reversed(cuts))
 
 
+@quiet
+def additive_scores_forward(
+    query: npt.ArrayLike,
+    key: npt.ArrayLike,
+    weight_query: npt.ArrayLike,
+    weight_key: npt.ArrayLike,
+    bias: npt.ArrayLike,
+    vector: npt.ArrayLike,
+) -> tuple[Any, AdditiveSaved]:
+    """A network with one hidden layer, with what its backward needs: see `additive_scores`."""
+    query, key = admit("query", query, 2), admit("key", key, 2)
+    weight_query = admit("weight_query", weight_query, 2)
+    weight_key = admit("weight_key", weight_key, 2)
+    bias, vector = admit("bias", bias, 1), admit("vector", vector, 1)
+    arguments = (query, key, weight_query, weight_key, bias, vector)
+    batch = _additive_batch(*arguments)
+    rows, columns, matrix_query, matrix_key, shift, readout = upcast(*arguments)
+    projected_query = rows @ transposed(matrix_query)  # (..., L, A)
+    projected_key = columns @ transposed(matrix_key)  # (..., S, A)
+    query_terms, key_terms, readout = _terms(batch, projected_query, projected_key, shift, readout)
+    out = np.empty((*batch, query.shape[-2], key.shape[-2]), projected_key.dtype)
+    for tile in tiles(out.shape, vector.shape[-1]):
+        inner, column = _inner(query_terms, key_terms, tile), readout[tile[:-2]][..., None, :, None]
+        out[tile] = (np.tanh(inner) @ column)[..., 0]
+    return round_to(out, *arguments), AdditiveSaved(*arguments, projected_query, projected_key)
+
+
+@backward_of(AdditiveSaved)
+def additive_scores_backward(d_out: npt.ArrayLike, saved: AdditiveSaved) -> AdditiveGradients:
+    """From out_ls = vector · tanh(inner_ls):
+
+    d_vector = Σ_ls d_out_ls tanh(inner_ls);  d_inner_ls = d_out_ls * vector * sech²(inner_ls)
+
+    From inner_ls = projected_query_l + projected_key_s + bias, each summed over the indices it lacks:
+
+    d_projected_query_l = Σ_s d_inner_ls;  d_projected_key_s = Σ_l d_inner_ls;  d_bias = Σ_ls d_inner_ls
+
+    From projected_query = query @ weight_queryᵀ, and projected_key likewise:
+
+    d_query = d_projected_query @ weight_query;  d_weight_query = d_projected_queryᵀ @ query
+    """
+    *arguments, projected_query, projected_key = saved
+    query, key, weight_query, weight_key, bias, vector = arguments
+    batch = _additive_batch(*arguments)
+    shape = (*batch, query.shape[-2], key.shape[-2])
+    d_out = cotangent("d_out", d_out, shape, *arguments)
+    rows, columns, matrix_query, matrix_key, shift, readout = upcast(*arguments)
+    query_terms, key_terms, readout = _terms(batch, projected_query, projected_key, shift, readout)
+    wide = np.result_type(d_out, np.float64)
+    d_query_terms, d_key_terms, d_vector = (
+        np.zeros(x.shape, wide) for x in (query_terms, key_terms, readout)
+    )
+    for tile in tiles(shape, vector.shape[-1]):
+        entry, row_tile, column_tile = tile[:-2], tile[:-1], (*tile[:-2], tile[-1])
+        inner, d_scores = _inner(query_terms, key_terms, tile), d_out[tile][..., None]
+        hidden = np.tanh(inner)
+        d_vector[entry] += np.sum(d_scores * hidden, axis=(-3, -2), dtype=wide)
+        d_inner = d_scores * readout[entry][..., None, None, :] * sech_squared(inner, hidden)
+        d_query_terms[row_tile] += np.sum(d_inner, axis=-2, dtype=wide)
+        d_key_terms[column_tile] += np.sum(d_inner, axis=-3, dtype=wide)
+    d_bias = d_query_terms.sum(axis=-2)
+    d_projected_query = d_query_terms.astype(d_out.dtype, copy=False)
+    d_projected_key = d_key_terms.astype(d_out.dtype, copy=False)
+    return AdditiveGradients(
+        d_query=gradient_like(d_projected_query @ matrix_query, query),
+        d_key=gradient_like(d_projected_key @ matrix_key, key),
+        d_weight_query=gradient_like(transposed(d_projected_query) @ rows, weight_query),
+        d_weight_key=gradient_like(transposed(d_projected_key) @ columns, weight_key),
+        d_bias=gradient_like(d_bias, bias),
+        d_vector=gradient_like(d_vector, vector),
+    )
+
+
 def additive_scores(
     query: npt.ArrayLike,
     key: npt.ArrayLike,
@@ -197,7 +190,7 @@ def additive_scores(
     bias: npt.ArrayLike,
     vector: npt.ArrayLike,
 ) -> Any:
-    """A network of one hidden layer: vector · tanh(weight_query query_l + weight_key key_s + bias).
+    """A network with one hidden layer: vector · tanh(weight_query query_l + weight_key key_s + bias).
 
     Parameters
     ----------
@@ -206,11 +199,11 @@ def additive_scores(
     weight_query : (..., A, Dq)
     weight_key : (..., A, Dk)
     bias, vector : (..., A)
-        The batch axes of all six, say one a head, broadcast together.
+        The batch axes of all six, such as heads, broadcast together.
 
     Returns
     -------
-    (..., L, S), in the result_type of all six. No more than a tile of (..., L, S, A) is ever held.
+    (..., L, S), in the result_type of all six. Of (..., L, S, A), only one tile is in memory at a time.
 
     Raises
     ------
@@ -226,5 +219,5 @@ def additive_scores(
     ----------
     Bahdanau, Cho, Bengio 2015, appendix A.1.2.
     """
-    given = (query, key, weight_query, weight_key, bias, vector)
-    return additive_scores_forward(*map(promote, given))[0]
+    arguments = (query, key, weight_query, weight_key, bias, vector)
+    return additive_scores_forward(*map(promote, arguments))[0]

@@ -1,4 +1,4 @@
-"""Scores that are products of unit vectors: cosine.
+"""Cosine scores: products of unit vectors.
 
     scores_ls = sharpness * cos(query_l, key_s)
 
@@ -28,11 +28,11 @@ from ..base.arrays import (
 
 @shape_repr
 class UnitSaved(NamedTuple):
-    """unit = x / |x|, and |x| = length / shrink, shrink a power of two; zero marks vectors of length 0."""
+    """unit = x / |x| and |x| = length / rescale, rescale a power of two; zero is True for zero vectors."""
 
     unit: Array
     length: Array
-    shrink: Array
+    rescale: Array
     zero: Array
 
 
@@ -43,8 +43,8 @@ class CosineSaved(NamedTuple):
     query: Array
     key: Array
     sharpness: Array
-    units_of_query: UnitSaved
-    units_of_key: UnitSaved
+    query_units: UnitSaved
+    key_units: UnitSaved
     cosines: Array
 
 
@@ -57,34 +57,34 @@ class CosineGradients(NamedTuple):
     d_sharpness: Any
 
 
-def _unit_forward(x: Array) -> tuple[Array, UnitSaved]:
+def _normalise_forward(x: Array) -> tuple[Array, UnitSaved]:
     """unit = x / |x| along the last axis, |x|² = Σ x²; 0 where all (real parts) of x are 0.
 
-    A power of two first brings the largest entry near 1, which rounds nothing and keeps its square in
-    range. |x|² is Σ x² for complex x too: a modulus would not be differentiable.
+    A power of two first brings the largest entry near 1, exactly, so that squares neither overflow nor
+    underflow. |x|² is Σ x² for complex x too: a modulus would not be differentiable.
     """
     top = np.max(np.abs(x.real), axis=-1, keepdims=True, initial=0)
     smallest = np.finfo(x.dtype).minexp
-    shrink = np.ldexp(np.ones_like(top), -np.maximum(np.frexp(top)[1], smallest))
-    scaled = shrink * x
+    rescale = np.ldexp(np.ones_like(top), -np.maximum(np.frexp(top)[1], smallest))
+    scaled = rescale * x
     length = np.sqrt((scaled * scaled).sum(axis=-1, keepdims=True))
     zero = top == 0
     unit = np.where(zero, 0, scaled / length)
-    return unit, UnitSaved(unit, length, shrink, zero)
+    return unit, UnitSaved(unit, length, rescale, zero)
 
 
-def _unit_backward(d_unit: Array, saved: UnitSaved) -> Array:
-    """d_x = (d_unit - unit * Σ unit * d_unit) / |x|: what points along x cannot turn its unit vector."""
-    unit, length, shrink, zero = saved
-    across = d_unit - unit * (unit * d_unit).sum(axis=-1, keepdims=True)
-    return np.where(zero, 0, across / length * shrink)
+def _normalise_backward(d_unit: Array, saved: UnitSaved) -> Array:
+    """From unit = x / |x|: d_x = (d_unit - unit * Σ unit * d_unit) / |x|, perpendicular to x."""
+    unit, length, rescale, zero = saved
+    perpendicular = d_unit - unit * (unit * d_unit).sum(axis=-1, keepdims=True)
+    return np.where(zero, 0, perpendicular / length * rescale)
 
 
 @quiet
 def cosine_scores_forward(
     query: npt.ArrayLike, key: npt.ArrayLike, sharpness: npt.ArrayLike
 ) -> tuple[Any, CosineSaved]:
-    """Cosines, sharpened, with what their backward needs: see `cosine_scores`."""
+    """Scaled cosines, with what their backward needs: see `cosine_scores`."""
     query, key = admit("query", query, 2), admit("key", key, 2)
     sharpness = admit("sharpness", sharpness)
     if sharpness.ndim:
@@ -94,11 +94,11 @@ def cosine_scores_forward(
     check_equal("the last axis of query", query.shape[-1], "that of key", key.shape[-1])
     common_batch(query=query.shape[:-2], key=key.shape[:-2])
     rows, columns = upcast(query, key)
-    unit_query, units_of_query = _unit_forward(rows)
-    unit_key, units_of_key = _unit_forward(columns)
+    unit_query, query_units = _normalise_forward(rows)
+    unit_key, key_units = _normalise_forward(columns)
     cosines = unit_query @ transposed(unit_key)
     out = cast_optional(sharpness, query, key) * cosines
-    saved = CosineSaved(query, key, sharpness, units_of_query, units_of_key, cosines)
+    saved = CosineSaved(query, key, sharpness, query_units, key_units, cosines)
     return round_to(out, query, key), saved
 
 
@@ -109,37 +109,37 @@ def cosine_scores_backward(d_out: npt.ArrayLike, saved: CosineSaved) -> CosineGr
     d_sharpness = Σ d_out * cosines;  d_cosines = sharpness * d_out
     d_unit_query = d_cosines @ unit_key;  d_unit_key = d_cosinesᵀ @ unit_query
     """
-    query, key, sharpness, units_of_query, units_of_key, cosines = saved
+    query, key, sharpness, query_units, key_units, cosines = saved
     factor = cast_optional(sharpness, query, key)
     d_out = cotangent("d_out", d_out, cosines.shape, query, key)
     d_cosines = factor * d_out
-    d_unit_query = d_cosines @ units_of_key.unit
-    d_unit_key = transposed(d_cosines) @ units_of_query.unit
+    d_unit_query = d_cosines @ key_units.unit
+    d_unit_key = transposed(d_cosines) @ query_units.unit
     return CosineGradients(
-        d_query=gradient_like(_unit_backward(d_unit_query, units_of_query), query),
-        d_key=gradient_like(_unit_backward(d_unit_key, units_of_key), key),
+        d_query=gradient_like(_normalise_backward(d_unit_query, query_units), query),
+        d_key=gradient_like(_normalise_backward(d_unit_key, key_units), key),
         d_sharpness=gradient_like(d_out * cosines, sharpness),
     )
 
 
 def cosine_scores(query: npt.ArrayLike, key: npt.ArrayLike, sharpness: npt.ArrayLike) -> Any:
-    """Cosines, sharpened: scores_ls = sharpness * query_l · key_s / (|query_l| |key_s|).
+    """Scaled cosines: scores_ls = sharpness * query_l · key_s / (|query_l| |key_s|).
 
     Parameters
     ----------
     query : (..., L, D)
     key : (..., S, D)
-    sharpness : a number, that may be learned. It never promotes the dtype.
+    sharpness : a number, differentiable. It never promotes the dtype.
 
     Returns
     -------
-    (..., L, S), in the result_type of query and key. A zero vector scores 0 and has gradient 0, though
-    the cosine has no value there: NaN would spoil whatever it touches.
+    (..., L, S), in the result_type of query and key. A zero vector, whose cosine is undefined, scores 0 and
+    has gradient 0.
 
     Raises
     ------
     TypeError, ValueError
-        For dtypes and shapes that do not fit, and for a sharpness that is no finite number.
+        For dtypes and shapes that do not fit, and for a sharpness that is not finite.
 
     Examples
     --------

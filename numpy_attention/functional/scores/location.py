@@ -1,4 +1,4 @@
-"""The score that needs no query, of each token by itself: location.
+"""Location scores: one score for each token, without a query.
 
     scores_s = weight · x_s + bias
 
@@ -35,7 +35,7 @@ class LocationSaved(NamedTuple):
 
 @shape_repr
 class LocationGradients(NamedTuple):
-    """In the forward's order; d_bias is None where no bias was given."""
+    """In the forward's order; d_bias is None if bias was."""
 
     d_x: Any
     d_weight: Any
@@ -46,7 +46,7 @@ class LocationGradients(NamedTuple):
 def location_scores_forward(
     x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike | None = None
 ) -> tuple[Any, LocationSaved]:
-    """A score for each token by itself, with what its backward needs: see `location_scores`."""
+    """A score for each token, with what its backward needs: see `location_scores`."""
     x, weight = admit("x", x, 2), admit("weight", weight, 1)
     check_equal("the last axis of x", x.shape[-1], "that of weight", weight.shape[-1])
     common_batch(x=x.shape[:-2], weight=weight.shape[:-1])
@@ -80,14 +80,14 @@ def location_scores_backward(d_out: npt.ArrayLike, saved: LocationSaved) -> Loca
 
 
 def location_scores(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike | None = None) -> Any:
-    """A score for each token by itself: scores_s = Σ_d weight_d x_sd + bias. There is no query.
+    """A score for each token, without a query: scores_s = Σ_d weight_d x_sd + bias.
 
     Parameters
     ----------
     x : (..., S, D)
     weight : (..., D); its batch axes broadcast with those of x, so that weight (H, D) and x (B, 1, S, D)
         give (B, H, S)
-    bias : a number, or None. It never promotes the dtype; a softmax over the tokens does not feel it.
+    bias : a number, or None. It never promotes the dtype, and cancels in a softmax over the tokens.
 
     Returns
     -------

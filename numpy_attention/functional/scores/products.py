@@ -3,8 +3,8 @@
     dot      scores_ls = scale * query_l · key_s
     general  scores_ls = query_l · weight key_s
 
-query (..., L, Dq)  key (..., S, Dk)  scores (..., L, S). Products of unit vectors stand in `cosine.py`, sums
-in `additive.py` and `concat.py`.
+query (..., L, Dq)  key (..., S, Dk)  scores (..., L, S). Products of unit vectors are in `cosine.py`,
+functions of sums in `additive.py` and `concat.py`.
 """
 
 import math
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..attention.arguments import admit_scale
+from ..attention.arguments import check_scale
 from ..base.admission import Array, admit, quiet
 from ..base.arrays import (
     backward_of,
@@ -32,7 +32,7 @@ from ..base.arrays import (
 
 @shape_repr
 class DotSaved(NamedTuple):
-    """The arguments, and products = query @ keyᵀ (..., L, S) before the scale."""
+    """The arguments, and products = query @ keyᵀ (..., L, S)."""
 
     query: Array
     key: Array
@@ -42,7 +42,7 @@ class DotSaved(NamedTuple):
 
 @shape_repr
 class DotGradients(NamedTuple):
-    """In the forward's order; d_scale is None where no scale was given."""
+    """In the forward's order; d_scale is None if scale was."""
 
     d_query: Any
     d_key: Any
@@ -72,7 +72,7 @@ class GeneralGradients(NamedTuple):
 
 
 def _factor(scale: Array | None, query: Array, key: Array) -> Array:
-    """The scale, or 1 / sqrt(D) where none was given (D = 0: 1); it promotes nothing."""
+    """scale, or 1 / sqrt(D) if it is None (1 for D = 0), in the precision of query and key."""
     default = np.array(1 / math.sqrt(query.shape[-1] or 1))
     return cast_optional(default if scale is None else scale, query, key)
 
@@ -87,7 +87,7 @@ def dot_scores_forward(
     batch = common_batch(query=query.shape[:-2], key=key.shape[:-2])
     if scale is not None:
         scale = admit("scale", scale)
-        admit_scale(scale, (*batch, query.shape[-2], key.shape[-2]))
+        check_scale(scale, (*batch, query.shape[-2], key.shape[-2]))
     rows, columns = upcast(query, key)
     products = rows @ transposed(columns)
     out = _factor(scale, query, key) * products
@@ -98,7 +98,7 @@ def dot_scores_forward(
 def dot_scores_backward(d_out: npt.ArrayLike, saved: DotSaved) -> DotGradients:
     """From out = scale * products and products = query @ keyᵀ:
 
-    d_scale = d_out * products, summed wherever scale was repeated;  d_products = scale * d_out
+    d_scale = d_out * products, summed where scale broadcasts;  d_products = scale * d_out
     d_query = d_products @ key;  d_key = d_productsᵀ @ query
     """
     query, key, scale, products = saved
@@ -191,7 +191,7 @@ def general_scores(query: npt.ArrayLike, key: npt.ArrayLike, weight: npt.ArrayLi
     ----------
     query : (..., L, Dq)
     key : (..., S, Dk)
-    weight : (..., Dq, Dk); its batch axes, say one a head, broadcast with those of query and key
+    weight : (..., Dq, Dk); its batch axes, such as heads, broadcast with those of query and key
 
     Returns
     -------

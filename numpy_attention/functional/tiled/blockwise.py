@@ -65,7 +65,7 @@ def forward_tiles(
 def _visible_tiles(problem: TiledArguments, rows: slice, step: int) -> Iterator[tuple[slice, Array | None]]:
     """The columns and visible pairs (None for all) of each tile of `rows` that is not fully masked."""
     L, S = problem.shape[-2:]
-    first, last = (0, S) if problem.mask is None else problem.mask.span(rows, L, S)
+    first, last = (0, S) if problem.mask is None else problem.mask.column_range(rows, L, S)
     for columns in slices(S, step, first, last):
         visible = problem.visible(rows, columns)
         if not isinstance(visible, bool):
@@ -237,7 +237,7 @@ def blockwise_attention_backward(
            [0.5, 0.5]])
     """
     if not isinstance(saved, BlockwiseSaved):
-        raise TypeError(f"saved is {type(saved).__name__}, not what blockwise_attention_forward gave")
+        raise TypeError(f"saved is {type(saved).__name__}, not what blockwise_attention_forward returned")
     d_out, d_lse = admit_cotangents(d_out, d_lse, saved.out, saved.lse)
     return to_gradients(backward_tiles(steps, online, d_out, d_lse, saved), saved.problem)
 

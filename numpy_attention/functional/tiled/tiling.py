@@ -12,11 +12,11 @@ import numpy as np
 
 from ..attention.arguments import (
     AttentionArguments,
-    admit_bias_and_sinks,
     admit_dropout,
     admit_optional,
-    admit_scale,
     admit_softcap,
+    check_bias_and_sinks,
+    check_scale,
     hide_minus_infinity,
     scores_shape,
 )
@@ -25,7 +25,7 @@ from ..attention.biases import Bias
 from ..attention.dropout import Dropout
 from ..base.admission import Array, admit, compute_dtype, quiet, whole_numbers
 from ..base.arrays import cast_optional, cotangent, shape_repr, unbroadcast
-from ..masks.mask import Mask, admit_mask
+from ..masks.mask import Mask, check_mask
 
 EMPTY = slice(0)
 
@@ -89,11 +89,11 @@ def admit_tiled(
     )  # fmt: skip
     shape = scores_shape(original.query, original.key, original.value)
     if original.scale is not None:
-        admit_scale(original.scale, shape)
+        check_scale(original.scale, shape)
     softcap = admit_softcap(softcap)
-    admit_bias_and_sinks(_bias_shaped(original.bias, shape), original.sinks, shape)
+    check_bias_and_sinks(_bias_shaped(original.bias, shape), original.sinks, shape)
     if mask is not None:
-        admit_mask(mask, shape)
+        check_mask(mask, shape)
     multipliers = admit_dropout(dropout, shape)
     query, key, value, *options = _cast_inputs(original, multipliers)
     query = np.broadcast_to(query, (*shape[:-1], query.shape[-1]))
@@ -172,7 +172,7 @@ def to_gradients(sums: Any, problem: TiledArguments) -> AttentionGradients:
 
     def like(gradient: Any, argument: Any) -> Any:
         if isinstance(argument, Bias):
-            return argument.named(gradient)
+            return argument.wrap_gradient(gradient)
         if argument is None:
             return None
         least = np.complex64 if gradient.dtype.kind == "c" else np.float16

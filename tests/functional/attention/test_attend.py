@@ -95,7 +95,7 @@ def test_other_steps_but_the_first():
 def test_each_backward_knows_its_forward(back, saved):
     x = np.ones((3, 3))
     name = back.__name__.replace("backward", "forward")
-    with pytest.raises(TypeError, match=f"saved is not what {name} gave"):
+    with pytest.raises(TypeError, match=f"saved is not what {name} returned"):
         back(x, saved(x))
 
 

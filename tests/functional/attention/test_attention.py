@@ -115,7 +115,8 @@ def test_saved_tells_its_shapes():
     _, saved = na.attention_forward(np.ones((5, 3)), np.ones((7, 3)), np.ones((7, 2)), mask=na.padding(4))
     assert repr(saved).startswith(
         "AttentionSaved(scores=float64(5, 7), capped=None, biased=None, masked=float64(5, 7), "
-        "weights=float64(5, 7), lse=float64(5,), thinned=None, given=AttentionArguments(query=float64(5, 3)"
+        "weights=float64(5, 7), lse=float64(5,), thinned=None, "
+        "arguments=AttentionArguments(query=float64(5, 3)"
     )
 
 

@@ -55,7 +55,9 @@ def test_tiles_and_their_gradients_add_up(name: str) -> None:
         for columns in (slice(0, 3), slice(3, S)):
             np.testing.assert_array_equal(bias.tile(rows, columns, L, S), whole[..., rows, columns])
             total = total + bias.tile_gradient(d_bias[..., rows, columns], rows, columns, L, S)
-    np.testing.assert_allclose(bias.named(total)[0], bias.gradients(d_bias)[0], rtol=0, atol=L * S * 1e-15)
+    np.testing.assert_allclose(
+        bias.wrap_gradient(total)[0], bias.gradients(d_bias)[0], rtol=0, atol=L * S * 1e-15
+    )
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -87,7 +89,7 @@ def test_a_table_with_minus_infinity_hides() -> None:
             lambda: na.alibi(SLOPES).array(2, 3),
             "na.alibi(<slopes (3,)>) over 2 queries and 3 keys: say where",
         ),
-        (lambda: na.alibi(SLOPES, "top_left", offset=1), "na.alibi was given align and offset"),
+        (lambda: na.alibi(SLOPES, "top_left", offset=1), "na.alibi got both align and offset"),
         (lambda: na.alibi(SLOPES, "left"), "align is 'left'; one of"),
         (lambda: na.alibi(SLOPES, offset=[1, 2]), "offset has shape (2,); one whole number"),
         (lambda: na.alibi([True]), "slopes has dtype bool"),

@@ -322,6 +322,6 @@ def test_cotangents_and_saved_are_admitted():
             attention_merge_backward(d_out, saved)
     with pytest.raises(ValueError, match=r"d_lse has shape \(3,\); that of lse, \(5,\), is expected"):
         attention_merge_backward(merged.out, saved, d_lse=np.zeros(3))
-    with pytest.raises(TypeError, match="saved is tuple, not what attention_merge_forward gave"):
+    with pytest.raises(TypeError, match="saved is tuple, not what attention_merge_forward returned"):
         attention_merge_backward(merged.out, tuple(saved))
     assert "array(" not in repr(saved)

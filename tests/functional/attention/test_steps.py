@@ -7,7 +7,6 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.functional.attention import steps
-from numpy_attention.functional.base.grouped_heads import fold_groups, unfold_groups
 
 STEP = 1e-100
 
@@ -52,19 +51,6 @@ def test_query_heads_read_key_heads_in_turn():
     gradients = steps.score_backward(np.ones((6, 1, 1)), saved)
     assert_exactly(gradients.d_query.ravel(), [10.0, 10.0, 10.0, 100.0, 100.0, 100.0])
     assert_exactly(gradients.d_key.ravel(), [1.0 + 2 + 3, 4.0 + 5 + 6])
-
-
-def test_folding_lays_the_heads_of_a_group_side_by_side():
-    rows = np.arange(2 * 6 * 5 * 3).reshape(2, 6, 5, 3)
-    key = np.zeros((2, 7, 3))
-    folded = fold_groups(rows, key)
-    assert folded.shape == (2, 2, 15, 3)
-    assert_exactly(folded[:, 0, :5], rows[:, 0])
-    assert_exactly(folded[:, 1, 10:], rows[:, 5])
-    assert_exactly(unfold_groups(folded, rows), rows)
-    for alone in (rows[0, 0], rows[:, :2]):  # one head, and as many as the keys have
-        assert fold_groups(alone, key) is alone
-        assert unfold_groups(alone, alone) is alone
 
 
 # ------------------------------------------------------------------------- 2 softcap, 3 bias, 4 mask

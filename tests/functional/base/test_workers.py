@@ -117,7 +117,7 @@ def test_scratch_memory_is_left_to_the_next_worker_unless_there_is_much_of_it():
         buffers("scores", (size,), np.uint8)
         used.append(buffers)
 
-    for size in (5, 7, workers.KEPT + 1, 5):
+    for size in (5, 7, workers.MAX_IDLE_BYTES + 1, 5):
         run(work, [size], 1)
     assert used[0] is used[1] is used[2]
     assert used[3] is not used[2]

@@ -44,29 +44,6 @@ def test_signs_read_as_they_are_written():
     assert repr(mask) == "((na.prefix(2) | na.causal('top_left')) & ~na.padding(5))"
 
 
-@pytest.mark.parametrize(
-    "mask, told",
-    [
-        (na.causal(), "na.causal()"),
-        (na.causal("bottom_right"), "na.causal('bottom_right')"),
-        (na.causal(offset=3), "na.causal(offset=3)"),
-        (na.causal(offset=[3, 5]), "na.causal(offset=(2,))"),
-        (na.window(1, None), "na.window(1, None)"),
-        (na.window(1, 2, "top_left"), "na.window(1, 2, 'top_left')"),
-        (na.window(1, 2, offset=-1), "na.window(1, 2, offset=-1)"),
-        (na.padding(5), "na.padding(5)"),
-        (na.padding([5, 7]), "na.padding(<lengths (2,)>)"),
-        (na.prefix(2), "na.prefix(2)"),
-        (na.real_keys([True]), "na.real_keys(<bool (1,)>)"),
-        (na.segments([0, 1], [0]), "na.segments(<ids (2,)>, <ids (1,)>)"),
-        (na.visible([[True]]), "na.visible(<bool (1, 1)>)"),
-        (na.hidden([[True]]), "na.visible(<bool (1, 1)>)"),
-    ],
-)
-def test_a_mask_tells_what_it_is(mask, told):
-    assert repr(mask) == told
-
-
 # ----------------------------------------------------------------------------- what a mask is not
 
 ARRAY = np.ones((3, 3), dtype=bool)
@@ -160,7 +137,3 @@ def test_batch_axes_that_do_not_broadcast_are_refused_whatever_the_masks_show():
     message = f"mask: the batch axes of {mask} do not broadcast: (2, 1) and (3, 1)"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         na.attention(x, x, x, mask=mask)
-
-
-def test_the_span_of_no_offset_is_all_keys():
-    assert na.causal(offset=np.zeros(0, dtype=int)).span(slice(0, 2), 3, 5) == (0, 5)

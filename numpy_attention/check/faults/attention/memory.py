@@ -34,7 +34,7 @@ def cotangent_changed_in_place(d_out: Any, saved: AttentionSaved, **others: Any)
 def gradient_over_its_argument(d_out: Any, saved: AttentionSaved, **others: Any) -> AttentionGradients:
     """d_query is written into the query, and that array is returned."""
     gradients = attention_backward(d_out, saved, **others)
-    query = saved.given[0]
+    query = saved.arguments[0]
     if query.flags.writeable and query.dtype == gradients.d_query.dtype:
         query[...] = gradients.d_query
         return gradients._replace(d_query=query)
