@@ -1,11 +1,14 @@
 """Multi-head attention as a layer: project, attend in every head, join, project back.
 
-q, k, v = query @ W_qᵀ + b_q, key @ W_kᵀ + b_k, value @ W_vᵀ + b_v    in_proj_weight = [W_q; W_k; W_v]
-joined  = [attention(q_1, k_1, v_1); …; attention(q_H, k_H, v_H)]     width / heads columns for each head
-out     = joined @ W_outᵀ + b_out
+    q, k, v = query @ W_qᵀ + b_q, key @ W_kᵀ + b_k, value @ W_vᵀ + b_v    in_proj_weight = [W_q; W_k; W_v]
+    joined  = [attention(q_1, k_1, v_1); …; attention(q_H, k_H, v_H)]     width / heads columns for each head
+    out     = joined @ W_outᵀ + b_out
+
+Self-attention projects once, by all of in_proj_weight; other inputs are projected by their own rows of it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +16,7 @@ import numpy.typing as npt
 
 from ..functional.attention.attention import AttentionSaved, attention_backward, attention_forward
 from ..functional.base.admission import Array, admit, whole_numbers
-from ..functional.base.arrays import shape_repr
+from ..functional.base.arrays import check_equal, common_batch, shape_repr
 from ..functional.layers.linear import LinearSaved, linear_backward, linear_forward
 from ..functional.masks.mask import Mask
 from .parameters import Params, Shapes, check_params, init_params
@@ -82,6 +85,7 @@ class MultiHeadAttention:
 
     width: int
     heads: int
+    _: KW_ONLY
     bias: bool = True
 
     def __post_init__(self) -> None:
@@ -130,8 +134,7 @@ class MultiHeadAttention:
         Raises
         ------
         TypeError, ValueError
-            If a parameter is missing, unknown or has another shape, an input has another width, or mask or
-            scale does not broadcast.
+            If a parameter is missing, unknown or has another shape, or an input, mask or scale does not fit.
         """
         check_params(params, self.shapes())
         inputs = self._admit_inputs(query, key, value)
@@ -165,13 +168,8 @@ class MultiHeadAttention:
         d_q, d_k, d_v, _, d_scale, _ = attention_backward(d_context, saved.attention)
         # q, k, v = linear(inputs, in_proj_weight, in_proj_bias)
         d_inputs, d_in_proj = self._project_backward((d_q, d_k, d_v), saved.in_proj)
-        d_params = {"in_proj_weight": d_in_proj[0], "out_proj": {"weight": d_out_proj[0]}}
-        if self.bias:
-            d_params = {
-                "in_proj_weight": d_in_proj[0],
-                "in_proj_bias": d_in_proj[1],
-                "out_proj": {"weight": d_out_proj[0], "bias": d_out_proj[1]},
-            }
+        d_params = _by_name(d_in_proj, "in_proj_weight", "in_proj_bias")
+        d_params["out_proj"] = _by_name(d_out_proj, "weight", "bias")
         return d_inputs, d_params, d_scale
 
     def _project(self, params: Params, inputs: list[Array]) -> tuple[list[Array], tuple[LinearSaved, ...]]:
@@ -188,6 +186,7 @@ class MultiHeadAttention:
     def _project_backward(
         self, d_heads: tuple[Array, Array, Array], saved: tuple[LinearSaved, ...]
     ) -> tuple[InputGradients, list[Any]]:
+        """Gradients of the inputs, and [d_weight, d_bias] of the whole in-projection."""
         d_projected = [join_heads(d) for d in d_heads]
         d_inputs: list[Array | None] = []
         d_weights, d_biases = [], []
@@ -211,17 +210,26 @@ class MultiHeadAttention:
     ) -> list[Array]:
         if key is None and value is not None:
             raise TypeError("value is an array and key is None; a key is expected with it")
-        given = {"query": query, "key": key, "value": value}
-        arrays = {name: admit(name, x, 2) for name, x in given.items() if x is not None}
+        inputs = {"query": query, "key": key, "value": value}
+        arrays = {name: admit(name, x, 2) for name, x in inputs.items() if x is not None}
         for name, x in arrays.items():
             if x.shape[-1] != self.width:
                 raise ValueError(f"{name} has shape {x.shape}; (B, length, {self.width}) is expected")
+        common_batch(**{name: x.shape[:-2] for name, x in arrays.items()})
+        if len(arrays) == 3:
+            lengths = arrays["key"].shape[-2], arrays["value"].shape[-2]
+            check_equal("the length of key", lengths[0], "the length of value", lengths[1])
         return list(arrays.values())
 
     def _split_heads(self, joined: Array) -> Array:
         """(B, L, width) -> (B, H, L, width / H)"""
         *batch, length, width = joined.shape
         return joined.reshape(*batch, length, self.heads, width // self.heads).swapaxes(-2, -3)
+
+
+def _by_name(gradients: Sequence[Any], *names: str) -> Params:
+    """The gradients by name, without those of absent parameters."""
+    return {name: d for name, d in zip(names, gradients, strict=True) if d is not None}
 
 
 def join_heads(heads: Array) -> Array:

@@ -1,7 +1,9 @@
 """Small random rotations, stretches, slants and shifts, one of each per image.
 
-pixel p of the new image = the old image at A (p - centre) + centre + shift, interpolated linearly
-A = (1 + stretch) * rotation(angle) + slant
+    pixel p of the new image = the old image at A (p - centre) + centre + shift, interpolated linearly
+    A = (1 + stretch) * rotation(angle) + slant
+
+Used to augment the training images of digits.
 """
 
 import numpy as np

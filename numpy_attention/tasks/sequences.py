@@ -82,8 +82,8 @@ def _values(path: PathLike, x: Array) -> Array:
 
 def _lengths(path: PathLike, lengths: Array, x: Array) -> Array:
     if lengths.shape != x.shape[:1] or lengths.dtype.kind not in "iu":
-        found = f"lengths is {lengths.dtype} {lengths.shape}"
-        raise ValueError(f"{path}: {found}; a whole number for each of the {len(x)} examples is expected")
+        expected = f"a whole number for each of the {len(x)} examples is expected"
+        raise ValueError(f"{path}: lengths is {lengths.dtype} {lengths.shape}; {expected}")
     wrong = (lengths < 1) | (lengths > x.shape[1])
     if wrong.any():
         row = int(np.argmax(wrong))

@@ -1,9 +1,11 @@
 """The models that a run trains side by side.
 
-learned     the task's model
-uniform     the same with uniform weights: what is reached without learning where to attend
-logistic    logistic regression on all columns, if the task has it
-scratch     the learned model from a random start, if the others start from another run's parameters
+    learned     the task's model
+    uniform     the same with uniform weights, the baseline that learns no attention
+    logistic    logistic regression on all columns, if the task has it
+    scratch     the learned model from a random start, if the others start from another run's parameters
+
+The names are those of run.npz and of the columns of history.csv.
 """
 
 from ..nn.logistic import Logistic

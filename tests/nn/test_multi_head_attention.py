@@ -18,7 +18,7 @@ with_and_without_bias = pytest.mark.parametrize("bias", [True, False], ids=["bia
 def problem(count, bias=True, dtype=np.float64):
     """Layer, params, inputs and cotangent; `count` inputs are passed, each an array of its own."""
     rng = np.random.default_rng(83)
-    layer = MultiHeadAttention(WIDTH, HEADS, bias)
+    layer = MultiHeadAttention(WIDTH, HEADS, bias=bias)
     params = {name: rng.normal(size=shape).astype(dtype) for name, shape in flatten(layer.shapes()).items()}
     inputs = [rng.normal(size=(B, length, WIDTH)).astype(dtype) for length in (L, S, S)[:count]]
     return layer, unflatten(params), inputs, rng.normal(size=(B, L, WIDTH)).astype(dtype)
@@ -151,6 +151,8 @@ def test_arguments_that_do_not_fit():
         ((query, key, value[0, 0]), ValueError, r"^value has shape \(6,\); at least 2 axes"),
         ((query, None, value), TypeError, "^value is an array and key is None; a key is expected with it"),
         ((query.astype(int),), TypeError, "^query has dtype int64"),
+        ((query, key[:, :4], value), ValueError, "^the length of key is 4, but the length of value is 5"),
+        ((query, np.concatenate([key, key])), ValueError, r"^the batch axes do .*: query \(2,\), key \(4,\)"),
     ):
         with pytest.raises(error, match=message):
             layer.forward(params, *arguments)

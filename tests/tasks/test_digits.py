@@ -29,7 +29,7 @@ def test_a_patch_is_two_by_two_pixels():
             assert tiles[row // 2, column // 2, row % 2, column % 2] == 8 * row + column
 
 
-def test_the_baselines_are_what_they_are_known_to_be(data):
+def test_the_baselines_have_their_known_accuracy(data):
     rows = baselines(data.raw)
     assert rows["nearest neighbour"].accuracy == pytest.approx(0.961, abs=5e-4)
     assert rows["nearest centroid"].accuracy == pytest.approx(0.875, abs=5e-4)

@@ -28,6 +28,6 @@ def test_weights_stand_under_their_image_head_by_head():
     assert (mark.index("^") // 8, mark.rindex("^") // 8) == (1, 1)
 
 
-def test_one_head_needs_no_name_and_no_mark_is_asked_for():
+def test_a_single_head_has_no_label():
     lines = draw_digits(np.zeros((3, 64)), np.full((1, 3), 1 / 3))
     assert lines[8:] == ["  0.33    0.33    0.33"]

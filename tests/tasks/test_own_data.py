@@ -1,4 +1,4 @@
-"""One's own data: how a file becomes examples, and which of them are held out."""
+"""Tasks from the user's own files."""
 
 import numpy as np
 

@@ -23,7 +23,7 @@ def test_a_normalisation_that_does_not_fit_is_refused():
         load("digit-bags", normalisation=Normalisation(np.zeros(3), np.ones(3)))
 
 
-def test_settings_name_a_task_as_well():
+def test_load_takes_a_name_or_settings():
     one, other = load("digit-bags", seed=3), load(Settings(task="digit-bags", seed=3))
     np.testing.assert_array_equal(one.test.x, other.test.x)
 

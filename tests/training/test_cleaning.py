@@ -1,4 +1,4 @@
-"""Cleaning and normalising: counted, filled, and never by what the held-out part holds."""
+"""Cleaning and normalising, by statistics of the training part alone."""
 
 import numpy as np
 import pytest

@@ -41,7 +41,7 @@ def test_the_majority_is_that_of_the_training_part():
     assert accuracy == pytest.approx(1 / 3)
 
 
-def test_an_even_training_part_says_one_half():
+def test_equal_class_counts_give_probability_one_half():
     loss, accuracy = majority_baseline(np.array([1, 1]), np.array([1.0, 0.0]))
     assert loss == pytest.approx(math.log(2))
     assert accuracy == 0.5
@@ -93,13 +93,13 @@ def test_the_majority_of_three_classes():
     assert accuracy == 0.5
 
 
-def test_guesses_have_no_loss():
+def test_classes_without_probabilities_have_no_loss():
     loss, accuracy = figures_without_loss(np.array([0, 1, 2, 2]), np.array([0.0, 1.0, 2.0, 1.0]))
     assert math.isnan(loss)
     assert accuracy == 0.75
 
 
-def test_two_classes_and_more_mean_the_same():
+def test_one_logit_and_two_logits_agree():
     logits = np.array([0.3, -2.0, 5.0])
     both = np.stack([np.zeros(3), logits], axis=1)
     np.testing.assert_allclose(probabilities(logits), probabilities(both), rtol=1e-14)

@@ -13,7 +13,7 @@ def test_focus_is_0_for_uniform_and_1_for_a_single_token():
     assert focus(np.eye(5)[None, None]) == 1
 
 
-def test_focus_between():
+def test_focus_of_uneven_weights():
     weights = np.array([0.5, 0.25, 0.25, 0.0]).reshape(1, 1, 1, 4)
     assert focus(weights) == pytest.approx(1 - 1.5 / 2)  # 1.5 bits of 2
 
