@@ -69,7 +69,7 @@ def _attention(run: Run, data: Prepared) -> Any:
     predictions = predict(run.models()[LEARNED], run.epochs[LEARNED].params, data.test)
     weights, y = predictions.weights.mean(axis=1), data.test.y  # over heads: (N, T)
     rows = some_of_each(y)
-    classes = [name.replace("$", r"\$") for name in data.raw.classes]
+    classes = [name.replace("$", r"\$") for name in data.raw.classes]  # $…$ would be a formula
     labels = [f"{row + 1}: {classes[int(y[row])]}" for row in rows]
     figure = Figure(figsize=(7, 1.2 + 0.3 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
