@@ -1,9 +1,9 @@
-"""The command line: numpy-attention COMMAND …, one file a command.
+"""The command line, numpy-attention COMMAND …: one file for each command.
 
-A command's file has `add_parser(subparsers)`, which names the command, its help and its options, and
-`run(args)`, which returns the exit status: 0, or 1 where what was asked could be done and the answer is bad,
-or 3 where it gives no answer.
-What is asked wrongly raises ValueError or OSError with one sentence, and becomes status 2.
+A command's file has `add_parser(subparsers)`, which registers the command, its help and its options, and
+`run(args)`, which returns the exit status: 0 done or PASS, 1 a bad result or FAIL, 3 no conclusion. Wrong
+usage raises ValueError or OSError with a one-line message and exits with status 2. Read `main` here, then any
+command. A command may import every other part of the package; only `__main__` imports this folder.
 """
 
 import argparse
@@ -24,15 +24,15 @@ BROKEN_PIPE = 141
 
 
 class Parser(argparse.ArgumentParser):
-    """Refuses in one sentence, without the usage lines."""
+    """An ArgumentParser that reports errors in one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
-        """Print the sentence and leave."""
+        """Print the message and exit with status 2."""
         self.exit(BAD_INPUT, f"{self.prog}: {message}\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line, filled in by every command's file."""
+    """The parser of the whole command line, with every command registered."""
     parser = Parser(
         prog="numpy-attention",
         description="Attention in NumPy: every step forward, and backward by hand.",
@@ -51,43 +51,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv
-        The words after the program's name; those of the process if None.
+        The words after the program's name; `sys.argv[1:]` if None.
 
     Returns
     -------
     int
-        The exit status: 0 done; 1 done, and the answer is bad; 2 asked wrongly; 3 no answer; 130 after
-        Ctrl-C; 141 where whoever read the output stopped reading.
+        The exit status: 0 done; 1 done, with a bad result; 2 wrong usage; 3 no conclusion; 130 after Ctrl-C;
+        141 if the reader of the output closed the pipe.
     """
     try:
         status = _run(argv)
         print(end="", flush=True)
         return status
-    except KeyboardInterrupt as stopped:
-        return _said(": ".join(("interrupted", *map(str, stopped.args))), INTERRUPTED)
+    except KeyboardInterrupt as interrupt:
+        return _report(": ".join(("interrupted", *map(str, interrupt.args))), INTERRUPTED)
     except BrokenPipeError:
-        # Python flushes stdout once more when it ends: let it find a place to write.
+        # Python flushes stdout again at exit: give it a file that still accepts output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except OSError as error:
-        of = f"{error.filename}: " if error.filename else ""
-        return _said(f"{of}{error.strerror or error}", BAD_INPUT)
+        file = f"{error.filename}: " if error.filename else ""
+        return _report(f"{file}{error.strerror or error}", BAD_INPUT)
     except (ValueError, MemoryError) as error:
-        return _said(str(error), BAD_INPUT)
+        return _report(str(error), BAD_INPUT)
 
 
 def _run(argv: Sequence[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a console without σ and ᵀ shows ? and goes on
+            stream.reconfigure(errors="replace")  # a console that lacks σ or ᵀ shows ?
     try:
         args = build_parser().parse_args(argv)
-    except SystemExit as leaving:  # after --help, or a refusal
-        return int(leaving.code or 0)
+    except SystemExit as ending:  # after --help, --version or an error
+        return int(ending.code or 0)
     status: int = args.run(args)
     return status
 
 
-def _said(sentence: str, status: int) -> int:
-    print("numpy-attention:", *sentence.splitlines(), file=sys.stderr)
+def _report(message: str, status: int) -> int:
+    print("numpy-attention:", *message.splitlines(), file=sys.stderr)
     return status

@@ -1,4 +1,4 @@
-"""numpy-attention check FILE.py:NAME: is this attention right, forward and gradients?"""
+"""numpy-attention check FILE.py:NAME: judge an attention, forward and gradients."""
 
 import argparse
 from collections.abc import Callable
@@ -14,34 +14,33 @@ from ..check.rounding.formats import ARITHMETICS, FORMATS
 from ..files import write_text
 
 EPILOG = """
-The candidate is a function of (query, key, value, **options) that returns the output, and whose framework
-differentiates it; or one that takes d_out too and returns (output, gradients); or NAME_forward and
-NAME_backward in this project's form. status: 0 it passes; 1 it fails; 2 the command is wrong; 3 nothing
-follows.
+The candidate is a function of (query, key, value, **options) that returns the output and is differentiated by
+its framework; or one that also takes d_out and returns (output, gradients); or NAME_forward and NAME_backward
+in this project's form. Exit status: 0 PASS; 1 FAIL; 2 wrong usage; 3 INCONCLUSIVE or NOT JUDGED.
 """
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Name the command and its options."""
+    """Register the command and its options."""
     parser = subparsers.add_parser(
         "check",
-        help="judge an attention of yours, forward and gradients",
-        description="Judge somebody's attention, from NumPy, PyTorch, JAX or anything with __dlpack__ or "
-        "__array__: every number of the output and of every gradient against an exact reference, under a "
-        "bound that is derived.",
+        help="judge your own attention, forward and gradients",
+        description="Judge an attention in NumPy, PyTorch, JAX or anything with __dlpack__ or __array__: "
+        "every number of the output and of every gradient, against an exact reference, under a derived error "
+        "bound.",
         epilog=EPILOG,
         allow_abbrev=False,
     )
     add = parser.add_argument
     add("candidate", metavar="FILE.py:NAME", help="or MODULE:NAME, or FILE.py:FORWARD,BACKWARD")
     add("--profile", choices=PROFILES, default="smoke", help="a few rich cases, or all (default: smoke)")
-    add("--json", metavar="FILE", help="write everything to FILE")
-    add("--seed", type=int, default=0, metavar="N", help="of all numbers (default: 0)")
+    add("--json", metavar="FILE", help="write the whole report to FILE")
+    add("--seed", type=int, default=0, metavar="N", help="of all random numbers (default: 0)")
     add("--repeat", type=_positive, default=2, metavar="N", help="run each case N times (default: 2)")
-    add("--timeout", type=float, default=60.0, metavar="SECONDS", help="for one call (default: 60)")
+    add("--timeout", type=float, default=60.0, metavar="SECONDS", help="limit for one call (default: 60)")
     add("--forward-only", action="store_true", help="judge the output alone")
-    _add_conventions(parser.add_argument_group("how it is called").add_argument)
-    _add_limits(parser.add_argument_group("what it is asked").add_argument)
+    _add_conventions(parser.add_argument_group("calling convention").add_argument)
+    _add_limits(parser.add_argument_group("inputs").add_argument)
     parser.set_defaults(run=run)
 
 
@@ -50,38 +49,51 @@ def _add_conventions(add: Callable[..., Any]) -> None:
         "--supports",
         type=_words,
         metavar="OPTION,…",
-        help=f"what it takes, of {', '.join((*OPTIONS, *EXTRAS))} (default: read from its signature)",
+        help=f"supported ones of {', '.join((*OPTIONS, *EXTRAS))} (default: read from the signature)",
     )
-    add("--map", type=_pairs, metavar="NAME=OPTION,…", help="its own names: sm_scale=scale,is_causal=causal")
+    add(
+        "--map",
+        type=_pairs,
+        metavar="NAME=OPTION,…",
+        help="its parameter names: sm_scale=scale,…",
+    )
     add("--layout", choices=LAYOUTS, default="BHLD", help="axes of query, key, value, out (default: BHLD)")
-    add("--mask", choices=MASKS, help="what it means by a mask; visible: True = may attend")
-    add("--causal", choices=CORNERS, help="where its diagonal lies if queries and keys differ in number")
-    add("--framework", choices=FRAMEWORKS, help="whose arrays it takes (default: found out)")
-    add("--device", help="where torch's tensors shall lie: cuda, cuda:1, mps, …")
+    add("--mask", choices=MASKS, help="meaning of its mask; visible: True = may attend")
+    add(
+        "--causal",
+        choices=CORNERS,
+        help="alignment of its diagonal if lengths differ",
+    )
+    add("--framework", choices=FRAMEWORKS, help="of its arrays (default: detected)")
+    add("--device", help="of torch's tensors: cuda, cuda:1, mps, …")
 
 
 def _add_limits(add: Callable[..., Any]) -> None:
     dtypes, arithmetics = tuple(FORMATS), tuple(ARITHMETICS)
     add("--dtype", choices=dtypes, default="float32", help="of inputs and results (default: float32)")
-    add("--arithmetic", choices=arithmetics, help="(default: float64 for float64, float32 for all else)")
-    add("--head-dims", type=_numbers, default=(), metavar="N,…", help="the widths that it takes")
-    add("--length-multiple", type=_positive, default=1, metavar="N", help="of what lengths are multiples")
+    add(
+        "--arithmetic",
+        choices=arithmetics,
+        help="(default: float64 for float64, float32 for the rest)",
+    )
+    add("--head-dims", type=_numbers, default=(), metavar="N,…", help="supported head widths (default: any)")
+    add("--length-multiple", type=_positive, default=1, metavar="N", help="all lengths are multiples of N")
     add(
         "--empty-rows",
         choices=("zero", "skip"),
         default="zero",
-        help="a query that sees nothing gives 0, or is not asked for (default: zero)",
+        help="fully masked rows must give 0, or are left out (default: zero)",
     )
     add(
         "--shape",
         type=_numbers,
         metavar="B,H,G,L,S,D[,E]",
-        help="judge this one size: some rows exactly, and the laws over all of it",
+        help="judge this size alone: sampled rows exactly, the whole by the laws",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge, print, and write; the status is the verdict's."""
+    """Judge the candidate, print the report and write it; return the status of its outcome."""
     if args.seed < 0:
         raise ValueError(f"seed is {args.seed}; a whole number, at least 0, is expected")
     if not args.timeout > 0:
@@ -89,10 +101,10 @@ def run(args: argparse.Namespace) -> int:
     try:
         candidate = load(args.candidate)
     except CandidateImportError as error:
-        print(f"{args.candidate}: FAIL: it {error}")
+        print(f"{args.candidate}: FAIL: {error}")
         return 1
     try:
-        report = check_candidate(candidate, name=args.candidate, **_asked(args))
+        report = check_candidate(candidate, name=args.candidate, **_arguments(args))
     except TypeError as error:
         raise ValueError(str(error)) from error
     if args.json is not None:
@@ -101,14 +113,14 @@ def run(args: argparse.Namespace) -> int:
     return report.status
 
 
-def _asked(args: argparse.Namespace) -> dict[str, Any]:
-    asked = {
+def _arguments(args: argparse.Namespace) -> dict[str, Any]:
+    arguments = {
         name: getattr(args, name)
         for name in ("profile", "dtype", "arithmetic", "supports", "layout", "mask", "causal", "forward_only",
                      "framework", "device", "head_dims", "shape", "length_multiple", "repeat", "timeout",
                      "seed")
     }  # fmt: skip
-    return asked | {"names": args.map, "empty_rows": args.empty_rows == "zero"}
+    return arguments | {"names": args.map, "empty_rows": args.empty_rows == "zero"}
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -128,12 +140,12 @@ def _numbers(text: str) -> tuple[int, ...]:
     except ValueError:
         numbers = ()
     if not numbers or min(numbers) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers, at least 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of positive whole numbers")
     return numbers
 
 
 def _positive(text: str) -> int:
     numbers = _numbers(text)
     if len(numbers) != 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not one whole number")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a single positive whole number")
     return numbers[0]

@@ -1,4 +1,4 @@
-"""numpy-attention explain: every number of attention, seven steps down and seven up."""
+"""numpy-attention explain: print every number of attention, seven steps forward and backward."""
 
 import argparse
 import shutil
@@ -16,63 +16,63 @@ NARROWEST = 80
 
 OPTIONAL = (
     ("softcap", "CAP", 2.0, "step 2: keep the scores within ±CAP"),
-    ("sinks", "SCORE", 0.5, "step 5: one column more, with this score and no value"),
-    ("dropout", "RATE", 0.5, "step 6: drop this part of the weights"),
+    ("sinks", "SCORE", 0.5, "step 5: add a sink, a column with this score and no value"),
+    ("dropout", "RATE", 0.5, "step 6: drop weights with this probability"),
 )
 
 EPILOG = f"""
-FILE.json holds the tokens, as in [[1, 0], [1, 2], [-1, 1]]: at most {MOST} of at most {MOST} numbers, which
-are query, key and value at once; or {{"query": …, "key": …, "value": …}}. Beside them may stand "d_out" and
-the parameters of the score by their names: "scale" of dot, "weight" of general, concat and location, …
+FILE.json holds the tokens, as in [[1, 0], [1, 2], [-1, 1]]: at most {MOST} of at most {MOST} numbers, used as
+query, key and value; or {{"query": …, "key": …, "value": …}}. An object may also hold "d_out" and the score's
+parameters by name: "scale" of dot, "weight" of general, concat and location, …
 """
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Name the command and its options."""
+    """Register the command and its options."""
     parser = subparsers.add_parser(
         "explain",
-        help="show every number of attention, forward and backward",
+        help="print every number of attention, forward and backward",
         description=__doc__,
         epilog=EPILOG,
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--tokens", metavar="FILE.json", help="your own numbers, instead of three tokens of width two")
+    add("--tokens", metavar="FILE.json", help="your own tokens (default: three tokens of width two)")
     add("--score", choices=tuple(SCORES), default="dot", help="step 1 (default: dot)")
     add("--activation", choices=tuple(ACTIVATIONS), help="of the concat score (default: tanh)")
     add(
         "--causal",
         action=argparse.BooleanOptionalAction,
-        help="step 4: whether a token sees only those before it (default: yes, but not with concat and "
-        "location, whose formulas sum over all tokens)",
+        help="step 4: mask later tokens (default: yes, except for concat and location, whose formulas sum "
+        "over all tokens)",
     )
     for name, metavar, const, step in OPTIONAL:
-        told = f"{step} ({const} if no {metavar} is given)"
-        add(f"--{name}", nargs="?", type=float, const=const, metavar=metavar, help=told)
+        text = f"{step} ({const} without {metavar})"
+        add(f"--{name}", nargs="?", type=float, const=const, metavar=metavar, help=text)
     add("--bias", action="store_true", help="step 3: add a bias to the scores")
     add(
         "--break",
         dest="fault",
         metavar="FAULT",
-        help="plant a fault, mark the numbers that it changes, and see which laws break "
-        "(`numpy-attention faults` names them all)",
+        help="plant a fault, mark the numbers that it changes and name the laws that it breaks "
+        "(`numpy-attention faults` lists all faults)",
     )
-    add("--seed", type=int, default=0, metavar="N", help="of what is dropped (default: 0)")
+    add("--seed", type=int, default=0, metavar="N", help="of dropout (default: 0)")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Walk, and print; 1 if a number is wrong that was not broken on purpose."""
-    given = None if args.tokens is None else read_tokens(args.tokens)
+    """Print the page; return 1 if a number is wrong without a planted fault."""
+    tokens = None if args.tokens is None else read_tokens(args.tokens)
     try:
         problem = build_example(
-            given, score=args.score, activation=args.activation, causal=args.causal, softcap=args.softcap,
+            tokens, score=args.score, activation=args.activation, causal=args.causal, softcap=args.softcap,
             bias=args.bias, sinks=args.sinks, dropout=args.dropout, seed=args.seed,
         )  # fmt: skip
         broken = None if args.fault is None else walk_with_fault(problem, fault(args.fault))
-        seen = walk(problem) if broken is None else broken.walk
+        steps = walk(problem) if broken is None else broken.walk
     except ValueError as error:
         raise ValueError(f"{args.tokens}: {error}" if args.tokens else str(error)) from error
     columns = shutil.get_terminal_size((WIDTH, 0)).columns
-    print(*page(seen, min(max(columns, NARROWEST), WIDTH), broken), sep="\n")
-    return 0 if seen.ok or broken else 1
+    print(*page(steps, min(max(columns, NARROWEST), WIDTH), broken), sep="\n")
+    return 0 if steps.ok or broken else 1

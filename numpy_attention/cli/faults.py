@@ -1,4 +1,4 @@
-"""numpy-attention faults [NAME]: the mistakes that are made in attention and around it, to be read."""
+"""numpy-attention faults [NAME]: print the planted faults, known mistakes in attention and around it."""
 
 import argparse
 import inspect
@@ -15,15 +15,15 @@ PACKAGE = Path(__file__).parents[1]
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Name the command and its options."""
+    """Register the command and its options."""
     parser = subparsers.add_parser(
         "faults",
-        help="print the mistakes that every check here must catch",
-        description="Print the planted faults by family, and which laws see each; or one of them with its "
-        "source, where it shows, in which dtypes it can be seen, and what sees it.",
+        help="print the faults that the checks must catch",
+        description="Print the planted faults by family, with the laws that catch each; or one of them with "
+        "its source, the inputs and dtypes that reveal it, and the checks that catch it.",
         allow_abbrev=False,
     )
-    parser.add_argument("name", nargs="?", metavar="NAME", help="one fault; all of them if left out")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="one fault (default: all)")
     parser.set_defaults(run=run)
 
 
@@ -46,7 +46,7 @@ def _all() -> Iterator[str]:
                 yield from _wrapped(_by_laws(BROKEN_LAWS.get(fault.name, ())))
         yield ""
     yield f"{len(FAULTS)} faults. `numpy-attention faults NAME` prints one with its source,"
-    yield "`numpy-attention explain --break NAME` the walk through attention with one planted."
+    yield "`numpy-attention explain --break NAME` every number of attention with one planted."
 
 
 def _one(name: str) -> Iterator[str]:
@@ -55,7 +55,7 @@ def _one(name: str) -> Iterator[str]:
 
     known = fault(name)
     file = Path(inspect.getsourcefile(known.function) or "")
-    seen = detect(known)
+    checks = detect(known)
     yield from (f"{known.name}, a fault of {known.family}", "", *_wrapped(known.statement))
     if known.remark:
         yield from _wrapped(known.remark)
@@ -64,26 +64,29 @@ def _one(name: str) -> Iterator[str]:
     yield from _item("shows", known.shows_where)
     yield from _item("dtypes", ", ".join(known.dtypes))
     if known.concerns_laws:
-        yield from _item("laws", _by_laws(seen.laws))
-    yield from _item("gradcheck", _by_gradcheck(seen.derivative, seen.memory, known.pair.backward is None))
-    yield from _item("reference", "sees it: numbers are wrong" if seen.numbers else "does not see it")
+        yield from _item("laws", _by_laws(checks.laws))
+    yield from _item(
+        "gradcheck", _by_gradcheck(checks.derivative, checks.memory, known.pair.backward is None)
+    )
+    yield from _item("reference", "catches it: numbers are wrong" if checks.numbers else "misses it")
     yield from ("", f"{file.relative_to(PACKAGE).as_posix()}:", "")
     yield from (f"{INDENT}{line}".rstrip() for line in known.source.splitlines())
 
 
 def _by_laws(laws: tuple[int, ...]) -> str:
     if not laws:
-        return "seen by no law"
-    return f"seen by law{'s' if len(laws) > 1 else ''} {', '.join(map(str, laws))}"
+        return "caught by no law"
+    return f"caught by law{'s' if len(laws) > 1 else ''} {', '.join(map(str, laws))}"
 
 
 def _by_gradcheck(derivative: bool, memory: bool, no_backward: bool) -> str:
     if no_backward:
         return "does not apply: there is no backward"
-    seen = ["backward is not the derivative of forward"] * derivative
-    seen += ["a call changes what is not its own"] * memory
-    told = f"sees it: {', and '.join(seen)}"
-    return told if seen else "does not see it: backward is the derivative of a wrong forward"
+    reasons = ["backward is not the derivative of forward"] * derivative
+    reasons += ["a call changes an array of its caller"] * memory
+    if not reasons:
+        return "misses it: backward is the derivative of a wrong forward"
+    return f"catches it: {', and '.join(reasons)}"
 
 
 def _wrapped(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""numpy-attention gradcheck [NAME]: is every backward the derivative of its forward?"""
+"""numpy-attention gradcheck [NAME]: check that every backward is the derivative of its forward."""
 
 import argparse
 from collections.abc import Iterator
@@ -8,52 +8,51 @@ from ..check.pairs.rules import RULES, Rule
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Register the command."""
+    """Register the command and its options."""
     parser = subparsers.add_parser(
         "gradcheck",
         allow_abbrev=False,
-        help="check every pair, forward against backward, by the complex step",
-        description="Check every pair of the ground floor, or one: derivatives by the complex step, and what "
-        "must hold of any pair. Prints the worst error over what is allowed, and where. Status 1 if any "
-        "fails.",
+        help="check every backward against its forward by the complex step",
+        description="Check every pair of forward and backward, or one: derivatives by the complex step, and "
+        "general rules. Prints each gradient's worst error over its bound, and where. Exit status 1 if any "
+        "check fails.",
     )
-    parser.add_argument("name", nargs="?", metavar="NAME", help="one rule; all of them if left out")
-    parser.add_argument("--order", type=int, choices=(1, 2), default=1, help="2: second derivatives too")
-    parser.add_argument("--seed", type=int, default=0, help="of cotangents and directions")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="one rule (default: all)")
+    parser.add_argument("--order", type=int, choices=(1, 2), default=1, help="2: second derivatives as well")
+    parser.add_argument("--seed", type=int, default=0, help="of the random cotangents and directions")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one line for each gradient of each rule; 0 if all are right, else 1."""
+    """Print a line for each gradient of each rule; return 0 if all checks pass, else 1."""
     rules = [rule for rule in RULES if args.name in (None, rule.name)]
     if not rules:
         known = ", ".join(rule.name for rule in RULES)
-        raise ValueError(f"there is no rule {args.name!r}; there are {known}")
+        raise ValueError(f"there is no rule {args.name!r}; rules are {known}")
     if args.seed < 0:
         raise ValueError(f"seed is {args.seed}; a whole number, at least 0, is expected")
     width = max(len(rule.name) for rule in rules)
-    print(f"{'rule':<{width}}  {'gradient':<14} error/allowed  where")
+    print(f"{'rule':<{width}}  {'gradient':<14}   error/bound  where")
     wrong = checks = 0
     for rule in rules:
         for gradient, example, worst, count in worst_of(rule, args.order, args.seed):
             checks += count
             wrong += not worst.ok
             verdict = "" if worst.ok else "FAIL: "
-            told = f"{verdict}{worst.check}" + (f", {worst.where}" if worst.where else "")
-            print(f"{rule.name:<{width}}  {gradient:<14} {worst.ratio:13.2e}  {example}: {told}")
-    of = f"{len(rules)} rules" if len(rules) > 1 else "1 rule"
+            text = f"{verdict}{worst.check}" + (f", {worst.where}" if worst.where else "")
+            print(f"{rule.name:<{width}}  {gradient:<14} {worst.ratio:13.2e}  {example}: {text}")
     verdict = f"{wrong} wrong" if wrong else "all right"
-    print(f"{checks} checks of {of}: {verdict}")
+    print(f"{checks} checks of {len(rules)} rule{'s' if len(rules) > 1 else ''}: {verdict}")
     return 1 if wrong else 0
 
 
 def worst_of(rule: Rule, order: int, seed: int) -> Iterator[tuple[str, str, Finding, int]]:
-    """For each gradient of a rule: the example in which it is worst, the finding, and how many there were."""
-    found: dict[str, list[tuple[Finding, str]]] = {}
+    """For each gradient of a rule: the example with its worst finding, that finding, and their number."""
+    findings_of: dict[str, list[tuple[Finding, str]]] = {}
     for example in rule.examples:
         for finding in rule.check(example, order, seed).findings:
-            of = finding.gradient if finding.gradient.startswith("d_") else "the pair"
-            found.setdefault(of, []).append((finding, example.name))
-    for gradient, findings in found.items():
+            gradient = finding.gradient if finding.gradient.startswith("d_") else "the pair"
+            findings_of.setdefault(gradient, []).append((finding, example.name))
+    for gradient, findings in findings_of.items():
         worst, name = max(findings, key=lambda pair: pair[0].badness)
         yield gradient, name, worst, len(findings)

@@ -1,4 +1,4 @@
-"""numpy-attention laws [N]: the laws of attention, to be read."""
+"""numpy-attention laws [N]: print the laws of attention, with their proofs."""
 
 import argparse
 
@@ -6,15 +6,15 @@ from ..check.laws.laws import LAWS
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Name the command and its options."""
+    """Register the command and its options."""
     parser = subparsers.add_parser(
         "laws",
-        help="print the laws that every right attention obeys",
-        description="Print the numbered laws of attention, each with its statement, proof and domain: "
-        "what numpy_attention.laws holds arrays against.",
+        help="print the laws that every correct attention obeys",
+        description="Print the numbered laws of attention, each with its statement, proof and domain; "
+        "numpy_attention.laws checks arrays against them.",
         allow_abbrev=False,
     )
-    parser.add_argument("number", nargs="?", type=int, metavar="N", help="one law; all of them if left out")
+    parser.add_argument("number", nargs="?", type=int, metavar="N", help="one law (default: all)")
     parser.set_defaults(run=run)
 
 

@@ -1,4 +1,4 @@
-"""numpy-attention list: the tasks, what each asks, and what it starts from."""
+"""numpy-attention list: print the tasks, the question of each and its default settings."""
 
 import argparse
 
@@ -7,13 +7,13 @@ from ..training.settings import Settings
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Name the command; it has no options."""
+    """Register the command; it has no options."""
     parser = subparsers.add_parser("list", help="list the tasks", description=__doc__, allow_abbrev=False)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a line for each task, and one for the settings that are its own."""
+    """Print a line for each task, and one for its own defaults."""
     width = max(map(len, TASKS))
     for name, task in TASKS.items():
         settings = with_defaults({"task": name})

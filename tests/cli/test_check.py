@@ -88,10 +88,10 @@ def test_what_this_package_offers_is_judged_as_a_pair(capsys: pytest.CaptureFixt
         (["numpy_attention:attention", "--supports", "bais"], "'bais' is not an option of attention"),
         (["numpy_attention:attention", "--map", "x"], "'x' is not NAME=OPTION"),
         (["numpy_attention:attention", "--shape", "1,2,3"], "shape is 1,2,3; B,H,G,L,S,D[,E] is expected"),
-        (["numpy_attention:attention", "--shape", "1,a"], "'1,a' is no list of whole numbers, at least 1"),
+        (["numpy_attention:attention", "--shape", "1,a"], "'1,a' is not a list of positive whole numbers"),
         (["numpy_attention:attention", "--timeout", "0"], "timeout is 0; a positive number of seconds"),
         (["numpy_attention:attention", "--seed", "-1"], "seed is -1; a whole number, at least 0"),
-        (["numpy_attention:attention", "--repeat", "0"], "'0' is no list of whole numbers"),
+        (["numpy_attention:attention", "--repeat", "0"], "'0' is not a list of positive whole numbers"),
         (["numpy_attention:attention", "--dtype", "int8"], "invalid choice: 'int8'"),
     ],
 )
@@ -110,7 +110,7 @@ def test_a_file_that_cannot_be_imported_fails(tmp_path: Path, capsys: pytest.Cap
     path.write_text("import no_such_module_at_all\n", encoding="utf-8")
     assert main(["check", f"{path}:attention"]) == 1
     out = capsys.readouterr().out
-    assert "FAIL: it cannot be imported: ModuleNotFoundError" in out
+    assert "FAIL: cannot be imported: ModuleNotFoundError" in out
     assert "(line 1)" in out
 
 

@@ -23,7 +23,7 @@ def test_all_faults_are_printed_by_family(capsys: pytest.CaptureFixture[str]) ->
     at = lines.index("  no-row-sum")
     assert lines[at + 1 : at + 3] == [
         "      The row sum is left out: d_masked = weights * d_weights.",
-        "      seen by laws 1, 8, 14, 18, 30",
+        "      caught by laws 1, 8, 14, 18, 30",
     ]
 
 
@@ -38,9 +38,9 @@ def test_one_fault_is_printed_with_its_source(capsys: pytest.CaptureFixture[str]
         "    rule       attention\n"
         "    shows      where a row sees two keys, or a key and a sink; where the scale is not 1\n"
         "    dtypes     float64, float32, float16, bfloat16\n"
-        "    laws       seen by laws 1, 7, 15, 17, 30\n"
-        "    gradcheck  does not see it: backward is the derivative of a wrong forward\n"
-        "    reference  sees it: numbers are wrong\n"
+        "    laws       caught by laws 1, 7, 15, 17, 30\n"
+        "    gradcheck  misses it: backward is the derivative of a wrong forward\n"
+        "    reference  catches it: numbers are wrong\n"
         "\n"
         "check/faults/attention/scale.py:\n"
         "\n"
@@ -61,15 +61,15 @@ def test_one_fault_is_printed_with_its_source(capsys: pytest.CaptureFixture[str]
         (
             "gradients-in-one-workspace",
             [
-                "    gradcheck  sees it: a call changes what is not its own",
-                "    reference  does not see it",
+                "    gradcheck  catches it: a call changes an array of its caller",
+                "    reference  misses it",
             ],
         ),
         (
             "adam-epsilon-inside",
             ["    gradcheck  does not apply: there is no backward", "    rule       adam"],
         ),
-        ("gelu-without-density", ["    gradcheck  sees it: backward is not the derivative of forward"]),
+        ("gelu-without-density", ["    gradcheck  catches it: backward is not the derivative of forward"]),
     ],
 )
 def test_what_sees_a_fault(capsys: pytest.CaptureFixture[str], name: str, lines: list[str]) -> None:
