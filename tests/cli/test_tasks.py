@@ -1,7 +1,5 @@
-"""The commands around training: list, predict, grids, settings files, other starts, pictures, resuming."""
+"""Own data, grids, settings files, other starts, pictures and resuming, through train and eval."""
 
-import csv
-import io
 import json
 import os
 import re
@@ -9,49 +7,24 @@ import signal
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
-import numpy_attention as na
 from numpy_attention.cli import main
 from numpy_attention.files import write_npz
 from numpy_attention.tasks import TASKS, load
 from numpy_attention.training import run_folder
-
-QUICK = ["--epochs", "3", "--hidden-dim", "4", "--batch-size", "16"]
+from tests.support.commands import QUICK, TABLE, out_of, write_own_data
 
 
 @pytest.fixture(autouse=True)
 def files(tmp_path, monkeypatch):
-    """A table of two tokens of two columns, the same as sequences of two lengths, in the current folder."""
     monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(109)
-    x = rng.normal(size=(80, 2, 2)).round(3)
-    y = (x[:, 1, 0] > 0).astype(int) + (x[:, 0, 1] > 0)
-    rows = [",".join(map(str, [*row.flat, "abc"[label]])) for row, label in zip(x, y, strict=True)]
-    (tmp_path / "t.csv").write_text("\n".join(["p,q,r,s,kind", *rows]) + "\n")
-    write_npz(tmp_path / "s.npz", {"x": x, "y": y, "lengths": rng.integers(1, 3, 80)})
+    write_own_data(tmp_path)
     return tmp_path
-
-
-TABLE = ["--csv", "t.csv", "--label", "kind", "--tokens", "2"]
-
-
-def out_of(capsys, *words):
-    assert main(list(words)) == 0
-    out, error = capsys.readouterr()
-    assert error == ""
-    return out
 
 
 def contents(folder):
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-
-
-def test_list_names_every_task(capsys):
-    lines = out_of(capsys, "list").splitlines()
-    assert [line.split()[0] for line in lines if not line.startswith(" ")] == list(TASKS)
-    assert "is there a zero among them?" in lines[0]
 
 
 @pytest.mark.parametrize("words", [TABLE, ["--npz", "s.npz"]], ids=["csv", "npz"])
@@ -60,41 +33,6 @@ def test_own_data_train_and_evaluate_to_the_digit(capsys, files, words):
     assert re.search("-> 3 logits", trained)
     assert "logistic regression" in trained
     assert trained.endswith("\n\n" + out_of(capsys, "eval", "run"))
-
-
-@pytest.mark.parametrize("kind", ["csv", "npz"])
-def test_predictions_are_those_of_the_model(capsys, files, kind):
-    words, file = (TABLE, "t.csv") if kind == "csv" else (["--npz", "s.npz"], "s.npz")
-    out_of(capsys, "train", *words, *QUICK, "--heads", "2", "--out", "run")
-    header, *rows = csv.reader(io.StringIO(out_of(capsys, "predict", "run", f"--{kind}", file)))
-    classes = ["a", "b", "c"] if kind == "csv" else ["0", "1", "2"]
-    assert header[:5] == ["example", "predicted", *(f"probability of {name}" for name in classes)]
-    assert header[5:] == [f"weight of token {t}, head {h}" for h in (1, 2) for t in (1, 2)]
-    numbers = np.array([row[2:] for row in rows], dtype=float)
-    shares, weights = numbers[:, :3], numbers[:, 3:].reshape(80, 2, 2)
-    np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-12)
-    np.testing.assert_allclose(weights.sum(axis=2), 1, rtol=1e-12)
-    assert [row[1] for row in rows] == [classes[place] for place in shares.argmax(axis=1)]
-    lengths = np.load("s.npz")["lengths"] if kind == "npz" else np.full(80, 2)
-    assert (weights[lengths == 1] == [1.0, 0.0]).all()  # a padded token has weight 0, exactly
-    kept = run_folder.read_run("run", TASKS)
-    x = np.load("s.npz")["x"]
-    normalised = (x - kept.normalisation.mean) / kept.normalisation.deviation
-    normalised[np.arange(2) >= lengths[:, None]] = 0
-    logits, _ = kept.models()["learned"].forward(kept.epochs["learned"].params, normalised, lengths)
-    np.testing.assert_allclose(shares, na.softmax(logits), rtol=1e-9)
-    assert out_of(capsys, "predict", "run", f"--{kind}", file, "--out", "p.csv") == ""
-    with open("p.csv", newline="") as written:
-        assert [header, *rows] == list(csv.reader(written))
-
-
-def test_predict_needs_no_labels_and_reads_columns_by_name(capsys, files):
-    out_of(capsys, "train", *TABLE, *QUICK, "--out", "run")
-    whole = out_of(capsys, "predict", "run", "--csv", "t.csv")
-    rows = [line.split(",") for line in (files / "t.csv").read_text().splitlines()]
-    turned = "\n".join(",".join([row[3], "7", row[0], row[2], row[1]]) for row in rows)
-    (files / "turned.csv").write_text(turned.replace(",7,", ",id,", 1))
-    assert out_of(capsys, "predict", "run", "--csv", "turned.csv") == whole
 
 
 def test_eval_of_another_file(capsys, files):

@@ -22,14 +22,17 @@ def lines_of(capsys, *words):
     return out.splitlines()
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_a_run_with_defaults_reaches_what_it_must_in_time(seed):
+SEEDS = range(5 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 2)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_default_run_learns_within_the_time_limit(seed):
     before = os.times()
     done = subprocess.run(
         [sys.executable, "-m", "numpy_attention", "train", "--seed", str(seed)],
         capture_output=True,
         text=True,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # where tests share the cores, BLAS's threads wait
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # BLAS threads wait for each other on shared cores
     )
     after = os.times()
     assert (done.returncode, done.stderr) == (0, "")
@@ -45,7 +48,7 @@ def test_a_run_with_defaults_reaches_what_it_must_in_time(seed):
     assert accuracy["majority class"] == 0.5
     (hits,) = (line for line in lines if line.startswith("Largest weight on the zero"))
     assert float(re.search(r": (\S+), \d+ of 500", hits)[1]) >= 0.90
-    # Processor time, import included: the wall's on a machine that does nothing else.
+    # Processor time, import included: wall time would depend on the machine's load.
     assert after.children_user + after.children_system - before.children_user - before.children_system < 5
 
 

@@ -1,10 +1,30 @@
-"""Somebody's attention in NumPy, right and wrong, for the referee to judge."""
+"""Candidates in NumPy, right and wrong, and the calls that judge them."""
+
+from typing import Any
 
 import numpy as np
 
+import numpy_attention as na
+from numpy_attention.check.cases.cases import Shape, Specification
+from numpy_attention.check.cases.sensitivity import ReferenceCase, reference_case
+from numpy_attention.check.rounding.formats import roundoff
+
+OURS = (na.attention_forward, na.attention_backward)
+
+
+def check(candidate: Any, **options: Any) -> Any:
+    """The report of `check_candidate`, with a bottom-right diagonal unless `options` say otherwise."""
+    return na.check_candidate(candidate, **{"causal": "bottom_right", **options})
+
+
+def plain_case(dtype: str = "float32", options: tuple[str, ...] = ()) -> ReferenceCase:
+    """A small case with its reference."""
+    spec = Specification("small", Shape(2, 2, 2, 5, 7, 4, 3), options, dtype=dtype)
+    return reference_case(spec, roundoff(dtype))
+
 
 def plain(query, key, value, causal=False, bias=None, scale=None, *, d_out):
-    """The formula and its gradients, in the dtype that came in; bottom-right, heads repeated."""
+    """The formula and its gradients in the inputs' dtype; bottom-right diagonal, heads repeated."""
     group = query.shape[1] // key.shape[1]
     keys, values = np.repeat(key, group, 1), np.repeat(value, group, 1)
     scale = query.dtype.type(query.shape[-1] ** -0.5 if scale is None else scale)
@@ -34,12 +54,12 @@ def plain(query, key, value, causal=False, bias=None, scale=None, *, d_out):
 
 
 def simple(query, key, value, *, d_out):
-    """No options."""
+    """`plain` without options."""
     return plain(query, key, value, d_out=d_out)
 
 
 def spoiled(change):
-    """`simple`, with (out, d_query, d_key, d_value) changed."""
+    """`simple` with its (out, d_query, d_key, d_value) replaced by `change` of them."""
 
     def attention(query, key, value, *, d_out):
         out, gradients = plain(query, key, value, d_out=d_out)

@@ -1,21 +1,13 @@
 """Whatever else candidates do is reported for what it is, and the other cases go on."""
 
-import itertools
 import re
 import sys
 import time
 
-import numpy as np
 import pytest
 
 import numpy_attention as na
-from tests.support.candidates import plain, simple, spoiled
-
-OURS = (na.attention_forward, na.attention_backward)
-
-
-def check(candidate, **asked):
-    return na.check_candidate(candidate, **{"causal": "bottom_right", **asked})
+from tests.support.candidates import check, plain, simple
 
 
 def raises(query, key, value):
@@ -89,25 +81,6 @@ def test_printing_is_noted_and_does_not_fail():
     assert "prints 'compiling …'" in report.notes
 
 
-def test_noise_between_runs_is_told_from_a_race():
-    turns = itertools.count()
-
-    def noisy(size):
-        def change(out, d_query, d_key, d_value):
-            nudge = np.float32(1 + size * (next(turns) % 2))
-            return out, d_query, d_key * nudge, d_value
-
-        return spoiled(change)
-
-    legal = check(noisy(2.0**-22), repeat=2)
-    assert legal.ok, legal
-    assert any("results differ between runs" in note for note in legal.notes)
-    race = check(noisy(0.5), repeat=4)
-    assert not race.ok
-    assert any("a race?" in problem.what for problem in race.problems)
-    assert check(simple, repeat=3).notes == ()
-
-
 def test_options_that_are_declined_together_are_not_judged():
     def attention(query, key, value, causal=False, bias=None, *, d_out):
         if causal and bias is not None:
@@ -117,17 +90,6 @@ def test_options_that_are_declined_together_are_not_judged():
     report = check(attention)
     assert "declined: causal and bias together" in report.left_out.values()
     assert report.outcome in ("PASS", "INCONCLUSIVE")
-
-
-def test_heads_that_cannot_be_grouped_are_named():
-    def attention(query, key, value, *, d_out):
-        if query.shape[1] != key.shape[1]:
-            raise ValueError("heads differ")
-        return simple(query, key, value, d_out=d_out)
-
-    report = check(attention)
-    assert report.ok
-    assert report.left_out["grouped heads"].startswith("raises ValueError: heads differ")
 
 
 @pytest.mark.parametrize(

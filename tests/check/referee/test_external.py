@@ -7,8 +7,7 @@ from numpy_attention.check.candidate.candidate import Candidate
 from numpy_attention.check.candidate.conventions import checked_convention
 from numpy_attention.check.candidate.frameworks import NumPy
 from numpy_attention.check.cases.cases import OPTIONS, Case
-
-OURS = (na.attention_forward, na.attention_backward)
+from tests.support.candidates import OURS
 
 
 def test_numbers_from_anywhere_are_compared():

@@ -9,9 +9,8 @@ from numpy_attention.check.cases.profiles import Capabilities
 from numpy_attention.check.referee.large_shapes import draw_large, large_specifications, sampled_reference
 from numpy_attention.check.reference.evaluation import results
 from numpy_attention.check.rounding.formats import roundoff
-from tests.support.candidates import plain
+from tests.support.candidates import OURS, plain
 
-OURS = (na.attention_forward, na.attention_backward)
 SHAPE = (2, 4, 2, 65, 97, 8, 5)
 
 

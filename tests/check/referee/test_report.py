@@ -4,16 +4,9 @@ import json
 
 import numpy as np
 
-import numpy_attention as na
 from numpy_attention.check.faults import FAULTS
 from numpy_attention.check.referee.report import CandidateReport
-from tests.support.candidates import spoiled
-
-OURS = (na.attention_forward, na.attention_backward)
-
-
-def check(candidate, **asked):
-    return na.check_candidate(candidate, **{"causal": "bottom_right", **asked})
+from tests.support.candidates import check, spoiled
 
 
 def d_key_is_wrong(out, d_query, d_key, d_value):

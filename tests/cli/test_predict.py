@@ -1,0 +1,60 @@
+"""numpy-attention predict."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+import numpy_attention as na
+from numpy_attention.cli import main
+from numpy_attention.tasks import TASKS
+from numpy_attention.training import run_folder
+from tests.support.commands import QUICK, TABLE, out_of, write_own_data
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_own_data(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", ["csv", "npz"])
+def test_predictions_are_those_of_the_model(capsys, files, kind):
+    words, file = (TABLE, "t.csv") if kind == "csv" else (["--npz", "s.npz"], "s.npz")
+    out_of(capsys, "train", *words, *QUICK, "--heads", "2", "--out", "run")
+    header, *rows = csv.reader(io.StringIO(out_of(capsys, "predict", "run", f"--{kind}", file)))
+    classes = ["a", "b", "c"] if kind == "csv" else ["0", "1", "2"]
+    assert header[:5] == ["example", "predicted", *(f"probability of {name}" for name in classes)]
+    assert header[5:] == [f"weight of token {t}, head {h}" for h in (1, 2) for t in (1, 2)]
+    numbers = np.array([row[2:] for row in rows], dtype=float)
+    shares, weights = numbers[:, :3], numbers[:, 3:].reshape(80, 2, 2)
+    np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-12)
+    np.testing.assert_allclose(weights.sum(axis=2), 1, rtol=1e-12)
+    assert [row[1] for row in rows] == [classes[place] for place in shares.argmax(axis=1)]
+    lengths = np.load("s.npz")["lengths"] if kind == "npz" else np.full(80, 2)
+    assert (weights[lengths == 1] == [1.0, 0.0]).all()  # a padded token has weight 0, exactly
+    kept = run_folder.read_run("run", TASKS)
+    x = np.load("s.npz")["x"]
+    normalised = (x - kept.normalisation.mean) / kept.normalisation.deviation
+    normalised[np.arange(2) >= lengths[:, None]] = 0
+    logits, _ = kept.models()["learned"].forward(kept.epochs["learned"].params, normalised, lengths)
+    np.testing.assert_allclose(shares, na.softmax(logits), rtol=1e-9)
+    assert out_of(capsys, "predict", "run", f"--{kind}", file, "--out", "p.csv") == ""
+    with open("p.csv", newline="") as written:
+        assert [header, *rows] == list(csv.reader(written))
+
+
+def test_predict_needs_no_labels_and_reads_columns_by_name(capsys, files):
+    out_of(capsys, "train", *TABLE, *QUICK, "--out", "run")
+    whole = out_of(capsys, "predict", "run", "--csv", "t.csv")
+    rows = [line.split(",") for line in (files / "t.csv").read_text().splitlines()]
+    turned = "\n".join(",".join([row[3], "7", row[0], row[2], row[1]]) for row in rows)
+    (files / "turned.csv").write_text(turned.replace(",7,", ",id,", 1))
+    assert out_of(capsys, "predict", "run", "--csv", "turned.csv") == whole
+
+
+def test_one_file_of_new_examples_is_required(capsys):
+    assert main(["predict", "run"]) == 2
+    assert "one of the arguments --csv --npz is required" in capsys.readouterr().err
