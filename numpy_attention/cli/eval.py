@@ -1,4 +1,4 @@
-"""numpy-attention eval: the held-out figures of a run that was kept, to the digit; or another file's."""
+"""numpy-attention eval: print the held-out figures of a kept run, to the digit, or those of another file."""
 
 import argparse
 
@@ -9,22 +9,22 @@ from ..training.run_folder import read_run
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Name the command and its options."""
+    """Register the command and its options."""
     parser = subparsers.add_parser(
         "eval",
-        help="print the held-out figures of a run that was kept",
+        help="print the held-out figures of a kept run",
         description=__doc__,
         allow_abbrev=False,
     )
-    parser.add_argument("folder", metavar="DIR", help="what train --out named")
+    parser.add_argument("folder", metavar="DIR", help="the run folder, train's --out")
     files = parser.add_mutually_exclusive_group()
-    files.add_argument("--csv", metavar="FILE", help="a table with the same columns, instead")
-    files.add_argument("--npz", metavar="FILE", help="sequences of the same form, instead")
+    files.add_argument("--csv", metavar="FILE", help="evaluate this table, with the same columns")
+    files.add_argument("--npz", metavar="FILE", help="evaluate these sequences, of the same form")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read the run, and the data, and print."""
+    """Print the figures of the run on its own held-out data, or on the given file."""
     kept = read_run(args.folder, TASKS)
     file = args.csv or args.npz
     if file is None:

@@ -1,4 +1,4 @@
-"""numpy-attention predict: what a run that was kept says of new examples, and where it looks, as CSV."""
+"""numpy-attention predict: write a kept run's predictions and attention weights for new examples as CSV."""
 
 import argparse
 import csv
@@ -15,23 +15,23 @@ from ..training.run_folder import read_run
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Name the command and its options."""
+    """Register the command and its options."""
     parser = subparsers.add_parser(
         "predict",
-        help="print predictions and attention weights for new examples, as CSV",
+        help="print predictions and attention weights for new examples as CSV",
         description=__doc__,
         allow_abbrev=False,
     )
-    parser.add_argument("folder", metavar="DIR", help="what train --out named")
+    parser.add_argument("folder", metavar="DIR", help="the run folder, train's --out")
     files = parser.add_mutually_exclusive_group(required=True)
-    files.add_argument("--csv", metavar="FILE", help="a table with the same columns; it needs no labels")
-    files.add_argument("--npz", metavar="FILE", help="sequences of the same form; they need no y")
-    parser.add_argument("--out", metavar="FILE.csv", help="write the predictions there, not to stdout")
+    files.add_argument("--csv", metavar="FILE", help="a table with the same columns; labels are optional")
+    files.add_argument("--npz", metavar="FILE", help="sequences of the same form; y is optional")
+    parser.add_argument("--out", metavar="FILE.csv", help="write the predictions to this file, not to stdout")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read the run and the examples, predict, and print or write."""
+    """Predict every example, and print the table or write it."""
     kept = read_run(args.folder, TASKS)
     read = from_table if args.csv else from_sequences
     data = prepare_examples(kept, read(kept, args.csv or args.npz, labelled=False))

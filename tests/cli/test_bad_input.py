@@ -163,7 +163,7 @@ COMBINATIONS = {
     "--task digits --digit 3": "digit belongs to the task digit-bags",
     "--task digits --heads 3": "heads is 3; a number that divides hidden_dim, 64",
     "--plot": "--plot needs --out DIR",
-    "--resume run --lr 0.1": "--resume goes on with the settings of the run; leave out --lr",
+    "--resume run --lr 0.1": "--resume uses the settings of the run; leave out --lr",
     "--resume run --out b": "leave out --out",
     "--resume run --config c.json": "leave out --config",
     "--lr 0.1,0.1": "lr is 0.1, 0.1; values that differ are expected",
@@ -236,7 +236,7 @@ def test_a_start_that_does_not_fit(capsys, folder, run):
 
 
 def test_a_grid_in_a_folder_that_is_not_empty(capsys, folder, run):
-    refused(capsys, [*CSV, "--lr", "0.1,0.2", "--out", "run"], "run is not empty; a grid takes a new folder")
+    refused(capsys, [*CSV, "--lr", "0.1,0.2", "--out", "run"], "run is not empty; a grid needs a new folder")
 
 
 def test_no_matplotlib_no_picture(capsys, folder, monkeypatch):

@@ -120,7 +120,7 @@ def test_ctrl_c_without_a_folder(started):
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert error == "numpy-attention: interrupted: nothing is kept, for no --out was given\n"
+    assert error == "numpy-attention: interrupted: nothing is kept, because --out was not given\n"
 
 
 @posix

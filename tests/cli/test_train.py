@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from numpy_attention.cli import main
-from numpy_attention.cli.train import what_is_kept
+from numpy_attention.cli.train import kept_message
 from numpy_attention.files import read_json, read_npz
 from numpy_attention.nn.token_scores import SCORES
 
@@ -156,7 +156,7 @@ def test_a_loss_that_is_not_finite_stops_and_an_earlier_run_stays(capsys, tmp_pa
     assert main(["train", *QUICK, "--lr", "1e308", "--out", str(tmp_path)]) == 1
     _, error = capsys.readouterr()
     assert error.count("\n") == 1
-    assert re.search(r"epoch 1, step \d+; nothing is kept, for no epoch was complete$", error.strip())
+    assert re.search(r"epoch 1, step \d+; nothing is kept, because no epoch was complete$", error.strip())
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
@@ -172,7 +172,7 @@ def test_the_last_good_epoch_is_kept(capsys, tmp_path):
     assert main(["eval", str(tmp_path)]) == 0
 
 
-def test_what_is_kept_is_said(tmp_path):
-    assert what_is_kept(tmp_path, 2) == f"epoch 2 is kept in {tmp_path}"
-    assert what_is_kept(tmp_path, 0) == "nothing is kept, for no epoch was complete"
-    assert what_is_kept(None, 1) == "nothing is kept, for no --out was given"
+def test_kept_message_names_epoch_and_folder(tmp_path):
+    assert kept_message(tmp_path, 2) == f"epoch 2 is kept in {tmp_path}"
+    assert kept_message(tmp_path, 0) == "nothing is kept, because no epoch was complete"
+    assert kept_message(None, 1) == "nothing is kept, because --out was not given"

@@ -105,12 +105,12 @@ def draw_large(specification: Specification) -> SampledCase:
     query = _normal(rng, (B, H, L, D), peak, kept)
     key, value = _normal(rng, (B, G, S, D), 1.0, kept), _normal(rng, (B, G, S, E), 1.0, kept)
     d_out = _normal(rng, (B, H, L, E), 1.0, kept)
-    shift = S - L if spec.corner == "bottom_right" else 0
+    offset = S - L if spec.corner == "bottom_right" else 0
     options: dict[str, Any] = {}
     if "causal" in spec.options:
         options["causal"] = True
     if "window" in spec.options:
-        options["window"] = (max(1, S // 4, L + shift - S + 1), max(1, S // 6, -shift))
+        options["window"] = (max(1, S // 4, L + offset - S + 1), max(1, S // 6, -offset))
     if "scale" in spec.options:
         options["scale"] = 1.5 * 2.0 ** math.ceil(-math.log2(D) / 2)
     if "softcap" in spec.options:
@@ -126,7 +126,7 @@ def draw_large(specification: Specification) -> SampledCase:
     heads = [(b, g) for b in range(B) for g in range(G)]
     chosen = {0, len(heads) - 1, *rng.permutation(len(heads))[: MAX_GROUPS - 2].tolist()}
     groups = tuple(HeadGroup(b, g, slice(g * n, (g + 1) * n)) for b, g in (heads[i] for i in sorted(chosen)))
-    return SampledCase(Case(spec, query, key, value, d_out, options, shift), rows, groups)
+    return SampledCase(Case(spec, query, key, value, d_out, options, offset), rows, groups)
 
 
 def _normal(rng: Any, shape: tuple[int, ...], deviation: float, kept: Format) -> Array:
