@@ -80,15 +80,15 @@ def _jax_contenders(jax: Any) -> dict[str, Contender]:
 
 def contenders() -> dict[str, Contender]:
     """All installed implementations, by name."""
-    found: dict[str, Contender] = {"numpy_attention": ours, "plain NumPy": plain_numpy}
+    implementations: dict[str, Contender] = {"numpy_attention": ours, "plain NumPy": plain_numpy}
     torch = _installed("torch")
     if torch is not None:
         torch.set_num_threads(1)
         library = torch.nn.functional.scaled_dot_product_attention
-        found["torch scaled_dot_product_attention"] = _torch(torch, library)
-        found["torch, the formula"] = _torch(torch, _torch_formula)
+        implementations["torch scaled_dot_product_attention"] = _torch(torch, library)
+        implementations["torch, the formula"] = _torch(torch, _torch_formula)
     jax = _installed("jax")
-    return found if jax is None else found | _jax_contenders(jax)
+    return implementations if jax is None else implementations | _jax_contenders(jax)
 
 
 def _installed(name: str) -> ModuleType | None:

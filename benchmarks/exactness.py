@@ -90,12 +90,12 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     )
 
 
-def normwise_table(found: list[tuple[str, str, str, str, Errors]]) -> str:
+def normwise_table(compared: list[tuple[str, str, str, str, Errors]]) -> str:
     """The worst normwise error of each contender."""
     worst: dict[tuple[str, str, str], float] = {}
-    for name, dtype, scores, _, e in found:
+    for name, dtype, scores, _, e in compared:
         worst[name, dtype, scores] = max(worst.get((name, dtype, scores), 0.0), e.normwise)
-    names = dict.fromkeys(name for name, *_ in found)
+    names = dict.fromkeys(name for name, *_ in compared)
     head = ["", *(f"{dtype}, {scores}" for dtype in DTYPES for scores in SIZES)]
     return table(
         head,
@@ -103,12 +103,12 @@ def normwise_table(found: list[tuple[str, str, str, str, Errors]]) -> str:
     )
 
 
-def over_table(found: list[tuple[str, str, str, str, Errors]], own: list[tuple[str, str, Errors]]) -> str:
+def over_table(compared: list[tuple[str, str, str, str, Errors]], own: list[tuple[str, str, Errors]]) -> str:
     """Error over bound in float64: all contenders on one head, this package with every option."""
     rows = []
-    for name in dict.fromkeys(name for name, *_ in found):
+    for name in dict.fromkeys(name for name, *_ in compared):
         for scores in SIZES:
-            over = [e.over for n, dtype, s, _, e in found if (n, dtype, s) == (name, "float64", scores)]
+            over = [e.over for n, dtype, s, _, e in compared if (n, dtype, s) == (name, "float64", scores)]
             rows.append([f"{name}, {scores}", *distribution(over)])
     for result in Results._fields:
         over = [e.over for dtype, r, e in own if (dtype, r) == ("float64", result)]
@@ -122,23 +122,25 @@ def distribution(arrays: list[Any]) -> list[str]:
     return [f"{over.size:,}", *(figure(float(np.quantile(over, q))) for q in (0.5, 0.99, 1.0))]
 
 
-def rounding_table(found: list[tuple[str, str, str, str, Errors]], own: list[tuple[str, str, Errors]]) -> str:
+def rounding_table(
+    compared: list[tuple[str, str, str, str, Errors]], own: list[tuple[str, str, Errors]]
+) -> str:
     """In float32 and float16: the counts within 0.5 ULP and rounded correctly, and the worst error."""
     rows = []
-    names = dict.fromkeys(name for name, *_ in found)
+    names = dict.fromkeys(name for name, *_ in compared)
     for dtype in DTYPES[:2]:
         for name in names:
-            of_one = [e for n, d, _, _, e in found if (n, d) == (name, dtype)]
+            of_one = [e for n, d, _, _, e in compared if (n, d) == (name, dtype)]
             rows.append([f"{name}, {dtype}", *counts(of_one)])
         of_every = [e for d, result, e in own if d == dtype and result not in ("weights", "lse")]
         rows.append([f"numpy_attention, every option, {dtype}", *counts(of_every)])
     return table(["", "numbers", "within 0.5 ULP", "rounded correctly", "worst ULP"], rows)
 
 
-def counts(found: list[Errors]) -> list[str]:
+def counts(compared: list[Errors]) -> list[str]:
     """The count, the counts within half a unit and rounded correctly, and the worst error in units."""
-    ulps = np.abs(np.concatenate([e.ulps for e in found]))
-    rounded = np.concatenate([e.rounded for e in found])
+    ulps = np.abs(np.concatenate([e.ulps for e in compared]))
+    rounded = np.concatenate([e.rounded for e in compared])
     most = float(ulps.max())
     numbers = (ulps.size, int((ulps <= 0.5).sum()), int(rounded.sum()))
     return [*(f"{n:,}" for n in numbers), f"{most:.4f}" if most < 1 else figure(most)]
@@ -182,10 +184,10 @@ A correctly rounded result is within half a unit in the last place (ULP) of the 
 
 def main(path: str = "benchmarks/exactness.md") -> None:
     """Measure, write, print."""
-    found, own = list(compare()), list(ourselves())
+    compared, own = list(compare()), list(ourselves())
     text = TEXT.format(
-        machine=machine(), L=L, S=S, D=D, seeds=SEEDS, normwise=normwise_table(found),
-        over=over_table(found, own), rounding=rounding_table(found, own),
+        machine=machine(), L=L, S=S, D=D, seeds=SEEDS, normwise=normwise_table(compared),
+        over=over_table(compared, own), rounding=rounding_table(compared, own),
     )  # fmt: skip
     write_text(Path(path), text)
     print(text)

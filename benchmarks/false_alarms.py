@@ -107,19 +107,19 @@ def run_part(part: Any) -> list[JudgedCandidate]:
     return list(part())
 
 
-def rows_of(found: list[JudgedCandidate]) -> list[list[str]]:
+def rows_of(judged: list[JudgedCandidate]) -> list[list[str]]:
     """A row for each kind and dtype, and one for all candidates."""
     rows = []
-    for key in dict.fromkeys((t.kind, t.dtype) for t in found):
-        rows.append([*key, *figures([t for t in found if (t.kind, t.dtype) == key])])
-    return [*rows, ["all", "", *figures(found)]]
+    for key in dict.fromkeys((t.kind, t.dtype) for t in judged):
+        rows.append([*key, *figures([t for t in judged if (t.kind, t.dtype) == key])])
+    return [*rows, ["all", "", *figures(judged)]]
 
 
-def figures(found: list[JudgedCandidate]) -> list[str]:
+def figures(judged: list[JudgedCandidate]) -> list[str]:
     """The count, the number of alarms, the largest and the median error over bound."""
-    ratios = np.array([t.ratio for t in found])
-    alarms = sum(t.outcome == "FAIL" for t in found)
-    return [f"{len(found):,}", str(alarms), figure(float(ratios.max())), figure(float(np.median(ratios)))]
+    ratios = np.array([t.ratio for t in judged])
+    alarms = sum(t.outcome == "FAIL" for t in judged)
+    return [f"{len(judged):,}", str(alarms), figure(float(ratios.max())), figure(float(np.median(ratios)))]
 
 
 TEXT = """\
@@ -139,25 +139,25 @@ is judged accordingly. The last two columns summarise each candidate's largest e
 UNFINISHED = "The run was not complete when this was written; the missing candidates are not in the table.\n"
 
 
-def text_of(found: list[JudgedCandidate], unfinished: str = "") -> str:
+def text_of(judged: list[JudgedCandidate], unfinished: str = "") -> str:
     """The page."""
     head = ["candidates", "dtype", "how many", "false alarms", "largest", "median"]
-    rows = rows_of(sorted(found, key=lambda one: one.kind))
+    rows = rows_of(sorted(judged, key=lambda one: one.kind))
     return TEXT.format(machine=machine(), table=table(head, rows), unfinished=unfinished)
 
 
 def main(path: str = "benchmarks/false_alarms.md") -> None:
     """Judge, write, print."""
-    found: list[JudgedCandidate] = []
+    judged: list[JudgedCandidate] = []
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
         for some in pool.map(run_part, parts()):
-            found += some
+            judged += some
             for one in some:
                 if one.outcome == "FAIL":
                     print(one.kind, one.dtype, one.report, sep="\n", flush=True)
-            write_text(Path(path), text_of(found, UNFINISHED))
-    write_text(Path(path), text_of(found))
-    print(text_of(found))
+            write_text(Path(path), text_of(judged, UNFINISHED))
+    write_text(Path(path), text_of(judged))
+    print(text_of(judged))
 
 
 if __name__ == "__main__":

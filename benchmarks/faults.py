@@ -1,4 +1,4 @@
-"""Which checker detects which fault: python -m benchmarks.faults [FILE]
+"""Detection of planted faults by several checkers: python -m benchmarks.faults [FILE]
 
 Runs the referee and the checks of others (torch's gradcheck, slow and fast, jax's check_grads, and three
 tolerances) on every planted fault, then on correct code. Writes both matrices, faults by checkers and faults
@@ -81,7 +81,7 @@ class Count(NamedTuple):
 
 def alarms_on(fault: Fault) -> dict[str, Count]:
     """For each checker, its alarms over the problems in which the fault is active."""
-    found = dict.fromkeys(CHECKERS, Count())
+    alarms = dict.fromkeys(CHECKERS, Count())
     for dtype in DTYPES:
         for place, (case, _, _) in enumerate(cases(dtype)):
             if (
@@ -90,15 +90,15 @@ def alarms_on(fault: Fault) -> dict[str, Count]:
                 and shows(fault.pair, dtype, place)
             ):
                 for name, alarm in compared(dtype, place, numbers_of(case, fault.pair)):
-                    found[name] += Count(alarm, 1)
+                    alarms[name] += Count(alarm, 1)
         if fault.family == "memory":
             report = check_candidate(tuple(fault.pair), dtype=dtype, faults=())
-            found[f"the referee, {dtype}"] += Count(report.outcome == FAIL, 1)
+            alarms[f"the referee, {dtype}"] += Count(report.outcome == FAIL, 1)
     for problem in [each for each in PROBLEMS if fault.active(each.call)][:MAX_PROBLEMS]:
         for name, check in GRADIENTS.items():
             passed = check(_user_view(fault.pair, problem), problem.arrays, problem.options)
-            found[name] += Count(not passed, 1)
-    return found
+            alarms[name] += Count(not passed, 1)
+    return alarms
 
 
 def other_rule_row(fault: Fault) -> list[str]:
@@ -141,20 +141,20 @@ SIZES = {"normal": 1.0, "peaked": 6.0, "huge": 1e3, "tiny": 1e-6}
 
 def false_alarms() -> dict[str, Count]:
     """For each checker, its alarms on correct code."""
-    found = dict.fromkeys(CHECKERS, Count())
+    alarms = dict.fromkeys(CHECKERS, Count())
     for dtype in DTYPES:
         correct = [each for each in programs(4 * PROGRAMS) if each.kept == dtype][:PROGRAMS]
         for place, (case, _, _) in enumerate(cases(dtype)):
             for program in correct:
                 for name, alarm in compared(dtype, place, results_of(program, case)):
-                    found[name] += Count(alarm, 1)
+                    alarms[name] += Count(alarm, 1)
     for problem in PROBLEMS:
         for size in SIZES.values():
             arrays = (size * problem.query, problem.key, problem.value)
             for name, check in GRADIENTS.items():
                 passed = check(_user_view(CORRECT, problem), arrays, problem.options)
-                found[name] += Count(not passed, 1)
-    return found
+                alarms[name] += Count(not passed, 1)
+    return alarms
 
 
 def results_of(program: Any, case: Case) -> dict[str, Array]:
@@ -163,8 +163,8 @@ def results_of(program: Any, case: Case) -> dict[str, Array]:
     arrays = {name: narrow.pop(name) for name in ("query", "key", "value")}
     options = case.options | {name: x for name, x in narrow.items() if name != "mask"}
     options.pop("q_offset", None)
-    found = program(*arrays.values(), **options)
-    return {name: np.asarray(found[name], dtype=float) for name in TENSORS if name in found}
+    computed = program(*arrays.values(), **options)
+    return {name: np.asarray(computed[name], dtype=float) for name in TENSORS if name in computed}
 
 
 # -------------------------------------------------------------------------------------------- tables
@@ -180,19 +180,19 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
     ]
 
 
-def summary(found: dict[str, dict[str, Count]], alarms: dict[str, Count]) -> list[str]:
+def summary(by_fault: dict[str, dict[str, Count]], alarms: dict[str, Count]) -> list[str]:
     """One row per checker."""
     rows = []
     for name in CHECKERS:
-        counts = [counts[name] for counts in found.values() if counts[name].runs]
+        counts = [counts[name] for counts in by_fault.values() if counts[name].runs]
         faults = Count(sum(count.alarms > 0 for count in counts), len(counts))
         rows.append([name, str(faults), str(sum(counts, Count())), str(alarms[name])])
     return table(["", "faults caught", "fault and case together", "false alarms on right code"], rows)
 
 
-def by_checker(found: dict[str, dict[str, Count]]) -> list[str]:
+def by_checker(by_fault: dict[str, dict[str, Count]]) -> list[str]:
     """The matrix of faults by checkers."""
-    rows = [[name, *(str(counts[checker]) for checker in CHECKERS)] for name, counts in found.items()]
+    rows = [[name, *(str(counts[checker]) for checker in CHECKERS)] for name, counts in by_fault.items()]
     return table(["fault", *CHECKERS], rows)
 
 
@@ -211,11 +211,11 @@ def main() -> None:
     warnings.simplefilter("ignore")
     attention = [fault for fault in FAULTS if fault.rule == "attention"]
     others = [fault for fault in FAULTS if fault.rule in {rule.name for rule in RULES} - {"attention"}]
-    found = {}
+    by_fault = {}
     for fault in attention:
-        found[fault.name] = alarms_on(fault)
-        print(fault.name, *map(str, found[fault.name].values()), sep="  ", flush=True)
-    lines_of_summary = summary(found, false_alarms())
+        by_fault[fault.name] = alarms_on(fault)
+        print(fault.name, *map(str, by_fault[fault.name].values()), sep="  ", flush=True)
+    lines_of_summary = summary(by_fault, false_alarms())
     print(*lines_of_summary, sep="\n")
     lines = [
         "# Which checker detects which fault",
@@ -233,7 +233,7 @@ def main() -> None:
         "",
         "## Faults by checkers",
         "",
-        *by_checker(found),
+        *by_checker(by_fault),
         "",
         "## Faults of other rules",
         "",

@@ -201,14 +201,14 @@ def measured_page() -> str:
         "shortcuts beside what they replace; ns per score": first.instead(),
     }
     groups |= {title: Group(calls, first.fresh, SIDE * SIDE) for title, calls in titles.items()}
-    found = nanoseconds(groups)
-    operation = found["limit"]["product"]
+    medians = nanoseconds(groups)
+    operation = medians["limit"]["product"]
     tables = []
     for name in ("forward", "backward"):
-        wholes = [found[f"whole {width}"][name] for width in WIDTHS]
-        tables.append(direction(name, [found[f"{name} {width}"] for width in WIDTHS], wholes, operation))
+        wholes = [medians[f"whole {width}"][name] for width in WIDTHS]
+        tables.append(direction(name, [medians[f"{name} {width}"] for width in WIDTHS], wholes, operation))
     for title in titles:
-        tables.append(table([title, ""], [[name, f"{ns:.3f}"] for name, ns in found[title].items()]))
+        tables.append(table([title, ""], [[name, f"{ns:.3f}"] for name, ns in medians[title].items()]))
     others = load.others()
     share = "unknown" if others is None else f"{100 * others:.0f} %"
     head = f"""\

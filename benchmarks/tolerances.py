@@ -62,8 +62,8 @@ def cases(dtype: str) -> tuple[ReferenceCase, ...]:
 
 def numbers_of(case: Case, pair: Pair) -> dict[str, Array]:
     """The results of a pair, rounded to the case's dtype."""
-    found = results(case.inputs, *pair)
-    tensors = {name: getattr(found, name) for name in TENSORS}
+    computed = results(case.inputs, *pair)
+    tensors = {name: getattr(computed, name) for name in TENSORS}
     return {name: case.format.rounded(x) for name, x in tensors.items() if x is not None}
 
 
@@ -104,8 +104,8 @@ def in_torch(case: Case) -> dict[str, Array]:
         weights = weights * torch.tensor(inputs.multipliers).to(dtype)
     out = weights @ value
     gradients = torch.autograd.grad(out, list(leaves.values()), torch.tensor(inputs.d_out).to(dtype))
-    found = {"out": out} | {f"d_{name}": x for name, x in zip(leaves, gradients, strict=True)}
-    return {name: x.detach().double().numpy() for name, x in found.items()}
+    computed = {"out": out} | {f"d_{name}": x for name, x in zip(leaves, gradients, strict=True)}
+    return {name: x.detach().double().numpy() for name, x in computed.items()}
 
 
 def compared(dtype: str, place: int, got: dict[str, Array]) -> Iterator[tuple[str, bool]]:

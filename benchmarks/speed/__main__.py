@@ -27,10 +27,10 @@ from benchmarks.speed.peers import installed, threads
 from benchmarks.speed.plot import draw
 from benchmarks.speed.report import SECTIONS, page
 from benchmarks.speed.training import commands, training
-from benchmarks.speed.turns import Comparison, OtherLoad, time_comparison
+from benchmarks.speed.turns import OtherLoad, SpeedComparison, time_comparison
 from numpy_attention.files import write_text
 
-COMPARISONS: dict[str, Callable[[bool], Iterator[Comparison]]] = {
+COMPARISONS: dict[str, Callable[[bool], Iterator[SpeedComparison]]] = {
     "limit": attention.limit,
     "floor": attention.floor,
     "plain": attention.plain,
@@ -116,14 +116,14 @@ def main() -> int:
     stem.parent.mkdir(parents=True, exist_ok=True)
     data = stem.with_suffix(".json")
     kept = json.loads(data.read_text())["sections"] if data.exists() else {}
-    found = {"about": about(), "sections": kept}
+    results = {"about": about(), "sections": kept}
     for name in names:
-        found["sections"][name] = section(name, args.quick)
+        results["sections"][name] = section(name, args.quick)
         if name == "growth":
-            draw(found["sections"][name]["rows"], stem.with_name(f"{stem.name}-growth.svg"))
-        write_text(data, json.dumps(found, indent=1) + "\n")
-        write_text(stem.with_suffix(".md"), page(found))
-    return int(any("differ" in row for name in names for row in found["sections"][name]["rows"]))
+            draw(results["sections"][name]["rows"], stem.with_name(f"{stem.name}-growth.svg"))
+        write_text(data, json.dumps(results, indent=1) + "\n")
+        write_text(stem.with_suffix(".md"), page(results))
+    return int(any("differ" in row for name in names for row in results["sections"][name]["rows"]))
 
 
 def sections_in_processes(words: list[str]) -> int:

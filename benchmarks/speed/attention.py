@@ -17,7 +17,7 @@ from benchmarks.speed.peers import (
     threads,
     torch_sdpa,
 )
-from benchmarks.speed.turns import Comparison, left_out
+from benchmarks.speed.turns import SpeedComparison, left_out
 from numpy_attention.functional.base.workers import Buffers
 from numpy_attention.functional.fast.blas import run_threaded
 from numpy_attention.functional.fast.plan import SIDE
@@ -52,36 +52,36 @@ DIRECTIONS = {False: "forward", True: "forward + backward"}
 TORCH = {"FLASH_ATTENTION": "torch flash", "MATH": "torch math"}
 
 
-def plain(quick: bool) -> Iterator[Comparison]:
+def plain(quick: bool) -> Iterator[SpeedComparison]:
     """float32, everything visible."""
     return rows({str(s): SpeedCase(*s) for s in (QUICK if quick else SHAPES)}, "float32", quick)
 
 
-def causal(quick: bool) -> Iterator[Comparison]:
+def causal(quick: bool) -> Iterator[SpeedComparison]:
     """float32, causal."""
     return rows(
         {str(s): SpeedCase(*s, see="causal") for s in (QUICK[-1:] if quick else SHAPES)}, "float32", quick
     )
 
 
-def window(quick: bool) -> Iterator[Comparison]:
+def window(quick: bool) -> Iterator[SpeedComparison]:
     """float32, each query attends to its own key and the 255 before it."""
     return rows(
         {str(s): SpeedCase(*s, see="window") for s in (QUICK[-1:] if quick else SHAPES[1:])}, "float32", quick
     )
 
 
-def float64(quick: bool) -> Iterator[Comparison]:
+def float64(quick: bool) -> Iterator[SpeedComparison]:
     """float64, everything visible."""
     return rows({str(s): SpeedCase(*s) for s in (QUICK[:1] if quick else SHAPES)}, "float64", quick)
 
 
-def other(quick: bool) -> Iterator[Comparison]:
+def other(quick: bool) -> Iterator[SpeedComparison]:
     """float32: grouped heads, more keys than queries, peaked scores (standard deviation 20)."""
     return rows(dict(list(OTHER.items())[:3]) if quick else OTHER, "float32", quick)
 
 
-def limit(quick: bool) -> Iterator[Comparison]:
+def limit(quick: bool) -> Iterator[SpeedComparison]:
     """The machine's limit: NumPy's matrix product beside torch's, on all threads."""
     for dtype in ("float32", "float64"):
         mine, work = product(dtype), 2.0 * SQUARE**3
@@ -94,12 +94,12 @@ def limit(quick: bool) -> Iterator[Comparison]:
         torch.set_num_threads(threads())
         left, right = (torch.tensor(x) for x in squares(dtype))
         theirs = partial(torch.matmul, left, right)
-        yield Comparison(
+        yield SpeedComparison(
             row, "torch", mine, theirs, SQUARE * float(np.finfo(dtype).eps), (work, work), (9, 15)
         )
 
 
-def floor(quick: bool) -> Iterator[Comparison]:
+def floor(quick: bool) -> Iterator[SpeedComparison]:
     """A lower bound for attention built on NumPy's products: these alone, beside torch's whole attention."""
     torch = installed("torch")
     for shape in FLOOR[:1] if quick else FLOOR:
@@ -108,7 +108,7 @@ def floor(quick: bool) -> Iterator[Comparison]:
         for backward, direction in DIRECTIONS.items():
             row = f"products alone, {direction}, float32, {shape}"
             mine, work = products(arrays, backward), operations(case, backward)
-            yield Comparison(
+            yield SpeedComparison(
                 row, PRODUCTS, mine, product("float32"), flops=(work, 2.0 * SQUARE**3), pairs=(3, 7)
             )
             if torch is None:
@@ -116,7 +116,7 @@ def floor(quick: bool) -> Iterator[Comparison]:
                 continue
             torch.set_num_threads(threads())
             theirs = torch_sdpa("FLASH_ATTENTION")(case, arrays, backward)
-            yield Comparison(row, "torch flash", mine, theirs, pairs=(5, 15))
+            yield SpeedComparison(row, "torch flash", mine, theirs, pairs=(5, 15))
 
 
 def products(arrays: list[np.ndarray], backward: bool) -> Callable[[], Any]:
@@ -146,7 +146,7 @@ def products(arrays: list[np.ndarray], backward: bool) -> Callable[[], Any]:
     return lambda: run_threaded(one, tiles, threads())
 
 
-def rows(cases: dict[str, SpeedCase], dtype: str, quick: bool) -> Iterator[Comparison]:
+def rows(cases: dict[str, SpeedCase], dtype: str, quick: bool) -> Iterator[SpeedComparison]:
     """Forward, then forward and backward, of each case against every peer, or a few if quick."""
     for backward, direction in DIRECTIONS.items():
         for name, case in cases.items():
@@ -155,12 +155,12 @@ def rows(cases: dict[str, SpeedCase], dtype: str, quick: bool) -> Iterator[Compa
                     yield comparison
 
 
-def one_row(row: str, case: SpeedCase, dtype: str, backward: bool) -> Iterator[Comparison]:
+def one_row(row: str, case: SpeedCase, dtype: str, backward: bool) -> Iterator[SpeedComparison]:
     """A case against every peer."""
     arrays = case.arrays(dtype)
     mine = ours(case, arrays, backward)
     work = operations(case, backward)
-    yield Comparison(row, PRODUCTS, mine, product(dtype), flops=(work, 2.0 * SQUARE**3), pairs=(3, 7))
+    yield SpeedComparison(row, PRODUCTS, mine, product(dtype), flops=(work, 2.0 * SQUARE**3), pairs=(3, 7))
     scores = case.heads * case.L * case.keys * np.dtype(dtype).itemsize
     for peer, (make, materialises_scores) in peers_of(case, dtype).items():
         if make is None:
@@ -170,7 +170,7 @@ def one_row(row: str, case: SpeedCase, dtype: str, backward: bool) -> Iterator[C
         else:
             pairs = (5, 15) if peer == "torch flash" and scores <= FITS else (3, 7)
             theirs = make(case, arrays, backward)
-            yield Comparison(row, peer, mine, theirs, tolerance(case, dtype, backward), pairs=pairs)
+            yield SpeedComparison(row, peer, mine, theirs, tolerance(case, dtype, backward), pairs=pairs)
 
 
 def operations(case: SpeedCase, backward: bool) -> float:
@@ -179,7 +179,7 @@ def operations(case: SpeedCase, backward: bool) -> float:
 
 
 def peers_of(case: SpeedCase, dtype: str) -> dict[str, tuple[Callable[..., Any] | None, bool]]:
-    """By peer: its maker, None if not installed, and True if it materialises all scores."""
+    """(maker or None if not installed, True if it materialises all scores) for each peer."""
     torch, jax = installed("torch"), installed("jax")
     if torch is not None:
         torch.set_num_threads(threads())

@@ -8,7 +8,7 @@ import numpy as np
 
 import numpy_attention as na
 from benchmarks.speed.peers import installed, threads
-from benchmarks.speed.turns import Comparison, left_out
+from benchmarks.speed.turns import SpeedComparison, left_out
 
 SHAPE, CLASSES = (4096, 1024), 8192
 QUICK_SHAPE, QUICK_CLASSES = (512, 512), 512
@@ -24,7 +24,7 @@ def normal(*shape: int) -> Any:
     return np.random.default_rng(sum(shape)).standard_normal(shape, dtype=np.float32)
 
 
-def functions(quick: bool) -> Iterator[Comparison]:
+def functions(quick: bool) -> Iterator[SpeedComparison]:
     """Each forward and backward in float32, and the softmax forward alone."""
     shape, classes = (QUICK_SHAPE, QUICK_CLASSES) if quick else (SHAPE, CLASSES)
     x, d_out = normal(*shape), normal(*shape[::-1]).reshape(shape)
@@ -34,7 +34,7 @@ def functions(quick: bool) -> Iterator[Comparison]:
         if theirs is None:
             yield left_out(row, peer, "not installed")
         else:
-            yield Comparison(
+            yield SpeedComparison(
                 row, peer, lambda: na.softmax(x), lambda f=theirs: f(x, axis=-1), tolerance(shape[1])
             )
     yield from against(f"softmax {shape}", shape[1], [x], d_out, softmax, TORCH["softmax"], JAX["softmax"])
@@ -60,7 +60,7 @@ def functions(quick: bool) -> Iterator[Comparison]:
 
 def against(
     name: str, terms: int, arguments: list[Any], d_out: Any, ours: Both, torch: Both, jax: Both | None
-) -> Iterator[Comparison]:
+) -> Iterator[SpeedComparison]:
     """Forward and backward against torch, and against jax where there is a formula."""
     row = f"{name}, forward + backward"
     for peer, wrapped, formula in (("torch", in_torch, torch), ("jax", in_jax, jax)):
@@ -68,7 +68,7 @@ def against(
             yield left_out(row, peer, "not installed")
         elif formula is not None:
             theirs = wrapped(formula, arguments, d_out)
-            yield Comparison(row, peer, lambda: ours(*arguments, d_out), theirs, tolerance(terms))
+            yield SpeedComparison(row, peer, lambda: ours(*arguments, d_out), theirs, tolerance(terms))
 
 
 def tolerance(terms: int) -> float:
@@ -157,7 +157,7 @@ def in_jax(formula: Callable[..., Any], arguments: list[Any], d_out: Any) -> Cal
 # ---------------------------------------------------------------------------------------------- Adam
 
 
-def adam(quick: bool) -> Iterator[Comparison]:
+def adam(quick: bool) -> Iterator[SpeedComparison]:
     """One step on ten million parameters in float32; every call is the next step."""
     size = PARAMETERS // 100 if quick else PARAMETERS
     param, grad = normal(size), normal(size + 1)[1:]
@@ -169,8 +169,8 @@ def adam(quick: bool) -> Iterator[Comparison]:
             if installed("torch") is None:
                 yield left_out(row, peer, "not installed")
             else:
-                yield Comparison(row, peer, make(), torch_adam(param, grad, kind), 4 * EPS)
-        yield Comparison(row, "naive NumPy", make(), naive_adam(param, grad), 4 * EPS)
+                yield SpeedComparison(row, peer, make(), torch_adam(param, grad, kind), 4 * EPS)
+        yield SpeedComparison(row, "naive NumPy", make(), naive_adam(param, grad), 4 * EPS)
 
 
 def pure_adam(param: Any, grad: Any) -> Callable[[], Any]:

@@ -40,12 +40,12 @@ SECTIONS = {
 }
 
 
-def page(found: dict[str, Any]) -> str:
+def page(results: dict[str, Any]) -> str:
     """The whole page in Markdown."""
-    parts = [INTRODUCTION.format(**found["about"]), summary(found["sections"])]
+    parts = [INTRODUCTION.format(**results["about"]), summary(results["sections"])]
     for name, title in SECTIONS.items():
-        if name in found["sections"]:
-            section = found["sections"][name]
+        if name in results["sections"]:
+            section = results["sections"][name]
             body = BODIES.get(name, comparison_table)(section["rows"])
             parts.append(f"## {title}\n\n{noise(section)}\n\n{body}")
     return "\n\n".join(part for part in parts if part) + "\n"

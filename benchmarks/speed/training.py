@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy_attention as na
 from benchmarks.speed.peers import installed, threads
-from benchmarks.speed.turns import Comparison, left_out
+from benchmarks.speed.turns import SpeedComparison, left_out
 from numpy_attention.nn.classifier import AttentionClassifier
 from numpy_attention.nn.parameters import Params
 from numpy_attention.tasks import load
@@ -25,7 +25,7 @@ divided by the size of a gradient."""
 PACKAGES = ("numpy", "scipy.special", "autograd.numpy", "mygrad", "torch", "jax")
 
 
-def training(quick: bool) -> Iterator[Comparison]:
+def training(quick: bool) -> Iterator[SpeedComparison]:
     """A step on a batch of 32, and all epochs, float64."""
     settings = Settings(task="digit-bags", epochs=1 if quick else Settings().epochs)
     examples = load(settings.task).train
@@ -40,11 +40,11 @@ def training(quick: bool) -> Iterator[Comparison]:
             continue
         theirs = torch_step(params, kind)
         step = our_step(model, params)
-        yield Comparison(
+        yield SpeedComparison(
             rows[0], peer, lambda f=step: f(batch), lambda f=theirs: f(batch.x, batch.y), 1e-12,
             pairs=(15, 31),
         )  # fmt: skip
-        yield Comparison(
+        yield SpeedComparison(
             rows[1], peer, lambda: our_training(model, examples, settings),
             lambda k=kind: torch_training(params, examples, settings, k), STEPS_APART,
         )  # fmt: skip
@@ -109,16 +109,16 @@ def torch_training(params: Params, examples: Examples, settings: Settings, kind:
 # ----------------------------------------------------------------------------------- commands, imports
 
 
-def commands(quick: bool) -> Iterator[Comparison]:
+def commands(quick: bool) -> Iterator[SpeedComparison]:
     """Whole processes: training, a gradcheck of every rule, and importing beside other libraries' imports."""
     with tempfile.TemporaryDirectory() as folder:
         out = str(Path(folder) / "run")
-        yield Comparison(
+        yield SpeedComparison(
             "numpy-attention train", "alone", python("-m", "numpy_attention", "train", "--out", out), None
         )
     if not quick:
         check = python("-m", "numpy_attention", "gradcheck")
-        yield Comparison("numpy-attention gradcheck, every rule", "alone", check, None, pairs=(1, 1))
+        yield SpeedComparison("numpy-attention gradcheck, every rule", "alone", check, None, pairs=(1, 1))
     ours = python("-c", "import numpy_attention")
     for package in ("numpy", "torch") if quick else PACKAGES:
         row = "python -c 'import numpy_attention'"
@@ -126,7 +126,7 @@ def commands(quick: bool) -> Iterator[Comparison]:
             yield left_out(row, package, "not installed")
         else:
             code = f"import {package}"
-            yield Comparison(row, package, ours, python("-c", code), pairs=(3, 3) if quick else (9, 9))
+            yield SpeedComparison(row, package, ours, python("-c", code), pairs=(3, 3) if quick else (9, 9))
 
 
 def python(*words: str) -> Callable[[], Any]:

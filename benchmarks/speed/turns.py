@@ -25,7 +25,7 @@ QUICK_BUDGET, BUDGET = 0.3, 1.0
 """Seconds after which a comparison ends, once it has the least number of pairs."""
 
 
-class Comparison(NamedTuple):
+class SpeedComparison(NamedTuple):
     """Two calls that do the same work; results are compared relative to the largest number of each array.
 
     If `theirs` is None, ours is timed alone; if `ours` is None too, the peer is left out for the reason
@@ -43,12 +43,12 @@ class Comparison(NamedTuple):
     left_out: str = ""
 
 
-def left_out(row: str, peer: str, reason: str) -> Comparison:
+def left_out(row: str, peer: str, reason: str) -> SpeedComparison:
     """A comparison without measurement."""
-    return Comparison(row, peer, None, None, left_out=reason)
+    return SpeedComparison(row, peer, None, None, left_out=reason)
 
 
-def time_comparison(comparison: Comparison, quick: bool) -> dict[str, Any]:
+def time_comparison(comparison: SpeedComparison, quick: bool) -> dict[str, Any]:
     """The measured row, ready for JSON; if results differ, that is reported and nothing is timed."""
     row: dict[str, Any] = {"row": comparison.row, "peer": comparison.peer}
     if comparison.ours is None:

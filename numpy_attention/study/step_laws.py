@@ -1,4 +1,4 @@
-"""Laws that every step must keep, whatever the numbers; checking them needs no second implementation.
+"""Laws that every step must keep for all inputs; checking them needs no second implementation.
 
 Each law names the options under which it does not apply. If an applicable law's two sides differ by more
 than rounding, the step above it is wrong, or one before.
@@ -20,7 +20,7 @@ Sides: TypeAlias = tuple[Any, Any, Any]
 
 
 class LawConditions(NamedTuple):
-    """What decides which laws apply: active options by name, the score, its activation if it has one."""
+    """Conditions that select the applicable laws: active options, the score, and its activation if any."""
 
     options: frozenset[str]
     score: str

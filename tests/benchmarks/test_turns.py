@@ -7,7 +7,7 @@ from benchmarks.speed import turns
 from benchmarks.speed.attention import one_row
 from benchmarks.speed.peers import SpeedCase, naive, ours
 from benchmarks.speed.report import page
-from benchmarks.speed.turns import Comparison, difference, in_turn, left_out, time_comparison
+from benchmarks.speed.turns import SpeedComparison, difference, in_turn, left_out, time_comparison
 
 
 def test_sides_take_turns():
@@ -22,7 +22,7 @@ def test_sides_take_turns():
 
 
 def test_a_ratio_is_that_of_a_pair():
-    row = time_comparison(Comparison("row", "peer", lambda: 1.0, lambda: 1.0, 0.0), quick=True)
+    row = time_comparison(SpeedComparison("row", "peer", lambda: 1.0, lambda: 1.0, 0.0), quick=True)
     assert row["ratios"] == [a / b for a, b in zip(row["ours"], row["theirs"], strict=True)]
     assert row["ratio"]["least"] <= row["ratio"]["median"] <= row["ratio"]["largest"]
 
@@ -30,7 +30,7 @@ def test_a_ratio_is_that_of_a_pair():
 @pytest.mark.parametrize("theirs, differs", [(1.0, False), (1.0 + 1e-6, False), (1.1, True), (np.nan, True)])
 def test_results_that_differ_are_not_timed(theirs, differs):
     row = time_comparison(
-        Comparison("row", "peer", lambda: [2.0, 1.0], lambda: [2.0, theirs], 1e-5), quick=True
+        SpeedComparison("row", "peer", lambda: [2.0, 1.0], lambda: [2.0, theirs], 1e-5), quick=True
     )
     assert ("differ" in row) is differs
     assert ("ratio" in row) is not differs

@@ -144,7 +144,7 @@ def test_values_gradients_and_second_derivatives(rule, torch):
 
 @pytest.mark.parametrize("rule", COMPARED)
 def test_a_relative_error_of_1e_9_is_detected(rule, torch):
-    """In values, gradients, and the derivatives of both; one example is enough."""
+    """Errors in values, gradients and the derivatives of both, each in one example."""
 
     def lines(**spoils):
         return compared(torch, spoiled(rule, **spoils), rule.examples[:1])
@@ -184,7 +184,7 @@ def test_a_cosine_with_a_vector_of_zeros(torch):
 
 
 def test_a_floored_logarithm_is_flat(torch):
-    """As torch's values show; its gradient divides by 1e-12 instead of p (1 - p)."""
+    """torch's values are flat too, but its gradient divides by 1e-12 instead of p (1 - p)."""
     rule, example = called("binary_cross_entropy", "floored")
     draw, loss = drawn(rule, example, 0), FORMULAS[rule.name]
     got, expected = ours(draw), torchs(torch, draw, loss, 1)

@@ -11,19 +11,19 @@ D_OUT = np.array([[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]])
 
 def test_gradient_of_exp():
     right = D_OUT * np.exp(X)
-    told = derivative(right, X, np.exp, D_OUT, magnitude=1)
-    np.testing.assert_allclose(told.exact, right, rtol=4 * np.finfo(float).eps)
-    assert told.ok
-    assert told.difference <= 1e-15
+    checked = derivative(right, X, np.exp, D_OUT, magnitude=1)
+    np.testing.assert_allclose(checked.exact, right, rtol=4 * np.finfo(float).eps)
+    assert checked.ok
+    assert checked.difference <= 1e-15
 
 
 @pytest.mark.parametrize("place", list(np.ndindex(X.shape)))
 def test_one_wrong_entry_is_rejected(place):
     wrong = D_OUT * np.exp(X)
     wrong[place] *= 1 + 1e-9
-    told = derivative(wrong, X, np.exp, D_OUT, magnitude=1)
-    assert not told.ok
-    assert told.difference == pytest.approx(1e-9 * abs(wrong[place]), rel=1e-3)
+    checked = derivative(wrong, X, np.exp, D_OUT, magnitude=1)
+    assert not checked.ok
+    assert checked.difference == pytest.approx(1e-9 * abs(wrong[place]), rel=1e-3)
 
 
 def test_nan_is_rejected():
@@ -40,9 +40,9 @@ def test_entries_that_cannot_vary_have_gradient_zero():
 
 
 def test_gradient_of_a_number():
-    told = derivative(np.array(6.0), np.array(3.0), lambda x: x * x, np.array(1.0), magnitude=1)
-    assert told.exact == 6
-    assert told.ok
+    checked = derivative(np.array(6.0), np.array(3.0), lambda x: x * x, np.array(1.0), magnitude=1)
+    assert checked.exact == 6
+    assert checked.ok
 
 
 def test_rounding_of_large_cancelling_terms_is_tolerated():

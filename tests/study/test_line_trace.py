@@ -67,17 +67,17 @@ def test_a_function_not_written_in_python_has_no_lines():
 
 
 def test_the_trace_hook_is_restored():
-    seen = []
+    events = []
 
     def spy(frame, event, arg):
-        seen.append(event)
+        events.append(event)
 
     before = sys.gettrace()
     sys.settrace(spy)
     try:
         trace_of(chosen, 2)
         with pytest.raises(KeyError):
-            traced(raises, seen.append)(1)
+            traced(raises, events.append)(1)
         assert sys.gettrace() is spy
     finally:
         sys.settrace(before)
