@@ -5,7 +5,8 @@ Read `core.py` first: the whole mathematics in textbook form. A folder uses only
     core ← functional ← optim, nn ← check, training ← tasks ← study ← cli
 
 A public name is imported from its module on first use: importing every module at once would take as long as
-importing NumPy. `__init__.pyi` lists the same names for type checkers.
+importing NumPy. `__init__.pyi` lists the same names for type checkers. CONTRIBUTING.md has the rules of the
+house and the line budget of each folder.
 """
 
 from importlib import import_module
