@@ -1,4 +1,4 @@
-"""What every public function refuses, in one sentence that names the argument, and what it takes."""
+"""Arguments that every public function accepts or refuses, in one sentence that names the argument."""
 
 import inspect
 import re
@@ -22,10 +22,12 @@ def call_of(rule: Rule) -> tuple[list[str], list[Any], dict[str, Any]]:
 
 def float_arguments(rule: Rule) -> list[str]:
     names, args, kwargs = call_of(rule)
-    given = dict(zip(names, args, strict=True)) | kwargs
-    held = rule.check(rule.examples[0]).constants
+    arguments = dict(zip(names, args, strict=True)) | kwargs
+    constants = rule.check(rule.examples[0]).constants
     return [
-        n for n, x in given.items() if isinstance(x, np.ndarray) and x.dtype.kind == "f" and n not in held
+        n
+        for n, x in arguments.items()
+        if isinstance(x, np.ndarray) and x.dtype.kind == "f" and n not in constants
     ]
 
 
@@ -58,14 +60,14 @@ WRONG = {
 
 def test_every_public_pair_is_in_the_table() -> None:
     pairs = {name.removesuffix("_forward") for name in na.__all__ if name.endswith("_forward")}
-    pairs -= {"attention_merge"}  # its arguments come in pairs: functional/test_merge.py
+    pairs -= {"attention_merge"}  # its arguments come in pairs: functional/attention/test_merge.py
     assert pairs == {rule.name for rule in PUBLIC}
     assert {rule.name for rule in PUBLIC} == {param.values[0].name for param in EVERY}
 
 
 @pytest.mark.parametrize("what", WRONG)
 @pytest.mark.parametrize("rule, name", EVERY)
-def test_what_is_no_array_of_numbers_is_refused_by_name(rule: Rule, name: str, what: str) -> None:
+def test_anything_but_an_array_of_numbers_is_refused_by_name(rule: Rule, name: str, what: str) -> None:
     for plain in (False, True):
         with pytest.raises((TypeError, ValueError)) as refused:
             called_with(rule, name, WRONG[what], plain)
@@ -87,7 +89,7 @@ def test_whole_numbers_are_refused_by_forward_and_promoted_by_the_plain_form(rul
 
 
 @pytest.mark.parametrize("rule, name", EVERY)
-def test_subclasses_and_foreign_byte_orders_are_plain_native_arrays(rule: Rule, name: str) -> None:
+def test_subclasses_and_foreign_byte_orders_give_plain_native_arrays(rule: Rule, name: str) -> None:
     class Special(np.ndarray):
         pass
 
@@ -112,7 +114,7 @@ def test_a_cotangent_of_another_shape_or_kind_is_refused(rule: Rule) -> None:
             rule.backward(d_out, saved)
 
 
-def test_whatever_was_saved_by_another_function_is_refused_by_attention() -> None:
+def test_attention_refuses_what_another_forward_saved() -> None:
     query, key, value = np.ones((3, 2, 3, 2))[:, 0], np.ones((3, 5, 2)), np.ones((3, 5, 7))
     out, saved = na.attention_forward(query, key, value)
     attended, attend_saved = na.attend_forward(np.ones((3, 2, 5)), value)
@@ -123,7 +125,7 @@ def test_whatever_was_saved_by_another_function_is_refused_by_attention() -> Non
 
 
 @pytest.mark.parametrize("rule", PUBLIC, ids=lambda rule: rule.name)
-def test_a_foreign_saved_is_refused(rule: Rule) -> None:
+def test_every_backward_refuses_what_another_forward_saved(rule: Rule) -> None:
     _, args, kwargs = call_of(rule)
     out, _ = rule.forward(*args, **kwargs)
     foreign = na.embedding_forward if rule.name != "embedding" else na.rms_norm_forward
@@ -133,7 +135,7 @@ def test_a_foreign_saved_is_refused(rule: Rule) -> None:
             rule.backward(np.asarray(out), strange)
 
 
-def test_norms_and_normalisers_tell_their_saved_apart() -> None:
+def test_norms_and_normalisers_refuse_what_each_other_saved() -> None:
     x, weight = np.ones((3, 5)), np.ones(5)
     out, saved = na.layer_norm_forward(x, weight, weight)
     with pytest.raises(TypeError, match="saved is LayerNormSaved, not what rms_norm_forward returned"):
@@ -144,7 +146,7 @@ def test_norms_and_normalisers_tell_their_saved_apart() -> None:
         pairs[1].backward(out, saved)
 
 
-def test_steps_that_are_no_pairs_are_refused() -> None:
+def test_attention_with_refuses_steps_that_are_not_pairs() -> None:
     for steps in (None, 1, (), na.STEPS[:3], na.STEPS._replace(mask=None)):
         with pytest.raises(TypeError, match="steps is "):
             na.attention_with(steps)

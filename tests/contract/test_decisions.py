@@ -1,4 +1,4 @@
-"""One test for each thing that is decided about attention, and that others decide otherwise."""
+"""One test for each convention of attention on which implementations differ."""
 
 import math
 from decimal import Decimal, getcontext
@@ -23,7 +23,7 @@ def test_the_default_scale_is_one_over_the_root_of_the_width():
 
 
 def test_query_head_h_reads_key_head_h_divided_by_the_size_of_its_group():
-    """Six heads on two, interleaved: 0 0 0 1 1 1 and not 0 1 0 1 0 1; key and value alike."""
+    """Six query heads on two key heads: 0 0 0 1 1 1, and not 0 1 0 1 0 1; the same for value."""
     query, (key,) = np.zeros((6, 1, 3)), drawn((2, 5, 3))
     value = np.stack([np.full((5, 1), 10.0), np.full((5, 1), 100.0)])
     out = na.attention(query, key, value)
@@ -34,18 +34,18 @@ def test_query_head_h_reads_key_head_h_divided_by_the_size_of_its_group():
         np.testing.assert_allclose(saved.scores[h], query[h] @ key[h // 3].T / math.sqrt(3), rtol=1e-12)
 
 
-# ------------------------------------------------------------------------------------ nothing to see
+# ------------------------------------------------------------------------------------ fully masked rows
 
-NOTHING = {
+FULLY_MASKED = {
     "hidden": dict(mask=na.hidden(np.arange(5)[:, None] == 3)),
     "biased by -inf": dict(bias=np.where(np.arange(5)[:, None] == 3, -np.inf, 0.0)),
 }
 
 
-@pytest.mark.parametrize("why", NOTHING)
-def test_a_row_that_sees_nothing_gives_0_weights_0_lse_minus_infinity_and_no_gradient(why):
+@pytest.mark.parametrize("why", FULLY_MASKED)
+def test_fully_masked_row_gives_zero_weights_zero_lse_minus_infinity_and_no_gradient(why):
     query, key, value = drawn((5, 3), (7, 3), (7, 2))
-    out, weights, lse, d_query, d_key, d_value, *_ = all_numbers(query, key, value, **NOTHING[why])
+    out, weights, lse, d_query, d_key, d_value, *_ = all_numbers(query, key, value, **FULLY_MASKED[why])
     assert not out[3].any()
     assert not weights[3].any()
     assert lse[3] == -np.inf
@@ -67,10 +67,10 @@ def test_no_keys_at_all():
     assert d_value.shape == (0, 2)
 
 
-def test_with_a_sink_its_lse_is_the_sinks_score_and_d_lse_flows_there():
+def test_fully_masked_row_with_a_sink_has_its_score_as_lse_and_d_lse_flows_there():
     query, key, value = drawn((2, 5, 3), (2, 7, 3), (2, 7, 2))
     sinks = np.array([0.25, -3.0])
-    out, saved = na.attention_forward(query, key, value, sinks=sinks, **NOTHING["hidden"])
+    out, saved = na.attention_forward(query, key, value, sinks=sinks, **FULLY_MASKED["hidden"])
     assert not out[:, 3].any()
     assert (saved.lse[:, 3] == sinks).all()
     d_lse = np.zeros((2, 5))
@@ -86,9 +86,9 @@ def test_lse_includes_the_sinks():
     assert saved.weights[0] == pytest.approx([1 / 8] * 3, rel=4 * U)
 
 
-def test_a_sink_of_minus_infinity_is_none():
+def test_a_sink_of_minus_infinity_has_no_effect():
     query, key, value = drawn((5, 3), (7, 3), (7, 2))
-    mask = NOTHING["hidden"]["mask"]
+    mask = FULLY_MASKED["hidden"]["mask"]
     with_sink = all_numbers(query, key, value, mask=mask, sinks=np.array(-np.inf))
     assert with_sink.pop() == 0  # d_sinks
     for x, y in zip(with_sink, all_numbers(query, key, value, mask=mask), strict=True):
@@ -108,7 +108,7 @@ def test_narrow_arrays_are_computed_in_float64_and_rounded_once():
     assert saved.weights.dtype == saved.lse.dtype == np.float64
 
 
-def test_what_is_too_large_for_float16_is_infinite_at_the_last_cast_and_not_before():
+def test_values_too_large_for_float16_overflow_at_the_last_cast_only():
     large = np.full((1, 1), 6e4, np.float16)
     out, saved = na.attention_forward(large, large, large, dropout=np.full((1, 1), 2.0))
     assert out.dtype == np.float16
@@ -131,7 +131,7 @@ def test_optional_arguments_never_promote():
 
 @pytest.mark.parametrize("with_sink", [False, True])
 def test_the_softmax_backward_is_pinned_at_the_peak(with_sink):
-    """The winner leads by 36: p (1 - p) to its last digits, of which the textbook's form has none."""
+    """The winner leads by 36: p (1 - p) to its last digits, of which the textbook form has none."""
     getcontext().prec = 50
     rest = Decimal(-36).exp() / (1 + Decimal(-36).exp())
     d_out = np.array([[1.0]])
@@ -149,7 +149,7 @@ def test_the_softmax_backward_is_pinned_at_the_peak(with_sink):
         assert d_scores == pytest.approx([expected, -expected], rel=16 * U)
 
 
-def test_the_slope_of_the_cap_is_sech_squared():
+def test_the_derivative_of_softcap_is_sech_squared():
     """At twenty times the cap: 4 exp(-40) / (1 + exp(-40))², where 1 - tanh² has no digit left."""
     getcontext().prec = 50
     small = Decimal(-40).exp()
@@ -161,10 +161,10 @@ def test_the_slope_of_the_cap_is_sech_squared():
     assert gradients.d_scores[0, 0] == pytest.approx(slope * gradients.d_bias[0, 0], rel=64 * U)
 
 
-# ---------------------------------------------------------------------------- what means what
+# ---------------------------------------------------------------------------- meaning of options
 
 
-def test_the_cap_comes_before_bias_and_mask():
+def test_softcap_comes_before_bias_and_mask():
     """A cap after the mask would leak: 2 tanh(-inf / 2) = -2 is visible."""
     query, key, value = drawn((5, 3), (7, 3), (7, 2))
     _, saved = na.attention_forward(query, key, value, softcap=2.0, mask=na.padding(4), bias=np.full(7, 30.0))
@@ -184,8 +184,8 @@ def test_d_weights_is_the_cotangent_of_the_weights_before_dropout():
     assert d_query(None).any()
 
 
-def test_lse_is_that_of_the_softmax_step_whatever_normaliser_it_has():
-    """Softmax "off by one", which others build in, is a sink of 0 planted as a step."""
+def test_lse_is_that_of_the_softmax_step_in_use():
+    """Softmax "off by one" is a sink of 0, here as another step 5."""
 
     def off_by_one(masked, sinks, visible):
         return na.STEPS.softmax.forward(masked, np.zeros(()), visible)

@@ -1,4 +1,4 @@
-"""What is decided about hidden things: not a bit depends on them, pair by pair."""
+"""Masked entries: no bit of any result depends on them, pair by pair."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import numpy_attention as na
 from tests.support.known_numbers import all_numbers, drawn
 
 EVEN = np.arange(7) % 2 == 0
-MASKS = {  # over 5 queries and 7 keys: each hides key 6, and some more, from everybody
+MASKS = {  # over 5 queries and 7 keys: each masks key 6, and more, for every query
     "visible": na.visible(np.arange(7) < 5),
     "hidden": na.hidden(np.arange(7) >= 5),
     "causal": na.causal("top_left"),
@@ -37,23 +37,23 @@ def test_not_a_bit_depends_on_a_hidden_key_or_value(kind, dtype, poison):
     bias = BIASES.get(kind, np.zeros(7)).astype(dtype)
     options = dict(mask=MASKS[kind], bias=bias, softcap=3.0, sinks=np.zeros(6, dtype=dtype))
     visible = np.ones((2, 6, 5, 7), bool) if MASKS[kind] is None else MASKS[kind].array(5, 7, heads=True)
-    seen = np.broadcast_to(visible & ~np.isneginf(bias), (2, 6, 5, 7))
-    unseen = ~seen.reshape(2, 2, 3 * 5, 7).any(axis=2)
-    assert unseen.any(axis=-1).all()
+    visible = np.broadcast_to(visible & ~np.isneginf(bias), (2, 6, 5, 7))
+    hidden = ~visible.reshape(2, 2, 3 * 5, 7).any(axis=2)
+    assert hidden.any(axis=-1).all()
     with np.errstate(over="ignore"):
         bad = np.asarray(poison).astype(dtype)
     with np.errstate(all="raise"):
         clean = all_numbers(query, key, value, **options)
-        spoilt = [np.where(unseen[..., None], bad, x) for x in (key, value)]
+        spoilt = [np.where(hidden[..., None], bad, x) for x in (key, value)]
         poisoned = all_numbers(query, *spoilt, **options)
     assert all(x.tobytes() == y.tobytes() for x, y in zip(clean, poisoned, strict=True))
     d_key, d_value = clean[4], clean[5]
-    assert not d_key[unseen].any()
-    assert not d_value[unseen].any()
+    assert not d_key[hidden].any()
+    assert not d_value[hidden].any()
 
 
 @pytest.mark.parametrize("poison", [1e30, np.inf, np.nan])
-def test_hidden_is_decided_pair_by_pair(poison):
+def test_masking_is_pair_by_pair(poison):
     """Key 5 is hidden from the first five queries of seven; theirs are not a bit different."""
     query, key, value = drawn((7, 3), (7, 3), (7, 2))
     clean = all_numbers(query, key, value, mask=na.causal())
@@ -67,7 +67,7 @@ def test_hidden_is_decided_pair_by_pair(poison):
             assert x[:5].tobytes() == y[:5].tobytes()
 
 
-def test_hidden_means_masked_or_biased_by_minus_infinity_whatever_the_score():
+def test_hidden_is_masked_or_biased_by_minus_infinity_for_any_score():
     query, key, value = drawn((5, 3), (7, 3), (7, 2))
     key[2] = np.nan
     for options in (
@@ -79,7 +79,7 @@ def test_hidden_means_masked_or_biased_by_minus_infinity_whatever_the_score():
         assert all(np.isfinite(x).all() for x in all_numbers(query, key, value, **options))
 
 
-def test_what_is_visible_and_nan_shows_where_it_touches_and_nowhere_else():
+def test_visible_nan_reaches_only_what_depends_on_it():
     query, key, value = drawn((2, 5, 3), (2, 5, 3), (2, 5, 2))
     key[1, 3, 0] = np.nan
     out, weights, lse, d_query, d_key, d_value = all_numbers(query, key, value, mask=na.causal())
@@ -89,7 +89,7 @@ def test_what_is_visible_and_nan_shows_where_it_touches_and_nowhere_else():
         assert np.isfinite(x[1, :3]).all()
     assert np.isnan(weights[1, 3, :4]).all()
     assert weights[1, 3, 4] == 0
-    assert np.isnan(d_key[1]).all()  # every key is seen by row 4
+    assert np.isnan(d_key[1]).all()  # row 4 attends to every key
     assert np.isnan(d_value[1]).all()
     assert np.isfinite(d_key[0]).all()
 
@@ -138,17 +138,17 @@ def tiled_numbers(path, query, key, value, **options):
     [("blockwise", 3, None), ("fast", 3, None), ("fast", 3, np.zeros(6)), ("fast", 19, np.zeros(6))],
     ids=["blockwise", "fast", "fast, sinks and softcap", "fast, wide keys, sinks and softcap"],
 )
-def test_no_bit_depends_on_how_large_a_hidden_key_is(path, width, kind, sinks, poison):
-    """Scores are small otherwise, so that the tiled paths could take them as they come.
+def test_no_bit_depends_on_the_size_of_a_hidden_key(path, width, kind, sinks, poison):
+    """All other scores are small, so that the tiled paths may skip the row maximum.
 
-    Of keys that are wider than there are rows beside them, the fast path takes no norms.
+    For keys wider than the number of rows, the fast path computes no norms.
     """
     query, key, value = drawn((2, 6, 5, width), (2, 2, 7, width), (2, 2, 7, 11), dtype=np.float32)
     bias = {} if kind not in BIASES else {"bias": BIASES[kind].astype(np.float32)}
-    unseen = ~np.ones((2, 6, 5, 7), bool) if MASKS[kind] is None else ~MASKS[kind].array(5, 7, heads=True)
-    unseen = unseen | np.isneginf(BIASES.get(kind, np.zeros(7)))
-    unseen = np.broadcast_to(unseen, (2, 6, 5, 7)).reshape(2, 2, 15, 7).all(axis=2)
-    bad_key, bad_value = (np.where(unseen[..., None], np.float32(poison), x) for x in (key, value))
+    hidden = ~np.ones((2, 6, 5, 7), bool) if MASKS[kind] is None else ~MASKS[kind].array(5, 7, heads=True)
+    hidden = hidden | np.isneginf(BIASES.get(kind, np.zeros(7)))
+    hidden = np.broadcast_to(hidden, (2, 6, 5, 7)).reshape(2, 2, 15, 7).all(axis=2)
+    bad_key, bad_value = (np.where(hidden[..., None], np.float32(poison), x) for x in (key, value))
     softcap = None if sinks is None else 3.0
     options = dict(mask=MASKS[kind], sinks=sinks, softcap=softcap, block=(2, 3), **bias)
     clean = tiled_numbers(path, query, key, value, **options)
@@ -162,7 +162,7 @@ def test_no_bit_depends_on_how_large_a_hidden_key_is(path, width, kind, sinks, p
     "mask", [na.causal(), na.window(3, 0), na.segments(np.arange(7) // 3, np.arange(7) // 3)]
 )
 @pytest.mark.parametrize("path, width", [("blockwise", 3), ("fast", 3), ("fast", 19)])
-def test_no_row_depends_on_a_key_or_a_query_that_is_not_its_own(path, width, mask, large):
+def test_no_row_depends_on_a_hidden_key_or_another_query(path, width, mask, large):
     """Key 6 is hidden from the first six queries, and query 6 is another's: no bit of theirs changes."""
     query, key, value = drawn((7, width), (7, width), (7, 2), dtype=np.float32)
     clean = tiled_numbers(path, query, key, value, mask=mask)

@@ -1,4 +1,4 @@
-"""Two threads that call everything at once get, to the bit, what one thread gets."""
+"""Two threads that call every function at once get the same bits as one thread."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,15 +10,15 @@ from numpy_attention.check.pairs.rules import RULES
 
 
 def everything(order: int) -> dict[tuple[str, str], list[bytes]]:
-    """The bits of every output and gradient of every example, called in this order or the other one."""
-    found = {}
+    """The bits of every output and gradient of every example, in this order or reversed."""
+    results = {}
     for rule in RULES[::order]:
         for name, args, kwargs, _ in rule.examples:
             with np.errstate(all="raise" if order > 0 and not rule.step else "ignore"):
                 out, saved = rule.forward(*args, **kwargs)
                 gradients = rule.backward(like_outputs(out, np.ones_like), saved)
-            found[rule.name, name] = bits(out) + bits(gradients)
-    return found
+            results[rule.name, name] = bits(out) + bits(gradients)
+    return results
 
 
 def bits(results: Any) -> list[bytes]:
@@ -28,7 +28,7 @@ def bits(results: Any) -> list[bytes]:
     return [b"" if array is None else np.asarray(array).tobytes() for array in flat]
 
 
-def test_two_threads_get_what_one_gets() -> None:
+def test_two_threads_get_the_bits_of_one() -> None:
     alone = everything(1)
     assert len(alone) > 150
     with ThreadPoolExecutor(max_workers=2) as pool:

@@ -133,7 +133,7 @@ def _normaliser(name: str, formula: _Formula, sums_to_one: bool) -> Pair:
             d_rows = derivatives * (d_columns - mean)
         if d_lse.any():
             d_masked, d_sinks = softmax_step_backward((np.zeros_like(d_weights), d_lse), softmax_saved)
-        else:  # not through lse, which is NaN or inf for an infinite score
+        else:  # the lse of an infinite score is not finite, and must not reach d_masked
             d_masked, d_sinks = np.zeros_like(d_weights), None if sinks is None else np.zeros(sinks.shape)
         if sinks is not None and d_sinks is not None:
             d_sinks = d_sinks + unbroadcast(accurate_sum(d_rows[..., S], axis=-1), sinks.shape)

@@ -261,7 +261,7 @@ def softmax_step_backward(d_normalised: tuple[Array, Array], saved: SoftmaxStepS
 
 @shape_repr
 class DropoutSaved(NamedTuple):
-    """The multipliers, and which pairs may be seen."""
+    """The arguments multipliers and visible."""
 
     multipliers: Array | None
     visible: Array | None

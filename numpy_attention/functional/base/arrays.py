@@ -49,7 +49,7 @@ def shape_repr(saved: _Class) -> _Class:
         if isinstance(field, tuple) and not hasattr(field, "_fields"):
             return "(" + ", ".join(map(describe, field)) + ")"
         if isinstance(field, dict):
-            return f"{len(field)} of them"
+            return f"dict of {len(field)}"
         return repr(field)
 
     def __repr__(self: Any) -> str:

@@ -68,9 +68,9 @@ class Band(Mask):
         if not shift.size:
             return 0, S
         low, high = rows.start + int(shift.min()), rows.stop - 1 + int(shift.max())
-        first = 0 if self.left is None else low - self.left
-        last = S if self.right is None else high + self.right + 1
-        return min(max(first, 0), S), min(max(last, 0), S)
+        start = 0 if self.left is None else low - self.left
+        stop = S if self.right is None else high + self.right + 1
+        return min(max(start, 0), S), min(max(stop, 0), S)
 
     def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
         if self.offset is None:

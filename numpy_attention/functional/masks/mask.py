@@ -91,10 +91,8 @@ class Combined(Mask):
         return f"({self.left!r} {self.sign} {self.right!r})"
 
     def column_range(self, rows: slice, L: int, S: int) -> tuple[int, int]:
-        (start, stop), (other_start, other_stop) = (
-            self.left.column_range(rows, L, S),
-            self.right.column_range(rows, L, S),
-        )
+        start, stop = self.left.column_range(rows, L, S)
+        other_start, other_stop = self.right.column_range(rows, L, S)
         if self.sign == "&":
             return max(start, other_start), min(stop, other_stop)
         return min(start, other_start), max(stop, other_stop)

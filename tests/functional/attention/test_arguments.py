@@ -1,4 +1,4 @@
-"""Every sentence with which attention and attend refuse what does not fit, before any work is done."""
+"""Every error message of attention and attend for arguments that do not fit, before any computation."""
 
 import re
 from functools import partial
@@ -150,7 +150,7 @@ def refused(error, sentence):
 @pytest.mark.parametrize(
     "function, changed, error, sentence", ROWS, ids=[f"{row[0].__name__}: {row[3]}" for row in ROWS]
 )
-def test_what_does_not_fit_is_refused_in_one_sentence(function, changed, error, sentence):
+def test_arguments_that_do_not_fit_are_refused_in_one_sentence(function, changed, error, sentence):
     with refused(error, sentence):
         function(**ARGUMENTS[function] | changed)
 
@@ -195,7 +195,7 @@ def test_cotangents_that_do_not_fit_are_refused(function, changed, error, senten
         backward(**dict(d_out=np.zeros((2, 6, 5, 11))) | changed)
 
 
-def test_the_refusal_of_d_weights_and_d_lse_says_what_is_expected():
+def test_errors_of_d_weights_and_d_lse_name_the_expected_shape():
     _, saved = na.attention_forward(QUERY, KEY, VALUE)
     d_out = np.zeros((2, 6, 5, 11))
     with pytest.raises(ValueError, match=re.escape("(2, 6, 5, 7), is expected")):
@@ -211,7 +211,7 @@ class Untouched:
     """Steps that must not be reached."""
 
     def __getattr__(self, name):
-        raise AssertionError(f"{name} was begun before everything was checked")
+        raise AssertionError(f"{name} was called before all arguments were checked")
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_errors_come_before_any_work(changed):
         na.attention_with(Untouched()).forward(**ARGUMENTS[na.attention] | changed)
 
 
-def test_names_that_are_no_arguments_are_refused():
+def test_unknown_argument_names_are_refused():
     with pytest.raises(TypeError, match="is_causal"):
         na.attention(QUERY, KEY, VALUE, is_causal=True)
     with pytest.raises(TypeError, match="scale"):

@@ -1,4 +1,4 @@
-"""Steps two to seven on scores from anywhere."""
+"""Steps 2 to 7 on any scores."""
 
 import math
 
@@ -78,7 +78,7 @@ def test_results_have_the_dtype_of_scores_and_value():
     assert saved.weights.dtype == np.float64
 
 
-def test_other_steps_but_the_first():
+def test_attend_takes_other_steps():
     steps = na.STEPS._replace(
         values=Pair(lambda thinned, value, visible: (thinned.sum(-1, keepdims=True), None), None)
     )
@@ -92,14 +92,14 @@ def test_other_steps_but_the_first():
     (na.attend_backward, lambda x: None),
     (na.attention_backward, lambda x: (x, x)),
 ])  # fmt: skip
-def test_each_backward_knows_its_forward(back, saved):
+def test_each_backward_refuses_the_saved_of_another_forward(back, saved):
     x = np.ones((3, 3))
     name = back.__name__.replace("backward", "forward")
     with pytest.raises(TypeError, match=f"saved is not what {name} returned"):
         back(x, saved(x))
 
 
-def test_a_score_of_minus_infinity_hides_as_a_bias_does():
+def test_a_score_of_minus_infinity_masks_like_a_bias():
     scores = np.array([[0.5, -np.inf], [-np.inf, -np.inf]])
     value = np.array([[2.0], [np.nan]])
     out, saved = na.attend_forward(scores, value)

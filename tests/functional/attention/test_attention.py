@@ -1,4 +1,4 @@
-"""Attention as a whole: numbers that a hand can compute, and the face it shows."""
+"""Attention as a whole: hand-computed numbers, dtypes, shapes, saved, other steps."""
 
 import math
 
@@ -29,7 +29,7 @@ def test_scores_of_0_and_1_weigh_1_and_e():
     assert na.attention(query, key, value)[0, 0] == out[0, 0]
 
 
-def test_its_gradients_by_hand():
+def test_gradients_by_hand():
     """p = e / (1 + e). out = 5 p: d_scores = ±5 p (1 - p), and everything else follows from that."""
     query, key, value = np.array([[1.0]]), np.array([[0.0], [1.0]]), np.array([[2.0], [7.0]])
     _, saved = na.attention_forward(query, key, value, scale=1.0, bias=np.zeros((1, 2)))
@@ -44,7 +44,7 @@ def test_its_gradients_by_hand():
     assert g.d_sinks is None
 
 
-def test_alike_keys_share_alike():
+def test_equal_keys_get_equal_weights():
     query, key = np.full((2, 3), 0.7), np.full((5, 3), 0.9)
     value = np.arange(10.0).reshape(5, 2) ** 2
     out, saved = na.attention_forward(query, key, value)
@@ -52,7 +52,7 @@ def test_alike_keys_share_alike():
     assert out == near(np.array([value.mean(axis=0)] * 2))
 
 
-def test_a_cap_a_bias_a_sink_and_dropout_by_hand():
+def test_softcap_bias_sink_and_dropout_by_hand():
     """scores [log 3, 0], capped at 2: [1, 0]; bias [0, 1]: [1, 1]; a sink of 1: thirds; dropout [2, 0]."""
     out, saved = na.attention_forward(
         np.array([[math.log(3)]]), np.array([[1.0], [0.0]]), np.array([[6.0], [60.0]]),
@@ -82,7 +82,7 @@ def test_shapes_are_those_of_the_legend():
         assert d.shape == x.shape
 
 
-# ------------------------------------------------------------------------------- what comes in and out
+# ------------------------------------------------------------------------------- dtypes and saved
 
 ONE = np.ones((1, 1))
 
@@ -103,7 +103,7 @@ def test_a_number_for_a_scale_gives_a_number_for_its_gradient():
     assert np.shape(d_scale) == ()
 
 
-def test_optional_arguments_that_were_not_given_have_no_gradient():
+def test_optional_arguments_left_out_have_no_gradient():
     _, saved = na.attention_forward(ONE, ONE, ONE)
     gradients = na.attention_backward(ONE, saved)
     assert gradients._fields == ("d_query", "d_key", "d_value", "d_bias", "d_scale", "d_sinks")
@@ -111,7 +111,7 @@ def test_optional_arguments_that_were_not_given_have_no_gradient():
     assert (saved.capped, saved.biased, saved.masked, saved.thinned) == (None,) * 4
 
 
-def test_saved_tells_its_shapes():
+def test_repr_of_saved_shows_shapes():
     _, saved = na.attention_forward(np.ones((5, 3)), np.ones((7, 3)), np.ones((7, 2)), mask=na.padding(4))
     assert repr(saved).startswith(
         "AttentionSaved(scores=float64(5, 7), capped=None, biased=None, masked=float64(5, 7), "
@@ -147,7 +147,7 @@ def test_a_complex_cotangent_makes_every_gradient_complex_and_none_is_conjugated
     assert d_lse.dtype == np.complex128
 
 
-def test_single_precision_complex_stays_so():
+def test_complex64_stays_complex64():
     x = np.ones((2, 2), dtype=np.complex64)
     out, saved = na.attention_forward(x, x + 1, x + 2)
     assert out.dtype == np.complex64

@@ -26,7 +26,7 @@ def test_by_hand() -> None:
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_a_value_is_its_array_forward_and_backward(name: str) -> None:
+def test_a_bias_value_equals_its_array_forward_and_backward(name: str) -> None:
     bias, _, parameter = VALUES[name]
     mask = na.causal("bottom_right")
     out, saved = na.attention_forward(QUERY, KEY, VALUE, bias=bias, mask=mask)
@@ -71,7 +71,7 @@ def test_dtypes_and_attend(name: str) -> None:
     assert na.attend_backward(D_OUT, saved).d_bias[0].dtype == np.float32
 
 
-def test_a_table_with_minus_infinity_hides() -> None:
+def test_a_table_entry_of_minus_infinity_masks() -> None:
     table = np.array([0.0, -np.inf])
     buckets = np.array([[0, 1, 0]])
     key = np.array([[1.0], [np.nan], [2.0]])
@@ -105,7 +105,7 @@ def test_a_table_with_minus_infinity_hides() -> None:
         ),
     ],
 )
-def test_what_is_refused(call, sentence: str) -> None:  # type: ignore[no-untyped-def]
+def test_refused_arguments(call, sentence: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises((TypeError, ValueError)) as refused:
         call()
     assert sentence in str(refused.value)

@@ -14,7 +14,7 @@ def test_known_answers():
     assert dropout_multipliers(5, 0.5, (8,)).tolist() == [*expected[0], *expected[1]]
 
 
-def test_the_values_are_0_and_what_keeps_the_mean():
+def test_multipliers_are_0_or_1_over_1_minus_rate():
     multipliers = dropout_multipliers(1, 0.75, (101, 103))
     assert multipliers.dtype == np.float64
     assert set(np.unique(multipliers)) == {0, 4}
@@ -23,12 +23,12 @@ def test_the_values_are_0_and_what_keeps_the_mean():
 
 @pytest.mark.parametrize("rate", [0.01, 0.1, 0.5, 0.9, 0.999])
 @pytest.mark.parametrize("seed", [0, 1, 2**63 - 1])
-def test_the_rate_is_kept(rate, seed):
+def test_the_fraction_dropped_is_the_rate(rate, seed):
     dropped = (dropout_multipliers(seed, rate, (211, 499)) == 0).mean()
     assert abs(dropped - rate) <= 5 * np.sqrt(rate * (1 - rate) / (211 * 499))
 
 
-def test_neighbours_do_not_know_each_other():
+def test_neighbouring_positions_and_seeds_are_uncorrelated():
     """In position and in seed: five standard deviations of a correlation of n independent pairs."""
     bits = np.stack([dropout_multipliers(seed, 0.5, (10_007,)) - 1 for seed in range(5)])
     assert np.abs(bits @ bits.T / 10_007 - np.eye(5)).max() <= 5 / np.sqrt(10_007)
@@ -57,12 +57,12 @@ def test_seeds():
     assert np.array_equal(first.array((9,)), dropout(first.seed, 0.5).array((9,)))
 
 
-def test_repr_says_how_to_make_it_again():
+def test_repr_is_the_call_that_makes_it():
     assert repr(dropout(5, 0.25)) == "na.dropout(seed=5, rate=0.25)"
     assert isinstance(dropout(5, 0.25), Dropout)
 
 
-def test_silent():
+def test_no_floating_point_errors():
     with np.errstate(all="raise"):
         dropout(2**62, 0.5).array((3, 5))
         dropout(2**62, 0.5).tile(slice(1, 2), slice(0, 3), (3, 5))

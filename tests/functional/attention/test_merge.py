@@ -1,4 +1,4 @@
-"""Merging parts: equal to attention over all keys at once, in any order, whatever is empty."""
+"""Merging parts: equal to attention over all keys at once, in any order, with empty parts too."""
 
 import math
 from itertools import pairwise
@@ -34,7 +34,7 @@ def parts_of(seed, count=3, size=1.0, shape=(B, L, E)):
 
 
 def roundings(*parts, merges):
-    """How far lse, and in proportion share, may be from the truth, in units of the roundoff.
+    """Bound on the error of lse, and the relative error of share, in units of the roundoff.
 
     One merge of n parts, lse no farther apart than r and no larger than m: each lse_i - top is rounded (r),
     and so are exp (2), the sum (n), its logarithm (2, and log n, which it does not exceed) and the last sum
@@ -43,10 +43,10 @@ def roundings(*parts, merges):
     error of lse_i, twice.
     """
     lses = np.array([lse for _, lse in parts])
-    seen = np.isfinite(lses)
-    top, bottom = np.where(seen, lses, -INF).max(axis=0), np.where(seen, lses, INF).min(axis=0)
-    r = np.where(seen.any(axis=0), top - bottom, 0)
-    m = np.where(seen, np.abs(lses), 0).max(axis=0)
+    nonempty = np.isfinite(lses)
+    top, bottom = np.where(nonempty, lses, -INF).max(axis=0), np.where(nonempty, lses, INF).min(axis=0)
+    r = np.where(nonempty.any(axis=0), top - bottom, 0)
+    m = np.where(nonempty, np.abs(lses), 0).max(axis=0)
     n = len(parts)
     return merges * 2 * (2 * (r + 4 + n) + 2 * math.log(n) + m + n + 4)
 
@@ -189,7 +189,7 @@ def test_associative_and_in_any_order_within_the_bound(seed, size, count):
     assert_merged_alike(attention_merge(*(parts[n] for n in order)), at_once, parts, merges=1)
 
 
-# -------------------------------------------------------------------------------- what has seen nothing
+# -------------------------------------------------------------------------------- empty parts
 
 
 def bits(merged, gradients):
@@ -197,7 +197,7 @@ def bits(merged, gradients):
 
 
 @given(seeds, st.sampled_from([np.nan, INF, 1e300, -0.0]))
-def test_an_empty_part_has_no_influence_were_it_nan(seed, value):
+def test_an_empty_part_has_no_influence_even_if_nan(seed, value):
     parts = parts_of(seed)
     spoiled = [(np.where(lse[..., None] == -INF, value, out), lse) for out, lse in parts]
     rng = np.random.default_rng(seed)
@@ -215,7 +215,7 @@ def test_an_empty_part_has_no_influence_were_it_nan(seed, value):
     assert results[0] == results[1]
 
 
-def test_where_all_are_empty_out_is_0_and_lse_minus_infinity_and_gradients_are_0():
+def test_all_parts_empty_gives_zero_out_and_gradients_and_lse_minus_infinity():
     empty = (np.full((L, E), np.nan), np.full(L, -INF))
     merged, saved = attention_merge_forward(empty, empty)
     assert not merged.out.any()
@@ -225,7 +225,7 @@ def test_where_all_are_empty_out_is_0_and_lse_minus_infinity_and_gradients_are_0
         assert not d.d_lse.any()
 
 
-def test_a_seen_nan_shows_in_its_own_entry():
+def test_a_visible_nan_reaches_its_own_entry_only():
     parts = parts_of(0, size=0.1)
     parts[0][1][0, 2] = 0.0
     expected = attention_merge(*parts)
@@ -253,7 +253,7 @@ def test_dtypes(dtype):
     assert (np.abs(merged.out - exact.out) <= 16 * unit * np.abs(exact.out).max()).all()
 
 
-def test_out_and_lse_keep_their_own_dtypes_as_attention_has_them():
+def test_out_and_lse_keep_their_own_dtypes():
     """A float32 out with a float64 lse, as attention_forward gives them; each gradient has its own dtype."""
     one = (np.ones((L, E), np.float32), np.zeros(L))
     two = (np.ones((L, E), np.float16), np.zeros(L, np.float32))
@@ -266,7 +266,7 @@ def test_out_and_lse_keep_their_own_dtypes_as_attention_has_them():
         assert {x.dtype.kind for part in gradients for x in part} == {"c"}
 
 
-def test_lists_and_whole_numbers_are_taken_by_the_plain_form():
+def test_the_plain_form_takes_lists_and_whole_numbers():
     out, lse = attention_merge(([[2]], [0]), [[[4]], [0]], (np.array([[6]]), np.zeros(1, int)))
     assert close(out, [[4]], rtol=8 * U)
     assert close(lse, [math.log(3)], rtol=8 * U)
@@ -279,7 +279,7 @@ FINE = (np.ones((L, E)), np.zeros(L))
 
 @pytest.mark.parametrize("what", WRONG)
 @pytest.mark.parametrize("place, name", [(0, "part 2's out"), (1, "part 2's lse")])
-def test_what_is_no_array_of_numbers_is_refused_by_name(place, name, what):
+def test_anything_but_an_array_of_numbers_is_refused_by_name(place, name, what):
     part = list(FINE)
     part[place] = WRONG[what](part[place])
     for form in (attention_merge, attention_merge_forward):
@@ -290,7 +290,7 @@ def test_what_is_no_array_of_numbers_is_refused_by_name(place, name, what):
 @pytest.mark.parametrize(
     "parts, error, sentence",
     [
-        ((), TypeError, r"no part was given; one pair \(out, lse\) or more"),
+        ((), TypeError, r"no parts; one pair \(out, lse\) or more"),
         (FINE, TypeError, r"part 1 is ndarray; a pair \(out, lse\) is expected"),
         ((FINE, (*FINE, 1)), TypeError, "part 2 is tuple of 3; a pair"),
         ((FINE, None), TypeError, "part 2 is NoneType; a pair"),
@@ -304,7 +304,7 @@ def test_what_is_no_array_of_numbers_is_refused_by_name(place, name, what):
         ((FINE, (np.ones((L, 2)), np.zeros(L))), ValueError, r"part 2's out \(5, 2\) and lse \(5,\)"),
     ],
 )
-def test_refused(parts, error, sentence):
+def test_refused_parts(parts, error, sentence):
     for form in (attention_merge, attention_merge_forward):
         with pytest.raises(error, match=sentence):
             form(*parts)

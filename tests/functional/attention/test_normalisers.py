@@ -47,7 +47,7 @@ def test_the_projection_solves_its_problem(name: str, size: float) -> None:
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_hidden_keys_rows_that_see_nothing_and_sinks(name: str) -> None:
+def test_hidden_keys_fully_masked_rows_and_sinks(name: str) -> None:
     scores = np.array([[0.3, np.nan, 0.1], [np.nan, np.nan, np.nan]])
     mask = na.visible([[True, False, True], [False, False, False]])
     hidden = weights(name, scores, mask=mask)
@@ -93,14 +93,14 @@ def test_no_key_and_one_key(name: str) -> None:
 
 @pytest.mark.parametrize("name", SIMPLEX)
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_what_is_not_finite_and_seen_shows_in_its_row_alone(name: str, bad: float) -> None:
+def test_a_visible_score_that_is_not_finite_spoils_its_row_only(name: str, bad: float) -> None:
     scores = np.array([[bad, 1.0], [0.0, 1.0]])
-    found = weights(name, scores)
-    assert np.isnan(found[0]).all()
-    np.testing.assert_array_equal(found[1:], weights(name, scores[1:]))
+    result = weights(name, scores)
+    assert np.isnan(result[0]).all()
+    np.testing.assert_array_equal(result[1:], weights(name, scores[1:]))
 
 
-def test_an_infinite_score_of_the_sigmoid_concerns_its_own_key_alone() -> None:
+def test_an_infinite_score_of_the_sigmoid_changes_its_own_key_only() -> None:
     steps = na.STEPS._replace(softmax=na.SIGMOID)
     _, saved = na.attend_forward(np.array([[np.inf, 0.0, 0.0]]), np.ones((3, 1)), sinks=0.0, steps=steps)
     assert saved.weights.tolist() == [[1, 0.5, 0.5]]

@@ -1,4 +1,4 @@
-"""The seven steps one by one: numbers that a hand can compute, and each backward against the complex step."""
+"""The seven steps one by one: hand-computed numbers, and each backward against the complex step."""
 
 import math
 
@@ -43,7 +43,7 @@ def test_each_score_may_have_a_scale_of_its_own():
     assert_exactly(gradients.d_query, [[2 * 3 + 30 * 5.0, 2 * 4 + 30 * 6.0]])
 
 
-def test_query_heads_read_key_heads_in_turn():
+def test_query_heads_read_key_heads_in_groups():
     query = np.arange(1.0, 7).reshape(6, 1, 1)  # six heads, and two for the keys
     key = np.array([10.0, 100.0]).reshape(2, 1, 1)
     scores, saved = steps.score_forward(query, key, 1.0)
@@ -83,7 +83,7 @@ def test_mask_hides_by_minus_infinity_and_passes_no_gradient():
 # ---------------------------------------------------------------------------------------- 5 softmax
 
 
-def test_softmax_of_nothing_and_log_3():
+def test_softmax_of_0_and_log_3():
     (weights, lse), saved = steps.softmax_step_forward(np.array([[0.0, math.log(3)]]))
     assert_near(weights, [[0.25, 0.75]])
     assert_near(lse, [math.log(4)])
@@ -155,7 +155,7 @@ def test_values_of_grouped_heads():
 # ------------------------------------------------------------------------------------- all of them
 
 
-def test_a_step_that_is_not_asked_for_hands_on_what_it_got():
+def test_a_step_whose_option_is_none_returns_its_input():
     x, d = np.ones((5, 7)), np.ones((5, 7))
     for pair in (na.STEPS.softcap, na.STEPS.bias, na.STEPS.mask, na.STEPS.dropout):
         out, saved = pair.forward(x)
@@ -197,17 +197,17 @@ def test_the_backward_of_a_step_is_its_complex_step(name, hidden):
     out, saved = pair.forward(*arguments, *options)
     two = isinstance(out, tuple)
 
-    def told(x):
-        """A cotangent, 0 for what is hidden: nothing can come from there."""
-        seen = options[-1] if hidden and options and x.shape == options[-1].shape else True
-        return np.where(seen & np.isfinite(x), rng.standard_normal(x.shape), 0)
+    def cotangent_of(x):
+        """A random cotangent, 0 where hidden or infinite."""
+        visible = options[-1] if hidden and options and x.shape == options[-1].shape else True
+        return np.where(visible & np.isfinite(x), rng.standard_normal(x.shape), 0)
 
-    cotangents = tuple(map(told, out)) if two else (told(out),)
+    cotangents = tuple(map(cotangent_of, out)) if two else (cotangent_of(out),)
     gradients = pair.backward(cotangents if two else cotangents[0], saved)
     gradients = gradients if isinstance(gradients, tuple) else (gradients,)
     for place, (argument, gradient) in enumerate(zip(arguments, gradients, strict=True)):
         for _ in range(3):
-            direction = told(argument)
+            direction = cotangent_of(argument)
             moved = (*arguments[:place], moved_by(argument, direction), *arguments[place + 1 :])
             results, _ = pair.forward(*moved, *options)
             change = sum(map(slope, cotangents, results if two else (results,)))

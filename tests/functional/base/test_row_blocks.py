@@ -1,4 +1,4 @@
-"""Rows in blocks: each once, the same bits wherever the cuts are, and no temporary of an array's size."""
+"""Rows in blocks: each once, the same bits for any block size, and no temporary of an array's size."""
 
 import tracemalloc
 
@@ -18,7 +18,7 @@ def normal(*shape):
 
 
 def arguments(count, width):
-    """Of each pair: its arguments, d_out, how many arrays of their size the forward leaves behind."""
+    """Of each pair: its arguments, d_out, how many arrays of their size the forward returns."""
     x, weight, bias, d_out = normal(count, width), normal(width), normal(width), normal(count, width)
     targets = RNG.integers(width, size=count)
     return {
@@ -43,33 +43,33 @@ def pair(name):
 
 @pytest.mark.parametrize("block", [1, 5, 14, 15, 1000])
 @pytest.mark.parametrize("shape", [(5,), (7, 5), (2, 3, 5), (0, 5), (7, 0), (0, 0)], ids=str)
-def test_every_row_once(block, shape, monkeypatch):
+def test_the_formula_is_applied_to_every_row_once(block, shape, monkeypatch):
     monkeypatch.setattr(module, "BLOCK", block)
-    x, column, seen = RNG.standard_normal(shape), RNG.standard_normal((*shape[:-1], 1)), []
+    x, column, counts = RNG.standard_normal(shape), RNG.standard_normal((*shape[:-1], 1)), []
 
     def formula(x, column):
         assert len(x) == len(column) <= max(1, block // max(shape[-1], 1))
-        seen.append(len(x))
+        counts.append(len(x))
         return x + column, (2 * column).astype(np.float32)
 
     summed, doubled = by_rows(formula, x, column)
-    assert sum(seen) == column.size
+    assert sum(counts) == column.size
     np.testing.assert_array_equal(summed, x + column)
     np.testing.assert_array_equal(doubled, (2 * column).astype(np.float32))
     assert doubled.dtype == np.float32
 
 
-def results(name, given, d_out):
+def results(name, arrays, d_out):
     forward, backward = pair(name)
-    out, saved = forward(*given)
+    out, saved = forward(*arrays)
     gradients = backward(d_out, saved)
     return [out, *(gradients if isinstance(gradients, tuple) else [gradients])]
 
 
 @pytest.mark.parametrize("name", PAIRS)
 @pytest.mark.parametrize("layout", [np.ascontiguousarray, np.asfortranarray])
-def test_no_bit_depends_on_where_the_cuts_are(name, layout, monkeypatch):
-    """What is summed over all rows is rounded from float64."""
+def test_no_bit_depends_on_the_block_size(name, layout, monkeypatch):
+    """Except for sums over all rows, the gradients of norm weights, which may differ by one rounding."""
     (x, *others), d_out, _ = arguments(13, 11)[name]
     x[2, 3] = x[7] = -np.inf if "norm" not in name else 0
     expected = results(name, [layout(x), *others], d_out)
@@ -86,12 +86,12 @@ def test_no_bit_depends_on_where_the_cuts_are(name, layout, monkeypatch):
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_nothing_large_is_held_but_what_is_given_back(name):
+def test_nothing_large_is_allocated_but_the_results(name):
     """Of arrays of 5 MB: the results themselves, and in blocks of 128 kB some temporaries."""
-    given, d_out, left = arguments(1013, 1201)[name]
+    arrays, d_out, left = arguments(1013, 1201)[name]
     forward, backward = pair(name)
     tracemalloc.start()
-    _, saved = forward(*given)
+    _, saved = forward(*arrays)
     _, most_forward = tracemalloc.get_traced_memory()
     before, _ = tracemalloc.get_traced_memory()
     tracemalloc.reset_peak()
@@ -99,6 +99,6 @@ def test_nothing_large_is_held_but_what_is_given_back(name):
     _, most_backward = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     some = 12 * 4 * module.BLOCK
-    assert some < given[0].nbytes / 2
-    assert most_forward < left * given[0].nbytes + some
-    assert most_backward - before < given[0].nbytes + some
+    assert some < arrays[0].nbytes / 2
+    assert most_forward < left * arrays[0].nbytes + some
+    assert most_backward - before < arrays[0].nbytes + some

@@ -1,4 +1,4 @@
-"""Units are done once each, put in order whoever does them, and nothing is left running after a failure."""
+"""Units run once each, their puts in order, and no thread survives a failure."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ from numpy_attention.functional.base.workers import Buffers, run
 
 
 @pytest.mark.parametrize("threads", (1, 2, 5, 40))
-def test_every_unit_is_done_once_and_put_in_order(threads):
+def test_every_unit_runs_once_and_puts_in_order(threads):
     done, put = [], []
 
     def work(unit, buffers):
@@ -24,7 +24,7 @@ def test_every_unit_is_done_once_and_put_in_order(threads):
     assert put == list(range(23))
 
 
-def test_a_unit_with_nothing_to_put_waits_for_none():
+def test_a_unit_without_a_put_does_not_wait():
     """Unit 0 is over only when unit 2 is, which the other thread takes after unit 1."""
     later = threading.Event()
 
@@ -37,7 +37,7 @@ def test_a_unit_with_nothing_to_put_waits_for_none():
     run(work, [0, 1, 2], 2)
 
 
-def test_what_waits_to_be_put_is_not_put_after_a_failure():
+def test_no_put_runs_after_a_failure():
     put, begun = [], threading.Event()
 
     def work(unit, buffers):
@@ -53,13 +53,13 @@ def test_what_waits_to_be_put_is_not_put_after_a_failure():
     assert not put
 
 
-def test_nothing_to_do_is_done():
+def test_no_units_return_at_once():
     run(lambda unit, buffers: pytest.fail("there is no unit"), [], 3)
 
 
 @pytest.mark.parametrize("threads", (1, 3))
 @pytest.mark.parametrize("where", ("work", "put"))
-def test_the_first_exception_reaches_the_caller_and_no_thread_stays(threads, where):
+def test_the_first_exception_reaches_the_caller_and_all_threads_end(threads, where):
     before, begun = threading.active_count(), []
 
     def fails():
@@ -77,7 +77,7 @@ def test_the_first_exception_reaches_the_caller_and_no_thread_stays(threads, whe
     assert len(begun) < 1000
 
 
-def test_ctrl_c_ends_the_others_too(monkeypatch):
+def test_ctrl_c_ends_all_threads(monkeypatch):
     before = threading.active_count()
 
     def work(unit, buffers):
@@ -90,7 +90,7 @@ def test_ctrl_c_ends_the_others_too(monkeypatch):
     assert threading.active_count() == before
 
 
-def test_a_thread_that_cannot_start_is_an_exception_like_others(monkeypatch):
+def test_a_thread_that_cannot_start_raises(monkeypatch):
     def start(thread):
         raise RuntimeError("can't start new thread")
 
@@ -110,7 +110,7 @@ def test_buffers_are_allocated_once_for_each_name_and_dtype():
     assert buffers("scores", (4, 5), np.float32).size == 20
 
 
-def test_scratch_memory_is_left_to_the_next_worker_unless_there_is_much_of_it():
+def test_small_buffers_are_reused_by_the_next_worker():
     used = []
 
     def work(size, buffers):

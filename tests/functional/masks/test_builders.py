@@ -1,4 +1,4 @@
-"""What each mask shows, on lengths that an eye can check; what it refuses; what attention makes of it."""
+"""Each mask as a small picture; refused arguments; masks in attention."""
 
 import re
 
@@ -10,7 +10,7 @@ import numpy_attention as na
 
 def picture(mask, L, S):
     """Rows of # (may attend) and . (may not)."""
-    return ["".join(".#"[seen] for seen in row) for row in mask.array(L, S).astype(int)]
+    return ["".join(".#"[visible] for visible in row) for row in mask.array(L, S).astype(int)]
 
 
 def refused(error, message):
@@ -59,7 +59,7 @@ def test_the_picture_of_a_mask(mask, L, S, rows):
     assert picture(mask, L, S) == rows.split()
 
 
-def test_lengths_identities_and_offsets_carry_batch_axes():
+def test_lengths_ids_and_offsets_carry_batch_axes():
     assert na.padding([[1], [2]]).array(5, 3).shape == (2, 1, 5, 3)
     assert na.prefix([1, 2]).array(5, 3, heads=True).shape == (2, 1, 5, 3)
     assert na.causal(offset=[0, 1]).array(5, 3).shape == (2, 5, 3)
@@ -71,7 +71,7 @@ def test_lengths_identities_and_offsets_carry_batch_axes():
 
 
 @pytest.mark.parametrize("lengths", [[1, 2], [3, 3], [0, 0]])
-def test_the_array_has_the_batch_axes_of_the_mask_whatever_it_shows(lengths):
+def test_the_array_always_has_the_batch_axes_of_the_mask(lengths):
     assert na.padding(lengths).array(5, 3).shape == (2, 5, 3)
     assert na.prefix(lengths).array(5, 3, heads=True).shape == (2, 1, 5, 3)
 
@@ -86,10 +86,10 @@ def test_attention_puts_a_head_axis_where_the_inputs_have_one():
     _, saved = na.attention_forward(
         query, key, value, mask=na.visible(np.arange(7) < np.arange(1, 4)[:, None, None])
     )
-    assert [round(1 / x) for x in saved.weights[1, :, 4, 0]] == [1, 2, 3]  # visible is taken as it stands
+    assert [round(1 / x) for x in saved.weights[1, :, 4, 0]] == [1, 2, 3]  # visible has its own head axis
 
 
-def test_a_mask_keeps_what_it_was_made_of():
+def test_a_mask_does_not_change_with_its_arguments():
     real, lengths, ids = np.array([True, False]), np.array([1]), np.array([0, 0])
     masks = na.visible(real), na.hidden(real), na.real_keys(real), na.padding(lengths), na.segments(ids, ids)
     before = [mask.array(2, 2) for mask in masks]
@@ -134,7 +134,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("make, error, message", REFUSED, ids=[row[2] for row in REFUSED])
-def test_what_makes_no_mask_is_refused(make, error, message):
+def test_refused_arguments(make, error, message):
     with refused(error, message):
         make()
 
@@ -151,8 +151,8 @@ AT_THE_END = [
 
 
 @pytest.mark.parametrize("make, rows", AT_THE_END, ids=range(len(AT_THE_END)))
-def test_whole_numbers_do_not_wrap_round(make, rows):
-    """What is beyond 64 bits is refused by name, or taken at its word."""
+def test_whole_numbers_do_not_wrap_around(make, rows):
+    """Numbers beyond 64 bits are refused by name, or work."""
     try:
         mask = make()
     except (TypeError, ValueError) as error:

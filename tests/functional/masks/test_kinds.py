@@ -72,9 +72,11 @@ def test_an_entry_is_the_mask_of_one_batch_entry_and_head():
         assert (mask.entry((1, 3), True).array(5, 5) == mask.array(5, 5)[1]).all()
 
 
-def test_a_band_decides_a_tile_by_its_corners():
-    band = na.window(2, 1)
-    assert band.tile(slice(50, 60), slice(0, 48), 99, 99) is False
-    assert band.tile(slice(50, 60), slice(61, 99), 99, 99) is False
-    assert band.tile(slice(50, 51), slice(48, 52), 99, 99) is True
-    assert band.tile(slice(50, 51), slice(47, 49), 99, 99).tolist() == [[False, True]]
+def test_a_band_decides_a_tile_by_its_corners_without_computing_the_pairs():
+    def visible(rows, columns):
+        return na.window(2, 1)._visible(np.arange(*rows), np.arange(*columns), (99, 99), False)
+
+    assert visible((50, 60), (0, 48)) is False
+    assert visible((50, 60), (61, 99)) is False
+    assert visible((50, 52), (49, 52)) is True
+    assert visible((50, 51), (47, 49)).tolist() == [[False, True]]

@@ -1,4 +1,4 @@
-"""Masks as values: tiles, signs, and everything a mask is not."""
+"""Masks as values: tiles, & | ~, and refused uses."""
 
 import re
 
@@ -11,7 +11,7 @@ from numpy_attention.functional.masks.mask import Mask
 ALL = slice(None)
 
 
-def test_a_tile_says_all_or_none_where_it_can():
+def test_a_tile_is_true_or_false_where_possible():
     causal = na.causal()
     assert causal.tile(slice(4, 8), slice(0, 4), 8, 8) is True
     assert causal.tile(slice(0, 4), slice(4, 8), 8, 8) is False
@@ -21,7 +21,7 @@ def test_a_tile_says_all_or_none_where_it_can():
     assert na.visible(np.eye(4, dtype=bool)).tile(slice(0, 2), slice(2, 4), 4, 4) is False
 
 
-def test_signs_decide_early_what_one_side_decides():
+def test_combined_tiles_are_decided_by_one_side():
     far = slice(0, 3), slice(100, 103), 200, 200
     assert (na.causal() & na.real_keys(np.arange(200) % 2 == 0)).tile(*far) is False
     assert (~na.causal() | na.real_keys(np.arange(200) % 2 == 0)).tile(*far) is True
@@ -39,12 +39,12 @@ def test_an_empty_tile_is_visible_in_every_pair_that_it_has():
     assert na.prefix(0).tile(slice(3, 3), ALL, 7, 7) is True
 
 
-def test_signs_read_as_they_are_written():
+def test_repr_of_combined_masks_is_the_expression():
     mask = (na.prefix(2) | na.causal("top_left")) & ~na.padding(5)
     assert repr(mask) == "((na.prefix(2) | na.causal('top_left')) & ~na.padding(5))"
 
 
-# ----------------------------------------------------------------------------- what a mask is not
+# ----------------------------------------------------------------------------- refused uses
 
 ARRAY = np.ones((3, 3), dtype=bool)
 ASK = (
@@ -71,12 +71,12 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("use, message", REFUSED, ids=[message for _, message in REFUSED])
-def test_what_a_mask_is_not(use, message):
+def test_refused_uses(use, message):
     with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
         use()
 
 
-def test_numpys_functions_leave_masks_alone():
+def test_numpy_functions_refuse_masks():
     for use in (lambda: np.logical_and(na.causal(), na.causal()), lambda: np.ones(3) * na.causal()):
         with pytest.raises(TypeError):
             use()
@@ -128,7 +128,7 @@ def test_lengths_that_do_not_fit_are_refused_by_array_tile_and_attention(mask, m
             use()
 
 
-def test_batch_axes_that_do_not_broadcast_are_refused_whatever_the_masks_show():
+def test_batch_axes_that_do_not_broadcast_are_always_refused():
     mask = na.causal(offset=[100, 101]) & na.prefix([1, 2, 3])
     message = f"the batch axes of {mask} do not broadcast: (2,) and (3,)"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):

@@ -1,4 +1,4 @@
-"""Additive scores, and what holds of concat scores likewise."""
+"""Additive scores, and what additive and concat scores have in common."""
 
 import math
 import tracemalloc
@@ -61,7 +61,7 @@ def test_additive_by_hand():
     assert close(d.d_weight_key, [[3], [3]], rtol=1e-15)
 
 
-def test_both_are_what_pairs_would_give(rng):
+def test_both_equal_the_formula_on_explicit_pairs(rng):
     query, key, weight_query, weight_key, bias, vector = for_additive(rng)
     pairs = np.concatenate(
         [
@@ -109,7 +109,7 @@ def test_no_length(sizes, rng):
     assert out.shape == (sizes.get("L", 2), sizes.get("S", 3))
 
 
-def test_no_hidden_unit_scores_0(rng):
+def test_no_hidden_units_score_0(rng):
     assert not additive_scores(*for_additive(rng, A=0)).any()
 
 
@@ -122,7 +122,7 @@ def test_gradients_of_all_sizes(size, rng):
         check_pair(*CONCAT, given[0] * size, *given[1:], activation=activation)
 
 
-def test_saturated_tanh_keeps_the_digits_of_its_slope():
+def test_saturated_tanh_keeps_the_digits_of_its_derivative():
     """At 20 tanh is 1 to the last bit, and 1 - tanh² would be 0; sech²(20) is 1.7e-17."""
     one, slope = np.ones((1, 1)), 4 / (math.exp(20) + math.exp(-20)) ** 2
     _, saved = additive_scores_forward(20 * one, one, one, 0 * one, np.zeros(1), np.ones(1))
@@ -138,7 +138,7 @@ def test_saturated_tanh_keeps_the_digits_of_its_slope():
 @pytest.mark.parametrize(
     "sizes", [dict(), dict(query=(2, 1), key=(3,)), dict(weight_key=(3,), vector=(3,))], ids=str
 )
-def test_any_tile_gives_what_one_tile_gives(tile, sizes, rng, monkeypatch):
+def test_tile_sizes_give_the_same_results(tile, sizes, rng, monkeypatch):
     """Scores to the bit but for the product; sums over L, S and batch within u of their terms each time."""
     given = for_additive(rng, L=5, S=7, **sizes)
     out, saved = additive_scores_forward(*given)
@@ -155,7 +155,7 @@ def test_any_tile_gives_what_one_tile_gives(tile, sizes, rng, monkeypatch):
 
 @pytest.mark.parametrize("shape", [(5, 7), (2, 3, 5, 7), (3, 0, 7), (0, 5, 7), (5, 0)])
 @pytest.mark.parametrize("room", [1, 3, 7, 20, 50, 1000])
-def test_tiles_cover_every_pair_once_and_are_no_larger_than_said(shape, room, monkeypatch):
+def test_tiles_cover_every_pair_once_within_the_limit(shape, room, monkeypatch):
     monkeypatch.setattr(module, "TILE", 11 * room)
     covered = np.zeros(shape, dtype=int)
     cut = list(tiles(shape, 11))
@@ -166,7 +166,7 @@ def test_tiles_cover_every_pair_once_and_are_no_larger_than_said(shape, room, mo
     assert len(cut) <= 2 * math.ceil(covered.size / room) * len(shape)
 
 
-def test_only_a_tile_of_all_pairs_is_ever_held():
+def test_only_one_tile_of_the_pairs_is_in_memory():
     """(2, 500, 300, 64) in float64 would be 154 MB; scores, d_out and gradients are 2.4 MB each at most."""
     rng = np.random.default_rng(0)
     given = for_additive(rng, L=500, S=300, A=64, query=(2,))

@@ -1,4 +1,4 @@
-"""Concat scores; what holds of additive scores likewise is in `test_additive.py`."""
+"""Concat scores; what they share with additive scores is in `test_additive.py`."""
 
 import math
 import tracemalloc
@@ -51,7 +51,7 @@ def test_concat_by_hand(activation, act):
         assert close(d.d_weight, [10 * slope, 30 * slope])
 
 
-def test_concat_ranks_the_keys_alike_for_every_query(rng):
+def test_every_query_ranks_the_keys_in_the_same_order(rng):
     query, key, weight = for_concat(rng)
     for activation in ("tanh", "sigmoid", "leaky_relu", "identity"):
         order = np.argsort(concat_scores(query, key, weight, activation=activation), axis=-1)

@@ -1,4 +1,4 @@
-"""Cosine scores; what holds of all products is in `test_scores.py`."""
+"""Cosine scores; what all products share is in `test_products.py`."""
 
 import numpy as np
 import pytest
@@ -82,7 +82,7 @@ def test_one_nan_spoils_its_own_scores_only(rng):
     assert np.isfinite(out[[0, 2]]).all()
 
 
-def test_cosine_does_not_feel_lengths(rng):
+def test_cosine_is_independent_of_lengths(rng):
     query, key, _ = example(rng)
     out = cosine_scores(query, key, 3.0)
     assert np.abs(out - cosine_scores(query * 7e11, key / 3e7, 3.0)).max() <= 3 * 4e-16

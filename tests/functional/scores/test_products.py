@@ -1,4 +1,4 @@
-"""dot and general scores, and what holds of all products, the cosine among them."""
+"""dot and general scores, and what all products share, the cosine included."""
 
 import math
 
@@ -143,7 +143,7 @@ def test_dtypes(name, dtype, rng):
             assert gradient.dtype == kind
 
 
-def test_the_required_promote_and_the_optional_never(rng):
+def test_required_arguments_promote_and_optional_never(rng):
     query, key, _ = example("dot", rng)
     half, single = query.astype("float16"), key.astype("float32")
     for scale in (None, 2, 0.3, np.float64(0.3), np.full((3, 5), 0.3), np.array(0.3)):
