@@ -214,7 +214,7 @@ def fast_attention_forward(
     """
     problem, settings = _admit(query, key, value, mask, bias, scale, softcap, sinks, dropout, block, threads)
     out, saved = _run_forward(problem, settings)
-    return round_to(out, *problem.original[:3]), saved
+    return round_to(out, *problem.arguments[:3]), saved
 
 
 def _admit(*arguments: Any) -> tuple[TiledArguments, FastSettings]:
@@ -248,12 +248,12 @@ def fast_attention_backward(
     Returns
     -------
     AttentionGradients
-        Each in its argument's shape and dtype; None for an optional argument that was not given.
+        Each in its argument's shape and dtype; None for an optional argument that was None.
 
     Raises
     ------
     TypeError, ValueError
-        For a `saved` of another function, and cotangents of a wrong shape or dtype.
+        For a saved of another function, and for cotangents of a wrong shape or dtype.
 
     Examples
     --------
@@ -321,4 +321,4 @@ def fast_attention(
         promote(query), promote(key), promote(value), mask, promote(bias), promote(scale), softcap,
         promote(sinks), dropout, block, threads,
     )  # fmt: skip
-    return round_to(_run_forward(problem, settings)[0], *problem.original[:3], fresh=True)
+    return round_to(_run_forward(problem, settings)[0], *problem.arguments[:3], fresh=True)

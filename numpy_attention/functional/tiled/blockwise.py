@@ -200,7 +200,7 @@ def blockwise_attention_forward(
     """
     problem = admit_tiled(query, key, value, mask, bias, scale, softcap, sinks, dropout)
     saved = forward_tiles(steps, online, problem, tile_shape(block, problem.shape))
-    return round_to(saved.out, *problem.original[:3]), saved
+    return round_to(saved.out, *problem.arguments[:3]), saved
 
 
 def blockwise_attention_backward(
@@ -222,12 +222,12 @@ def blockwise_attention_backward(
     Returns
     -------
     AttentionGradients
-        Each in its argument's shape and dtype; None for an optional argument that was not given.
+        Each in its argument's shape and dtype; None for an optional argument that was None.
 
     Raises
     ------
     TypeError, ValueError
-        For a `saved` of another function, and cotangents of a wrong shape or dtype.
+        For a saved of another function, and for cotangents of a wrong shape or dtype.
 
     Examples
     --------

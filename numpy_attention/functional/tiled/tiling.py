@@ -32,13 +32,13 @@ EMPTY = slice(0)
 
 @shape_repr
 class TiledArguments(NamedTuple):
-    """The arguments, admitted and in the dtype of the computation; `original` are those of the caller.
+    """The arguments, admitted and in the dtype of the computation; `arguments` are those of the caller.
 
     query is broadcast to all batch axes; bias, scale and multipliers have at least two axes; the last axis
     of sinks is that of the heads; shape is that of the scores, (..., H, L, S).
     """
 
-    original: AttentionArguments
+    arguments: AttentionArguments
     query: Array
     key: Array
     value: Array
@@ -83,24 +83,24 @@ def admit_tiled(
     query: Any, key: Any, value: Any, mask: Any, bias: Any, scale: Any, softcap: Any, sinks: Any, dropout: Any
 ) -> TiledArguments:
     """Admit all arguments, before any work."""
-    original = AttentionArguments(
+    arguments = AttentionArguments(
         admit("query", query, 2), admit("key", key, 2), admit("value", value, 2),
         *admit_optional(bias=bias, scale=scale, sinks=sinks),
     )  # fmt: skip
-    shape = scores_shape(original.query, original.key, original.value)
-    if original.scale is not None:
-        check_scale(original.scale, shape)
+    shape = scores_shape(arguments.query, arguments.key, arguments.value)
+    if arguments.scale is not None:
+        check_scale(arguments.scale, shape)
     softcap = admit_softcap(softcap)
-    check_bias_and_sinks(_bias_shaped(original.bias, shape), original.sinks, shape)
+    check_bias_and_sinks(_bias_shaped(arguments.bias, shape), arguments.sinks, shape)
     if mask is not None:
         check_mask(mask, shape)
     multipliers = admit_dropout(dropout, shape)
-    query, key, value, *options = _cast_inputs(original, multipliers)
+    query, key, value, *options = _cast_inputs(arguments, multipliers)
     query = np.broadcast_to(query, (*shape[:-1], query.shape[-1]))
     bias, scale, sinks, multipliers = options
     if scale is None:
         scale = 1 / math.sqrt(query.shape[-1] or 1)
-    return TiledArguments(original, query, key, value, mask, bias, scale, softcap, sinks, multipliers, shape)
+    return TiledArguments(arguments, query, key, value, mask, bias, scale, softcap, sinks, multipliers, shape)
 
 
 def _bias_shaped(bias: Array | Bias | None, shape: tuple[int, ...]) -> Array | None:
@@ -111,14 +111,14 @@ def _bias_shaped(bias: Array | Bias | None, shape: tuple[int, ...]) -> Array | N
     return np.broadcast_to(np.zeros(()), (*corner.shape[:-2], *shape[-2:]))
 
 
-def _cast_inputs(original: AttentionArguments, multipliers: Array | Dropout | None) -> list[Any]:
+def _cast_inputs(arguments: AttentionArguments, multipliers: Array | Dropout | None) -> list[Any]:
     """query, key, value, bias, scale, sinks and multipliers in the compute dtype of the first three.
 
     The optional ones never promote it, but any complex one makes all complex.
     """
-    dtype = compute_dtype(original.query, original.key, original.value)
-    parameter = original.bias.parameter if isinstance(original.bias, Bias) else original.bias
-    if any(x is not None and x.dtype.kind == "c" for x in (parameter, original.scale, original.sinks)):
+    dtype = compute_dtype(arguments.query, arguments.key, arguments.value)
+    parameter = arguments.bias.parameter if isinstance(arguments.bias, Bias) else arguments.bias
+    if any(x is not None and x.dtype.kind == "c" for x in (parameter, arguments.scale, arguments.sinks)):
         dtype = np.result_type(dtype, np.complex64)
 
     def cast(x: Any, axes: int) -> Any:
@@ -126,7 +126,7 @@ def _cast_inputs(original: AttentionArguments, multipliers: Array | Dropout | No
             return x
         return x.astype(dtype, copy=False).reshape((1,) * (axes - x.ndim) + x.shape)
 
-    query, key, value, bias, scale, sinks = original
+    query, key, value, bias, scale, sinks = arguments
     return [*(cast(x, 2) for x in (query, key, value, bias, scale)), cast(sinks, 0), cast(multipliers, 2)]
 
 
@@ -179,4 +179,4 @@ def to_gradients(sums: Any, problem: TiledArguments) -> AttentionGradients:
         dtype = np.result_type(argument, least)
         return unbroadcast(gradient, argument.shape).astype(dtype, copy=False)[()]
 
-    return AttentionGradients(*map(like, sums, problem.original))
+    return AttentionGradients(*map(like, sums, problem.arguments))
