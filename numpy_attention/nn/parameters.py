@@ -50,7 +50,7 @@ def check_params(params: Any, shapes: Shapes) -> None:
     arrays, expected = leaves("params", params), leaves("shapes", shapes)
     for path, shape in expected.items():
         if path not in arrays:
-            raise ValueError(f"params has no {path_text('params', path)}; an array {shape} is expected there")
+            raise ValueError(f"{path_text('params', path)} is missing; an array {shape} is expected")
         if np.shape(arrays[path]) != shape:
             raise ValueError(
                 f"{path_text('params', path)} has shape {np.shape(arrays[path])}; {shape} is expected"

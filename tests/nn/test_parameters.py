@@ -30,7 +30,7 @@ def test_entries_are_counted():
 @pytest.mark.parametrize(
     "change, error, message",
     [
-        ({"norm": {}}, ValueError, r"^params has no params\['norm'\]\['weight'\]; an array \(2,\) is"),
+        ({"norm": {}}, ValueError, r"^params\['norm'\]\['weight'\] is missing; an array \(2,\) is expected"),
         ({"sharpness": np.ones(3)}, ValueError, r"^params\['sharpness'\] has shape \(3,\); \(\) is expected"),
         ({"extra": 1.0}, ValueError, r"^params\['extra'\] is unknown; the parameters are layer.weight, "),
     ],
