@@ -128,7 +128,7 @@ class MultiHeadAttention:
         query : (B, L, width)
         key : (B, S, width); None for self-attention, where query is key and value too
         value : (B, S, width); None where key is value too
-        mask : broadcasts to (B, H, L, S), e.g. causal or padding; `backward` needs finite inputs where it hides
+        mask : broadcasts to (B, H, L, S), e.g. causal or padding; `backward` needs hidden inputs to be finite
         scale : a factor of the scores that broadcasts to (B, H, L, S); 1 / sqrt(width / heads) if None
 
         Raises
