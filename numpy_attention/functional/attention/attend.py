@@ -68,10 +68,9 @@ def attend_backward(
     d_lse: npt.ArrayLike | None = None,
     steps: Steps = STEPS,
 ) -> AttendGradients:
-    """Steps 7 to 2 upwards: `attention_backward` without its last line.
+    """Steps 7 to 2 upwards: `attention_backward` without its last line. It ends with
 
-    d_scores = d_capped * sech²(scores / softcap), or d_capped = weights * (d_weights - rowsum(weights *
-    d_weights)) without a softcap.
+    d_scores = d_capped * sech²(scores / softcap)          (d_capped without a softcap)
     """
     if not isinstance(saved, AttentionSaved) or not isinstance(saved.arguments, AttendArguments):
         raise TypeError("saved is not what attend_forward returned")

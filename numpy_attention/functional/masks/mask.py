@@ -18,7 +18,7 @@ Tile = bool | Array
 ALIGNMENTS = ("top_left", "bottom_right")
 
 POLARITY_HINT = (
-    "does not say which way it is: write mask=na.visible(array) if True means may attend, "
+    "does not say what True means: write mask=na.visible(array) if True means may attend, "
     "or mask=na.hidden(array) if True means may not"
 )
 

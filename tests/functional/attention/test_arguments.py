@@ -15,7 +15,7 @@ ARGUMENTS = {
     na.attend: dict(scores=SCORES, value=VALUE),
 }
 ASK = (
-    "does not say which way it is: write mask=na.visible(array) if True means may attend, or "
+    "does not say what True means: write mask=na.visible(array) if True means may attend, or "
     "mask=na.hidden(array) if True means may not"
 )
 FLOATS = (

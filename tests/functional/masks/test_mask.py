@@ -48,7 +48,7 @@ def test_repr_of_combined_masks_is_the_expression():
 
 ARRAY = np.ones((3, 3), dtype=bool)
 ASK = (
-    "does not say which way it is: write mask=na.visible(array) if True means may attend, or "
+    "does not say what True means: write mask=na.visible(array) if True means may attend, or "
     "mask=na.hidden(array) if True means may not"
 )
 
