@@ -15,8 +15,12 @@ from ..functional.base.admission import Array
 WalkArrays: TypeAlias = dict[str, Any]
 """Every array of a walk by name; a score's parameters as score.weight, score.d_weight."""
 
+MASKED_ROWS = "fully masked rows"  # an active option where a row of weights is all 0
+
 Sides: TypeAlias = tuple[Any, Any, Any]
 """Left side, right side, and the magnitude of the terms that cancel in them."""
+
+LawSides: TypeAlias = Callable[[WalkArrays], Sides]
 
 
 class LawConditions(NamedTuple):
@@ -35,7 +39,7 @@ class StepLaw(NamedTuple):
 
     step: str
     statement: str
-    sides: Callable[[WalkArrays], Sides]
+    sides: LawSides
     relation: str = "="
     excluded_by: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
@@ -95,7 +99,7 @@ def _check_step_law(
 # ------------------------------------------------------------------------------------------ both sides
 
 
-def _sum(name: str, axis: int | None, *others: str) -> Callable[[WalkArrays], Sides]:
+def _sum(name: str, axis: int | None, *others: str) -> LawSides:
     """Σ of one array along an axis (None: all axes), plus the full sums of the others, is 0."""
 
     def sides(a: WalkArrays) -> Sides:
@@ -106,7 +110,7 @@ def _sum(name: str, axis: int | None, *others: str) -> Callable[[WalkArrays], Si
     return sides
 
 
-def _inner(left: tuple[str, ...], right: tuple[str, ...]) -> Callable[[WalkArrays], Sides]:
+def _inner(left: tuple[str, ...], right: tuple[str, ...]) -> LawSides:
     """Σ <d_x, x> over the names on the left equals that over the names on the right."""
 
     def terms(a: WalkArrays, name: str) -> Array:
@@ -121,7 +125,7 @@ def _inner(left: tuple[str, ...], right: tuple[str, ...]) -> Callable[[WalkArray
     return sides
 
 
-def _orthogonal(name: str) -> Callable[[WalkArrays], Sides]:
+def _orthogonal(name: str) -> LawSides:
     def sides(a: WalkArrays) -> Sides:
         terms = a[f"d_{name}"] * a[name]
         return terms.sum(axis=-1), np.zeros(len(terms)), np.abs(terms).sum(axis=-1)
@@ -143,7 +147,7 @@ def _rows_equal(a: WalkArrays) -> Sides:
     return np.ptp(weights, axis=0), np.zeros(weights.shape[-1]), 1.0
 
 
-def _at_most(ratio: float) -> Callable[[WalkArrays], Sides]:
+def _at_most(ratio: float) -> LawSides:
     """The largest weight if a score leads by at most log(ratio): ratio / (ratio + n - 1), n visible keys."""
 
     def sides(a: WalkArrays) -> Sides:
@@ -164,20 +168,12 @@ def _exponentials(a: WalkArrays) -> Sides:
     return a["weights"], np.exp(a["masked"] - a["lse"][:, None]), 1.0
 
 
-def _hidden_scores(a: WalkArrays) -> Sides:
-    return _zero(np.exp(a["masked"][~a["visible"]]))
+def _zero_where_hidden(name: str, function: Callable[[Array], Array] = np.asarray) -> LawSides:
+    def sides(a: WalkArrays) -> Sides:
+        x = function(a[name][~a["visible"]])
+        return x, np.zeros(x.shape), 0.0
 
-
-def _hidden_weights(a: WalkArrays) -> Sides:
-    return _zero(a["weights"][~a["visible"]])
-
-
-def _hidden_gradients(a: WalkArrays) -> Sides:
-    return _zero(a["d_biased"][~a["visible"]])
-
-
-def _zero(x: Array) -> Sides:
-    return x, np.zeros(x.shape), 0.0
+    return sides
 
 
 def _above_least(a: WalkArrays) -> Sides:
@@ -196,29 +192,26 @@ def _bias_total(a: WalkArrays) -> Sides:
     return a["d_bias"].sum(), a["d_biased"].sum(), np.abs(a["d_biased"]).sum()
 
 
-E = float(np.e)
-
 DOWN = (
     StepLaw(
         "score", "in one order of keys no row of scores falls: 0 ≤ least rise", _one_ranking, "≤",
         scores=("concat",), number=20,
     ),
-    StepLaw("mask", "exp(masked) is 0 where hidden", _hidden_scores, needs=("mask",)),
+    StepLaw("mask", "exp(masked) is 0 where hidden", _zero_where_hidden("masked", np.exp), needs=("mask",)),
+    StepLaw("softmax", "weights = exp(masked - lse)", _exponentials, excluded_by=(MASKED_ROWS,), number=17),
     StepLaw(
-        "softmax", "weights = exp(masked - lse)", _exponentials,
-        excluded_by=("fully masked rows",), number=17,
+        "softmax", "weights are 0 where hidden", _zero_where_hidden("weights"), needs=("mask",), number=16
     ),
-    StepLaw("softmax", "weights are 0 where hidden", _hidden_weights, needs=("mask",), number=16),
     StepLaw(
         "softmax", "rows of weights sum to 1", _rows_sum_to_one,
-        excluded_by=("sinks", "fully masked rows"), number=16,
+        excluded_by=("sinks", MASKED_ROWS), number=16,
     ),
     StepLaw(
-        "softmax", "largest weight ≤ e / (e + visible keys - 1)", _at_most(E), "≤",
+        "softmax", "largest weight ≤ e / (e + visible keys - 1)", _at_most(np.e), "≤",
         excluded_by=("bias",), activations=("sigmoid",), number=19,
     ),
     StepLaw(
-        "softmax", "largest weight ≤ e² / (e² + visible keys - 1)", _at_most(E * E), "≤",
+        "softmax", "largest weight ≤ e² / (e² + visible keys - 1)", _at_most(np.e * np.e), "≤",
         excluded_by=("bias",), activations=("tanh",), number=19,
     ),
     StepLaw(
@@ -231,11 +224,11 @@ DOWN = (
     ),
     StepLaw(
         "values", "least value ≤ out", _above_least, "≤",
-        excluded_by=("dropout", "sinks", "fully masked rows"), number=11,
+        excluded_by=("dropout", "sinks", MASKED_ROWS), number=11,
     ),
     StepLaw(
         "values", "out ≤ largest value", _below_most, "≤",
-        excluded_by=("dropout", "sinks", "fully masked rows"), number=11,
+        excluded_by=("dropout", "sinks", MASKED_ROWS), number=11,
     ),
 )  # fmt: skip
 """Laws of the forward steps."""
@@ -243,14 +236,14 @@ DOWN = (
 UP = (
     StepLaw(
         "values", "Σ_s d_value = Σ_l d_out", _values_and_out,
-        excluded_by=("dropout", "sinks", "fully masked rows"), number=4,
+        excluded_by=("dropout", "sinks", MASKED_ROWS), number=4,
     ),
     StepLaw("values", "<d_thinned, thinned> = <d_value, value>", _inner(("thinned",), ("value",))),
     StepLaw("values", "<d_value, value> = <d_out, out>", _inner(("value",), ("out",)), number=5),
     StepLaw("dropout", "<d_weights, weights> = <d_thinned, thinned>", _inner(("weights",), ("thinned",))),
     StepLaw("softmax", "rows of d_masked sum to 0", _sum("d_masked", -1), excluded_by=("sinks",)),
     StepLaw("softmax", "Σ d_masked + Σ d_sinks = 0", _sum("d_masked", None, "d_sinks"), needs=("sinks",)),
-    StepLaw("mask", "d_biased is 0 where hidden", _hidden_gradients, needs=("mask",)),
+    StepLaw("mask", "d_biased is 0 where hidden", _zero_where_hidden("d_biased"), needs=("mask",)),
     StepLaw("bias", "Σ d_bias = Σ d_biased", _bias_total),
     StepLaw("softcap", "|d_scores| ≤ |d_capped|", _no_growth, "≤"),
     StepLaw(

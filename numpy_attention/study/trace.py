@@ -12,7 +12,7 @@ from ..functional.base.arrays import Pair
 from .example import WalkExample
 from .line_trace import LineTrace, traced
 from .score_step import with_score_step
-from .step_laws import LawConditions, WalkArrays
+from .step_laws import MASKED_ROWS, LawConditions, WalkArrays
 
 RESULTS = Steps("scores", "capped", "biased", "masked", "weights", "thinned", "out")
 """Name of each step's result."""
@@ -84,7 +84,7 @@ class AttentionTrace(NamedTuple):
         """The active options, for the laws."""
         options = {name for name, option in self.example.options.items() if option is not None}
         if not self.saved.weights.any(axis=-1).all():
-            options.add("fully masked rows")
+            options.add(MASKED_ROWS)
         activation = self.example.settings.get("activation", "")
         return LawConditions(frozenset(options), self.example.score, activation)
 

@@ -46,7 +46,7 @@ def scores_and_value():
     return na.dot_scores(built.query, built.key), built.value
 
 
-def close(printed, exact):
+def assert_close(printed, exact):
     np.testing.assert_array_equal(printed == 0, exact == 0)
     finite = np.isfinite(exact)
     np.testing.assert_array_equal(printed[~finite], exact[~finite])
@@ -63,14 +63,14 @@ def test_printed_numbers_are_those_of_attention(options):
     for name in ("scores", "capped", "biased", "masked", "weights", "thinned", "lse"):
         x = getattr(saved, name)
         if x is not None:
-            close(read_back(lines[:up], name, x.shape), x)
-    close(read_back(lines[:up], "out", out.shape), out)
+            assert_close(read_back(lines[:up], name, x.shape), x)
+    assert_close(read_back(lines[:up], "out", out.shape), out)
     for name in ("query", "key", "value"):
-        close(read_back(lines[:up], name, (3, 2)), getattr(built, name))
+        assert_close(read_back(lines[:up], name, (3, 2)), getattr(built, name))
     for name, x in gradients._asdict().items():
         if x is not None:
-            close(read_back(lines[up:], name, np.shape(x)), np.asarray(x))
-    close(read_back(lines[up:], "d_out", (3, 2)), built.d_out)
+            assert_close(read_back(lines[up:], name, np.shape(x)), np.asarray(x))
+    assert_close(read_back(lines[up:], "d_out", (3, 2)), built.d_out)
 
 
 @pytest.mark.parametrize("options", [{}, ALL], ids=["plain", "every option"])
@@ -143,7 +143,7 @@ def test_wrong_numbers_are_marked_and_the_first_wrong_step_named():
     exact = na.attend_backward(
         build_example().d_out, na.attend_forward(*scores_and_value(), mask=na.causal())[1]
     )
-    close(read_back(lines[head:], "by complex step", (), (3, 3)), exact.d_scores)
+    assert_close(read_back(lines[head:], "by complex step", (), (3, 3)), exact.d_scores)
     marked = [line for line in lines if "✗ WRONG" in line]
     assert any("rows of d_masked sum to 0" in line for line in marked)
     assert len(marked) >= 5
