@@ -23,7 +23,7 @@ GOOD, BAD = "✓", "✗ WRONG"
 READING = """
 Row l of the scores and weights belongs to query l, column s to key s. Below each equation are the lines of
 this package that ran, reduced to their mathematics, then the arrays that they read and computed. A plain 0
-is exactly 0. The helpers in those lines are explained at the end.
+is exactly 0. The helpers in those lines are explained at the end. The same steps on one page: core.py.
 """
 
 UPWARDS = """
