@@ -22,17 +22,17 @@ class ExpectedResults(NamedTuple):
     """The reference values of a case, and their error bounds before rounding to storage."""
 
     values: Results
-    near: Results
+    bounded: Results
     roundoff: Roundoff
     blocks: tuple[int, int] = (BLOCK, BLOCK)
 
     def allowed(self, tensor: str, kept: Format | None = None) -> Array:
         """The error bound of each element, once stored in the format `kept` (default: the run's)."""
-        near: Bounded = getattr(self.near, tensor)
+        numbers: Bounded = getattr(self.bounded, tensor)
         kept = kept or self.roundoff.storage
         storage = max(kept.flushed, self.roundoff.storage.flushed) if tensor not in OWN else kept.flushed
-        bound = np.asarray(stored_error(near, storage, self.roundoff.arithmetic.precision))
-        return np.where(np.isfinite(near.value), bound, 0.0)
+        bound = np.asarray(stored_error(numbers, storage, self.roundoff.arithmetic.precision))
+        return np.where(np.isfinite(numbers.value), bound, 0.0)
 
 
 OWN = ("lse", "weights")
@@ -47,12 +47,12 @@ def expected_results(
     In float64, the reference's own error bound is added.
     """
     values = results(inputs)
-    near = bounds(inputs, roundoff.arithmetic, storage=roundoff.kept, blocks=blocks)
+    bounded = bounds(inputs, roundoff.arithmetic, storage=roundoff.kept, blocks=blocks)
     if roundoff.arithmetic.u <= FLOAT64.u:
         own = bounds(inputs, FLOAT64, pinned=True)
-        near = Results(*(None if x is None else Bounded(x.value, x.error + y.error)
-                         for x, y in zip(near, own, strict=True)))  # fmt: skip
-    return ExpectedResults(values, near, roundoff, blocks)
+        bounded = Results(*(None if x is None else Bounded(x.value, x.error + y.error)
+                         for x, y in zip(bounded, own, strict=True)))  # fmt: skip
+    return ExpectedResults(values, bounded, roundoff, blocks)
 
 
 class Verdict(NamedTuple):

@@ -76,7 +76,7 @@ def _expected(reference: ReferenceCase, guess: PrecisionGuess, roundoff: Roundof
     """The expected results with the error bounds of a guess."""
     right, arithmetic = reference.expected, guess.arithmetic
     near = bounds(reference.case.inputs, arithmetic, storage=guess.kept, blocks=right.blocks)
-    return right._replace(near=near, roundoff=roundoff._replace(arithmetic=arithmetic))
+    return right._replace(bounded=near, roundoff=roundoff._replace(arithmetic=arithmetic))
 
 
 def describe_guesses(steps: Mapping[str, int], roundoff: Roundoff) -> str:

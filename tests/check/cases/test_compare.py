@@ -78,10 +78,10 @@ def test_skipped_elements_are_not_compared():
 def test_the_reference_adds_its_own_error_in_float64_alone():
     case = draw_case(Specification("plain", Shape(2, 3, 3, 5, 7, 4, 2), dtype="float64"))
     right = expected_results(case.inputs, roundoff("float64"))
-    assert (right.near.out.error > bounds(case.inputs).out.error).all()
+    assert (right.bounded.out.error > bounds(case.inputs).out.error).all()
     narrow = draw_case(case.specification._replace(dtype="float32"))
     half = expected_results(narrow.inputs, roundoff("float32"))
-    np.testing.assert_allclose(half.near.out.error, bounds(narrow.inputs, FLOAT32).out.error, rtol=1e-6)
+    np.testing.assert_allclose(half.bounded.out.error, bounds(narrow.inputs, FLOAT32).out.error, rtol=1e-6)
 
 
 # ------------------------------------------------------------------------------------ mixed roundoffs

@@ -35,13 +35,13 @@ OWN = {
     "adam": (adam.test_two_steps_by_hand,),
     "adamw": (partial(DECAY.hypothesis.inner_test, seed=0, lr=0.5, weight_decay=0.5),),
 }
-"""Tests of a rule's values; its gradients are held against the complex step in every example besides."""
+"""Tests of a rule's values; its gradients are compared with the complex step in its examples."""
 
 ELSEWHERE = [fault for fault in FAULTS if fault.steps is None]
 
 
 def plant(monkeypatch, fault):
-    """Put a fault's pair wherever those tests take the rule's own from."""
+    """Replace the rule's pair by the fault's wherever those tests look it up."""
     forward, backward = fault.pair
     if backward is None:
         monkeypatch.setattr(adam, f"{fault.rule}_step", forward)
@@ -74,7 +74,7 @@ def is_active(fault, example):
 
 
 @pytest.mark.parametrize("rule", OWN)
-def test_without_a_fault_they_are_green(rule):
+def test_without_a_fault_the_tests_pass(rule):
     for test in OWN[rule]:
         test()
 

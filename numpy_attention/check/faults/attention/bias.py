@@ -58,7 +58,7 @@ def bias_gradient_not_summed(d_biased: Array, saved: BiasSaved) -> BiasGradients
     xformers#636, #783, jax#30593.
     """
     right = bias_backward(d_biased, saved)
-    if saved.bias is None:
+    if saved.bias is None or not d_biased.size:
         return right
     first = d_biased[(0,) * (d_biased.ndim - saved.bias.ndim)]
     kept = tuple(slice(0, n) for n in saved.bias.shape)

@@ -53,7 +53,7 @@ def sink_with_a_value() -> Steps:
     def values(thinned: Array, value: Array, visible: Array | None = None) -> tuple[Array, ValuesSaved]:
         out, saved = values_forward(np.asarray(thinned), value, visible)
         share = tag_of(thinned)
-        if share is None:
+        if share is None or not value.size:
             return out, saved
         last = value[..., -1:, :]
         n = 1 if out.ndim < 3 else out.shape[-3] // last.shape[-3]

@@ -62,7 +62,7 @@ def no_row_sum(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> So
 def row_mean_for_row_sum(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
     """The mean of weights * d_weights is subtracted, not the sum: .mean(axis=-1) for .sum(axis=-1)."""
     weights, d, d_lse = _as_columns(d_normalised, saved)
-    mean = (weights * d).mean(axis=-1, keepdims=True)
+    mean = _row_sum(weights * d) / max(d.shape[-1], 1)
     right = softmax_step_backward(d_normalised, saved)
     return right._replace(d_masked=weights * (d - mean + d_lse))
 

@@ -1,4 +1,4 @@
-"""Which law sees which mistake: the whole matrix, measured."""
+"""The matrix of faults and the laws they break, measured again."""
 
 import pytest
 
@@ -10,20 +10,20 @@ from numpy_attention.check.faults.small_problems import PROBLEMS
 from numpy_attention.check.laws.laws import LAWS
 from numpy_attention.functional.base.arrays import Pair
 
-SEEN = [fault for fault in FAULTS if fault.concerns_laws]
+CONCERNED = [fault for fault in FAULTS if fault.concerns_laws]
 
 
-@pytest.mark.parametrize("fault", SEEN, ids=[fault.name for fault in SEEN])
-def test_a_planted_fault_breaks_just_these_laws(fault) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("fault", CONCERNED, ids=[fault.name for fault in CONCERNED])
+def test_a_planted_fault_breaks_exactly_these_laws(fault) -> None:  # type: ignore[no-untyped-def]
     assert laws_broken_by(fault) == set(BROKEN_LAWS.get(fault.name, ()))
 
 
-def test_every_law_that_dot_products_obey_sees_something() -> None:
+def test_every_law_of_dot_products_is_broken_by_a_fault() -> None:
     assert {law for laws in BROKEN_LAWS.values() for law in laws} == set(LAWS) - {20, 21}  # of concat scores
-    assert BROKEN_LAWS.keys() <= {fault.name for fault in SEEN}
+    assert BROKEN_LAWS.keys() <= {fault.name for fault in CONCERNED}
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=[problem.name for problem in PROBLEMS])
-def test_the_problems_themselves_break_none(problem) -> None:  # type: ignore[no-untyped-def]
-    right = SEEN[0]._replace(pair=Pair(attention_forward, attention_backward), active=lambda call: True)
+def test_the_right_pair_breaks_none(problem) -> None:  # type: ignore[no-untyped-def]
+    right = CONCERNED[0]._replace(pair=Pair(attention_forward, attention_backward), active=lambda call: True)
     assert not laws_broken_by(right._replace(steps=None), [problem])
