@@ -1,4 +1,4 @@
-"""The properties can fail: each turns red over a mistake of the kind that it is there for."""
+"""Each property fails when a mistake of its kind is planted."""
 
 from dataclasses import fields
 
@@ -90,7 +90,7 @@ until_it_breaks = settings(
 
 
 def assert_notices(test, broken, error=AssertionError):
-    """`test` fails for one of its own problems once they are `broken`."""
+    """Raise unless `test` fails for one of its problems once they are `broken`."""
 
     @until_it_breaks
     @given(case=test.domain)
@@ -117,7 +117,7 @@ class Scribbles(Case):
 
 
 class Shares(Case):
-    """Attention that hands out its own memory."""
+    """Attention that returns a view of its weights."""
 
     def forward(self):
         out, saved = super().forward()
@@ -125,7 +125,7 @@ class Shares(Case):
 
 
 class Raises(Case):
-    """Attention that computes under the caller's errstate."""
+    """Attention that underflows under the caller's errstate."""
 
     def forward(self):
         np.exp(np.full(3, -1e4))
@@ -133,7 +133,7 @@ class Raises(Case):
 
 
 class RoundsTwice(Case):
-    """Attention that computes in float16 what is not float64."""
+    """Attention that rounds to float16 and back."""
 
     def forward(self):
         out, saved = super().forward()
@@ -141,7 +141,7 @@ class RoundsTwice(Case):
 
 
 class Promotes(Case):
-    """Attention whose gradients are float64 whatever came in."""
+    """Attention with a float64 gradient for any dtype."""
 
     def backward(self, saved):
         gradients = super().backward(saved)
@@ -149,7 +149,7 @@ class Promotes(Case):
 
 
 class DependsOnLayout(Case):
-    """Attention that reads memory instead of arrays."""
+    """Attention that reads the memory of key in the order it lies there."""
 
     def forward(self):
         key = np.frombuffer(self.key.tobytes("A"), self.key.dtype).reshape(self.key.shape)
@@ -192,7 +192,7 @@ def test_a_wrong_corner_turns_the_property_red(monkeypatch):
 
 
 def from_the_start(name, part, length):
-    """The positions of a tile counted from 0, wherever it lies."""
+    """The positions of a tile, counted from its own start."""
     return np.arange(len(range(length)[part]))
 
 
@@ -223,5 +223,6 @@ MASK_FAULTS = [
 @pytest.mark.parametrize("test, where, name, wrong", MASK_FAULTS, ids=range(len(MASK_FAULTS)))
 def test_a_wrong_mask_turns_the_property_red(monkeypatch, test, where, name, wrong):
     monkeypatch.setattr(where, name, wrong)
+    monkeypatch.setattr(test, "_hypothesis_internal_use_settings", until_it_breaks)  # no shrinking
     with pytest.raises(AssertionError):
         test()

@@ -1,5 +1,6 @@
 """The strategy that draws complete attention problems, with all options."""
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +51,12 @@ SLOTS = (
 NAMES = {"mask"} | {name for slot in SLOTS for name in slot}
 
 
+@cache
+def sampled(names):
+    """st.sampled_from, validated once for each tuple of names."""
+    return st.sampled_from(names)
+
+
 class Chooser:
     """Draws the features of a problem and records them as tags."""
 
@@ -64,7 +71,7 @@ class Chooser:
         """One of these names; if none is required, None counts as `unless` further choices."""
         required = self.having.intersection(names)
         allowed = [name for name in names if (name in required if required else name not in self.without)]
-        name = self.draw(st.sampled_from([*[None] * (0 if required else unless), *allowed] or [None]))
+        name = self.draw(sampled((*[None] * (0 if required else unless), *allowed) or (None,)))
         self.tags |= {name} - {None}
         return name
 
@@ -87,19 +94,19 @@ def sizes(choose):
     heads = choose.one("one head", "own heads", "grouped heads")
     many = heads != "one head" and choose.one("batch", "broadcast batch", unless=1)
     odd = choose.one(*ODD_LENGTHS, unless=3)
-    where = odd and draw(st.sampled_from("LDE" + "G" * (heads != "one head") + "B" * bool(many)))
+    where = odd and draw(sampled("LDE" + "G" * (heads != "one head") + "B" * bool(many)))
     n = 0 if odd == "a length of 0" else 1
 
     def length(letter, *usual):
-        return n if where == letter else draw(st.sampled_from(usual))
+        return n if where == letter else draw(sampled(usual))
 
-    L, S = ODD_LENGTHS[odd][relation] if where == "L" else draw(st.sampled_from(LENGTHS[relation]))
+    L, S = ODD_LENGTHS[odd][relation] if where == "L" else draw(sampled(LENGTHS[relation]))
     D, E = length("D", 3, 17), length("E", 2, 19)
     if heads == "one head":
         return AxisLengths((), (), (), L, S, D, E)
     G = length("G", 2, 3)
-    H = G * draw(st.sampled_from((2, 3))) if heads == "grouped heads" else G
-    batch = draw(st.sampled_from(((2,), (3,), (2, 3)))) if many else ()
+    H = G * draw(sampled((2, 3))) if heads == "grouped heads" else G
+    batch = draw(sampled(((2,), (3,), (2, 3)))) if many else ()
     return AxisLengths((n,) if where == "B" else batch, (H,), (G,), L, S, D, E)
 
 
@@ -124,7 +131,7 @@ def problems(draw, without=(), having=()):
     scheme, kind, value_kind = choose.one(*DTYPES, "mixed dtypes"), choose.one(*VALUES), choose.one(*VALUES)
 
     def array(shape, of=kind):
-        dtype = draw(st.sampled_from(DTYPES)) if scheme == "mixed dtypes" else scheme
+        dtype = draw(sampled(DTYPES)) if scheme == "mixed dtypes" else scheme
         return np.asarray(VALUES[of](rng, shape)).astype(dtype)
 
     of_query, of_key, of_value = batches(choose, batch)
@@ -154,12 +161,12 @@ def problems(draw, without=(), having=()):
             scale=float(rng.normal()) if number else array(some_shape(draw, shape, least=1), "normal")
         )
     if choose.one("softcap", unless=1):
-        given.update(softcap=draw(st.sampled_from((2.0, 0.5, 30.0))))
+        given.update(softcap=draw(sampled((2.0, 0.5, 30.0))))
     if choose.one("sinks", unless=1):
         given.update(sinks=array(some_shape(draw, shape[:-2])))
     dropout = choose.one("dropout", "multipliers", unless=2)
     if dropout == "dropout":
-        given.update(dropout=na.dropout(seed % 97, draw(st.sampled_from((0.3, 0.0, 0.9)))))
+        given.update(dropout=na.dropout(seed % 97, draw(sampled((0.3, 0.0, 0.9)))))
     elif dropout:
         kept = rng.random(some_shape(draw, shape, least=1)) < 0.6
         given.update(dropout=(kept / 0.6).astype("float32" if scheme == "mixed dtypes" else scheme))
