@@ -33,10 +33,10 @@ TERMS = {  # the largest term of a cancelling difference, usually in torch
     "gelu_tanh": 500,  # x u'² (1 - tanh²): beyond x = 8, where it is 470, tanh is 1
     "logsumexp": 36,  # exp(x - lse): error u |lse|
     "binary_cross_entropy_with_logits": 25,  # (1 - t) z - log σ(z)
-    ("attention", "the winning score 36 ahead"): 36,  # weight * (1 - weight), scores with error u |score|
-    ("blockwise_attention", "the winning score 36 ahead, by tiles"): 36,
-    ("fast_attention", "the winning score 36 ahead, by tiles"): 36,
-    ("attention with weights and lse", "the winning score 36 ahead"): 36,
+    ("attention", "one score 36 ahead"): 36,  # weight * (1 - weight), scores with error u |score|
+    ("blockwise_attention", "one score 36 ahead, by tiles"): 36,
+    ("fast_attention", "one score 36 ahead, by tiles"): 36,
+    ("attention with weights and lse", "one score 36 ahead"): 36,
     ("attention with weights and lse", "sinks above all scores"): 20,  # as logsumexp
     ("cross_entropy", "confident"): 80,  # likewise
     ("binary_cross_entropy", "soft targets"): 25,  # ours, differentiated: 1 / p, p = 0.003, a mean of 15

@@ -214,10 +214,8 @@ def _gradients_by_name(grads: Any, bias: Any) -> dict[str, Any]:
     """Gradients of a mapping or object by name; of a bias value the table's gradient, whose sum is known."""
     if grads is None:
         return {}
-    if isinstance(grads, Mapping):
-        by_name = {name: grads.get(name) for name in GRADIENTS}
-    else:
-        by_name = {name: getattr(grads, name, None) for name in GRADIENTS}
+    is_mapping = isinstance(grads, Mapping)
+    by_name = {name: grads.get(name) if is_mapping else getattr(grads, name, None) for name in GRADIENTS}
     if isinstance(bias, Bias):
         table = getattr(by_name["d_bias"], "d_table", None)
         by_name["d_bias"] = None if table is None else np.asarray(table)[..., None, :]

@@ -53,6 +53,7 @@ class Evidence(Magnitudes):
 
     def missing(self, need: str) -> str:
         """Reason why an entry of `Law.needs` is not met; "" if it is."""
+        mask = self.spec.mask
         conditions: dict[str, Callable[[], bool]] = {
             "again": lambda: self.again is not None,
             "dot scores": lambda: self.spec.score == "dot",
@@ -62,9 +63,7 @@ class Evidence(Magnitudes):
             "a fully masked row": lambda: not bool(self.unmasked_rows.all()),
             "a fully masked key": lambda: not bool(self.unmasked_keys.all()),
             "a row with one visible key": lambda: bool((self.counts.keys == 1).any()),
-            "a mask without look-ahead": lambda: (
-                isinstance(self.spec.mask, Band) and self.spec.mask.right == 0
-            ),
+            "a mask without look-ahead": lambda: isinstance(mask, Band) and mask.right == 0,
             "heads that share keys": lambda: self.n > 1,
             "two sampled rows": lambda: len(self.sample) > 1,
         }
@@ -143,6 +142,10 @@ class Evidence(Magnitudes):
         mass = self.all_rows(self.mass_at(m.of_d_lengths) * self.score_size)
         certain = (self.g_longest + self.g(self.D) + self.g(terms)) * unbroadcast(mass, shape)
         return quadrature_sum(2 * once, shape) + certain
+
+    def dot_rounding(self, name: str, x: Array, shape: tuple[int, ...]) -> Array:
+        """Error of Σ array · x, summed to `shape`, from storing the array `name`."""
+        return quadrature_sum(self.rounding(name) * np.abs(x), (*shape, 1))[..., 0]
 
     # ------------------------------------------------------------------------------- the second call
 

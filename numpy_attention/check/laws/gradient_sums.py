@@ -59,9 +59,8 @@ def _query_against_key(e: Evidence) -> Iterator[Sides]:
     d_query, d_key = e.require("d_query"), e.require("d_key")
     shape = common_shape((*d_query.shape[:-3], 1, 1), (*d_key.shape[:-3], 1, 1))
     left, right = dot(d_query, e.query), dot(d_key, e.key)
-    allowed = e.two_way_error(shape)
-    allowed = allowed + quadrature_sum(e.rounding("d_query") * np.abs(e.query), (*shape, 1))[..., 0]
-    allowed = allowed + quadrature_sum(e.rounding("d_key") * np.abs(e.key), (*shape, 1))[..., 0]
+    allowed = e.two_way_error(shape) + e.dot_rounding("d_query", e.query, shape)
+    allowed = allowed + e.dot_rounding("d_key", e.key, shape)
     yield Sides("d_query, d_key", unbroadcast(left, shape), unbroadcast(right, shape), allowed)
 
 
@@ -93,7 +92,7 @@ def _turned_together(e: Evidence) -> Iterator[Sides]:
 
 
 def _product_rounding(rounding: Array, x: Array, shape: tuple[int, ...]) -> Array:
-    """What rounding, independent from entry to entry, does to roundedᵀ @ x, unbroadcast to `shape`."""
+    """Error of roundedᵀ @ x, summed to `shape`, from independent rounding of every entry."""
     return np.asarray(4 * np.sqrt(unbroadcast(transposed(rounding * rounding) @ (x * x), shape)))
 
 
@@ -101,12 +100,8 @@ def _product_rounding(rounding: Array, x: Array, shape: tuple[int, ...]) -> Arra
     4,
     "a shift of all values",
     "Σ_s d_value_s = Σ_l d_out_l, over the rows with a visible key and the query heads of a group.",
-    proof="""\
-d_value_s = Σ_l weights_ls d_out_l, and weights_l sum to 1: adding c to all values adds c to every
-output. With a sink that takes a share p_l, they sum to 1 - p_l.""",
-    domain="""\
-Survives softcap, masks, bias, any scale, any scores, d_weights, d_lse; fully masked rows do not
-count; sinks if lse is given (p = exp(sinks - lse)). Not dropout, after which a row no longer sums to 1.""",
+    proof="d_value_s = Σ_l weights_ls d_out_l, and weights_l sum to 1, beside a sink to 1 - p_l.",
+    domain="Survives all but dropout; sinks need lse: p = exp(sinks - lse). Fully masked rows add 0.",
     needs=("d_value", "d_out"),
     broken_by=("dropout", "sinks without lse"),
 )
@@ -125,9 +120,7 @@ def _shift_of_all_values(e: Evidence) -> Iterator[Sides]:
     5,
     "values against output",
     "<d_value, value> = <d_out, out>, for each key head.",
-    proof="""\
-out is linear in value: if values grow by a factor c, so does out, and the derivative by c at 1 is
-<d_out, out> = <d_value, value>. Both are Σ_ls thinned_ls d_out_l · value_s.""",
+    proof="out is linear in value: both sides are Σ_ls thinned_ls d_out_l · value_s.",
     domain="Survives everything: any scores and weights whatever, sinks, dropout, d_weights, d_lse.",
     needs=("d_value", "out", "d_out"),
 )
@@ -138,8 +131,7 @@ def _values_against_output(e: Evidence) -> Iterator[Sides]:
     allowed = quadrature_sum(2 * e.all_rows(e.mean_error), shape) + (e.g_longest + e.g(e.E)) * unbroadcast(
         mass, shape
     )
-    allowed = allowed + quadrature_sum(e.rounding("d_value") * np.abs(e.value), (*shape, 1))[..., 0]
-    allowed = allowed + quadrature_sum(e.rounding("out") * np.abs(e.d_out), (*shape, 1))[..., 0]
+    allowed = allowed + e.dot_rounding("d_value", e.value, shape) + e.dot_rounding("out", e.d_out, shape)
     left, right = dot(d_value, e.value), dot(e.d_out, out)
     left, right = unbroadcast(left, shape), unbroadcast(right, shape)
     yield Sides("d_value, out", left, right, allowed + e.common_rounding(right))
@@ -149,9 +141,7 @@ def _values_against_output(e: Evidence) -> Iterator[Sides]:
     6,
     "values mixed",
     "valueᵀ @ d_value = outᵀ @ d_out, for each key head: E × E numbers.",
-    proof="""\
-out is linear in value, so value A gives out A for any matrix A. A = 1 + t X gives <d_value, value X> =
-<d_out, out X> for every X. Both sides are Σ_ls thinned_ls value_s ⊗ d_out_l; the trace is law 5.""",
+    proof="As law 5, its trace, with value A and out A for any A: Σ_ls thinned_ls value_s ⊗ d_out_l.",
     domain="Survives everything, as law 5 does.",
     needs=("d_value", "out", "d_out"),
 )
@@ -176,9 +166,7 @@ def _values_mixed(e: Evidence) -> Iterator[Sides]:
     7,
     "scale against query",
     "Σ_s scale d_scale = d_query · query, unbroadcast over the heads and rows that have one scale in common.",
-    proof="""\
-scores = scale * (query · key), so d_scale_ls = d_scores_ls (query_l · key_s), and scale_ls d_scale_ls
-summed over s is d_query_l · query_l: growing the scale is growing the query.""",
+    proof="d_scale_ls = d_scores_ls (query_l · key_s), so Σ_s scale_ls d_scale_ls = d_query_l · query_l.",
     domain="Survives everything. It needs a scale with a gradient.",
     needs=("dot scores", "d_query", "d_scale", "scale"),
 )
@@ -187,8 +175,8 @@ def _scale_against_query(e: Evidence) -> Iterator[Sides]:
     terms = np.where(d_scale == 0, 0.0, e.scale * d_scale)
     shape = common_shape(terms.shape[:-1], d_query.shape[:-1])
     allowed = e.two_way_error(shape, terms=e.L * e.S)
-    allowed = allowed + quadrature_sum(np.abs(e.finite_scale) * e.rounding("d_scale"), (*shape, 1))[..., 0]
-    allowed = allowed + quadrature_sum(e.rounding("d_query") * np.abs(e.query), (*shape, 1))[..., 0]
+    allowed = allowed + e.dot_rounding("d_scale", e.finite_scale, shape)
+    allowed = allowed + e.dot_rounding("d_query", e.query, shape)
     left, right = terms.sum(axis=-1), dot(d_query, e.query)
     yield Sides("d_scale, d_query", unbroadcast(left, shape), unbroadcast(right, shape), allowed)
 
@@ -200,9 +188,7 @@ def _scale_against_query(e: Evidence) -> Iterator[Sides]:
     proof="""\
 A number added to a whole row, its sink included, leaves the weights as they are and moves lse by as
 much. Where a bias is broadcast its gradient is summed, and so are both sides.""",
-    domain="""\
-Survives everything, softcap too, for the bias comes after it. For na.relative the table's gradient is
-summed; na.alibi has no direction that is constant along a row.""",
+    domain="Survives everything, softcap too. For na.relative the table's gradient is summed; not na.alibi.",
     needs=("d_bias",),
 )
 def _constant_along_a_row(e: Evidence) -> Iterator[Sides]:

@@ -49,15 +49,9 @@ class Law(NamedTuple):
 
 
 def law(
-    number: int,
-    name: str,
-    statement: str,
-    *,
-    proof: str,
-    domain: str,
-    needs: tuple[str, ...],
+    number: int, name: str, statement: str, *, proof: str, domain: str, needs: tuple[str, ...],
     broken_by: tuple[str, ...] = (),
-) -> Callable[[ComputeSides], Law]:
+) -> Callable[[ComputeSides], Law]:  # fmt: skip
     """Decorator that turns the function computing a law's sides into the Law."""
 
     def decorate(sides: ComputeSides) -> Law:

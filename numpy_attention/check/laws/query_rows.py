@@ -35,12 +35,8 @@ def _lse_between(e: Evidence) -> Iterator[Sides]:
     top = np.where(some, scores.max(axis=-1, initial=-np.inf), 0.0)
     mean = np.where(visible, scores, 0.0).sum(axis=-1) / np.maximum(n, 1)
     lse = np.where(some, lse, 0.0)
-    allowed = (
-        e.score_error(e.at_rows(e.sample, e.score_size))
-        + e.g(e.S + 1)
-        + e.at_rows(e.sample, e.rounding("lse"))
-    )
-    allowed = allowed + 4 * e.arithmetic.u * (np.abs(top) + log_n)
+    allowed = e.score_error(e.at_rows(e.sample, e.score_size)) + e.g(e.S + 1)
+    allowed = allowed + e.at_rows(e.sample, e.rounding("lse")) + 4 * e.arithmetic.u * (np.abs(top) + log_n)
     yield Sides("lse", lse, np.where(some, top + log_n, 0.0), allowed, "≤")
     yield Sides("lse", lse, np.where(some, np.maximum(top, mean + log_n), 0.0), allowed, "≥")
 
@@ -72,9 +68,7 @@ def _weights_sum_to_one(e: Evidence) -> Iterator[Sides]:
     "the ratio of two weights",
     "weights_ls / weights_lt = exp(score_ls - score_lt), whatever the other keys are.",
     proof="Σ exp(score) cancels between numerator and denominator (Luce's choice axiom, 1959).",
-    domain="""\
-Survives softcap, masks, bias, any scale, sinks, dropout; t is the key with the highest score. A row
-whose weights all vanish beside a sink decides nothing. For sampled rows.""",
+    domain="Survives all but weights that vanish beside a sink. t has the highest score. For sampled rows.",
     needs=("dot scores", "weights"),
 )
 def _ratio_of_two_weights(e: Evidence) -> Iterator[Sides]:
@@ -121,19 +115,15 @@ def _rows_of_d_scores(e: Evidence) -> Iterator[Sides]:
     proof="""\
 weight_s = 1 / (1 + Σ_{t≠s} exp(score_t - score_s)), and each of the n - 1 terms is at least exp(-span).
 span is 2 softcap; 1 for concat scores with a sigmoid: e / (e + n - 1); 2 with tanh: e² / (e² + n - 1).""",
-    domain="""\
-Survives masks, any scale, sinks (which take from all weights), dropout, a bias constant along the keys.
-Not a bias that varies along them. For sampled rows.""",
+    domain="Survives masks, any scale, sinks, dropout, a bias constant along keys. For sampled rows.",
     needs=("weights", "bounded scores"),
     broken_by=("a bias that varies along keys",),
 )
 def _bounded_weights(e: Evidence) -> Iterator[Sides]:
     weights, n = e.sampled("weights"), e.visible_at(e.sample).sum(axis=-1)
     bound = np.where(n > 0, 1 / (1 + np.maximum(n - 1, 0) * np.exp(-e.span)), 0.0)
-    error = (
-        e.weight_error_at(e.at_rows(e.sample, e.score_error(np.minimum(e.score_size, e.span))))
-        + e.precision_of("weights").u
-    )
+    score_error = e.at_rows(e.sample, e.score_error(np.minimum(e.score_size, e.span)))
+    error = e.weight_error_at(score_error) + e.precision_of("weights").u
     yield Sides("weights", weights.max(axis=-1, initial=0.0), bound, error * bound, "≤")
 
 
@@ -145,8 +135,7 @@ def _bounded_weights(e: Evidence) -> Iterator[Sides]:
 score_ls = activation(a_l + b_s) never falls where b_s rises, whatever a_l is, and softmax keeps the
 order of scores. Attention of this kind cannot choose a key by its query (Brody, Alon, Yahav 2022,
 theorem 1).""",
-    domain="""\
-Survives softcap and sinks. Not masks, and not a bias that varies along keys. For sampled rows.""",
+    domain="Survives softcap and sinks. Not masks or a bias that varies along keys. For sampled rows.",
     needs=("concat scores", "weights", "two sampled rows"),
     broken_by=("a mask", "a bias that varies along keys"),
 )
@@ -166,9 +155,7 @@ def _ranked_alike(e: Evidence) -> Iterator[Sides]:
     "identity concat scores ignore the query",
     "With the identity as activation, all rows of weights are equal.",
     proof="score_ls = a_l + b_s, and softmax does not depend on a_l, which a whole row shares.",
-    domain="""\
-Survives a bias that all rows share. Not masks, a bias that differs by row, softcap, which bends
-a_l + b_s, nor sinks, which a_l does not move. For sampled rows.""",
+    domain="Survives a bias that all rows share. Not masks, other biases, softcap, sinks. For sampled rows.",
     needs=("concat scores", "an identity activation", "weights", "two sampled rows"),
     broken_by=("a mask", "a bias that varies along queries", "softcap", "sinks"),
 )

@@ -17,9 +17,7 @@ from .law import Sides, law
     proof="""\
 Weights are not negative and sum to 1: out is a mean of values. A sink mixes in 0. Dropout multiplies
 weights by m at most, and then |out| ≤ m max |value|.""",
-    domain="""\
-Survives everything; 0 joins the values with sinks, and with dropout the bound is m max |value|. Fully
-masked rows are law 12's.""",
+    domain="Survives everything; with sinks, 0 is one of the values. Fully masked rows are law 12's.",
     needs=("out",),
 )
 def _within_the_hull(e: Evidence) -> Iterator[Sides]:
@@ -47,9 +45,8 @@ def _within_the_hull(e: Evidence) -> Iterator[Sides]:
 A sum over no key is 0, and log 0 = -inf. With a sink, the row's only weight is the sink's, whose value
 is 0, and exp(lse) is that of the sink alone. No query enters either.""",
     domain="""\
-Survives everything; exact. It is this package's convention, and that of PyTorch's
-scaled_dot_product_attention, FlexAttention, ONNX and flash-attention 3 (others: mean of all values,
-NaN, lse +inf).""",
+Survives everything; exact. The convention of this package, PyTorch's scaled_dot_product_attention,
+FlexAttention, ONNX and flash-attention 3 (others: mean of all values, NaN, lse +inf).""",
     needs=("a fully masked row",),
 )
 def _fully_masked_rows(e: Evidence) -> Iterator[Sides]:
@@ -98,9 +95,7 @@ def _any_over(x: Array, shape: tuple[int, ...]) -> Array:
     proof="""\
 The row's only weight is 1, whatever the score: out does not depend on the query at all, and lse is the
 score itself. Examples: the first row of a causal mask, window(0, 0), and S = 1.""",
-    domain="""\
-Survives masks, bias, any scale, d_weights, d_lse; softcap except for d_query. Not sinks, which take a
-share, nor dropout, which may drop the one key.""",
+    domain="Survives masks, bias, any scale, d_weights, d_lse; softcap except for d_query.",
     needs=("a row with one visible key", "out"),
     broken_by=("sinks", "dropout"),
 )
@@ -108,9 +103,8 @@ def _one_visible_key(e: Evidence) -> Iterator[Sides]:
     one = e.all_rows(e.counts.keys == 1)[..., None]
     place = e.all_rows(e.counts.one)[..., None]
     allowed = e.rounding("out") + e.weight_error_at(np.zeros(())) * e.largest_values
-    yield Sides(
-        "out", np.where(one, e.require("out"), 0.0), np.where(one, _at_keys(e, e.value, place), 0.0), allowed
-    )
+    out, value = e.require("out"), _at_keys(e, e.value, place)
+    yield Sides("out", np.where(one, out, 0.0), np.where(one, value, 0.0), allowed)
     if e.missing("d_query") or e.spec.softcap is not None or e.spec.score != "dot":
         return
     d_query, key = e.require("d_query"), _at_keys(e, e.key, place)

@@ -14,7 +14,7 @@ from ...functional.masks.builders import prefix
 from ...functional.masks.kinds import Band
 from .evidence import Evidence, InsufficientEvidence
 from .law import Sides, law
-from .magnitudes import dot
+from .magnitudes import dot, length
 from .sums import common_shape, quadrature_sum
 
 BY_POSITION = ("dropout drawn from a seed", "a bias computed from positions")
@@ -40,10 +40,7 @@ def _random_like(e: Evidence, name: str, number: int, *shape: int) -> Array:
     22,
     "linear in the values",
     "attention(value + t) = out + attention(t), and <d_value, t> = <d_out, attention(t)>.",
-    proof="""\
-out = thinned @ value, and thinned does not depend on value. The gradient of a linear function is its
-adjoint: no step that tends to 0 is needed. This compares d_value with the function itself, in a random
-direction t.""",
+    proof="out = thinned @ value is linear in value, and d_value is its adjoint: exact for any t.",
     domain="Survives everything.",
     needs=("again", "out"),
 )
@@ -64,10 +61,9 @@ def _linear_in_the_values(e: Evidence) -> Iterator[Sides]:
     each = np.abs(e.d_out)
     apart = (2 * error + stored.u * np.abs(alone) + stored.tiny) * each
     allowed = quadrature_sum(e.all_rows(apart.sum(axis=-1)), shape)
-    allowed = allowed + (e.g_longest + e.g(e.E)) * unbroadcast(
-        e.all_rows((e.largest_multiplier * size * each).sum(axis=-1)), shape
-    )
-    allowed = allowed + quadrature_sum(e.rounding("d_value") * np.abs(direction), (*shape, 1))[..., 0]
+    mass = e.all_rows((e.largest_multiplier * size * each).sum(axis=-1))
+    allowed = allowed + (e.g_longest + e.g(e.E)) * unbroadcast(mass, shape)
+    allowed = allowed + e.dot_rounding("d_value", direction, shape)
     left, right = unbroadcast(dot(d_value, direction), shape), unbroadcast(dot(e.d_out, alone), shape)
     yield Sides("d_value", left, right, allowed + e.common_rounding(right))
 
@@ -77,9 +73,7 @@ def _linear_in_the_values(e: Evidence) -> Iterator[Sides]:
     "invariant to a shift of all keys",
     "attention(key + c) = out, for any vector c added to all keys.",
     proof="scale_l query_l · (key_s + c) adds one number to the whole row l. Law 1 is its derivative.",
-    domain="""\
-Survives masks, bias, dropout, a scale for each row. Not softcap, not sinks, which do not shift,
-and not a scale that varies along keys.""",
+    domain="Survives masks, bias, dropout, a scale per row. Not softcap, sinks, a scale varying along keys.",
     needs=("again", "out", "dot scores"),
     broken_by=("softcap", "sinks", "a scale that varies along keys"),
 )
@@ -88,9 +82,7 @@ def _shift_invariance(e: Evidence) -> Iterator[Sides]:
     c = _random_like(e, "key", 23, e.D)
     out, _ = e.call_again(key=key + c)
     larger = 1 + float(np.linalg.norm(c)) / np.maximum(e.key_length, np.finfo(float).tiny)
-    size = np.minimum(
-        e.score_size * larger, e.score_size + e.reach * np.sqrt(dot(e.query, e.query)) * np.linalg.norm(c)
-    )
+    size = np.minimum(e.score_size * larger, e.score_size + e.reach * length(e.query) * np.linalg.norm(c))
     stored = e.precision_of("key")
     shifted = e.score_error(size) + stored.u * size + e.reach * e.D * stored.tiny
     yield Sides("out", out, e.require("out"), two_call_error(e, e.weight_error_at(shifted)))
@@ -101,9 +93,7 @@ def _shift_invariance(e: Evidence) -> Iterator[Sides]:
     "permuted keys",
     "attention is the same if keys, values and their columns of bias, scale and dropout are permuted.",
     proof="Sums over keys have no order.",
-    domain="""\
-Survives softcap, sinks, any scale, a bias and dropout that are arrays: their columns are permuted too.
-Not masks, which depend on positions, nor a dropout that is drawn pair by pair.""",
+    domain="Survives softcap, sinks, any scale, array bias and dropout. Not masks, or dropout from a seed.",
     needs=("again", "out"),
     broken_by=("a mask", *BY_POSITION),
 )
@@ -119,9 +109,7 @@ def _permuted_keys(e: Evidence) -> Iterator[Sides]:
     "no look-ahead",
     "With a causal mask, the first rows are those of attention without the last keys and the last rows.",
     proof="A row that sees no key from s on does not depend on them, and rows do not depend on each other.",
-    domain="""\
-Survives everything but a dropout that is drawn pair by pair. It needs causal or window(left, 0) as
-the mask, alone.""",
+    domain="Survives all but dropout from a seed. The mask must be causal or window(left, 0), alone.",
     needs=("again", "out", "a mask without look-ahead"),
     broken_by=BY_POSITION,
 )
@@ -149,19 +137,16 @@ def _farthest_ahead(mask: Any, L: int, S: int) -> int:
     "an extra hidden key",
     "attention with an extra key and value, hidden by a mask, is the same, whatever they are.",
     proof="exp(-inf) = 0: it adds nothing to any sum.",
-    domain="""\
-Survives softcap, sinks, a bias and a scale that are constant along the keys. It needs a call without
-mask, which gets na.prefix(S); not dropout, whose columns would be one too few.""",
+    domain="Survives softcap, sinks, bias and scale constant along keys. The call has no mask, no dropout.",
     needs=("again", "out"),
     broken_by=("a mask", "a bias that varies along keys", "a scale that varies along keys", "dropout"),
 )
 def _extra_hidden_key(e: Evidence) -> Iterator[Sides]:
-    added = [
-        np.concatenate([x, _random_like(e, name, 26, *x.shape[:-2], 1, x.shape[-1])], axis=-2, dtype=x.dtype)
-        for name in ("key", "value")
-        for x in (e.arrays[name],)
-    ]
-    out, _ = e.call_again(key=added[0], value=added[1], mask=prefix(e.S))
+    longer = {}
+    for name, x in (("key", e.arrays["key"]), ("value", e.arrays["value"])):
+        added = _random_like(e, name, 26, *x.shape[:-2], 1, x.shape[-1])
+        longer[name] = np.concatenate([x, added], axis=-2, dtype=x.dtype)
+    out, _ = e.call_again(**longer, mask=prefix(e.S))
     yield Sides("out", out, e.require("out"), two_call_error(e))
 
 
@@ -172,9 +157,7 @@ def _extra_hidden_key(e: Evidence) -> Iterator[Sides]:
     proof="""\
 With the sums over each half of the keys, Z = Z_1 + Z_2 and out Z = out_1 Z_1 + out_2 Z_2. Every tiled
 attention uses this (Milakov, Gimelshein 2018, section 3.1).""",
-    domain="""\
-Survives softcap, any scale, a bias and dropout that are arrays. It needs two keys, and `again` giving
-(out, lse). Not masks, which depend on positions; not sinks, which both halves would count.""",
+    domain="Survives softcap, any scale, array bias and dropout; needs two keys and lse. Not masks, sinks.",
     needs=("again", "out"),
     broken_by=("a mask", "sinks", *BY_POSITION),
 )
@@ -206,9 +189,7 @@ def _two_halves(e: Evidence) -> Iterator[Sides]:
     "independent rows",
     "attention of some of the queries gives those rows of out.",
     proof="No step mixes two rows: each has a softmax of its own.",
-    domain="""\
-Survives everything that does not depend on the query's position: not masks that vary along queries, a
-dropout that is drawn pair by pair, na.alibi and na.relative. It needs three queries.""",
+    domain="Survives all that does not depend on the query's position. It needs three queries.",
     needs=("again", "out"),
     broken_by=("a mask that varies along queries", *BY_POSITION),
 )

@@ -28,9 +28,7 @@ Taylor; even powers of t cancel. The same with 2t, halved, has four times the er
 the two is three times the error of the first, and twice that difference is allowed. t moves no score by
 more than about the cube root of the score's error bound; half of its direction is random, half the
 gradient's own. x ± t is used as rounded to the dtype.""",
-    domain="""\
-Survives everything but d_weights; with d_lse, `again` must give (out, lse). value is law 22's. The
-lower the precision, the more is allowed.""",
+    domain="Survives all but d_weights; with d_lse, `again` must return (out, lse). value is law 22's.",
     needs=("again", "out", "d_out"),
     broken_by=("d_weights",),
 )

@@ -102,7 +102,6 @@ def call_of(
     unordered = dict(zip(names, args, strict=False)) | dict(kwargs)
     declared = [parameter.name for parameter in parameters if parameter.name in unordered]
     arguments = {name: unordered[name] for name in (*declared, *unordered)}  # in forward's order
-    wide = {
-        name: np.asarray(x).astype(np.float64) if is_float_array(x) else x for name, x in arguments.items()
-    }
-    return Call(forward, backward, wide, tuple(names[: len(args)]))
+    for name, x in arguments.items():
+        arguments[name] = np.asarray(x).astype(np.float64) if is_float_array(x) else x
+    return Call(forward, backward, arguments, tuple(names[: len(args)]))

@@ -9,7 +9,7 @@ random directions d, <c, f'(x) d> must equal <gradient, d>.
 from __future__ import annotations  # np.random costs 15 ms when first touched
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -174,12 +174,8 @@ def _element_by_element(call: Call, name: str, cotangents: Any, gradient: Array,
 def _slope(call: Call, name: str, d: Array, cotangents: Any) -> tuple[float, float]:
     """<c, f'(x) d>, and Σ |c| |f'(x) d|, which scales its rounding error."""
     out, _ = call.outputs(**{name: call.arguments[name] + 1j * H * d})
-    terms = np.concatenate(
-        [
-            np.ravel(c * (np.imag(array) / H))
-            for c, array in zip(as_tuple(cotangents), as_tuple(out), strict=True)
-        ]
-    )
+    pairs = zip(as_tuple(cotangents), as_tuple(out), strict=True)
+    terms = np.concatenate([np.ravel(c * (np.imag(array) / H)) for c, array in pairs])
     return float(terms.sum()), float(np.abs(terms).sum())
 
 
@@ -207,33 +203,29 @@ def _second_order(
     ratio = over(abs(left - right), ALLOWED * size + 4 * noise)
     findings = [Finding("second order is symmetric", "all", ratio)]
     try:
-        wide, narrow = (_gradient_change(call, cotangents, v, step) for step in (1e-5, 5e-6))
+        (ahead, wide), (_, narrow) = (_gradient_change(call, cotangents, v, step) for step in (1e-5, 5e-6))
     except Exception:  # outside the domain there is nothing to compare with
         return findings
     for name in variables:
-        rounding = 8 * EPS * float(np.abs(np.asarray(wide.ahead[name])).max(initial=0)) / 5e-6
-        apart = np.abs(wide.slope[name] - narrow.slope[name])  # large at a kink and on steep slopes
-        scale = float(np.abs(narrow.slope[name]).max(initial=0))
-        error = np.abs(narrow.slope[name] - Hv[name])
+        rounding = 8 * EPS * float(np.abs(np.asarray(ahead[name])).max(initial=0)) / 5e-6
+        apart = np.abs(wide[name] - narrow[name])  # large at a kink and on steep slopes
+        scale = float(np.abs(narrow[name]).max(initial=0))
+        error = np.abs(narrow[name] - Hv[name])
         ratio = np.asarray(over(error, 1e-6 * scale + 10 * apart + rounding))
         findings.append(Finding("second order is the gradient's change", f"d_{name}", ratio.max(initial=0)))
     return findings
 
 
-class _GradientChange(NamedTuple):
-    """Gradients one step ahead, and their central difference."""
-
-    ahead: dict[str, Any]
-    slope: dict[str, Array]
-
-
-def _gradient_change(call: Call, cotangents: Any, v: dict[str, Array], step: float) -> _GradientChange:
+def _gradient_change(
+    call: Call, cotangents: Any, v: dict[str, Array], step: float
+) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Gradients one step ahead along v, and their central difference."""
     ahead, behind = (
         call.gradients(cotangents, **{name: call.arguments[name] + t * d for name, d in v.items()})
         for t in (step, -step)
     )
     slopes = {name: (np.asarray(ahead[name]) - np.asarray(behind[name])) / (2 * step) for name in v}
-    return _GradientChange(ahead, slopes)
+    return ahead, slopes
 
 
 def _hessian_vector(

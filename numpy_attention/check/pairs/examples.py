@@ -97,9 +97,7 @@ ATTENTION = (
     Example("sinks above all scores", ONE_HEAD, {"sinks": np.array(20.0)}),
     Example("sinks in fully masked rows", QKV, {"sinks": normal(H), "mask": padding([0, 7])}),
     Example("dropout as multipliers", QKV, {"dropout": dropout_multipliers(5, 0.4, (H, L, S))}),
-    Example(
-        "the winning score 36 ahead", (*(spread(-6, 6, 1, 5, 3), spread(-6, 6, 1, 7, 3)), normal(1, 7, 2))
-    ),
+    Example("one score 36 ahead", (spread(-6, 6, 1, 5, 3), spread(-6, 6, 1, 7, 3), normal(1, 7, 2))),
     *(Example(name, QKV, {"mask": mask}) for name, mask in _MASKS.items()),
     Example("one key", (normal(L, D), normal(1, D), normal(1, E))),
     Example("no key", (normal(L, D), normal(0, D), normal(0, E))),
@@ -188,18 +186,11 @@ GENERAL_SCORES = (
     Example("one weight", (normal(B, L, D), normal(S, E), normal(D, E))),
     Example("a weight for each head", (normal(B, 1, L, D), normal(1, S, E), normal(3, D, E))),
 )
+_ADDITIVE_WEIGHTS = (normal(11, D), normal(11, E), normal(11), normal(1, 11)[0])
+_ADDITIVE_HEADS = (normal(3, 5, D), normal(3, 5, E), normal(3, 5), normal(1, 3, 5)[0])
 ADDITIVE_SCORES = (
-    Example(
-        "one head",
-        (normal(B, L, D), normal(S, E), normal(11, D), normal(11, E), normal(11), normal(1, 11)[0]),
-    ),
-    Example(
-        "parameters for each head",
-        (
-            *(normal(3, 1, D), normal(B, 1, S, E)),
-            *(normal(3, 5, D), normal(3, 5, E), normal(3, 5), normal(1, 3, 5)[0]),
-        ),
-    ),
+    Example("one head", (normal(B, L, D), normal(S, E), *_ADDITIVE_WEIGHTS)),
+    Example("parameters for each head", (normal(3, 1, D), normal(B, 1, S, E), *_ADDITIVE_HEADS)),
 )
 CONCAT_SCORES = tuple(
     Example(activation, (normal(B, L, D), normal(S, E), normal(D + E)), {"activation": activation})
@@ -268,16 +259,13 @@ ROTARY = (
 )
 
 _REDUCTIONS = ("mean", "sum", "none")
+_SMOOTHED_SUM = {"label_smoothing": 0.2, "ignore_index": -1, "reduction": "sum"}
 CLASSES = (
     *(Example(how, (normal(3, 5), np.array([4, 0, 2])), {"reduction": how}) for how in _REDUCTIONS),
     Example("some ignored", (normal(2, 3, 5), np.array([[4, 9, 2], [9, 1, 0]])), {"ignore_index": 9}),
     Example("all ignored", (normal(2, 5), np.array([9, 9])), {"ignore_index": 9}),
     Example("smoothed", (normal(3, 5), np.array([4, 0, 2])), {"label_smoothing": 0.2}),
-    Example(
-        "smoothed, some ignored",
-        (normal(3, 5), np.array([4, -1, 2])),
-        {"label_smoothing": 0.2, "ignore_index": -1, "reduction": "sum"},
-    ),
+    Example("smoothed, some ignored", (normal(3, 5), np.array([4, -1, 2])), _SMOOTHED_SUM),
     Example("confident", (normal(3, 5, size=40.0), np.array([4, 0, 2]))),
     Example("one class", (normal(3, 1), np.array([0, 0, 0]))),
     Example("no row", (normal(0, 5), np.zeros(0, dtype=int))),

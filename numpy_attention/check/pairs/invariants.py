@@ -171,14 +171,9 @@ def _small(call: Call, variables: Sequence[str], cotangents: Any, rng: np.random
 
 
 def _derivative_error(
-    call: Call,
-    changed: dict[str, Array],
-    name: str,
-    cotangents: Any,
-    out: Any,
-    gradient: Array,
+    call: Call, changed: dict[str, Array], name: str, cotangents: Any, out: Any, gradient: Array,
     rng: np.random.Generator,
-) -> float:
+) -> float:  # fmt: skip
     """Ratio of the gradient's error against the complex step in one direction to the allowed error."""
     direction = direction_of(changed[name], rng)
     moved, _ = call.outputs(**changed | {name: changed[name] + 1e-100j * direction})

@@ -31,22 +31,16 @@ def _parts(*sizes: float, L: int = 5, E: int = 2) -> tuple[Array, ...]:
 
 _EMPTY = np.array([[0.0, -INF, 0.0], [0.0, 0.0, -INF], [0.0, -INF, -INF], [-INF, -INF, 0.0], [-INF] * 3])
 
+_PARTS = _parts(0.0, 0.5, -0.5)
+_BROADCAST = (normal(2, 1, 5, 3), normal(3, 5), normal(3, 5, 1), normal(2, 3, 1), normal(1, 1), normal(1))
+_FULLY_MASKED = tuple(x if x.ndim == 2 else x + _EMPTY[:, i // 2] for i, x in enumerate(_PARTS))
+
 MERGE_PAIR = (_forward, _backward)
 MERGE = (
-    Example("three parts", _parts(0.0, 0.5, -0.5)),
+    Example("three parts", _PARTS),
     Example("the largest part 36 ahead", _parts(0.0, 36.0, 1.0)),
     Example("large scores", _parts(1e4, 1e4, 1e4)),
-    Example(
-        "rows fully masked in some parts, or in all",
-        tuple(x if x.ndim == 2 else x + _EMPTY[:, i // 2] for i, x in enumerate(_parts(0.0, 0.5, -0.5))),
-    ),
-    Example(
-        "axes that broadcast",
-        (
-            *(normal(2, 1, 5, 3), normal(3, 5)),
-            *(normal(3, 5, 1), normal(2, 3, 1)),
-            *(normal(1, 1), normal(1)),
-        ),
-    ),
+    Example("rows fully masked in some parts, or in all", _FULLY_MASKED),
+    Example("axes that broadcast", _BROADCAST),
     Example("no query", _parts(0.0, 0.5, -0.5, L=0)),
 )

@@ -153,13 +153,9 @@ def _backward_to_scores(
 
 
 def _backward_to_arguments(
-    a: Arithmetic,
-    inputs: Inputs,
-    saved: _Saved,
-    d_pairs: Bounded,
-    storage: Precision | None,
+    a: Arithmetic, inputs: Inputs, saved: _Saved, d_pairs: Bounded, storage: Precision | None,
     blocks: tuple[int, int],
-) -> tuple[Bounded, Bounded, Bounded]:
+) -> tuple[Bounded, Bounded, Bounded]:  # fmt: skip
     """Steps 2 and 1: gradients of query, of key, and of the scale at every pair."""
     d_scores = d_pairs if inputs.softcap is None else a.times(d_pairs, saved.slope)
     d_products = _round_to_storage(a.times(saved.scale, d_scores).where(saved.visible), storage)
@@ -173,14 +169,9 @@ def _backward_to_arguments(
 
 
 def _key_head_gradient(
-    a: Arithmetic,
-    inputs: Inputs,
-    argument: Array,
-    x: Bounded,
-    y: Bounded,
-    storage: Precision | None,
+    a: Arithmetic, inputs: Inputs, argument: Array, x: Bounded, y: Bounded, storage: Precision | None,
     block: int,
-) -> Bounded:
+) -> Bounded:  # fmt: skip
     """xᵀ @ y, summed over the query heads that share a key head, and to the argument's shape."""
     repeats = math.prod(inputs.shape[:-2]) // max(1, math.prod(argument.shape[:-2]))
     d = a.product(x.transposed(), y, repeats)

@@ -6,7 +6,7 @@ import sys
 from contextlib import AbstractContextManager
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -100,18 +100,11 @@ def erfc(x: Decimal) -> Decimal:
 # ------------------------------------------------------------------------------ floats and Decimals
 
 
-class _FloatFormat(NamedTuple):
-    """A dtype: exponents of its smallest and largest normal numbers, fraction bits."""
-
-    lowest: int
-    highest: int
-    bits: int
-
-
 @lru_cache
-def _float_format(dtype: np.dtype[Any]) -> _FloatFormat:
+def _float_format(dtype: np.dtype[Any]) -> tuple[int, int, int]:
+    """Exponents of the smallest and the largest normal number, and fraction bits."""
     info: Any = np.finfo(dtype.type)
-    return _FloatFormat(int(info.minexp), int(info.maxexp) - 1, int(info.nmant))
+    return int(info.minexp), int(info.maxexp) - 1, int(info.nmant)
 
 
 def spacing(x: Decimal, dtype: npt.DTypeLike) -> float:

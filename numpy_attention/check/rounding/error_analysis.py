@@ -83,13 +83,9 @@ class Arithmetic:
     """
 
     def __init__(
-        self,
-        precision: Precision,
-        safety: float = 4.0,
-        *,
-        sums: Precision | None = None,
-        operands: Precision | None = None,
-    ) -> None:
+        self, precision: Precision, safety: float = 4.0, *,
+        sums: Precision | None = None, operands: Precision | None = None,
+    ) -> None:  # fmt: skip
         self.precision = precision
         self.u, self.tiny = precision
         self.safety = safety
