@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ...functional.attention.attention import attention_backward, attention_forward
 from ...functional.base.admission import Array
 from ...functional.masks.builders import visible
-from ..rounding.decimals import digits, nearest, spacing, ulps
+from ..rounding.decimals import digits, nearest, spacing
 from .oracle import Inputs, Results
 
 
@@ -47,28 +47,30 @@ def errors(got: Any, expected: Any, bound: Any = 0.0, dtype: npt.DTypeLike = flo
     if got.shape != expected.shape:
         raise ValueError(f"got has shape {got.shape}, expected {expected.shape}; they must be equal")
     pairs = list(zip(map(float, got.ravel()), expected.ravel(), strict=True))
-    sizes = np.array([_distance(x, y, got.dtype) for x, y in pairs], dtype=float)
+    with digits():
+        differences = [_difference(x, y, got.dtype) for x, y in pairs]
+        units = [spacing(y, got.dtype) for _, y in pairs]
+        ulps = [float(d / Decimal(unit)) for d, unit in zip(differences, units, strict=True)]
+    sizes = np.abs(np.array(differences, dtype=float))
     half = 0.0 if got.dtype == np.dtype(dtype) else 0.5
-    last_rounding = np.array([half * spacing(y, got.dtype) for _, y in pairs], dtype=float)
     with np.errstate(all="ignore"):
-        excess = np.maximum(sizes - last_rounding, 0)
+        excess = np.maximum(sizes - half * np.array(units), 0)
         over = np.where(excess > 0, excess / np.broadcast_to(bound, got.shape).ravel(), 0.0)
         largest = max((abs(float(y)) for _, y in pairs if y.is_finite()), default=0.0)
         normwise = float(np.nan_to_num(sizes.max(initial=0) / largest)) / float(np.finfo(got.dtype).eps)
     return Errors(
-        ulps=np.array([ulps(x, y, got.dtype) for x, y in pairs], dtype=float),
+        ulps=np.array(ulps, dtype=float),
         rounded=np.array([x == nearest(y, got.dtype) for x, y in pairs], dtype=bool),
         over=over,
         normwise=normwise,
     )
 
 
-def _distance(got: float, x: Decimal, dtype: npt.DTypeLike) -> float:
-    """|got - x|; 0 where both round to the same infinity."""
-    if not math.isfinite(got) or not x.is_finite():
-        return 0.0 if got == nearest(x, dtype) else math.inf
-    with digits():
-        return float(abs(Decimal(got) - x))
+def _difference(got: float, x: Decimal, dtype: npt.DTypeLike) -> Decimal:
+    """got - x; 0 where both round to the same infinity, otherwise infinite where one is."""
+    if math.isfinite(got) and x.is_finite():
+        return Decimal(got) - x
+    return Decimal(0) if got == nearest(x, dtype) else Decimal("Infinity")
 
 
 def results(inputs: Inputs, forward: Any = attention_forward, backward: Any = attention_backward) -> Results:
