@@ -1,4 +1,4 @@
-"""Small problems on which laws are tried, one option at a time, and how a case is held against them."""
+"""Small problems for the laws, one option at a time, and the report of the laws on a case."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ B, H, G, L, S, D, E = 2, 6, 3, 5, 7, 3, 2
 
 
 def case(seed=0, L=L, S=S, **options):
-    """A case of grouped heads and broadcast batches; an option may be a function of a generator."""
+    """A case with grouped heads and broadcast batches; an option may be a function of a generator."""
     rng = np.random.default_rng(seed)
     query, key = rng.standard_normal((B, H, L, D)), rng.standard_normal((1, G, S, D))
     value, d_out = rng.standard_normal((B, G, S, E)), rng.standard_normal((B, H, L, E))
@@ -21,7 +21,7 @@ def case(seed=0, L=L, S=S, **options):
 
 
 def normal(*shape):
-    """An option that is drawn."""
+    """A randomly drawn option."""
     return lambda rng: rng.standard_normal(shape)
 
 
@@ -38,7 +38,7 @@ PLAIN = {
         sinks=normal(H), d_lse=normal(B, H, L), dropout=lambda rng: (rng.random((H, L, S)) < 0.6) / 0.6
     ),
 }
-"""What brings a call into a law's domain."""
+"""Calls inside the domain of some law."""
 
 OPTIONS = {
     "softcap": dict(softcap=1.5),
@@ -53,17 +53,17 @@ OPTIONS = {
     "a bias that varies along queries": dict(bias=normal(H, L, 1)),
     "a scale that varies along keys": dict(scale=normal(H, 1, S)),
 }
-"""What may take a call out of a law's domain, each alone."""
+"""Single options that take a call out of some law's domain."""
 
 
 def spec_of(case, saved, **more):
-    """What is known of a call of this package."""
+    """CallSpec of a case run by this package."""
     known = dict(lse=saved.lse, weights=saved.weights, d_weights=case.d_weights, d_lse=case.d_lse)
     return CallSpec(**case.options, **known)._replace(**more)
 
 
 def again_of(case):
-    """Attention made of the case's steps, as (out, lse)."""
+    """Attention with the case's steps, returning (out, lse)."""
     forward = na.attention_with(case.steps).forward
 
     def again(query, key, value, **options):
@@ -74,7 +74,7 @@ def again_of(case):
 
 
 def d_scores_of(case, saved):
-    """The gradient of scores, as attention from its second step on gives it."""
+    """Gradient of the scores, from attention on given scores."""
     options = {name: x for name, x in case.options.items() if name != "scale"}
     _, rest = na.attend_forward(saved.scores, case.value, **options, steps=case.steps)
     cotangents = dict(d_weights=case.d_weights, d_lse=case.d_lse)
@@ -90,23 +90,23 @@ def arguments_of(case, *, d_scores=True, **more):
 
 
 def report_of(case, **more):
-    """All laws held against a case."""
+    """Report of all laws on a case."""
     return laws(*arguments_of(case, **more), again=again_of(case))
 
 
 def evidence_of(case, **more):
-    """What a law reads of a case."""
+    """Evidence of a case."""
     return Evidence(*arguments_of(case, **more), again_of(case), 0)
 
 
-def miss(number, evidence):
-    """By how much a law is missed, over what is allowed; its domain is not asked."""
+def worst_ratio(number, evidence):
+    """Largest error over allowed error of a law, inside its domain or not; NaN counts as infinite."""
     ratios = [finding.ratio for finding in evaluate(LAWS[number], evidence)]
     return max(np.nan_to_num(ratios, nan=np.inf), default=0.0)
 
 
 def broken_by(case):
-    """The numbers of the laws that a case breaks."""
+    """Numbers of the laws that a case breaks."""
     return {int(finding.check.split()[1].rstrip(",")) for finding in report_of(case).failures}
 
 
@@ -122,12 +122,5 @@ def concat(activation, seed=0, spec=None, **options):
     grads = na.attend_backward(d_out, saved)
     size = (abs(query).sum(axis=-1).max() + abs(key).sum(axis=-1).max()) * abs(weight).max()
     known = dict(score="concat", activation=activation, largest_score=float(size), weights=saved.weights)
-    return (
-        query,
-        key,
-        value,
-        out,
-        d_out,
-        grads,
-        CallSpec(lse=saved.lse, **known, **drawn)._replace(**(spec or {})),
-    )
+    spec = CallSpec(lse=saved.lse, **known, **drawn)._replace(**(spec or {}))
+    return query, key, value, out, d_out, grads, spec

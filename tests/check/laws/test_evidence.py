@@ -1,0 +1,69 @@
+"""Evidence: features in use, reasons for what is missing, errors of sums, and second calls."""
+
+import numpy as np
+import pytest
+
+import numpy_attention as na
+from numpy_attention.check.laws.evidence import Evidence, InsufficientEvidence
+from numpy_attention.check.laws.laws import laws
+from tests.support.law_cases import (
+    OPTIONS,
+    PLAIN,
+    H,
+    arguments_of,
+    case,
+    d_scores_of,
+    evidence_of,
+    normal,
+)
+
+
+def test_features_are_named_as_laws_name_them():
+    assert evidence_of(case()).features == frozenset()
+    for name, options in OPTIONS.items():
+        assert name in evidence_of(case(**options)).features, name
+    assert "sinks without lse" in evidence_of(case(sinks=normal(H)), lse=None).features
+
+
+def test_missing_gives_the_reason():
+    evidence = evidence_of(case())
+    assert evidence.missing("lse") == ""
+    assert evidence.missing("d_bias") == "needs d_bias"
+    assert evidence.missing("a fully masked row") == "needs a fully masked row"
+    assert evidence_of(case(mask=na.causal(offset=-1))).missing("a fully masked row") == ""
+    assert evidence.missing("concat scores") == "needs concat scores"
+
+
+@pytest.mark.parametrize("name", ["nothing", "d_lse", "sinks, d_lse and dropout", "a fully masked row"])
+def test_row_sums_are_those_of_d_scores(name):
+    problem = case(**PLAIN[name])
+    evidence = evidence_of(problem)
+    d_scores = evidence.grouped(d_scores_of(problem, problem.forward()[1]), 2)
+    np.testing.assert_allclose(evidence.all_rows(evidence.row_sums), d_scores.sum(axis=-1), atol=1e-14)
+
+
+def test_sampled_rows_only_tighten_the_bounds():
+    evidence = evidence_of(case(L=40, S=50))
+    assert (evidence.out_error <= evidence.weight_error).all()
+    tightened = evidence.error_at(evidence.measured.d_rows)
+    assert (tightened <= evidence.d_error).all()
+    assert tightened.max() < evidence.d_error.max() / 2
+    assert (evidence.mass_at(0.5) == 0.5 * evidence.d_size).all()
+
+
+def test_a_second_call_without_an_option_is_insufficient():
+    def again(*arguments, **options):
+        raise NotImplementedError("no masks here")
+
+    evidence = Evidence(*arguments_of(case()), again, 0)
+    with pytest.raises(InsufficientEvidence, match="again: no masks here"):
+        evidence.call_again()
+
+
+def test_what_overflows_float16_decides_nothing():
+    *first, grads, spec = arguments_of(case())
+    big = grads["d_key"].astype(np.float16)
+    big[..., 0, 0] = np.inf
+    report = laws(*first, grads | {"d_key": big}, spec)
+    assert report.ok
+    assert "law 1: d_key overflows float16" in report.undecided
