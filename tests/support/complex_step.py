@@ -1,7 +1,7 @@
-"""What the unit tests of this folder ask of a pair; the referee proper stands in numpy_attention/check.
+"""A small checker of pairs, independent of numpy_attention/check/pairs.
 
 The complex step: f(x + ih v) = f(x) + ih f'(x) v + O(h²), so that Im f / h is the derivative along v, with
-nothing subtracted and h as small as one likes.
+no subtraction and h as small as one likes.
 """
 
 from functools import partial
@@ -27,7 +27,7 @@ def is_float(x):
 
 
 def close(left, right, rtol=1e-13, atol=0.0):
-    """numpy.allclose without its absolute 1e-8, below which it sees nothing."""
+    """numpy.allclose without its absolute tolerance of 1e-8."""
     return np.allclose(left, right, rtol=rtol, atol=atol)
 
 
@@ -36,7 +36,7 @@ def agree(left, right, allowed, what):
 
 
 def check_pair(forward, backward, *arguments, data=(), seed=0, **options):
-    """Gradients, second derivatives and manners of a pair.
+    """Check gradients, second derivatives and the contract of a pair.
 
     The gradients belong to `arguments`, in their order, None to None; `data` follows them without any.
     """
@@ -62,24 +62,24 @@ def check_pair(forward, backward, *arguments, data=(), seed=0, **options):
                 f"gradient {place}",
             )
     check_second(call, backward, arguments, places, d_out, rng)
-    check_manners(call, backward, arguments, data, d_out)
+    check_contract(call, backward, arguments, data, d_out)
 
 
 def directions(rng, shape):
-    """Three at random, and each entry alone where there are few."""
+    """Three random directions, and each unit vector where there are few."""
     yield from rng.standard_normal((3, *shape))
     if 0 < (size := int(np.prod(shape))) <= 40:
         yield from np.eye(size).reshape(size, *shape)
 
 
 def check_second(call, backward, arguments, places, d_out, rng):
-    """Backward too can be differentiated by the complex step, and the second derivatives commute."""
+    """Backward is differentiable by the complex step too, and second derivatives commute."""
 
     def gradients(*given):
         return as_tuple(backward(d_out, call(*given)[1]))
 
     def rounding(i, j):
-        """How far the gradient of i moves when the argument of j does by its own size, at most."""
+        """Bound on the change of gradient i when argument j changes by its own magnitude."""
         x = np.abs(arguments[j]).max(initial=0)
         return np.abs(gradients(*arguments)[i]).sum() * (1 + 1 / x if x else 1) * 9
 
@@ -102,8 +102,8 @@ def check_second(call, backward, arguments, places, d_out, rng):
             assert np.abs(quotient - rate_i).max(initial=0) <= allowed, (i, j)
 
 
-def check_manners(call, backward, arguments, data, d_out):
-    """Nothing changed, nothing shared, the same bits again, linear in d_out, silent, complex if need be."""
+def check_contract(call, backward, arguments, data, d_out):
+    """No argument changed, no memory shared, same bits again, no warning, complex for complex."""
     given = [np.array(a, copy=True) if isinstance(a, np.ndarray) else a for a in arguments]
     d_given = np.array(d_out, copy=True)
     for array in (*given, d_given):

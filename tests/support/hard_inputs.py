@@ -1,4 +1,4 @@
-"""Attention problems that are hard to compute, each with what makes it so."""
+"""Attention problems that are hard to compute, named by the reason."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ L, S, D, E = 5, 7, 3, 2
 
 
 def plain(seed, length=L, keys=S, width=D, size=1.0, **options):
-    """Standard normals times `size`, one head; both further cotangents."""
+    """Standard normals times `size`, one head, with d_weights and d_lse."""
     rng = np.random.default_rng(seed)
     query, key = size * rng.standard_normal((length, width)), size * rng.standard_normal((keys, width))
     value, d_out = rng.standard_normal((keys, E)), rng.standard_normal((length, E))
@@ -17,7 +17,7 @@ def plain(seed, length=L, keys=S, width=D, size=1.0, **options):
 
 
 def winning():
-    """In every row one score is about 36 ahead, another key in each."""
+    """In every row one score leads by about 36, at a different key."""
     inputs = plain(1)
     bias = np.random.default_rng(2).standard_normal((L, S))
     bias[np.arange(L), np.arange(L)] += 36
@@ -25,7 +25,7 @@ def winning():
 
 
 def cancelling():
-    """query · key is 1e-12 of its terms."""
+    """|query · key| is 1e-12 of the sum of its terms' magnitudes."""
     inputs = plain(3, size=30.0)
     query = np.abs(inputs.query) + 1
     key = inputs.key.copy()
@@ -36,14 +36,14 @@ def cancelling():
 
 
 def tied():
-    """Every score twice, so that the largest weight is anybody's."""
+    """Every score twice, so the largest weight is tied."""
     inputs = plain(4, keys=8)
     key = np.repeat(inputs.key[:4], 2, axis=0)
     return inputs._replace(key=key)
 
 
 def nearly_tied():
-    """Two scores so near that rounding decides which is the larger."""
+    """Two scores so close that rounding decides which is larger."""
     inputs = plain(5, size=6.0)
     key = inputs.key.copy()
     key[1] = np.nextafter(key[0], np.inf)

@@ -1,4 +1,4 @@
-"""Random arrays, and everything that attention makes of them."""
+"""Random arrays, and all outputs and gradients of attention on them."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ def drawn(*shapes, seed=0, dtype=np.float64):
 
 
 def all_numbers(query, key, value, seed=1, **options):
-    """Everything that attention gives, with random cotangents for all three results."""
+    """All outputs and gradients, with random cotangents for out, weights and lse."""
     out, saved = na.attention_forward(query, key, value, **options)
     d_out, d_weights, d_lse = drawn(out.shape, saved.weights.shape, saved.lse.shape, seed=seed)
     gradients = na.attention_backward(d_out, saved, d_weights=d_weights, d_lse=d_lse)

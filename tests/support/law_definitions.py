@@ -1,4 +1,4 @@
-"""What the functions of the ground floor are, in Decimals: each forward and, by hand, its derivative."""
+"""Definitions of activations, rows and losses in Decimals: each forward and, by hand, its derivative."""
 
 from decimal import Decimal
 from functools import lru_cache
@@ -24,7 +24,7 @@ def normal_density(x):
 
 
 def gelu_argument(x):
-    """Twice that of tanh, and its derivative: (1 + tanh u) / 2 = σ(2u)."""
+    """2u for gelu_tanh = x (1 + tanh u) / 2 = x σ(2u), and its derivative."""
     a, b = 2 * (2 / PI).sqrt(), Decimal("0.044715")
     return a * (x + b * x**3), a * (1 + 3 * b * x * x)
 
@@ -47,7 +47,7 @@ ACTIVATIONS = {
     "gelu": (lambda x: x * normal_cdf(x), lambda x: (normal_cdf(x), x * normal_density(x))),
     "gelu_tanh": (lambda x: x * sigmoid(gelu_argument(x)[0]), gelu_tanh_slope),
 }
-"""Name: the function, and the terms that its derivative is the sum of."""
+"""By name: the function, and the terms of its derivative."""
 
 
 # ------------------------------------------------------------------------------------------ rows
@@ -59,7 +59,7 @@ def each(function, x):
 
 
 def softmax(x):
-    """Weights, lse, and log weights of one row; entries of -inf take no part."""
+    """Weights, lse and log weights of one row; entries of -inf are hidden."""
     seen = [n for n, entry in enumerate(x) if entry.is_finite()]
     weights, logs = np.full(len(x), Decimal(0)), np.full(len(x), Decimal("-Infinity"))
     if not seen:
@@ -78,7 +78,7 @@ def softmax_back(weights, d):
 
 
 def log_softmax_back(weights, d, seen):
-    """d_s - weight_s Σ d = Σ_t (weight_t d_s - weight_s d_t), over the entries that take part."""
+    """d_s - weight_s Σ d = Σ_t (weight_t d_s - weight_s d_t), over the visible entries."""
     d = np.where(seen, d, Decimal(0))
     return np.array([sum(weights * d[s] - w * d) if seen[s] else Decimal(0) for s, w in enumerate(weights)])
 

@@ -130,7 +130,7 @@ class Evidence(Magnitudes):
 
     def common_rounding(self, total: Array) -> Array:
         """Error of a sum whose weights all err by one factor, because equal weights round alike."""
-        return self.kept.u * np.abs(total)
+        return self.storage.u * np.abs(total)
 
     def two_way_error(self, shape: tuple[int, ...], terms: int = 0) -> Array:
         """Allowed difference between two ways to compute Σ_ls d_scores_ls scores_ls, summed to `shape`.

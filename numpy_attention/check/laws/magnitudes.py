@@ -44,7 +44,7 @@ class Magnitudes(SampledRows):
         return Arithmetic(self.spec.precision or OF_DTYPE.get(of_inputs.name, FLOAT64))
 
     @cached_property
-    def kept(self) -> Precision:
+    def storage(self) -> Precision:
         """Precision of intermediates stored between two products."""
         return self.spec.storage or self.precision_of("out" if "out" in self.arrays else "query")
 
@@ -65,9 +65,8 @@ class Magnitudes(SampledRows):
     @cached_property
     def g_longest(self) -> float:
         """g of a gradient's longest sums: over the rows that read a key, plus over the keys of a row."""
-        repeats = [
-            math.prod(self.batch) // max(1, math.prod(self.arrays[x].shape[:-3])) for x in ("query", "key")
-        ]
+        batch = math.prod(self.batch)
+        repeats = [batch // max(1, math.prod(self.arrays[x].shape[:-3])) for x in ("query", "key")]
         return self.g(self.S * max(1, repeats[0])) + self.g(self.n * self.L * max(1, repeats[1]))
 
     @cached_property
@@ -118,7 +117,7 @@ class Magnitudes(SampledRows):
 
     def weight_error_at(self, score_error: Array) -> Array:
         """Relative error bound of a weight whose score errs by `score_error`."""
-        u, (u_s, tiny) = self.arithmetic.u, self.kept
+        u, (u_s, tiny) = self.arithmetic.u, self.storage
         rounding = self.g(self.S) + 4 * u * math.log(self.S + 2) + u_s + self.S * tiny
         return np.minimum(1.0, 2 * score_error + rounding)
 
@@ -143,7 +142,7 @@ class Magnitudes(SampledRows):
     @cached_property
     def d_error(self) -> Array:
         """Error bound of all d_scores of a row together, (..., G, n, L)."""
-        relative = 2 * self.weight_error + 2 * self.g(self.E) + 3 * self.kept.u
+        relative = 2 * self.weight_error + 2 * self.g(self.E) + 3 * self.storage.u
         if self.spec.softcap is not None:
             steepness = 2 * self.score_error(self.score_size) / self.spec.softcap
             relative = relative + np.minimum(1.0, steepness + 4 * self.arithmetic.u)
@@ -152,7 +151,7 @@ class Magnitudes(SampledRows):
     @cached_property
     def d_tiny(self) -> Array:
         """Contribution of subnormal numbers to `d_error`."""
-        return np.asarray(self.kept.tiny * (self.S + self.E * length(self.d_out)))
+        return np.asarray(self.storage.tiny * (self.S + self.E * length(self.d_out)))
 
 
 def dot(x: Array, y: Array) -> Array:

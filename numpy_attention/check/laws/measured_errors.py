@@ -52,7 +52,7 @@ def measure_errors(e: Magnitudes) -> MeasuredErrors:
     rows = rows[e.evenly_spaced(rows)]
     if e.spec.score != "dot" or not len(rows) or "d_out" not in e.arrays:
         return MeasuredErrors()
-    row, u, u_s = e.recomputed(rows), e.arithmetic.u, e.kept.u
+    row, u, u_s = e.recomputed(rows), e.arithmetic.u, e.storage.u
     query, d_out = (np.abs(e.at_rows(rows, x, axis=-2)) for x in (e.query, e.d_out))
     size = np.abs(e.at_rows(rows, e.finite_scale, axis=-2)) * (query @ np.abs(transposed(e.key)))
     of_score = (e.g(e.D) + 4 * u) * size + 4 * u * e.bias_size
@@ -84,7 +84,7 @@ def _d_scores_ratios(
     e: Magnitudes, row: Rows, of_score: Array, of_d: Array, of_mean: Array, in_common: Array, d_size: Array
 ) -> tuple[Array, Array]:
     """For every w: ratio of the error of Σ_s d_scores w_s to its bound, and of Σ_s |d_scores w_s| to its."""
-    u, u_s = e.arithmetic.u, e.kept.u
+    u, u_s = e.arithmetic.u, e.storage.u
     d_lse = np.zeros((1, 1, 1, 1)) + e.at_rows(row.rows, e.d_lse)[..., None]
     parts = row.weights * (np.abs(row.d) + np.abs(row.mean) + np.abs(d_lse))
     d_scores = row.weights * (row.d - row.mean + d_lse) * row.slope

@@ -49,7 +49,9 @@ def _linear_in_the_values(e: Evidence) -> Iterator[Sides]:
     alone, _ = e.call_again(value=t)
     both, _ = e.call_again(value=value + t)
     size = e.largest_values + np.abs(e.grouped(t, 2, of_keys=True)).max(axis=-2, keepdims=True, initial=0.0)
-    relative = e.weight_error + e.g(e.S) + e.kept.u + e.precision_of("value").u  # value + t is rounded once
+    relative = (
+        e.weight_error + e.g(e.S) + e.storage.u + e.precision_of("value").u
+    )  # value + t is rounded once
     error = relative[..., None] * e.largest_multiplier * size
     stored = e.precision_of("out")
     allowed = 4 * error + e.rounding("out") + stored.u * (np.abs(alone) + np.abs(both)) + 2 * stored.tiny
@@ -175,7 +177,7 @@ def _two_halves(e: Evidence) -> Iterator[Sides]:
     lse = np.logaddexp(*lses)
     shares = [np.where(np.isneginf(lse), 0.0, np.exp(half - lse))[..., None] for half in lses]
     merged = shares[0] * outs[0] + shares[1] * outs[1]
-    stored = max(e.kept.u, e.arithmetic.u) * np.abs(np.where(np.isneginf(lse), 0.0, lse))
+    stored = max(e.storage.u, e.arithmetic.u) * np.abs(np.where(np.isneginf(lse), 0.0, lse))
     yield Sides("out", merged, e.require("out"), two_call_error(e, e.weight_error + 2 * stored))
     if not e.missing("lse"):
         expected = e.require("lse")

@@ -97,7 +97,7 @@ def _height_error(e: Evidence, shape: tuple[int, ...]) -> Array:
     error = 2 * (e.mean_error + dot(e.rounding("out"), np.abs(e.d_out)))
     if "d_lse" in e.arrays:
         of_lse = e.score_error(e.score_size) + e.g(e.S)
-        of_lse = of_lse + 4 * e.kept.u * (e.score_size + np.log(e.S + 2.0) + e.bias_size)
+        of_lse = of_lse + 4 * e.storage.u * (e.score_size + np.log(e.S + 2.0) + e.bias_size)
         error = error + 2 * np.abs(e.d_lse) * of_lse
     certain = (e.g(e.S) + e.g(e.E)) * unbroadcast(e.all_rows(e.mass_at(e.measured.of_means)), (*shape, 1))
     return (quadrature_sum(e.all_rows(error), (*shape, 1)) + certain)[..., 0]

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...functional.base.admission import Array
 from .calls import Call, as_tuple, by_name, call_of, direction_of, is_float_array, like_outputs, over, size_of
-from .invariants import invariants
+from .invariants import Gradients, invariants
 from .report import Finding, Report
 
 H = 1e-100
@@ -216,9 +216,7 @@ def _second_order(
     return findings
 
 
-def _gradient_change(
-    call: Call, cotangents: Any, v: dict[str, Array], step: float
-) -> tuple[dict[str, Any], dict[str, Array]]:
+def _gradient_change(call: Call, cotangents: Any, v: Gradients, step: float) -> tuple[Gradients, Gradients]:
     """Gradients one step ahead along v, and their central difference."""
     ahead, behind = (
         call.gradients(cotangents, **{name: call.arguments[name] + t * d for name, d in v.items()})

@@ -52,6 +52,7 @@ def _results(call: Call, cotangents: Any, **changed: Any) -> tuple[tuple[Any, ..
 
 
 def _present(gradients: Gradients, variables: Sequence[str]) -> Iterator[tuple[str, Array]]:
+    """The gradients of the variables, by name, that are not None."""
     return ((name, np.asarray(gradients[name])) for name in variables if gradients[name] is not None)
 
 

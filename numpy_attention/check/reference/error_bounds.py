@@ -98,8 +98,7 @@ def _forward(a: Arithmetic, inputs: Inputs, storage: Precision | None, pinned: b
     D = inputs.query.shape[-1]
     query = error_free(np.broadcast_to(inputs.query, (*shape[:-1], D)))
     key, value = _repeat_heads(inputs.key, group), _repeat_heads(inputs.value, group)
-    scale = 1 / math.sqrt(D or 1) if inputs.scale is None else inputs.scale
-    scale = error_free(scale)
+    scale = error_free(1 / math.sqrt(D or 1) if inputs.scale is None else inputs.scale)
     if inputs.scale is None:
         scale = Bounded(scale.value, 2 * a.u * abs(scale))
     visible = np.broadcast_to(True if inputs.visible is None else inputs.visible, shape)

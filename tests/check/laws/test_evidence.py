@@ -60,7 +60,7 @@ def test_a_second_call_without_an_option_is_insufficient():
         evidence.call_again()
 
 
-def test_what_overflows_float16_decides_nothing():
+def test_float16_overflow_leaves_laws_undecided():
     *first, grads, spec = arguments_of(case())
     big = grads["d_key"].astype(np.float16)
     big[..., 0, 0] = np.inf

@@ -54,6 +54,10 @@ def test_a_row_with_only_a_sink_is_alive():
 
 def test_precision_is_that_of_the_dtype_or_the_storage():
     evidence = evidence_of(case())
-    assert (evidence.arithmetic.u, evidence.kept.u) == (2.0**-53, 2.0**-53)
+    assert (evidence.arithmetic.u, evidence.storage.u) == (2.0**-53, 2.0**-53)
     single = evidence_of(case(), precision=FLOAT32, storage=BFLOAT16)
-    assert (single.arithmetic.u, single.kept.u, single.precision_of("out").u) == (2.0**-24, 2.0**-8, 2.0**-8)
+    assert (single.arithmetic.u, single.storage.u, single.precision_of("out").u) == (
+        2.0**-24,
+        2.0**-8,
+        2.0**-8,
+    )

@@ -1,4 +1,4 @@
-"""Counting from tiles is counting from all pairs."""
+"""Counts from tiles are those of the whole mask."""
 
 import numpy as np
 from hypothesis import given
@@ -27,7 +27,7 @@ def test_counts_are_those_of_the_whole_mask(data):
         assert (np.take_along_axis(shown, at, axis=-1)[..., 0] == (keys > 0)).all()
 
 
-def test_without_a_mask_everything_is_seen():
+def test_without_a_mask_everything_is_visible():
     assert counts.row_counts(None, 3, 5).keys.tolist() == [[2, 2, 2]]
     assert counts.row_counts(None, 3, 1).keys.tolist() == [[1, 1, 1]]
     assert counts.unmasked_keys(None, 3, 2).tolist() == [[True, True]]

@@ -1,4 +1,4 @@
-"""The bounds hold for right programs in any precision, in the textbook's forms too, and for no wrong one."""
+"""Correct programs of any precision stay within the bounds, textbook forms included; wrong ones do not."""
 
 import math
 

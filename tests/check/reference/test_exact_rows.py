@@ -1,7 +1,7 @@
 """Softmax and its kin, losses and norms against fifty digits, within a bound at the precision computed in.
 
-float16 is computed in float32 and rounded once. Each bound is derived where it stands: `near.py` follows
-the rounding of what the function does, operation by operation; λ u is what NumPy's exp and log may lose.
+float16 is computed in float32 and rounded once. Each bound is derived in place: `error_analysis.py`
+propagates rounding operation by operation; λ u bounds the error of NumPy's exp and log.
 """
 
 import numpy as np
@@ -176,7 +176,7 @@ ELEMENTWISE = {
     ),
     "mean_squared_error": (3, lambda p, t, slope: 3 * abs(slope)),
 }
-"""What a loss and its slope may lose, in units of u (λ = 4); all terms of these losses have one sign."""
+"""Error bounds of a loss and its slope in units of u (λ = 4); all terms of these losses have one sign."""
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -268,7 +268,7 @@ def test_a_row_in_float32_is_not_good_enough_for_float64():
     assert errors(na.logsumexp(x).astype(float), expected[1], lse.error[:, 0]).over.max() > 1e5
 
 
-def test_a_norm_without_its_mean_is_found():
+def test_a_norm_without_its_mean_is_detected():
     """layer_norm's backward where the mean of d_unit is forgotten, or the variance taken over n - 1."""
     x, d_out, _ = given("normal", "float64")
     weight, bias = np.ones(7), np.zeros(7)

@@ -1,4 +1,4 @@
-"""The oracle by hand, by its own differences, and by what it must not read."""
+"""The oracle by hand, by its own finite differences, and blind to hidden numbers."""
 
 from decimal import Decimal
 
@@ -108,7 +108,7 @@ def test_axes_of_no_length(zero):
 
 
 def loss(inputs):
-    """What the cotangents make of the results: its gradient is what the oracle gives."""
+    """Σ cotangent · result, whose gradient the oracle returns."""
     got = oracle(inputs)
     with digits():
         parts = zip((inputs.d_out, inputs.d_weights, inputs.d_lse), got[:3], strict=True)
@@ -145,7 +145,7 @@ def test_gradients_are_differences(name):
 # ---------------------------------------------------------------------------- what it reads
 
 
-def test_what_is_hidden_is_not_read():
+def test_hidden_numbers_are_not_read():
     inputs = rich(1)
     visible = inputs.visible.copy()
     visible[..., 2] = False

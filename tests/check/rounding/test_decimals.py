@@ -1,4 +1,4 @@
-"""The functions against numbers that are known, and the rounding against NumPy's own."""
+"""Functions against known values, rounding against NumPy's."""
 
 import math
 from decimal import Decimal

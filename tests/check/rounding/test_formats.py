@@ -1,4 +1,4 @@
-"""Formats round as hardware does, and arithmetic is made of them."""
+"""Formats round as hardware does; arithmetics by name."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def numbers():
 
 
 @pytest.mark.parametrize("name", ["float16", "float32", "float64"])
-def test_they_round_as_numpy_does(name):
+def test_rounding_agrees_with_numpy(name):
     x = numbers()
     with np.errstate(over="ignore"):
         right = x.astype(name).astype(float)
@@ -22,7 +22,7 @@ def test_they_round_as_numpy_does(name):
 
 
 @pytest.mark.parametrize("name", ["bfloat16", "float8_e5m2", "float8_e4m3"])
-def test_they_round_as_ml_dtypes_does(name, peer):
+def test_rounding_agrees_with_ml_dtypes(name, peer):
     ml_dtypes = peer("ml_dtypes")
     dtype = getattr(ml_dtypes, {"float8_e4m3": "float8_e4m3fn"}.get(name, name))
     x = numbers()
@@ -34,13 +34,13 @@ def test_they_round_as_ml_dtypes_does(name, peer):
     assert finite.mean() > 0.9
 
 
-def test_nan_stays_and_what_is_too_large_is_infinite():
+def test_nan_stays_and_overflow_is_infinite():
     rounded = FORMATS["float16"].rounded([np.nan, 1e5, -1e5])
     assert np.isnan(rounded[0])
     np.testing.assert_array_equal(rounded[1:], [np.inf, -np.inf])
 
 
-def test_a_quantum_is_the_distance_to_the_next_number():
+def test_spacing_is_the_distance_to_the_next_number():
     x = np.array([1.0, 1.5, 3.0, 1e-7, 0.0])
     np.testing.assert_array_equal(FORMATS["float32"].spacing(x)[:4], np.spacing(x[:4].astype("float32")))
     assert FORMATS["float16"].spacing(0.0) == 2.0**-24
@@ -63,6 +63,6 @@ def test_arithmetic_that_adds_up_in_float32_rounds_once_more():
 @pytest.mark.parametrize(
     "dtype, arithmetic, what", [("float80", None, "dtype"), ("float32", "int8", "arith")]
 )
-def test_what_is_not_known_is_refused(dtype, arithmetic, what):
+def test_unknown_names_are_refused(dtype, arithmetic, what):
     with pytest.raises(ValueError, match=what):
         roundoff(dtype, arithmetic)
