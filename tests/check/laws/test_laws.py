@@ -181,12 +181,12 @@ def test_numbers_stay_with_their_laws():
 def test_the_report_names_law_place_and_reason():
     *first, grads, spec = arguments_of(case(softcap=1.5))
     report = laws(*first, grads | {"d_value": -grads["d_value"]}, spec)
-    told = str(report)
-    assert "laws: FAIL" in told
-    assert "law 5, values against output: [" in told
-    assert " is not " in told
-    assert "undecided" in told
-    assert "law 1: does not hold with softcap" in told
+    text = str(report)
+    assert "laws: FAIL" in text
+    assert "law 5, values against output: [" in text
+    assert " is not " in text
+    assert "undecided" in text
+    assert "law 1: does not hold with softcap" in text
     assert "law 22: needs again" in report.undecided
 
 
