@@ -1,8 +1,8 @@
-"""Files that are written whole or not at all, and read without running what is in them.
+"""Write files whole or not at all, and read them without running code from them.
 
-A write fills a temporary file in the same folder, has it flushed to the disk, and then puts it in
-the place of the old file in one step. If anything goes wrong before that step, Ctrl-C included, the
-old file is as it was and the temporary one is gone.
+A write fills a temporary file in the same folder, flushes it to the disk, and replaces the old file in one
+step. If anything fails before that step, Ctrl-C included, the old file is unchanged and the temporary one is
+removed.
 """
 
 import csv
@@ -27,10 +27,9 @@ def write_bytes(path: PathLike, data: bytes) -> None:
     Parameters
     ----------
     path
-        The file to create or replace; its folder must exist. If it is a link, the file that it
-        points to is replaced and the link stays.
+        The file to create or replace; its folder must exist. A link stays, and its target is replaced.
     data
-        What the file will hold.
+        The whole content of the file.
 
     Raises
     ------
@@ -58,8 +57,8 @@ def write_bytes(path: PathLike, data: bytes) -> None:
         raise
 
 
-def sweep(folder: PathLike) -> None:
-    """Remove the temporary files that writers of this folder left when they were killed.
+def remove_partial_files(folder: PathLike) -> None:
+    """Remove the temporary files that killed writers left in a folder.
 
     Examples
     --------
@@ -76,7 +75,7 @@ def sweep(folder: PathLike) -> None:
 
 
 def write_text(path: PathLike, text: str) -> None:
-    """Write `text` to `path` in UTF-8, its line ends as they are, as `write_bytes` does."""
+    """Write `text` to `path` in UTF-8, line ends unchanged, as `write_bytes` does."""
     write_bytes(path, text.encode())
 
 
@@ -86,9 +85,9 @@ def write_json(path: PathLike, value: Any) -> None:
     Raises
     ------
     TypeError
-        If `value` holds something that JSON has no word for, a NumPy array for example.
+        If `value` holds something that JSON cannot represent, such as a NumPy array.
     ValueError
-        If it holds NaN or an infinity, for which JSON has no word either.
+        If it holds NaN or an infinity.
 
     Examples
     --------
@@ -102,7 +101,7 @@ def write_json(path: PathLike, value: Any) -> None:
 
 
 def write_csv(path: PathLike, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table to `path` as CSV, as `write_bytes` does; numbers keep all their digits.
+    """Write a table to `path` as CSV, as `write_bytes` does, numbers with all their digits.
 
     Raises
     ------
@@ -137,7 +136,7 @@ def write_npz(path: PathLike, arrays: Mapping[str, NDArray[Any]]) -> None:
     Raises
     ------
     TypeError
-        If an array holds Python objects, which only pickling could write.
+        If an array holds Python objects.
 
     Examples
     --------
@@ -164,9 +163,9 @@ def read_npz(path: PathLike) -> dict[str, NDArray[Any]]:
     Raises
     ------
     ValueError
-        If the file is damaged, is no .npz, or holds pickled objects.
+        If the file is damaged, is not an .npz file, or holds pickled objects.
     OSError
-        If there is no such file or it cannot be read.
+        If the file does not exist or cannot be read.
     """
     data = Path(path).read_bytes()
     try:
@@ -177,9 +176,9 @@ def read_npz(path: PathLike) -> dict[str, NDArray[Any]]:
                 )
                 for name in archive.namelist()
             }
-    except Exception as error:  # damage takes many forms: zipfile and NumPy raise a dozen classes
-        why = str(error).partition("\n")[0]
-        raise ValueError(f"{path} is not a whole .npz of plain arrays: {why}") from error
+    except Exception as error:  # zipfile and NumPy raise a dozen classes for damaged files
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{path} is not a whole .npz of plain arrays: {reason}") from error
 
 
 def read_json(path: PathLike) -> Any:
@@ -188,9 +187,9 @@ def read_json(path: PathLike) -> Any:
     Raises
     ------
     ValueError
-        If the file is damaged or is no JSON.
+        If the file is not valid JSON.
     OSError
-        If there is no such file or it cannot be read.
+        If the file does not exist or cannot be read.
     """
     data = Path(path).read_bytes()
     try:

@@ -71,7 +71,7 @@ def test_arrays_come_back_to_the_bit(tmp_path):
                 assert loaded[name].tobytes() == array.tobytes()
 
 
-def test_columns_stay_columns(tmp_path):
+def test_fortran_order_is_kept(tmp_path):
     files.write_npz(tmp_path / "arrays.npz", ARRAYS)
     assert files.read_npz(tmp_path / "arrays.npz")["columns"].flags.f_contiguous
 
@@ -99,7 +99,7 @@ def test_the_same_arrays_give_the_same_bytes(tmp_path, monkeypatch):
     assert (tmp_path / "now").read_bytes() == (tmp_path / "later").read_bytes()
 
 
-def test_rights_are_those_of_any_new_file(tmp_path):
+def test_permissions_are_those_of_any_new_file(tmp_path):
     (tmp_path / "usual").touch()
     files.write_text(tmp_path / "ours", "")
     assert stat.S_IMODE(os.stat(tmp_path / "ours").st_mode) == stat.S_IMODE(
@@ -133,7 +133,7 @@ def test_a_write_that_stops_half_way_leaves_the_old_file(tmp_path, monkeypatch, 
     assert (tmp_path / "file").read_text() == "old"
 
 
-def test_the_bytes_are_on_disk_before_they_take_the_place(tmp_path, monkeypatch):
+def test_bytes_are_synced_before_the_old_file_is_replaced(tmp_path, monkeypatch):
     synced = []
     replace = os.replace
     monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_size))
@@ -151,7 +151,7 @@ def test_the_bytes_are_on_disk_before_they_take_the_place(tmp_path, monkeypatch)
         (lambda path: files.write_npz(path, {"bad": np.array([{}, None])}), TypeError),
     ],
 )
-def test_what_cannot_be_written_is_refused_before_any_work(tmp_path, write, why):
+def test_unwritable_values_are_refused_before_any_work(tmp_path, write, why):
     (tmp_path / "file").write_text("old")
     with pytest.raises(why):
         write(tmp_path / "file")
@@ -159,14 +159,14 @@ def test_what_cannot_be_written_is_refused_before_any_work(tmp_path, write, why)
     assert (tmp_path / "file").read_text() == "old"
 
 
-def test_refusals_name_the_place(tmp_path):
+def test_errors_name_row_and_array(tmp_path):
     with pytest.raises(ValueError, match="row 2 has 1 columns, the header has 2"):
         files.write_csv(tmp_path / "file", ["a", "b"], [[1, 2], [3]])
     with pytest.raises(TypeError, match="array 'bad' has dtype object"):
         files.write_npz(tmp_path / "file", {"bad": np.array([{}, None])})
 
 
-def test_a_folder_that_is_not_there_is_an_os_error(tmp_path):
+def test_a_missing_folder_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         files.write_text(tmp_path / "nowhere" / "file", "new")
 
@@ -243,7 +243,14 @@ def test_no_damaged_bit_changes_a_number(tmp_path):
     assert refused > 8 * weight.nbytes
 
 
-def test_json_of_others_is_read(tmp_path):
+def test_json_in_any_encoding_is_read(tmp_path):
     for encoding in ("utf-8", "utf-8-sig", "utf-16"):
         (tmp_path / "file").write_text(json.dumps({"σ": 1}, ensure_ascii=False), encoding=encoding)
         assert files.read_json(tmp_path / "file") == {"σ": 1}
+
+
+def test_only_temporary_files_of_killed_writers_are_removed(tmp_path):
+    for name in (".0123456789abcdef.part", ".mine.part", "run.npz"):
+        (tmp_path / name).touch()
+    files.remove_partial_files(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {".mine.part", "run.npz"}

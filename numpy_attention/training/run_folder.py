@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..files import PathLike, read_npz, sweep, write_csv, write_json, write_npz
+from ..files import PathLike, read_npz, remove_partial_files, write_csv, write_json, write_npz
 from ..functional.base.admission import Array
 from ..nn.parameters import Shapes
 from ..optim.trees import flatten
@@ -55,7 +55,7 @@ def check_folder(out: PathLike, tasks: Tasks) -> Path:
     if not os.access(existing, os.W_OK | os.X_OK):
         raise ValueError(f"{existing} may not be written to")
     if existing == folder:
-        sweep(folder)
+        remove_partial_files(folder)
         if any(folder.iterdir()) and not holds_run(folder, tasks):
             raise ValueError(f"{folder} is not empty and holds no run; name a new folder")
     return folder

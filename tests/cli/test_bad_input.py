@@ -23,14 +23,14 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def refused(capsys, words, told):
+def refused(capsys, words, message):
     assert main(words) == 2
     out, error = capsys.readouterr()
     assert out == ""
     assert error.startswith("numpy-attention")
     assert error.count("\n") == 1
     assert "Traceback" not in error
-    assert re.search(told, error), error
+    assert re.search(message, error), error
 
 
 def replaced(line, text):
@@ -68,13 +68,13 @@ TABLES = {
 
 @pytest.mark.parametrize("how", TABLES)
 def test_tables(capsys, folder, how):
-    text, told = TABLES[how]
+    text, message = TABLES[how]
     (folder / "a.csv").write_text(text)
-    refused(capsys, [*CSV, "--out", "run"], told)
+    refused(capsys, [*CSV, "--out", "run"], message)
     assert not (folder / "run").exists()
 
 
-def test_a_table_that_is_no_text(capsys, folder):
+def test_a_table_that_is_not_utf8(capsys, folder):
     (folder / "a.csv").write_bytes(b"age,dose,ill\n\xff\xfe,1,no\n")
     refused(capsys, CSV, "a.csv is no text in UTF-8: .* byte 13")
 
@@ -82,8 +82,8 @@ def test_a_table_that_is_no_text(capsys, folder):
 def test_missing_values_are_filled_or_with_strict_refused(capsys, folder):
     (folder / "a.csv").write_text(replaced(6, "?,1,no").replace("\n3,", "\nNA,", 1))
     assert main(CSV) == 0
-    told = capsys.readouterr().out
-    counts = re.search(r"(\d) training and (\d) held-out values missing; filled", told).groups()
+    out = capsys.readouterr().out
+    counts = re.search(r"(\d) training and (\d) held-out values missing; filled", out).groups()
     assert sum(map(int, counts)) == 2
     refused(capsys, [*CSV, "--strict"], "a.csv, line 5, column 'age': the value is missing or infinite")
 
@@ -108,9 +108,9 @@ ARRAYS = {
 
 @pytest.mark.parametrize("how", ARRAYS)
 def test_sequences(capsys, folder, how):
-    arrays, told = ARRAYS[how]
+    arrays, message = ARRAYS[how]
     write_npz(folder / "a.npz", arrays)
-    refused(capsys, [*NPZ, "--out", "run"], told)
+    refused(capsys, [*NPZ, "--out", "run"], message)
     assert not (folder / "run").exists()
 
 
@@ -127,7 +127,7 @@ def test_pickled_objects_are_never_loaded(capsys, folder):
     refused(capsys, NPZ, "a.npz is not a whole .npz of plain arrays")
 
 
-def test_files_that_are_not_there(capsys):
+def test_missing_files(capsys):
     refused(capsys, [*CSV, "--csv", "gone.csv"], "gone.csv: No such file")
     refused(capsys, NPZ, "a.npz: No such file")
     refused(capsys, ["train", "--config", "gone.json"], "gone.json: No such file")
@@ -149,9 +149,9 @@ CONFIGS = {
 
 @pytest.mark.parametrize("how", CONFIGS)
 def test_configs(capsys, folder, how):
-    text, told = CONFIGS[how]
+    text, message = CONFIGS[how]
     (folder / "c.json").write_text(text)
-    refused(capsys, ["train", "--config", "c.json"], told)
+    refused(capsys, ["train", "--config", "c.json"], message)
 
 
 COMBINATIONS = {
@@ -175,7 +175,7 @@ COMBINATIONS = {
 
 
 @pytest.mark.parametrize("words", COMBINATIONS)
-def test_what_does_not_go_together(capsys, folder, words):
+def test_conflicting_options(capsys, folder, words):
     refused(capsys, ["train", *words.split()], COMBINATIONS[words])
     assert {path.name for path in folder.iterdir()} == {"a.csv"}
 
@@ -229,8 +229,8 @@ def test_a_damaged_run(capsys, folder, run):
 
 
 def test_a_start_that_does_not_fit(capsys, folder, run):
-    told = r"run does not fit: its learned.features.weight is \(3, 1\); \(4, 1\) is expected"
-    refused(capsys, [*CSV, "--hidden-dim", "4", "--start-from", "run"], told)
+    message = r"run does not fit: its learned.features.weight is \(3, 1\); \(4, 1\) is expected"
+    refused(capsys, [*CSV, "--hidden-dim", "4", "--start-from", "run"], message)
     assert json.loads((run / "settings.json").read_text())["hidden_dim"] == 3
     assert read_npz(run / "run.npz")["learned.features.weight"].shape == (3, 1)
 

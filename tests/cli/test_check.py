@@ -36,7 +36,7 @@ def kernel(tmp_path: Path) -> str:
     return f"{path}:attention"
 
 
-def test_a_right_one_passes(kernel: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_correct_kernel_passes(kernel: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", kernel, "--causal", "bottom_right"]) == 0
     out = capsys.readouterr().out
     assert out.startswith(f"{kernel}: numpy, float32, computed in float32, smoke, seed 0\n")
@@ -67,11 +67,11 @@ def test_the_other_corner_fails(kernel: str, tmp_path: Path, capsys: pytest.Capt
         ["--framework", "numpy", "--timeout", "30"],
     ],
 )
-def test_options_say_how_it_is_judged(kernel: str, words: list[str]) -> None:
+def test_every_option_is_accepted(kernel: str, words: list[str]) -> None:
     assert main(["check", kernel, *words]) == 0
 
 
-def test_what_this_package_offers_is_judged_as_a_pair(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_package_itself_is_judged_as_a_pair(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "numpy_attention:attention", "--causal", "bottom_right"]) == 0
     out = capsys.readouterr().out
     assert "d_sinks  PASS" in out
@@ -79,7 +79,7 @@ def test_what_this_package_offers_is_judged_as_a_pair(capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize(
-    "words, told",
+    "words, message",
     [
         (["my_kernel.py"], "candidate is 'my_kernel.py'; FILE.py:NAME or MODULE:NAME is expected"),
         (["no_such_file.py:attention"], "no_such_file.py: no such file"),
@@ -95,14 +95,14 @@ def test_what_this_package_offers_is_judged_as_a_pair(capsys: pytest.CaptureFixt
         (["numpy_attention:attention", "--dtype", "int8"], "invalid choice: 'int8'"),
     ],
 )
-def test_what_is_asked_wrongly_is_one_sentence_and_status_2(
-    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+def test_wrong_usage_is_one_line_and_status_2(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["check", *words]) == 2
-    said = capsys.readouterr()
-    assert told in said.err
-    assert said.err.count("\n") == 1
-    assert not said.out
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+    assert not printed.out
 
 
 def test_a_file_that_cannot_be_imported_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,7 +114,7 @@ def test_a_file_that_cannot_be_imported_fails(tmp_path: Path, capsys: pytest.Cap
     assert "(line 1)" in out
 
 
-def test_one_that_raises_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_raising_candidate_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "raising_kernel.py"
     path.write_text("def attention(q, k, v):\n    raise RuntimeError('no GPU')\n", encoding="utf-8")
     assert main(["check", f"{path}:attention"]) == 1

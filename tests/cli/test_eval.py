@@ -19,7 +19,7 @@ def test_the_held_out_block_comes_back_to_the_digit(capsys, tmp_path, score):
     assert trained.endswith("\n\n" + evaluated)
 
 
-def test_it_is_the_kept_numbers_that_speak(capsys, tmp_path):
+def test_figures_follow_from_the_kept_parameters(capsys, tmp_path):
     assert main(["train", *QUICK, "--out", str(tmp_path)]) == 0
     capsys.readouterr()
     assert main(["eval", str(tmp_path)]) == 0

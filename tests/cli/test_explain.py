@@ -22,7 +22,7 @@ def wide(monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
 
 
-def told(capsys, *words):
+def explained(capsys, *words):
     assert main(["explain", *words]) == 0
     out, error = capsys.readouterr()
     assert error == ""
@@ -30,47 +30,49 @@ def told(capsys, *words):
 
 
 def test_the_default_is_the_page_of_the_default_example(capsys):
-    assert told(capsys) == "\n".join(page(walk(build_example()))) + "\n"
+    assert explained(capsys) == "\n".join(page(walk(build_example()))) + "\n"
 
 
 @pytest.mark.parametrize("score", SCORES)
 def test_every_score(capsys, score):
-    out = told(capsys, "--score", score)
+    out = explained(capsys, "--score", score)
     assert f"{score} scores" in out.splitlines()[0]
     assert "Everything agrees" in out
 
 
 def test_the_worked_example(capsys):
-    out = told(capsys, "--score", "concat", "--activation", "sigmoid")
+    out = explained(capsys, "--score", "concat", "--activation", "sigmoid")
     assert "weight_ij = exp(σ(w·[h_i; h_j])) / Σ_k exp(σ(w·[h_i; h_k]))" in out
     assert "σ(x) = 1 / (1 + exp(-x))" in out
     assert out == "\n".join(page(walk(build_example(score="concat", activation="sigmoid")))) + "\n"
 
 
 def test_options_with_and_without_a_number(capsys):
-    short = told(capsys, "--softcap", "--sinks", "--dropout", "--bias")
-    long = told(capsys, "--softcap", "2", "--sinks", "0.5", "--dropout", "0.5", "--bias", "--seed", "0")
+    short = explained(capsys, "--softcap", "--sinks", "--dropout", "--bias")
+    long = explained(capsys, "--softcap", "2", "--sinks", "0.5", "--dropout", "0.5", "--bias", "--seed", "0")
     assert short == long
     assert "not used" not in short
-    other = told(capsys, "--softcap", "3", "--sinks", "-1", "--dropout", "0.25", "--seed", "4", "--no-causal")
+    other = explained(
+        capsys, "--softcap", "3", "--sinks", "-1", "--dropout", "0.25", "--seed", "4", "--no-causal"
+    )
     assert "softcap 3.0" in other
     assert "na.dropout(seed=4, rate=0.25)" in other
     assert "4  mask     not used" in other
 
 
-def test_ones_own_tokens(capsys, tmp_path):
+def test_own_tokens(capsys, tmp_path):
     file = tmp_path / "mine.json"
     file.write_text("[[1, 2, 3], [0.5, -1, 0]]")
-    out = told(capsys, "--tokens", str(file))
+    out = explained(capsys, "--tokens", str(file))
     assert out.startswith("Attention, every number: 2 tokens h; dot scores; mask na.causal()\n")
     given = {"query": [[1]], "key": [[2], [3]], "value": [[4], [5]], "d_out": [[1]], "weight": [[7]]}
     file.write_text(json.dumps(given))
-    out = told(capsys, "--tokens", str(file), "--score", "general")
+    out = explained(capsys, "--tokens", str(file), "--score", "general")
     assert out == "\n".join(page(walk(build_example(given, score="general")))) + "\n"
 
 
 @pytest.mark.parametrize(
-    "text, words, said",
+    "text, words, message",
     [
         (None, [], "cannot be read: No such file or directory"),
         ("{", [], "is not a whole JSON file"),
@@ -91,7 +93,7 @@ def test_ones_own_tokens(capsys, tmp_path):
         ('{"query": [[1]], "key": [[1], [2]], "value": [[1], [2]]}', ["--causal"], "not 1 and 2"),
     ],
 )
-def test_a_bad_file_is_one_sentence_that_names_it(capsys, tmp_path, text, words, said):
+def test_a_bad_file_is_named_in_one_line(capsys, tmp_path, text, words, message):
     file = tmp_path / "mine.json"
     if text is not None:
         file.write_text(text)
@@ -99,12 +101,12 @@ def test_a_bad_file_is_one_sentence_that_names_it(capsys, tmp_path, text, words,
     out, error = capsys.readouterr()
     assert out == ""
     assert error.startswith(f"numpy-attention: {file}")
-    assert said in error
+    assert message in error
     assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    "words, said",
+    "words, message",
     [
         (["--score", "dott"], "'dott'"),
         (["--activation", "tanh"], "dot scores have none"),
@@ -118,18 +120,20 @@ def test_a_bad_file_is_one_sentence_that_names_it(capsys, tmp_path, text, words,
         (["--bias", "2"], "2"),
     ],
 )
-def test_a_bad_option_is_one_sentence(capsys, words, said):
+def test_a_bad_option_is_one_line(capsys, words, message):
     assert main(["explain", *words]) == 2
     out, error = capsys.readouterr()
     assert out == ""
-    assert said in error
+    assert message in error
     assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize("columns, width", [("40", 80), ("80", 80), ("91", 91), ("500", 100), ("no", None)])
 def test_it_fits_the_terminal_from_80_to_100_columns(capsys, monkeypatch, columns, width):
     monkeypatch.setenv("COLUMNS", columns)
-    lines = told(capsys, "--score", "additive", "--bias", "--softcap", "--sinks", "--dropout").splitlines()
+    lines = explained(
+        capsys, "--score", "additive", "--bias", "--softcap", "--sinks", "--dropout"
+    ).splitlines()
     if width is not None:
         assert max(map(len, lines)) == width
 

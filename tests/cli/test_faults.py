@@ -72,14 +72,16 @@ def test_one_fault_is_printed_with_its_source(capsys: pytest.CaptureFixture[str]
         ("gelu-without-density", ["    gradcheck  catches it: backward is not the derivative of forward"]),
     ],
 )
-def test_what_sees_a_fault(capsys: pytest.CaptureFixture[str], name: str, lines: list[str]) -> None:
+def test_the_checks_that_catch_a_fault_are_listed(
+    capsys: pytest.CaptureFixture[str], name: str, lines: list[str]
+) -> None:
     assert main(["faults", name]) == 0
     printed = capsys.readouterr().out.splitlines()
     assert set(lines) <= set(printed)
 
 
 @pytest.mark.parametrize("command", [["faults"], ["explain", "--break"]])
-def test_an_unknown_fault_is_one_sentence_and_status_2(
+def test_an_unknown_fault_is_one_line_and_status_2(
     capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:
     assert main([*command, "no-rowsum"]) == 2
@@ -104,7 +106,7 @@ def test_a_planted_fault_is_shown_marked_and_summed_up(capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
-    "words, said",
+    "words, message",
     [
         (["softcap-times-cap"], "softcap-times-cap changes nothing here; it shows where a row"),
         (["first-head-of-group"], "first-head-of-group changes nothing here; it shows where query heads"),
@@ -112,11 +114,11 @@ def test_a_planted_fault_is_shown_marked_and_summed_up(capsys: pytest.CaptureFix
         (["adam-epsilon-inside"], "adam-epsilon-inside is a fault of adam, in none of attention's seven"),
     ],
 )
-def test_a_fault_that_has_no_effect_there_is_refused(
-    capsys: pytest.CaptureFixture[str], words: list[str], said: str
+def test_a_fault_without_effect_is_refused(
+    capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
     assert main(["explain", "--break", *words]) == 2
     out, error = capsys.readouterr()
     assert out == ""
-    assert error.startswith(f"numpy-attention: {said}")
+    assert error.startswith(f"numpy-attention: {message}")
     assert error.count("\n") == 1

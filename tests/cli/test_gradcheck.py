@@ -6,9 +6,7 @@ from numpy_attention.check.pairs.rules import RULES
 from numpy_attention.cli import gradcheck, main
 
 
-def test_every_rule_that_there_is_is_checked(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_rule_is_checked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     some = RULES[::4]  # test_rules.py checks them all
     monkeypatch.setattr(gradcheck, "RULES", some)
     assert main(["gradcheck"]) == 0
@@ -34,15 +32,15 @@ def test_a_wrong_rule_is_status_1_and_named(
     assert "FAIL" in capsys.readouterr().out
 
 
-def test_an_unknown_rule_is_one_sentence_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_rule_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gradcheck", "tangent"]) == 2
-    told = capsys.readouterr()
-    assert "there is no rule 'tangent'" in told.err
-    assert not told.out
+    printed = capsys.readouterr()
+    assert "there is no rule 'tangent'" in printed.err
+    assert not printed.out
 
 
 def test_a_negative_seed_is_refused_before_anything_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gradcheck", "--seed", "-1"]) == 2
-    told = capsys.readouterr()
-    assert "seed is -1; a whole number, at least 0" in told.err
-    assert not told.out
+    printed = capsys.readouterr()
+    assert "seed is -1; a whole number, at least 0" in printed.err
+    assert not printed.out

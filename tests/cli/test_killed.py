@@ -38,7 +38,7 @@ def contents(folder):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
-def test_killed_and_resumed_is_unbroken_in_every_byte(tmp_path, capsys):
+def test_killed_and_resumed_run_equals_an_unbroken_one(tmp_path, capsys):
     begun = time.monotonic()
     assert main([*TRAIN, "--out", str(tmp_path / "unbroken")]) == 0
     lasted = time.monotonic() - begun

@@ -33,15 +33,13 @@ def test_one_law_is_printed_whole(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("number", ["0", "31", "-1"])
-def test_an_unknown_number_is_one_sentence_and_status_2(
-    number: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unknown_number_is_one_line_and_status_2(number: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["laws", number]) == 2
-    told = capsys.readouterr()
-    assert told.err == f"numpy-attention: there is no law {number}; they are numbered from 1 to 30\n"
-    assert not told.out
+    printed = capsys.readouterr()
+    assert printed.err == f"numpy-attention: there is no law {number}; they are numbered from 1 to 30\n"
+    assert not printed.out
 
 
-def test_what_is_no_number_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_word_for_a_number_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["laws", "one"]) == 2
     assert "invalid int value: 'one'" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The command line as a whole: what is asked wrongly, Ctrl-C, a reader that leaves."""
+"""The command line as a whole: wrong usage, Ctrl-C, a closed pipe."""
 
 import os
 import re
@@ -27,15 +27,15 @@ def after(statement):
 
 def test_every_command_has_its_help(capsys):
     assert main(["--help"]) == 0
-    told = capsys.readouterr().out
+    message = capsys.readouterr().out
     for name in COMMANDS:
-        assert re.search(rf"^ +{name}\b", told, re.MULTILINE)
+        assert re.search(rf"^ +{name}\b", message, re.MULTILINE)
         assert main([name, "--help"]) == 0
         assert f"usage: numpy-attention {name} " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    "argv, told",
+    "argv, message",
     [
         ([], "COMMAND"),
         (["trian"], "'trian'"),
@@ -44,16 +44,16 @@ def test_every_command_has_its_help(capsys):
         (["eval"], "DIR"),
     ],
 )
-def test_what_is_asked_wrongly_is_one_sentence(capsys, argv, told):
+def test_wrong_usage_is_one_line(capsys, argv, message):
     assert main(argv) == 2
     out, error = capsys.readouterr()
     assert out == ""
     assert error.startswith("numpy-attention")
     assert error.count("\n") == 1
-    assert told in error
+    assert message in error
 
 
-def test_without_words_the_process_speaks(capsys, monkeypatch):
+def test_arguments_default_to_those_of_the_process(capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["numpy-attention", "eval", "no such folder"])
     assert main() == 2
     assert capsys.readouterr().err == "numpy-attention: no such folder is not there\n"
@@ -69,7 +69,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="signals, pipes and limits as
 
 
 @posix
-def test_too_large_for_the_memory_is_a_sentence_too():
+def test_memory_error_is_one_line():
     limited = after("import resource; resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))")
     words = ["train", "--hidden-dim", "100000", "--heads", "100000"]
     done = subprocess.run([*limited, *words], capture_output=True, text=True)
@@ -124,7 +124,7 @@ def test_ctrl_c_without_a_folder(started):
 
 
 @posix
-def test_a_reader_that_leaves_ends_it_quietly(started):
+def test_a_closed_pipe_ends_quietly(started):
     process = started()
     process.stdout.close()
     assert process.stderr.read() == ""
@@ -141,6 +141,6 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"numpy-attention {numpy_attention.__version__}\n"
 
 
-def test_a_file_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["eval", "no/such/run"]) == 2
     assert "no/such/run" in capsys.readouterr().err

@@ -139,7 +139,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_interrupted_and_resumed_is_unbroken_in_every_byte(capsys, files, monkeypatch, way):
+def test_interrupted_and_resumed_run_equals_an_unbroken_one(capsys, files, monkeypatch, way):
     words = ["train", *QUICK, *WAYS[way]]
     whole = out_of(capsys, *words, "--out", "whole")
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -207,7 +207,7 @@ def test_classes_may_be_called_anything(capsys, files, peer):
     assert rb"$\frac" in (files / "run" / "attention.svg").read_bytes()
 
 
-def test_a_console_that_lacks_a_letter_shows_a_question_mark(files):
+def test_a_character_the_console_lacks_becomes_a_question_mark(files):
     text = (files / "t.csv").read_text().replace(",a\n", ",σ\n")
     (files / "t.csv").write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "numpy_attention", "train", *TABLE, *QUICK]
@@ -217,7 +217,7 @@ def test_a_console_that_lacks_a_letter_shows_a_question_mark(files):
     assert "which is it of b, c, ??" in done.stdout
 
 
-def test_bags_of_one_s_own_are_judged_by_numbers_too(capsys, files):
+def test_own_bags_are_evaluated(capsys, files):
     out_of(capsys, "train", *QUICK, "--batch-size", "500", "--out", "bags")
     test = load("digit-bags").raw.test
     write_npz(files / "bags.npz", {"x": test.x, "y": test.y.astype(bool)})

@@ -52,7 +52,7 @@ def test_default_run_learns_within_the_time_limit(seed):
     assert after.children_user + after.children_system - before.children_user - before.children_system < 5
 
 
-def test_the_order_of_the_lines(capsys):
+def test_lines_are_printed_in_order(capsys):
     lines = lines_of(capsys, *QUICK)
     kinds = ("clean", "normalise", "Epoch [1/2]", "Epoch [2/2]", "Held out", "Bag", "Largest")
     places = [next(i for i, line in enumerate(lines) if line.startswith(kind)) for kind in kinds]
@@ -94,7 +94,7 @@ def test_options_reach_the_folder(capsys, tmp_path):
     }
 
 
-def test_the_history_is_what_was_printed(capsys, tmp_path):
+def test_the_history_holds_the_printed_losses(capsys, tmp_path):
     lines = lines_of(capsys, *QUICK, "--out", str(tmp_path))
     printed = [line.split()[-1] for line in lines if line.startswith("Epoch")]
     header, *rows = (tmp_path / "history.csv").read_text().splitlines()
@@ -117,7 +117,7 @@ def test_an_earlier_run_is_replaced(capsys, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words, told",
+    "words, message",
     [
         ("--task digit", "task is 'digit'; one of"),
         ("--score luong", "luong"),
@@ -134,16 +134,16 @@ def test_an_earlier_run_is_replaced(capsys, tmp_path):
         ("--lr fast", "'fast'"),
     ],
 )
-def test_nonsense_is_refused_before_anything_is_done(capsys, tmp_path, words, told):
+def test_wrong_settings_are_refused_before_any_work(capsys, tmp_path, words, message):
     assert main(["train", *words.split(), "--out", str(tmp_path / "run")]) == 2
     out, error = capsys.readouterr()
     assert out == ""
-    assert told in error
+    assert message in error
     assert error.count("\n") == 1
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_of_something_else_stays_as_it_is(capsys, tmp_path):
+def test_a_folder_without_a_run_is_left_alone(capsys, tmp_path):
     (tmp_path / "thesis.tex").write_text("mine")
     assert main(["train", *QUICK, "--out", str(tmp_path)]) == 2
     assert "is not empty and holds no run" in capsys.readouterr().err

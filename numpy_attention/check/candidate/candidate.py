@@ -118,11 +118,11 @@ class Candidate:
         return [f"overwrites the {name} that an earlier call returned" for name in sorted(changed)]
 
     def native(self, case: Case, framework: NumPy) -> dict[str, Any]:
-        """Native outputs, axes reordered; mutation unchecked."""
-        results = self._judged(self._results(case, self._inputs(case, framework), framework))
+        """Native outputs, axes reordered; mutation unchecked, missing gradients dropped."""
+        native = self._judged(self._results(case, self._inputs(case, framework), framework))
+        results = {name: x for name, x in native.items() if x is not None}
         if self.convention.layout == "BLHD":
-            return {n: x.swapaxes(1, 2) if n in LAYOUT_TENSORS and x is not None else x
-                    for n, x in results.items()}  # fmt: skip
+            return {n: x.swapaxes(1, 2) if n in LAYOUT_TENSORS else x for n, x in results.items()}
         return results
 
     def _judged(self, native: dict[str, Any]) -> dict[str, Any]:

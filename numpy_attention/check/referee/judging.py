@@ -58,8 +58,7 @@ def judge_case(
     for name in tensors:
         arrays = [run.tensors[name] for run in runs if name in run.tensors]
         of_runs = [judge_tensor(reference, name, array, framework, roundoff) for array in arrays]
-        known = [verdict for verdict in of_runs if verdict is not None]
-        if not known:
+        if not (known := [verdict for verdict in of_runs if verdict is not None]):
             continue
         worst = max(known, key=lambda verdict: verdict.badness)
         if worst.verdict == FAIL and any(verdict.ok for verdict in known):

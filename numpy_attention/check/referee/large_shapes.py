@@ -106,15 +106,13 @@ def draw_large(specification: Specification) -> SampledCase:
     key, value = _normal(rng, (B, G, S, D), 1.0, kept), _normal(rng, (B, G, S, E), 1.0, kept)
     d_out = _normal(rng, (B, H, L, E), 1.0, kept)
     offset = S - L if spec.corner == "bottom_right" else 0
-    options: dict[str, Any] = {}
-    if "causal" in spec.options:
-        options["causal"] = True
-    if "window" in spec.options:
-        options["window"] = (max(1, S // 4, L + offset - S + 1), max(1, S // 6, -offset))
-    if "scale" in spec.options:
-        options["scale"] = 1.5 * 2.0 ** math.ceil(-math.log2(D) / 2)
-    if "softcap" in spec.options:
-        options["softcap"] = SOFTCAP
+    options: dict[str, Any] = {
+        "causal": True,
+        "window": (max(1, S // 4, L + offset - S + 1), max(1, S // 6, -offset)),
+        "scale": 1.5 * 2.0 ** math.ceil(-math.log2(D) / 2),
+        "softcap": SOFTCAP,
+    }
+    options = {name: x for name, x in options.items() if name in spec.options}
     if "sinks" in spec.options:
         # near log Σ exp of the row, so that sink and keys share the weight: of normal scores, or capped ones
         rest = peak * peak + (SOFTCAP / 2 if "softcap" in spec.options else peak * peak / 2)
@@ -150,8 +148,7 @@ def judge_large(
         reference = sampled_reference(sample, sample.groups[0], roundoff, 2)
         yield reference, CaseJudgement({}, problems=(failure,), printed=first.printed)
         return
-    dense = {name: x for name, x in first.value.items() if x is not None}
-    sparse = {name: x for name, x in second.value.items() if x is not None}
+    dense, sparse = first.value, second.value
     laws = tuple(_broken_laws(sample, dense, roundoff)) if len(dense) > 1 else ()
     problems = laws + _nonzero_d_query(sample, sparse)
     for group in sample.groups:

@@ -1,7 +1,7 @@
 """Judge a candidate on a profile of cases, against the exact reference and derived error bounds."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -137,11 +137,7 @@ def check_candidate(
 
 
 def _excuse_hidden_faults(
-    control: Control,
-    probed: ProbeResult,
-    tensors: tuple[str, ...],
-    rounding: Roundoff,
-    faults: tuple[Any, ...],
+    control: Control, probed: ProbeResult, tensors: Sequence[str], rounding: Roundoff, faults: Sequence[Any]
 ) -> tuple[Control, dict[str, str]]:
     """Move missed faults that the smoke cases catch to `left_out`: the shape hides them, not the referee."""
     missed = [fault for fault in faults if fault.name in control.missed]

@@ -19,8 +19,8 @@ CASE = draw_case(
 RIGHT = results(CASE.inputs)
 
 
-def called(function, case=CASE, **said):
-    return Candidate(function, checked_convention(**said)).call(case, NumPy()).tensors
+def called(function, case=CASE, **convention):
+    return Candidate(function, checked_convention(**convention)).call(case, NumPy()).tensors
 
 
 def assert_right(tensors, *expected):
@@ -57,11 +57,11 @@ def with_d_out(form):
         lambda out, grads: (out, dict(zip(GRADIENTS, grads, strict=True)) | {"d_nothing": 0}),
     ],
 )
-def test_output_and_gradients_come_in_any_form(form):
+def test_output_and_gradients_are_read_from_any_form(form):
     assert_right(called(with_d_out(form)), "out", *GRADIENTS)
 
 
-def test_three_gradients_are_those_of_query_key_and_value():
+def test_three_gradients_belong_to_query_key_and_value():
     assert_right(called(with_d_out(lambda out, grads: (out, grads[:3]))), "out", *GRADIENTS[:3])
 
 
@@ -83,12 +83,12 @@ def test_a_pair_takes_cotangents_of_lse_and_weights():
         np.testing.assert_allclose(tensors[name].numbers, getattr(right, name), rtol=0, atol=1e-5)
 
 
-def test_an_output_alone_is_taken_as_such():
+def test_a_bare_array_is_the_output():
     attention = lambda q, k, v, causal=False, bias=None: plain(q, k, v, causal, bias, d_out=CASE.d_out)[0]  # noqa: E731
     assert_right(called(attention), "out")
 
 
-def test_layouts_are_turned_and_turned_back():
+def test_blhd_layout_is_transposed_both_ways():
     def attention(query, key, value, causal=False, bias=None, *, d_out):
         assert query.shape == (2, 11, 6, 7)
         arrays = (x.swapaxes(1, 2) for x in (query, key, value))
@@ -99,23 +99,23 @@ def test_layouts_are_turned_and_turned_back():
 
 
 @pytest.mark.parametrize("way", ["visible", "hidden", "additive"])
-def test_masks_are_given_the_way_that_was_said(way):
+def test_masks_have_the_stated_meaning(way):
     case = draw_case(Specification("masked", Shape(2, 3, 3, 5, 7, 4, 4), ("mask",)))
-    seen = {}
+    received = {}
 
     def attention(query, key, value, mask=None, *, d_out):
-        seen["mask"] = mask
+        received["mask"] = mask
         return query @ key.swapaxes(-1, -2) @ value
 
     called(attention, case, mask=way)
     pairs = case.options["mask"]
     right = {"visible": pairs, "hidden": ~pairs, "additive": np.where(pairs, 0, -np.inf)}[way]
-    np.testing.assert_array_equal(seen["mask"], right)
-    assert seen["mask"].dtype == (np.float32 if way == "additive" else bool)
+    np.testing.assert_array_equal(received["mask"], right)
+    assert received["mask"].dtype == (np.float32 if way == "additive" else bool)
 
 
 @pytest.mark.parametrize(
-    "result, told",
+    "result, message",
     [
         (None, "returns nothing"),
         ((1, 2, 3), "tuple of 3; .output, gradients. is expected"),
@@ -123,12 +123,12 @@ def test_masks_are_given_the_way_that_was_said(way):
         ({}, "returns nothing by name"),
     ],
 )
-def test_what_no_candidate_may_return_is_told(result, told):
-    with pytest.raises(ReturnError, match=told):
+def test_an_unreadable_result_is_described(result, message):
+    with pytest.raises(ReturnError, match=message):
         called(lambda query, key, value, causal=False, bias=None, *, d_out: result)
 
 
-def test_too_few_gradients_are_told():
+def test_too_few_gradients_are_refused():
     with pytest.raises(ReturnError, match="returns 2 gradients; 4 are expected: d_query, d_key, d_value"):
         called(with_d_out(lambda out, grads: (out, grads[:2])))
     with pytest.raises(TypeError, match="str is not an array"):
@@ -145,6 +145,6 @@ def test_a_changed_input_and_a_missing_gradient_are_problems():
     assert outcome.problems == ("changes its input key", "returns no gradient for value")
 
 
-def test_what_cannot_be_called_is_refused():
+def test_a_candidate_must_be_callable():
     with pytest.raises(TypeError, match="the candidate is int"):
         Candidate(3, checked_convention())

@@ -6,8 +6,8 @@ from numpy_attention.check.candidate.candidate import Candidate
 from numpy_attention.check.candidate.conventions import ALIASES, bind, checked_convention
 
 
-def names(function, **said):
-    return bind(function, checked_convention(**said)).names
+def names(function, **convention):
+    return bind(function, checked_convention(**convention)).names
 
 
 @pytest.mark.parametrize("option, alias", [(o, a) for o, others in ALIASES.items() for a in others])
@@ -17,18 +17,18 @@ def test_common_names_are_known(option, alias):
     assert names(scope["attention"]) == {option: alias}
 
 
-def test_a_rate_is_no_dropout():
+def test_a_dropout_rate_is_not_the_dropout_option():
     assert names(lambda q, k, v, dropout_p=0.0: None) == {}
 
 
-def test_own_names_come_first():
+def test_stated_names_come_before_common_ones():
     def attention(q, k, v, s=None, causal=False):
         pass
 
     assert names(attention, names={"s": "scale"}) == {"scale": "s", "causal": "causal"}
 
 
-def test_supports_says_what_is_asked_and_no_more():
+def test_supports_limits_the_options():
     def attention(q, k, v, causal=False, scale=None, bias=None):
         pass
 
@@ -39,7 +39,7 @@ def test_supports_says_what_is_asked_and_no_more():
     }
 
 
-def test_what_must_be_given_is_given_what_changes_nothing():
+def test_required_unused_options_get_neutral_values():
     def attention(q, k, v, causal, sm_scale, bias=None):
         pass
 
@@ -48,7 +48,7 @@ def test_what_must_be_given_is_given_what_changes_nothing():
     assert binding.arguments({"scale": 0.5}, 16) == ([], {"causal": False, "sm_scale": 0.5})
 
 
-def test_an_unknown_parameter_that_must_be_given_is_refused():
+def test_an_unknown_required_parameter_is_refused():
     with pytest.raises(ValueError, match=r"requires the parameter 'cu_seqlens'.*--map cu_seqlens=OPTION"):
         names(lambda q, k, v, cu_seqlens: None)
 
@@ -73,7 +73,7 @@ def test_apply_is_called_by_position():
     assert Candidate(Function, checked_convention()).options == ("causal", "bias", "scale")
 
 
-def test_what_is_left_out_is_named_with_its_reason():
+def test_unsupported_options_have_a_reason():
     def attention(q, k, v, mask=None, causal=False):
         pass
 
@@ -87,7 +87,7 @@ def test_what_is_left_out_is_named_with_its_reason():
 
 
 @pytest.mark.parametrize(
-    "said, told",
+    "words, message",
     [
         ({"supports": ["bais"]}, "'bais' is not an option"),
         ({"names": {"x": "bais"}}, "'bais' is not an option"),
@@ -96,6 +96,6 @@ def test_what_is_left_out_is_named_with_its_reason():
         ({"causal": "left"}, "causal is 'left'"),
     ],
 )
-def test_words_that_are_not_known_are_refused(said, told):
-    with pytest.raises(ValueError, match=told):
-        checked_convention(**said)
+def test_unknown_words_are_refused(words, message):
+    with pytest.raises(ValueError, match=message):
+        checked_convention(**words)

@@ -43,7 +43,7 @@ class ByDlpack:
 
 
 @pytest.mark.parametrize("wrap", [ByArray, ByDlpack])
-def test_anything_that_can_be_read_is_judged(wrap):
+def test_any_array_that_numpy_reads_is_judged(wrap):
     def attention(query, key, value, *, d_out):
         out, gradients = simple(query, key, value, d_out=d_out)
         return wrap(out), tuple(map(wrap, gradients))
@@ -57,7 +57,7 @@ def test_anything_that_can_be_read_is_judged(wrap):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16", "float8_e4m3", "float8_e5m2"])
-def test_numpy_gives_the_numbers_in_what_it_has(dtype):
+def test_numpy_holds_the_numbers_of_every_format(dtype):
     x = FORMATS[dtype].rounded(X)
     given = NumPy().from_numpy(x, FORMATS[dtype])
     assert given.dtype.name == (dtype if dtype in ("float64", "float32", "float16") else "float32")
@@ -105,7 +105,7 @@ def test_torch_attention_passes_and_its_inverted_mask_does_not(peer):
     assert not check_candidate(attention, mask="hidden").ok
 
 
-def test_torch_that_loses_the_gradient_says_so(peer):
+def test_torch_output_without_gradient_is_a_problem(peer):
     torch = peer("torch")
 
     def attention(query, key, value):
@@ -141,7 +141,7 @@ def test_a_torch_function_is_called_by_position_and_judged(peer):
     assert "causal with L != S" in report.left_out
 
 
-def test_jax_attention_passes_and_float64_without_x64_is_said(peer):
+def test_jax_attention_passes_and_float64_without_x64_is_noted(peer):
     jax = peer("jax")
 
     def attention(query, key, value):
@@ -163,7 +163,7 @@ def test_jax_attention_passes_and_float64_without_x64_is_said(peer):
     assert set(report.worst) == {"out", "d_query", "d_key", "d_value"}
 
 
-def test_what_is_no_array_is_refused():
+def test_unknown_arrays_and_frameworks_are_refused():
     with pytest.raises(TypeError, match="str is not an array"):
         framework_of("out")
     with pytest.raises(ValueError, match="one of numpy, torch, jax"):

@@ -1,4 +1,4 @@
-"""A candidate is found by its address, and what is wrong with the address or the file is told."""
+"""A candidate is loaded by its address; errors say what is wrong with the address or the file."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def kernel(tmp_path, monkeypatch):
     return write
 
 
-def test_a_file_and_what_is_in_it(kernel):
+def test_functions_pairs_and_methods_are_loaded_from_a_file(kernel):
     path = kernel(
         "import helper_of_the_kernel\n"
         "def attention(q, k, v): return 1\n"
@@ -32,13 +32,13 @@ def test_a_file_and_what_is_in_it(kernel):
     assert load(f"{path}:A.apply")() == 4
 
 
-def test_a_module():
+def test_a_pair_is_loaded_from_a_module():
     forward, _ = load("numpy_attention:attention")
     assert forward.__module__ == "numpy_attention.functional.attention.attention"
 
 
 @pytest.mark.parametrize(
-    "address, told",
+    "address, message",
     [
         ("attention", "FILE.py:NAME or MODULE:NAME is expected"),
         ("kernel.py:", "is expected"),
@@ -48,29 +48,29 @@ def test_a_module():
         ("numpy_attention:a,b,c", "has no a"),
     ],
 )
-def test_an_address_that_leads_nowhere_is_refused(address, told):
-    with pytest.raises(ValueError, match=told):
+def test_a_wrong_address_is_refused(address, message):
+    with pytest.raises(ValueError, match=message):
         load(address)
 
 
-def test_a_file_that_is_not_there_is_refused():
+def test_a_missing_file_is_refused():
     with pytest.raises(FileNotFoundError):
         load("no_such_file.py:attention")
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    "text, message",
     [
         ("x = 1\nimport no_such_module_at_all", r"ModuleNotFoundError: .* \(line 2\)"),
         ("def broken(:\n    pass", r"SyntaxError: .* \(line 1\)"),
         ("import sys\nsys.exit('no GPU')", r"SystemExit: no GPU \(line 2\)"),
     ],
 )
-def test_a_file_that_cannot_be_imported_is_told(kernel, text, told):
-    with pytest.raises(CandidateImportError, match=told):
+def test_an_import_error_names_error_and_line(kernel, text, message):
+    with pytest.raises(CandidateImportError, match=message):
         load(f"{kernel(text)}:attention")
 
 
-def test_what_it_prints_is_not_passed_on(kernel, capsys):
+def test_printing_on_import_is_discarded(kernel, capsys):
     load(f"{kernel('print(1)')}:__name__")
     assert capsys.readouterr().out == ""

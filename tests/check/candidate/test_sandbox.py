@@ -1,4 +1,4 @@
-"""Somebody else's code is run, and whatever it does is told."""
+"""Foreign code runs in a thread: values, errors, timeouts and output come back."""
 
 import threading
 import time
@@ -7,24 +7,24 @@ import warnings
 from numpy_attention.check.candidate.sandbox import CandidateError, run_sandboxed
 
 
-def test_a_value_comes_back():
+def test_value_is_returned():
     ran = run_sandboxed(lambda: 3, timeout=10)
     assert (ran.value, ran.failure, ran.printed, ran.hung) == (3, "", "", False)
 
 
-def test_what_is_raised_is_told_with_its_line():
+def test_exception_is_described_with_its_line():
     def broken():
         raise KeyError("a\nb")
 
-    told = run_sandboxed(broken, timeout=10).failure
+    failure = run_sandboxed(broken, timeout=10).failure
     line = broken.__code__.co_firstlineno + 1
-    assert told == f"raises KeyError: 'a\\nb' (test_sandbox.py, line {line})"
+    assert failure == f"raises KeyError: 'a\\nb' (test_sandbox.py, line {line})"
     assert run_sandboxed(lambda: exec("raise SystemExit(3)"), timeout=10).failure.startswith(
         "raises SystemExit: 3"
     )
 
 
-def test_a_long_text_is_cut_and_our_own_words_stand_alone():
+def test_long_messages_are_cut_and_candidate_errors_stand_alone():
     def long():
         raise ValueError("x" * 1000)
 
@@ -35,7 +35,7 @@ def test_a_long_text_is_cut_and_our_own_words_stand_alone():
     assert run_sandboxed(ours, timeout=10).failure == "returns nothing"
 
 
-def test_what_hangs_is_stopped_and_left():
+def test_a_hanging_call_is_stopped_after_the_timeout():
     begun, stopped = threading.Event(), threading.Event()
 
     def forever():
@@ -53,7 +53,7 @@ def test_what_hangs_is_stopped_and_left():
     assert stopped.wait(20), "Python code obeys"
 
 
-def test_printing_is_kept_and_warnings_are_silent(capsys):
+def test_printing_is_captured_and_warnings_are_silent(capsys):
     def talks():
         print("hello")
         warnings.warn("careful", stacklevel=1)

@@ -1,4 +1,4 @@
-"""Whatever else candidates do is reported for what it is, and the other cases go on."""
+"""Defects besides wrong numbers are reported as problems, and the other cases go on."""
 
 import re
 import sys
@@ -52,13 +52,13 @@ def hangs(query, key, value, d_out):
         (in_some_cases(lambda *_: 1 / 0), "raises ZeroDivisionError: division by zero"),
     ],
 )
-def test_what_is_wrong_is_reported_for_what_it_is(candidate, what):
+def test_defects_are_reported_as_problems(candidate, what):
     report = check(candidate)
     assert report.outcome == "FAIL"
     assert any(re.search(what, problem.what) for problem in report.problems), report
 
 
-def test_the_other_cases_go_on():
+def test_a_failing_case_does_not_stop_the_others():
     report = check(in_some_cases(lambda *_: 1 / 0))
     assert len({verdict.case for verdict in report.verdicts}) >= 3
     hung = check(in_some_cases(hangs), timeout=0.3, repeat=1)
@@ -66,7 +66,7 @@ def test_the_other_cases_go_on():
     assert len({verdict.case for verdict in hung.verdicts}) >= 3
 
 
-def test_a_wrong_shape_is_told():
+def test_a_wrong_shape_is_the_reason():
     report = check(lambda query, key, value: query @ key.swapaxes(-1, -2))
     assert report.worst["out"].reason.endswith("is expected")
 
@@ -81,7 +81,7 @@ def test_printing_is_noted_and_does_not_fail():
     assert "prints 'compiling …'" in report.notes
 
 
-def test_options_that_are_declined_together_are_not_judged():
+def test_declined_combinations_of_options_are_left_out():
     def attention(query, key, value, causal=False, bias=None, *, d_out):
         if causal and bias is not None:
             raise NotImplementedError("causal and bias together")
@@ -93,7 +93,7 @@ def test_options_that_are_declined_together_are_not_judged():
 
 
 @pytest.mark.parametrize(
-    "asked, told",
+    "options, message",
     [
         ({"dtype": "int8"}, "dtype is 'int8'"),
         ({"profile": "long"}, "profile is 'long'"),
@@ -104,12 +104,12 @@ def test_options_that_are_declined_together_are_not_judged():
         ({"shape": (1, 3, 2, 4, 4, 4)}, "G divides H"),
     ],
 )
-def test_what_is_asked_wrongly_is_refused(asked, told):
-    with pytest.raises(ValueError, match=told):
-        na.check_candidate(simple, **asked)
+def test_wrong_arguments_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        na.check_candidate(simple, **options)
 
 
-def test_a_framework_that_nobody_imported_is_not_imported_for_its_own_sake(monkeypatch):
+def test_an_unloaded_framework_is_refused_and_not_imported(monkeypatch):
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     with pytest.raises(ValueError, match="framework is 'torch', which the candidate does not import"):
         na.check_candidate(simple, framework="torch")

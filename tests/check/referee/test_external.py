@@ -10,7 +10,7 @@ from numpy_attention.check.cases.cases import OPTIONS, Case
 from tests.support.candidates import OURS
 
 
-def test_numbers_from_anywhere_are_compared():
+def test_arrays_computed_elsewhere_are_compared():
     for case in na.cases(supports=OPTIONS, causal="bottom_right")[:3]:
         assert isinstance(case, Case)
         tensors = Candidate(OURS, checked_convention()).call(case, NumPy()).tensors
@@ -20,7 +20,7 @@ def test_numbers_from_anywhere_are_compared():
         assert wrong.reason == "d_value is wrong"
 
 
-def test_what_cannot_be_compared_is_refused():
+def test_unknown_names_and_cases_are_refused():
     case = na.cases(supports=[])[0]
     with pytest.raises(ValueError, match="arrays has 'dq'"):
         na.compare({"dq": case.query}, case)

@@ -14,12 +14,12 @@ from tests.support.candidates import OURS, plain
 SHAPE = (2, 4, 2, 65, 97, 8, 5)
 
 
-def check(candidate, **asked):
-    return na.check_candidate(candidate, **{"causal": "bottom_right", "shape": SHAPE, **asked})
+def check(candidate, **options):
+    return na.check_candidate(candidate, **{"causal": "bottom_right", "shape": SHAPE, **options})
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
-def test_right_ones_pass(dtype):
+def test_correct_candidates_pass(dtype):
     for candidate in (plain, OURS):
         report = check(candidate, dtype=dtype)
         assert report.ok, report
@@ -27,7 +27,7 @@ def test_right_ones_pass(dtype):
         assert {v.case.partition(":")[0] for v in report.verdicts} >= {"plain"}
 
 
-def test_rows_and_heads_are_drawn_by_the_seed_the_first_and_the_last_among_them():
+def test_sampled_rows_and_heads_follow_the_seed_and_include_both_ends():
     spec = Specification("plain", Shape(*SHAPE), ("causal",), corner="bottom_right")
     one, same, other = (draw_large(s) for s in (spec, spec, spec._replace(seed=1)))
     np.testing.assert_array_equal(one.case.query, same.case.query)
@@ -39,7 +39,7 @@ def test_rows_and_heads_are_drawn_by_the_seed_the_first_and_the_last_among_them(
         assert (drawn.groups[-1].b, drawn.groups[-1].g) == (1, 1)
 
 
-def test_sampled_rows_are_those_of_the_whole():
+def test_sampled_rows_equal_the_whole_reference():
     """What is judged is what the whole reference says there, and with a sparse d_out of every key."""
     options = ("causal", "window", "scale", "softcap", "sinks")
     spec = Specification("rich", Shape(*SHAPE), options, dtype="float64")
@@ -79,7 +79,7 @@ def one_key_of_one_head(out, d_query, d_key, d_value):
 @pytest.mark.parametrize(
     "change, tensor", [(last_query, "out"), (last_key, "d_key"), (one_key_of_one_head, "d_value")]
 )
-def test_wrong_rows_are_found_where_they_are(change, tensor):
+def test_wrong_rows_are_located(change, tensor):
     report = check(spoiled(change))
     assert not report.ok
     worst = report.worst[tensor]
@@ -92,7 +92,7 @@ def test_wrong_rows_are_found_where_they_are(change, tensor):
         assert worst.place[:3] == (0, 0, 50)
 
 
-def test_the_laws_are_held_over_every_head():
+def test_the_laws_are_checked_over_every_head():
     shape = Shape(2, 6, 6, 65, 97, 8, 5)
     sampled = {(part.b, part.g) for part in draw_large(Specification("plain", shape)).groups}
     b, h = next((b, h) for b in range(2) for h in range(6) if (b, h) not in sampled)
@@ -104,11 +104,11 @@ def test_the_laws_are_held_over_every_head():
     report = check(spoiled(elsewhere), shape=shape)
     assert not report.ok
     assert all(verdict.ok for verdict in report.verdicts)
-    told = f"(first in batch {b}, head {h})"
-    assert any("breaks law 2" in problem.what and told in problem.what for problem in report.problems)
+    where = f"(first in batch {b}, head {h})"
+    assert any("breaks law 2" in problem.what and where in problem.what for problem in report.problems)
 
 
-def test_gradients_of_queries_without_a_cotangent_are_0():
+def test_nonzero_d_query_without_a_cotangent_is_a_problem():
     def strays(out, d_query, d_key, d_value):
         d_query[:, :, 40:41] += 1e-3
 
@@ -116,7 +116,7 @@ def test_gradients_of_queries_without_a_cotangent_are_0():
     assert any("d_query is not 0 in rows where d_out is" in problem.what for problem in report.problems)
 
 
-def test_what_fails_is_told():
+def test_a_failing_call_is_reported():
     def attention(query, key, value, *, d_out):
         if query.shape[-2] > 50:
             raise MemoryError("out of memory")
@@ -126,7 +126,7 @@ def test_what_fails_is_told():
     assert "raises MemoryError: out of memory" in report.problems[0].what
 
 
-def test_other_layouts_are_turned():
+def test_blhd_layout_passes():
     def attention(query, key, value, *, d_out):
         arrays = (x.swapaxes(1, 2) for x in (query, key, value))
         out, gradients = plain(*arrays, d_out=d_out.swapaxes(1, 2))
@@ -135,7 +135,7 @@ def test_other_layouts_are_turned():
     assert check(attention, layout="BLHD").ok
 
 
-def test_options_that_fit_are_in_use():
+def test_options_without_pairs_are_in_use():
     reach = Capabilities(("causal", "mask", "bias", "scale", "sinks"), corner="top_left")
     plain_one, rich = large_specifications(SHAPE, reach)
     assert (plain_one.options, rich.options) == ((), ("causal", "scale", "sinks"))

@@ -43,8 +43,8 @@ def test_tf32_products_are_recognised_and_pass_as_tf32():
     report = check(attention)
     assert not report.ok
     assert report.precision == "products like TF32, sums like float32"
-    said = check(attention, arithmetic="tf32")
-    assert said.ok, said
+    stated = check(attention, arithmetic="tf32")
+    assert stated.ok, stated
     coarser = check(rounded_products(FORMATS["bfloat16"]), arithmetic="tf32")
     assert not coarser.ok
     assert coarser.precision == "products like bfloat16, sums like float32"

@@ -13,7 +13,7 @@ def d_key_is_wrong(out, d_query, d_key, d_value):
     return out, d_query, d_key * 2, d_value
 
 
-def test_a_report_is_printed_kept_and_shown():
+def test_a_report_is_printed_as_text_json_and_html():
     report = check(spoiled(d_key_is_wrong), name="my_kernel.py:attention")
     assert isinstance(report, CandidateReport)
     text = str(report)
@@ -31,7 +31,7 @@ def test_a_report_is_printed_kept_and_shown():
     assert repr(report) == "<my_kernel.py:attention: FAIL: d_key is wrong>"
 
 
-def test_names_in_a_report_are_escaped_and_what_is_not_finite_is_a_string():
+def test_html_is_escaped_and_infinity_is_a_string_in_json():
     def attention(query, key, value):
         return np.full((*query.shape[:-1], value.shape[-1]), np.nan, query.dtype)
 
