@@ -65,7 +65,7 @@ def remove_partial_files(folder: PathLike) -> None:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = Path(folder, ".0123456789abcdef.part").write_bytes(b"half a f")
-    ...     sweep(folder)
+    ...     remove_partial_files(folder)
     ...     os.listdir(folder)
     []
     """
