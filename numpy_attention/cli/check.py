@@ -35,7 +35,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add("candidate", metavar="FILE.py:NAME", help="or MODULE:NAME, or FILE.py:FORWARD,BACKWARD")
     add("--profile", choices=PROFILES, default="smoke", help="a few rich cases, or all (default: smoke)")
     add("--json", metavar="FILE", help="write the whole report to FILE")
-    add("--seed", type=int, default=0, metavar="N", help="of all random numbers (default: 0)")
+    add("--seed", type=int, default=0, metavar="N", help="seed of all random numbers (default: 0)")
     add("--repeat", type=_positive, default=2, metavar="N", help="run each case N times (default: 2)")
     add("--timeout", type=float, default=60.0, metavar="SECONDS", help="limit for one call (default: 60)")
     add("--forward-only", action="store_true", help="judge the output alone")
@@ -49,7 +49,7 @@ def _add_conventions(add: Callable[..., Any]) -> None:
         "--supports",
         type=_words,
         metavar="OPTION,…",
-        help=f"supported ones of {', '.join((*OPTIONS, *EXTRAS))} (default: read from the signature)",
+        help=f"options it supports, of {', '.join((*OPTIONS, *EXTRAS))} (default: read from the signature)",
     )
     add(
         "--map",
@@ -64,17 +64,17 @@ def _add_conventions(add: Callable[..., Any]) -> None:
         choices=CORNERS,
         help="alignment of its diagonal if lengths differ",
     )
-    add("--framework", choices=FRAMEWORKS, help="of its arrays (default: detected)")
-    add("--device", help="of torch's tensors: cuda, cuda:1, mps, …")
+    add("--framework", choices=FRAMEWORKS, help="framework of its arrays (default: detected)")
+    add("--device", help="device of torch's tensors: cuda, cuda:1, mps, …")
 
 
 def _add_limits(add: Callable[..., Any]) -> None:
     dtypes, arithmetics = tuple(FORMATS), tuple(ARITHMETICS)
-    add("--dtype", choices=dtypes, default="float32", help="of inputs and results (default: float32)")
+    add("--dtype", choices=dtypes, default="float32", help="dtype of inputs and results (default: float32)")
     add(
         "--arithmetic",
         choices=arithmetics,
-        help="(default: float64 for float64, float32 for the rest)",
+        help="precision of its computation (default: float64 or float32)",
     )
     add("--head-dims", type=_numbers, default=(), metavar="N,…", help="supported head widths (default: any)")
     add("--length-multiple", type=_positive, default=1, metavar="N", help="all lengths are multiples of N")

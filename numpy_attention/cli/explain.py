@@ -57,7 +57,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="plant a fault, mark the numbers that it changes and name the laws that it breaks "
         "(`numpy-attention faults` lists all faults)",
     )
-    add("--seed", type=int, default=0, metavar="N", help="of dropout (default: 0)")
+    add("--seed", type=int, default=0, metavar="N", help="seed of dropout (default: 0)")
     parser.set_defaults(run=run)
 
 

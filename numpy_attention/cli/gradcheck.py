@@ -19,7 +19,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="one rule (default: all)")
     parser.add_argument("--order", type=int, choices=(1, 2), default=1, help="2: second derivatives as well")
-    parser.add_argument("--seed", type=int, default=0, help="of the random cotangents and directions")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the cotangents and directions")
     parser.set_defaults(run=run)
 
 

@@ -37,15 +37,15 @@ NUMBERS = {
     "epochs": (int, "N", "passes over the training part"),
     "lr": (float, "X", "the learning rate"),
     "batch_size": (int, "N", "examples in each step"),
-    "seed": (int, "N", "of all random numbers"),
+    "seed": (int, "N", "seed of all random numbers"),
     "clip": (float, "X", "clip the global norm of the gradients to this"),
-    "digit": (int, "N", "of digit-bags: the digit to look for"),
+    "digit": (int, "N", "with digit-bags: the digit to look for"),
 }
 NAMES = {
-    "task": "see numpy-attention list",
+    "task": "the task; see numpy-attention list",
     "score": "score function of the tokens",
-    "optimizer": "momentum is SGD with momentum 0.9",
-    "schedule": "of the learning rate; all but constant warm up over the first tenth of the steps",
+    "optimizer": "optimizer; momentum is SGD with momentum 0.9",
+    "schedule": "learning-rate schedule; all but constant warm up over the first tenth of the steps",
     "temperature": "learned: each head divides its scores by a learned number",
 }
 TEXTS = {

@@ -151,13 +151,13 @@ def test_jax_attention_passes_and_float64_without_x64_is_noted(peer):
     before = bool(jax.config.jax_enable_x64)
     jax.config.update("jax_enable_x64", False)
     try:
-        explored = probe(candidate, Constraints(head_dims=(8,), length_multiple=8), "float64", 0, 60)
+        probed = probe(candidate, Constraints(head_dims=(8,), length_multiple=8), "float64", 0, 60)
     finally:
         jax.config.update("jax_enable_x64", before)
-    assert (explored.framework.name, explored.reach.dtype) == ("jax", "float32")
-    assert "without x64" in explored.notes[0]
+    assert (probed.framework.name, probed.capabilities.dtype) == ("jax", "float32")
+    assert "without x64" in probed.notes[0]
     case = draw_case(Specification("plain", Shape(2, 2, 2, 8, 8, 8, 8)))
-    tensors = candidate.call(case, explored.framework).tensors
+    tensors = candidate.call(case, probed.framework).tensors
     report = compare({name: x.numbers for name, x in tensors.items()}, case)
     assert report.ok, report
     assert set(report.worst) == {"out", "d_query", "d_key", "d_value"}
