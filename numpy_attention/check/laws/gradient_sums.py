@@ -141,7 +141,7 @@ def _values_against_output(e: Evidence) -> Iterator[Sides]:
     6,
     "values mixed",
     "valueᵀ @ d_value = outᵀ @ d_out, for each key head: E × E numbers.",
-    proof="As law 5, its trace, with value A and out A for any A: Σ_ls thinned_ls value_s ⊗ d_out_l.",
+    proof="value A gives out A for any A: both are Σ_ls thinned_ls value_s ⊗ d_out_l; the trace is law 5.",
     domain="Survives everything, as law 5 does.",
     needs=("d_value", "out", "d_out"),
 )
