@@ -165,7 +165,7 @@ def _values_mixed(e: Evidence) -> Iterator[Sides]:
 @law(
     7,
     "scale against query",
-    "Σ_s scale d_scale = d_query · query, unbroadcast over the heads and rows that have one scale in common.",
+    "Σ_s scale d_scale = d_query · query, summed over the heads and rows that have one scale in common.",
     proof="d_scale_ls = d_scores_ls (query_l · key_s), so Σ_s scale_ls d_scale_ls = d_query_l · query_l.",
     domain="Survives everything. It needs a scale with a gradient.",
     needs=("dot scores", "d_query", "d_scale", "scale"),

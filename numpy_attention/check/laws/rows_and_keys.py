@@ -95,7 +95,7 @@ def _any_over(x: Array, shape: tuple[int, ...]) -> Array:
     proof="""\
 The row's only weight is 1, whatever the score: out does not depend on the query at all, and lse is the
 score itself. Examples: the first row of a causal mask, window(0, 0), and S = 1.""",
-    domain="Survives masks, bias, any scale, d_weights, d_lse; softcap except for d_query.",
+    domain="Survives masks, bias, any scale, d_weights, d_lse; softcap but for d_query. Not sinks, dropout.",
     needs=("a row with one visible key", "out"),
     broken_by=("sinks", "dropout"),
 )
