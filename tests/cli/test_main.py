@@ -139,8 +139,3 @@ def test_every_command_has_its_file_and_every_file_its_command() -> None:
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"numpy-attention {numpy_attention.__version__}\n"
-
-
-def test_a_missing_file_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["eval", "no/such/run"]) == 2
-    assert "no/such/run" in capsys.readouterr().err

@@ -123,14 +123,7 @@ def test_a_start_from_another_run_is_compared_with_one_from_scratch(capsys, file
 WAYS = {
     "csv": [
         *TABLE,
-        "--heads",
-        "2",
-        "--optimizer",
-        "adamw",
-        "--schedule",
-        "cosine",
-        "--temperature",
-        "learned",
+        *["--heads", "2", "--optimizer", "adamw", "--schedule", "cosine", "--temperature", "learned"],
     ],
     "npz": ["--npz", "s.npz", "--optimizer", "momentum", "--clip", "0.1", "--score", "cosine"],
     "until": [*TABLE, "--until", "loss=0.9"],

@@ -92,12 +92,9 @@ class Candidate:
         inputs = self._inputs(case, framework)
         before = {name: framework.to_numpy(x).numbers for name, x in inputs.items()}
         native = self._judged(self._results(case, inputs, framework))
-        problems = [
-            f"changes its input {name}"
-            for name, x in inputs.items()
-            if framework.to_numpy(x).numbers.tobytes() != before[name].tobytes()
-        ]
-        problems += self._overwritten()
+        after = {name: framework.to_numpy(x).numbers for name, x in inputs.items()}
+        changed = [name for name in before if after[name].tobytes() != before[name].tobytes()]
+        problems = [f"changes its input {name}" for name in changed] + self._overwritten()
         tensors = {}
         for name, x in native.items():
             if x is None:

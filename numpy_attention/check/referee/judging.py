@@ -31,13 +31,9 @@ class CaseJudgement(NamedTuple):
 
 
 def judge_case(
-    candidate: Candidate,
-    reference: ReferenceCase,
-    framework: NumPy,
-    roundoff: Roundoff,
-    repeat: int,
-    timeout: float,
-) -> CaseJudgement:
+    candidate: Candidate, reference: ReferenceCase, framework: NumPy, roundoff: Roundoff,
+    repeat: int, timeout: float,
+) -> CaseJudgement:  # fmt: skip
     """Call a candidate `repeat` times on a case and judge each tensor by its worst run."""
     runs: list[CandidateOutput] = []
     printed = ""

@@ -115,16 +115,12 @@ def check_candidate(
             name, setting, FAIL, failure, problems=(CandidateProblem("a first call", failure),),
             left_out=probed.left_out, seconds=time.monotonic() - start,
         )  # fmt: skip
-    judged: list[tuple[ReferenceCase, CaseJudgement]] = []
-    planted_in: list[ReferenceCase] = []
     if shape is None:
         planted_in = [reference_case(spec, rounding) for spec in specifications(profile, capabilities)]
         judged = [(reference, judge_case(candidate, reference, own, rounding, repeat, timeout))
                   for reference in planted_in]  # fmt: skip
     else:
-        for sample in map(draw_large, large_specifications(shape, capabilities)):
-            judged += judge_large(candidate, sample, own, rounding, timeout)
-            planted_in += control_cases(sample, rounding)
+        judged, planted_in = _judge_shape(candidate, shape, probed, rounding, timeout)
     faults = tuple(import_module("..faults", __package__).FAULTS if faults is None else faults)
     tensors = tuple(n for n in Results._fields if any(n in judgement.tensors for _, judgement in judged))
     control = run_control(planted_in, tensors, rounding, faults) if tensors else Control()
@@ -132,8 +128,19 @@ def check_candidate(
         control, hidden = _excuse_hidden_faults(control, probed, tensors, rounding, faults)
         probed = probed._replace(left_out=probed.left_out | hidden)
     report = CandidateReport(name, setting, NOT_JUDGED, "", control=control)
-    report = conclude(report, judged, probed, rounding)
-    return report._replace(seconds=time.monotonic() - start)
+    return conclude(report, judged, probed, rounding)._replace(seconds=time.monotonic() - start)
+
+
+def _judge_shape(
+    candidate: Candidate, shape: Sequence[int], probed: ProbeResult, rounding: Roundoff, timeout: float
+) -> tuple[list[tuple[ReferenceCase, CaseJudgement]], list[ReferenceCase]]:
+    """The judgements of one large shape, and the small cases on which its faults are planted."""
+    judged: list[tuple[ReferenceCase, CaseJudgement]] = []
+    planted_in: list[ReferenceCase] = []
+    for sample in map(draw_large, large_specifications(shape, probed.capabilities)):
+        judged += judge_large(candidate, sample, probed.framework, rounding, timeout)
+        planted_in += control_cases(sample, rounding)
+    return judged, planted_in
 
 
 def _excuse_hidden_faults(
