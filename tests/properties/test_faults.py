@@ -29,58 +29,58 @@ FAULTS = [
     (weights.test_the_gradient_of_lse_is_the_weights, f.LSE_WITHOUT_GRADIENT),
     (weights.test_the_output_lies_within_the_hull_of_the_visible_values, f.VALUES_TOO_LARGE),
     (weights.test_the_output_is_linear_in_the_values, f.VALUES_RECTIFIED),
-    (symmetries.test_keys_may_change_places_together_with_their_values, f.KNOWS_THE_KEYS_PLACE),
-    (symmetries.test_queries_may_change_places, f.KNOWS_THE_QUERYS_PLACE),
+    (symmetries.test_keys_may_change_places_together_with_their_values, f.SCORES_BY_KEY_INDEX),
+    (symmetries.test_queries_may_change_places, f.SCORES_BY_QUERY_INDEX),
     (symmetries.test_heads_may_change_places_group_by_group, f.HEADS_TILED),
-    (symmetries.test_heads_may_change_places_group_by_group, f.KNOWS_THE_HEADS_PLACE),
-    (symmetries.test_batch_entries_may_change_places, f.KNOWS_THE_BATCH_PLACE),
+    (symmetries.test_heads_may_change_places_group_by_group, f.SCORES_BY_HEAD_INDEX),
+    (symmetries.test_batch_entries_may_change_places, f.SCORES_BY_BATCH_INDEX),
     (symmetries.test_a_slice_of_the_batch_alone_gives_the_same, f.DIVIDED_BY_THE_BATCH),
-    (symmetries.test_what_the_query_gains_the_scale_may_lose, f.SCALE_UNDONE),
-    (symmetries.test_query_and_key_may_be_rotated_together, f.KNOWS_ONE_AXIS),
+    (symmetries.test_scaling_the_query_up_and_the_scale_down_cancels, f.SCALE_UNDONE),
+    (symmetries.test_query_and_key_may_be_rotated_together, f.SCORES_BY_FIRST_ENTRY),
     (symmetries.test_grouped_heads_are_repeated_heads_with_gradients_summed, f.HEADS_TILED),
-    (hiding.test_what_nobody_sees_changes_not_a_bit, f.VALUES_NOT_SELECTED),
-    (hiding.test_what_nobody_sees_changes_not_a_bit, f.MASK_FORGOTTEN),
-    (hiding.test_the_gradient_of_what_nobody_sees_is_zero, f.D_VALUE_NEVER_ZERO),
-    (hiding.test_a_row_that_sees_nothing_is_zero_and_its_lse_minus_infinity_or_the_sink, f.MASK_FINITE),
-    (hiding.test_a_nan_in_a_key_shows_in_the_rows_that_see_it, f.NAN_SWEPT_AWAY),
+    (hiding.test_fully_masked_rows_and_keys_change_no_bit, f.VALUES_NOT_SELECTED),
+    (hiding.test_fully_masked_rows_and_keys_change_no_bit, f.MASK_FORGOTTEN),
+    (hiding.test_fully_masked_rows_and_keys_have_gradient_zero, f.D_VALUE_NEVER_ZERO),
+    (hiding.test_fully_masked_row_gives_zero_and_lse_minus_infinity_or_the_sink, f.MASK_FINITE),
+    (hiding.test_a_nan_in_a_key_shows_in_the_rows_that_see_it, f.SCORES_WITHOUT_NAN),
     (hiding.test_a_nan_in_a_key_shows_in_the_rows_that_see_it, f.KEY_NOT_SELECTED),
-    (hiding.test_a_nan_in_a_query_shows_in_its_row, f.NAN_SWEPT_AWAY),
+    (hiding.test_a_nan_in_a_query_shows_in_its_row, f.SCORES_WITHOUT_NAN),
     (
         hiding.test_a_nan_in_a_value_shows_in_its_column_and_in_the_gradients_of_the_rows_that_see_it,
-        f.VALUES_SWEPT,
+        f.VALUES_WITHOUT_NAN,
     ),
     (
         hiding.test_a_nan_in_a_value_shows_in_its_column_and_in_the_gradients_of_the_rows_that_see_it,
         f.VALUES_NOT_SELECTED,
     ),
-    (hiding.test_a_nan_in_d_out_shows_in_the_gradients_of_its_row, f.D_OUT_SWEPT),
-    (hiding.test_no_row_sees_what_comes_after_it, f.MASK_OFF_BY_ONE),
-    (hiding.test_no_gradient_reaches_what_comes_after, f.D_VALUE_NEVER_ZERO),
+    (hiding.test_a_nan_in_d_out_shows_in_the_gradients_of_its_row, f.D_OUT_WITHOUT_NAN),
+    (hiding.test_causal_output_ignores_later_keys, f.MASK_OFF_BY_ONE),
+    (hiding.test_causal_gradient_of_later_keys_is_zero, f.D_VALUE_NEVER_ZERO),
     (hiding.test_a_mask_and_a_bias_of_minus_infinity_hide_alike, f.MASK_FORGOTTEN),
     (masks.test_a_window_as_wide_as_the_keys_hides_nothing, f.MASK_HALVES),
     (masks.test_a_window_of_one_gives_back_the_values, f.MASK_OFF_BY_ONE),
-    (masks.test_bottom_right_attention_is_the_last_rows_of_square_attention, f.KNOWS_THE_QUERYS_PLACE),
+    (masks.test_bottom_right_attention_is_the_last_rows_of_square_attention, f.SCORES_BY_QUERY_INDEX),
     (options.test_a_sink_is_one_more_key_whose_value_is_zero, f.SINK_WITHOUT_GRADIENT),
     (options.test_a_sink_is_one_more_key_whose_value_is_zero, f.SINK_FORGOTTEN),
     (options.test_dropout_of_ones_is_none, f.DROPOUT_UNSCALED),
     (options.test_capped_scores_stay_within_the_cap_and_in_order, f.TIMES_TANH),
     (options.test_a_cap_far_above_the_scores_caps_nothing, f.CAP_NOT_RESTORED),
     (options.test_attend_is_attention_from_its_second_step_on, f.VALUES_TOO_LARGE),
-    (gradients.test_the_gradients_are_those_of_the_complex_step, f.ROW_MEAN_FORGOTTEN),
+    (gradients.test_the_gradients_are_those_of_the_complex_step, f.ROW_SUM_FORGOTTEN),
     (gradients.test_the_gradients_are_those_of_the_complex_step, f.LSE_WITHOUT_GRADIENT),
     (gradients.test_the_gradients_are_those_of_the_complex_step, f.SINK_WITHOUT_GRADIENT),
     (gradients.test_the_gradients_are_those_of_the_complex_step, f.BIAS_LOST),
     (gradients.test_the_gradients_are_those_of_the_complex_step, f.GROUP_INTERLEAVED),
-    (gradients.test_rows_of_d_scores_sum_to_zero_their_sink_included, f.ROW_MEAN_FORGOTTEN),
+    (gradients.test_rows_of_d_scores_sum_to_zero_their_sink_included, f.ROW_SUM_FORGOTTEN),
     (gradients.test_rows_of_d_scores_sum_to_zero_their_sink_included, f.SINK_WITHOUT_GRADIENT),
-    (gradients.test_query_and_key_and_scale_pull_alike, f.KEY_UNSCALED),
+    (gradients.test_query_key_and_scale_gradients_have_equal_dot_products, f.KEY_UNSCALED),
     (gradients.test_the_gradients_are_linear_in_the_cotangents, f.D_OUT_SQUARED),
-    (gradients.test_no_cotangent_no_gradient, f.D_VALUE_NEVER_ZERO),
+    (gradients.test_zero_cotangents_give_zero_gradients, f.D_VALUE_NEVER_ZERO),
     (precision.test_every_number_is_that_of_the_formula, f.HEADS_TILED),
     (precision.test_every_number_is_that_of_the_formula, f.MASK_FINITE),
     (precision.test_every_number_is_that_of_the_formula, f.VALUES_IN_SINGLE),
-    (purity.test_a_second_call_gives_the_same_bits, f.never_twice_the_same()),
-    (purity.test_worker_threads_get_the_same_bits, f.never_twice_the_same()),
+    (purity.test_a_second_call_gives_the_same_bits, f.different_each_call()),
+    (purity.test_worker_threads_get_the_same_bits, f.different_each_call()),
 ]
 
 until_it_breaks = settings(
@@ -165,7 +165,7 @@ def turned_into(kind):
     [
         (purity.test_no_argument_is_changed, Scribbles, AssertionError),
         (purity.test_results_share_no_memory_with_arguments_or_each_other, Shares, AssertionError),
-        (purity.test_nothing_raises_where_floating_point_errors_do, Raises, FloatingPointError),
+        (purity.test_no_floating_point_error_is_raised, Raises, FloatingPointError),
         (precision.test_narrow_dtypes_are_computed_in_float64_and_rounded_once, RoundsTwice, AssertionError),
         (gradients.test_gradients_have_their_arguments_shape_and_dtype, Promotes, AssertionError),
     ],
@@ -175,7 +175,7 @@ def test_impurity_turns_the_property_red(test, kind, error):
 
 
 def test_a_layout_that_matters_turns_the_property_red():
-    test = purity.test_any_memory_layout_will_do
+    test = purity.test_memory_layout_does_not_matter
 
     @until_it_breaks
     @given(case=test.domain)
@@ -201,7 +201,7 @@ def whole_rows(dropout, rows, columns, shape):
 
 
 MASK_FAULTS = [
-    (masks.test_a_tile_is_that_part_of_the_array, tiles, "_positions", from_the_start),
+    (masks.test_tile_is_a_slice_of_the_array, tiles, "_positions", from_the_start),
     (masks.test_masks_obey_set_algebra, tiles.Mask, "__or__", tiles.Mask.__and__),
     (
         masks.test_masks_obey_set_algebra,
@@ -209,14 +209,14 @@ MASK_FAULTS = [
         "_visible",
         lambda self, *given: self.mask._visible(*given),
     ),
-    (masks.test_a_mask_shows_the_pairs_that_it_says, tiles.Mask, "__invert__", lambda self: self),
+    (masks.test_visible_pairs_match_the_definition, tiles.Mask, "__invert__", lambda self: self),
     (
         masks.test_bottom_right_is_the_last_rows_of_the_square,
         mask_kinds,
         "alignment_offset",
         lambda what, align, L, S: 0,
     ),
-    (options.test_a_tile_of_dropout_is_that_part_of_its_array, dropout.Dropout, "tile", whole_rows),
+    (options.test_dropout_tile_is_a_slice_of_its_array, dropout.Dropout, "tile", whole_rows),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Gradients: against the complex step, and by the laws that they keep."""
+"""Gradients agree with the complex step and keep their laws."""
 
 import numpy as np
 
@@ -73,8 +73,8 @@ def test_rows_of_d_scores_sum_to_zero_their_sink_included(case):
 
 
 @for_all()
-def test_query_and_key_and_scale_pull_alike(case):
-    """<d_query, query> = <d_key, key> = <d_scale, scale>: all three enter by the scores alone."""
+def test_query_key_and_scale_gradients_have_equal_dot_products(case):
+    """<d_query, query> = <d_key, key> = <d_scale, scale>: all three enter through the scores alone."""
     case = case.in_double()
     case = case.but(scale=case.scale_used)
     numbers, (_, bound) = case.run(), formula(case)
@@ -110,7 +110,7 @@ def test_the_gradients_are_linear_in_the_cotangents(case):
 
 
 @for_all()
-def test_no_cotangent_no_gradient(case):
+def test_zero_cotangents_give_zero_gradients(case):
     zero = {
         name: 0 * getattr(case, name) for name in ("d_weights", "d_lse") if getattr(case, name) is not None
     }

@@ -1,4 +1,4 @@
-"""What is hidden has no influence, not by a bit; what is visible shows where it touches, nowhere else."""
+"""Hidden inputs change no bit; a visible NaN shows in what it touches, nowhere else."""
 
 import numpy as np
 
@@ -12,24 +12,24 @@ POISONS = (1e30, np.inf, -np.inf, np.nan)
 
 
 def poisoned(x, where, poison):
-    """x with a poison in it; 1e30 is inf in float16."""
+    """x with a poison at `where`; 1e30 is inf in float16."""
     with np.errstate(over="ignore"):
         return np.where(where, np.asarray(poison).astype(x.dtype), x)
 
 
-def keys_seen(case, pairs):
-    """Which keys of which head take part in any of `pairs`: (..., G, S)."""
+def visible_keys(case, pairs):
+    """True for the keys of each head in any of `pairs`, (..., G, S)."""
     return case.gathered(pairs.any(axis=-2))
 
 
 @for_all()
-def test_what_nobody_sees_changes_not_a_bit(case):
+def test_fully_masked_rows_and_keys_change_no_bit(case):
     rng, visible = case.rng(), case.visible
-    keys, rows = keys_seen(case, visible), visible.any(axis=-1)
+    keys, rows = visible_keys(case, visible), visible.any(axis=-1)
     pairs = np.ones(case.shape, dtype=bool) if case.pairs is None else case.pairs
 
-    def spoil(x, seen):
-        return None if x is None else poisoned(x, ~seen, rng.choice(POISONS))
+    def spoil(x, visible):
+        return None if x is None else poisoned(x, ~visible, rng.choice(POISONS))
 
     changes = dict(
         query=spoil(case.query, any_to(rows, case.query.shape[:-1])[..., None]),
@@ -41,15 +41,15 @@ def test_what_nobody_sees_changes_not_a_bit(case):
     )
     if np.size(case.scale) > 1:  # one number must be finite
         changes.update(scale=spoil(case.scale, any_to(visible, case.scale.shape)))
-    if case.sinks is None:  # with a sink, the lse of a row that sees nothing is the sink's
+    if case.sinks is None:  # with a sink, the lse of a fully masked row is the sink's
         changes.update(d_lse=spoil(case.d_lse, rows))
     assert_same_bits(case.but(**changes).run(), case.run())
 
 
 @for_all()
-def test_the_gradient_of_what_nobody_sees_is_zero(case):
+def test_fully_masked_rows_and_keys_have_gradient_zero(case):
     numbers, visible = case.run(), case.visible
-    keys, rows = keys_seen(case, visible), visible.any(axis=-1)
+    keys, rows = visible_keys(case, visible), visible.any(axis=-1)
     assert numbers.weights is None or (numbers.weights[~visible] == 0).all()
     assert (numbers.out[~rows] == 0).all()
     assert (numbers.d_query[~any_to(rows, case.query.shape[:-1])] == 0).all()
@@ -63,7 +63,7 @@ def test_the_gradient_of_what_nobody_sees_is_zero(case):
 
 
 @for_all()
-def test_a_row_that_sees_nothing_is_zero_and_its_lse_minus_infinity_or_the_sink(case):
+def test_fully_masked_row_gives_zero_and_lse_minus_infinity_or_the_sink(case):
     _, saved = case.forward()
     nothing = ~case.visible.any(axis=-1)
     sinks = np.asarray(-np.inf if case.sinks is None else case.sinks, dtype=float)
@@ -80,9 +80,9 @@ def test_a_row_that_sees_nothing_is_zero_and_its_lse_minus_infinity_or_the_sink(
 
 
 def influence(case, rows):
-    """Where something that spoils the scores of `rows` (..., H, L) may show, by the shape of each result."""
+    """True, in each result, where a NaN in the scores of `rows` (..., H, L) may show."""
     pairs = case.visible & rows[..., None]
-    keys = keys_seen(case, pairs)
+    keys = visible_keys(case, pairs)
     return Numbers(
         out=rows[..., None],
         weights=pairs,
@@ -97,13 +97,13 @@ def influence(case, rows):
 
 
 def assert_shows(after, before, touched):
-    """NaN wherever it touches, and the same bits elsewhere."""
+    """NaN at `touched`, and the same bits elsewhere."""
     for name, x, y, where in zip(Numbers._fields, after, before, touched, strict=True):
         if y is not None:
             x, y = np.atleast_1d(x), np.atleast_1d(y)
             where = np.broadcast_to(where, y.shape)
             assert np.isnan(x[where]).all(), f"{name} hides a NaN that touches it"
-            assert (bits(x[~where]) == bits(y[~where])).all(), f"{name} shows a NaN that it never met"
+            assert (bits(x[~where]) == bits(y[~where])).all(), f"{name} shows a NaN that does not touch it"
 
 
 def some(case, shape):
@@ -165,7 +165,7 @@ def causal(case):
 
 
 @for_all()
-def test_no_row_sees_what_comes_after_it(case):
+def test_causal_output_ignores_later_keys(case):
     case, start = causal(case)
     *_, L, S = case.shape
     rng = case.rng()
@@ -184,7 +184,7 @@ def test_no_row_sees_what_comes_after_it(case):
 
 
 @for_all()
-def test_no_gradient_reaches_what_comes_after(case):
+def test_causal_gradient_of_later_keys_is_zero(case):
     case, start = causal(case)
     *_, L, S = case.shape
     now = case.rng().integers(0, S + 1)
@@ -200,7 +200,7 @@ def test_no_gradient_reaches_what_comes_after(case):
     assert not np.any(numbers.d_value[..., now:, :])
 
 
-# ------------------------------------------------------------------------- two ways of hiding, one result
+# ------------------------------------------------------------------------- two ways of hiding
 
 
 @for_all(having=("mask",))

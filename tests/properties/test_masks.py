@@ -1,4 +1,4 @@
-"""Masks: what they show, how they combine, and what attention makes of them."""
+"""Masks: their visible pairs, how they combine, and their effect in attention."""
 
 import numpy as np
 import pytest
@@ -29,20 +29,20 @@ def shown(mask, shape):
 
 
 @given(mask_and_lengths())
-def test_a_mask_shows_the_pairs_that_it_says(drawn):
+def test_visible_pairs_match_the_definition(drawn):
     (mask, pairs, _), shape = drawn
     assert (shown(mask, shape) == pairs).all()
 
 
 @given(mask_and_lengths(single_masks), st.booleans())
-def test_the_shape_of_the_array_depends_on_the_mask_and_not_on_what_it_shows(drawn, heads):
+def test_array_shape_is_independent_of_the_visible_pairs(drawn, heads):
     (mask, *_), (*_, L, S) = drawn
     arrays = [m.array(L, S, heads=heads) for m in (mask, ~mask, mask & ~mask, mask | ~mask)]
     assert len({array.shape for array in arrays}) == 1
 
 
 @given(mask_and_lengths(), st.data())
-def test_nobody_sees_anything_outside_of_the_span(drawn, data):
+def test_nothing_is_visible_outside_the_span(drawn, data):
     (mask, *_), shape = drawn
     *_, L, S = shape
     start = data.draw(st.integers(0, L))
@@ -56,7 +56,7 @@ def test_nobody_sees_anything_outside_of_the_span(drawn, data):
 
 
 @given(mask_and_lengths(), st.data())
-def test_one_entry_of_a_mask_is_that_part_of_the_array(drawn, data):
+def test_indexing_a_mask_indexes_its_array(drawn, data):
     (mask, *_), shape = drawn
     *batch, L, S = shape
     index = tuple(data.draw(st.integers(0, n - 1)) for n in batch)
@@ -64,7 +64,7 @@ def test_one_entry_of_a_mask_is_that_part_of_the_array(drawn, data):
 
 
 @given(mask_and_lengths(), st.data())
-def test_a_tile_is_that_part_of_the_array(drawn, data):
+def test_tile_is_a_slice_of_the_array(drawn, data):
     (mask, *_), shape = drawn
     *_, L, S = shape
     rows, columns = data.draw(st.slices(L)), data.draw(st.slices(S))

@@ -1,4 +1,4 @@
-"""Each option beside the same thing said otherwise."""
+"""Each option agrees with an equivalent call."""
 
 import numpy as np
 
@@ -68,7 +68,7 @@ def test_a_dropout_value_is_its_multipliers(case):
 
 
 @for_all(having=("dropout",))
-def test_a_tile_of_dropout_is_that_part_of_its_array(case):
+def test_dropout_tile_is_a_slice_of_its_array(case):
     *_, L, S = case.shape
     i, j = case.rng().integers(0, 9, 2)
     rows, columns = slice(i, i + 3), slice(j, None, 2)
@@ -95,7 +95,7 @@ def test_a_cap_far_above_the_scores_caps_nothing(case):
 
 
 @for_all()
-def test_saved_names_the_numbers_of_the_steps_that_were_asked_for(case):
+def test_saved_holds_the_results_of_the_steps_in_use(case):
     _, saved = case.forward()
     asked = {"capped": case.softcap, "biased": case.bias, "masked": case.pairs, "thinned": case.dropout}
     for name, option in asked.items():

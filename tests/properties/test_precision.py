@@ -1,4 +1,4 @@
-"""How exact: against the formula written out, and in every dtype as in float64."""
+"""Every number is within its bound of the formula; narrow dtypes round once."""
 
 import numpy as np
 import pytest

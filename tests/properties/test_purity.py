@@ -1,4 +1,4 @@
-"""Nothing is changed, shared or warned about, whatever the memory looks like and whoever calls."""
+"""No call changes an argument, shares memory or warns, in any memory layout and thread."""
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
@@ -58,7 +58,7 @@ def test_results_may_be_overwritten_before_the_backward(case):
 
 
 @for_all()
-def test_nothing_raises_where_floating_point_errors_do(case):
+def test_no_floating_point_error_is_raised(case):
     with np.errstate(all="raise"):
         strict = case.run()
     assert_same_bits(strict, case.run())
@@ -118,7 +118,7 @@ LAYOUTS = {
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @for_all()
-def test_any_memory_layout_will_do(case, layout):
+def test_memory_layout_does_not_matter(case, layout):
     laid = case.but(**{name: LAYOUTS[layout](x) for name, x in arrays(case).items()})
     numbers, bound = laid.run(), formula(case)[1]
     assert_within(numbers, case.run(), bound, bound)

@@ -1,4 +1,4 @@
-"""What may be exchanged, turned, or taken apart without changing what attention does."""
+"""Permutations, rotations and slices under which attention is invariant."""
 
 import numpy as np
 
@@ -71,7 +71,7 @@ def sizes_of_scores(case, query, key):
 
 
 @for_all()
-def test_what_the_query_gains_the_scale_may_lose(case):
+def test_scaling_the_query_up_and_the_scale_down_cancels(case):
     case = case.in_double()
     numbers, (_, bound) = case.run(), formula(case)
 

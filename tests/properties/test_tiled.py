@@ -1,4 +1,4 @@
-"""Every property that attention has, blockwise and fast attention have as well, each at its own roundoff."""
+"""Blockwise and fast attention have the properties of attention, each at its own roundoff."""
 
 import os
 
@@ -21,13 +21,13 @@ OF_WEIGHTS_OR_SCORES = {
     weights.test_the_gradient_of_lse_is_the_weights,
     options.test_capped_scores_stay_within_the_cap_and_in_order,
     options.test_a_cap_far_above_the_scores_caps_nothing,
-    options.test_saved_names_the_numbers_of_the_steps_that_were_asked_for,
+    options.test_saved_holds_the_results_of_the_steps_in_use,
     options.test_attend_is_attention_from_its_second_step_on,
 }
-"""Those that look at numbers which tiles do not keep."""
+"""Properties of numbers that tiles do not keep."""
 
 OF_FLOAT64 = {precision.test_narrow_dtypes_are_computed_in_float64_and_rounded_once}
-"""Those of computing in float64 whatever comes in."""
+"""Properties of computing in float64 for any input dtype."""
 
 PROPERTIES = [
     test
@@ -37,8 +37,8 @@ PROPERTIES = [
     if test not in OF_WEIGHTS_OR_SCORES | OF_FLOAT64
 ]
 
-ARGUMENTS = {purity.test_any_memory_layout_will_do: [(layout,) for layout in purity.LAYOUTS]}
-"""What a property takes besides the case."""
+ARGUMENTS = {purity.test_memory_layout_does_not_matter: [(layout,) for layout in purity.LAYOUTS]}
+"""Arguments of a property besides the case."""
 
 quickly = settings() if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else settings(max_examples=5)
 

@@ -1,4 +1,4 @@
-"""What a row of weights is, and what it makes of the values."""
+"""Rows of weights sum to one, and average the values."""
 
 import math
 

@@ -1,6 +1,6 @@
-"""Mistakes planted on purpose, each in one of the seven steps: what the properties must notice.
+"""Mistakes planted in one of the seven steps, which the properties must detect.
 
-Those that are made are in `check/faults/`; here are besides those that only a property would notice.
+Some are those of `check/faults/`; the others are made up, one for each property.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ def planted(step, forward=None, backward=None):
 
 
 def after(change):
-    """A forward whose main result is changed once it is right."""
+    """A forward that changes the main result of the right one."""
 
     def forward(right, *arguments):
         result, saved = right(*arguments)
@@ -37,7 +37,7 @@ def after(change):
 
 
 def steps(name):
-    """The steps with a fault of the package's own list."""
+    """The steps with a fault of the package planted."""
     return fault(name).steps
 
 
@@ -54,7 +54,7 @@ LSE_WITHOUT_ITS_SHIFT = steps("lse-without-maximum")
 LSE_WITHOUT_GRADIENT = steps("lse-without-gradient")
 SINK_FORGOTTEN = steps("sink-dropped")
 SINK_WITHOUT_GRADIENT = steps("sink-without-gradient")
-ROW_MEAN_FORGOTTEN = steps("no-row-sum")
+ROW_SUM_FORGOTTEN = steps("no-row-sum")
 
 # ------------------------------------------------------------------------------------------ 1 score
 
@@ -67,17 +67,19 @@ def _positions(axis):
     return change
 
 
-KNOWS_THE_KEYS_PLACE = planted("score", after(_positions(-1)))
-KNOWS_THE_HEADS_PLACE = planted("score", after(_positions(-3)))
-KNOWS_THE_BATCH_PLACE = planted("score", after(_positions(-4)))
+SCORES_BY_KEY_INDEX = planted("score", after(_positions(-1)))
+SCORES_BY_HEAD_INDEX = planted("score", after(_positions(-3)))
+SCORES_BY_BATCH_INDEX = planted("score", after(_positions(-4)))
 
 
 def _rows_differ(scores, *_):
     return scores * (1 + np.arange(scores.shape[-2])[:, None])
 
 
-KNOWS_THE_QUERYS_PLACE = planted("score", after(_rows_differ))
-KNOWS_ONE_AXIS = planted("score", after(lambda scores, query, *_: scores + query[..., :1] ** 2 * scores))
+SCORES_BY_QUERY_INDEX = planted("score", after(_rows_differ))
+SCORES_BY_FIRST_ENTRY = planted(
+    "score", after(lambda scores, query, *_: scores + query[..., :1] ** 2 * scores)
+)
 
 
 def _unscaled(right, d_scores, saved):
@@ -87,7 +89,7 @@ def _unscaled(right, d_scores, saved):
 
 SCALE_UNDONE = planted("score", backward=_unscaled)
 KEY_NOT_SELECTED = planted("score", backward=lambda right, d, saved: right(d, saved._replace(visible=None)))
-NAN_SWEPT_AWAY = planted("score", after(lambda scores, *_: np.nan_to_num(scores)))
+SCORES_WITHOUT_NAN = planted("score", after(lambda scores, *_: np.nan_to_num(scores)))
 
 # --------------------------------------------------------------------------- 2 softcap, 3 bias, 4 mask
 
@@ -125,17 +127,17 @@ VALUES_TOO_LARGE = planted("values", after(lambda out, *_: 3 * out))
 VALUES_NOT_SELECTED = planted(
     "values", after(lambda out, thinned, value, _: na.STEPS.values.forward(thinned, value)[0])
 )
-VALUES_SWEPT = planted("values", after(lambda out, *_: np.nan_to_num(out)))
+VALUES_WITHOUT_NAN = planted("values", after(lambda out, *_: np.nan_to_num(out)))
 VALUES_IN_SINGLE = planted("values", after(lambda out, *_: out.astype(np.float32).astype(out.dtype)))
-D_OUT_SWEPT = planted("values", backward=lambda right, d, saved: right(np.nan_to_num(d), saved))
+D_OUT_WITHOUT_NAN = planted("values", backward=lambda right, d, saved: right(np.nan_to_num(d), saved))
 D_OUT_SQUARED = planted("values", backward=lambda right, d, saved: right(d * abs(d), saved))
 D_VALUE_NEVER_ZERO = planted(
     "values", backward=lambda right, d, saved: (x := right(d, saved))._replace(d_value=x.d_value + 1e-3)
 )
 
 
-class Counting:
-    """A step that is another one each time it is called."""
+class ChangingStep:
+    """A step whose result changes slightly with each call."""
 
     calls = 0
 
@@ -144,5 +146,5 @@ class Counting:
         return out * (1 + 1e-12 * self.calls)
 
 
-def never_twice_the_same():
-    return planted("values", after(Counting()))
+def different_each_call():
+    return planted("values", after(ChangingStep()))

@@ -14,7 +14,7 @@ import inspect
 import textwrap
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -24,11 +24,16 @@ from ...functional.base.admission import Array
 from ...functional.base.arrays import Pair
 from .conditions import Condition, all_of, describe, everywhere, mask_differs, with_visible_keys
 
+Dtypes: TypeAlias = tuple[str, ...]
 EVERY = ("float64", "float32", "float16", "bfloat16")
 FINE = ("float64", "float32")
 """For faults whose change is lost in the rounding of half precision."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class _Decorator(Protocol):
+    def __call__(self, function: _Function, /) -> _Function: ...
 
 
 class Fault(NamedTuple):
@@ -46,7 +51,7 @@ class Fault(NamedTuple):
     rule: str
     pair: Pair
     active: Condition
-    dtypes: tuple[str, ...]
+    dtypes: Dtypes
     steps: Steps | None
     function: Callable[..., Any]
 
@@ -79,8 +84,8 @@ class FaultFamily:
         self.faults: list[Fault] = []
 
     def forward(
-        self, step: str = "", *, active: Condition = everywhere, dtypes: tuple[str, ...] = EVERY
-    ) -> Callable[[_Function], _Function]:
+        self, step: str = "", *, active: Condition = everywhere, dtypes: Dtypes = EVERY
+    ) -> _Decorator:
         """Decorates a wrong forward, of a step or of the rule's pair."""
 
         def planted(function: _Function) -> _Function:
@@ -90,8 +95,8 @@ class FaultFamily:
         return planted
 
     def backward(
-        self, step: str = "", *, active: Condition = everywhere, dtypes: tuple[str, ...] = EVERY
-    ) -> Callable[[_Function], _Function]:
+        self, step: str = "", *, active: Condition = everywhere, dtypes: Dtypes = EVERY
+    ) -> _Decorator:
         """Decorates a wrong backward, of a step or of the rule's pair."""
 
         def planted(function: _Function) -> _Function:
@@ -100,9 +105,7 @@ class FaultFamily:
 
         return planted
 
-    def steps(
-        self, *, active: Condition = everywhere, dtypes: tuple[str, ...] = EVERY
-    ) -> Callable[[_Function], _Function]:
+    def steps(self, *, active: Condition = everywhere, dtypes: Dtypes = EVERY) -> _Decorator:
         """Decorates a function that returns the steps with the mistake in several of them."""
 
         def planted(function: _Function) -> _Function:
@@ -112,9 +115,7 @@ class FaultFamily:
 
         return planted
 
-    def visible(
-        self, *, active: Condition = everywhere, dtypes: tuple[str, ...] = EVERY
-    ) -> Callable[[_Function], _Function]:
+    def visible(self, *, active: Condition = everywhere, dtypes: Dtypes = EVERY) -> _Decorator:
         """Decorates a function from the right mask to the wrong one that every step receives."""
 
         def planted(function: _Function) -> _Function:
@@ -126,9 +127,7 @@ class FaultFamily:
 
         return planted
 
-    def pair(
-        self, *, active: Condition = everywhere, dtypes: tuple[str, ...] = EVERY
-    ) -> Callable[[_Function], _Function]:
+    def pair(self, *, active: Condition = everywhere, dtypes: Dtypes = EVERY) -> _Decorator:
         """Decorates a function that returns the whole wrong pair."""
 
         def planted(function: _Function) -> _Function:
@@ -143,28 +142,20 @@ class FaultFamily:
         return right
 
     def _plant(
-        self, function: _Function, wrong: Pair, step: str, active: Condition, dtypes: tuple[str, ...]
+        self, function: _Function, wrong: Pair, step: str, active: Condition, dtypes: Dtypes
     ) -> _Function:
         steps = STEPS._replace(**{step: wrong}) if step else None
         self._add(function, attention_with(steps) if steps else wrong, steps, active, dtypes)
         return function
 
     def _add(
-        self,
-        function: Callable[..., Any],
-        pair: Pair,
-        steps: Steps | None,
-        active: Condition,
-        dtypes: tuple[str, ...],
+        self, function: _Function, pair: Pair, steps: Steps | None, active: Condition, dtypes: Dtypes
     ) -> None:
-        statement = (inspect.getdoc(function) or "").partition("\n\n")[0]
+        name = function.__name__.replace("_", "-")
+        statement = " ".join((inspect.getdoc(function) or "").partition("\n\n")[0].split())
         where = with_visible_keys(active) if self.rule == "attention" else active
-        name = function.__name__.strip("_").replace("_", "-")
-        self.faults.append(
-            Fault(
-                name, self.name, " ".join(statement.split()), self.rule, pair, where, dtypes, steps, function
-            )
-        )
+        planted = Fault(name, self.name, statement, self.rule, pair, where, dtypes, steps, function)
+        self.faults.append(planted)
 
 
 def steps_with_visible(change: Callable[[Array], Array]) -> Steps:

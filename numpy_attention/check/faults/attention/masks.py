@@ -8,7 +8,6 @@ from ....functional.attention.steps import (
     Normalised,
     ScoreGradients,
     ScoreSaved,
-    SoftmaxStepGradients,
     SoftmaxStepSaved,
     Steps,
     mask_forward,
@@ -155,16 +154,13 @@ def mask_missing_in_backward() -> Steps:
         unmasked = np.exp(np.asarray(biased) - np.where(np.isfinite(lse), lse, 0)[..., None])
         return Normalised(weights, lse), saved._replace(weights=unmasked, visible=None)
 
-    def back(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
-        return softmax_step_backward(d_normalised, saved)
-
     def score_back(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
         return score_backward(d_scores, saved._replace(visible=None))
 
     return STEPS._replace(
         score=Pair(STEPS.score.forward, score_back),
         mask=Pair(mask, STEPS.mask.backward),
-        softmax=Pair(softmax, back),
+        softmax=Pair(softmax, softmax_step_backward),
     )
 
 

@@ -17,16 +17,12 @@ from ..fault import FaultFamily
 MEMORY = FaultFamily("memory", pair=Pair(attention_forward, attention_backward))
 
 
-def _overwrite(array: Any, change: Any) -> None:
-    if isinstance(array, np.ndarray) and array.flags.writeable:
-        array[...] = change
-
-
 @MEMORY.backward()
 def cotangent_changed_in_place(d_out: Any, saved: AttentionSaved, **others: Any) -> AttentionGradients:
     """Backward uses its cotangent as scratch memory and leaves it changed."""
     gradients = attention_backward(d_out, saved, **others)
-    _overwrite(d_out, 0.5 * np.asarray(d_out))
+    if isinstance(d_out, np.ndarray) and d_out.flags.writeable:
+        d_out[...] = 0.5 * d_out
     return gradients
 
 
