@@ -137,7 +137,7 @@ def test_output_and_gradients_match_the_kernel_of_torch(torch):
 
 
 @pytest.mark.parametrize(
-    "fault", ["HEADS_TILED", "LSE_WITHOUT_GRADIENT", "ROW_MEAN_FORGOTTEN", "DROPOUT_UNSCALED"]
+    "fault", ["HEADS_TILED", "LSE_WITHOUT_GRADIENT", "ROW_SUM_FORGOTTEN", "DROPOUT_UNSCALED"]
 )
 def test_the_comparison_can_fail(torch, fault):
     steps = getattr(faults, fault)
