@@ -36,10 +36,10 @@ def text_of(paper: Path) -> str:
     return paper.read_text(encoding="utf-8")
 
 
-# ------------------------------------------------------------------------- seven lines there and back
+# ------------------------------------------------------------------------ the seven lines and their backward
 
 
-def test_the_seven_lines_there_and_back_are_attention() -> None:
+def test_the_seven_lines_and_their_backward_are_attention() -> None:
     ((_, table),) = blocks("seven", README)
     rows = [line.split("│") for line in table.splitlines() if "=" in line]
     assert len(rows) == 7
@@ -58,10 +58,10 @@ def test_the_seven_lines_there_and_back_are_attention() -> None:
     numbers |= vars(options) | {"query": query, "key": key, "value": value, "d_out": d_out}
     numbers["logsumexp"] = lambda x: na.logsumexp(x)[:, None]
     numbers["rowsum"] = lambda x: x.sum(axis=1, keepdims=True)
-    for there, _ in rows:
-        exec(there.strip(), numbers)
-    for _, back in reversed(rows):
-        exec(back.strip(), numbers)
+    for forward, _ in rows:
+        exec(forward.strip(), numbers)
+    for _, backward in reversed(rows):
+        exec(backward.strip(), numbers)
 
     out, saved = na.attention_forward(
         query, key, value, scale=options.scale, softcap=options.softcap, bias=options.bias,
