@@ -71,7 +71,7 @@ def _query_against_key(e: Evidence) -> Iterator[Sides]:
     proof="""\
 query Aᵀ and key A⁻¹ have the same scores for any invertible A; A = 1 + t X gives <d_query, query Xᵀ> =
 <d_key, key X> for every X. Both sides are Σ_ls d_products_ls key_s ⊗ query_l. The part that is
-antisymmetric belongs to rotations of query and key together; the trace is law 2.""",
+antisymmetric says that rotations of query and key together leave the scores alone; the trace is law 2.""",
     domain="Survives everything, as law 2 does. query and key are those multiplied, after rotary.",
     needs=("dot scores", "d_query", "d_key"),
 )
@@ -100,8 +100,12 @@ def _product_rounding(rounding: Array, x: Array, shape: tuple[int, ...]) -> Arra
     4,
     "a shift of all values",
     "Σ_s d_value_s = Σ_l d_out_l, over the rows with a visible key and the query heads of a group.",
-    proof="d_value_s = Σ_l weights_ls d_out_l, and weights_l sum to 1, beside a sink to 1 - p_l.",
-    domain="Survives all but dropout; sinks need lse: p = exp(sinks - lse). Fully masked rows add 0.",
+    proof="""\
+d_value_s = Σ_l weights_ls d_out_l, and weights_l sum to 1: adding c to all values adds c to every
+output. Beside a sink that takes a share p_l of the row, they sum to 1 - p_l.""",
+    domain="""\
+Survives softcap, masks, bias, any scale, any scores, d_weights, d_lse; fully masked rows add 0; sinks
+if lse is given (p = exp(sinks - lse)). Not dropout, after which a row no longer sums to 1.""",
     needs=("d_value", "d_out"),
     broken_by=("dropout", "sinks without lse"),
 )
@@ -120,7 +124,9 @@ def _shift_of_all_values(e: Evidence) -> Iterator[Sides]:
     5,
     "values against output",
     "<d_value, value> = <d_out, out>, for each key head.",
-    proof="out is linear in value: both sides are Σ_ls thinned_ls d_out_l · value_s.",
+    proof="""\
+out is linear in value: if all values grow by a factor c, so does out, and the derivative by c at 1 is
+<d_value, value> = <d_out, out>. Both are Σ_ls thinned_ls d_out_l · value_s.""",
     domain="Survives everything: any scores and weights whatever, sinks, dropout, d_weights, d_lse.",
     needs=("d_value", "out", "d_out"),
 )
@@ -141,7 +147,9 @@ def _values_against_output(e: Evidence) -> Iterator[Sides]:
     6,
     "values mixed",
     "valueᵀ @ d_value = outᵀ @ d_out, for each key head: E × E numbers.",
-    proof="value A gives out A for any A: both are Σ_ls thinned_ls value_s ⊗ d_out_l; the trace is law 5.",
+    proof="""\
+out is linear in value, so value A gives out A for any matrix A. A = 1 + t X gives <d_value, value X> =
+<d_out, out X> for every X. Both sides are Σ_ls thinned_ls value_s ⊗ d_out_l; the trace is law 5.""",
     domain="Survives everything, as law 5 does.",
     needs=("d_value", "out", "d_out"),
 )
@@ -166,7 +174,9 @@ def _values_mixed(e: Evidence) -> Iterator[Sides]:
     7,
     "scale against query",
     "Σ_s scale d_scale = d_query · query, summed over the heads and rows that have one scale in common.",
-    proof="d_scale_ls = d_scores_ls (query_l · key_s), so Σ_s scale_ls d_scale_ls = d_query_l · query_l.",
+    proof="""\
+scores_ls = scale_ls (query_l · key_s), so d_scale_ls = d_scores_ls (query_l · key_s), and
+Σ_s scale_ls d_scale_ls = d_query_l · query_l: a larger scale acts like a longer query.""",
     domain="Survives everything. It needs a scale with a gradient.",
     needs=("dot scores", "d_query", "d_scale", "scale"),
 )
@@ -188,7 +198,9 @@ def _scale_against_query(e: Evidence) -> Iterator[Sides]:
     proof="""\
 A number added to a whole row, its sink included, leaves the weights as they are and moves lse by as
 much. Where a bias is broadcast its gradient is summed, and so are both sides.""",
-    domain="Survives everything, softcap too. For na.relative the table's gradient is summed; not na.alibi.",
+    domain="""\
+Survives everything, softcap too, because the bias is added after it. For na.relative the table's gradient
+is summed; not for na.alibi, as no change of its slopes adds a constant to a row.""",
     needs=("d_bias",),
 )
 def _constant_along_a_row(e: Evidence) -> Iterator[Sides]:

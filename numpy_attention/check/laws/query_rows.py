@@ -68,7 +68,9 @@ def _weights_sum_to_one(e: Evidence) -> Iterator[Sides]:
     "the ratio of two weights",
     "weights_ls / weights_lt = exp(score_ls - score_lt), whatever the other keys are.",
     proof="Σ exp(score) cancels between numerator and denominator (Luce's choice axiom, 1959).",
-    domain="Survives all but weights that vanish beside a sink. t has the highest score. For sampled rows.",
+    domain="""\
+Survives softcap, masks, bias, any scale, sinks, dropout; t is the key with the highest score. A row whose
+weights all vanish beside a sink decides nothing. For sampled rows.""",
     needs=("dot scores", "weights"),
 )
 def _ratio_of_two_weights(e: Evidence) -> Iterator[Sides]:
@@ -115,7 +117,9 @@ def _rows_of_d_scores(e: Evidence) -> Iterator[Sides]:
     proof="""\
 weight_s = 1 / (1 + Σ_{t≠s} exp(score_t - score_s)), and each of the n - 1 terms is at least exp(-span).
 span is 2 softcap; 1 for concat scores with a sigmoid: e / (e + n - 1); 2 with tanh: e² / (e² + n - 1).""",
-    domain="Survives masks, any scale, sinks, dropout, a bias constant along keys. For sampled rows.",
+    domain="""\
+Survives masks, any scale, sinks (which lower all weights), dropout, a bias constant along keys. Not a
+bias that varies along keys. For sampled rows.""",
     needs=("weights", "bounded scores"),
     broken_by=("a bias that varies along keys",),
 )
@@ -155,7 +159,9 @@ def _ranked_alike(e: Evidence) -> Iterator[Sides]:
     "identity concat scores ignore the query",
     "With the identity as activation, all rows of weights are equal.",
     proof="score_ls = a_l + b_s, and softmax does not depend on a_l, which a whole row shares.",
-    domain="Survives a bias that all rows share. Not masks, other biases, softcap, sinks. For sampled rows.",
+    domain="""\
+Survives a bias that all rows share. Not masks; a bias that varies along queries; softcap, which is not
+linear in a_l + b_s; or sinks, which a_l does not shift. For sampled rows.""",
     needs=("concat scores", "an identity activation", "weights", "two sampled rows"),
     broken_by=("a mask", "a bias that varies along queries", "softcap", "sinks"),
 )

@@ -17,7 +17,9 @@ from .law import Sides, law
     proof="""\
 Weights are not negative and sum to 1: out is a mean of values. A sink mixes in 0. Dropout multiplies
 weights by m at most, and then |out| ≤ m max |value|.""",
-    domain="Survives everything; with sinks, 0 is one of the values. Fully masked rows are law 12's.",
+    domain="""\
+Survives everything; with sinks, 0 is one of the values; with dropout, the bound is m max |value|. Fully
+masked rows are law 12's.""",
     needs=("out",),
 )
 def _within_the_hull(e: Evidence) -> Iterator[Sides]:
@@ -91,11 +93,13 @@ def _any_over(x: Array, shape: tuple[int, ...]) -> Array:
 @law(
     14,
     "rows with one visible key",
-    "If a row's only visible key is s, out_l = value_s and d_query_l = scale_ls d_lse_l key_s.",
+    "If a row's only visible key is s, out_l = value_s; d_query_l = scale_ls d_lse_l key_s, 0 without d_lse.",
     proof="""\
 The row's only weight is 1, whatever the score: out does not depend on the query at all, and lse is the
 score itself. Examples: the first row of a causal mask, window(0, 0), and S = 1.""",
-    domain="Survives masks, bias, any scale, d_weights, d_lse; softcap but for d_query. Not sinks, dropout.",
+    domain="""\
+Survives masks, bias, any scale, d_weights, d_lse, and softcap except for d_query. Not sinks, which take
+a share of the row, nor dropout, which may drop the only key.""",
     needs=("a row with one visible key", "out"),
     broken_by=("sinks", "dropout"),
 )

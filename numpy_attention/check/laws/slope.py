@@ -28,7 +28,9 @@ Taylor; even powers of t cancel. The same with 2t, halved, has four times the er
 the two is three times the error of the first, and twice that difference is allowed. t moves no score by
 more than about the cube root of the score's error bound; half of its direction is random, half the
 gradient's own. x ± t is used as rounded to the dtype.""",
-    domain="Survives all but d_weights; with d_lse, `again` must return (out, lse). value is law 22's.",
+    domain="""\
+Survives everything except d_weights; with d_lse, `again` must return (out, lse). value is law 22's. The
+lower the precision, the larger the allowed difference.""",
     needs=("again", "out", "d_out"),
     broken_by=("d_weights",),
 )
@@ -66,7 +68,7 @@ def _typical_error(e: Evidence) -> float:
 
 
 def _direction(e: Evidence, name: str) -> Array:
-    """A random direction plus the normalized gradient, along which the slope cannot cancel."""
+    """A random direction, which misses no error, plus the normalized gradient, whose slope cannot cancel."""
     x, d = e.arrays[name], e.arrays[f"d_{name}"].astype(float)
     size = float(np.sqrt(np.mean(d * d))) if d.size else 0.0
     steepest = d / size if size > 0 and np.isfinite(size) else np.zeros(d.shape)

@@ -1,7 +1,8 @@
 """Error bounds of attention: one for every output and gradient entry.
 
 The seven steps forward and backward, as in `functional/attention/steps.py`, but on values with error bounds
-(`rounding/error_analysis.py`). With g(n) = u min(n, λ sqrt(n + 4)), weights P and their gradient d:
+(`rounding/error_analysis.py`). With g(n) = u min(n, λ sqrt(n + 4)), weights P and their gradient d, to
+first order:
 
     e_scores  = g(D) scale |query| |key|ᵀ         e_P = P (e_scores + Σ P e_scores + g(S))
     e_out     = (e_P + u_s P) |value| + g(S) P |value|
@@ -9,7 +10,8 @@ The seven steps forward and backward, as in `functional/attention/steps.py`, but
     e_dscores = e_P |d - δ| + P (e_d + e_δ) + 4 u P (|d| + |δ|)
 
 and likewise through the remaining products. Nothing is fitted: a correct program that computes at unit
-roundoff u and stores intermediates at u_s stays below. The inputs alone determine the bounds, in float64.
+roundoff u, and stores what it must between two products at u_s, stays below. The inputs alone determine
+the bounds, in float64.
 """
 
 import math
@@ -22,7 +24,7 @@ from ..rounding.error_analysis import FLOAT64, Arithmetic, Bounded, Precision, e
 from .oracle import Inputs, Results
 
 BLOCK = 32
-"""Smallest tile after which a tiled program may round a gradient to storage."""
+"""Tiled programs may round a gradient to storage between two tiles; no tile in use is smaller than this."""
 
 
 class _Saved(NamedTuple):
@@ -206,9 +208,9 @@ def _round_to_storage(x: Bounded, storage: Precision | None) -> Bounded:
 def _accumulation_error(x: Array, y: Array, storage: Precision | None, block: int, *, whole: bool) -> Array:
     """Error of x @ y if its partial sums p are rounded to storage after every `block` terms.
 
-    For independent roundings 4 u_s sqrt(Σ p²) is exceeded with probability 7e-4 at worst (Hoeffding 1963),
-    u_s Σ |p| never. The last p is the result itself; it counts only if `whole`: if the result is a term
-    of a further sum, over heads or batch entries.
+    For independent roundings 4 u_s sqrt(Σ p²) is exceeded with probability 7e-4 if each is as large as it
+    can be (Hoeffding 1963), u_s Σ |p| never. The last p is the result itself; it counts only if `whole`:
+    if the result is a term of a further sum, over heads or batch entries.
     """
     partial = np.zeros((*x.shape[:-1], y.shape[-1]))
     sizes, squares = partial, partial

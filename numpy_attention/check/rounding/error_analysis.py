@@ -22,7 +22,8 @@ from ...functional.base.admission import Array
 
 
 class Precision(NamedTuple):
-    """Precision of arithmetic or storage: unit roundoff u, and `tiny`, the spacing of subnormal numbers."""
+    """Precision of arithmetic or storage: unit roundoff u, half the distance from 1 to the next number, and
+    `tiny`, the spacing of subnormal numbers, which is the distance from 0 to the next."""
 
     u: float
     tiny: float
@@ -149,7 +150,7 @@ class Arithmetic:
     # -------------------------------------------------------------------------------- functions
 
     def tanh(self, x: Bounded) -> Bounded:
-        """tanh x; the error is scaled by the steepest slope within the bound."""
+        """tanh x; the error is scaled by the steepest slope within the bound, at the smallest |x|."""
         value = np.tanh(x.value)
         error = x.error * _sech(np.maximum(abs(x) - x.error, 0)) ** 2 + self.safety * self.u * np.abs(value)
         return Bounded(value, error + self.tiny)

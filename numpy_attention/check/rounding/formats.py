@@ -11,7 +11,8 @@ from .error_analysis import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, TF32, Arithmeti
 class Format(NamedTuple):
     """A floating-point format: its precision, largest number, and smallest normal one.
 
-    Hardware may flush numbers below `smallest` to 0; 0.0 for float16 and float8, which keep subnormals.
+    Hardware may flush numbers below `smallest` to 0, and some does. It is 0.0 for float16 and float8, which
+    keep subnormals.
 
     Examples
     --------
