@@ -105,23 +105,18 @@ def test_subclasses_and_foreign_byte_orders_give_plain_native_arrays(rule: Rule,
 def test_a_cotangent_of_another_shape_or_kind_is_refused(rule: Rule) -> None:
     _, args, kwargs = call_of(rule)
     out, saved = rule.forward(*args, **kwargs)
-    for d_out in (
-        np.zeros((*np.shape(out), 2)),
-        np.zeros(np.shape(out), dtype=int),
-        np.ma.zeros(np.shape(out)),
+    shape = np.shape(out)
+    for d_out, error, sentence in (
+        (
+            np.zeros((*shape, 2)),
+            ValueError,
+            rf"d_out has shape .*; that of the output, {re.escape(str(shape))}",
+        ),
+        (np.zeros(shape, dtype=int), TypeError, "d_out has dtype int64"),
+        (np.ma.zeros(shape), TypeError, "d_out is a masked array"),
     ):
-        with pytest.raises((TypeError, ValueError), match="d_out"):
+        with pytest.raises(error, match=f"^{sentence}"):
             rule.backward(d_out, saved)
-
-
-def test_attention_refuses_what_another_forward_saved() -> None:
-    query, key, value = np.ones((3, 2, 3, 2))[:, 0], np.ones((3, 5, 2)), np.ones((3, 5, 7))
-    out, saved = na.attention_forward(query, key, value)
-    attended, attend_saved = na.attend_forward(np.ones((3, 2, 5)), value)
-    with pytest.raises(TypeError, match="saved is not what attend_forward returned"):
-        na.attend_backward(out, saved)
-    with pytest.raises(TypeError, match="saved is not what attention_forward returned"):
-        na.attention_backward(attended, attend_saved)
 
 
 @pytest.mark.parametrize("rule", PUBLIC, ids=lambda rule: rule.name)

@@ -195,10 +195,3 @@ def test_lse_is_that_of_the_softmax_step_in_use():
     _, saved = other.forward(query, key, value)
     _, with_sink = na.attention_forward(query, key, value, sinks=np.zeros(()))
     assert np.array_equal(saved.lse, with_sink.lse)
-
-
-def test_repeated_calls_give_the_same_bits():
-    query, key, value = drawn((2, 6, 5, 3), (2, 2, 7, 3), (2, 2, 7, 11))
-    first = all_numbers(query, key, value, mask=na.causal("bottom_right"), dropout=na.dropout(3, 0.5))
-    again = all_numbers(query, key, value, mask=na.causal("bottom_right"), dropout=na.dropout(3, 0.5))
-    assert all(x.tobytes() == y.tobytes() for x, y in zip(first, again, strict=True))

@@ -1,5 +1,7 @@
 """Masked entries: no bit of any result depends on them, pair by pair."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -28,10 +30,9 @@ BIASES = {
 }
 
 
-@pytest.mark.parametrize("poison", [1e30, np.inf, -np.inf, np.nan])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("kind", MASKS)
-def test_not_a_bit_depends_on_a_hidden_key_or_value(kind, dtype, poison):
+def test_not_a_bit_depends_on_a_hidden_key_or_value(kind, dtype):
     """Six heads on two, softcap and sinks besides; nothing raises where floating-point errors do."""
     query, key, value = drawn((2, 6, 5, 3), (2, 2, 7, 3), (2, 2, 7, 11), dtype=dtype)
     bias = BIASES.get(kind, np.zeros(7)).astype(dtype)
@@ -41,30 +42,16 @@ def test_not_a_bit_depends_on_a_hidden_key_or_value(kind, dtype, poison):
     hidden = ~visible.reshape(2, 2, 3 * 5, 7).any(axis=2)
     assert hidden.any(axis=-1).all()
     with np.errstate(over="ignore"):
-        bad = np.asarray(poison).astype(dtype)
+        poisons = np.array([1e30, np.inf, -np.inf, np.nan]).astype(dtype)
     with np.errstate(all="raise"):
         clean = all_numbers(query, key, value, **options)
-        spoilt = [np.where(hidden[..., None], bad, x) for x in (key, value)]
-        poisoned = all_numbers(query, *spoilt, **options)
-    assert all(x.tobytes() == y.tobytes() for x, y in zip(clean, poisoned, strict=True))
+        for poison in poisons:
+            spoilt = [np.where(hidden[..., None], poison, x) for x in (key, value)]
+            poisoned = all_numbers(query, *spoilt, **options)
+            assert all(x.tobytes() == y.tobytes() for x, y in zip(clean, poisoned, strict=True)), poison
     d_key, d_value = clean[4], clean[5]
     assert not d_key[hidden].any()
     assert not d_value[hidden].any()
-
-
-@pytest.mark.parametrize("poison", [1e30, np.inf, np.nan])
-def test_masking_is_pair_by_pair(poison):
-    """Key 5 is hidden from the first five queries of seven; theirs are not a bit different."""
-    query, key, value = drawn((7, 3), (7, 3), (7, 2))
-    clean = all_numbers(query, key, value, mask=na.causal())
-    for bad_key, bad_value in ((poison, 0.0), (0.0, poison)):
-        spoilt_key, spoilt_value = key.copy(), value.copy()
-        spoilt_key[5] += bad_key
-        spoilt_value[5] += bad_value
-        with np.errstate(all="raise"):
-            numbers = all_numbers(query, spoilt_key, spoilt_value, mask=na.causal())
-        for x, y in zip(numbers[:4], clean[:4], strict=True):
-            assert x[:5].tobytes() == y[:5].tobytes()
 
 
 def test_hidden_is_masked_or_biased_by_minus_infinity_for_any_score():
@@ -77,21 +64,6 @@ def test_hidden_is_masked_or_biased_by_minus_infinity_for_any_score():
         dict(mask=na.real_keys(np.arange(7) != 2), scale=np.where(np.arange(7) == 2, np.inf, 1.0)),
     ):
         assert all(np.isfinite(x).all() for x in all_numbers(query, key, value, **options))
-
-
-def test_visible_nan_reaches_only_what_depends_on_it():
-    query, key, value = drawn((2, 5, 3), (2, 5, 3), (2, 5, 2))
-    key[1, 3, 0] = np.nan
-    out, weights, lse, d_query, d_key, d_value = all_numbers(query, key, value, mask=na.causal())
-    for x, rows in ((out, slice(3, 5)), (lse, slice(3, 5)), (d_query, slice(3, 5))):
-        assert np.isnan(x[1, rows]).all()
-        assert np.isfinite(x[0]).all()
-        assert np.isfinite(x[1, :3]).all()
-    assert np.isnan(weights[1, 3, :4]).all()
-    assert weights[1, 3, 4] == 0
-    assert np.isnan(d_key[1]).all()  # row 4 attends to every key
-    assert np.isnan(d_value[1]).all()
-    assert np.isfinite(d_key[0]).all()
 
 
 def test_attend_covers_its_scores_value_and_bias():
@@ -131,14 +103,13 @@ def tiled_numbers(path, query, key, value, **options):
     return [np.asarray(x) for x in (out, saved.lse, *gradients) if x is not None]
 
 
-@pytest.mark.parametrize("poison", LARGE)
 @pytest.mark.parametrize("kind", MASKS)
 @pytest.mark.parametrize(
     "path, width, sinks",
     [("blockwise", 3, None), ("fast", 3, None), ("fast", 3, np.zeros(6)), ("fast", 19, np.zeros(6))],
     ids=["blockwise", "fast", "fast, sinks and softcap", "fast, wide keys, sinks and softcap"],
 )
-def test_no_bit_depends_on_the_size_of_a_hidden_key(path, width, kind, sinks, poison):
+def test_no_bit_depends_on_the_size_of_a_hidden_key(path, width, kind, sinks):
     """All other scores are small, so that the tiled paths may skip the row maximum.
 
     For keys wider than the number of rows, the fast path computes no norms.
@@ -148,25 +119,25 @@ def test_no_bit_depends_on_the_size_of_a_hidden_key(path, width, kind, sinks, po
     hidden = ~np.ones((2, 6, 5, 7), bool) if MASKS[kind] is None else ~MASKS[kind].array(5, 7, heads=True)
     hidden = hidden | np.isneginf(BIASES.get(kind, np.zeros(7)))
     hidden = np.broadcast_to(hidden, (2, 6, 5, 7)).reshape(2, 2, 15, 7).all(axis=2)
-    bad_key, bad_value = (np.where(hidden[..., None], np.float32(poison), x) for x in (key, value))
     softcap = None if sinks is None else 3.0
     options = dict(mask=MASKS[kind], sinks=sinks, softcap=softcap, block=(2, 3), **bias)
     clean = tiled_numbers(path, query, key, value, **options)
-    for spoilt in ((bad_key, value), (key, bad_value)):
-        poisoned = tiled_numbers(path, query, *spoilt, **options)
-        assert all(x.tobytes() == y.tobytes() for x, y in zip(clean, poisoned, strict=True))
+    for poison in np.array(LARGE, np.float32):
+        bad_key, bad_value = (np.where(hidden[..., None], poison, x) for x in (key, value))
+        for spoilt in ((bad_key, value), (key, bad_value)):
+            poisoned = tiled_numbers(path, query, *spoilt, **options)
+            assert all(x.tobytes() == y.tobytes() for x, y in zip(clean, poisoned, strict=True)), poison
 
 
-@pytest.mark.parametrize("large", LARGE)
 @pytest.mark.parametrize(
     "mask", [na.causal(), na.window(3, 0), na.segments(np.arange(7) // 3, np.arange(7) // 3)]
 )
 @pytest.mark.parametrize("path, width", [("blockwise", 3), ("fast", 3), ("fast", 19)])
-def test_no_row_depends_on_a_hidden_key_or_another_query(path, width, mask, large):
+def test_no_row_depends_on_a_hidden_key_or_another_query(path, width, mask):
     """Key 6 is hidden from the first six queries, and query 6 is another's: no bit of theirs changes."""
     query, key, value = drawn((7, width), (7, width), (7, 2), dtype=np.float32)
     clean = tiled_numbers(path, query, key, value, mask=mask)
-    for changed in range(3):
+    for changed, large in product(range(3), LARGE):
         spoilt = [query.copy(), key.copy(), value.copy()]
         spoilt[changed][6] = np.float32(large) * np.sign(spoilt[changed][6])
         numbers = tiled_numbers(path, *spoilt, mask=mask)

@@ -5,6 +5,11 @@ import numpy as np
 from tests.support.cases import Numbers
 
 
+def close(left, right, rtol=1e-13, atol=0.0):
+    """numpy.allclose without its absolute tolerance of 1e-8."""
+    return np.allclose(left, right, rtol=rtol, atol=atol)
+
+
 def assert_within(got, expected, *bounds):
     """Each entry of `got` is within the sum of `bounds` of `expected`; None where `expected` is None."""
     for name, x, y, *allowed in zip(Numbers._fields, got, expected, *bounds, strict=True):

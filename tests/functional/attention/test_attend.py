@@ -24,33 +24,6 @@ def test_the_plain_form_takes_lists():
     assert na.attend([[0, 0]], [[1, 2], [3, 4]]).tolist() == [[2.0, 3.0]]
 
 
-def test_every_option_and_cotangent():
-    """Against the complex step, one argument after the other."""
-    rng = np.random.default_rng(11)
-    arguments = dict(
-        scores=rng.standard_normal((3, 6, 5, 7)), value=rng.standard_normal((1, 2, 7, 11)),
-        bias=rng.standard_normal((6, 1, 7)), sinks=rng.standard_normal((3, 1)),
-    )  # fmt: skip
-    arguments["bias"][0, 0, 0] = -np.inf
-    options = dict(mask=na.causal("bottom_right") | na.prefix(2), softcap=1.5, dropout=na.dropout(1, 0.3))
-
-    def forward(scores, value, **others):
-        return na.attend_forward(scores, value, **others, **options)
-
-    out, saved = forward(**arguments)
-    d_out, d_weights, d_lse = (rng.standard_normal(x.shape) for x in (out, saved.weights, saved.lse))
-    gradients = na.attend_backward(d_out, saved, d_weights=d_weights, d_lse=d_lse)
-    for name, d in gradients._asdict().items():
-        x = arguments[name.removeprefix("d_")]
-        assert d.shape == x.shape
-        for _ in range(3):
-            direction = np.where(np.isfinite(x), rng.standard_normal(x.shape), 0)
-            moved, stepped = forward(**arguments | {name.removeprefix("d_"): x + 1e-100j * direction})
-            results = ((d_out, moved), (d_weights, stepped.weights), (d_lse, stepped.lse))
-            change = sum(np.sum(c * y.imag) for c, y in results) / 1e-100
-            assert abs(change - np.sum(d * direction)) <= 1e-12 * np.sum(abs(d * direction))
-
-
 def test_values_may_have_more_batch_axes_than_scores():
     rng = np.random.default_rng(2)
     scores, value = rng.standard_normal((3, 5, 7)), rng.standard_normal((2, 3, 7, 11))
@@ -60,13 +33,6 @@ def test_values_may_have_more_batch_axes_than_scores():
     assert gradients.d_scores.shape == scores.shape
     halves = [na.attend_backward(out[b], na.attend_forward(scores, value[b])[1]).d_scores for b in range(2)]
     np.testing.assert_allclose(gradients.d_scores, halves[0] + halves[1], rtol=1e-13, atol=1e-15)
-
-
-def test_scores_of_minus_infinity_weigh_nothing():
-    out, saved = na.attend_forward(np.array([[0.0, -np.inf]]), np.array([[3.0], [5.0]]))
-    assert saved.weights.tolist() == [[1.0, 0.0]]
-    assert out.tolist() == [[3.0]]
-    assert not np.any(na.attend_backward(out, saved).d_scores)
 
 
 def test_results_have_the_dtype_of_scores_and_value():

@@ -66,22 +66,6 @@ def test_softcap_bias_sink_and_dropout_by_hand():
     assert out == near(np.array([[4.0]]))
 
 
-def test_shapes_are_those_of_the_legend():
-    rng = np.random.default_rng(0)
-    batch, H, G, L, S, D, width = (2, 3), 10, 5, 7, 11, 13, 17
-    query, key, value = (
-        rng.standard_normal((*batch, *shape)) for shape in ((H, L, D), (G, S, D), (G, S, width))
-    )
-    bias, scale, sinks = rng.standard_normal((H, 1, S)), np.ones((3, 1, L, 1)), np.zeros(H)
-    out, saved = na.attention_forward(query, key, value, bias=bias, scale=scale, sinks=sinks)
-    assert out.shape == (*batch, H, L, width)
-    assert saved.weights.shape == saved.scores.shape == saved.biased.shape == (*batch, H, L, S)
-    assert saved.lse.shape == (*batch, H, L)
-    gradients = na.attention_backward(rng.standard_normal(out.shape), saved)
-    for d, x in zip(gradients, (query, key, value, bias, scale, sinks), strict=True):
-        assert d.shape == x.shape
-
-
 # ------------------------------------------------------------------------------- dtypes and saved
 
 ONE = np.ones((1, 1))
@@ -118,33 +102,6 @@ def test_repr_of_saved_shows_shapes():
         "weights=float64(5, 7), lse=float64(5,), thinned=None, "
         "arguments=AttentionArguments(query=float64(5, 3)"
     )
-
-
-@pytest.mark.parametrize("name", ["query", "key", "value", "bias", "scale", "sinks"])
-def test_one_complex_argument_makes_everything_complex(name):
-    rng = np.random.default_rng(3)
-    shapes = dict(query=(6, 5, 3), key=(2, 7, 3), value=(2, 7, 2), bias=(5, 7), scale=(6, 1, 1), sinks=(6,))
-    arrays = {key: rng.standard_normal(shape) for key, shape in shapes.items()}
-    arrays[name] = arrays[name] + 0j
-    query, key, value = (arrays.pop(key) for key in ("query", "key", "value"))
-    out, saved = na.attention_forward(query, key, value, **arrays)
-    assert out.dtype == np.complex128
-    gradients = na.attention_backward(rng.standard_normal(out.shape), saved)
-    assert {d.dtype for d in gradients} == {np.dtype(complex)}
-
-
-def test_a_complex_cotangent_makes_every_gradient_complex_and_none_is_conjugated():
-    rng = np.random.default_rng(5)
-    query, key, value = (rng.standard_normal(shape) for shape in ((5, 3), (7, 3), (7, 2)))
-    _, saved = na.attention_forward(query, key, value)
-    a, b = rng.standard_normal((2, 5, 2))
-    both = na.attention_backward(a + 1j * b, saved)
-    real, imaginary = na.attention_backward(a, saved), na.attention_backward(b, saved)
-    for d, x, y in zip(both[:3], real, imaginary, strict=False):
-        assert d.dtype == np.complex128
-        np.testing.assert_allclose(d, x + 1j * y, rtol=1e-13, atol=1e-15)
-    d_lse = na.attention_backward(np.zeros((5, 2)), saved, d_lse=1j * np.ones(5)).d_key
-    assert d_lse.dtype == np.complex128
 
 
 def test_complex64_stays_complex64():

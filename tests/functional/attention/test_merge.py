@@ -16,7 +16,7 @@ from numpy_attention.functional.attention.merge import (
     attention_merge_forward,
 )
 from tests.contract.test_admission import WRONG
-from tests.support.complex_step import close
+from tests.support.judges import close
 from tests.support.known_numbers import drawn
 
 U = 2.0**-53

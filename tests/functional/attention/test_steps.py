@@ -8,8 +8,6 @@ import pytest
 import numpy_attention as na
 from numpy_attention.functional.attention import steps
 
-STEP = 1e-100
-
 
 def assert_exactly(got, expected):
     np.testing.assert_array_equal(np.asarray(got), np.asarray(expected), strict=True)
@@ -167,60 +165,3 @@ def test_a_step_whose_option_is_none_returns_its_input():
 def test_the_steps_are_seven_pairs_in_order():
     assert na.STEPS._fields == ("score", "softcap", "bias", "mask", "softmax", "dropout", "values")
     assert all(isinstance(pair, na.Pair) for pair in na.STEPS)
-
-
-def pairs(rng, hidden):
-    """name: the pair, its differentiable arguments, what follows them."""
-    scores, weights = rng.standard_normal((2, 6, 5, 7)), rng.random((2, 6, 5, 7))
-    visible = rng.random((2, 6, 5, 7)) < 0.6 if hidden else None
-    if hidden:
-        visible[0, 1, 3] = False
-        weights = np.where(visible, weights, 0)
-    query, key, value = (rng.standard_normal(shape) for shape in ((2, 6, 5, 3), (2, 2, 7, 3), (2, 2, 7, 11)))
-    masked = scores if visible is None else np.where(visible, scores, -np.inf)
-    return {
-        "score": (na.STEPS.score, (query, key, rng.standard_normal((6, 1, 7))), (visible,)),
-        "softcap": (na.STEPS.softcap, (scores,), (2.0, visible)),
-        "bias": (na.STEPS.bias, (scores, rng.standard_normal((6, 1, 7))), ()),
-        "mask": (na.STEPS.mask, (scores,), (visible,)),
-        "softmax": (na.STEPS.softmax, (masked, rng.standard_normal((2, 6))), (visible,)),
-        "dropout": (na.STEPS.dropout, (weights,), (2.0 * (rng.random((5, 7)) < 0.5), visible)),
-        "values": (na.STEPS.values, (weights, value), (visible,)),
-    }
-
-
-@pytest.mark.parametrize("hidden", [False, True])
-@pytest.mark.parametrize("name", na.STEPS._fields)
-def test_the_backward_of_a_step_is_its_complex_step(name, hidden):
-    rng = np.random.default_rng(17)
-    pair, arguments, options = pairs(rng, hidden)[name]
-    out, saved = pair.forward(*arguments, *options)
-    two = isinstance(out, tuple)
-
-    def cotangent_of(x):
-        """A random cotangent, 0 where hidden or infinite."""
-        visible = options[-1] if hidden and options and x.shape == options[-1].shape else True
-        return np.where(visible & np.isfinite(x), rng.standard_normal(x.shape), 0)
-
-    cotangents = tuple(map(cotangent_of, out)) if two else (cotangent_of(out),)
-    gradients = pair.backward(cotangents if two else cotangents[0], saved)
-    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
-    for place, (argument, gradient) in enumerate(zip(arguments, gradients, strict=True)):
-        for _ in range(3):
-            direction = cotangent_of(argument)
-            moved = (*arguments[:place], moved_by(argument, direction), *arguments[place + 1 :])
-            results, _ = pair.forward(*moved, *options)
-            change = sum(map(slope, cotangents, results if two else (results,)))
-            size = np.sum(abs(gradient * direction))
-            assert abs(change - np.sum(gradient * direction)) <= 1e-12 * size
-
-
-def moved_by(x, direction):
-    """x + ih direction; -inf + 0i stays what it is."""
-    moved = x.astype(complex)
-    moved.imag = STEP * direction
-    return moved
-
-
-def slope(cotangent, result):
-    return np.sum(cotangent * np.imag(result) / STEP)

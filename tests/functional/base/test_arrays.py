@@ -23,7 +23,7 @@ from numpy_attention.functional.base.arrays import (
     upcast,
     visible_product,
 )
-from tests.support.complex_step import close
+from tests.support.judges import close
 
 DTYPES = ("float16", "float32", "float64", "complex64", "complex128")
 

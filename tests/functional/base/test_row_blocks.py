@@ -8,7 +8,7 @@ import pytest
 import numpy_attention as na
 from numpy_attention.functional.base import row_blocks as module
 from numpy_attention.functional.base.row_blocks import by_rows
-from tests.support.complex_step import close
+from tests.support.judges import close
 
 RNG = np.random.default_rng(0)
 

