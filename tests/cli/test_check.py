@@ -57,18 +57,14 @@ def test_the_other_corner_fails(kernel: str, tmp_path: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     "words",
     [
-        ["--profile", "full", "--repeat", "1"],
-        ["--dtype", "float16", "--arithmetic", "float16"],
-        ["--dtype", "float64", "--seed", "3"],
-        ["--head-dims", "16,32", "--length-multiple", "16"],
-        ["--map", "sm_scale=scale,is_causal=causal", "--supports", "scale"],
-        ["--shape", "1,4,2,128,192,16", "--causal", "bottom_right"],
-        ["--arithmetic", "tf32", "--forward-only"],
-        ["--framework", "numpy", "--timeout", "30"],
+        "--profile full --repeat 1 --dtype float16 --arithmetic float16 --supports scale",
+        "--dtype float64 --seed 3 --head-dims 16,32 --length-multiple 16 --framework numpy --timeout 30",
+        "--shape 1,4,2,128,192,16 --causal bottom_right --forward-only "
+        "--arithmetic tf32 --map sm_scale=scale,is_causal=causal",
     ],
 )
-def test_every_option_is_accepted(kernel: str, words: list[str]) -> None:
-    assert main(["check", kernel, *words]) == 0
+def test_every_option_is_accepted(kernel: str, words: str) -> None:
+    assert main(["check", kernel, *words.split()]) == 0
 
 
 def test_the_package_itself_is_judged_as_a_pair(capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,15 +79,11 @@ def test_the_package_itself_is_judged_as_a_pair(capsys: pytest.CaptureFixture[st
     [
         (["my_kernel.py"], "candidate is 'my_kernel.py'; FILE.py:NAME or MODULE:NAME is expected"),
         (["no_such_file.py:attention"], "no_such_file.py: no such file"),
-        (["numpy_attention:nothing"], "numpy_attention has no nothing"),
         (["numpy_attention:__version__"], "the candidate is str; a function, or a pair (forward, backward),"),
-        (["numpy_attention:attention", "--supports", "bais"], "'bais' is not an option of attention"),
         (["numpy_attention:attention", "--map", "x"], "'x' is not NAME=OPTION"),
-        (["numpy_attention:attention", "--shape", "1,2,3"], "shape is 1,2,3; B,H,G,L,S,D[,E] is expected"),
         (["numpy_attention:attention", "--shape", "1,a"], "'1,a' is not a list of positive whole numbers"),
         (["numpy_attention:attention", "--timeout", "0"], "timeout is 0; a positive number of seconds"),
         (["numpy_attention:attention", "--seed", "-1"], "seed is -1; a whole number, at least 0"),
-        (["numpy_attention:attention", "--repeat", "0"], "'0' is not a list of positive whole numbers"),
         (["numpy_attention:attention", "--dtype", "int8"], "invalid choice: 'int8'"),
     ],
 )
@@ -120,16 +112,3 @@ def test_a_raising_candidate_fails(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["check", f"{path}:attention"]) == 1
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == "FAIL: raises RuntimeError: no GPU (raising_kernel.py, line 2)"
-
-
-def test_nothing_to_judge_is_status_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "declining_kernel.py"
-    path.write_text(
-        "def attention(q, k, v):\n"
-        "    if q.shape[-1] > 4:\n"
-        "        raise NotImplementedError('wide heads')\n"
-        "    return q @ k.swapaxes(-1, -2) @ v\n",
-        encoding="utf-8",
-    )
-    assert main(["check", f"{path}:attention"]) == 3
-    assert "NOT JUDGED: the candidate returned nothing that could be judged" in capsys.readouterr().out

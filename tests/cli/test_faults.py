@@ -60,10 +60,7 @@ def test_one_fault_is_printed_with_its_source(capsys: pytest.CaptureFixture[str]
     [
         (
             "gradients-in-one-workspace",
-            [
-                "    gradcheck  catches it: a call changes an array of its caller",
-                "    reference  misses it",
-            ],
+            ["    gradcheck  catches it: a call changes an array of its caller", "    reference  misses it"],
         ),
         (
             "adam-epsilon-inside",

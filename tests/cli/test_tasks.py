@@ -1,11 +1,7 @@
-"""Own data, grids, settings files, other starts, pictures and resuming, through train and eval."""
+"""Own data, grids, pictures, and interrupted runs that go on, through train and eval."""
 
-import json
-import os
 import re
 import signal
-import subprocess
-import sys
 
 import pytest
 
@@ -68,14 +64,6 @@ def test_a_grid_goes_on_after_a_loss_that_is_not_finite(capsys, files):
     assert "Left out: 1 that met a number that is not finite" in out
 
 
-def test_settings_are_read_from_a_file(capsys, files):
-    out_of(capsys, "train", *TABLE, *QUICK, "--score", "dot", "--lr", "0.5", "--out", "one")
-    out_of(capsys, "train", "--config", "one/settings.json", "--out", "other")
-    assert contents(files / "one") == contents(files / "other")
-    out_of(capsys, "train", "--config", "one/settings.json", "--score", "location", "--out", "third")
-    assert json.loads((files / "third" / "settings.json").read_text())["score"] == "location"
-
-
 def test_every_setting_changes_the_run(capsys, files):
     base = ["train", *TABLE, *QUICK]
     changes = ["", "--optimizer sgd", "--schedule cosine", "--clip 0.01", "--temperature learned", "--seed 1"]
@@ -89,7 +77,7 @@ def test_every_setting_changes_the_run(capsys, files):
 
 
 def test_until(capsys, files):
-    words = ["train", *TABLE, *QUICK, "--epochs", "40", "--lr", "0.03", "--out", "run"]
+    words = ["train", *TABLE, *QUICK, "--epochs", "40", "--lr", "0.1", "--out", "run"]
     out = out_of(capsys, *words, "--until", "accuracy=0.6")
     (number,) = re.findall(r"accuracy=0.6 of the training part was reached after (\d+) epochs: 0\.6", out)
     history = run_folder.read_run("run", TASKS).history
@@ -108,18 +96,6 @@ def test_verbose_prints_what_is_recorded(capsys, files):
     assert f"score.weight {last['moved.score.weight']:.3f}" in out
 
 
-def test_a_start_from_another_run_is_compared_with_one_from_scratch(capsys, files):
-    out_of(capsys, "train", *TABLE, *QUICK, "--epochs", "40", "--lr", "0.03", "--out", "run")
-    words = ["train", "--csv", "t.csv", *QUICK, "--start-from", "run", "--seed", "5"]
-    out = out_of(capsys, *words, "--out", "next")
-    assert re.search(r"From run: the loss \d\.\d{4}, .* was reached after 1 epoch\n", out)
-    assert "location scores, scratch" in out
-    assert (
-        run_folder.read_run("next", TASKS).history[0]["loss"]
-        < run_folder.read_run("next", TASKS).history[-1]["scratch_loss"]
-    )
-
-
 WAYS = {
     "csv": [
         *TABLE,
@@ -127,7 +103,7 @@ WAYS = {
     ],
     "npz": ["--npz", "s.npz", "--optimizer", "momentum", "--clip", "0.1", "--score", "cosine"],
     "until": [*TABLE, "--until", "loss=0.9"],
-    "digits": ["--task", "digits", "--heads", "2", "--batch-size", "449", "--temperature", "learned"],
+    "digits": ["--task", "digits", "--heads", "2", "--batch-size", "898", "--temperature", "learned"],
 }
 
 
@@ -198,16 +174,6 @@ def test_classes_may_be_called_anything(capsys, files, peer):
     out = out_of(capsys, "train", *TABLE, *QUICK, "--plot", "--out", "run")
     assert "which is it of $\\frac, c, {0} σ?" in out
     assert rb"$\frac" in (files / "run" / "attention.svg").read_bytes()
-
-
-def test_a_character_the_console_lacks_becomes_a_question_mark(files):
-    text = (files / "t.csv").read_text().replace(",a\n", ",σ\n")
-    (files / "t.csv").write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "numpy_attention", "train", *TABLE, *QUICK]
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "which is it of b, c, ??" in done.stdout
 
 
 def test_own_bags_are_evaluated(capsys, files):

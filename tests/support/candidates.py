@@ -7,14 +7,16 @@ import numpy as np
 import numpy_attention as na
 from numpy_attention.check.cases.cases import Shape, Specification
 from numpy_attention.check.cases.sensitivity import ReferenceCase, reference_case
+from numpy_attention.check.faults import fault
 from numpy_attention.check.rounding.formats import roundoff
 
 OURS = (na.attention_forward, na.attention_backward)
+FEW = [fault("no-row-sum"), fault("scale-missing")]
 
 
 def check(candidate: Any, **options: Any) -> Any:
-    """The report of `check_candidate`, with a bottom-right diagonal unless `options` say otherwise."""
-    return na.check_candidate(candidate, **{"causal": "bottom_right", **options})
+    """The report of `check_candidate`, bottom-right and with few faults by default."""
+    return na.check_candidate(candidate, **{"causal": "bottom_right", "faults": FEW, **options})
 
 
 def plain_case(dtype: str = "float32", options: tuple[str, ...] = ()) -> ReferenceCase:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from numpy_attention.tasks.options import grid_settings, read_config, resolve_settings
+from numpy_attention.tasks.options import grid_settings, resolve_settings
 from numpy_attention.training.run_folder import save_run
 from tests.support.runs import a_run
 
@@ -49,9 +49,3 @@ def test_a_grid_has_every_combination():
 def test_equal_values_of_a_setting_are_refused():
     with pytest.raises(ValueError, match=r"^lr is 0.1, 0.1; values that differ are expected"):
         grid_settings({"lr": [0.1, 0.1]})
-
-
-def test_errors_in_a_settings_file_name_its_line(tmp_path):
-    (tmp_path / "c.json").write_text('{"lr": 0.1,\n"task": "digit"}')
-    with pytest.raises(ValueError, match=r"c.json, line 2: task is 'digit'; one of 'digit-bags', "):
-        read_config(str(tmp_path / "c.json"))

@@ -21,23 +21,6 @@ def test_labels_become_indices_into_the_sorted_classes(tmp_path):
     assert (examples.y.tolist(), examples.lengths.tolist()) == ([0, 0, 0], [1, 2, 1])
 
 
-@pytest.mark.parametrize(
-    "arrays, message",
-    [
-        ({"x": np.ones((3, 2))}, r"x is float64 \(3, 2\); numbers \(N, T, F\)"),
-        ({"x": np.ones((3, 2, 1)), "y": np.ones(2)}, r"y is float64 \(2,\); a label for each of the 3"),
-        (
-            {"x": np.ones((3, 2, 1)), "lengths": np.array([1, 3, 1])},
-            r"lengths\[1\] is 3; a number from 1",
-        ),
-        ({"x": np.ones((3, 2, 1)), "z": np.ones(3)}, r"has an array 'z'; x, y and lengths are expected"),
-    ],
-)
-def test_other_arrays_are_refused(tmp_path, arrays, message):
-    with pytest.raises(ValueError, match=message):
-        read(tmp_path, **arrays)
-
-
 def test_classes_of_another_file_get_the_indices_of_the_run():
     examples = Examples(np.ones((3, 1, 1)), np.array([0.0, 1.0, 1.0]))
     assert renumber_classes(examples, ("b", "c"), ("a", "b", "c"), "f").y.tolist() == [1, 2, 2]

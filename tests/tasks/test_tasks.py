@@ -1,26 +1,14 @@
 """The registry of tasks, and settings by their defaults."""
 
 import numpy as np
-import pytest
 
 from numpy_attention.tasks import DEFAULT_TASK, TASKS, load, with_defaults
-from numpy_attention.training.cleaning import Normalisation
 from numpy_attention.training.settings import Settings
 from numpy_attention.training.task import validated
 
 
 def test_every_key_is_the_name_of_its_task():
     assert all(task.name == name for name, task in TASKS.items())
-
-
-def test_an_unknown_task_is_refused_by_name():
-    with pytest.raises(ValueError, match="task is 'digits-bag'; one of 'digit-bags', 'breast-cancer'"):
-        load("digits-bag")
-
-
-def test_a_normalisation_that_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match="has 3 columns, the data have 64"):
-        load("digit-bags", normalisation=Normalisation(np.zeros(3), np.ones(3)))
 
 
 def test_load_takes_a_name_or_settings():

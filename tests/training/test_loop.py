@@ -123,7 +123,7 @@ def test_training_changes_no_argument_and_no_earlier_epoch():
 @pytest.mark.parametrize("classes", [2, 3])
 def test_it_learns(classes):
     model = MODEL._replace(outputs=1 if classes == 2 else classes)
-    losses = [epoch.loss for epoch in train(model, examples(classes=classes), Settings(epochs=200, lr=0.01))]
+    losses = [epoch.loss for epoch in train(model, examples(classes=classes), Settings(epochs=90, lr=0.03))]
     assert losses[-1] < 0.1 < 0.4 < losses[0]
 
 

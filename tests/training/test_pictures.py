@@ -5,8 +5,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from numpy_attention.training.pictures import draw_pictures, require_matplotlib, some_of_each
-from tests.support.runs import a_run, some_data
+from numpy_attention.training.pictures import require_matplotlib, some_of_each
 
 
 def test_examples_of_every_class_are_shown():
@@ -19,14 +18,3 @@ def test_a_missing_matplotlib_is_named(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"^--plot needs matplotlib: pip install "):
         require_matplotlib()
-
-
-def test_the_same_run_gives_the_same_bytes(peer, tmp_path):
-    peer("matplotlib")
-    for name in ("one", "other"):
-        (tmp_path / name).mkdir()
-        draw_pictures(tmp_path / name, a_run(), some_data())
-    files = {file.name for file in (tmp_path / "one").iterdir()}
-    assert files == {"loss.png", "loss.svg", "attention.png", "attention.svg"}
-    for file in files:
-        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "other" / file).read_bytes()

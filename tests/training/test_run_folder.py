@@ -12,7 +12,6 @@ from numpy_attention.nn.token_scores import SCORES
 from numpy_attention.optim.trees import flatten
 from numpy_attention.tasks import TASKS
 from numpy_attention.training import run_folder
-from numpy_attention.training.run import run_epochs
 from numpy_attention.training.settings import OPTIMIZER_NAMES
 from tests.support.runs import a_run, begin, settings_of, some_data
 
@@ -51,15 +50,6 @@ def test_every_model_with_every_optimizer_is_read_back_unchanged(tmp_path, monke
                                  "logistic_loss": 0.25},))  # fmt: skip
     run_folder.save_run(tmp_path / "run", run)
     same_run(run_folder.read_run(tmp_path / "run", TASKS), run)
-
-
-def test_a_saved_run_resumes_to_the_same_bits(tmp_path):
-    data, settings = some_data(), {"schedule": "cosine", "clip": 0.1, "temperature": "learned"}
-    whole = a_run(3, **settings)
-    for epochs in (1, 2):
-        run_folder.save_run(tmp_path, a_run(epochs, **settings))
-        *_, last = run_epochs(run_folder.read_run(tmp_path, TASKS), data)
-        same_run(last, whole)
 
 
 def test_files_and_their_contents(folder):

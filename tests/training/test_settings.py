@@ -6,52 +6,28 @@ import pytest
 
 from numpy_attention.training.settings import Settings, check_field, check_fields, parse_until
 
+OUT_OF_RANGE = {
+    "task": ["", ["digit-bags"]],
+    "score": ["uniform", "Location", None],
+    "heads": [0, -1],
+    "hidden_dim": [0, 2.0, True, 10**30],
+    "epochs": [0, "10"],
+    "batch_size": [0],
+    "seed": [-1, 0.5],
+    "lr": [0.0, -0.001, math.nan, math.inf, "0.001", True, None],
+    "clip": [0, "1"],
+    "optimizer": ["lion"],
+    "schedule": ["linear"],
+    "temperature": [2.0],
+    "digit": [10],
+    "tokens": [0],
+    "csv": [3, ""],
+    "strict": [1, None],
+    "until": ["accuracy", "accuracy=1.5", "loss=-1", "loss=nan", "focus=0.5", 0.95],
+}
 
-@pytest.mark.parametrize(
-    "name, value",
-    [
-        ("task", ""),
-        ("task", ["digit-bags"]),
-        ("score", "uniform"),
-        ("score", "Location"),
-        ("score", None),
-        ("heads", 0),
-        ("heads", -1),
-        ("hidden_dim", 0),
-        ("hidden_dim", 2.0),
-        ("hidden_dim", True),
-        ("hidden_dim", 10**30),
-        ("epochs", 0),
-        ("epochs", "10"),
-        ("batch_size", 0),
-        ("seed", -1),
-        ("seed", 0.5),
-        ("lr", 0.0),
-        ("lr", -0.001),
-        ("lr", math.nan),
-        ("lr", math.inf),
-        ("lr", "0.001"),
-        ("lr", True),
-        ("lr", None),
-        ("clip", 0),
-        ("clip", "1"),
-        ("optimizer", "lion"),
-        ("schedule", "linear"),
-        ("temperature", 2.0),
-        ("digit", 10),
-        ("tokens", 0),
-        ("csv", 3),
-        ("csv", ""),
-        ("strict", 1),
-        ("strict", None),
-        ("until", "accuracy"),
-        ("until", "accuracy=1.5"),
-        ("until", "loss=-1"),
-        ("until", "loss=nan"),
-        ("until", "focus=0.5"),
-        ("until", 0.95),
-    ],
-)
+
+@pytest.mark.parametrize("name, value", [(name, x) for name, values in OUT_OF_RANGE.items() for x in values])
 def test_values_out_of_range_are_refused_by_name(name, value):
     with pytest.raises(ValueError, match=f"^{name} is .* expected$"):
         check_field(name, value)

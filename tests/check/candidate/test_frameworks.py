@@ -14,7 +14,7 @@ from numpy_attention.check.cases.cases import Shape, Specification, draw_case
 from numpy_attention.check.referee.external import compare
 from numpy_attention.check.referee.referee import check_candidate
 from numpy_attention.check.rounding.formats import FORMATS
-from tests.support.candidates import simple
+from tests.support.candidates import check, simple
 
 X = FORMATS["bfloat16"].rounded(np.random.default_rng(0).standard_normal((2, 3, 5, 7)))
 
@@ -50,9 +50,9 @@ def test_any_array_that_numpy_reads_is_judged(wrap):
 
     assert not isinstance(wrap(X), np.ndarray)
     np.testing.assert_array_equal(to_numpy(wrap(X)).numbers, X)
-    report = check_candidate(attention)
+    report = check(attention)
     assert report.ok, report
-    wrong = check_candidate(lambda query, key, value: wrap(query @ key.swapaxes(-1, -2) @ value))
+    wrong = check(lambda query, key, value: wrap(query @ key.swapaxes(-1, -2) @ value))
     assert wrong.outcome == "FAIL"
 
 

@@ -4,18 +4,8 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.check.laws.evidence import Evidence, InsufficientEvidence
 from numpy_attention.check.laws.laws import laws
-from tests.support.law_cases import (
-    OPTIONS,
-    PLAIN,
-    H,
-    arguments_of,
-    case,
-    d_scores_of,
-    evidence_of,
-    normal,
-)
+from tests.support.law_cases import OPTIONS, PLAIN, H, arguments_of, case, d_scores_of, evidence_of, normal
 
 
 def test_features_are_named_as_laws_name_them():
@@ -49,15 +39,6 @@ def test_sampled_rows_only_tighten_the_bounds():
     assert (tightened <= evidence.d_error).all()
     assert tightened.max() < evidence.d_error.max() / 2
     assert (evidence.mass_at(0.5) == 0.5 * evidence.d_size).all()
-
-
-def test_a_second_call_without_an_option_is_insufficient():
-    def again(*arguments, **options):
-        raise NotImplementedError("no masks here")
-
-    evidence = Evidence(*arguments_of(case()), again, 0)
-    with pytest.raises(InsufficientEvidence, match="again: no masks here"):
-        evidence.call_again()
 
 
 def test_float16_overflow_leaves_laws_undecided():

@@ -6,17 +6,7 @@ import pytest
 import numpy_attention as na
 from numpy_attention.check.laws.evidence import Evidence
 from numpy_attention.check.laws.laws import LAWS, laws
-from tests.support.law_cases import (
-    OPTIONS,
-    B,
-    H,
-    L,
-    S,
-    arguments_of,
-    case,
-    normal,
-    worst_ratio,
-)
+from tests.support.law_cases import OPTIONS, B, H, L, S, arguments_of, case, normal, worst_ratio
 
 
 def test_laws_1_and_4_by_hand():

@@ -5,11 +5,7 @@ import numpy as np
 from numpy_attention.check.laws.evidence import Evidence
 from numpy_attention.check.laws.law import Law, Sides, law
 from numpy_attention.check.laws.laws import evaluate
-from tests.support.law_cases import (
-    arguments_of,
-    case,
-    evidence_of,
-)
+from tests.support.law_cases import arguments_of, case, evidence_of
 
 
 @law(99, "a name", "a statement", proof="a proof", domain="a domain", needs=("out",), broken_by=("softcap",))

@@ -79,7 +79,7 @@ def report_of(storage, seed, fault="", L=None):
 @pytest.mark.parametrize("storage", STORED)
 def test_correct_kernels_pass(storage: str) -> None:
     worst = []
-    for seed in range(60):
+    for seed in range(30):
         report = report_of(storage, seed)
         assert report.ok, str(report)
         worst.append(report.worst.ratio)

@@ -55,7 +55,7 @@ CONCAT = (20, 21)
 def test_a_law_holds_in_its_domain(number: int) -> None:
     decided = 0
 
-    @settings(max_examples=settings().max_examples // 2)
+    @settings(max_examples=settings().max_examples // 4)
     @given(problem=problems(**WHERE.get(number, {})))
     def holds(problem: Case) -> None:
         nonlocal decided
@@ -68,9 +68,10 @@ def test_a_law_holds_in_its_domain(number: int) -> None:
                 decided += 1
 
     holds()
-    assert decided >= 5
+    assert decided >= 3
 
 
+@settings(max_examples=settings().max_examples // 2)
 @for_all()
 def test_every_law_that_is_decided_holds(case):
     report = report_of(case, d_scores=False)

@@ -7,14 +7,7 @@ import numpy_attention as na
 from numpy_attention.check.laws.arguments import CallSpec
 from numpy_attention.check.laws.evidence import Evidence
 from numpy_attention.check.rounding.error_analysis import BFLOAT16, FLOAT32
-from tests.support.law_cases import (
-    PLAIN,
-    H,
-    case,
-    d_scores_of,
-    evidence_of,
-    normal,
-)
+from tests.support.law_cases import PLAIN, H, case, d_scores_of, evidence_of, normal
 
 
 @pytest.mark.parametrize("name", ["nothing", "d_lse", "scale", "causal", "sinks, d_lse and dropout"])

@@ -8,14 +8,7 @@ from numpy_attention.check.laws.arguments import CallSpec
 from numpy_attention.check.laws.evidence import Evidence
 from numpy_attention.check.laws.measured_errors import MeasuredErrors, measure_errors
 from numpy_attention.check.rounding.error_analysis import FLOAT32, FLOAT64
-from tests.support.law_cases import (
-    L,
-    S,
-    arguments_of,
-    case,
-    d_scores_of,
-    evidence_of,
-)
+from tests.support.law_cases import L, S, arguments_of, case, d_scores_of, evidence_of
 
 
 def test_without_d_out_nothing_is_measured():

@@ -4,15 +4,7 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from tests.support.law_cases import (
-    PLAIN,
-    H,
-    L,
-    S,
-    case,
-    d_scores_of,
-    evidence_of,
-)
+from tests.support.law_cases import PLAIN, H, L, S, case, d_scores_of, evidence_of
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,7 @@ import pytest
 import numpy_attention as na
 from numpy_attention.check.laws.evidence import Evidence
 from numpy_attention.check.laws.laws import laws
-from tests.support.law_cases import (
-    H,
-    arguments_of,
-    case,
-    worst_ratio,
-)
+from tests.support.law_cases import H, arguments_of, case, worst_ratio
 
 
 def with_out(change, **options):

@@ -6,12 +6,7 @@ import pytest
 import numpy_attention as na
 from numpy_attention.check.laws.evidence import Evidence
 from numpy_attention.check.laws.laws import LAWS
-from tests.support.law_cases import (
-    arguments_of,
-    case,
-    evidence_of,
-    worst_ratio,
-)
+from tests.support.law_cases import arguments_of, case, evidence_of, worst_ratio
 
 
 def test_no_look_ahead_needs_a_causal_mask() -> None:

@@ -6,15 +6,7 @@ import pytest
 import numpy_attention as na
 from numpy_attention.check.laws.arguments import CallSpec
 from numpy_attention.check.laws.evidence import Evidence, InsufficientEvidence
-from tests.support.law_cases import (
-    H,
-    S,
-    again_of,
-    arguments_of,
-    case,
-    normal,
-    worst_ratio,
-)
+from tests.support.law_cases import H, S, again_of, arguments_of, case, normal, worst_ratio
 
 
 @pytest.mark.parametrize("name", ["query", "key", "bias", "scale", "sinks"])

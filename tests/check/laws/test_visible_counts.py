@@ -1,7 +1,7 @@
 """Counts from tiles are those of the whole mask."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import numpy_attention as na
@@ -9,6 +9,7 @@ from numpy_attention.check.laws import visible_counts as counts
 from tests.support.mask_strategies import masks
 
 
+@settings(max_examples=settings().max_examples // 2)
 @given(st.data())
 def test_counts_are_those_of_the_whole_mask(data):
     L, S = data.draw(st.sampled_from(((5, 7), (7, 5), (7, 7), (1, 11), (0, 3), (3, 0))))

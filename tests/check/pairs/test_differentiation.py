@@ -135,10 +135,9 @@ RIGHT = {
 }
 
 
-@pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize("name", RIGHT)
-def test_ordinary_right_pairs_pass(name: str, order: int) -> None:
-    report = na.check_vjp(*RIGHT[name], order=order)
+def test_ordinary_right_pairs_pass_at_both_orders(name: str) -> None:
+    report = na.check_vjp(*RIGHT[name], order=2)
     assert report.ok, str(report)
 
 

@@ -40,7 +40,7 @@ def assert_exact(got, inputs, exact=None):
         assert over.max(initial=0) <= 1, (name, over.max(), int(over.argmax()))
 
 
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=settings().max_examples // 4)
 @for_all()
 def test_all_options_at_random(case):
     """Of float16 and float32, what exceeds half a unit in the last place is within the float64 bound."""
@@ -57,7 +57,8 @@ def narrow_problem(name):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", HARD)
 def test_hard_problems(name, dtype):
-    inputs, exact = (HARD[name], None) if dtype == "float64" else narrow_problem(name)
+    own = dtype == "float64" and name != "4,096 keys"  # half of whose time is spent in the oracle
+    inputs, exact = (HARD[name], None) if own else narrow_problem(name)
     inputs = cast(inputs, dtype)
     assert_exact(results(inputs), inputs, exact)
 

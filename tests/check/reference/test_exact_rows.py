@@ -45,7 +45,7 @@ ROWS = {
     "hidden entries": lambda rng: np.where(rng.random((5, 7)) < 0.5, -np.inf, rng.standard_normal((5, 7))),
     "tiny": lambda rng: 1e-7 * rng.standard_normal((5, 7)),
     "one entry": lambda rng: rng.standard_normal((5, 1)),
-    "4,001 entries": lambda rng: rng.standard_normal((1, 4001)),
+    "1,009 entries": lambda rng: rng.standard_normal((1, 1009)),
 }
 
 
@@ -125,7 +125,7 @@ def mean_bound(a, loss, error):
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", [name for name in ROWS if name not in ("hidden entries", "4,001 entries")])
+@pytest.mark.parametrize("name", [name for name in ROWS if name not in ("hidden entries", "1,009 entries")])
 def test_cross_entropy(name, dtype, smoothing):
     """-Σ share log weight: 2 u for the share and the product, what the logarithm is off, g(C) for the sum."""
     x, _, seen = given(name, dtype)
