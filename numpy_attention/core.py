@@ -1,9 +1,9 @@
 """Attention, its scores, loss and optimizer, forward and backward: the whole mathematics, in NumPy alone.
 
-Read a forward down and its backward up: a line of the backward names the step, or quotes the line, it undoes.
-d_x is the gradient of the loss with respect to x. Axes: ... batch, H query heads, G key heads, L queries,
-S keys, D and E widths. These are the textbook forms. The library gives the same numbers, and keeps its digits
-where they do not: rows with one dominant weight, NaN or inf behind a mask, exponentials out of range.
+Read a forward down and its backward up: each line of a backward names the step, or quotes the line, it
+undoes. d_x is the gradient of the loss by x. Axes: ... batch, H query heads, G key heads, L queries, S keys,
+widths D and E. These are the textbook forms. The library gives the same numbers, and stays accurate
+where these lose digits: rows with one weight near 1, NaN or inf in the inputs, exponentials out of range.
 """
 # mypy: disable-error-code="type-arg, no-any-return"
 
@@ -13,8 +13,8 @@ Array = np.ndarray
 
 
 def softmax_forward(x: Array) -> tuple[Array, Array]:
-    """weights_s = exp(x_s) / Σ_t exp(x_t) along the last axis."""
-    peak = x.max(axis=-1, keepdims=True, initial=-np.inf)
+    """weights_s = exp(x_s) / Σ_t exp(x_t) along the last axis, as output and as what the backward needs."""
+    peak = x.max(axis=-1, keepdims=True, initial=-np.inf)    # -inf for a row without entries or of -inf only
     exps = np.exp(x - np.where(np.isfinite(peak), peak, 0))  # any shift cancels; this avoids overflow
     total = exps.sum(axis=-1, keepdims=True)
     weights = exps / np.where(total == 0, 1, total)          # a row of nothing but -inf has weights 0
@@ -22,7 +22,7 @@ def softmax_forward(x: Array) -> tuple[Array, Array]:
 
 
 def softmax_backward(d_weights: Array, weights: Array) -> Array:
-    """d_x, from ∂weights_s/∂x_t = weights_s (δ_st - weights_t)."""
+    """From ∂weights_s/∂x_t = weights_s (δ_st - weights_t); cancels where one weight is near 1."""
     return weights * (d_weights - (weights * d_weights).sum(axis=-1, keepdims=True))
 
 
@@ -30,7 +30,7 @@ def attention_forward(
     query: Array,                      # (..., H, L, D)
     key: Array,                        # (..., G, S, D); G divides H, query head h reads key head h // (H / G)
     value: Array,                      # (..., G, S, E)
-    scale: float | None = None,        # 1 / sqrt(D)
+    scale: Array | float | None = None,  # 1 / sqrt(D)
     softcap: float | None = None,
     bias: Array | None = None,         # broadcasts to (..., H, L, S), as visible and dropout do
     visible: Array | None = None,      # the mask: True = may attend
@@ -40,31 +40,32 @@ def attention_forward(
     """out = softmax(scale * query @ keyᵀ) @ value with options, and what the backward needs."""
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     keys, values = repeat_heads(key, query), repeat_heads(value, query)           # (..., H, S, D or E)
-    scores = scale * (query @ keys.mT)                                            # 1 score    (..., H, L, S)
+    products = query @ keys.mT                                                    # (..., H, L, S)
+    scores = scale * products                                                     # 1 score
     capped = scores if softcap is None else softcap * np.tanh(scores / softcap)   # 2 softcap
     biased = capped if bias is None else capped + bias                            # 3 bias
     masked = biased if visible is None else np.where(visible, biased, -np.inf)    # 4 mask
-    shares, _ = softmax_forward(masked if sinks is None else append_column(masked, sinks))
-    weights = shares[..., :key.shape[-2]]                                         # 5 softmax, sink dropped
+    shares, _ = softmax_forward(masked if sinks is None else append_column(masked, sinks))  # 5 softmax
+    weights = shares[..., :key.shape[-2]]                                         # without the sink's share
     thinned = weights if dropout is None else weights * dropout                   # 6 dropout
     out = thinned @ values                                                        # 7 values   (..., H, L, E)
-    return out, (query, key, value, scale, softcap, bias, visible, sinks, dropout, scores, shares, thinned)
+    return out, (query, key, value, scale, softcap, bias, visible, sinks, dropout, products, shares, thinned)
 
 
 def attention_backward(d_out: Array, saved: tuple) -> tuple[Array | None, ...]:
-    """(d_query, d_key, d_value, d_bias, d_scale, d_sinks); None for an option that was not used."""
-    query, key, value, scale, softcap, bias, visible, sinks, dropout, scores, shares, thinned = saved
+    """(d_query, d_key, d_value, d_bias, d_scale, d_sinks); None for a bias or sinks that were None."""
+    query, key, value, scale, softcap, bias, visible, sinks, dropout, products, shares, thinned = saved
     keys, values = repeat_heads(key, query), repeat_heads(value, query)
     d_thinned, d_values = d_out @ values.mT, thinned.mT @ d_out                   # 7 out = thinned @ values
     d_weights = d_thinned if dropout is None else d_thinned * dropout             # 6 thinned = weights * …
-    d_shares = d_weights if sinks is None else append_column(d_weights, 0 * sinks)
+    d_shares = d_weights if sinks is None else append_column(d_weights, np.zeros_like(sinks))
     d_columns = softmax_backward(d_shares, shares)                                # 5 shares = softmax(…)
     d_masked = d_columns[..., :key.shape[-2]]
     d_biased = d_masked if visible is None else np.where(visible, d_masked, 0)    # 4 masked = where(…)
     d_capped = d_biased                                                           # 3 biased = capped + bias
-    d_scores = d_capped if softcap is None else d_capped / np.cosh(scores / softcap) ** 2  # 2 capped = …
-    d_query, d_keys = scale * d_scores @ keys, scale * d_scores.mT @ query        # 1 scores = scale * …
-    d_scale = (d_scores * scores).sum() / scale
+    d_scores = d_capped if softcap is None else d_capped / np.cosh(scale * products / softcap) ** 2  # 2
+    d_products, d_scale = scale * d_scores, sum_to(d_scores * products, np.shape(scale))  # 1 scale * products
+    d_query, d_keys = sum_to(d_products @ keys, query.shape), d_products.mT @ query       # products = …
     d_bias = None if bias is None else sum_to(d_biased, bias.shape)
     d_sinks = None if sinks is None else sum_to(d_columns[..., -1].sum(axis=-1), sinks.shape)
     return d_query, sum_heads(d_keys, key), sum_heads(d_values, value), d_bias, d_scale, d_sinks
@@ -77,8 +78,8 @@ def repeat_heads(key: Array, query: Array) -> Array:
 
 def sum_heads(d_keys: Array, key: Array) -> Array:
     """Undo repeat_heads: the gradients of a group's query heads add up."""
-    groups = (1 if key.ndim < 3 else key.shape[-3], -1, *d_keys.shape[-2:])
-    return sum_to(d_keys.reshape(*d_keys.shape[:-3], *groups).sum(axis=-3), key.shape)
+    H, G = (1, 1) if key.ndim < 3 else (d_keys.shape[-3], key.shape[-3])
+    return sum_to(d_keys.reshape(*d_keys.shape[:-3], G, H // G, *d_keys.shape[-2:]).sum(axis=-3), key.shape)
 
 
 def append_column(scores: Array, sinks: Array) -> Array:
@@ -145,5 +146,5 @@ def adam_step(param: Array, grad: Array, first: Array, second: Array, t: int, lr
     """Step t = 1, 2, … of Adam: the new param, and both moments, which start at 0."""
     first = betas[0] * first + (1 - betas[0]) * grad            # running mean of grad
     second = betas[1] * second + (1 - betas[1]) * grad**2       # running mean of its square
-    first_hat, second_hat = first / (1 - betas[0]**t), second / (1 - betas[1]**t)  # undo the start at 0
+    first_hat, second_hat = first / (1 - betas[0]**t), second / (1 - betas[1]**t)  # both started at 0
     return param - lr * first_hat / (np.sqrt(second_hat) + eps), first, second

@@ -70,6 +70,30 @@ def test_attention_with_every_combination_of_options(seed, batch, heads, L, S, u
             assert_close(name, getattr(library, name), right, 12 * size)
 
 
+EDGES = {
+    "batch axes of the key alone": (((4, 3, 6), (2, 2, 5, 6), (2, 5, 7)), {}),
+    "no keys": (((4, 3, 6), (2, 0, 6), (2, 0, 7)), {}),
+    "one sink of -inf": (((4, 3, 6), (2, 5, 6), (2, 5, 7)), {"sinks": np.array([-np.inf, 0.0, 1.0, 2.0])}),
+    "a scale of 0": (((4, 3, 6), (2, 5, 6), (2, 5, 7)), {"scale": 0.0}),
+    "a scale for each head": (((4, 3, 6), (2, 5, 6), (2, 5, 7)), {"scale": np.arange(4.0)[:, None, None]}),
+}
+
+
+@pytest.mark.parametrize("shapes, options", EDGES.values(), ids=EDGES)
+def test_attention_at_its_edges(shapes, options):
+    rng = np.random.default_rng(5)
+    query, key, value = (rng.normal(size=shape) for shape in shapes)
+    out, saved = core.attention_forward(query, key, value, **options)
+    d_out = rng.normal(size=out.shape)
+    library_out, library_saved = na.attention_forward(query, key, value, **{"scale": 6**-0.5, **options})
+    assert_close("out", library_out, out, 100)
+    library = na.attention_backward(d_out, library_saved)
+    for name, right in zip(library._fields, core.attention_backward(d_out, saved), strict=True):
+        assert (right is None) == (getattr(library, name) is None), name
+        if right is not None:
+            assert_close(name, getattr(library, name), right, 1000)
+
+
 @given(seed=st.integers(0, 2**32 - 1), size=st.sampled_from([1, 2, 7, 31]))
 def test_softmax(seed, size):
     rng = np.random.default_rng(seed)

@@ -15,6 +15,7 @@ from ..training import run_folder
 from ..training.cleaning import Prepared
 from ..training.evaluation import Figures
 from ..training.grid import Point, data_settings, format_point, grid_table, sensitivity
+from ..training.interrupt import deferred_interrupt
 from ..training.loop import NotFinite, steps_per_epoch
 from ..training.pictures import draw_pictures, require_matplotlib
 from ..training.progress import progress
@@ -29,7 +30,6 @@ from ..training.report import (
 )
 from ..training.run import Run, run_epochs, start_run
 from ..training.settings import CHOICES, Settings
-from ..training.stopping import deferred_interrupt
 
 NUMBERS = {
     "heads": (int, "N", "attention heads, each with its own scores"),

@@ -128,7 +128,7 @@ class AttentionClassifier(NamedTuple):
         return logits[:, 0] if self.outputs == 1 else logits, saved
 
     def backward(self, d_logits: Array, saved: ClassifierSaved) -> tuple[Array, Params]:
-        """d_x (B, T, input_dim), and d_params, nested like params: the forward's lines upwards."""
+        """d_x (B, T, input_dim), and d_params, nested like params: the forward's steps in reverse."""
         score = self._score()
         d_logits = d_logits.reshape(-1, self.outputs)
         d_joined, *d_classifier = linear_backward(d_logits, saved.classifier)

@@ -39,7 +39,7 @@ class MultiHeadAttentionSaved(NamedTuple):
 
 
 class InputGradients(NamedTuple):
-    """d_key and d_value are None where they were not passed: their gradient is part of the one before."""
+    """d_key, d_value: None if not passed; the gradient is then part of d_query (or d_key)."""
 
     d_query: Array
     d_key: Array | None
@@ -147,7 +147,7 @@ class MultiHeadAttention:
         return out, MultiHeadAttentionSaved(saved_in, saved_attention, saved_out)
 
     def backward(self, d_out: npt.ArrayLike, saved: MultiHeadAttentionSaved) -> tuple[InputGradients, Params]:
-        """(d_query, d_key, d_value) and d_params, nested like params: the forward's lines upwards.
+        """(d_query, d_key, d_value) and d_params, nested like params: the forward's steps in reverse.
 
         d_key and d_value are None for an input that was not passed. Where `scale` needs its gradient too, use
         `backward_with_scale`.

@@ -120,7 +120,7 @@ class SelfAttentionClassifier(NamedTuple):
         return logits, SelfAttentionSaved(saved_embed, saved_norm, scale, saved_attention, saved_last, pooled)
 
     def backward(self, d_logits: Array, saved: SelfAttentionSaved) -> tuple[Array, Params]:
-        """d_x (B, T, input_dim), and d_params, nested like params: the forward's lines upwards."""
+        """d_x (B, T, input_dim), and d_params, nested like params: the forward's steps in reverse."""
         # logits = pool(last); last = layer_norm(mixed)
         d_last, d_pool = self._pool().backward(d_logits, saved.pooled)
         d_mixed, *d_last_norm = layer_norm_backward(d_last, saved.last_norm)

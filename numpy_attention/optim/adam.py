@@ -40,7 +40,9 @@ def adam_init(params: Tree) -> dict[str, Any]:
     return initial_state(params, MOMENTS)
 
 
-adamw_init = adam_init
+def adamw_init(params: Tree) -> dict[str, Any]:
+    """As `adam_init`: AdamW keeps the same state."""
+    return adam_init(params)
 
 
 @quiet
@@ -54,7 +56,7 @@ def adam_step(
     ----------
     params, grads : dicts of arrays, nested alike. A parameter keeps its dtype; float16 computes in float32.
     state : the result of `adam_init` or of the last step.
-    lr, betas, eps : learning rate, >= 0; decay of each moment, in [0, 1); >= 0, keeps the divisor from 0.
+    lr, betas, eps : learning rate >= 0; share of each moment kept, in [0, 1); eps >= 0 bounds the divisor.
     eps_added : to the root "after_correction" (Kingma and Ba, PyTorch), or "before_correction": the paper's
         "epsilon hat" (TensorFlow, ONNX), lr * √(1 - beta2^t) / (1 - beta1^t) * first / (√second + eps).
 

@@ -46,7 +46,7 @@ def adam_update(
     ----------
     params, state : as for `adam_step`; writeable arrays that share no memory with each other or with grads.
     grads, lr, betas, eps, eps_added : as for `adam_step`.
-    threads : number of threads; None uses every processor from 2^20 numbers on. No bit depends on it.
+    threads : None takes all processors for 2^20 numbers or more, else one. No bit depends on it.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def update_in_place(
     gradients, own, kept = leaves("grads", grads), _writeable("params", params), _writeable("state", state)
     steps = kept.pop(("step",))
     if steps.dtype != np.int64:
-        raise TypeError(f"state['step'] has dtype {steps.dtype}; int64, the dtype of its init, is expected")
+        raise TypeError(f"state['step'] has dtype {steps.dtype}; int64 is expected, as its init returns it")
     changed = {path_text("params", path): array for path, array in own.items()}
     changed |= {path_text("state", path): array for path, array in kept.items()} | {"state['step']": steps}
     read = {path_text("grads", path): np.asarray(grad) for path, grad in gradients.items()}

@@ -78,8 +78,8 @@ def cosine_lr(step: int, *, total: int, warmup: int = 0, lr: float = 1.0, final:
     Parameters
     ----------
     step : counted from 1.
-    total : the step that reaches `final`, which stays. For a last step that still learns, let final be
-        above 0, or total one more than the number of steps.
+    total : the step at which lr reaches `final` and stays there. With final = 0 that step learns nothing:
+        let total be one more than the number of steps.
     warmup : the last step of the warm-up; 0 for none.
     lr, final : both >= 0.
 

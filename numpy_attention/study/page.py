@@ -1,5 +1,6 @@
 """A walk as a page of text: the equation, code, numbers and laws of every step, down and up."""
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
@@ -149,7 +150,7 @@ class _Page:
 
     def head(self, stage: Stage) -> Iterator[str]:
         """The equation and the source lines."""
-        first, *others = stage.equation.split("\n")
+        first, *others = re.sub(r"\n(?=\S)", " ", stage.equation).split("\n")  # indented lines stand alone
         yield from self.hanging(f"{stage.number}  {stage.name:<8} ", first)
         for other in others:
             yield from self.hanging(f"{'':12}", other)
@@ -218,7 +219,9 @@ class _Page:
         if faulty.wrong_gradients:
             gradients = ", ".join(faulty.wrong_gradients)
             yield from self.hanging("", f"Gradients that disagree with the complex step: {gradients}.")
-        yield from ("Laws that it breaks:" if faulty.broken_laws else "It breaks no law on this page.",)
+        yield from (
+            "Laws on this page that it breaks:" if faulty.broken_laws else "It breaks no law on this page.",
+        )
         for number, law in faulty.broken_laws:
             yield f"{INDENT}law {number or '':>2}  {law}"
         if faulty.walk.ok:

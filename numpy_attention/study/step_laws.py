@@ -197,10 +197,10 @@ DOWN = (
         "score", "in one order of keys no row of scores falls: 0 ≤ least rise", _one_ranking, "≤",
         scores=("concat",), number=20,
     ),
-    StepLaw("mask", "exp(masked) is 0 where hidden", _zero_where_hidden("masked", np.exp), needs=("mask",)),
+    StepLaw("mask", "exp(masked) is 0 where masked", _zero_where_hidden("masked", np.exp), needs=("mask",)),
     StepLaw("softmax", "weights = exp(masked - lse)", _exponentials, excluded_by=(MASKED_ROWS,), number=17),
     StepLaw(
-        "softmax", "weights are 0 where hidden", _zero_where_hidden("weights"), needs=("mask",), number=16
+        "softmax", "weights are 0 where masked", _zero_where_hidden("weights"), needs=("mask",), number=16
     ),
     StepLaw(
         "softmax", "rows of weights sum to 1", _rows_sum_to_one,
@@ -243,7 +243,7 @@ UP = (
     StepLaw("dropout", "<d_weights, weights> = <d_thinned, thinned>", _inner(("weights",), ("thinned",))),
     StepLaw("softmax", "rows of d_masked sum to 0", _sum("d_masked", -1), excluded_by=("sinks",)),
     StepLaw("softmax", "Σ d_masked + Σ d_sinks = 0", _sum("d_masked", None, "d_sinks"), needs=("sinks",)),
-    StepLaw("mask", "d_biased is 0 where hidden", _zero_where_hidden("d_biased"), needs=("mask",)),
+    StepLaw("mask", "d_biased is 0 where masked", _zero_where_hidden("d_biased"), needs=("mask",)),
     StepLaw("bias", "Σ d_bias = Σ d_biased", _bias_total),
     StepLaw("softcap", "|d_scores| ≤ |d_capped|", _no_growth, "≤"),
     StepLaw(

@@ -4,7 +4,7 @@
     normalise   x = (raw - mean) / deviation, column by column
 
 Mean and deviation come from the training part alone and are saved with the model: nothing of the held-out
-part may influence it. Where a column means another quantity in each token, each token has its own
+part may influence it. If a column holds another quantity in each token, each token has its own
 statistics. Padding is not counted, and becomes 0.
 """
 

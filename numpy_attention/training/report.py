@@ -118,7 +118,7 @@ def held_out_figures(run: Run, data: Prepared) -> dict[str, Figures]:
 
 
 def prepare_examples(run: Run, examples: Examples) -> Prepared:
-    """Other examples, cleaned and normalised as the run's own, as a held-out part without a training part."""
+    """Other examples as the held-out part, normalised by the run's statistics; the training part is empty."""
     raw = Data(examples.some(slice(0)), examples, run.summary.classes, run.summary.columns)
     train, test = (normalise_examples(part, run.normalisation) for part in (raw.train, raw.test))
     return Prepared(train, test, run.normalisation, raw)

@@ -55,7 +55,7 @@ CHOICES = {
 MINIMUM = {"heads": 1, "hidden_dim": 1, "epochs": 1, "batch_size": 1, "seed": 0, "tokens": 1, "digit": 0}
 MAXIMUM = {"seed": math.inf, "digit": 9}
 DEFAULT_MAXIMUM = 10**6
-"""Upper limit of the other whole numbers; memory ends earlier."""
+"""Upper limit of every whole number not in MAXIMUM; memory runs out first."""
 POSITIVE = ("lr", "clip")
 TEXTS = ("task", "csv", "label", "npz", "start_from")
 OPTIONAL = ("clip", "until", "digit", "csv", "label", "tokens", "npz", "start_from")

@@ -95,7 +95,7 @@ def test_a_planted_fault_is_shown_marked_and_summed_up(capsys: pytest.CaptureFix
     assert out.endswith(
         "no-row-sum changes d_masked, d_biased, d_query, d_key, d_scale.\n"
         "Gradients that disagree with the complex step: d_masked, d_biased, d_query, d_key, d_scale.\n"
-        "Laws that it breaks:\n"
+        "Laws on this page that it breaks:\n"
         "    law     rows of d_masked sum to 0\n"
         "    law 18  rows of d_scores sum to 0\n"
         "    law  1  Σ_s d_key = 0\n"

@@ -27,7 +27,7 @@ def test_one_law_is_printed_whole(capsys: pytest.CaptureFixture[str]) -> None:
         "    derivative by c at 1 is <d_query, query> - <d_key, key>. Both are Σ_ls d_scores_ls\n"
         "    scores_ls.\n"
         "\n"
-        "    Domain. Survives everything: softcap, masks, bias, sinks, dropout, any scale, d_weights,\n"
+        "    Domain. Holds with every option: softcap, masks, bias, sinks, dropout, any scale, d_weights,\n"
         "    d_lse.\n"
     )
 

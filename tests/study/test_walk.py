@@ -206,7 +206,7 @@ def test_a_mask_without_effect_is_first_reported_at_its_step(fill):
     walked = walk(build_example(), steps=STEPS._replace(mask=STEPS.mask._replace(forward=mask)))
     first = next(place for place, stage in stages(walked).items() if not stage.ok)
     assert first == ("down", "mask")
-    assert ("down", "mask", "exp(masked) is 0 where hidden") in wrong(walked)
+    assert ("down", "mask", "exp(masked) is 0 where masked") in wrong(walked)
     assert stages(walked)[first].source.file == "test_walk.py"
     assert stages(walked)[first].source.lines[0].number > mask.__code__.co_firstlineno
 

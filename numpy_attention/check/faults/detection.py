@@ -23,8 +23,8 @@ from ..pairs.rules import RULES
 from .fault import Fault
 from .small_problems import PROBLEMS, SmallProblem
 
-DERIVATIVES = ("is the derivative of forward", "each element")
-MEMORY = ("changes no argument", "gives the same bits when called again", "shares memory with no argument")
+DERIVATIVES = ("derivative of forward", "each element")
+MEMORY = ("arguments unchanged", "same bits on a second call", "no memory shared")
 """How those findings of `check_vjp` begin that concern derivatives, and memory."""
 
 

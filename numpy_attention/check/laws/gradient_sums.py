@@ -27,7 +27,7 @@ of d_scores = weights * (d - Σ weights * d + d_lse) sums to d_lse, as weights s
 keys adds query_l · c to a whole row, which changes lse and leaves softmax as it is. A sink holds a share
 p of the row that the shift does not move: then r_l = d_lse_l - p (d_lse_l - d_out_l · out_l).""",
     domain="""\
-Survives masks, bias, dropout, d_weights and d_lse, fully masked rows (r = 0), a scale for each row;
+Holds with masks, bias, dropout, d_weights and d_lse, fully masked rows (r = 0), a scale for each row;
 sinks if lse is given (p = exp(sinks - lse)) and d_weights are not. Not softcap, whose slope differs
 along a row; not a scale that varies along keys.""",
     needs=("dot scores", "d_key"),
@@ -52,7 +52,7 @@ def _shift_of_all_keys(e: Evidence) -> Iterator[Sides]:
     proof="""\
 Scores do not change if queries grow by a factor c and keys shrink by it; the derivative by c at 1 is
 <d_query, query> - <d_key, key>. Both are Σ_ls d_scores_ls scores_ls.""",
-    domain="Survives everything: softcap, masks, bias, sinks, dropout, any scale, d_weights, d_lse.",
+    domain="Holds with every option: softcap, masks, bias, sinks, dropout, any scale, d_weights, d_lse.",
     needs=("dot scores", "d_query", "d_key"),
 )
 def _query_against_key(e: Evidence) -> Iterator[Sides]:
@@ -72,7 +72,7 @@ def _query_against_key(e: Evidence) -> Iterator[Sides]:
 query Aᵀ and key A⁻¹ have the same scores for any invertible A; A = 1 + t X gives <d_query, query Xᵀ> =
 <d_key, key X> for every X. Both sides are Σ_ls d_products_ls key_s ⊗ query_l. The part that is
 antisymmetric says that rotations of query and key together leave the scores alone; the trace is law 2.""",
-    domain="Survives everything, as law 2 does. query and key are those multiplied, after rotary.",
+    domain="Holds with every option, as law 2 does. query and key are those multiplied, after rotary.",
     needs=("dot scores", "d_query", "d_key"),
 )
 def _turned_together(e: Evidence) -> Iterator[Sides]:
@@ -104,7 +104,7 @@ def _product_rounding(rounding: Array, x: Array, shape: tuple[int, ...]) -> Arra
 d_value_s = Σ_l weights_ls d_out_l, and weights_l sum to 1: adding c to all values adds c to every
 output. Beside a sink that takes a share p_l of the row, they sum to 1 - p_l.""",
     domain="""\
-Survives softcap, masks, bias, any scale, any scores, d_weights, d_lse; fully masked rows add 0; sinks
+Holds with softcap, masks, bias, any scale, any scores, d_weights, d_lse; fully masked rows add 0; sinks
 if lse is given (p = exp(sinks - lse)). Not dropout, after which a row no longer sums to 1.""",
     needs=("d_value", "d_out"),
     broken_by=("dropout", "sinks without lse"),
@@ -127,7 +127,7 @@ def _shift_of_all_values(e: Evidence) -> Iterator[Sides]:
     proof="""\
 out is linear in value: if all values grow by a factor c, so does out, and the derivative by c at 1 is
 <d_value, value> = <d_out, out>. Both are Σ_ls thinned_ls d_out_l · value_s.""",
-    domain="Survives everything: any scores and weights whatever, sinks, dropout, d_weights, d_lse.",
+    domain="Holds with every option: any scores and weights whatever, sinks, dropout, d_weights, d_lse.",
     needs=("d_value", "out", "d_out"),
 )
 def _values_against_output(e: Evidence) -> Iterator[Sides]:
@@ -150,7 +150,7 @@ def _values_against_output(e: Evidence) -> Iterator[Sides]:
     proof="""\
 out is linear in value, so value A gives out A for any matrix A. A = 1 + t X gives <d_value, value X> =
 <d_out, out X> for every X. Both sides are Σ_ls thinned_ls value_s ⊗ d_out_l; the trace is law 5.""",
-    domain="Survives everything, as law 5 does.",
+    domain="Holds with every option, as law 5 does.",
     needs=("d_value", "out", "d_out"),
 )
 def _values_mixed(e: Evidence) -> Iterator[Sides]:
@@ -177,7 +177,7 @@ def _values_mixed(e: Evidence) -> Iterator[Sides]:
     proof="""\
 scores_ls = scale_ls (query_l · key_s), so d_scale_ls = d_scores_ls (query_l · key_s), and
 Σ_s scale_ls d_scale_ls = d_query_l · query_l: a larger scale acts like a longer query.""",
-    domain="Survives everything. It needs a scale with a gradient.",
+    domain="Holds with every option. It needs a scale with a gradient.",
     needs=("dot scores", "d_query", "d_scale", "scale"),
 )
 def _scale_against_query(e: Evidence) -> Iterator[Sides]:
@@ -199,7 +199,7 @@ def _scale_against_query(e: Evidence) -> Iterator[Sides]:
 A number added to a whole row, its sink included, leaves the weights as they are and moves lse by as
 much. Where a bias is broadcast its gradient is summed, and so are both sides.""",
     domain="""\
-Survives everything, softcap too, because the bias is added after it. For na.relative the table's gradient
+Holds with every option, softcap too, because the bias is added after it. For na.relative the table's gradient
 is summed; not for na.alibi, as no change of its slopes adds a constant to a row.""",
     needs=("d_bias",),
 )
@@ -230,7 +230,7 @@ def _constant_along_a_row(e: Evidence) -> Iterator[Sides]:
     proof="""\
 The sink is a column of scores with weight p and value 0: d_sink = p (0 - Σ_s weights_s d_weights_s +
 d_lse), and Σ_s weights_s d_weights_s = Σ_s thinned_s d_out · value_s = d_out · out.""",
-    domain="Survives softcap, masks, bias, any scale, dropout, d_lse, fully masked rows. Not d_weights.",
+    domain="Holds with softcap, masks, bias, any scale, dropout, d_lse, fully masked rows. Not d_weights.",
     needs=("d_sinks", "lse", "out", "d_out"),
     broken_by=("d_weights",),
 )
@@ -251,7 +251,7 @@ def _sink_gradient(e: Evidence) -> Iterator[Sides]:
     "d_value is bounded by d_out",
     "Σ_s |d_value_se| ≤ m Σ_l |d_out_le|, m the largest multiplier of dropout, 1 without.",
     proof="d_value_s = Σ_l thinned_ls d_out_l, thinned is not negative, and Σ_s thinned_ls ≤ m.",
-    domain="Survives everything. It replaces law 4 under dropout, and under sinks without lse.",
+    domain="Holds with every option. It replaces law 4 under dropout, and under sinks without lse.",
     needs=("d_value", "d_out"),
 )
 def _d_value_bound(e: Evidence) -> Iterator[Sides]:

@@ -20,7 +20,7 @@ from .law import Sides, law
     proof="""\
 Σ exp(score) has n terms: it is at least the largest of them and at most n times that. And exp is
 convex, so log of the mean of exp(score) is at least the mean score (Jensen).""",
-    domain="Survives softcap, masks, bias, any scale, dropout; a sink is one score more. For sampled rows.",
+    domain="Holds with softcap, masks, bias, any scale, dropout; a sink is one score more. For sampled rows.",
     needs=("dot scores", "lse"),
 )
 def _lse_between(e: Evidence) -> Iterator[Sides]:
@@ -44,10 +44,10 @@ def _lse_between(e: Evidence) -> Iterator[Sides]:
 @law(
     16,
     "weights sum to 1",
-    "weights ≥ 0; Σ_s weights_ls = 1, or 1 - exp(sinks - lse) with a sink; 0 where hidden.",
+    "weights ≥ 0; Σ_s weights_ls = 1, or 1 - exp(sinks - lse) with a sink; 0 where masked.",
     proof="weights_ls = exp(score_ls) / Σ_t exp(score_lt), hidden scores being -inf, the sink one of the t.",
     domain="""\
-Survives everything, for weights are those before dropout. With sinks but without lse the sum is at most
+Holds with every option, for weights are those before dropout. With sinks but without lse the sum is at most
 1; a fully masked row sums to 0. For sampled rows.""",
     needs=("weights",),
 )
@@ -69,7 +69,7 @@ def _weights_sum_to_one(e: Evidence) -> Iterator[Sides]:
     "weights_ls / weights_lt = exp(score_ls - score_lt), whatever the other keys are.",
     proof="Σ exp(score) cancels between numerator and denominator (Luce's choice axiom, 1959).",
     domain="""\
-Survives softcap, masks, bias, any scale, sinks, dropout; t is the key with the highest score. A row whose
+Holds with softcap, masks, bias, any scale, sinks, dropout; t is the key with the highest score. A row whose
 weights all vanish beside a sink decides nothing. For sampled rows.""",
     needs=("dot scores", "weights"),
 )
@@ -97,7 +97,7 @@ def _ratio_of_two_weights(e: Evidence) -> Iterator[Sides]:
     "Σ_s d_scores_ls = d_lse_l, 0 without it; minus the sink's part p (d_lse - d_out · out) if there is one.",
     proof="d_scores = weights * (d - Σ weights * d + d_lse), and weights sum to 1, beside a sink to 1 - p.",
     domain="""\
-Survives masks, bias, any scores, any scale, dropout, d_weights, d_lse; sinks if lse is given and
+Holds with masks, bias, any scores, any scale, dropout, d_weights, d_lse; sinks if lse is given and
 d_weights are not. Not softcap, whose slope differs along a row. For sampled rows.""",
     needs=("d_scores", "d_out"),
     broken_by=("softcap", "sinks without lse", "sinks and d_weights"),
@@ -118,7 +118,7 @@ def _rows_of_d_scores(e: Evidence) -> Iterator[Sides]:
 weight_s = 1 / (1 + Σ_{t≠s} exp(score_t - score_s)), and each of the n - 1 terms is at least exp(-span).
 span is 2 softcap; 1 for concat scores with a sigmoid: e / (e + n - 1); 2 with tanh: e² / (e² + n - 1).""",
     domain="""\
-Survives masks, any scale, sinks (which lower all weights), dropout, a bias constant along keys. Not a
+Holds with masks, any scale, sinks (which lower all weights), dropout, a bias constant along keys. Not a
 bias that varies along keys. For sampled rows.""",
     needs=("weights", "bounded scores"),
     broken_by=("a bias that varies along keys",),
@@ -139,7 +139,7 @@ def _bounded_weights(e: Evidence) -> Iterator[Sides]:
 score_ls = activation(a_l + b_s) never falls where b_s rises, whatever a_l is, and softmax keeps the
 order of scores. Attention of this kind cannot choose a key by its query (Brody, Alon, Yahav 2022,
 theorem 1).""",
-    domain="Survives softcap and sinks. Not masks or a bias that varies along keys. For sampled rows.",
+    domain="Holds with softcap and sinks. Not masks or a bias that varies along keys. For sampled rows.",
     needs=("concat scores", "weights", "two sampled rows"),
     broken_by=("a mask", "a bias that varies along keys"),
 )
@@ -160,7 +160,7 @@ def _ranked_alike(e: Evidence) -> Iterator[Sides]:
     "With the identity as activation, all rows of weights are equal.",
     proof="score_ls = a_l + b_s, and softmax does not depend on a_l, which a whole row shares.",
     domain="""\
-Survives a bias that all rows share. Not masks; a bias that varies along queries; softcap, which is not
+Holds with a bias that all rows share. Not masks; a bias that varies along queries; softcap, which is not
 linear in a_l + b_s; or sinks, which a_l does not shift. For sampled rows.""",
     needs=("concat scores", "an identity activation", "weights", "two sampled rows"),
     broken_by=("a mask", "a bias that varies along queries", "softcap", "sinks"),

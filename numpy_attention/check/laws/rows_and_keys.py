@@ -18,7 +18,7 @@ from .law import Sides, law
 Weights are not negative and sum to 1: out is a mean of values. A sink mixes in 0. Dropout multiplies
 weights by m at most, and then |out| ≤ m max |value|.""",
     domain="""\
-Survives everything; with sinks, 0 is one of the values; with dropout, the bound is m max |value|. Fully
+Holds with every option; with sinks, 0 is one of the values; with dropout, the bound is m max |value|. Fully
 masked rows are law 12's.""",
     needs=("out",),
 )
@@ -47,7 +47,7 @@ def _within_the_hull(e: Evidence) -> Iterator[Sides]:
 A sum over no key is 0, and log 0 = -inf. With a sink, the row's only weight is the sink's, whose value
 is 0, and exp(lse) is that of the sink alone. No query enters either.""",
     domain="""\
-Survives everything; exact. The convention of this package, PyTorch's scaled_dot_product_attention,
+Holds with every option; exact. The convention of this package, PyTorch's scaled_dot_product_attention,
 FlexAttention, ONNX and flash-attention 3 (others: mean of all values, NaN, lse +inf).""",
     needs=("a fully masked row",),
 )
@@ -73,7 +73,7 @@ def _fully_masked_rows(e: Evidence) -> Iterator[Sides]:
     "fully masked keys",
     "If a key is visible to no row, d_key_s = 0 and d_value_s = 0.",
     proof="Neither the key nor its value enters any output.",
-    domain="Survives everything; exact, whatever the key and value are, NaN included.",
+    domain="Holds with every option; exact, whatever the key and value are, NaN included.",
     needs=("a fully masked key",),
 )
 def _fully_masked_keys(e: Evidence) -> Iterator[Sides]:
@@ -98,7 +98,7 @@ def _any_over(x: Array, shape: tuple[int, ...]) -> Array:
 The row's only weight is 1, whatever the score: out does not depend on the query at all, and lse is the
 score itself. Examples: the first row of a causal mask, window(0, 0), and S = 1.""",
     domain="""\
-Survives masks, bias, any scale, d_weights, d_lse, and softcap except for d_query. Not sinks, which take
+Holds with masks, bias, any scale, d_weights, d_lse, and softcap except for d_query. Not sinks, which take
 a share of the row, nor dropout, which may drop the only key.""",
     needs=("a row with one visible key", "out"),
     broken_by=("sinks", "dropout"),

@@ -44,7 +44,7 @@ def _random_like(e: Evidence, name: str, number: int, *shape: int) -> Array:
 out = thinned @ value, and thinned does not depend on value. The gradient of a linear function is its
 adjoint: the law is exact for any t, with no step that must tend to 0. It checks d_value against the
 function itself, in a random direction t.""",
-    domain="Survives everything.",
+    domain="Holds with every option.",
     needs=("again", "out"),
 )
 def _linear_in_the_values(e: Evidence) -> Iterator[Sides]:
@@ -79,7 +79,7 @@ def _linear_in_the_values(e: Evidence) -> Iterator[Sides]:
     "attention(key + c) = out, for any vector c added to all keys.",
     proof="scale_l query_l · (key_s + c) adds one number to the whole row l. Law 1 is its derivative.",
     domain="""\
-Survives masks, bias, dropout, a scale for each row. Not softcap; not sinks, which the shift does not
+Holds with masks, bias, dropout, a scale for each row. Not softcap; not sinks, which the shift does not
 move; not a scale that varies along keys.""",
     needs=("again", "out", "dot scores"),
     broken_by=("softcap", "sinks", "a scale that varies along keys"),
@@ -101,7 +101,7 @@ def _shift_invariance(e: Evidence) -> Iterator[Sides]:
     "attention is the same if keys, values and their columns of bias, scale and dropout are permuted.",
     proof="Sums over keys have no order.",
     domain="""\
-Survives softcap, sinks, any scale, and a bias and dropout that are arrays: their columns are permuted
+Holds with softcap, sinks, any scale, and a bias and dropout that are arrays: their columns are permuted
 too. Not masks or a bias computed from positions, nor dropout drawn from a seed for each position.""",
     needs=("again", "out"),
     broken_by=("a mask", *BY_POSITION),
@@ -119,7 +119,7 @@ def _permuted_keys(e: Evidence) -> Iterator[Sides]:
     "With a causal mask, the first rows are those of attention without the last keys and the last rows.",
     proof="A row that sees no key from s on does not depend on them, and rows do not depend on each other.",
     domain="""\
-Survives everything except dropout drawn from a seed for each position and a bias computed from positions.
+Holds with everything except dropout drawn from a seed for each position and a bias computed from positions.
 The mask must be causal or window(left, 0), not combined with another.""",
     needs=("again", "out", "a mask without look-ahead"),
     broken_by=BY_POSITION,
@@ -149,7 +149,7 @@ def _farthest_ahead(mask: Any, L: int, S: int) -> int:
     "attention with an extra key and value, hidden by a mask, is the same, whatever they are.",
     proof="exp(-inf) = 0: it adds nothing to any sum.",
     domain="""\
-Survives softcap, sinks, a bias and a scale that are constant along keys. The call must have no mask, as
+Holds with softcap, sinks, a bias and a scale that are constant along keys. The call must have no mask, as
 na.prefix(S) is passed to hide the extra key; and no dropout, whose columns would be one too few.""",
     needs=("again", "out"),
     broken_by=("a mask", "a bias that varies along keys", "a scale that varies along keys", "dropout"),
@@ -171,7 +171,7 @@ def _extra_hidden_key(e: Evidence) -> Iterator[Sides]:
 With the sums over each half of the keys, Z = Z_1 + Z_2 and out Z = out_1 Z_1 + out_2 Z_2. Every tiled
 attention uses this (Milakov, Gimelshein 2018, section 3.1).""",
     domain="""\
-Survives softcap, any scale, a bias and dropout that are arrays. It needs two keys, and `again` must return
+Holds with softcap, any scale, a bias and dropout that are arrays. It needs two keys, and `again` must return
 (out, lse). Not masks, which depend on positions; not sinks, which both halves would count.""",
     needs=("again", "out"),
     broken_by=("a mask", "sinks", *BY_POSITION),
@@ -205,7 +205,7 @@ def _two_halves(e: Evidence) -> Iterator[Sides]:
     "attention of some of the queries gives those rows of out.",
     proof="No step mixes two rows: each has a softmax of its own.",
     domain="""\
-Survives everything except what depends on the query's position: masks that vary along queries, dropout
+Holds with everything except what depends on the query's position: masks that vary along queries, dropout
 drawn from a seed, na.alibi and na.relative. It needs three queries.""",
     needs=("again", "out"),
     broken_by=("a mask that varies along queries", *BY_POSITION),
@@ -223,7 +223,7 @@ def _independent_rows(e: Evidence) -> Iterator[Sides]:
     "shared heads are repeated heads",
     "attention of each key head, repeated next to itself for the query heads that read it, is the same.",
     proof="Query head h reads key head h // (H / G); with each repeated H / G times, that is head h itself.",
-    domain="Survives everything. It needs fewer key heads than query heads.",
+    domain="Holds with every option. It needs fewer key heads than query heads.",
     needs=("again", "out", "heads that share keys"),
 )
 def _shared_heads(e: Evidence) -> Iterator[Sides]:

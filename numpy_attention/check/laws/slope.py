@@ -29,7 +29,7 @@ the two is three times the error of the first, and twice that difference is allo
 more than about the cube root of the score's error bound; half of its direction is random, half the
 gradient's own. x ± t is used as rounded to the dtype.""",
     domain="""\
-Survives everything except d_weights; with d_lse, `again` must return (out, lse). value is law 22's. The
+Holds with everything except d_weights; with d_lse, `again` must return (out, lse). value is law 22's. The
 lower the precision, the larger the allowed difference.""",
     needs=("again", "out", "d_out"),
     broken_by=("d_weights",),

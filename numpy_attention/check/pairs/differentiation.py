@@ -132,7 +132,7 @@ def _first_order(
     The gradient's change under a perturbation of the arguments' last digits is allowed besides: no formula
     can be more accurate than that.
     """
-    check = "is the derivative of forward"
+    check = "derivative of forward"
     if gradient is None:
         return [Finding(check, f"d_{name}", np.inf, "None, though the argument is not None")]
     x, gradient = call.arguments[name], np.asarray(gradient)

@@ -57,7 +57,7 @@ def _present(gradients: Gradients, variables: Sequence[str]) -> Iterator[tuple[s
 
 
 def _pure(call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Outcomes:
-    """changes no argument."""
+    """arguments unchanged."""
     arrays = {f"argument {name}": x for name, x in call.arguments.items() if isinstance(x, np.ndarray)}
     arrays |= {f"cotangent {n}": np.asarray(c) for n, c in enumerate(as_tuple(cotangents))}
     before = {name: array.tobytes() for name, array in arrays.items()}
@@ -67,7 +67,7 @@ def _pure(call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.
 
 
 def _same_bits(call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Outcomes:
-    """gives the same bits when called again."""
+    """same bits on a second call."""
     out, saved = call.outputs()
     first = by_name(call.backward(cotangents, saved), call)
     kept = {name: gradient.tobytes() for name, gradient in _present(first, variables)}
@@ -84,7 +84,7 @@ def _bits(array: Any) -> bytes:
 
 
 def _own_memory(call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Outcomes:
-    """shares memory with no argument and no other result, nor with a later call's."""
+    """no memory shared with arguments, other results or a later call."""
     outs, gradients = _results(call, cotangents)
     results = {f"d_{name}": gradient for name, gradient in _present(gradients, variables)}
     if len(outs) == 1:  # a step's several outputs may also stand in saved
@@ -99,7 +99,7 @@ def _own_memory(call: Call, variables: Sequence[str], cotangents: Any, rng: np.r
 
 
 def _linear(call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Outcomes:
-    """is linear in the cotangent, and gives 0 for 0."""
+    """linear in the cotangent, and 0 for 0."""
     _, saved = call.outputs()
     other = like_outputs(cotangents, lambda c: rng.standard_normal(c.shape))
     pairs = zip(as_tuple(cotangents), as_tuple(other), strict=True)
@@ -115,7 +115,7 @@ def _linear(call: Call, variables: Sequence[str], cotangents: Any, rng: np.rando
 
 
 def _tidy(call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Outcomes:
-    """gives output and gradients the shape and dtype of the arguments."""
+    """output and gradients in the shape and dtype of the arguments."""
     floats = [name for name, x in call.arguments.items() if is_float_array(x)]
     for dtype in ("float16", "float32"):
         changed = {name: call.arguments[name].astype(dtype) for name in floats}
@@ -138,7 +138,7 @@ def _tidy(call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.
 def _complex_linear(
     call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.Generator
 ) -> _Outcomes:
-    """does not conjugate: for i times the cotangent it gives i times the gradients."""
+    """no conjugation: i times the cotangent gives i times the gradients."""
     _, saved = call.outputs()
     real = by_name(call.backward(cotangents, saved), call)
     rotated = as_outputs(cotangents, [1j * np.asarray(c) for c in as_tuple(cotangents)])
@@ -149,7 +149,7 @@ def _complex_linear(
 
 
 def _small(call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Outcomes:
-    """works at the lengths 0 and 1, wherever forward does."""
+    """lengths 0 and 1, wherever forward accepts them."""
     lengths = {n for name in variables for n in call.arguments[name].shape if n > 1}
     for length in sorted(lengths):
         for small in (1, 0):
@@ -192,7 +192,7 @@ def _shorten(x: Array, length: int, small: int) -> Array:
 
 
 def _layouts(call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.Generator) -> _Outcomes:
-    """takes any memory layout."""
+    """any memory layout."""
     outs, plain = _results(call, cotangents)
     scale = max((np.abs(g).max(initial=0) for _, g in _present(plain, variables)), default=0.0)
     for layout in (_columns_first, _backwards, _every_second):

@@ -68,7 +68,7 @@ def attend_backward(
     d_lse: npt.ArrayLike | None = None,
     steps: Steps = STEPS,
 ) -> AttendGradients:
-    """Steps 7 to 2 upwards: `attention_backward` without its last line. It ends with
+    """Steps 7 to 2 backwards: `attention_backward` without step 1. The last line is
 
     d_scores = d_capped * sech²(scores / softcap)          (d_capped without a softcap)
     """

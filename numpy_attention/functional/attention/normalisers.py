@@ -87,7 +87,7 @@ def _entmax(columns: Array) -> tuple[Array, Array]:
 
 
 def _undefined_rows(masked: Array, columns: Array, visible: Array | None) -> Array:
-    """True for rows without a projection: a column is NaN or inf, or every visible score is -inf."""
+    """True for rows whose weights are NaN: a column is NaN or inf, or every visible score is -inf."""
     infinite = (np.isnan(columns) | (columns.real == np.inf)).any(axis=-1, keepdims=True)
     any_visible = (np.ones(masked.shape, dtype=bool) if visible is None else visible).any(-1, keepdims=True)
     all_minus_infinity = (columns.real == -np.inf).all(axis=-1, keepdims=True)

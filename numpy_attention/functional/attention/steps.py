@@ -235,10 +235,10 @@ def softmax_step_forward(
 def softmax_step_backward(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
     """From weights = exp(masked - lse), lse = log Σ exp(masked):
 
-    d_masked = weights * (d - Σ weights * d + d_lse), d = d_weights - d_weights at the row's largest weight,
-    for ∂weights_s/∂masked_t = weights_s (δ_st - weights_t) and ∂lse/∂masked_t = weights_t. As each row of
-    ∂weights sums to 0, subtracting one number from a row of d_weights changes nothing but the rounding, and
-    at the peak it avoids all cancellation. The sink is a column like the others, with d_weight 0.
+    d_masked = weights * (d - Σ weights * d + d_lse), d being d_weights less its entry at the row's peak, its
+    largest weight. ∂weights_s/∂masked_t = weights_s (δ_st - weights_t) and ∂lse/∂masked_t = weights_t. Each
+    row of ∂weights sums to 0, so the number subtracted from a row of d_weights changes only the rounding; the
+    one at the peak leaves nothing to cancel. The sink is a column like the others, with d_weight 0.
     """
     weights, sinks, sink_weights, visible = saved
     d_weights, d_lse = keep_visible(d_normalised[0], visible), d_normalised[1][..., None]

@@ -105,7 +105,7 @@ def check_equal(left: str, left_length: int, right: str, right_length: int) -> N
 
 
 def cotangent(name: str, d_out: object, shape: tuple[int, ...], *arguments: Array) -> Array:
-    """An admitted cotangent: of the output's shape, upcast, and complex if it or an argument is."""
+    """d_out, validated to have the output's shape, in the compute dtype of d_out and the arguments."""
     array = admit(name, d_out)
     if array.shape != shape:
         of = name.removeprefix("d_") if name in ("d_weights", "d_lse") else "the output"

@@ -17,8 +17,8 @@ def row_maximum(x: Array) -> Array:
 def finite_shift(top: Array) -> Array:
     """Subtracted from a row before exp: its maximum `top`, or 0 where that is not finite.
 
-    With its imaginary part: the peak's own term is then exactly 1, and complex-step derivatives keep their
-    digits even where one weight is almost 1.
+    A complex maximum is subtracted whole: the peak's own term is then exactly 1, and complex-step derivatives
+    keep their digits even where one weight is almost 1.
     """
     return np.where(np.isfinite(top), top, 0)
 

@@ -79,7 +79,7 @@ class _ChunkGradients:
             self.d_bias[key] = index, tile, d_tile.copy()
 
     def unscale_keys(self) -> None:
-        """Undo `query_factor`, which the queries that d_key was computed from still contain."""
+        """Divide d_key by `query_factor`: it was computed from queries multiplied by it."""
         factor = kernels.query_factor(self.work.stack.problem.softcap)
         for (name, _), tile in self.tiles.items():
             if name == "d_key":
@@ -179,9 +179,9 @@ def _backward_block(
 class _RowTerms(NamedTuple):
     """Per-row inputs (groups, members * rows) of the backward on tiles.
 
-    Tiles recompute the exponentials of the last forward tile, not yet divided by their sum; d_rows = d_out
-    and less = delta - d_lse are divided instead, which have fewer entries. An exponential above peak_from
-    is a peak.
+    Tiles recompute exponentials with the forward's final shift, not divided by the row's sum. d_out (d_rows)
+    and delta - d_lse (less) are divided by it instead: they have fewer entries. An exponential above
+    peak_from is a peak.
     """
 
     d_rows: Array

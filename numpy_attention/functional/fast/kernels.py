@@ -62,7 +62,7 @@ class Workload(NamedTuple):
 class RowStatistics(NamedTuple):
     """Forward's softmax of each row, (N, n, L) or (..., H, L), to the base 2.
 
-    shift was subtracted from the scores, summed is the sum of their powers, largest the largest weight.
+    shift is subtracted from the scores; summed = Σ 2**(score - shift); largest is the largest weight.
     """
 
     shift: Array
@@ -109,7 +109,7 @@ def scale_queries(work: Workload, block: RowBlock, buffers: Buffers) -> QueryBlo
 
 
 def largest_key_norms(work: Workload, block: RowBlock) -> Array:
-    """The largest norm of each tile's keys, (tiles,), cached; inf, which proves nothing, if `few_rows`."""
+    """The largest norm of each tile's keys, (tiles,), cached; inf if `few_rows`: scores are read instead."""
     first = block.groups.start
     if first not in work.key_norms:
         starts = range(0, work.stack.key.shape[-2], work.columns)

@@ -1,7 +1,7 @@
 """NaN and infinity in the inputs of `fast_attention`, whose kernels compute with finite numbers only.
 
-The kernels run with 0 in place of NaN and infinity; entries these do not reach keep every bit. The entries
-they do reach come from `blockwise_attention`:
+The kernels run with 0 in place of NaN and infinity; results that do not depend on one keep every bit. The
+others come from `blockwise_attention`:
 
     rows with a non-finite visible score     the whole row: a weight may be 0 or NaN
     elsewhere                                where blockwise is non-finite

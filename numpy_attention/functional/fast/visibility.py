@@ -24,10 +24,10 @@ class TileMask(NamedTuple):
 
 
 TileMasks = list[TileMask]
-"""Heads that see all of a tile are left out."""
+"""One entry for each head that sees only part of the tile."""
 
 CACHED_MASKS, CACHED_SCORES = 32, 2**18
-"""Number of tile masks cached for other heads, and the scores of the largest: a megabyte in float32."""
+"""Most tile masks cached, and most scores of each: 1 MB in float32."""
 
 
 def visible_tiles(work: Workload, queries: QueryBlock) -> Iterator[tuple[slice, TileMasks]]:

@@ -150,7 +150,7 @@ def alignment_offset(name: str, align: str | None, L: int, S: int) -> int:
 
 
 def entry_index(index: tuple[int, ...], array: Array, trailing: int) -> tuple[int, ...]:
-    """Index into the batch axes of `array`, all but `trailing`, of entry `index` of the broadcast batch."""
+    """Entry `index` of the broadcast batch as an index into `array`, all but its last `trailing` axes."""
     axes = array.shape[: max(0, array.ndim - trailing)]
     return tuple(i if n != 1 else 0 for i, n in zip(index[len(index) - len(axes) :], axes, strict=True))
 

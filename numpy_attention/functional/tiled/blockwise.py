@@ -90,7 +90,7 @@ def _scores(
 
 
 PEAK = 3 / 4
-"""A weight above this is a peak. Not 1/2: of two equal weights, rounding would make two peaks."""
+"""A weight above this is a peak. With 1/2, two equal weights rounded up would both be peaks."""
 
 
 @quiet

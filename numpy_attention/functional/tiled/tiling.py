@@ -104,7 +104,7 @@ def admit_tiled(
 
 
 def _bias_shaped(bias: Array | Bias | None, shape: tuple[int, ...]) -> Array | None:
-    """The bias; in place of a bias value, zeros of its shape that take no memory."""
+    """The bias, or a broadcast 0 of the shape of alibi or relative, to check the shape."""
     if not isinstance(bias, Bias):
         return bias
     corner = bias.tile(EMPTY, EMPTY, *shape[-2:])
@@ -137,7 +137,7 @@ def tile_view(array: Array, rows: slice, columns: slice) -> Array:
 
 
 def slices(length: int, step: int, first: int = 0, last: int | None = None) -> Iterator[slice]:
-    """Slices of `step` positions up to `length`, the last one shorter, that meet the range [first, last)."""
+    """range(length) cut into slices of `step`; only those that overlap [first, last)."""
     start = first // step * step
     stop = length if last is None else min(last, length)
     return (slice(begin, min(begin + step, length)) for begin in range(start, stop, step))

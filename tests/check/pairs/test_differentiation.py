@@ -49,8 +49,8 @@ def test_swapped_gradients_are_detected() -> None:
         return Gradients(*reversed(backward(d_out, saved)))
 
     found = failing(forward, swapped)
-    assert any(name.startswith("d_x is the derivative") for name in found)
-    assert any(name.startswith("d_y is the derivative") for name in found)
+    assert any(name.startswith("d_x derivative") for name in found)
+    assert any(name.startswith("d_y derivative") for name in found)
 
 
 def test_a_missing_gradient_and_one_of_no_argument_are_detected() -> None:
@@ -67,7 +67,7 @@ def test_dropping_the_imaginary_part_is_detected() -> None:
         x, y = saved
         return backward(d_out, (np.real(x) + 0 * x, y))
 
-    assert any("is the derivative of forward" in name for name in failing(drops, backward))
+    assert any("derivative of forward" in name for name in failing(drops, backward))
     second = failing(forward, drops_back, order=2)
     assert "all second order is symmetric" in second or any("second order" in name for name in second)
 

@@ -18,8 +18,8 @@ def test_changing_an_argument_or_cotangent_is_detected() -> None:
         x *= 1.5
         return result
 
-    assert any("changes no argument" in name for name in failing(forward, eats))
-    assert any("changes no argument" in name for name in failing(spoils, backward))
+    assert any("arguments unchanged" in name for name in failing(forward, eats))
+    assert any("arguments unchanged" in name for name in failing(spoils, backward))
 
 
 def test_a_second_call_that_differs_is_detected() -> None:
@@ -39,7 +39,7 @@ def test_shared_memory_is_detected() -> None:
         kept["out"] = x * x * y
         return x[:], (x, y)
 
-    assert any("shares memory" in name for name in failing(keeps, lambda d, s: Gradients(d, 0 * s[1])))
+    assert any("no memory shared" in name for name in failing(keeps, lambda d, s: Gradients(d, 0 * s[1])))
 
 
 def test_nonlinearity_in_the_cotangent_is_detected() -> None:
@@ -74,7 +74,7 @@ def test_conjugating_the_cotangent_is_detected() -> None:
     def conjugates(d_out: Any, saved: Any) -> Gradients:
         return backward(np.conj(d_out), saved)
 
-    assert any("does not conjugate" in name for name in failing(forward, conjugates))
+    assert any("no conjugation" in name for name in failing(forward, conjugates))
 
 
 def test_a_fault_at_length_one_or_none_is_detected() -> None:

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from numpy_attention.training.stopping import deferred_interrupt
+from numpy_attention.training.interrupt import deferred_interrupt
 
 
 @pytest.fixture(autouse=True)
