@@ -120,8 +120,8 @@ LAYOUTS = {
 @for_all()
 def test_memory_layout_does_not_matter(case, layout):
     laid = case.but(**{name: LAYOUTS[layout](x) for name, x in arrays(case).items()})
-    numbers, bound = laid.run(), formula(case)[1]
-    assert_within(numbers, case.run(), bound, bound)
-    for x, y in zip(numbers, case.run(), strict=True):
+    numbers, expected, bound = laid.run(), case.run(), formula(case)[1]
+    assert_within(numbers, expected, bound, bound)
+    for x, y in zip(numbers, expected, strict=True):
         assert type(x) is type(y)
         assert x is None or x.dtype == y.dtype

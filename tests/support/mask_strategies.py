@@ -18,12 +18,15 @@ class Drawn(NamedTuple):
     tags: frozenset[str]
 
 
-def some_shape(draw, shape, least=0):
-    """A shape that broadcasts to `shape`: the same, with axes of length 1, or without leading axes."""
-    if draw(st.booleans()):
+def some_shape(rng, shape, least=0):
+    """A shape that broadcasts to `shape`: the same, with axes of length 1, or without leading axes.
+
+    From a generator, since drawing each bit by Hypothesis costs more than the tests themselves.
+    """
+    if rng.random() < 0.5:
         return shape
-    kept = draw(st.integers(least, len(shape)))
-    return tuple(n if draw(st.booleans()) else 1 for n in shape[len(shape) - kept :])
+    kept = rng.integers(least, len(shape) + 1)
+    return tuple(n if rng.random() < 0.5 else 1 for n in shape[len(shape) - kept :])
 
 
 def each(values, L, S, rule):
@@ -40,19 +43,17 @@ def positions(draw, rng, batch, L, S):
         offset = draw(st.integers(-2, 4))
         return dict(offset=offset), offset
     if how == "offsets":
-        offsets = rng.integers(-2, 5, some_shape(draw, batch))
+        offsets = rng.integers(-2, 5, some_shape(rng, batch))
         return dict(offset=offsets), offsets
     align = {} if how == "none" else dict(align=how)
     return align, S - L if how == "bottom_right" else 0
 
 
-@st.composite
-def single_masks(draw, batch, heads, L, S, kinds=KINDS):
+def mask_of(draw, kind, batch, heads, L, S):
     """One mask without operators; heads is (H,), or () for inputs of two axes."""
-    kind = draw(st.sampled_from(kinds))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     if kind in ("visible", "hidden"):
-        pairs = rng.random(some_shape(draw, (*batch, *heads, L, S))) < rng.choice([0.3, 0.7])
+        pairs = rng.random(some_shape(rng, (*batch, *heads, L, S))) < rng.choice([0.3, 0.7])
         return Drawn(na.visible(pairs) if kind == "visible" else na.hidden(~pairs), pairs, frozenset({kind}))
     if kind == "causal":
         where, start = positions(draw, rng, batch, L, S)
@@ -66,29 +67,37 @@ def single_masks(draw, batch, heads, L, S, kinds=KINDS):
             lambda p, i, j: (left is None or i + p - j <= left) and (right is None or j - (i + p) <= right),
         )  # fmt: skip
     elif kind == "padding":
-        lengths = rng.integers(0, S + 1, some_shape(draw, batch))
+        lengths = rng.integers(0, S + 1, some_shape(rng, batch))
         mask, pairs = na.padding(lengths), each(lengths, L, S, lambda n, i, j: j < n)
     elif kind == "prefix":
-        n = rng.integers(0, S + 3, some_shape(draw, batch))
+        n = rng.integers(0, S + 3, some_shape(rng, batch))
         mask, pairs = na.prefix(n), each(n, L, S, lambda n, i, j: j < n)
     elif kind == "real_keys":
-        real = rng.random((*some_shape(draw, batch), S)) < rng.choice([0.3, 0.7])
+        real = rng.random((*some_shape(rng, batch), S)) < rng.choice([0.3, 0.7])
         mask = na.real_keys(real)
         pairs = np.repeat(real[..., None, :], L, axis=-2)
     else:
-        queries = rng.integers(0, 3, (*some_shape(draw, batch), L))
-        keys = rng.integers(0, 3, (*some_shape(draw, batch), S))
+        queries = rng.integers(0, 3, (*some_shape(rng, batch), L))
+        keys = rng.integers(0, 3, (*some_shape(rng, batch), S))
         mask = na.segments(queries, keys)
         pairs = queries[..., :, None] == keys[..., None, :]
     return Drawn(mask, pairs[..., None, :, :] if heads else pairs, frozenset({kind}))
 
 
 @st.composite
-def masks(draw, batch, heads, L, S, kinds=KINDS):
+def single_masks(draw, *where):
+    return mask_of(draw, draw(st.sampled_from(KINDS)), *where)
+
+
+SOME_KINDS = st.lists(st.sampled_from(KINDS), min_size=1, max_size=4, unique=True)
+
+
+@st.composite
+def masks(draw, *where):
     """One to four masks of different kinds, combined by & and |, some inverted by ~."""
     drawn = None
-    for kind in draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=4, unique=True)):
-        mask, pairs, tags = draw(single_masks(batch, heads, L, S, (kind,)))
+    for kind in draw(SOME_KINDS):
+        mask, pairs, tags = mask_of(draw, kind, *where)
         if draw(st.integers(0, 3)) == 3:
             mask, pairs, tags = ~mask, ~pairs, tags | {"~"}
         if drawn is None:

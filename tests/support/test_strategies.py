@@ -43,7 +43,7 @@ def test_every_pair_of_options_is_drawn_together():
 def test_without_and_having_are_honoured(name):
     violations = {"without": set(), "having": set()}
 
-    @settings(generously, max_examples=20)
+    @settings(generously, max_examples=8)
     @given(problems(without=(name,)), problems(without=("one head",) * (name != "one head"), having=(name,)))
     def draw(without, having):
         violations["without"] |= without.tags & {name}
