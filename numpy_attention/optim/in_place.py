@@ -120,7 +120,8 @@ def _pieces(part: ParameterSlice, dtype: np.dtype[Any], length: int) -> Iterator
         return
     entries = np.nditer(
         arrays,
-        flags=["external_loop", "buffered", "ranged"],
+        # Buffers filled before the range is set would be written back over another thread's entries.
+        flags=["external_loop", "buffered", "ranged", "delay_bufalloc"],
         op_flags=[["readonly" if place == 1 else "readwrite"] for place in range(len(arrays))],
         op_dtypes=[dtype] * len(arrays),
         casting="same_kind",

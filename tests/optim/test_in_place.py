@@ -102,6 +102,21 @@ def test_arrays_of_many_pieces_by_any_number_of_threads(step, update, dtype):
         assert bits(state) == bits(expected_state)
 
 
+def test_a_slice_never_writes_over_what_another_thread_wrote_meanwhile(monkeypatch):
+    param, grad, moment = np.zeros(100, np.float16), np.zeros(100), np.zeros(100, np.float32)
+    iterator = np.nditer
+
+    def delayed(*arguments, **options):
+        entries = iterator(*arguments, **options)
+        param[:10] = 7  # another thread's slice, after this one's iterator was made
+        return entries
+
+    monkeypatch.setattr(np, "nditer", delayed)
+    for piece in in_place._pieces(in_place.ParameterSlice((param, grad, moment), 50, 100), moment.dtype, 25):
+        piece[0][...] = 1
+    np.testing.assert_array_equal(param, np.repeat([7, 0, 1], [10, 40, 50]))
+
+
 @every_pair
 def test_the_arrays_themselves_are_changed_and_grads_are_not(step, update):
     params, grads = drawn(0), drawn(1)
