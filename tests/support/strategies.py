@@ -177,15 +177,15 @@ def problems(draw, without=(), having=()):
     return Case(**given, seed=seed, tags=frozenset(choose.tags))
 
 
-def for_all(without=(), having=()):
+def for_all(without=(), having=(), share=0.6):
     """Make `test(case)` a property of all such problems; .holds is the test, .domain the strategy.
 
-    Of three fifths of the profile's examples: to draw a problem costs as much as most properties.
+    share: of the profile's examples. Drawing a problem costs as much as testing most properties.
     """
 
     def decorate(test):
         domain = problems(without=without, having=having)
-        run = settings(max_examples=settings().max_examples * 3 // 5)(given(case=domain)(test))
+        run = settings(max_examples=int(settings().max_examples * share))(given(case=domain)(test))
         run.domain, run.holds = domain, test
         return run
 

@@ -71,8 +71,7 @@ def test_a_law_holds_in_its_domain(number: int) -> None:
     assert decided >= 3
 
 
-@settings(max_examples=settings().max_examples // 2)
-@for_all()
+@for_all(share=0.5)
 def test_every_law_that_is_decided_holds(case):
     report = report_of(case, d_scores=False)
     assert report.ok, str(report)
