@@ -120,6 +120,21 @@ def test_folder_keeps_its_budget_of_lines(folders):
     assert sum(own) <= BUDGETS[folders]
 
 
+def test_contributing_names_the_same_budgets():
+    text = (
+        (ROOT / "CONTRIBUTING.md")
+        .read_text(encoding="utf-8")
+        .partition("### Line budgets")[2]
+        .partition("## ")[0]
+    )
+    cells = [
+        cell.strip() for row in text.splitlines() if row.startswith("| `") for cell in row.split("|")[1:-1]
+    ]
+    named = {name: int(lines.replace(",", "")) for name, lines in zip(cells[::2], cells[1::2], strict=True)}
+    ours = {" and ".join(f"`{x}/`" for x in folders.split()): lines for folders, lines in BUDGETS.items()}
+    assert named == ours | {"`core.py`": 150}
+
+
 @pytest.mark.parametrize("module", CLOSURES)
 def test_reading_a_module_opens_few_files(module):
     opened = house.closure(f"{house.PACKAGE}.{module}", GRAPH)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from numpy_attention.check.pairs.calls import as_tuple, call_of, is_float_array, like_outputs
-from numpy_attention.check.pairs.examples import Example, normal
+from numpy_attention.check.pairs.examples import ELEMENTS, Example, normal
 from numpy_attention.check.pairs.rules import RULES
 
 RULE = {rule.name: rule for rule in RULES}
@@ -120,3 +120,16 @@ def flat(gradients):
     """The arrays among the gradients, of which a bias value's are a tuple."""
     gradients = gradients.values() if isinstance(gradients, dict) else as_tuple(gradients)
     return [x for each in gradients for x in as_tuple(each) if x is not None]
+
+
+@pytest.mark.parametrize(
+    "rule", [rule for rule in RULES if ELEMENTS[0] in rule.examples], ids=lambda r: r.name
+)
+def test_elementwise_pairs_at_the_ends_of_the_range(rule):
+    """Finite gradients and no NaN at ±inf, nothing raised by an overflow on the way."""
+    x = np.array([-np.inf, -1e4, -745.0, -1.0, 0.0, 1e-300, 709.0, 1e4, np.inf])
+    with np.errstate(all="raise"):
+        out, saved = rule.forward(x)
+        gradient = rule.backward(np.ones(x.shape), saved)
+    assert not np.isnan(out).any()
+    assert np.isfinite(gradient).all()
