@@ -50,14 +50,14 @@ def adam_step(
     params: Tree, grads: Tree, state: Tree, *, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
     eps: float = 1e-8, eps_added: str = "after_correction",
 ) -> tuple[dict[Any, Any], dict[str, Any]]:  # fmt: skip
-    """One step of Adam, the equation above with weight_decay = 0. The first one moves by about lr.
+    """One step of Adam (Kingma and Ba 2015, Algorithm 1): the equation above with weight_decay = 0.
 
     Parameters
     ----------
     params, grads : dicts of arrays, nested alike. A parameter keeps its dtype; float16 computes in float32.
     state : the result of `adam_init` or of the last step.
     lr, betas, eps : learning rate >= 0; share of each moment kept, in [0, 1); eps >= 0 bounds the divisor.
-    eps_added : to the root "after_correction" (Kingma and Ba, PyTorch), or "before_correction": the paper's
+    eps_added : to the root "after_correction" (Algorithm 1, PyTorch), or "before_correction": section 2's
         "epsilon hat" (TensorFlow, ONNX), lr * √(1 - beta2^t) / (1 - beta1^t) * first / (√second + eps).
 
     Returns
@@ -71,10 +71,6 @@ def adam_step(
     >>> params, grads = {"weight": np.array([1.0, 1.0])}, {"weight": np.array([0.3, -20.0])}
     >>> adam_step(params, grads, adam_init(params), lr=0.1)[0]
     {'weight': array([0.9, 1.1])}
-
-    References
-    ----------
-    Kingma and Ba 2015, Algorithm 1; for epsilon hat the end of their section 2.
     """
     return apply_update(_update(lr, betas, eps, 0.0, eps_added), params, grads, state, MOMENTS)
 
