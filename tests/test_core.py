@@ -200,6 +200,12 @@ def test_exponential_out_of_range_warns_in_the_textbook():
         assert na.concat_scores(query, key, weight, activation="sigmoid") == 0.0
 
 
+def test_very_negative_scores_are_shifted_by_their_own_maximum():
+    """A maximum that started at 0 would leave exp(-1000) = 0 for every entry."""
+    weights, _ = core.softmax_forward(np.array([-1000.0, -1000.0 - np.log(3.0)]))
+    np.testing.assert_allclose(weights, [0.75, 0.25], rtol=1e-13)  # log 3 is rounded beside 1000
+
+
 def test_fully_masked_row_gives_zero_in_both():
     query, key, value = np.ones((1, 2)), np.ones((3, 2)), np.ones((3, 5))
     out, saved = core.attention_forward(query, key, value, visible=np.zeros((1, 3), bool))
