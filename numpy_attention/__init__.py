@@ -18,57 +18,69 @@ __version__ = "0.1.0"
 PUBLIC = {
     # attention
     "functional.attention.attention":
-        "attention attention_forward attention_backward attention_with AttentionGradients",
+        "attention attention_forward attention_backward attention_with AttentionGradients "
+        "AttentionSaved",
     "functional.attention.attend": "attend attend_forward attend_backward AttendGradients",
     # the same, tile by tile
     "functional.tiled.blockwise":
         "blockwise_attention blockwise_attention_forward blockwise_attention_backward "
-        "blockwise_attention_with",
-    "functional.fast.fast": "fast_attention fast_attention_forward fast_attention_backward",
+        "blockwise_attention_with BlockwiseSaved",
+    "functional.fast.fast": "fast_attention fast_attention_forward fast_attention_backward FastSaved",
     # parts of it, made into the whole
     "functional.attention.merge":
-        "attention_merge attention_merge_forward attention_merge_backward Merged PartGradients",
+        "attention_merge attention_merge_forward attention_merge_backward Merged PartGradients "
+        "MergeSaved",
     # its steps
     "functional.attention.steps": "STEPS Steps",
     "functional.base.arrays": "Pair",
     # masks and dropout, as values
     "functional.masks.builders": "visible hidden causal window padding real_keys segments prefix",
-    "functional.attention.dropout": "dropout dropout_multipliers",
+    "functional.masks.mask": "Mask",
+    "functional.attention.dropout": "dropout dropout_multipliers Dropout",
     # biases and normalisers
-    "functional.attention.biases": "alibi relative",
+    "functional.attention.biases": "alibi relative Bias Alibi Relative AlibiGradients RelativeGradients",
     "functional.attention.normalisers": "SIGMOID SPARSEMAX ENTMAX",
     # scores
     "functional.scores.products":
         "dot_scores dot_scores_forward dot_scores_backward general_scores general_scores_forward "
-        "general_scores_backward",
-    "functional.scores.cosine": "cosine_scores cosine_scores_forward cosine_scores_backward",
-    "functional.scores.additive": "additive_scores additive_scores_forward additive_scores_backward",
-    "functional.scores.concat": "concat_scores concat_scores_forward concat_scores_backward",
-    "functional.scores.location": "location_scores location_scores_forward location_scores_backward",
+        "general_scores_backward DotSaved DotGradients GeneralSaved GeneralGradients",
+    "functional.scores.cosine":
+        "cosine_scores cosine_scores_forward cosine_scores_backward CosineSaved CosineGradients",
+    "functional.scores.additive":
+        "additive_scores additive_scores_forward additive_scores_backward AdditiveSaved "
+        "AdditiveGradients",
+    "functional.scores.concat":
+        "concat_scores concat_scores_forward concat_scores_backward ConcatSaved ConcatGradients",
+    "functional.scores.location":
+        "location_scores location_scores_forward location_scores_backward LocationSaved "
+        "LocationGradients",
     # softmax
     "functional.layers.softmax":
-        "softmax softmax_forward softmax_backward log_softmax log_softmax_forward log_softmax_backward "
-        "logsumexp logsumexp_forward logsumexp_backward",
+        "softmax softmax_forward softmax_backward log_softmax log_softmax_forward "
+        "log_softmax_backward logsumexp logsumexp_forward logsumexp_backward SoftmaxSaved "
+        "LogSoftmaxSaved",
     # layers and activations
-    "functional.layers.linear": "linear linear_forward linear_backward",
+    "functional.layers.linear": "linear linear_forward linear_backward LinearSaved LinearGradients",
     "functional.layers.activations":
         "tanh tanh_forward tanh_backward sigmoid sigmoid_forward sigmoid_backward relu relu_forward "
-        "relu_backward leaky_relu leaky_relu_forward leaky_relu_backward",
+        "relu_backward leaky_relu leaky_relu_forward leaky_relu_backward TanhSaved ActivationSaved "
+        "LeakyReluSaved",
     "functional.layers.smooth": "silu silu_forward silu_backward softplus softplus_forward softplus_backward",
     "functional.layers.gelu":
         "gelu gelu_forward gelu_backward gelu_tanh gelu_tanh_forward gelu_tanh_backward",
     "functional.layers.normalization":
-        "layer_norm layer_norm_forward layer_norm_backward rms_norm rms_norm_forward rms_norm_backward",
-    "functional.layers.embedding": "embedding embedding_forward embedding_backward",
-    "functional.layers.positions": "rotary rotary_forward rotary_backward sinusoidal",
+        "layer_norm layer_norm_forward layer_norm_backward rms_norm rms_norm_forward "
+        "rms_norm_backward LayerNormSaved LayerNormGradients RmsNormSaved RmsNormGradients",
+    "functional.layers.embedding": "embedding embedding_forward embedding_backward EmbeddingSaved",
+    "functional.layers.positions": "rotary rotary_forward rotary_backward sinusoidal RotarySaved",
     # losses
     "functional.losses.losses":
         "cross_entropy cross_entropy_forward cross_entropy_backward mean_squared_error "
-        "mean_squared_error_forward mean_squared_error_backward",
+        "mean_squared_error_forward mean_squared_error_backward CrossEntropySaved SquaredErrorSaved",
     "functional.losses.binary":
         "binary_cross_entropy binary_cross_entropy_forward binary_cross_entropy_backward "
         "binary_cross_entropy_with_logits binary_cross_entropy_with_logits_forward "
-        "binary_cross_entropy_with_logits_backward",
+        "binary_cross_entropy_with_logits_backward BinaryCrossEntropySaved LogitsSaved",
     # optimizers
     "optim.sgd": "sgd_init sgd_step",
     "optim.adam": "adam_init adam_step adamw_init adamw_step",
@@ -77,12 +89,17 @@ PUBLIC = {
     "optim.schedules": "constant_lr warmup_lr cosine_lr inverse_square_root_lr vaswani_lr",
     # checking
     "check.pairs.differentiation": "check_vjp",
-    "check.laws.laws": "LAWS laws",
+    "check.pairs.report": "Report",
+    "check.referee.report": "CandidateReport",
+    "check.laws.laws": "LAWS laws check_laws",
     "check.referee.referee": "check_candidate assert_matches_reference",
     "check.referee.external": "cases compare",
 }
 """Module -> the public names it defines. Each name stands here and nowhere else."""
 # fmt: on
+
+ALIASES = {"masks": "functional.masks.builders", "biases": "functional.attention.biases"}
+"""Second names of modules: na.masks.causal is na.causal, na.biases.alibi is na.alibi."""
 
 SUBPACKAGES = ("check", "cli", "core", "functional", "nn", "optim", "study", "tasks", "training")
 
@@ -94,8 +111,8 @@ __all__ = list(_MODULE_OF)
 def __getattr__(name: str) -> Any:
     if name in _MODULE_OF:
         value = getattr(import_module(_MODULE_OF[name], __name__), name)
-    elif name in SUBPACKAGES:
-        value = import_module(f".{name}", __name__)
+    elif name in SUBPACKAGES or name in ALIASES:
+        value = import_module(f".{ALIASES.get(name, name)}", __name__)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
@@ -103,4 +120,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULE_OF})
+    return sorted({*globals(), *_MODULE_OF, *ALIASES})

@@ -24,7 +24,7 @@ FLOORS = {
 """Folders of a ring, bottom-up."""
 
 BUDGETS = {
-    "functional": 7_700,
+    "functional": 7_950,
     "check": 9_900,
     "optim": 1_150,
     "nn": 3_500,
@@ -37,7 +37,7 @@ BUDGETS = {
 LONGEST_FILE = 350
 CLOSURES = {
     "functional.attention.attention": (10, 2_000),
-    "optim.adam": (3, 400),
+    "optim.adam": (3, 430),
 }
 """Files and lines of a module and all it imports, not counting __init__ files that only hold a docstring."""
 

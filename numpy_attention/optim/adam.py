@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..functional.base.admission import Array, one_of, quiet
+from ..functional.base.admission import Array, explained, one_of, quiet
 from .updates import Tree, Update, apply_update, decay_rates, initial_state, not_negative
 
 MOMENTS = ("first_moment", "second_moment")
@@ -26,6 +26,7 @@ Advance: TypeAlias = Callable[..., None]
 """(step, spare, param, grad, *moments): one step in place. `spare` is scratch memory of the same kind."""
 
 
+@explained
 def adam_init(params: Tree) -> dict[str, Any]:
     """State before the first step of Adam or AdamW: step 0, and both moments 0, nested like `params`.
 
@@ -40,6 +41,7 @@ def adam_init(params: Tree) -> dict[str, Any]:
     return initial_state(params, MOMENTS)
 
 
+@explained
 def adamw_init(params: Tree) -> dict[str, Any]:
     """As `adam_init`: AdamW keeps the same state."""
     return adam_init(params)

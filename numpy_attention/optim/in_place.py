@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from ..functional.base.admission import Array
+from ..functional.base.admission import Array, explained
 from ..functional.base.workers import run
 from .adam import MOMENTS, PIECE, Advance, adam_equation
 from .updates import Path, Tree, admit_step, count, leaves, path_text
@@ -27,6 +27,7 @@ WORTH_THREADS = 2**20
 """Entries from which several threads pay off: below, one is done before the others have started."""
 
 
+@explained
 def adam_update(
     params: Tree,
     grads: Tree,
@@ -65,6 +66,7 @@ def adam_update(
     update_in_place(adam_equation(lr, betas, eps, 0.0, eps_added), params, grads, state, MOMENTS, threads)
 
 
+@explained
 def adamw_update(
     params: Tree,
     grads: Tree,

@@ -8,9 +8,11 @@ Steps count from 1, as Adam's do: the next step is number state["step"] + 1. Eac
 
 import math
 
+from ..functional.base.admission import explained
 from .updates import count, not_negative
 
 
+@explained
 def constant_lr(step: int, *, lr: float = 1.0) -> float:
     """The same learning rate at every step.
 
@@ -37,6 +39,7 @@ def constant_lr(step: int, *, lr: float = 1.0) -> float:
     return not_negative("lr", lr)
 
 
+@explained
 def warmup_lr(step: int, *, warmup: int, lr: float = 1.0) -> float:
     """Linear warm-up to `lr`, then constant: lr * min(1, step / warmup).
 
@@ -68,6 +71,7 @@ def warmup_lr(step: int, *, warmup: int, lr: float = 1.0) -> float:
     return not_negative("lr", lr) * _line(step, warmup)
 
 
+@explained
 def cosine_lr(step: int, *, total: int, warmup: int = 0, lr: float = 1.0, final: float = 0.0) -> float:
     """Linear warm-up to `lr`, then half a cosine down to `final`.
 
@@ -113,6 +117,7 @@ def cosine_lr(step: int, *, total: int, warmup: int = 0, lr: float = 1.0, final:
     return share * lr + (1 - share) * final
 
 
+@explained
 def inverse_square_root_lr(step: int, *, warmup: int, lr: float = 1.0) -> float:
     """Linear warm-up to `lr`, then down as 1 / √step: lr * min(√(warmup / step), step / warmup).
 
@@ -144,6 +149,7 @@ def inverse_square_root_lr(step: int, *, warmup: int, lr: float = 1.0) -> float:
     return not_negative("lr", lr) * min(math.sqrt(warmup / step), _line(step, warmup))
 
 
+@explained
 def vaswani_lr(step: int, *, width: int, warmup: int = 4000) -> float:
     """The schedule of the Transformer: width^-0.5 * min(step^-0.5, step * warmup^-1.5).
 

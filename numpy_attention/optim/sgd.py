@@ -6,12 +6,13 @@ param    ← param - lr * velocity
 
 from typing import Any
 
-from ..functional.base.admission import Array, quiet
+from ..functional.base.admission import Array, explained, quiet
 from .updates import Tree, apply_update, initial_state, not_negative
 
 MOMENTS = ("velocity",)
 
 
+@explained
 def sgd_init(params: Tree) -> dict[str, Any]:
     """State before the first step: {"step": 0, "velocity": zeros like params}.
 

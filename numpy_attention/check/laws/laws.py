@@ -106,6 +106,10 @@ def laws(
     return Report("laws", tuple(findings), undecided=tuple(undecided))
 
 
+check_laws = laws
+"""The same function, under a name that says what it does."""
+
+
 @quiet
 def evaluate(law: Law, evidence: Evidence) -> list[Finding]:
     """Compare both sides of a law for each of its tensors, inside its domain or not.

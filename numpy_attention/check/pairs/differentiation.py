@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ...functional.base.admission import Array
+from ...functional.base.admission import Array, explained
 from .calls import Call, as_tuple, by_name, call_of, direction_of, is_float_array, like_outputs, over, size_of
 from .invariants import Gradients, invariants
 from .report import Finding, Report
@@ -28,6 +28,7 @@ ELEMENTS = 64
 """Largest argument that is also compared element by element."""
 
 
+@explained
 def check_vjp(
     forward: Callable[..., Any],
     backward: Callable[..., Any],

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
+from ...functional.base.admission import explained
 from ..candidate.capabilities import ProbeResult
 from ..candidate.frameworks import NumPy, to_numpy
 from ..cases.cases import OPTIONS, Case
 from ..cases.compare import expected_results
-from ..cases.profiles import Capabilities, profile
+from ..cases.profiles import Capabilities
+from ..cases.profiles import profile as specifications
 from ..cases.sensitivity import ReferenceCase, reference_case, sensitivities
 from ..reference.oracle import Results
 from ..rounding.formats import roundoff
@@ -18,8 +20,9 @@ from .judging import CaseJudgement, judge_tensor
 from .report import NOT_JUDGED, CandidateReport
 
 
+@explained
 def cases(
-    name: str = "smoke",
+    profile: str = "smoke",
     *,
     dtype: str = "float32",
     supports: Iterable[str] = OPTIONS,
@@ -31,8 +34,7 @@ def cases(
 
     Parameters
     ----------
-    name : "smoke" or "full".
-    dtype, supports, causal, seed : as in `check_candidate`.
+    profile, dtype, supports, causal, seed : as in `check_candidate`.
     limits : groups, unequal_lengths, unequal_widths, empty_rows (booleans), head_dims, length_multiple.
 
     Returns
@@ -45,10 +47,13 @@ def cases(
     >>> [case.name for case in cases(supports=["causal"])][:2]
     ['plain', 'everything']
     """
+    if unknown := [name for name in limits if name not in Capabilities._fields]:
+        raise TypeError(f"cases() has no {unknown[0]}; its limits are {', '.join(Capabilities._fields[1:8])}")
     capabilities = Capabilities(tuple(supports), corner=causal, dtype=dtype, seed=seed, **limits)
-    return tuple(reference_case(spec, roundoff(dtype)).case for spec in profile(name, capabilities))
+    return tuple(reference_case(spec, roundoff(dtype)).case for spec in specifications(profile, capabilities))
 
 
+@explained
 def compare(arrays: Mapping[str, Any], case: Case, *, arithmetic: str | None = None) -> CandidateReport:
     """Judge the results of any program on a case.
 

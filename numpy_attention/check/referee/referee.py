@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+from ...functional.base.admission import explained
 from ..candidate.candidate import Candidate
 from ..candidate.capabilities import Constraints, ProbeResult, probe
 from ..candidate.conventions import checked_convention
@@ -20,6 +21,7 @@ from .large_shapes import control_cases, draw_large, judge_large, large_specific
 from .report import NOT_JUDGED, CandidateProblem, CandidateReport
 
 
+@explained
 def check_candidate(
     function: Any,
     *,
@@ -154,6 +156,7 @@ def _excuse_hidden_faults(
     return control._replace(missed=still), dict.fromkeys(hidden, "a fault that this shape cannot reveal")
 
 
+@explained
 def assert_matches_reference(function: Any, **options: Any) -> None:
     """Raise AssertionError with the report unless `check_candidate` passes: for a test suite.
 

@@ -52,6 +52,12 @@ class Operands(NamedTuple):
 
 def admit_optional(**arguments: Any) -> list[Any]:
     """The optional arguments, admitted by name; None and `Bias` values are returned unchanged."""
+    bias = arguments.get("bias")
+    if isinstance(bias, str) or callable(bias):
+        came = getattr(bias, "__name__", repr(bias))
+        raise TypeError(
+            f"bias is {came}; an array, na.alibi(slopes) or na.relative(table, buckets) is expected"
+        )
     return [x if x is None or isinstance(x, Bias) else admit(name, x) for name, x in arguments.items()]
 
 
@@ -89,7 +95,10 @@ def _check_head_axes(**arrays: Array) -> None:
 def _check_groups(name: str, array: Array, key_name: str, key: Array) -> None:
     H, G = array.shape[-3], key.shape[-3]
     if H % G if G else H:
-        raise ValueError(f"{name} has {H} heads and {key_name} has {G}; {G} does not divide {H}")
+        raise ValueError(
+            f"{name} has {H} heads (axis -3) and {key_name} has {G}; {G} does not divide {H} "
+            "(for arrays (..., length, heads, width) write np.swapaxes(x, -2, -3))"
+        )
 
 
 def check_scale(scale: Array, shape: tuple[int, ...]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, quiet
+from ..base.admission import Array, admit, explained, quiet
 from ..base.arrays import Pair, promote, round_to, shape_repr
 from ..masks.mask import Mask
 from .arguments import AttendArguments, admit_optional, attend_shape, prepare_operands
@@ -80,6 +80,7 @@ def attend_backward(
     return AttendGradients(*map(gradient_of, saved.arguments, (d_scores, d_value, d_bias, d_sinks)))
 
 
+@explained
 def attend(
     scores: npt.ArrayLike,
     value: npt.ArrayLike,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, quiet
+from ..base.admission import Array, admit, explained, quiet
 from ..base.arrays import Pair, cotangent, gradient_like, promote, round_to, shape_repr, to_float64
 from ..masks.mask import Mask
 from .arguments import (
@@ -211,6 +211,7 @@ def attention_backward(
     return AttentionGradients(*map(gradient_of, saved.arguments, gradients))
 
 
+@explained
 def attention(
     query: npt.ArrayLike,
     key: npt.ArrayLike,
@@ -273,6 +274,7 @@ def attention(
     return out
 
 
+@explained
 def attention_with(steps: Steps) -> Pair:
     """Attention with other steps, for a planted fault, another normaliser, or a trace.
 

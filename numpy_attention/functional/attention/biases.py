@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, one_of, quiet, whole_numbers
+from ..base.admission import Array, admit, explained, one_of, quiet, whole_numbers
 from ..base.arrays import accurate_sum, gradient_like, promote, shape_repr, unbroadcast
 from ..masks.mask import ALIGNMENTS, alignment_offset, batch_entry
 
@@ -131,6 +131,7 @@ class Relative(Bias):
         return unbroadcast(gradient, self.parameter.shape)
 
 
+@explained
 def alibi(slopes: npt.ArrayLike, align: str | None = None, offset: int | None = None) -> Alibi:
     """Attention with linear biases, as a value for `attention(…, bias=…)`: -slope * distance.
 
@@ -170,6 +171,7 @@ def alibi(slopes: npt.ArrayLike, align: str | None = None, offset: int | None = 
     return Alibi(admit("slopes", promote(slopes)).copy(), align, offset)
 
 
+@explained
 def relative(table: npt.ArrayLike, buckets: npt.ArrayLike) -> Relative:
     """Relative position biases, as a value for `attention(…, bias=…)`: table[bucket of the pair].
 

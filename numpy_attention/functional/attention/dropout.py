@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from ..base.admission import Array, real_number, whole_numbers
+from ..base.admission import Array, explained, real_number, whole_numbers
 
 _GOLDEN_GAMMA = 0x9E3779B97F4A7C15
 
@@ -33,9 +33,12 @@ class Dropout:
             raise ValueError(f"rate is {rate}; a probability in [0, 1) is expected")
         if isinstance(seed, np.random.Generator):
             seed = int(seed.integers(2**63))
+        if np.ndim(seed):
+            raise TypeError(
+                f"seed has shape {np.shape(seed)}; one whole number or a Generator is expected (to thin an "
+                "array write x * na.dropout_multipliers(seed, rate, x.shape))"
+            )
         array = whole_numbers("seed", seed, least=0)
-        if array.ndim:
-            raise TypeError(f"seed has shape {array.shape}; one whole number or a Generator is expected")
         self.seed = int(array)
 
     def __repr__(self) -> str:
@@ -65,6 +68,7 @@ class Dropout:
         return np.where(random >= np.uint64(self.rate * 2**64), 1 / (1 - self.rate), 0.0)
 
 
+@explained
 def dropout(seed: int | np.random.Generator, rate: float) -> Dropout:
     """Dropout as a value for `attention(…, dropout=…)`.
 
@@ -96,6 +100,7 @@ def dropout(seed: int | np.random.Generator, rate: float) -> Dropout:
     return Dropout(seed, rate)
 
 
+@explained
 def dropout_multipliers(seed: int | np.random.Generator, rate: float, shape: tuple[int, ...]) -> Array:
     """The multipliers that `dropout(seed, rate)` applies to an array of `shape`: 0 or 1 / (1 - rate).
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, compute_dtype, quiet
+from ..base.admission import Array, admit, compute_dtype, explained, quiet
 from ..base.arrays import (
     backward_of,
     cotangent,
@@ -121,6 +121,7 @@ def attention_merge_backward(
     return tuple(gradients)
 
 
+@explained
 def attention_merge(*parts: Any) -> Merged:
     """Attention over all keys, from attention over disjoint parts of them.
 

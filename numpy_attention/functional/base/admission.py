@@ -1,7 +1,10 @@
 """Validation of arguments: floating arrays, numbers, whole numbers, choices; errors name the argument."""
 
 import math
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from importlib import import_module
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -9,10 +12,30 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 """Any NumPy array; `admit` restricts the dtype."""
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
 FLOATS = tuple(map(np.dtype, ("float16", "float32", "float64", "complex64", "complex128")))
 
-quiet = np.errstate(all="ignore")
-"""Decorator of every public function: inf and NaN propagate as in IEEE 754, under any errstate."""
+
+def explained(function: _Function) -> _Function:
+    """Decorator of public functions: a call that does not fit is told what to write; see `hints`."""
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        try:
+            return function(*args, **options)
+        except TypeError:
+            hint = import_module(".hints", __package__).explain(function, args, options)
+            if not hint:
+                raise
+        raise TypeError(hint)
+
+    return cast(_Function, call)
+
+
+def quiet(function: _Function) -> _Function:
+    """Decorator, `explained` too: inf and NaN propagate as in IEEE 754, under any errstate."""
+    return explained(np.errstate(all="ignore")(function))
 
 
 def contains_masked_array(x: object) -> bool:
@@ -22,7 +45,7 @@ def contains_masked_array(x: object) -> bool:
     )
 
 
-def as_array(name: str, x: object) -> Array:
+def as_array(name: str, x: object, expected: str = "an array of numbers") -> Array:
     """`x` as a plain array in native byte order. TypeError for masked arrays, objects and ragged lists."""
     if contains_masked_array(x):
         raise TypeError(
@@ -36,9 +59,8 @@ def as_array(name: str, x: object) -> Array:
     except Exception as error:
         raise TypeError(f"{name} cannot be read as an array: {error}") from error
     if array.dtype.kind not in "biufc":
-        raise TypeError(
-            f"{name} is {type(x).__name__} (dtype {array.dtype}); an array of numbers is expected"
-        )
+        came = f" {x!r}" if isinstance(x, str) else ""
+        raise TypeError(f"{name} is {type(x).__name__}{came} (dtype {array.dtype}); {expected} is expected")
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
@@ -64,9 +86,10 @@ def real_number(name: str, x: object) -> float:
     """A real, finite setting such as a slope or a cap; TypeError or ValueError for anything else."""
     if type(x) is float and math.isfinite(x):
         return x
-    array = as_array(name, x)
+    array = as_array(name, x, "one real number")
     if array.ndim or array.dtype.kind not in "iuf":
-        raise TypeError(f"{name} is {x!r}; one real number is expected")
+        came = f"an array {x.shape}" if isinstance(x, np.ndarray) and x.ndim else repr(x)
+        raise TypeError(f"{name} is {came}; one real number is expected")
     if not math.isfinite(array):
         raise ValueError(f"{name} is {x!r}; a finite number is expected")
     return float(array)
@@ -74,7 +97,7 @@ def real_number(name: str, x: object) -> float:
 
 def whole_numbers(name: str, x: object, least: int | None = None) -> Array:
     """Whole numbers as int64 (uint64 if one exceeds it): lengths, document ids, indices."""
-    array = as_array(name, np.asarray(x) if isinstance(x, int) else x)
+    array = as_array(name, np.asarray(x) if isinstance(x, int) else x, "a whole number, or an array of them,")
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"{name} has dtype {array.dtype}; whole numbers are expected")
     if least is not None and array.size and array.min() < least:

@@ -21,8 +21,8 @@ def backward_of(saved_type: type) -> Callable[[_Backward], _Backward]:
     def decorate(backward: _Backward) -> _Backward:
         forward = backward.__name__.replace("_backward", "_forward")
 
-        @wraps(backward)
         @quiet
+        @wraps(backward)
         def checked(d_out: Any, saved: Any, **rest: Any) -> Any:
             if not isinstance(saved, saved_type):
                 raise TypeError(f"saved is {type(saved).__name__}, not what {forward} returned")

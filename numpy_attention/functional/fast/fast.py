@@ -11,7 +11,7 @@ from ..attention.attention import AttentionGradients
 from ..attention.biases import Bias
 from ..attention.dropout import Dropout
 from ..attention.steps import STEPS
-from ..base.admission import Array, quiet, whole_numbers
+from ..base.admission import Array, explained, quiet, whole_numbers
 from ..base.arrays import accurate_sum, promote, round_to, shape_repr, unbroadcast
 from ..masks.mask import Mask
 from ..tiled.blockwise import BlockwiseSaved, backward_tiles, forward_tiles
@@ -234,6 +234,7 @@ def _admit_threads(threads: int | None) -> int | None:
     return int(number)
 
 
+@explained
 def fast_attention_backward(
     d_out: npt.ArrayLike, saved: FastSaved, *, d_lse: npt.ArrayLike | None = None
 ) -> AttentionGradients:

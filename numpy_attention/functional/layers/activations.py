@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, quiet, real_number
+from ..base.admission import Array, admit, explained, quiet, real_number
 from ..base.arrays import backward_of, cotangent, gradient_like, promote, round_to, shape_repr, upcast
 from ..base.stable import decay, sech_squared
 
@@ -59,6 +59,7 @@ def tanh_backward(d_out: npt.ArrayLike, saved: TanhSaved) -> Any:
     return gradient_like(d_out * sech_squared(inner, out), x, fresh=True)
 
 
+@explained
 def tanh(x: npt.ArrayLike) -> Any:
     """Hyperbolic tangent: tanh(x) = (exp(x) - exp(-x)) / (exp(x) + exp(-x)).
 
@@ -102,6 +103,7 @@ def sigmoid_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     return gradient_like(d_out * (sech_squared(x / 2) / 4), saved.x)
 
 
+@explained
 def sigmoid(x: npt.ArrayLike) -> Any:
     """The logistic function: σ(x) = 1 / (1 + exp(-x)).
 
@@ -144,6 +146,7 @@ def relu_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     return gradient_like(np.where(saved.x.real <= 0, 0, d_out), saved.x)
 
 
+@explained
 def relu(x: npt.ArrayLike) -> Any:
     """The rectifier: relu(x) = max(x, 0).
 
@@ -187,6 +190,7 @@ def leaky_relu_backward(d_out: npt.ArrayLike, saved: LeakyReluSaved) -> Any:
     return gradient_like(np.where(saved.x.real <= 0, saved.slope * d_out, d_out), saved.x)
 
 
+@explained
 def leaky_relu(x: npt.ArrayLike, slope: float = 0.01) -> Any:
     """The leaky rectifier: x where x > 0, else slope * x.
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, quiet, whole_numbers
+from ..base.admission import Array, admit, explained, quiet, whole_numbers
 from ..base.arrays import backward_of, cotangent, gradient_like, promote, round_to, shape_repr
 
 
@@ -38,6 +38,7 @@ def embedding_backward(d_out: npt.ArrayLike, saved: EmbeddingSaved) -> Any:
     return gradient_like(d_weight, weight)
 
 
+@explained
 def embedding(indices: npt.ArrayLike, weight: npt.ArrayLike) -> Any:
     """The embedding: out = weight[indices], a row of the table for each index.
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, quiet
+from ..base.admission import Array, admit, explained, quiet
 from ..base.arrays import backward_of, cotangent, gradient_like, promote, round_to, upcast
 from .activations import ActivationSaved, logistic
 
@@ -130,6 +130,7 @@ def gelu_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     return gradient_like(d_out * (normal_cdf(x) + product), saved.x)
 
 
+@explained
 def gelu(x: npt.ArrayLike) -> Any:
     """The Gaussian error linear unit, exact: gelu(x) = x Φ(x).
 
@@ -191,6 +192,7 @@ def gelu_tanh_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     return gradient_like(d_out * (left + product), saved.x)
 
 
+@explained
 def gelu_tanh(x: npt.ArrayLike) -> Any:
     """GELU's tanh approximation: x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, within 5e-4 of `gelu`.
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, quiet
+from ..base.admission import Array, admit, explained, quiet
 from ..base.arrays import (
     accurate_sum,
     backward_of,
@@ -73,6 +73,7 @@ def linear_backward(d_out: npt.ArrayLike, saved: LinearSaved) -> LinearGradients
     )
 
 
+@explained
 def linear(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike | None = None) -> Any:
     """The linear map: out_o = Σ_i weight_oi x_i + bias_o.
 

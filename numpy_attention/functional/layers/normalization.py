@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, quiet, real_number
+from ..base.admission import Array, admit, explained, quiet, real_number
 from ..base.arrays import (
     backward_of,
     cast_optional,
@@ -73,6 +73,11 @@ def _add_rows(sums: Array, rows: Array) -> None:
 
 
 def _admit(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float) -> tuple[Array, Array, float]:
+    if isinstance(eps, np.ndarray) and eps.ndim:
+        raise TypeError(
+            f"eps has shape {eps.shape}; one real number is expected (x is followed by weight: PyTorch's "
+            "normalized_shape is left out)"
+        )
     x, weight, eps = admit("x", x, 1), admit("weight", weight), real_number("eps", eps)
     if weight.ndim != 1:
         raise ValueError(f"weight has shape {weight.shape}; one axis, the last of x, is expected")
@@ -127,6 +132,7 @@ def layer_norm_backward(d_out: npt.ArrayLike, saved: LayerNormSaved) -> LayerNor
     )
 
 
+@explained
 def layer_norm(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps: float = 1e-5) -> Any:
     """Layer normalization: rows scaled to mean 0 and mean square 1, times weight, plus bias.
 
@@ -194,6 +200,7 @@ def rms_norm_backward(d_out: npt.ArrayLike, saved: RmsNormSaved) -> RmsNormGradi
     return RmsNormGradients(gradient_like(d_x, x, fresh=True), gradient_like(d_weight, weight))
 
 
+@explained
 def rms_norm(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5) -> Any:
     """Normalization by the root mean square: out = weight * x / √(mean(x²) + eps).
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, as_array, one_of, quiet, real_number, whole_numbers
+from ..base.admission import Array, admit, as_array, explained, one_of, quiet, real_number, whole_numbers
 from ..base.arrays import backward_of, cotangent, gradient_like, promote, round_to, shape_repr, upcast
 
 LAYOUTS = ("interleaved", "halves")
@@ -100,6 +100,7 @@ def rotary_backward(d_out: npt.ArrayLike, saved: RotarySaved) -> Any:
     return gradient_like(_rotate(cotangent("d_out", d_out, x.shape, x), cos, -sin, layout), x)
 
 
+@explained
 def rotary(
     x: npt.ArrayLike,
     positions: npt.ArrayLike,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, quiet
+from ..base.admission import Array, admit, explained, quiet
 from ..base.arrays import backward_of, cotangent, gradient_like, promote, round_to, upcast
 from ..base.stable import decay, log1p
 from .activations import ActivationSaved, logistic
@@ -42,6 +42,7 @@ def silu_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     return gradient_like(d_out * np.where(x.real == -np.inf, 0, slope), saved.x)
 
 
+@explained
 def silu(x: npt.ArrayLike) -> Any:
     """The sigmoid linear unit, or swish: silu(x) = x σ(x).
 
@@ -84,6 +85,7 @@ def softplus_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
     return gradient_like(d_out * logistic(*upcast(saved.x)), saved.x)
 
 
+@explained
 def softplus(x: npt.ArrayLike) -> Any:
     """The smooth positive part: softplus(x) = log(1 + exp(x)).
 

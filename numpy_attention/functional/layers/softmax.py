@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, quiet, whole_numbers
+from ..base.admission import Array, admit, explained, quiet, whole_numbers
 from ..base.arrays import (
     backward_of,
     cotangent,
@@ -90,6 +90,7 @@ def softmax_backward(d_out: npt.ArrayLike, saved: SoftmaxSaved) -> Any:
     return gradient_like(np.moveaxis(d_rows, -1, axis), x, fresh=True)
 
 
+@explained
 def softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
     """Softmax: softmax(x)_s = exp(x_s) / Σ_t exp(x_t) along `axis`.
 
@@ -161,6 +162,7 @@ def log_softmax_backward(d_out: npt.ArrayLike, saved: LogSoftmaxSaved) -> Any:
     return gradient_like(np.moveaxis(d_rows, -1, axis), x, fresh=True)
 
 
+@explained
 def log_softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
     """Logarithm of softmax: log_softmax(x) = x - logsumexp(x), to full precision near 0.
 
@@ -211,6 +213,7 @@ def logsumexp_backward(d_out: npt.ArrayLike, saved: SoftmaxSaved) -> Any:
     return gradient_like(np.moveaxis(d_rows, -1, axis), x, fresh=True)
 
 
+@explained
 def logsumexp(x: npt.ArrayLike, axis: int = -1) -> Any:
     """Log-sum-exp: log Σ_t exp(x_t) along `axis`, which is removed.
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, one_of, quiet
+from ..base.admission import Array, admit, explained, one_of, quiet
 from ..base.arrays import backward_of, gradient_like, keep_visible, promote, round_to, shape_repr, upcast
 from ..base.stable import log1p
 from ..layers.activations import logistic
@@ -95,6 +95,7 @@ def binary_cross_entropy_backward(d_out: npt.ArrayLike, saved: BinaryCrossEntrop
     return gradient_like(d_losses * slope, probabilities)
 
 
+@explained
 def binary_cross_entropy(
     probabilities: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean"
 ) -> Any:
@@ -159,6 +160,7 @@ def binary_cross_entropy_with_logits_backward(d_out: npt.ArrayLike, saved: Logit
     return gradient_like(d_losses * ((1 - targets) * logistic(z) - targets * logistic(-z)), logits)
 
 
+@explained
 def binary_cross_entropy_with_logits(
     logits: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean"
 ) -> Any:

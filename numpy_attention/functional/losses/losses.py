@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, as_array, one_of, quiet, real_number, whole_numbers
+from ..base.admission import Array, admit, as_array, explained, one_of, quiet, real_number, whole_numbers
 from ..base.arrays import (
     accurate_sum,
     backward_of,
@@ -175,6 +175,7 @@ def cross_entropy_backward(d_out: npt.ArrayLike, saved: CrossEntropySaved) -> An
     return gradient_like(d_logits, logits, fresh=True)
 
 
+@explained
 def cross_entropy(
     logits: npt.ArrayLike,
     targets: npt.ArrayLike,
@@ -250,6 +251,7 @@ def mean_squared_error_backward(d_out: npt.ArrayLike, saved: SquaredErrorSaved) 
     return gradient_like(d_losses * (2 * (upcast(predictions)[0] - targets)), predictions)
 
 
+@explained
 def mean_squared_error(predictions: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean") -> Any:
     """Squared errors: loss = (prediction - target)².
 

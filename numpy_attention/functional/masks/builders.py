@@ -6,12 +6,13 @@ intersection of what is visible, | the union, ~ the complement.
 
 import numpy.typing as npt
 
-from ..base.admission import Array, as_array, whole_numbers
+from ..base.admission import Array, as_array, explained, whole_numbers
 from ..base.arrays import common_batch, positions
 from .kinds import Band, FirstKeys, RealKeys, Segments, Visible
 from .mask import Mask
 
 
+@explained
 def visible(array: npt.ArrayLike) -> Mask:
     """The mask of an array of booleans where True means: may attend.
 
@@ -37,6 +38,7 @@ def visible(array: npt.ArrayLike) -> Mask:
     return Visible(_booleans("the array of na.visible", array))
 
 
+@explained
 def hidden(array: npt.ArrayLike) -> Mask:
     """The mask of an array of booleans where True means: may not attend.
 
@@ -62,6 +64,7 @@ def hidden(array: npt.ArrayLike) -> Mask:
     return Visible(~_booleans("the array of na.hidden", array))
 
 
+@explained
 def causal(align: str | None = None, offset: npt.ArrayLike | None = None) -> Mask:
     """No look-ahead: query i, at position i + offset, may attend to key j if j <= i + offset.
 
@@ -89,6 +92,7 @@ def causal(align: str | None = None, offset: npt.ArrayLike | None = None) -> Mas
     return Band("causal", None, 0, align, offset)
 
 
+@explained
 def window(
     left: int | None, right: int | None, align: str | None = None, offset: npt.ArrayLike | None = None
 ) -> Mask:
@@ -127,6 +131,7 @@ def _width(name: str, width: int | None) -> int | None:
     return int(array)
 
 
+@explained
 def padding(lengths: npt.ArrayLike) -> Mask:
     """Padded sequences: only the first `lengths` keys of each batch entry are visible.
 
@@ -153,6 +158,7 @@ def padding(lengths: npt.ArrayLike) -> Mask:
     return FirstKeys("padding", whole_numbers("lengths", lengths, least=0))
 
 
+@explained
 def real_keys(array: npt.ArrayLike) -> Mask:
     """Padding anywhere: only keys marked as real are visible.
 
@@ -180,6 +186,7 @@ def real_keys(array: npt.ArrayLike) -> Mask:
     return RealKeys(real)
 
 
+@explained
 def segments(query_ids: npt.ArrayLike, key_ids: npt.ArrayLike) -> Mask:
     """Packed documents: a query attends to the keys of its own document.
 
@@ -211,6 +218,7 @@ def segments(query_ids: npt.ArrayLike, key_ids: npt.ArrayLike) -> Mask:
     return Segments(queries, keys)
 
 
+@explained
 def prefix(n: npt.ArrayLike) -> Mask:
     """The first n keys, for every query: prefix(n) | causal() is a prefix language model's mask.
 

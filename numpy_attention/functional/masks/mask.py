@@ -182,6 +182,12 @@ def visible_pairs(mask: Mask | None, scores_shape: tuple[int, ...]) -> Array | N
 
 def check_mask(mask: object, scores_shape: tuple[int, ...]) -> None:
     """TypeError unless `mask` is a Mask, ValueError unless it broadcasts to the scores."""
+    if isinstance(mask, (str, int, tuple)) or callable(mask):
+        came = getattr(mask, "__name__", repr(mask))
+        raise TypeError(
+            f"mask is {came}; a Mask is expected: write mask=na.causal(), mask=na.window(left, right), "
+            "mask=na.padding(lengths) or mask=na.visible(array)"
+        )
     if not isinstance(mask, Mask):
         raise TypeError(f"mask is {type(mask).__name__}, which {POLARITY_HINT}")
     L, S = scores_shape[-2:]

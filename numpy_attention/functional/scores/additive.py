@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, quiet
+from ..base.admission import Array, admit, explained, quiet
 from ..base.arrays import (
     backward_of,
     check_equal,
@@ -182,6 +182,7 @@ def additive_scores_backward(d_out: npt.ArrayLike, saved: AdditiveSaved) -> Addi
     )
 
 
+@explained
 def additive_scores(
     query: npt.ArrayLike,
     key: npt.ArrayLike,

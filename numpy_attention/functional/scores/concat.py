@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, one_of, quiet
+from ..base.admission import Array, admit, explained, one_of, quiet
 from ..base.arrays import (
     Pair,
     accurate_sum,
@@ -117,6 +117,7 @@ def concat_scores_backward(d_out: npt.ArrayLike, saved: ConcatSaved) -> ConcatGr
     )
 
 
+@explained
 def concat_scores(
     query: npt.ArrayLike, key: npt.ArrayLike, weight: npt.ArrayLike, *, activation: str = "tanh"
 ) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, quiet
+from ..base.admission import Array, admit, explained, quiet
 from ..base.arrays import (
     backward_of,
     cast_optional,
@@ -122,6 +122,7 @@ def cosine_scores_backward(d_out: npt.ArrayLike, saved: CosineSaved) -> CosineGr
     )
 
 
+@explained
 def cosine_scores(query: npt.ArrayLike, key: npt.ArrayLike, sharpness: npt.ArrayLike) -> Any:
     """Scaled cosines: scores_ls = sharpness * query_l · key_s / (|query_l| |key_s|).
 

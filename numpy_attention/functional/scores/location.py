@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, quiet
+from ..base.admission import Array, admit, explained, quiet
 from ..base.arrays import (
     backward_of,
     cast_optional,
@@ -79,6 +79,7 @@ def location_scores_backward(d_out: npt.ArrayLike, saved: LocationSaved) -> Loca
     )
 
 
+@explained
 def location_scores(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike | None = None) -> Any:
     """A score for each token, without a query: scores_s = Σ_d weight_d x_sd + bias.
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..attention.arguments import check_scale
-from ..base.admission import Array, admit, quiet
+from ..base.admission import Array, admit, explained, quiet
 from ..base.arrays import (
     backward_of,
     cast_optional,
@@ -113,6 +113,7 @@ def dot_scores_backward(d_out: npt.ArrayLike, saved: DotSaved) -> DotGradients:
     )
 
 
+@explained
 def dot_scores(query: npt.ArrayLike, key: npt.ArrayLike, scale: npt.ArrayLike | None = None) -> Any:
     """Scaled dot products: scores_ls = scale * Σ_d query_ld key_sd.
 
@@ -184,6 +185,7 @@ def general_scores_backward(d_out: npt.ArrayLike, saved: GeneralSaved) -> Genera
     )
 
 
+@explained
 def general_scores(query: npt.ArrayLike, key: npt.ArrayLike, weight: npt.ArrayLike) -> Any:
     """A bilinear form: scores_ls = Σ_de query_ld weight_de key_se, which is query @ weight @ keyᵀ.
 

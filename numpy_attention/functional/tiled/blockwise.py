@@ -20,7 +20,7 @@ from ..attention.attention import AttentionGradients
 from ..attention.biases import Bias
 from ..attention.dropout import Dropout
 from ..attention.steps import STEPS, Steps, ValuesSaved
-from ..base.admission import Array, quiet
+from ..base.admission import Array, explained, quiet
 from ..base.arrays import Pair, accurate_sum, keep_visible, promote, round_to, shape_repr, unbroadcast
 from ..masks.mask import Mask
 from .online_softmax import ONLINE, OnlineSoftmax
@@ -203,6 +203,7 @@ def blockwise_attention_forward(
     return round_to(saved.out, *problem.arguments[:3]), saved
 
 
+@explained
 def blockwise_attention_backward(
     d_out: npt.ArrayLike,
     saved: BlockwiseSaved,
@@ -242,6 +243,7 @@ def blockwise_attention_backward(
     return to_gradients(backward_tiles(steps, online, d_out, d_lse, saved), saved.problem)
 
 
+@explained
 def blockwise_attention(
     query: npt.ArrayLike,
     key: npt.ArrayLike,
@@ -314,6 +316,7 @@ def blockwise_attention(
     return out
 
 
+@explained
 def blockwise_attention_with(steps: Steps = STEPS, online: OnlineSoftmax = ONLINE) -> Pair:
     """Blockwise attention with other steps, or another online softmax: see `attention_with`.
 

@@ -23,6 +23,11 @@ FLOATS = (
     "with respect to whole numbers)"
 )
 SHAPE = "the shape of the scores (2, 6, 5, 7)"
+BUILD = (
+    "a Mask is expected: write mask=na.causal(), mask=na.window(left, right), mask=na.padding(lengths) or "
+    "mask=na.visible(array)"
+)
+SWAP = " (for arrays (..., length, heads, width) write np.swapaxes(x, -2, -3))"
 RATE = "which reads as a rate; write na.dropout(seed, rate), or give the array of multipliers"
 
 
@@ -42,7 +47,7 @@ class Unreadable:
 
 BOTH = [  # for attention and attend alike: what is changed, error, sentence
     (dict(value=None), TypeError, "value is NoneType (dtype object); an array of numbers is expected"),
-    (dict(value="abc"), TypeError, "value is str (dtype <U3); an array of numbers is expected"),
+    (dict(value="abc"), TypeError, "value is str 'abc' (dtype <U3); an array of numbers is expected"),
     (dict(value=[[1.0], [2.0, 3.0]]), TypeError,
      "value cannot be read as an array: setting an array element*"),
     (dict(value=Unreadable()), TypeError, "value cannot be read as an array: no such luck"),
@@ -57,9 +62,9 @@ BOTH = [  # for attention and attend alike: what is changed, error, sentence
     (dict(mask=np.ones((5, 7), bool)), TypeError, f"mask is ndarray, which {ASK}"),
     (dict(mask=np.ones((5, 7), int)), TypeError, f"mask is ndarray, which {ASK}"),
     (dict(mask=[[True]]), TypeError, f"mask is list, which {ASK}"),
-    (dict(mask=True), TypeError, f"mask is bool, which {ASK}"),
-    (dict(mask="causal"), TypeError, f"mask is str, which {ASK}"),
-    (dict(mask=na.causal), TypeError, f"mask is function, which {ASK}"),
+    (dict(mask=True), TypeError, f"mask is True; {BUILD}"),
+    (dict(mask="causal"), TypeError, f"mask is 'causal'; {BUILD}"),
+    (dict(mask=na.causal), TypeError, f"mask is causal; {BUILD}"),
     (dict(mask=na.padding([1, 2, 3])), ValueError,
      "mask na.padding(<lengths (3,)>) has shape (3, 1, 5, 7), which does not broadcast to the shape of "
      "the scores, (2, 6, 5, 7)"),
@@ -85,7 +90,7 @@ BOTH = [  # for attention and attend alike: what is changed, error, sentence
     (dict(softcap=True), TypeError, "softcap is True; one real number is expected"),
     (dict(softcap=1j), TypeError, "softcap is 1j; one real number is expected"),
     (dict(softcap=[1.0]), TypeError, "softcap is [1.0]; one real number is expected"),
-    (dict(softcap="2"), TypeError, "softcap is str (dtype <U1); an array of numbers is expected"),
+    (dict(softcap="2"), TypeError, "softcap is str '2' (dtype <U1); one real number is expected"),
     (dict(dropout=0.1), TypeError, f"dropout is the number 0.1, {RATE}"),
     (dict(dropout=0), TypeError, f"dropout is the number 0.0, {RATE}"),
     (dict(dropout=np.array(0.5)), TypeError, f"dropout is the number 0.5, {RATE}"),
@@ -106,9 +111,10 @@ ATTENTION = [
      "the number of keys is 7, but that of values is 5; they must be equal"),
     (dict(value=np.zeros((2, 3, 7, 11))), ValueError,
      "the number of key heads is 2, but that of value heads is 3; they must be equal"),
-    (dict(query=np.zeros((2, 5, 5, 3))), ValueError, "query has 5 heads and key has 2; 2 does not divide 5"),
+    (dict(query=np.zeros((2, 5, 5, 3))), ValueError,
+     "query has 5 heads (axis -3) and key has 2; 2 does not divide 5" + SWAP),
     (dict(key=KEY[:, :0], value=VALUE[:, :0]), ValueError,
-     "query has 6 heads and key has 0; 0 does not divide 6"),
+     "query has 6 heads (axis -3) and key has 0; 0 does not divide 6" + SWAP),
     (dict(query=np.zeros((3, 6, 5, 3))), ValueError,
      "the batch axes do not broadcast together: query (3,), key (2,), value (2,)"),
     (dict(query=np.zeros((5, 3))), ValueError,
@@ -125,14 +131,14 @@ ATTENTION = [
     (dict(scale=np.array([[np.inf]])), ValueError, "scale is inf; a finite number is expected"),
     (dict(scale=np.ones((5, 3))), ValueError, f"scale has shape (5, 3), which does not broadcast to {SHAPE}"),
     (dict(scale=True), TypeError, f"scale has dtype bool; {FLOATS}"),
-    (dict(scale="1"), TypeError, "scale is str (dtype <U1); an array of numbers is expected"),
+    (dict(scale="1"), TypeError, "scale is str '1' (dtype <U1); an array of numbers is expected"),
 ]  # fmt: skip
 
 ATTEND = [
     (dict(scores=np.zeros((2, 6, 5, 8))), ValueError,
      "the last axis of scores is 8, but the number of values is 7; they must be equal"),
     (dict(scores=np.zeros((2, 5, 5, 7))), ValueError,
-     "scores has 5 heads and value has 2; 2 does not divide 5"),
+     "scores has 5 heads (axis -3) and value has 2; 2 does not divide 5" + SWAP),
     (dict(scores=np.zeros((3, 6, 5, 7))), ValueError,
      "the batch axes do not broadcast together: scores (3,), value (2,)"),
     (dict(scores=np.zeros((5, 7))), ValueError,
@@ -191,7 +197,7 @@ COTANGENTS = [
     (dict(d_out=None), TypeError, "d_out is NoneType (dtype object); an array of numbers is expected"),
     (dict(d_out=np.zeros((2, 6, 5, 11), int)), TypeError, f"d_out has dtype int64; {FLOATS}"),
     (dict(d_weights=np.zeros((5, 7))), ValueError, "d_weights has shape (5, 7); *"),
-    (dict(d_weights="x"), TypeError, "d_weights is str (dtype <U1); an array of numbers is expected"),
+    (dict(d_weights="x"), TypeError, "d_weights is str 'x' (dtype <U1); an array of numbers is expected"),
     (dict(d_lse=np.zeros((2, 6, 5, 1))), ValueError, "d_lse has shape (2, 6, 5, 1); *"),
     (dict(d_lse=np.zeros((2, 6, 5), bool)), TypeError, f"d_lse has dtype bool; {FLOATS}"),
 ]  # fmt: skip

@@ -52,7 +52,7 @@ def test_python_numbers_are_float64():
         (np.ones(3, np.longdouble), TypeError, "x has dtype (float|longdouble).*; float16"),
         (1.0, ValueError, r"x has shape \(\); at least 1 axes are expected"),
         (None, TypeError, r"x is NoneType \(dtype object\); an array of numbers is expected"),
-        ("3", TypeError, r"x is str \(dtype <U1\); an array of numbers"),
+        ("3", TypeError, r"x is str '3' \(dtype <U1\); an array of numbers"),
         ([1.0, None], TypeError, r"x is list \(dtype object\)"),
         ({"a": 1}, TypeError, r"x is dict \(dtype object\)"),
         ([[1.0], [2.0, 3.0]], TypeError, "x cannot be read as an array: .*inhomogeneous"),

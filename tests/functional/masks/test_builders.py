@@ -123,7 +123,7 @@ REFUSED = [
     (lambda: na.prefix([2, -3]), ValueError, "n holds -3; at least 0 is expected"),
     (lambda: na.segments([0.5], [1]), TypeError, "query_ids has dtype float64; whole numbers are expected"),
     (lambda: na.segments([0], ["a"]), TypeError,
-     "key_ids is list (dtype <U1); an array of numbers is expected"),
+     "key_ids is list (dtype <U1); a whole number, or an array of them, is expected"),
     (lambda: na.segments(0, [1]), ValueError,
      "query_ids has no axis; one document id for each position is expected"),
     (lambda: na.segments([0], 1), ValueError,

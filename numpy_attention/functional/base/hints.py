@@ -1,0 +1,138 @@
+"""Sentences for calls that no signature takes: what other libraries' arguments are called here.
+
+Imported when a call has failed, and only then.
+"""
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from inspect import Parameter, signature
+from typing import Any
+
+
+def _all(foreign: str, hint: str) -> dict[str, str]:
+    return dict.fromkeys(foreign.split(), hint)
+
+
+INSTEAD: Mapping[str, Mapping[str, str]] = {
+    "mask": {
+        **_all("is_causal causal use_causal_mask", "write mask=na.causal()"),
+        **_all(
+            "attn_mask attention_mask",
+            "write mask=na.visible(array) (True = may attend; bias=array if it is added to the scores)",
+        ),
+        "key_padding_mask": "write mask=na.real_keys(~array) (in PyTorch, True = padding)",
+        **_all("window window_size local_window_size sliding_window", "write mask=na.window(left, right)"),
+        **_all("key_value_seq_lengths seqused_k lengths", "write mask=na.padding(lengths)"),
+        **_all(
+            "segment_ids cu_seqlens cu_seqlens_q cu_seqlens_k", "write mask=na.segments(query_ids, key_ids)"
+        ),
+        **_all("enable_gqa num_heads num_kv_heads", "leave it out (the shapes give the number of heads)"),
+        **_all(
+            "need_weights average_attn_weights return_attention_scores return_attn_probs return_lse",
+            "leave it out (attention_forward returns out and saved: saved.weights, saved.lse)",
+        ),
+        **_all("deterministic implementation backend", "leave it out (equal calls give equal bits)"),
+        **_all(
+            "layout batch_first tensor_layout",
+            "leave it out (arrays are (..., heads, length, width); np.swapaxes(x, -2, -3) makes them so)",
+        ),
+    },
+    "dropout": {
+        **_all("dropout_p dropout_rate attn_dropout p", "write dropout=na.dropout(seed, rate)"),
+        **_all("training is_training train", "leave it out (and dropout= too, unless training)"),
+    },
+    "bias": {
+        **_all("attn_bias position_bias beta b", "write bias=array"),
+        "alibi_slopes": "write bias=na.alibi(slopes)",
+    },
+    "scale": _all("softmax_scale sm_scale", "write scale=number"),
+    "softcap": _all("logits_soft_cap logit_cap soft_cap", "write softcap=number"),
+    "sinks": _all("sink s_aux learnable_sink", "write sinks=array"),
+    "query": _all("q Q queries", "write query=array"),
+    "key": _all("k K keys", "write key=array"),
+    "value": _all("v V values", "write value=array"),
+    "axis": {
+        **_all("dim axes", "write axis=-1 (or another axis)"),
+        **_all("where mask", "leave it out (write -inf into x where it is False)"),
+        **_all("keepdims keepdim", "leave it out (np.expand_dims gives the axis back)"),
+    },
+    "x": _all("input inputs a data tensor", "write x=array"),
+    "indices": _all("input inputs ids", "write indices=indices"),
+    "scores": {"scale": "write scores=scale * scores"},
+    "weight": {**_all("gamma g", "write weight=array"), "kernel": "write weight=array.T"},
+    "eps": {
+        "epsilon": "write eps=number",
+        **_all(
+            "normalized_shape shape", "leave it out (the last axis is normalised; x is followed by weight)"
+        ),
+    },
+    "slope": _all("negative_slope alpha", "write slope=number"),
+    "logits": _all("input pred y_pred", "write logits=array"),
+    "probabilities": _all("input pred y_pred", "write probabilities=array"),
+    "predictions": _all("input pred y_pred", "write predictions=array"),
+    "targets": _all("target labels y_true y", "write targets=targets"),
+    "reduction": {
+        **_all("size_average reduce", 'write reduction="mean" (or "sum" or "none")'),
+        **_all("from_logits axis dim", "leave it out (the name of the function, and the last axis, say it)"),
+    },
+    "params": _all("parameters weights", "write params=params"),
+    "lr": _all("learning_rate alpha", "write lr=number"),
+    "betas": _all("beta1 beta2 b1 b2 beta_1 beta_2", "write betas=(0.9, 0.999)"),
+    "limit": {
+        **_all("max_norm clip_norm max_grad_norm clipnorm", "write limit=number"),
+        **_all("norm_type error_if_nonfinite foreach", "leave it out (the norm is the Euclidean one)"),
+    },
+    "seed": {
+        **_all("x input", "write seed=0 (x * na.dropout_multipliers(seed, rate, x.shape) thins an array)"),
+        **_all("training inplace", "leave it out (dropout acts wherever its value is given)"),
+    },
+    "rate": _all("p prob", "write rate=number"),
+    "slopes": _all("num_heads alibi_slopes", "write slopes=array"),
+    "left": _all("window_size size", "write left=2, right=0"),
+}
+"""A parameter of the called function -> foreign keyword -> what to write in its place."""
+
+ANYWHERE = {
+    **_all("out inplace copy", "leave it out (every result is a new array)"),
+    **_all("dtype device", "leave it out (results have the dtype of the arrays)"),
+    "approximate": "leave it out (na.gelu is exact, na.gelu_tanh is the approximation)",
+    "amsgrad": "leave it out (the Adam of Kingma and Ba, Algorithm 1, has none)",
+}
+"""Foreign keyword -> the sentence, for every function."""
+
+
+def explain(function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]) -> str:
+    """One sentence on why `function` does not take these arguments; "" if it does."""
+    parameters = signature(function).parameters
+    name = function.__name__
+    try:
+        signature(function).bind(*args, **options)
+        return ""
+    except TypeError as error:
+        reason = str(error)
+    for keyword in options:
+        if keyword not in parameters:
+            return f"{name}() has no {keyword}; {_instead(keyword, function)}"
+    by_position = [n for n, p in parameters.items() if p.kind is Parameter.POSITIONAL_OR_KEYWORD]
+    if len(args) <= len(by_position):
+        return f"{name}(): {reason}; its arguments are {', '.join(parameters)}"
+    names = ", ".join(by_position)
+    text = f"{name}() has {len(args)} positional arguments; {names} are expected"
+    if others := [f"{n}=" for n in parameters if n not in by_position]:
+        text += f", and by name {', '.join(others)}"
+    foreign = "attn_mask" if "query" in by_position else "normalized_shape" if "eps" in by_position else ""
+    hint = _instead(foreign, function) if foreign else ""
+    return f"{text}. For PyTorch's {foreign}: {hint}" if hint.startswith(("write", "leave")) else text
+
+
+def _instead(keyword: str, function: Callable[..., Any]) -> str:
+    parameters = signature(function).parameters
+    if ".check." not in function.__module__:  # whose mask= and layout= are a candidate's
+        for parameter in parameters:
+            if hint := INSTEAD.get(parameter, {}).get(keyword):
+                return hint
+        if keyword in ANYWHERE:
+            return ANYWHERE[keyword]
+    if close := get_close_matches(keyword, parameters, n=1, cutoff=0.7):
+        return f"write {close[0]}="
+    return f"its arguments are {', '.join(parameters)}"
