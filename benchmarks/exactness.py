@@ -13,7 +13,8 @@ import numpy as np
 from benchmarks.contenders import contenders, machine
 from numpy_attention.check.reference.error_bounds import bounds
 from numpy_attention.check.reference.evaluation import Errors, errors, results
-from numpy_attention.check.reference.oracle import Inputs, Results, oracle
+from numpy_attention.check.reference.inputs import Inputs
+from numpy_attention.check.reference.oracle import Results, oracle
 from numpy_attention.files import write_text
 
 L, S, D = 16, 128, 32
@@ -44,9 +45,9 @@ def every_option(seed: int, size: float, dtype: str) -> Inputs:
     return Inputs(
         normal(2, 6, 5, 3, times=size), normal(1, 3, 7, 3), normal(2, 3, 7, 2),
         normal(2, 6, 5, 2), normal(2, 6, 5, 7), normal(2, 6, 5),
-        visible=rng.random((2, 1, 5, 7)) < 0.8, bias=bias, scale=normal(6, 1, 1) + np.ones((), dtype),
+        mask=rng.random((2, 1, 5, 7)) < 0.8, bias=bias, scale=normal(6, 1, 1) + np.ones((), dtype),
         softcap=2.0 * size, sinks=normal(6),
-        multipliers=((rng.random((2, 6, 5, 7)) < 0.7) / 0.7).astype(dtype),
+        dropout=((rng.random((2, 6, 5, 7)) < 0.7) / 0.7).astype(dtype),
     )  # fmt: skip
 
 

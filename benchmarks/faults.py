@@ -22,12 +22,12 @@ from numpy_attention.check.cases.cases import Case
 from numpy_attention.check.cases.compare import FAIL
 from numpy_attention.check.faults import FAULTS, Fault
 from numpy_attention.check.faults.detection import detect, laws_broken_by
-from numpy_attention.check.faults.small_problems import PROBLEMS, SmallProblem
+from numpy_attention.check.faults.small_problems import PROBLEMS
 from numpy_attention.check.laws.laws import LAWS
 from numpy_attention.check.pairs.calls import call_of
 from numpy_attention.check.pairs.rules import RULES
-from numpy_attention.check.referee.control import fault_options
 from numpy_attention.check.referee.referee import check_candidate
+from numpy_attention.check.reference.inputs import Inputs
 from numpy_attention.files import write_text
 from numpy_attention.functional.attention.attention import attention_backward, attention_forward
 from numpy_attention.functional.base.admission import Array
@@ -84,19 +84,15 @@ def alarms_on(fault: Fault) -> dict[str, Count]:
     alarms = dict.fromkeys(CHECKERS, Count())
     for dtype in DTYPES:
         for place, (case, _, _) in enumerate(cases(dtype)):
-            if (
-                fault.family != "memory"
-                and fault.active(fault_options(case))
-                and shows(fault.pair, dtype, place)
-            ):
+            if fault.family != "memory" and fault.active(case) and shows(fault.pair, dtype, place):
                 for name, alarm in compared(dtype, place, numbers_of(case, fault.pair)):
                     alarms[name] += Count(alarm, 1)
         if fault.family == "memory":
             report = check_candidate(tuple(fault.pair), dtype=dtype, faults=())
             alarms[f"the referee, {dtype}"] += Count(report.outcome == FAIL, 1)
-    for problem in [each for each in PROBLEMS if fault.active(each.call)][:MAX_PROBLEMS]:
+    for problem in [each for each in PROBLEMS.values() if fault.active(each)][:MAX_PROBLEMS]:
         for name, check in GRADIENTS.items():
-            passed = check(_user_view(fault.pair, problem), problem.arrays, problem.options)
+            passed = check(_user_view(fault.pair, problem), problem.arguments, problem.keywords)
             alarms[name] += Count(not passed, 1)
     return alarms
 
@@ -118,7 +114,7 @@ def other_rule_row(fault: Fault) -> list[str]:
     return [fault.name, *row, "yes" if detected.derivative else "no", by_numbers]
 
 
-def _user_view(pair: Pair, problem: SmallProblem) -> Pair:
+def _user_view(pair: Pair, problem: Inputs) -> Pair:
     """The pair as autograd sees it: the output, and lse if that has a cotangent."""
     if "d_lse" not in problem.cotangents:
         return pair
@@ -148,11 +144,11 @@ def false_alarms() -> dict[str, Count]:
             for program in correct:
                 for name, alarm in compared(dtype, place, results_of(program, case)):
                     alarms[name] += Count(alarm, 1)
-    for problem in PROBLEMS:
+    for problem in PROBLEMS.values():
         for size in SIZES.values():
             arrays = (size * problem.query, problem.key, problem.value)
             for name, check in GRADIENTS.items():
-                passed = check(_user_view(CORRECT, problem), arrays, problem.options)
+                passed = check(_user_view(CORRECT, problem), arrays, problem.keywords)
                 alarms[name] += Count(not passed, 1)
     return alarms
 

@@ -62,7 +62,7 @@ def cases(dtype: str) -> tuple[ReferenceCase, ...]:
 
 def numbers_of(case: Case, pair: Pair) -> dict[str, Array]:
     """The results of a pair, rounded to the case's dtype."""
-    computed = results(case.inputs, *pair)
+    computed = results(case, *pair)
     tensors = {name: getattr(computed, name) for name in TENSORS}
     return {name: case.format.rounded(x) for name, x in tensors.items() if x is not None}
 
@@ -77,7 +77,7 @@ def in_torch(case: Case) -> dict[str, Array]:
     """Softmax attention in torch, differentiated by autograd, in the case's dtype."""
     import torch
 
-    inputs = case.inputs
+    inputs = case
     dtype = getattr(torch, case.format.name)
     names = ("query", "key", "value", "bias", "sinks")
     leaves = {
@@ -131,7 +131,7 @@ def compared(dtype: str, place: int, got: dict[str, Array]) -> Iterator[tuple[st
 def shows(pair: Pair, dtype: str, place: int) -> bool:
     """True if the pair's unrounded results differ from the reference in any compared tensor."""
     case, right, _ = cases(dtype)[place]
-    wrong = results(case.inputs, *pair)
+    wrong = results(case, *pair)
     pairs = [(getattr(wrong, name), getattr(right.values, name)) for name in TENSORS]
     return any(
         not np.allclose(x, y, rtol=0, atol=REORDERED * np.abs(y).max(initial=0.0))

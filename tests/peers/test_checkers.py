@@ -8,7 +8,7 @@ from numpy_attention.check.faults.small_problems import PROBLEMS
 from numpy_attention.functional.attention.attention import attention_backward, attention_forward
 from numpy_attention.functional.base.arrays import Pair
 
-PLAIN = PROBLEMS[0]
+PLAIN = PROBLEMS["nothing"]
 PAIRS = {
     "right": (Pair(attention_forward, attention_backward), True),
     "a row sum left out": (fault("no-row-sum").pair, False),
@@ -20,12 +20,12 @@ PAIRS = {
 def test_torch_gradcheck(peer, name):
     peer("torch")
     pair, passes = PAIRS[name]
-    assert torch_gradcheck(pair, PLAIN.arrays, PLAIN.options, fast=True) == passes
-    assert torch_gradcheck(pair, PLAIN.arrays, PLAIN.options, fast=False) == passes
+    assert torch_gradcheck(pair, PLAIN.arguments, PLAIN.keywords, fast=True) == passes
+    assert torch_gradcheck(pair, PLAIN.arguments, PLAIN.keywords, fast=False) == passes
 
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_jax_check_grads(peer, name):
     peer("jax")
     pair, passes = PAIRS[name]
-    assert jax_check_grads(pair, PLAIN.arrays, PLAIN.options) == passes
+    assert jax_check_grads(pair, PLAIN.arguments, PLAIN.keywords) == passes

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from tests.support.cases import Case, Numbers
+from numpy_attention.check.reference.oracle import Results
+from tests.support.cases import Case
 from tests.support.formula import formula
 from tests.support.judges import assert_within
 
@@ -93,7 +94,7 @@ def by_formula(jax, case):
     gradients = jax.grad(loss)(given)
     assert {x.dtype for x in gradients.values()} == {np.dtype("float64")}
     results = [*numbers(given), *(gradients.get(name) for name in NAMES)]
-    return Numbers(*(None if x is None else np.asarray(x) for x in results))
+    return Results(*(None if x is None else np.asarray(x) for x in results))
 
 
 @pytest.fixture

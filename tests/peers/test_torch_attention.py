@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 
+from numpy_attention.check.reference.oracle import Results
 from tests.support import planted_faults as faults
-from tests.support.cases import Numbers
 from tests.support.formula import formula
 from tests.support.judges import assert_within
 from tests.support.strategies import problems
@@ -79,7 +79,7 @@ def by_formula(torch, case):
     if case.d_lse is not None:
         loss = loss + (tensor(torch, case.d_lse) * torch.where(attends[..., 0], lse, 0)).sum()
     loss.backward()
-    return Numbers(*(x.detach().numpy() for x in (out, weights, lse)), *gradients_of(given))
+    return Results(*(x.detach().numpy() for x in (out, weights, lse)), *gradients_of(given))
 
 
 def test_results_match_the_formula_in_torch(torch):
@@ -116,7 +116,7 @@ def by_kernel(torch, case):
         query, key, value, attn_mask=mask, scale=case.scale, enable_gqa=case.group > 1
     ).reshape(case.d_out.shape)
     (tensor(torch, case.d_out) * out).sum().backward()
-    return Numbers(out.detach().numpy(), None, None, *gradients_of(given)).without("d_scale")
+    return Results(out.detach().numpy(), None, None, *gradients_of(given)).without("d_scale")
 
 
 NOT_THE_KERNELS = (

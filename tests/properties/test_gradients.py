@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.support.cases import Numbers
+from numpy_attention.check.reference.oracle import Results
 from tests.support.formula import SMALLEST, formula, g
 from tests.support.judges import assert_within
 from tests.support.strategies import for_all
@@ -101,7 +101,7 @@ def test_the_gradients_are_linear_in_the_cotangents(case):
     bounds = [formula(case.but(**d))[1].only(*gradients) for d in (one, two, both)]
 
     def mixed(first, second, a, b):
-        return Numbers(*[None if x is None else a * x + b * y for x, y in zip(first, second, strict=True)])
+        return Results(*[None if x is None else a * x + b * y for x, y in zip(first, second, strict=True)])
 
     expected = mixed(numbers[0], numbers[1], a, b)
     allowed = mixed(bounds[0], bounds[1], abs(a), abs(b))

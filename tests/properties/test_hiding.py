@@ -3,7 +3,8 @@
 import numpy as np
 
 import numpy_attention as na
-from tests.support.cases import Numbers, any_to, summed_to
+from numpy_attention.check.reference.oracle import Results
+from tests.support.cases import any_to, summed_to
 from tests.support.formula import formula
 from tests.support.judges import assert_same_bits, assert_within, bits
 from tests.support.strategies import for_all
@@ -83,7 +84,7 @@ def influence(case, rows):
     """True, in each result, where a NaN in the scores of `rows` (..., H, L) may show."""
     pairs = case.visible & rows[..., None]
     keys = visible_keys(case, pairs)
-    return Numbers(
+    return Results(
         out=rows[..., None],
         weights=pairs,
         lse=rows,
@@ -98,7 +99,7 @@ def influence(case, rows):
 
 def assert_shows(after, before, touched):
     """NaN at `touched`, and the same bits elsewhere."""
-    for name, x, y, where in zip(Numbers._fields, after, before, touched, strict=True):
+    for name, x, y, where in zip(Results._fields, after, before, touched, strict=True):
         if y is not None:
             x, y = np.atleast_1d(x), np.atleast_1d(y)
             where = np.broadcast_to(where, y.shape)

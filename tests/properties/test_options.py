@@ -3,7 +3,8 @@
 import numpy as np
 
 import numpy_attention as na
-from tests.support.cases import Numbers, summed_to
+from numpy_attention.check.reference.oracle import Results
+from tests.support.cases import summed_to
 from tests.support.formula import formula
 from tests.support.judges import assert_same_bits, assert_within
 from tests.support.strategies import for_all
@@ -121,7 +122,7 @@ def test_attend_is_attention_from_its_second_step_on(case):
         query, case.key, np.asarray(case.scale_used), saved.steps.mask.visible
     )
     d_query, d_key, d_scale = na.STEPS.score.backward(d_scores, saved_1)
-    numbers = Numbers(
+    numbers = Results(
         got, attended.weights, attended.lse, summed_to(d_query, case.query.shape), d_key, d_value,
         d_bias, None if case.scale is None else d_scale, d_sinks,
     )  # fmt: skip

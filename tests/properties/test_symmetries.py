@@ -3,7 +3,8 @@
 import numpy as np
 
 import numpy_attention as na
-from tests.support.cases import RESULT_AXES, Numbers, summed_to
+from numpy_attention.check.reference.oracle import Results
+from tests.support.cases import RESULT_AXES, summed_to
 from tests.support.formula import SMALLEST, U, formula, g
 from tests.support.judges import assert_within
 from tests.support.strategies import for_all
@@ -59,7 +60,7 @@ def test_a_slice_of_the_batch_alone_gives_the_same(case):
 
     def all_together(each):
         pieces = zip(*each, strict=True) if each else [()] * len(numbers)
-        return Numbers(*map(together, Numbers._fields, numbers, pieces))
+        return Results(*map(together, Results._fields, numbers, pieces))
 
     assert_within(all_together(parts), numbers, bound, all_together(bounds))
 
@@ -81,7 +82,7 @@ def test_scaling_the_query_up_and_the_scale_down_cancels(case):
         d_scale = None if case.scale is None else got.d_scale / a
         judge(got._replace(d_query=got.d_query * a, d_scale=d_scale), numbers, *bounds)
 
-    judged(4.0, assert_within, Numbers(*[SMALLEST] * len(numbers)))  # exact, but for subnormal numbers
+    judged(4.0, assert_within, Results(*[SMALLEST] * len(numbers)))  # exact, but for subnormal numbers
     rounding = 3 * U * sizes_of_scores(case, abs(case.query), abs(case.key))
     judged(case.rng().uniform(0.3, 3), assert_within, bound, formula(case, scores_error=rounding)[1])
 

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 import numpy_attention as na
-from numpy_attention.check.cases.cases import Shape, Specification
+from numpy_attention.check.cases.cases import Specification
 from numpy_attention.check.cases.sensitivity import ReferenceCase, reference_case
 from numpy_attention.check.faults import fault
+from numpy_attention.check.reference.inputs import Shape
 from numpy_attention.check.rounding.formats import roundoff
 
 OURS = (na.attention_forward, na.attention_backward)

@@ -1,37 +1,14 @@
-"""A complete attention problem as tests pass it around, and its results."""
+"""A call of attention as tests pass it around."""
 
 import math
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 import numpy_attention as na
-from numpy_attention.functional.attention.dropout import Dropout
-from numpy_attention.functional.masks.mask import Mask
-
-
-class Numbers(NamedTuple):
-    """All results of attention, or an error bound for each of their entries; None where absent."""
-
-    out: Any
-    weights: Any
-    lse: Any
-    d_query: Any
-    d_key: Any
-    d_value: Any
-    d_bias: Any
-    d_scale: Any
-    d_sinks: Any
-
-    def only(self, *names):
-        """The named results; the others are None."""
-        return Numbers(*[x if name in names else None for name, x in self._asdict().items()])
-
-    def without(self, *names):
-        """All results but the named ones, which are None."""
-        return self.only(*(set(self._fields) - set(names)))
-
+from numpy_attention.check.reference.inputs import OPTIONS, Inputs
+from numpy_attention.check.reference.oracle import Results
 
 PAIRWISE = ("H", "L", "S")
 AXES = {
@@ -67,26 +44,14 @@ def take(array, letters, axis, index, batch_axes):
     return np.take(array, index, axis=place)
 
 
-@dataclass(frozen=True, repr=False)
-class Case:
-    """The arguments of attention and the cotangents of its results.
+@dataclass(frozen=True, eq=False, repr=False)
+class Case(Inputs):
+    """A call, and how tests run it.
 
     pairs: True where mask shows a pair, (..., H, L, S), computed without the package's masks.
     """
 
-    query: Any
-    key: Any
-    value: Any
-    d_out: Any
-    mask: Mask | None = None
     pairs: Any = None
-    bias: Any = None
-    scale: Any = None
-    softcap: float | None = None
-    sinks: Any = None
-    dropout: Any = None
-    d_weights: Any = None
-    d_lse: Any = None
     seed: int = 0
     tags: frozenset[str] = frozenset()
     steps: Any = field(default=na.STEPS)
@@ -94,43 +59,17 @@ class Case:
     how: Any = None
 
     def __repr__(self):
-        def shown(x):
-            return f"{x.dtype}{x.shape}" if isinstance(x, np.ndarray) else repr(x)
-
-        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("steps", "pairs")}
-        given["tags"] = sorted(self.tags)
-        return f"Case({', '.join(f'{name}={shown(x)}' for name, x in given.items() if x is not None)})"
+        hidden = self.replace(steps=None, pairs=None)
+        return Inputs.__repr__(hidden.replace(tags=sorted(self.tags)))
 
     def _repr_pretty_(self, printer, cycle):
         printer.text(repr(self))  # otherwise Hypothesis prints every array
-
-    # ---------------------------------------------------------------------------------- properties
-
-    @property
-    def batch(self):
-        return np.broadcast_shapes(*(x.shape[:-3] for x in (self.query, self.key, self.value)))
-
-    @property
-    def shape(self):
-        """Shape of the scores: (..., H, L, S), or (L, S)."""
-        return (*self.batch, *self.query.shape[-3:-1], self.key.shape[-2])
-
-    @property
-    def group(self):
-        """Query heads per key head."""
-        one = self.query.ndim == 2 or not self.key.shape[-3]
-        return 1 if one else self.query.shape[-3] // self.key.shape[-3]
 
     @property
     def visible(self):
         """mask and bias != -inf, as a full array."""
         shown = np.ones(self.shape, dtype=bool) if self.pairs is None else self.pairs
         return shown if self.bias is None else shown & ~np.isneginf(self.bias)
-
-    @property
-    def multipliers(self):
-        """Dropout multipliers as an array that broadcasts, or None."""
-        return self.dropout.array(self.shape) if isinstance(self.dropout, Dropout) else self.dropout
 
     @property
     def scale_used(self):
@@ -144,8 +83,8 @@ class Case:
 
     @property
     def options(self):
-        names = ("mask", "bias", "scale", "softcap", "sinks", "dropout")
-        return {name: getattr(self, name) for name in names}
+        """All options, None where not in use."""
+        return {name: getattr(self, name) for name in OPTIONS}
 
     @property
     def pair(self):
@@ -167,7 +106,7 @@ class Case:
 
     def numbers(self, out, saved, gradients):
         """The results of a forward and a backward; tiled paths have no weights."""
-        return Numbers(out, getattr(saved, "weights", None), saved.lse, *gradients)
+        return Results(out, getattr(saved, "weights", None), saved.lse, *gradients)
 
     def run(self):
         """All results of forward and backward."""
@@ -179,7 +118,7 @@ class Case:
         how = dict(block=[None, (3, 5), (5, 3), (4, 2), (7, 5)][self.seed % 5])
         if path == "fast":
             how.update(threads=1 + self.seed % 3)
-        return replace(self, path=path, how=how, d_weights=None)
+        return self.replace(path=path, how=how, d_weights=None)
 
     @property
     def computed_in(self):
@@ -194,7 +133,7 @@ class Case:
         if "pairs" in changes and "mask" not in changes:
             pairs = changes["pairs"]
             changes["mask"] = None if pairs is None else na.visible(pairs)
-        return replace(self, **changes)
+        return self.replace(**changes)
 
     def dense(self):
         """Mask and dropout as arrays."""
@@ -232,7 +171,7 @@ class Case:
 
     def results_taken(self, numbers, axis, index):
         """Results of this case, reindexed in the same way."""
-        return Numbers(
+        return Results(
             *[
                 take(x, RESULT_AXES[name], axis, index, len(self.batch))
                 for name, x in numbers._asdict().items()

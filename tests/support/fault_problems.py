@@ -4,21 +4,21 @@ import numpy as np
 
 from numpy_attention import Pair, attention_backward, attention_forward
 from numpy_attention.check.faults import fault
-from numpy_attention.check.faults.small_problems import PROBLEMS, axis_lengths
+from numpy_attention.check.faults.small_problems import PROBLEMS
+from numpy_attention.check.reference.inputs import Inputs
 from tests.support.cases import Case
 
 
 def case_of(problem):
     """The problem as a case, whose mask is also given as an array of visible pairs."""
-    case = Case(*problem.arrays, problem.d_out, **problem.options, **problem.cotangents)
+    case = Case(**dict(problem.items()))
     if case.mask is None:
         return case
     pairs = case.mask.array(*case.shape[-2:], heads=True)
     return case.but(mask=case.mask, pairs=np.broadcast_to(pairs, case.shape))
 
 
-CASES = {problem.name: case_of(problem) for problem in PROBLEMS}
-CALLS = {problem.name: problem.call for problem in PROBLEMS}
+CASES = {name: case_of(problem) for name, problem in PROBLEMS.items()}
 
 
 # ------------------------------------------------------------------------------- one fault, one call
@@ -50,7 +50,7 @@ def changed(name, *arrays, **options):
 
 def is_active(name, *arrays, **options):
     """True if the fault claims to show in this call."""
-    return fault(name).active({**options, "shape": axis_lengths(*arrays[:3])})
+    return fault(name).active(Inputs(*arrays, **options))
 
 
 def drawn(H, G, L, S, D, E):

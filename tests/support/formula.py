@@ -16,7 +16,8 @@ from functools import partial
 
 import numpy as np
 
-from tests.support.cases import Numbers, summed_to
+from numpy_attention.check.reference.oracle import Results
+from tests.support.cases import summed_to
 
 U = 2.0**-53
 SMALLEST = float(np.finfo(float).smallest_normal)
@@ -164,10 +165,10 @@ def _formula(case, textbook, scores_error, bias_error):
         back(d_scores * dots, e_d_scale, a_d_scale, 1, case.scale),
         back(d_sink, e_d_sink, a_d_sink, L, case.sinks),
     ]
-    values = Numbers(*[value for value, _ in pairs])
+    values = Results(*[value for value, _ in pairs])
     if tiled:
         values = values.without("weights")
-    return values, _stored(case, values, Numbers(*[bound for _, bound in pairs]))
+    return values, _stored(case, values, Results(*[bound for _, bound in pairs]))
 
 
 def _spread(shares, logs, e):
@@ -210,7 +211,7 @@ def _pin(d_shares, shares, e_shares, textbook):
 
 def _stored(case, values, bounds):
     """`bounds` plus the rounding to each result's dtype."""
-    dtypes = Numbers(
+    dtypes = Results(
         np.result_type(case.query, case.key, case.value),
         case.computed_in,
         case.computed_in,
@@ -226,5 +227,5 @@ def _stored(case, values, bounds):
         finite = np.where(np.isfinite(value), abs(value), 0)
         return bound + (u + 2 * U) * finite + float(info.smallest_subnormal) + SMALLEST
 
-    found = Numbers(*map(stored, values, bounds, dtypes))
+    found = Results(*map(stored, values, bounds, dtypes))
     return found if case.path == "attention" else found.without("weights")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from numpy_attention.check.reference.oracle import Inputs
+from numpy_attention.check.reference.inputs import Inputs
 
 L, S, D, E = 5, 7, 3, 2
 
@@ -21,7 +21,7 @@ def winning():
     inputs = plain(1)
     bias = np.random.default_rng(2).standard_normal((L, S))
     bias[np.arange(L), np.arange(L)] += 36
-    return inputs._replace(bias=bias)
+    return inputs.replace(bias=bias)
 
 
 def cancelling():
@@ -32,14 +32,14 @@ def cancelling():
     query[:] = query[:1]  # one direction, so that one key can be orthogonal to all
     key[:, -1] = -(query[0, :-1] @ key[:, :-1].T) / query[0, -1]
     key[:, -1] *= 1 + 1e-12 * np.arange(S)
-    return inputs._replace(query=query, key=key)
+    return inputs.replace(query=query, key=key)
 
 
 def tied():
     """Every score twice, so the largest weight is tied."""
     inputs = plain(4, keys=8)
     key = np.repeat(inputs.key[:4], 2, axis=0)
-    return inputs._replace(key=key)
+    return inputs.replace(key=key)
 
 
 def nearly_tied():
@@ -47,7 +47,7 @@ def nearly_tied():
     inputs = plain(5, size=6.0)
     key = inputs.key.copy()
     key[1] = np.nextafter(key[0], np.inf)
-    return inputs._replace(key=key)
+    return inputs.replace(key=key)
 
 
 def subnormal():
@@ -55,20 +55,20 @@ def subnormal():
     inputs = plain(6)
     names = ("query", "value", "d_out", "d_weights", "d_lse")
     small = {name: getattr(inputs, name) * 1e-310 for name in names}
-    return inputs._replace(**small)
+    return inputs.replace(**small)
 
 
 def subnormal_weights():
     """One key takes almost everything: the weights of the others reach below the smallest normal number."""
     inputs = plain(7)
-    return inputs._replace(bias=np.tile([0.0, -700, -708, -712, -735, -744, -800], (L, 1)))
+    return inputs.replace(bias=np.tile([0.0, -700, -708, -712, -735, -744, -800], (L, 1)))
 
 
 def saturated():
     """Scores at ±20 times the softcap, where tanh is 1 - 8e-18."""
     inputs = plain(8, width=1)
     key = np.array([[-20.0], [20.0], [19.0], [-1.0], [0.5], [20.5], [1e4]])
-    return inputs._replace(query=np.sign(inputs.query), key=key, scale=1.0, softcap=1.0)
+    return inputs.replace(query=np.sign(inputs.query), key=key, scale=1.0, softcap=1.0)
 
 
 def far():
@@ -100,10 +100,10 @@ HARD = {
 def cast(inputs, dtype):
     """Every float array in `dtype`."""
     with np.errstate(over="ignore", under="ignore"):
-        return inputs._replace(
+        return inputs.replace(
             **{
                 name: x.astype(dtype)
-                for name, x in inputs._asdict().items()
+                for name, x in inputs.items()
                 if isinstance(x, np.ndarray) and x.dtype.kind == "f"
             }
         )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.support.cases import Numbers
+from numpy_attention.check.reference.oracle import Results
 
 
 def close(left, right, rtol=1e-13, atol=0.0):
@@ -12,7 +12,7 @@ def close(left, right, rtol=1e-13, atol=0.0):
 
 def assert_within(got, expected, *bounds):
     """Each entry of `got` is within the sum of `bounds` of `expected`; None where `expected` is None."""
-    for name, x, y, *allowed in zip(Numbers._fields, got, expected, *bounds, strict=True):
+    for name, x, y, *allowed in zip(Results._fields, got, expected, *bounds, strict=True):
         if y is None:
             assert x is None, f"{name} is not None, but None is expected"
             continue
@@ -31,7 +31,7 @@ def assert_within(got, expected, *bounds):
 
 def assert_same_bits(got, expected):
     """All bits are equal, signs of zeros included."""
-    for name, x, y in zip(Numbers._fields, got, expected, strict=True):
+    for name, x, y in zip(Results._fields, got, expected, strict=True):
         assert (x is None) == (y is None), f"{name}: {x} and {y}"
         if x is None:
             continue

@@ -5,8 +5,9 @@ the feature changes the results by far more than the tolerance.
 """
 
 import math
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, reduce
+from operator import and_
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from ...functional.base.admission import Array
 from ...functional.masks import builders as masks
 from ...functional.masks.mask import Mask
-from ..reference.oracle import Inputs
+from ..reference.inputs import Inputs, Shape
 from ..rounding.formats import FORMATS, Format
 
 OPTIONS = ("causal", "window", "mask", "bias", "scale", "softcap", "sinks", "dropout", "q_offset")
@@ -23,6 +24,9 @@ OPTIONS = ("causal", "window", "mask", "bias", "scale", "softcap", "sinks", "dro
 EXTRAS = ("scale_array", "d_lse", "d_weights")
 """Options that few candidates have: a scale array with its gradient, cotangents of lse and weights."""
 
+NAMED_ALIKE = ("bias", "scale", "softcap", "sinks", "dropout", "d_lse", "d_weights")
+"""The options that `Inputs` has by the same name."""
+
 INPUTS = ("normal", "peaked", "correlated", "tiny", "huge")
 COTANGENTS = ("normal", "small")
 SMALL = 2.0**-17
@@ -30,21 +34,6 @@ SMALL = 2.0**-17
 
 RATE = 0.2
 """The dropout rate: 1 / (1 - RATE) is 1.25, exact in every format."""
-
-
-class Shape(NamedTuple):
-    """Batch size, query heads, key/value heads, queries, keys, query/key width, value width."""
-
-    B: int
-    H: int
-    G: int
-    L: int
-    S: int
-    D: int
-    E: int
-
-    def __str__(self) -> str:
-        return " ".join(f"{letter}={n}" for letter, n in zip(self._fields, self, strict=True))
 
 
 class Specification(NamedTuple):
@@ -74,21 +63,18 @@ class Specification(NamedTuple):
     seed: int = 0
 
 
-@dataclass(frozen=True)
-class Case:
-    """One call: arrays in float64 whose numbers are exact in the dtype, and options by OPTIONS' names.
+@dataclass(frozen=True, eq=False, repr=False)
+class Case(Inputs):
+    """One call, its numbers exact in the dtype, and its options by OPTIONS' names, as candidates take them.
 
-    query (B, H, L, D)  key (B, G, S, D)  value (B, G, S, E)  d_out (B, H, L, E)  mask (B, 1, L, S) of
-    booleans, True = may attend. For causal and window, query i is at position i + offset.
+    query (B, H, L, D)  key (B, G, S, D)  value (B, G, S, E)  d_out (B, H, L, E)  options["mask"] (B, 1, L, S)
+    of booleans, True = may attend. For causal and window, query i is at position i + offset.
     """
 
-    specification: Specification
-    query: Array
-    key: Array
-    value: Array
-    d_out: Array
-    options: dict[str, Any] = field(default_factory=dict)
-    offset: int = 0
+    d_out: Array = field(kw_only=True)
+    specification: Specification = field(kw_only=True)
+    options: dict[str, Any] = field(kw_only=True)
+    offset: int = field(kw_only=True)
 
     @property
     def name(self) -> str:
@@ -115,46 +101,46 @@ class Case:
         return (*self.options, *more)
 
     @cached_property
-    def mask(self) -> Mask | None:
-        """causal, window and mask as one Mask."""
-        parts: list[Mask] = []
-        if self.options.get("causal"):
-            parts.append(masks.causal(offset=self.offset))
-        if "window" in self.options:
-            left, right = self.options["window"]
-            parts.append(masks.window(left, right, offset=self.offset))
-        if "mask" in self.options:
-            parts.append(masks.visible(self.options["mask"]))
-        if not parts:
-            return None
-        mask, *others = parts
-        for other in others:
-            mask = mask & other
-        return mask
+    def visible(self) -> Array | None:
+        """The visible pairs by definition, without the Mask classes."""
+        return visible_pairs(self.options, self.offset, self.query.shape[-2], self.key.shape[-2])
 
-    @cached_property
-    def inputs(self) -> Inputs:
-        """The case as the oracle and the error bounds take it."""
-        options = self.options
-        return Inputs(
-            self.query, self.key, self.value, self.d_out, options.get("d_weights"), options.get("d_lse"),
-            visible_pairs(options, self.offset, self.query.shape[-2], self.key.shape[-2]),
-            options.get("bias"), options.get("scale"), options.get("softcap"), options.get("sinks"),
-            options.get("dropout"),
-        )  # fmt: skip
+    def rebuilt(self, **changes: Any) -> "Case":
+        """The case with other arrays, options or offset."""
+        names = ("specification", "query", "key", "value", "d_out", "options", "offset")
+        return make_case(**({name: getattr(self, name) for name in names} | changes))
 
     def without(self, feature: str) -> "Case":
         """The same numbers without one feature; for groups and corner, with the other convention."""
         if feature == "groups":
             times = self.query.shape[1] // self.key.shape[1]
-            return replace(
-                self, key=np.tile(self.key, (1, times, 1, 1)), value=np.tile(self.value, (1, times, 1, 1))
-            )
+            key, value = (np.tile(x, (1, times, 1, 1)) for x in (self.key, self.value))
+            return self.rebuilt(key=key, value=value)
         if feature == "corner":
             other = 0 if self.offset else self.key.shape[-2] - self.query.shape[-2]
-            return replace(self, offset=other)
+            return self.rebuilt(offset=other)
         options = {name: x for name, x in self.options.items() if name != feature}
-        return replace(self, options=options, offset=0 if feature == "q_offset" else self.offset)
+        return self.rebuilt(options=options, offset=0 if feature == "q_offset" else self.offset)
+
+
+def make_case(
+    specification: Specification, query: Array, key: Array, value: Array, d_out: Array,
+    options: dict[str, Any], offset: int = 0,
+) -> Case:  # fmt: skip
+    """The case of these arrays and options; causal, window and mask become one Mask."""
+    parts: list[Mask] = []
+    if options.get("causal"):
+        parts.append(masks.causal(offset=offset))
+    if "window" in options:
+        left, right = options["window"]
+        parts.append(masks.window(left, right, offset=offset))
+    if "mask" in options:
+        parts.append(masks.visible(options["mask"]))
+    named = {name: options.get(name) for name in NAMED_ALIKE}
+    return Case(
+        query, key, value, d_out=d_out, mask=reduce(and_, parts) if parts else None, **named,
+        specification=specification, options=options, offset=offset,
+    )  # fmt: skip
 
 
 def visible_pairs(options: dict[str, Any], offset: int, L: int, S: int) -> Array | None:
@@ -216,7 +202,7 @@ def draw_case(specification: Specification) -> Case:
     for x in (query, key, value, d_out, *numbers.values()):
         if isinstance(x, np.ndarray):
             x.setflags(write=False)  # cases are cached
-    return Case(spec, query, key, value, d_out, numbers, offset)
+    return make_case(spec, query, key, value, d_out, numbers, offset)
 
 
 def _sized(

@@ -8,7 +8,8 @@ from ...functional.base.admission import Array
 from ..pairs.calls import over
 from ..reference.error_bounds import BLOCK, bounds
 from ..reference.evaluation import results
-from ..reference.oracle import Inputs, Results
+from ..reference.inputs import Inputs
+from ..reference.oracle import Results
 from ..rounding.error_analysis import FLOAT64, Bounded, stored_error
 from ..rounding.formats import FORMATS, Format, Roundoff
 

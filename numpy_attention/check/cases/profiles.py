@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from itertools import combinations
 from typing import NamedTuple
 
-from .cases import COTANGENTS, EXTRAS, INPUTS, OPTIONS, Shape, Specification
+from ..reference.inputs import Shape
+from .cases import COTANGENTS, EXTRAS, INPUTS, OPTIONS, Specification
 
 PROFILES = ("smoke", "full")
 

@@ -40,7 +40,7 @@ def reference_case(specification: Specification, roundoff: Roundoff) -> Referenc
     best = None
     for attempt in range(TRIES):
         case = draw_case(specification._replace(seed=specification.seed + 2 * attempt))
-        right = expected_results(case.inputs, roundoff)
+        right = expected_results(case, roundoff)
         drawn = ReferenceCase(case, right, sensitivities(case, right))
         if not drawn.weak:
             return drawn
@@ -62,7 +62,7 @@ def sensitivities(case: Case, right: ExpectedResults) -> dict[str, float]:
 
 def _largest_change(case: Case, right: ExpectedResults, feature: str) -> float:
     without = case.without(feature)
-    other = results(without.inputs)
+    other = results(without)
     largest = 0.0
     for name, x, y in zip(right.values._fields, right.values, other, strict=True):
         if x is None or y is None or np.shape(x) != np.shape(y):

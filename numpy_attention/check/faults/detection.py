@@ -4,7 +4,7 @@ A wrong forward with a backward that agrees with it passes the complex step, and
 both gradients passes most laws; the comparison with the right pair detects both.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,8 +20,9 @@ from ..pairs.calls import as_tuple, call_of, like_outputs
 from ..pairs.differentiation import check_vjp
 from ..pairs.examples import Example
 from ..pairs.rules import RULES
+from ..reference.inputs import Inputs
 from .fault import Fault
-from .small_problems import PROBLEMS, SmallProblem
+from .small_problems import PROBLEMS
 
 DERIVATIVES = ("derivative of forward", "each element")
 MEMORY = ("arguments unchanged", "same bits on a second call", "no memory shared")
@@ -51,7 +52,7 @@ class Comparison(NamedTuple):
 
 
 @quiet
-def detect(fault: Fault, problems: Sequence[SmallProblem] = PROBLEMS) -> Detection:
+def detect(fault: Fault, problems: Collection[Inputs] = PROBLEMS.values()) -> Detection:
     """The checks that detect a fault, on these problems or its rule's examples, where it is active.
 
     Examples
@@ -64,9 +65,10 @@ def detect(fault: Fault, problems: Sequence[SmallProblem] = PROBLEMS) -> Detecti
         return Detection((), derivative=False, numbers=_trajectory_differs(fault), memory=False)
     broken = laws_broken_by(fault, problems)
     if fault.rule == "attention":
-        active = [problem for problem in problems if fault.active(problem.call)]
+        active = [problem for problem in problems if fault.active(problem)]
         right = _with_all_results(Pair(attention_forward, attention_backward))
-        calls = [Comparison(_with_all_results(fault.pair), right, p.arrays, p.options) for p in active[:4]]
+        wrong = _with_all_results(fault.pair)
+        calls = [Comparison(wrong, right, p.arguments, p.keywords) for p in active[:4]]
     else:
         rule = next(rule for rule in RULES if rule.name == fault.rule)
         right = Pair(rule.forward, rule.backward)
@@ -104,17 +106,18 @@ def _with_all_results(pair: Pair) -> Pair:
 
 
 @quiet
-def laws_broken_by(fault: Fault, problems: Sequence[SmallProblem] = PROBLEMS) -> set[int]:
+def laws_broken_by(fault: Fault, problems: Collection[Inputs] = PROBLEMS.values()) -> set[int]:
     """The numbers of the laws that a fault breaks on the problems where it is active."""
     if not fault.concerns_laws:
         return set()
-    active = [problem for problem in problems if fault.active(problem.call)]
+    active = [problem for problem in problems if fault.active(problem)]
     return set().union(*(_broken(fault, problem) for problem in active))
 
 
-def _broken(fault: Fault, problem: SmallProblem) -> set[int]:
-    pair, options, cotangents = fault.pair, problem.options, problem.cotangents
-    out, saved = pair.forward(*problem.arrays, **options)
+def _broken(fault: Fault, problem: Inputs) -> set[int]:
+    pair, options, cotangents = fault.pair, problem.keywords, problem.cotangents
+    out, saved = pair.forward(*problem.arguments, **options)
+    assert problem.d_out is not None
     d_out = problem.d_out
     gradients = pair.backward(d_out, saved, **cotangents)._asdict()
     if fault.steps is not None:
@@ -127,7 +130,7 @@ def _broken(fault: Fault, problem: SmallProblem) -> set[int]:
         return out, np.asarray(saved.lse)
 
     spec = CallSpec(**options, **cotangents, lse=np.asarray(saved.lse), weights=np.asarray(saved.weights))
-    report = laws(*problem.arrays, out, d_out, gradients, spec, again=again)
+    report = laws(*problem.arguments, out, d_out, gradients, spec, again=again)
     return {int(finding.check.split()[1].rstrip(",")) for finding in report.failures}
 
 

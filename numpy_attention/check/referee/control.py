@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...functional.base.admission import Array
-from ..cases.cases import Case
 from ..cases.compare import FAIL, Verdict, compare_tensor
 from ..cases.sensitivity import ReferenceCase
 from ..reference.evaluation import results
-from ..reference.oracle import Inputs
+from ..reference.inputs import Inputs
 from ..rounding.formats import DEFAULT_ARITHMETIC, Roundoff
 
 REORDERED = 2.0**-40
@@ -95,21 +94,15 @@ def fault_dtype(roundoff: Roundoff) -> str:
     return {"tf32": "float16"}.get(roundoff.name, roundoff.name)
 
 
-def fault_options(case: Case) -> dict[str, Any]:
-    """Options in the form `Fault.active` expects."""
-    options = dict.fromkeys(("mask", "bias", "scale", "softcap", "sinks", "dropout", "d_lse", "d_weights"))
-    return options | case.options | {"mask": case.mask, "shape": tuple(case.specification.shape)}
-
-
 def _first_failure(
     fault: Any, references: Sequence[ReferenceCase], tensors: Collection[str]
 ) -> tuple[Verdict | None, bool]:
     """The first verdict FAIL, if any, and True if the fault changes a judged result at all."""
     differs = False
     for case, right, _ in references:
-        if not case.query.size or not fault.active(fault_options(case)):
+        if not case.query.size or not fault.active(case):
             continue
-        wrong = results(_copied(case.inputs), fault.pair.forward, fault.pair.backward)
+        wrong = results(_copied(case.dense()), fault.pair.forward, fault.pair.backward)
         for name in tensors:
             x, y = getattr(wrong, name), getattr(right.values, name)
             if x is None or y is None:
@@ -124,9 +117,7 @@ def _first_failure(
 
 def _copied(inputs: Inputs) -> Inputs:
     """A copy for faults that modify their inputs."""
-    fields = inputs._asdict()
-    arrays: dict[str, Any] = {n: x.copy() for n, x in fields.items() if isinstance(x, np.ndarray)}
-    return inputs._replace(**arrays)
+    return inputs.replace(**{name: x.copy() for name, x in inputs.items() if isinstance(x, np.ndarray)})
 
 
 def _differs(x: Array, y: Array) -> bool:

@@ -85,7 +85,7 @@ def compare(arrays: Mapping[str, Any], case: Case, *, arithmetic: str | None = N
     if unknown := [name for name in arrays if name not in Results._fields]:
         raise ValueError(f"arrays has {unknown[0]!r}; results are called {', '.join(Results._fields)}")
     rounding = roundoff(case.specification.dtype, arithmetic)
-    right = expected_results(case.inputs, rounding)
+    right = expected_results(case, rounding)
     reference = ReferenceCase(case, right, sensitivities(case, right))
     numpy = NumPy()
     tensors = {name: to_numpy(x) for name, x in arrays.items()}

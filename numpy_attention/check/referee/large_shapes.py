@@ -8,7 +8,6 @@ rows alone, and all of them are judged exactly. The laws are checked over all he
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,11 +17,12 @@ from ...functional.base.admission import Array
 from ..candidate.candidate import Candidate
 from ..candidate.frameworks import NumPy, to_numpy
 from ..candidate.sandbox import run_sandboxed
-from ..cases.cases import Case, Shape, Specification, visible_pairs
+from ..cases.cases import Case, Specification, make_case, visible_pairs
 from ..cases.compare import Verdict, expected_results
 from ..cases.profiles import Capabilities
 from ..cases.sensitivity import ReferenceCase
 from ..reference.error_bounds import BLOCK
+from ..reference.inputs import Shape
 from ..rounding.formats import FORMATS, Format, Roundoff
 from .judging import CaseJudgement, broken_laws, judge_tensor
 
@@ -73,7 +73,7 @@ class SampledCase(NamedTuple):
         """The case with d_out = 0 outside the sampled rows."""
         d_out = np.zeros_like(self.case.d_out)
         d_out[:, :, self.rows] = self.case.d_out[:, :, self.rows]
-        return replace(self.case, d_out=d_out)
+        return self.case.rebuilt(d_out=d_out)
 
 
 def large_specifications(lengths: Sequence[int], capabilities: Capabilities) -> tuple[Specification, ...]:
@@ -124,7 +124,7 @@ def draw_large(specification: Specification) -> SampledCase:
     heads = [(b, g) for b in range(B) for g in range(G)]
     chosen = {0, len(heads) - 1, *rng.permutation(len(heads))[: MAX_GROUPS - 2].tolist()}
     groups = tuple(HeadGroup(b, g, slice(g * n, (g + 1) * n)) for b, g in (heads[i] for i in sorted(chosen)))
-    return SampledCase(Case(spec, query, key, value, d_out, options, offset), rows, groups)
+    return SampledCase(make_case(spec, query, key, value, d_out, options, offset), rows, groups)
 
 
 def _normal(rng: Any, shape: tuple[int, ...], deviation: float, kept: Format) -> Array:
@@ -200,8 +200,8 @@ def sampled_reference(sample: SampledCase, group: HeadGroup, roundoff: Roundoff,
     spec = case.specification._replace(
         name=f"{case.specification.name}: {group}", shape=Shape(1, query.shape[1], 1, len(rows), S, D, E)
     )
-    small = Case(spec, query, key, value, d_out, options)
-    return ReferenceCase(small, expected_results(small.inputs, roundoff, ONE_ROW_BLOCKS), {})
+    small = make_case(spec, query, key, value, d_out, options)
+    return ReferenceCase(small, expected_results(small, roundoff, ONE_ROW_BLOCKS), {})
 
 
 def control_cases(sample: SampledCase, roundoff: Roundoff) -> list[ReferenceCase]:
@@ -237,7 +237,7 @@ def _broken_laws(sample: SampledCase, dense: Mapping[str, Any], roundoff: Roundo
         options = {k: x[group.h] if k == "sinks" else x for k, x in case.options.items()}
         query, d_out = (x[b, group.h][None] for x in (case.query, case.d_out))
         key, value = (x[b, g][None, None] for x in (case.key, case.value))
-        part = replace(case, query=query, key=key, value=value, d_out=d_out, options=options)
+        part = case.rebuilt(query=query, key=key, value=value, d_out=d_out, options=options)
         tensors = {}
         for name in BY_QUERY + BY_KEY:
             if name in dense:

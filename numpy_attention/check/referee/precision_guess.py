@@ -75,7 +75,7 @@ def finest_guesses(
 def _expected(reference: ReferenceCase, guess: PrecisionGuess, roundoff: Roundoff) -> ExpectedResults:
     """The expected results with the error bounds of a guess."""
     right, arithmetic = reference.expected, guess.arithmetic
-    near = bounds(reference.case.inputs, arithmetic, storage=guess.kept, blocks=right.blocks)
+    near = bounds(reference.case, arithmetic, storage=guess.kept, blocks=right.blocks)
     return right._replace(bounded=near, roundoff=roundoff._replace(arithmetic=arithmetic))
 
 

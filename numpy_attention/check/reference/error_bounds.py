@@ -21,7 +21,8 @@ import numpy as np
 
 from ...functional.base.admission import Array
 from ..rounding.error_analysis import FLOAT64, Arithmetic, Bounded, Precision, error_free
-from .oracle import Inputs, Results
+from .inputs import Inputs
+from .oracle import Results
 
 BLOCK = 32
 """Tiled programs may round a gradient to storage between two tiles; no tile in use is smaller than this."""
@@ -88,7 +89,7 @@ def bounds(
             d_query=d_query,
             d_key=d_key,
             d_value=d_value,
-            d_bias=gradient(d_pairs, inputs.bias),
+            d_bias=gradient(d_pairs, inputs.bias_array),
             d_scale=gradient(d_scale, inputs.scale),
             d_sinks=None if inputs.sinks is None else d_sinks,
         )
@@ -104,8 +105,8 @@ def _forward(a: Arithmetic, inputs: Inputs, storage: Precision | None, pinned: b
     if inputs.scale is None:
         scale = Bounded(scale.value, 2 * a.u * abs(scale))
     visible = np.broadcast_to(True if inputs.visible is None else inputs.visible, shape)
-    if inputs.bias is not None:
-        visible = visible & ~np.isneginf(inputs.bias)
+    if inputs.bias_array is not None:
+        visible = visible & ~np.isneginf(inputs.bias_array)
     products = a.product(query, key.transposed())
     capped = a.times(scale, products)
     slope = error_free(1.0)
@@ -113,7 +114,7 @@ def _forward(a: Arithmetic, inputs: Inputs, storage: Precision | None, pinned: b
         softcap = error_free(inputs.softcap)
         x = a.divided(capped, softcap)
         capped, slope = a.times(softcap, a.tanh(x)), a.sech_squared(x, textbook=not pinned)
-    biased = capped if inputs.bias is None else a.plus(capped, error_free(inputs.bias))
+    biased = capped if inputs.bias_array is None else a.plus(capped, error_free(inputs.bias_array))
     columns = biased.where(visible, -np.inf)
     if inputs.sinks is not None:
         sinks = np.broadcast_to(np.asarray(inputs.sinks, dtype=float)[..., None, None], (*shape[:-1], 1))

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from ...functional.attention.attention import attention_backward, attention_forward
 from ...functional.base.admission import Array
-from ...functional.masks.builders import visible
 from ..rounding.decimals import digits, nearest, spacing
-from .oracle import Inputs, Results
+from .inputs import Inputs
+from .oracle import Results
 
 
 class Errors(NamedTuple):
@@ -75,11 +75,8 @@ def _difference(got: float, x: Decimal, dtype: npt.DTypeLike) -> Decimal:
 
 def results(inputs: Inputs, forward: Any = attention_forward, backward: Any = attention_backward) -> Results:
     """Outputs and gradients of this package's attention for `inputs`."""
-    mask = None if inputs.visible is None else visible(inputs.visible)
-    out, saved = forward(
-        inputs.query, inputs.key, inputs.value, mask=mask, bias=inputs.bias, scale=inputs.scale,
-        softcap=inputs.softcap, sinks=inputs.sinks, dropout=inputs.multipliers,
-    )  # fmt: skip
+    inputs = inputs.dense()
+    out, saved = forward(*inputs.arguments, **inputs.keywords)
     d_out = np.zeros(out.shape) if inputs.d_out is None else inputs.d_out
-    gradients = backward(d_out, saved, d_weights=inputs.d_weights, d_lse=inputs.d_lse)
+    gradients = backward(d_out, saved, **inputs.cotangents)
     return Results(out, saved.weights, saved.lse, *gradients)

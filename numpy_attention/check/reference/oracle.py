@@ -13,43 +13,7 @@ import numpy as np
 
 from ...functional.base.admission import Array
 from ..rounding.decimals import digits, exact, sech, tanh
-
-
-class Inputs(NamedTuple):
-    """Arguments and cotangents of one attention call, as arrays; all but the first three may be None.
-
-    query (..., H, L, D)  key (..., G, S, D)  value (..., G, S, E), or all three with two axes
-    d_out (..., H, L, E)  d_weights (..., H, L, S)  d_lse (..., H, L): the cotangents, None for zero
-    visible : booleans, True = may attend, and multipliers, scale and bias broadcast to (..., H, L, S);
-    sinks to (..., H). A bias of -inf hides. Hidden numbers may be anything.
-    """
-
-    query: Array
-    key: Array
-    value: Array
-    d_out: Array | None = None
-    d_weights: Array | None = None
-    d_lse: Array | None = None
-    visible: Array | None = None
-    bias: Array | None = None
-    scale: Any = None
-    softcap: float | None = None
-    sinks: Array | None = None
-    multipliers: Array | None = None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the scores: (..., H, L, S), or (L, S)."""
-        arrays = (self.query, self.key, self.value)
-        batch = np.broadcast_shapes(*(array.shape[:-3] for array in arrays))
-        return (*batch, *self.query.shape[-3:-1], self.key.shape[-2])
-
-    @property
-    def group(self) -> int:
-        """Number of query heads per key head."""
-        if self.query.ndim == 2 or not self.key.shape[-3]:
-            return 1
-        return int(self.query.shape[-3] // self.key.shape[-3])
+from .inputs import Inputs
 
 
 class Results(NamedTuple):
@@ -64,6 +28,14 @@ class Results(NamedTuple):
     d_bias: Any
     d_scale: Any
     d_sinks: Any
+
+    def only(self, *names: str) -> "Results":
+        """The named results; the others are None."""
+        return Results(*(x if name in names else None for name, x in self._asdict().items()))
+
+    def without(self, *names: str) -> "Results":
+        """All results but the named ones, which are None."""
+        return self.only(*(name for name in self._fields if name not in names))
 
 
 def oracle(inputs: Inputs) -> Results:
@@ -109,7 +81,7 @@ class _Attention:
         self.query = _Operand(inputs.query, (*self.rows, D))
         self.key = _Operand(inputs.key, (*batch, G, S, D))
         self.value = _Operand(inputs.value, (*batch, G, S, E))
-        self.bias = _Operand(inputs.bias, pairs)
+        self.bias = _Operand(inputs.bias_array, pairs)
         self.scale = _Operand(inputs.scale, pairs, 1 / Decimal(D or 1).sqrt())
         self.sinks = _Operand(inputs.sinks, (*batch, H), "-Infinity")
         self.multipliers = _Operand(inputs.multipliers, pairs, 1)

@@ -9,14 +9,15 @@ import numpy_attention as na
 from numpy_attention.check.candidate.candidate import Candidate, ReturnError
 from numpy_attention.check.candidate.conventions import checked_convention
 from numpy_attention.check.candidate.frameworks import NumPy
-from numpy_attention.check.cases.cases import Shape, Specification, draw_case
+from numpy_attention.check.cases.cases import Specification, draw_case
 from numpy_attention.check.reference.evaluation import results
+from numpy_attention.check.reference.inputs import Shape
 from tests.support.candidates import plain
 
 CASE = draw_case(
     Specification("rich", Shape(2, 6, 3, 11, 17, 7, 5), ("causal", "bias"), corner="bottom_right")
 )
-RIGHT = results(CASE.inputs)
+RIGHT = results(CASE)
 
 
 def called(function, case=CASE, **convention):
@@ -78,7 +79,7 @@ def test_a_pair_takes_cotangents_of_lse_and_weights():
     case = draw_case(Specification("extras", Shape(2, 6, 3, 11, 17, 7, 5), options))
     candidate = Candidate((na.attention_forward, na.attention_backward), checked_convention())
     assert set(options) <= set(candidate.options)
-    tensors, right = candidate.call(case, NumPy()).tensors, results(case.inputs)
+    tensors, right = candidate.call(case, NumPy()).tensors, results(case)
     for name in ("d_query", "d_scale", "d_sinks"):
         np.testing.assert_allclose(tensors[name].numbers, getattr(right, name), rtol=0, atol=1e-5)
 

@@ -10,9 +10,10 @@ from numpy_attention.check.candidate.candidate import Candidate
 from numpy_attention.check.candidate.capabilities import Constraints, probe
 from numpy_attention.check.candidate.conventions import checked_convention
 from numpy_attention.check.candidate.frameworks import NumPy, framework_of, get_framework, to_numpy
-from numpy_attention.check.cases.cases import Shape, Specification, draw_case
+from numpy_attention.check.cases.cases import Specification, draw_case
 from numpy_attention.check.referee.external import compare
 from numpy_attention.check.referee.referee import check_candidate
+from numpy_attention.check.reference.inputs import Shape
 from numpy_attention.check.rounding.formats import FORMATS
 from tests.support.candidates import check, simple
 

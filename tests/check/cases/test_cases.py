@@ -4,15 +4,8 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.check.cases.cases import (
-    COTANGENTS,
-    EXTRAS,
-    INPUTS,
-    OPTIONS,
-    Shape,
-    Specification,
-    draw_case,
-)
+from numpy_attention.check.cases.cases import COTANGENTS, EXTRAS, INPUTS, OPTIONS, Specification, draw_case
+from numpy_attention.check.reference.inputs import Shape
 from numpy_attention.check.rounding.formats import FORMATS
 
 SHAPE = Shape(2, 6, 3, 11, 17, 7, 5)
@@ -46,7 +39,7 @@ def test_visible_pairs_are_those_of_the_mask(corner, options):
     for L, S in ((11, 17), (17, 11), (13, 13)):
         case = draw_case(Specification("masks", SHAPE._replace(L=L, S=S), options, corner=corner))
         by_mask = np.broadcast_to(case.mask.array(L, S, heads=True), (2, 1, L, S))
-        np.testing.assert_array_equal(np.broadcast_to(case.inputs.visible, (2, 1, L, S)), by_mask)
+        np.testing.assert_array_equal(np.broadcast_to(case.visible, (2, 1, L, S)), by_mask)
         if "causal" in options and "mask" not in options and "window" not in options:
             right = na.causal(corner).array(L, S)
             np.testing.assert_array_equal(by_mask[0, 0], right)
@@ -55,15 +48,15 @@ def test_visible_pairs_are_those_of_the_mask(corner, options):
 def test_q_offset_shifts_the_causal_mask():
     case = draw_case(Specification("offset", SHAPE, ("causal", "q_offset")))
     right = na.causal(offset=case.options["q_offset"]).array(11, 17)
-    np.testing.assert_array_equal(case.inputs.visible, right)
+    np.testing.assert_array_equal(case.visible, right)
     assert case.options["q_offset"] not in (0, SHAPE.S - SHAPE.L)
 
 
 def test_only_empty_rows_leaves_a_fully_masked_row():
     for seed in range(20):
         spec = Specification("masks", SHAPE, ("causal", "window", "mask"), corner="bottom_right", seed=seed)
-        assert draw_case(spec).inputs.visible.any(axis=-1).all()
-    assert not draw_case(spec._replace(empty_rows=True)).inputs.visible.any(axis=-1).all()
+        assert draw_case(spec).visible.any(axis=-1).all()
+    assert not draw_case(spec._replace(empty_rows=True)).visible.any(axis=-1).all()
 
 
 @pytest.mark.parametrize("feature", [*OPTIONS, "groups", "corner"])

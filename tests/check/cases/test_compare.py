@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from numpy_attention.check.cases.cases import Shape, Specification, draw_case
+from numpy_attention.check.cases.cases import Specification, draw_case
 from numpy_attention.check.cases.compare import RESOLUTION, compare_tensor, expected_results
 from numpy_attention.check.reference.error_bounds import bounds
-from numpy_attention.check.reference.oracle import Inputs
+from numpy_attention.check.reference.inputs import Inputs, Shape
 from numpy_attention.check.rounding.error_analysis import (
     BFLOAT16,
     FLOAT32,
@@ -77,11 +77,11 @@ def test_skipped_elements_are_not_compared():
 
 def test_the_reference_adds_its_own_error_in_float64_alone():
     case = draw_case(Specification("plain", Shape(2, 3, 3, 5, 7, 4, 2), dtype="float64"))
-    right = expected_results(case.inputs, roundoff("float64"))
-    assert (right.bounded.out.error > bounds(case.inputs).out.error).all()
+    right = expected_results(case, roundoff("float64"))
+    assert (right.bounded.out.error > bounds(case).out.error).all()
     narrow = draw_case(case.specification._replace(dtype="float32"))
-    half = expected_results(narrow.inputs, roundoff("float32"))
-    np.testing.assert_allclose(half.bounded.out.error, bounds(narrow.inputs, FLOAT32).out.error, rtol=1e-6)
+    half = expected_results(narrow, roundoff("float32"))
+    np.testing.assert_allclose(half.bounded.out.error, bounds(narrow, FLOAT32).out.error, rtol=1e-6)
 
 
 # ------------------------------------------------------------------------------------ mixed roundoffs

@@ -23,7 +23,7 @@ def test_every_law_of_dot_products_is_broken_by_a_fault() -> None:
     assert BROKEN_LAWS.keys() <= {fault.name for fault in CONCERNED}
 
 
-@pytest.mark.parametrize("problem", PROBLEMS, ids=[problem.name for problem in PROBLEMS])
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
 def test_the_right_pair_breaks_none(problem) -> None:  # type: ignore[no-untyped-def]
     right = CONCERNED[0]._replace(pair=Pair(attention_forward, attention_backward), active=lambda call: True)
     assert not laws_broken_by(right._replace(steps=None), [problem])

@@ -7,10 +7,10 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.check.faults import FAULTS
-from numpy_attention.check.faults.small_problems import axis_lengths
 from numpy_attention.check.pairs.calls import call_of
 from numpy_attention.check.pairs.examples import Example, normal
 from numpy_attention.check.pairs.rules import RULES
+from numpy_attention.check.reference.inputs import Inputs
 from numpy_attention.functional.base.arrays import promote
 from tests.check.reference import test_exact_activations as exact_activations
 from tests.check.reference import test_exact_rows as exact_rows
@@ -67,10 +67,9 @@ def red(test):
 
 def is_active(fault, example):
     rule = RULE[fault.rule]
-    arguments = call_of(rule.forward, rule.backward, example.args, example.kwargs).arguments
-    return fault.active(
-        arguments | {"shape": axis_lengths(*example.args)} if fault.rule == "attention" else arguments
-    )
+    if fault.rule == "attention":
+        return fault.active(Inputs(*example.args, **example.kwargs))
+    return fault.active(call_of(rule.forward, rule.backward, example.args, example.kwargs).arguments)
 
 
 @pytest.mark.parametrize("rule", OWN)

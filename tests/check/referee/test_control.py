@@ -6,7 +6,6 @@ from numpy_attention.check.referee.control import (
     CaughtFault,
     Control,
     fault_dtype,
-    fault_options,
     run_control,
 )
 from numpy_attention.check.rounding.formats import roundoff
@@ -48,14 +47,6 @@ def test_a_fault_is_looked_up_in_the_coarser_of_storage_and_arithmetic():
     assert fault_dtype(roundoff("bfloat16")) == "bfloat16"
     assert fault_dtype(roundoff("float32", "tf32")) == "float16"
     assert fault_dtype(roundoff("float32", "bfloat16")) == "bfloat16"
-
-
-def test_fault_options_hold_every_option_and_the_shape():
-    options = fault_options(plain_case(options=("causal", "scale")).case)
-    assert options["shape"] == (2, 2, 2, 5, 7, 4, 3)
-    assert options["mask"] is not None
-    assert options["scale"] > 0
-    assert options["bias"] is options["d_lse"] is None
 
 
 def test_a_control_prints_what_it_caught_missed_and_could_not_judge():

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.check.cases.cases import Shape, Specification
+from numpy_attention.check.cases.cases import Specification
 from numpy_attention.check.cases.profiles import Capabilities
 from numpy_attention.check.referee.large_shapes import draw_large, large_specifications, sampled_reference
 from numpy_attention.check.reference.evaluation import results
+from numpy_attention.check.reference.inputs import Shape
 from numpy_attention.check.rounding.formats import roundoff
 from tests.support.candidates import OURS, plain
 
@@ -44,7 +45,7 @@ def test_sampled_rows_equal_the_whole_reference():
     options = ("causal", "window", "scale", "softcap", "sinks")
     spec = Specification("rich", Shape(*SHAPE), options, dtype="float64")
     drawn = draw_large(spec)
-    whole = results(drawn.sparse.inputs)
+    whole = results(drawn.sparse)
     for part in drawn.groups:
         small = sampled_reference(drawn, part, roundoff("float32"), len(drawn.rows)).expected.values
         for name in ("out", "d_query", "lse"):

@@ -7,7 +7,8 @@ import pytest
 
 from numpy_attention.check.reference.error_bounds import bounds
 from numpy_attention.check.reference.evaluation import results
-from numpy_attention.check.reference.oracle import Inputs, Results
+from numpy_attention.check.reference.inputs import Inputs
+from numpy_attention.check.reference.oracle import Results
 from numpy_attention.check.rounding.error_analysis import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, stored_error
 from tests.support.hard_inputs import cast
 
@@ -37,7 +38,8 @@ def system(inputs, keep):
     Row sums come from d_out * out, the slope of tanh is 1 - tanh², nothing is pinned.
     """
     (query, key, value, d_out, d_weights, d_lse, visible, bias, scale, softcap, sinks, multipliers) = (
-        x.astype("float32") if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x for x in inputs
+        x.astype("float32") if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x
+        for _, x in inputs.items()
     )
     one = np.float32(1)
     group = query.shape[-3] // key.shape[-3]
@@ -115,22 +117,22 @@ def test_correct_programs_are_within(kept):
 # ------------------------------------------------------------------------------ and wrong ones are not
 
 FORWARD = {
-    "the other corner": lambda x: x._replace(visible=np.arange(S) <= np.arange(L)[:, None]),
-    "one key too many": lambda x: x._replace(visible=np.arange(S) <= np.arange(L)[:, None] + S - L + 1),
-    "heads tiled": lambda x: x._replace(
+    "the other corner": lambda x: x.replace(mask=np.arange(S) <= np.arange(L)[:, None]),
+    "one key too many": lambda x: x.replace(mask=np.arange(S) <= np.arange(L)[:, None] + S - L + 1),
+    "heads tiled": lambda x: x.replace(
         query=x.query.reshape(B, G, 2, L, D).swapaxes(1, 2).reshape(x.query.shape)
     ),
-    "no scale": lambda x: x._replace(scale=np.ones((H, 1, 1), dtype="float32")),
-    "no softcap": lambda x: x._replace(softcap=1e4),
-    "no bias": lambda x: x._replace(bias=0 * x.bias),
-    "no sinks": lambda x: x._replace(sinks=0 * x.sinks - 1e4),
-    "a sink of 0": lambda x: x._replace(sinks=0 * x.sinks),
-    "dropout not scaled up": lambda x: x._replace(multipliers=0.75 * x.multipliers),
+    "no scale": lambda x: x.replace(scale=np.ones((H, 1, 1), dtype="float32")),
+    "no softcap": lambda x: x.replace(softcap=1e4),
+    "no bias": lambda x: x.replace(bias=0 * x.bias),
+    "no sinks": lambda x: x.replace(sinks=0 * x.sinks - 1e4),
+    "a sink of 0": lambda x: x.replace(sinks=0 * x.sinks),
+    "dropout not scaled up": lambda x: x.replace(dropout=0.75 * x.multipliers),
 }
 BACKWARD = {
-    "no d_weights": lambda x: x._replace(d_weights=0 * x.d_weights),
-    "no d_lse": lambda x: x._replace(d_lse=0 * x.d_lse),
-    "d_out twice": lambda x: x._replace(d_out=2 * x.d_out),
+    "no d_weights": lambda x: x.replace(d_weights=0 * x.d_weights),
+    "no d_lse": lambda x: x.replace(d_lse=0 * x.d_lse),
+    "d_out twice": lambda x: x.replace(d_out=2 * x.d_out),
 }
 
 
@@ -186,7 +188,7 @@ def test_values_are_the_formula():
 
 def test_pinning_narrows_the_bound_where_a_score_wins():
     inputs = Inputs(np.array([[36.0]]), np.array([[1.0], [0.0], [-0.1]]), np.array([[1.0], [2.0], [-3.0]]))
-    inputs = inputs._replace(d_out=np.array([[1.0]]))
+    inputs = inputs.replace(d_out=np.array([[1.0]]))
     pinned, textbook = (bounds(inputs, pinned=pinned).d_key.error for pinned in (True, False))
     assert (pinned[0] < 1e-12 * textbook[0]).all()
 
@@ -195,10 +197,10 @@ def test_hidden_numbers_count_for_nothing():
     inputs = rich(2, KEPT["float32"][1])
     visible = np.broadcast_to(inputs.visible, (B, H, L, S)).copy()
     visible[..., 3] = False
-    inputs = inputs._replace(visible=visible)
+    inputs = inputs.replace(mask=visible)
     key, value = inputs.key.copy(), inputs.value.copy()
     key[..., 3, :], value[..., 3, :] = np.nan, np.inf
-    for x, y in zip(bounds(inputs), bounds(inputs._replace(key=key, value=value)), strict=True):
+    for x, y in zip(bounds(inputs), bounds(inputs.replace(key=key, value=value)), strict=True):
         assert np.isfinite(y.error).all()
         assert (abs(x.value - y.value) <= 1e-12).all()
 
@@ -208,8 +210,8 @@ def test_fully_masked_rows_and_empty_axes():
         inputs = Inputs(np.ones((length, 2)), np.ones((keys, 2)), np.ones((keys, 2)))
         assert bounds(inputs).out.value.shape == (length, 2)
         assert (bounds(inputs).lse.value == -np.inf).all()
-    inputs = Inputs(np.ones((3, 2)), np.ones((5, 2)), np.ones((5, 2)), visible=np.zeros((3, 5), dtype=bool))
-    allowed = bounds(inputs._replace(d_out=np.ones((3, 2))))
+    inputs = Inputs(np.ones((3, 2)), np.ones((5, 2)), np.ones((5, 2)), mask=np.zeros((3, 5), dtype=bool))
+    allowed = bounds(inputs.replace(d_out=np.ones((3, 2))))
     assert (allowed.lse.value == -np.inf).all()
     assert not allowed.lse.error.any()
     assert not allowed.weights.error.any()
@@ -235,7 +237,7 @@ def test_torch_is_within(kept, peer):
     for seed in SEEDS[:5]:
         full = rich(seed, keep)
         key = np.repeat(full.key, B, axis=0)
-        inputs = Inputs(full.query, key, full.value, full.d_out, visible=full.visible)
+        inputs = Inputs(full.query, key, full.value, full.d_out, mask=full.visible)
         tensors = [torch.tensor(x, dtype=dtype, requires_grad=True) for x in inputs[:3]]
         visible = torch.tensor(np.broadcast_to(inputs.visible, (L, S)))
         out = torch.nn.functional.scaled_dot_product_attention(*tensors, attn_mask=visible, enable_gqa=True)

@@ -1,5 +1,6 @@
 """Attention against fifty digits: within its bound in float64, and rounded right in anything narrower."""
 
+from dataclasses import fields
 from functools import lru_cache
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 import numpy_attention as na
 from numpy_attention.check.reference.error_bounds import bounds
 from numpy_attention.check.reference.evaluation import errors, results
-from numpy_attention.check.reference.oracle import Inputs, Results, oracle
+from numpy_attention.check.reference.inputs import Inputs
+from numpy_attention.check.reference.oracle import Results, oracle
 from numpy_attention.functional.attention.steps import SoftmaxStepGradients
 from tests.support.hard_inputs import HARD, cast, plain
 from tests.support.strategies import for_all
@@ -18,8 +20,8 @@ DTYPES = ("float64", "float32", "float16")
 
 def inputs_of(case):
     """A case of the property tests as Inputs."""
-    names = {name: getattr(case, name) for name in Inputs._fields if hasattr(case, name)}
-    return Inputs(**names)
+    names = [field.name for field in fields(Inputs)]
+    return Inputs(**{name: getattr(case, name) for name in names}).replace(mask=case.visible)
 
 
 def ratios(got, inputs, exact=None):
@@ -86,13 +88,13 @@ def rich():
     rng = np.random.default_rng(14)
     inputs = plain(15)
     return cast(
-        inputs._replace(
-            visible=rng.random((5, 7)) < 0.7,
+        inputs.replace(
+            mask=rng.random((5, 7)) < 0.7,
             bias=rng.standard_normal((5, 7)),
             scale=rng.uniform(0.5, 1.5, (5, 1)),
             softcap=2.0,
             sinks=np.array(0.3),
-            multipliers=(rng.random((5, 7)) < 0.6) / 0.5,
+            dropout=(rng.random((5, 7)) < 0.6) / 0.5,
         ),
         "float32",
     )
@@ -142,7 +144,7 @@ def test_unpinned_softmax_backward_is_detected_where_a_score_wins(name):
         mean = (saved.weights * d_weights).sum(axis=-1, keepdims=True)
         return SoftmaxStepGradients(saved.weights * (d_weights - mean + d_lse), None)
 
-    inputs = HARD[name]._replace(d_lse=None)
+    inputs = HARD[name].replace(d_lse=None)
     steps = na.STEPS._replace(softmax=na.Pair(na.STEPS.softmax.forward, textbook))
     assert "d_query" in failing(results(inputs, *na.attention_with(steps)), inputs)
     assert failing(results(inputs), inputs) == set()

@@ -5,7 +5,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from numpy_attention.check.reference.oracle import Inputs, Results, oracle
+from numpy_attention.check.reference.inputs import Inputs
+from numpy_attention.check.reference.oracle import Results, oracle
 from numpy_attention.check.rounding.decimals import digits, exact
 
 B, H, G, L, S, D, E = 2, 4, 2, 2, 3, 2, 3
@@ -76,7 +77,7 @@ def test_a_sink_takes_its_share():
 def test_tanh_far_out():
     """A score 40 caps away: the gradient is 4 exp(-80), of which no digit is lost."""
     inputs = Inputs(np.array([[1.0]]), np.array([[40.0], [0.0]]), np.eye(2), np.array([[1.0, 0.0]]))
-    got = oracle(inputs._replace(scale=1.0, softcap=1.0))
+    got = oracle(inputs.replace(scale=1.0, softcap=1.0))
     weight = 1 / (1 + np.exp(-1.0))
     expected = weight * (1 - weight) * 4 * np.exp(-80.0)
     np.testing.assert_allclose(as_floats(got.d_key[0, 0]), expected, rtol=1e-13)
@@ -84,11 +85,11 @@ def test_tanh_far_out():
 
 def test_a_row_that_may_attend_to_nothing():
     rows = np.ones((2, 1))
-    inputs = Inputs(rows, rows, rows, rows, np.ones((2, 2)), np.ones(2), visible=np.zeros((2, 2), dtype=bool))
+    inputs = Inputs(rows, rows, rows, rows, np.ones((2, 2)), np.ones(2), mask=np.zeros((2, 2), dtype=bool))
     got = oracle(inputs)
     assert not any(as_floats(x).any() for x in (got.out, got.weights, *got[3:6]))
     assert got.lse.tolist() == [Decimal("-Infinity")] * 2
-    got = oracle(inputs._replace(sinks=np.array(0.25)))
+    got = oracle(inputs.replace(sinks=np.array(0.25)))
     assert got.lse.tolist() == [Decimal("0.25")] * 2
     assert got.d_sinks[()] == 2
 
@@ -122,7 +123,7 @@ def loss(inputs):
 def test_gradients_are_differences(name):
     """(f(x + h d) - f(x - h d)) / 2h along random d: h = 1e-15 leaves thirty of fifty digits."""
     inputs = rich()
-    inputs = inputs._replace(d_lse=np.where(np.isfinite(as_floats(oracle(inputs).lse)), inputs.d_lse, 0))
+    inputs = inputs.replace(d_lse=np.where(np.isfinite(as_floats(oracle(inputs).lse)), inputs.d_lse, 0))
     gradient, x, h = getattr(oracle(inputs), f"d_{name}"), exact(getattr(inputs, name)), Decimal("1e-15")
     fixed = np.array([number.is_infinite() for number in x.flat]).reshape(x.shape)
     assert not gradient[fixed].any()
@@ -130,7 +131,7 @@ def test_gradients_are_differences(name):
         direction = exact(np.where(fixed, 0, np.random.default_rng(seed).choice([-1.5, 0.5, 1.0], x.shape)))
         with digits():
             moved = [x + h * direction, x - h * direction]
-        ahead, behind = (loss(inputs._replace(**{name: each})) for each in moved)
+        ahead, behind = (loss(inputs.replace(**{name: each})) for each in moved)
         with digits():
             expected = sum((gradient * direction).flat, Decimal(0))
             assert abs((ahead - behind) / (2 * h) - expected) < Decimal("1e-25")
@@ -144,13 +145,13 @@ def test_hidden_numbers_are_not_read():
     inputs = rich(1)
     visible = inputs.visible.copy()
     visible[..., 2] = False
-    inputs = inputs._replace(visible=visible)
+    inputs = inputs.replace(mask=visible)
     changed = {name: getattr(inputs, name).copy() for name in ("key", "value", "bias", "d_weights")}
     changed["key"][..., 2, :] = np.nan
     changed["value"][..., 2, :] = np.inf
     changed["bias"][..., 2] = np.nan
     changed["d_weights"][..., 2] = np.nan
-    for x, y in zip(oracle(inputs), oracle(inputs._replace(**changed)), strict=True):
+    for x, y in zip(oracle(inputs), oracle(inputs.replace(**changed)), strict=True):
         assert x.tolist() == y.tolist()
 
 
@@ -158,13 +159,13 @@ def test_broadcasting_is_reading_the_same_number_again():
     """Everything written out in full gives the same results, and gradients that add up to the same."""
     inputs = rich(2)
     shape = inputs.shape
-    full = inputs._replace(
+    full = inputs.replace(
         key=np.repeat(np.broadcast_to(inputs.key, (B, G, S, D)), H // G, axis=1),
         value=np.repeat(inputs.value, H // G, axis=1),
         bias=np.broadcast_to(inputs.bias, shape),
         scale=np.broadcast_to(inputs.scale, shape),
         sinks=np.broadcast_to(inputs.sinks, (B, H)),
-        multipliers=np.broadcast_to(inputs.multipliers, shape),
+        dropout=np.broadcast_to(inputs.multipliers, shape),
     )
     short, long = oracle(inputs), oracle(full)
     for x, y in zip(short[:4], long[:4], strict=True):
@@ -186,15 +187,15 @@ def test_broadcasting_is_reading_the_same_number_again():
 def test_one_head_is_two_axes():
     rng = np.random.default_rng(3)
     one = Inputs(*(rng.standard_normal(shape) for shape in ((L, D), (S, D), (S, E), (L, E), (L, S), (L,))))
-    one = one._replace(bias=rng.standard_normal((L, S)), sinks=np.array(0.5), scale=np.array(0.7))
-    many = Inputs(*(x[None] if isinstance(x, np.ndarray) and x.ndim else x for x in one))
-    many = many._replace(sinks=np.array([0.5]))
+    one = one.replace(bias=rng.standard_normal((L, S)), sinks=np.array(0.5), scale=np.array(0.7))
+    many = Inputs(*(x[None] if isinstance(x, np.ndarray) and x.ndim else x for _, x in one.items()))
+    many = many.replace(sinks=np.array([0.5]))
     for name, x, y in zip(Results._fields, oracle(one), oracle(many), strict=True):
         assert list(x.flat) == list(y.flat), name
 
 
 def test_arguments_are_not_changed():
     inputs = rich(4)
-    before = [x.tobytes() for x in inputs if isinstance(x, np.ndarray)]
+    before = [x.tobytes() for _, x in inputs.items() if isinstance(x, np.ndarray)]
     oracle(inputs)
-    assert before == [x.tobytes() for x in inputs if isinstance(x, np.ndarray)]
+    assert before == [x.tobytes() for _, x in inputs.items() if isinstance(x, np.ndarray)]

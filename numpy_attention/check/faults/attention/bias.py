@@ -13,31 +13,32 @@ from ....functional.attention.steps import (
 )
 from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair, transposed, unbroadcast
-from ..conditions import Call, all_of, array_of, has_choice, has_option, is_broadcast, lengths_of
+from ...reference.inputs import Inputs
+from ..conditions import all_of, array_of, has_choice, has_option, is_broadcast
 from ..fault import FaultFamily, tag_of, tagged
 
 BIAS = FaultFamily("bias")
 
 
-def _of_several_heads(call: Call) -> bool:
+def _of_several_heads(call: Inputs) -> bool:
     """Where each head has its own bias."""
     bias = array_of(call, "bias")
     return bias is not None and bias.ndim > 2 and bias.shape[-3] > 1
 
 
-def _of_all_pairs(call: Call) -> bool:
+def _of_all_pairs(call: Inputs) -> bool:
     """Where the bias has shape (..., L, S), and L = S."""
-    bias, n = array_of(call, "bias"), lengths_of(call)
+    bias, n = array_of(call, "bias"), call.lengths
     return bias is not None and bias.shape[-2:] == (n.L, n.S) and n.L == n.S > 1
 
 
-def _varies_along_keys(call: Call) -> bool:
+def _varies_along_keys(call: Inputs) -> bool:
     """Where the bias differs between keys."""
     bias = array_of(call, "bias")
     return bias is not None and bool((bias != bias[..., :1]).any())
 
 
-def _has_gradient(call: Call) -> bool:
+def _has_gradient(call: Inputs) -> bool:
     """Where a bias has a key axis, or sinks or d_lse are in use."""
     bias = array_of(call, "bias")
     varies = bias is not None and (
@@ -46,9 +47,9 @@ def _has_gradient(call: Call) -> bool:
     return varies and has_choice(call)
 
 
-def _is_scaled(call: Call) -> bool:
+def _is_scaled(call: Inputs) -> bool:
     """Where the scale is not 1."""
-    return has_option(call, "scale") or lengths_of(call).D > 1
+    return has_option(call, "scale") or call.lengths.D > 1
 
 
 @BIAS.backward("bias", active=all_of(_has_gradient, is_broadcast("bias")))

@@ -19,7 +19,8 @@ from ....functional.attention.steps import (
 from ....functional.base.admission import Array
 from ....functional.base.arrays import keep_visible
 from ....functional.base.stable import finite_shift, row_maximum
-from ..conditions import Call, has_choice, lengths_of, visible_of, with_option
+from ...reference.inputs import Inputs
+from ..conditions import has_choice, visible_of, with_option
 from ..fault import FaultFamily
 
 BLOCKS = FaultFamily("lse")
@@ -27,17 +28,17 @@ BLOCKS = FaultFamily("lse")
 Forward = tuple[Normalised, SoftmaxStepSaved]
 
 
-def _both_blocks(call: Call) -> bool:
+def _both_blocks(call: Inputs) -> bool:
     """Where a row sees keys of both blocks, the first half of the keys and the rest."""
-    visible, S = visible_of(call), lengths_of(call).S
+    visible, S = visible_of(call), call.lengths.S
     if visible is None:
         return S > 1
     return bool((visible[..., : S // 2].any(axis=-1) & visible[..., S // 2 :].any(axis=-1)).any())
 
 
-def _first_block(call: Call) -> bool:
+def _first_block(call: Inputs) -> bool:
     """Where a row sees a key of the first block, the first half of the keys."""
-    visible, S = visible_of(call), lengths_of(call).S
+    visible, S = visible_of(call), call.lengths.S
     return S > 1 if visible is None else bool(visible[..., : S // 2].any())
 
 

@@ -18,7 +18,8 @@ from ....functional.attention.steps import (
 )
 from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair
-from ..conditions import Call, has_grouped_heads, lengths_of
+from ...reference.inputs import Inputs
+from ..conditions import has_grouped_heads
 from ..fault import FaultFamily
 
 HEADS = FaultFamily("heads")
@@ -69,9 +70,9 @@ def mean_of_group() -> Steps:
     return _with_head_shares(lambda h, n: 1 / n)
 
 
-def _order_matters(call: Call) -> bool:
+def _order_matters(call: Inputs) -> bool:
     """Where query heads share a key head, and G > 1."""
-    n = lengths_of(call)
+    n = call.lengths
     return 1 < n.G < n.H
 
 

@@ -17,7 +17,8 @@ from ....functional.attention.steps import (
 )
 from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair
-from ..conditions import Call, has_option, mask_hides, visible_key_counts
+from ...reference.inputs import Inputs
+from ..conditions import has_option, mask_hides, visible_key_counts
 from ..fault import FaultFamily, steps_with_visible, tag_of, tagged
 
 MASKS = FaultFamily("mask")
@@ -103,7 +104,7 @@ def window_unshifted(visible: Array) -> Array:
 # ------------------------------------------------------------------------- not in the mask itself
 
 
-def _has_fully_masked_row(call: Call) -> bool:
+def _has_fully_masked_row(call: Inputs) -> bool:
     """Where a row is fully masked, and there is no sink."""
     return not has_option(call, "sinks") and bool((visible_key_counts(call) == 0).any())
 

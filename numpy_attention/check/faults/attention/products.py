@@ -25,7 +25,8 @@ from ....functional.attention.steps import (
 )
 from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair, keep_visible, transposed
-from ..conditions import Call, all_of, has_choice, is_square, lengths_of, visible_of
+from ...reference.inputs import Inputs
+from ..conditions import all_of, has_choice, is_square, visible_of
 from ..fault import FaultFamily
 
 PRODUCTS = FaultFamily("products")
@@ -76,15 +77,15 @@ def d_query_and_d_key_swapped(d_scores: Array, saved: ScoreSaved) -> ScoreGradie
 # ------------------------------------------------------------------------------------- dropped terms
 
 
-def _tail_of_keys(call: Call) -> bool:
+def _tail_of_keys(call: Inputs) -> bool:
     """Where 4 does not divide S, and a key of the tail is visible."""
-    n, visible = lengths_of(call), visible_of(call)
+    n, visible = call.lengths, visible_of(call)
     return n.S % BLOCK > 0 and (visible is None or bool(visible[..., n.S // BLOCK * BLOCK :].any()))
 
 
-def _tail_of_rows(call: Call) -> bool:
+def _tail_of_rows(call: Inputs) -> bool:
     """Where 4 does not divide L, and a row of the tail sees two keys."""
-    n, visible = lengths_of(call), visible_of(call)
+    n, visible = call.lengths, visible_of(call)
     first = n.L // BLOCK * BLOCK
     return n.L % BLOCK > 0 and (visible is None or bool((visible[..., first:, :].sum(axis=-1) > 1).any()))
 
@@ -129,9 +130,9 @@ def last_block_of_rows_dropped_in_d_value(d_out: Array, saved: ValuesSaved) -> V
 # -------------------------------------------------------------------------------------- the wrong axes
 
 
-def _rows_equal_keys(call: Call) -> bool:
+def _rows_equal_keys(call: Inputs) -> bool:
     """Where L = S."""
-    return lengths_of(call).L == lengths_of(call).S > 1
+    return call.lengths.L == call.lengths.S > 1
 
 
 @PRODUCTS.backward("softmax", active=all_of(has_choice, _rows_equal_keys))
@@ -147,9 +148,9 @@ def row_sum_broadcast_along_rows(
     return right._replace(d_masked=weights * (d - sums + d_normalised[1][..., None]))
 
 
-def _keys_equal_width(call: Call) -> bool:
+def _keys_equal_width(call: Inputs) -> bool:
     """Where S = D."""
-    return lengths_of(call).S == lengths_of(call).D > 1
+    return call.lengths.S == call.lengths.D > 1
 
 
 @PRODUCTS.backward("score", active=all_of(has_choice, _keys_equal_width))
@@ -163,9 +164,9 @@ def key_untransposed_in_d_query(d_scores: Array, saved: ScoreSaved) -> ScoreGrad
     return right._replace(d_query=score_backward(d_scores, turned).d_query)
 
 
-def _equal_widths(call: Call) -> bool:
+def _equal_widths(call: Inputs) -> bool:
     """Where D = E."""
-    return lengths_of(call).D == lengths_of(call).E
+    return call.lengths.D == call.lengths.E
 
 
 @PRODUCTS.pair(active=_equal_widths)

@@ -7,21 +7,22 @@ import numpy as np
 
 from ....functional.attention.steps import ScoreGradients, ScoreSaved, score_backward, score_forward
 from ....functional.base.admission import Array
-from ..conditions import Call, all_of, has_choice, lengths_of, with_option
+from ...reference.inputs import Inputs
+from ..conditions import all_of, has_choice, with_option
 from ..fault import FaultFamily
 
 SCALE = FaultFamily("scale")
 
 
-def _is_not_one(call: Call) -> bool:
+def _is_not_one(call: Inputs) -> bool:
     """Where the scale is not 1."""
-    scale = call.get("scale")
-    return lengths_of(call).D > 1 if scale is None else bool((np.asarray(scale) != 1).any())
+    scale = call.scale
+    return call.lengths.D > 1 if scale is None else bool((np.asarray(scale) != 1).any())
 
 
-def _is_the_default(call: Call) -> bool:
+def _is_the_default(call: Inputs) -> bool:
     """Where the scale is 1/sqrt(D), and D is not 1."""
-    D, scale = lengths_of(call).D, call.get("scale")
+    D, scale = call.lengths.D, call.scale
     return D > 1 and (scale is None or (np.ndim(scale) == 0 and math.isclose(scale, 1 / math.sqrt(D))))
 
 

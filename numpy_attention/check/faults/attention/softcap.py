@@ -17,7 +17,8 @@ from ....functional.attention.steps import (
 from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair, keep_visible
 from ....functional.base.stable import sech_squared
-from ..conditions import Call, all_of, has_choice, mask_hides, with_option
+from ...reference.inputs import Inputs
+from ..conditions import all_of, has_choice, mask_hides, with_option
 from ..fault import FaultFamily, tag_of, tagged
 
 SOFTCAP = FaultFamily("softcap")
@@ -25,9 +26,9 @@ SOFTCAP = FaultFamily("softcap")
 SHOWS = all_of(has_choice, with_option("softcap"))
 
 
-def _is_not_one(call: Call) -> bool:
+def _is_not_one(call: Inputs) -> bool:
     """Where softcap is not 1."""
-    return bool(call["softcap"] != 1)
+    return bool(call.softcap != 1)
 
 
 @SOFTCAP.backward("softcap", active=SHOWS)

@@ -20,23 +20,24 @@ from ....functional.attention.steps import (
 )
 from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair, keep_visible, transposed
-from ..conditions import Call, all_of, has_choice, lengths_of, visible_key_counts, with_option
+from ...reference.inputs import Inputs
+from ..conditions import all_of, has_choice, visible_key_counts, with_option
 from ..fault import FINE, FaultFamily, tag_of, tagged
 
 SOFTMAX = FaultFamily("softmax")
 
 
-def _several_keys(call: Call) -> bool:
+def _several_keys(call: Inputs) -> bool:
     """Where S > 1."""
-    return lengths_of(call).S > 1
+    return call.lengths.S > 1
 
 
-def _several_queries(call: Call) -> bool:
+def _several_queries(call: Inputs) -> bool:
     """Where L > 1."""
-    return lengths_of(call).L > 1
+    return call.lengths.L > 1
 
 
-def _sees_two(call: Call) -> bool:
+def _sees_two(call: Inputs) -> bool:
     """Where a row sees two keys."""
     return bool((visible_key_counts(call) > 1).any())
 

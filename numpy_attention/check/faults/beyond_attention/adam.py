@@ -10,7 +10,7 @@ from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair
 from ....optim.adam import MOMENTS, adam_step, adamw_step
 from ....optim.updates import apply_update
-from ..conditions import Call
+from ..conditions import Arguments
 from ..fault import FINE, FaultFamily
 
 NO_BACKWARD = cast(Callable[..., Any], None)
@@ -19,7 +19,7 @@ ADAM = FaultFamily("adam", "adam", Pair(adam_step, NO_BACKWARD))
 ADAMW = FaultFamily("adamw", "adamw", Pair(adamw_step, NO_BACKWARD))
 
 
-def _at_every_step(call: Call) -> bool:
+def _at_every_step(call: Arguments) -> bool:
     """At every step."""
     return True
 
@@ -133,7 +133,7 @@ def _corrected(m: Moments) -> Array:
 # ---------------------------------------------------------------------------------------------- AdamW
 
 
-def _decays(call: Call) -> bool:
+def _decays(call: Arguments) -> bool:
     """Where weight_decay is not 0."""
     return bool(call.get("weight_decay", 0.01) > 0)
 

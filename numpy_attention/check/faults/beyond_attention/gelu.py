@@ -14,14 +14,14 @@ from ....functional.layers.gelu import (
     gelu_tanh_forward,
     normal_cdf,
 )
-from ..conditions import Call
+from ..conditions import Arguments
 from ..fault import FINE, FaultFamily
 
 GELU = FaultFamily("gelu", "gelu", Pair(gelu_forward, gelu_backward))
 GELU_TANH = FaultFamily("gelu", "gelu_tanh", Pair(gelu_tanh_forward, gelu_tanh_backward))
 
 
-def _is_curved(call: Call) -> bool:
+def _is_curved(call: Arguments) -> bool:
     """Where 0 < |x| < 5."""
     x = np.asarray(call["x"])
     return bool(((x != 0) & (np.abs(x) < 5)).any())

@@ -6,7 +6,7 @@ import numpy as np
 
 from ....functional.base.arrays import Pair, gradient_like
 from ....functional.losses.losses import CrossEntropySaved, cross_entropy_backward, cross_entropy_forward
-from ..conditions import Call
+from ..conditions import Arguments
 from ..fault import FaultFamily
 
 CROSS_ENTROPY = FaultFamily(
@@ -14,41 +14,41 @@ CROSS_ENTROPY = FaultFamily(
 )
 
 
-def _rows(call: Call) -> int:
+def _rows(call: Arguments) -> int:
     return int(np.size(call["targets"]))
 
 
-def _ignored(call: Call) -> int:
+def _ignored(call: Arguments) -> int:
     ignore = call.get("ignore_index")
     return 0 if ignore is None else int((np.asarray(call["targets"]) == ignore).sum())
 
 
-def _has_classes(call: Call) -> bool:
+def _has_classes(call: Arguments) -> bool:
     """Where there are several classes, and a target that is not ignored."""
     return _rows(call) > _ignored(call) and np.shape(call["logits"])[-1] > 1
 
 
-def _some_ignored(call: Call) -> bool:
+def _some_ignored(call: Arguments) -> bool:
     """Where some targets are ignored, not all."""
     return _has_classes(call) and _ignored(call) > 0
 
 
-def _averages(call: Call) -> bool:
+def _averages(call: Arguments) -> bool:
     """Where the loss is a mean."""
     return _has_classes(call) and call.get("reduction", "mean") == "mean"
 
 
-def _averages_some(call: Call) -> bool:
+def _averages_some(call: Arguments) -> bool:
     """Where the loss is a mean, and a target is ignored."""
     return _averages(call) and _ignored(call) > 0
 
 
-def _averages_several(call: Call) -> bool:
+def _averages_several(call: Arguments) -> bool:
     """Where the loss is the mean over several targets."""
     return _averages(call) and _rows(call) - _ignored(call) > 1
 
 
-def _smoothed(call: Call) -> bool:
+def _smoothed(call: Arguments) -> bool:
     """Where label_smoothing is not 0."""
     return _has_classes(call) and call.get("label_smoothing", 0.0) > 0
 

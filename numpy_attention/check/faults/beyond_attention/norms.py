@@ -16,34 +16,34 @@ from ....functional.layers.normalization import (
     rms_norm_backward,
     rms_norm_forward,
 )
-from ..conditions import Call
+from ..conditions import Arguments
 from ..fault import FINE, FaultFamily
 
 LAYER_NORM = FaultFamily("layer norm", "layer_norm", Pair(layer_norm_forward, layer_norm_backward))
 RMS_NORM = FaultFamily("rms norm", "rms_norm", Pair(rms_norm_forward, rms_norm_backward))
 
 
-def _wide(call: Call) -> bool:
+def _wide(call: Arguments) -> bool:
     """Where rows have several entries."""
     return np.size(call["x"]) > 0 and np.shape(call["x"])[-1] > 1
 
 
-def _has_rows(call: Call) -> bool:
+def _has_rows(call: Arguments) -> bool:
     """Wherever there is a row."""
     return np.size(call["x"]) > 0
 
 
-def _several_rows(call: Call) -> bool:
+def _several_rows(call: Arguments) -> bool:
     """Where there are several rows."""
     return bool(np.size(call["x"]) > np.shape(call["x"])[-1] > 0)
 
 
-def _weighted(call: Call) -> bool:
+def _weighted(call: Arguments) -> bool:
     """Where rows have several entries, and the weight is not 1."""
     return _wide(call) and bool((np.asarray(call["weight"]) != 1).any())
 
 
-def _with_eps(call: Call) -> bool:
+def _with_eps(call: Arguments) -> bool:
     """Where rows have several entries, and eps is not 0."""
     return _wide(call) and call.get("eps", 1e-5) > 0
 

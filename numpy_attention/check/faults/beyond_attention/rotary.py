@@ -7,25 +7,25 @@ import numpy as np
 from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair
 from ....functional.layers.positions import RotarySaved, rotary_backward, rotary_forward
-from ..conditions import Call
+from ..conditions import Arguments
 from ..fault import FaultFamily
 
 ROTARY = FaultFamily("rotary", "rotary", Pair(rotary_forward, rotary_backward))
 
 
-def _rotates(call: Call) -> bool:
+def _rotates(call: Arguments) -> bool:
     """Where a position other than 0 rotates x."""
     width = call.get("width")
     return bool(np.any(call["positions"])) and width != 0 and np.size(call["x"]) > 0
 
 
-def _rotates_several_pairs(call: Call) -> bool:
+def _rotates_several_pairs(call: Arguments) -> bool:
     """Where a position other than 0 rotates more than two entries."""
     width = call.get("width")
     return _rotates(call) and (np.shape(call["x"])[-1] if width is None else width) > 2
 
 
-def _starts_later(call: Call) -> bool:
+def _starts_later(call: Arguments) -> bool:
     """Where the first position is not 0."""
     return bool(np.any(np.asarray(call["positions"])[..., :1])) and _rotates(call)
 
