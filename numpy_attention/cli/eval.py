@@ -3,7 +3,7 @@
 import argparse
 
 from ..tasks import TASKS
-from ..tasks.run_data import from_sequences, from_table, reload_data
+from ..tasks.run_data import from_file, reload_data
 from ..training.report import held_out_lines, prepare_examples
 from ..training.run_folder import read_run
 
@@ -20,6 +20,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     files = parser.add_mutually_exclusive_group()
     files.add_argument("--csv", metavar="FILE", help="evaluate this table, with the same columns")
     files.add_argument("--npz", metavar="FILE", help="evaluate these sequences, of the same form")
+    parser.add_argument("--delimiter", metavar="CHAR", help="with --csv: the separator (default: the run's)")
     parser.set_defaults(run=run)
 
 
@@ -27,10 +28,10 @@ def run(args: argparse.Namespace) -> int:
     """Print the figures of the run on its own held-out data, or on the given file."""
     kept = read_run(args.folder, TASKS)
     file = args.csv or args.npz
-    if file is None:
+    if file is None and args.delimiter is None:
         lines = held_out_lines(kept, reload_data(kept))
     else:
-        read = from_table if args.csv else from_sequences
-        lines = held_out_lines(kept, prepare_examples(kept, read(kept, file, labelled=True)), file)
+        examples = from_file(kept, args.csv, args.npz, args.delimiter, labelled=True)
+        lines = held_out_lines(kept, prepare_examples(kept, examples), file)
     print(*lines, sep="\n")
     return 0

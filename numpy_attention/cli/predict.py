@@ -6,7 +6,7 @@ import sys
 
 from ..files import write_csv
 from ..tasks import TASKS
-from ..tasks.run_data import from_sequences, from_table
+from ..tasks.run_data import from_file
 from ..training.comparison import LEARNED
 from ..training.evaluation import Predictions, predict, probabilities
 from ..training.report import prepare_examples
@@ -27,14 +27,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     files.add_argument("--csv", metavar="FILE", help="a table with the same columns; labels are optional")
     files.add_argument("--npz", metavar="FILE", help="sequences of the same form; y is optional")
     parser.add_argument("--out", metavar="FILE.csv", help="write the predictions to this file, not to stdout")
+    parser.add_argument("--delimiter", metavar="CHAR", help="with --csv: the separator (default: the run's)")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Predict every example, and print the table or write it."""
     kept = read_run(args.folder, TASKS)
-    read = from_table if args.csv else from_sequences
-    data = prepare_examples(kept, read(kept, args.csv or args.npz, labelled=False))
+    examples = from_file(kept, args.csv, args.npz, args.delimiter, labelled=False)
+    data = prepare_examples(kept, examples)
     predictions = predict(kept.models()[LEARNED], kept.epochs[LEARNED].params, data.test)
     header, rows = table(kept, predictions)
     if args.out is not None:

@@ -51,6 +51,8 @@ NAMES = {
 TEXTS = {
     "csv": ("FILE", "your own table: a header, then one example in each line"),
     "label": ("COLUMN", "with --csv: the column of the class"),
+    "delimiter": ("CHAR", "with --csv: what separates the cells, such as ';' or tab (default: comma)"),
+    "drop": ("COLUMN[,COLUMN]", "with --csv: leave these columns out"),
     "npz": ("FILE", "your own sequences: x (N, T, F), y (N,) and, if they differ, lengths (N,)"),
     "until": ("WHAT", "stop at accuracy=X, or loss=X, on the training part"),
     "start_from": ("DIR", "start from the parameters of this run, on other data"),

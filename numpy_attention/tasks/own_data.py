@@ -5,9 +5,11 @@ import numpy as np
 from ..training.cleaning import Prepared
 from ..training.data import Data
 from ..training.evaluation import Figures, Predictions
+from ..training.names import cut, some_names
 from ..training.settings import Settings
 from ..training.task import Task
 from .hold_out import split
+from .labels import notes
 from .models import attention_classifier
 from .sequences import read_sequences
 from .tables import read_examples
@@ -19,8 +21,16 @@ def load_csv(settings: Settings) -> Data:
     assert settings.csv is not None  # required settings: see CSV_TASK
     assert settings.label is not None
     assert settings.tokens is not None
-    examples, classes, columns = read_examples(settings.csv, settings.label, settings.tokens, settings.strict)
-    return split(examples, classes, settings.seed, columns=columns, by_place=True, label=settings.label)
+    examples, classes, columns = read_examples(
+        settings.csv,
+        settings.label,
+        settings.tokens,
+        settings.strict,
+        delimiter=settings.delimiter,
+        drop=settings.drop,
+    )
+    data = split(examples, classes, settings.seed, columns=columns, by_place=True, label=settings.label)
+    return data._replace(notes=notes(classes))
 
 
 def load_npz(settings: Settings) -> Data:
@@ -28,7 +38,7 @@ def load_npz(settings: Settings) -> Data:
     assert settings.npz is not None  # required setting: see NPZ_TASK
     examples, classes = read_sequences(settings.npz, strict=settings.strict)
     if len(classes) < 2:
-        raise ValueError(f"{settings.npz}: every y is {classes[0]}; two classes or more are expected")
+        raise ValueError(f"{settings.npz}: every y is {cut(classes[0])}; two classes or more are expected")
     return split(examples, classes, settings.seed)
 
 
@@ -36,7 +46,7 @@ def question_csv(settings: Settings, data: Data | None) -> str:
     """The options that name a table; with data, the file, its label and its classes."""
     if data is None:
         return "your own table: --csv FILE --label COLUMN --tokens T"
-    return f"{settings.csv}, {settings.label}: {_which(data)}"
+    return f"{settings.csv}, {cut(settings.label or '')}: {_which(data)}"
 
 
 def question_npz(settings: Settings, data: Data | None) -> str:
@@ -53,8 +63,7 @@ def report(
 
 
 def _which(data: Data) -> str:
-    names = ", ".join(data.classes[:MAX_CLASSES]) + ", …" * (len(data.classes) > MAX_CLASSES)
-    return f"which is it of {names}?"
+    return f"which is it of {some_names(data.classes, MAX_CLASSES)}?"
 
 
 CSV_TASK = Task(
@@ -64,7 +73,7 @@ CSV_TASK = Task(
     model=attention_classifier,
     report=report,
     defaults={},
-    own_settings=("csv", "label", "tokens"),
+    own_settings=("csv", "label", "tokens", "delimiter", "drop"),
     required=("csv", "label", "tokens"),
     logistic=True,
 )

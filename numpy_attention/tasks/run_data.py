@@ -6,6 +6,7 @@ from ..files import PathLike
 from ..training.cleaning import Prepared
 from ..training.data import Examples
 from ..training.run import Run, file_digest
+from ..training.settings import check_delimiter
 from . import load, sequences, tables
 
 
@@ -24,10 +25,10 @@ def reload_data(run: Run) -> Prepared:
     return load(run.settings, normalisation=run.normalisation)
 
 
-def from_table(run: Run, file: PathLike, *, labelled: bool) -> Examples:
+def from_table(run: Run, file: PathLike, *, labelled: bool, delimiter: str | None = None) -> Examples:
     """The examples of a table with the run's columns, found by name; other columns are ignored.
 
-    Without `labelled`, y is 0.
+    Without `labelled`, y is 0. Without `delimiter`, it is the run's.
 
     Raises
     ------
@@ -39,10 +40,32 @@ def from_table(run: Run, file: PathLike, *, labelled: bool) -> Examples:
     summary = run.summary
     if summary.label is None:
         raise ValueError(f"the run's task, {run.settings.task}, has no columns; --npz takes its examples")
-    table = tables.read_table(file)
+    table = tables.read_table(file, delimiter or run.settings.delimiter)
     values = tables.number_columns(table, summary.columns, strict=run.settings.strict)
     y = tables.class_numbers(table, summary.label, summary.classes) if labelled else np.zeros(len(values))
     return Examples(tables.split_into_tokens(values, summary.tokens, table.file), y)
+
+
+def from_file(
+    run: Run, csv: PathLike | None, npz: PathLike | None, delimiter: str | None, *, labelled: bool
+) -> Examples:
+    """The examples of a table or, if `csv` is None, of an npz file, which has no delimiter.
+
+    Raises
+    ------
+    ValueError
+        If the file does not hold such examples, or the delimiter is none.
+    OSError
+        If it cannot be read.
+    """
+    if delimiter is not None:
+        check_delimiter(delimiter)
+        if csv is None:
+            raise ValueError("--delimiter belongs to --csv FILE")
+    if csv is not None:
+        return from_table(run, csv, labelled=labelled, delimiter=delimiter)
+    assert npz is not None
+    return from_sequences(run, npz, labelled=labelled)
 
 
 def from_sequences(run: Run, file: PathLike, *, labelled: bool) -> Examples:

@@ -5,6 +5,7 @@ import numpy as np
 from ..files import PathLike, read_npz
 from ..functional.base.admission import Array
 from ..training.data import Examples
+from ..training.names import cut, some_names
 
 NAMES = ("x", "y", "lengths")
 
@@ -69,7 +70,7 @@ def renumber_classes(
         labels = tuple(classes[int(x) if x in indices else int(x == "True")] for x in labels)
     for label in labels:
         if label not in classes:
-            raise ValueError(f"{path}: y holds {label}; one of {', '.join(classes)} is expected")
+            raise ValueError(f"{path}: y holds {cut(label)}; one of {some_names(classes)} is expected")
     places = np.array([classes.index(label) for label in labels], dtype=np.float64)
     return examples._replace(y=places[examples.y.astype(np.int64)])
 

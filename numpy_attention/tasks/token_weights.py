@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ..functional.base.admission import Array
+from ..training.names import cut
 
 MAX_TOKENS, MAX_CLASSES = 20, 6
 """Rows and columns of the table at most."""
@@ -30,15 +31,15 @@ def token_weights(names: Sequence[str], weights: Array, y: Array, classes: Seque
     after            0.300   0.500   0.100
     """
     by_token = weights.mean(axis=1)  # (N, T)
-    columns = {"all": by_token.mean(axis=0)}
+    columns = [("all", by_token.mean(axis=0))]
     for place, name in enumerate(classes[:MAX_CLASSES]):
         if (y == place).any():
-            columns[name] = by_token[y == place].mean(axis=0)
-    widths = {name: max(len(name), 6) for name in columns}
-    head = "".join(f"  {name:>{width}}" for name, width in widths.items())
+            columns.append((cut(name), by_token[y == place].mean(axis=0)))
+    widths = [max(len(name), 6) for name, _ in columns]
+    head = "".join(f"  {name:>{width}}" for (name, _), width in zip(columns, widths, strict=True))
     lines = [f"{'Mean weight':<14}{head}"]
     for token, name in enumerate(names[:MAX_TOKENS]):
-        cells = (f"  {column[token]:>{widths[of]}.3f}" for of, column in columns.items())
+        cells = (f"  {column[token]:>{width}.3f}" for (_, column), width in zip(columns, widths, strict=True))
         lines.append(f"{name:<14}{''.join(cells)}")
     if len(names) > MAX_TOKENS:
         lines.append(f"… and {len(names) - MAX_TOKENS} tokens more")

@@ -15,6 +15,9 @@ import numpy as np
 from ..functional.base.admission import Array
 from .data import Data, Examples
 
+CONSTANT = 4 * np.finfo(np.float64).eps
+"""A column is constant if its values differ by no more than this, relative to the largest."""
+
 
 class Normalisation(NamedTuple):
     """Statistics of the training part, one entry per column."""
@@ -89,12 +92,23 @@ def fit_normalisation(raw: Array, by_place: bool = False) -> Normalisation:
         raise ValueError(f"column {column} of the training data holds no finite value")
     with np.errstate(over="ignore", invalid="ignore"):  # overflow is refused below
         mean = np.where(finite, rows, 0.0).sum(axis=0) / count
-        centred = np.where(finite, rows - mean, 0.0)
-        deviation = np.sqrt((centred * centred).sum(axis=0) / count)
+        deviation = _root_mean_square(np.where(finite, rows - mean, 0.0), count)
     if not np.isfinite(deviation).all():
         column = int(np.argmin(np.isfinite(deviation)))
         raise ValueError(f"column {column} of the training data holds numbers too large to be normalised")
-    return Normalisation(mean, np.where(deviation > 0, deviation, 1.0))
+    lowest = np.where(finite, rows, np.inf).min(axis=0)
+    highest = np.where(finite, rows, -np.inf).max(axis=0)
+    size = np.maximum(np.abs(lowest), np.abs(highest))
+    constant = highest / 2 - lowest / 2 <= CONSTANT / 2 * size  # halves do not overflow
+    return Normalisation(np.where(constant, lowest, mean), np.where(constant, 1.0, deviation))
+
+
+def _root_mean_square(centred: Array, count: Array) -> Array:
+    """By column, scaled by a power of two, so that squares neither overflow nor vanish."""
+    _, exponent = np.frexp(np.abs(centred).max(axis=0))
+    scaled = np.ldexp(centred, -exponent)
+    root: Array = np.ldexp(np.sqrt((scaled * scaled).sum(axis=0) / count), exponent)
+    return root
 
 
 def normalise(raw: Array, normalisation: Normalisation) -> Array:

@@ -42,6 +42,8 @@ class Data(NamedTuple):
     """True if a column has its own mean and deviation in each token."""
     label: str | None = None
     """The column of a table that holds the class."""
+    notes: tuple[str, ...] = ()
+    """What the user should know about the data, a sentence each."""
 
     @property
     def outputs(self) -> int:

@@ -15,6 +15,7 @@ from ..functional.base.admission import Array
 from .cleaning import Prepared
 from .comparison import LEARNED, SCRATCH
 from .evaluation import predict
+from .names import cut
 from .run import Run
 
 FORMATS = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
@@ -69,7 +70,7 @@ def _attention(run: Run, data: Prepared) -> Any:
     predictions = predict(run.models()[LEARNED], run.epochs[LEARNED].params, data.test)
     weights, y = predictions.weights.mean(axis=1), data.test.y  # over heads: (N, T)
     rows = some_of_each(y)
-    classes = [name.replace("$", r"\$") for name in data.raw.classes]  # $…$ would be a formula
+    classes = [cut(name).replace("$", r"\$") for name in data.raw.classes]  # $…$ would be a formula
     labels = [f"{row + 1}: {classes[int(y[row])]}" for row in rows]
     figure = Figure(figsize=(7, 1.2 + 0.3 * len(rows)), layout="constrained")
     axes = figure.add_subplot()

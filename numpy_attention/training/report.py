@@ -44,7 +44,8 @@ def step_lines(run: Run, data: Prepared) -> list[str]:
         "iterate": f"{settings.epochs} epochs of {steps_per_epoch(settings, examples)} batches, "
         f"seed {settings.seed}{augmented}",
     }
-    return [f"{name:<18}  {text}" for name, text in lines.items()]
+    noted = [("note", text) for text in data.raw.notes]
+    return [f"{name:<18}  {text}" for name, text in [*lines.items(), *noted]]
 
 
 def format_loss(loss: float) -> str:

@@ -36,6 +36,8 @@ class Settings(NamedTuple):
     csv: str | None = None
     label: str | None = None
     tokens: int | None = None
+    delimiter: str | None = None
+    drop: str | None = None
     npz: str | None = None
     strict: bool = False
     start_from: str | None = None
@@ -56,14 +58,17 @@ MINIMUM = {"heads": 1, "hidden_dim": 1, "epochs": 1, "batch_size": 1, "seed": 0,
 MAXIMUM = {"seed": math.inf, "digit": 9}
 DEFAULT_MAXIMUM = 10**6
 """Upper limit of every whole number not in MAXIMUM; memory runs out first."""
+TABS = ("tab", "\\t")
+NO_DELIMITERS = "\"'.+-_#?\r\n\0"
 POSITIVE = ("lr", "clip")
-TEXTS = ("task", "csv", "label", "npz", "start_from")
-OPTIONAL = ("clip", "until", "digit", "csv", "label", "tokens", "npz", "start_from")
+TEXTS = ("task", "csv", "label", "drop", "npz", "start_from")
+OPTIONAL = ("clip", "until", "digit", "csv", "label", "tokens", "delimiter", "drop", "npz", "start_from")
 """Settings that may be None, which means unset."""
 
 
 def check_fields(settings: Any, *, complete: bool = True) -> dict[str, Any]:
-    """The settings of a JSON file, each within its range; no unknown keys and, if `complete`, every key.
+    """The settings of a JSON file, each within its range; no unknown keys and, if `complete`, every key
+    that must have a value.
 
     Raises
     ------
@@ -73,7 +78,7 @@ def check_fields(settings: Any, *, complete: bool = True) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise ValueError(f"settings are a {type(settings).__name__}; an object with names is expected")
     for name in Settings._fields:
-        if complete and name not in settings:
+        if complete and name not in settings and name not in OPTIONAL:
             raise ValueError(f"the setting {name!r} is missing")
     for name, value in settings.items():
         if name not in Settings._fields:
@@ -95,10 +100,20 @@ def check_field(name: str, value: Any) -> None:
     elif name in TEXTS:
         if type(value) is not str or not value:
             raise ValueError(f"{name} is {value!r}; a text is expected")
+    elif name == "delimiter":
+        check_delimiter(value)
     elif name == "until":
         parse_until(value)
     elif type(value) is not bool:
         raise ValueError(f"{name} is {value!r}; true or false is expected")
+
+
+def check_delimiter(value: Any) -> None:
+    """Raise ValueError unless the value is one character that no number has, or tab."""
+    if value in TABS:
+        return
+    if type(value) is not str or len(value) != 1 or value.isalnum() or value in NO_DELIMITERS:
+        raise ValueError(f"delimiter is {value!r}; one character such as ; or |, or tab, is expected")
 
 
 def parse_until(until: str) -> tuple[str, float]:

@@ -73,7 +73,7 @@ def test_tables(capsys, folder, how):
 
 def test_a_table_that_is_not_utf8(capsys, folder):
     (folder / "a.csv").write_bytes(b"age,dose,ill\n\xff\xfe,1,no\n")
-    refused(capsys, CSV, "a.csv is no text in UTF-8: .* byte 13")
+    refused(capsys, CSV, "a.csv, line 2, character 1 is no text in UTF-8: .* byte 13")
 
 
 def test_missing_values_are_filled_or_with_strict_refused(capsys, folder):

@@ -81,6 +81,8 @@ def test_options_reach_the_folder(capsys, tmp_path):
         "csv": None,
         "label": None,
         "tokens": None,
+        "delimiter": None,
+        "drop": None,
         "npz": None,
         "strict": False,
         "start_from": None,

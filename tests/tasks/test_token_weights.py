@@ -12,3 +12,10 @@ def test_many_tokens_are_cut_and_classes_without_examples_left_out():
     assert len(lines) == 1 + 20 + 1
     assert lines[0].split() == ["Mean", "weight", "all", "class", "0", "class", "1"]
     assert lines[-1] == "… and 5 tokens more"
+
+
+def test_a_class_called_all_keeps_its_own_column():
+    weights = np.array([[[0.75, 0.25]], [[0.25, 0.75]]])
+    lines = token_weights(["1", "2"], weights, np.array([0, 1]), ["all", "x"])
+    assert lines[0].split() == ["Mean", "weight", "all", "all", "x"]
+    assert lines[1].split() == ["1", "0.500", "0.750", "0.250"]

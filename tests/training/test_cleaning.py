@@ -108,3 +108,28 @@ def test_padding_is_not_counted_and_becomes_0():
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(clean.train.x, dirty.train.x)
     assert not normalise_examples(spoiled, clean.normalisation).x[1, 1:].any()
+
+
+@pytest.mark.parametrize("value", [14.62, 0.1, -1e200, 1e-300, 0.0, 1e15 + 0.1])
+def test_a_constant_column_has_deviation_1_whatever_rounding_leaves(value):
+    rows = np.full((119, 2), value)
+    rows[7, 1] = np.nextafter(value, np.inf)
+    if value:
+        mean, deviation = fit_normalisation(rows)
+        assert deviation.tolist() == [1, 1]
+        np.testing.assert_allclose(mean, value, rtol=1e-15)
+    mean, deviation = fit_normalisation(rows[:, :1])
+    assert (mean.item(), deviation.item()) == (value, 1)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-170, 1e170, 1e300])
+def test_tiny_and_huge_columns_are_normalised_like_others(scale):
+    rows = np.array([[1.0], [2.0], [6.0]])
+    np.testing.assert_allclose(
+        fit_normalisation(rows * scale).deviation / scale, fit_normalisation(rows).deviation, rtol=1e-14
+    )
+
+
+def test_a_small_step_on_a_large_constant_is_no_constant():
+    rows = 1e15 + np.tile([0.0, 1.0], 50)[:, None]
+    assert fit_normalisation(rows).deviation.item() == 0.5
