@@ -15,7 +15,7 @@ from ..training.names import cut
 from ..training.settings import TABS
 
 LINE_END = re.compile("\r\n|\r|\n")
-DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "space"}
 OTHER_FILES = {
     b"\x1f\x8b": "is compressed with gzip; unpack it first",
     b"PK\x03\x04": "is a zip file or an Excel workbook; unpack it, or save the sheet as CSV",
@@ -58,8 +58,15 @@ def read_rows(path: PathLike, delimiter: str | None = None) -> Rows:
 
 
 def looks_like_number(cell: str) -> bool:
-    """True for a cell that is a number or, written with a decimal comma, would be one."""
-    return re.fullmatch(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", cell) is not None
+    """True for a number, with a decimal comma or separators of thousands too.
+
+    Examples
+    --------
+    >>> [looks_like_number(cell) for cell in ("1.5", "1,5", "1.234,5", "1e-3", "1.2.3", "x")]
+    [True, True, True, True, False, False]
+    """
+    thousands = r"\d{1,3}([., ']\d{3})+"
+    return re.fullmatch(rf"[+-]?({thousands}|\d+|(?=[.,]\d))([.,]\d*)?([eE][+-]?\d+)?", cell) is not None
 
 
 def separator_of(delimiter: str) -> str:
@@ -134,7 +141,9 @@ def _check_separator(path: PathLike, text: str, skipped: int, separator: str) ->
     header = re.sub('"[^"]*"', "", _first_line(text)[0])
     if separator in header:
         return
-    count, other = max((header.count(other), other) for other in DELIMITERS)
+    counts = {other: header.count(other) for other in DELIMITERS}
+    other = max(DELIMITERS, key=lambda each: (each != " " and counts[each] > 0, counts[each]))
+    count = counts[other]
     if count:
         name = DELIMITERS[other] + "s" * (count > 1)
         option = "tab" if other == "\t" else f"'{other}'"

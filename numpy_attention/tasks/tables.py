@@ -254,9 +254,7 @@ def _drop_hint(names: list[str]) -> str:
 
 
 def _not_a_number(cell: str) -> str:
-    hint = ""
-    if looks_like_number(cell):
-        hint = f"; decimals are written with a point, {cell.replace(',', '.')}"
+    hint = "; a decimal point, and no separators of thousands, are expected" * looks_like_number(cell)
     return f"{cut(cell)!r} is not a number{hint}"
 
 

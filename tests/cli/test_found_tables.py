@@ -76,7 +76,7 @@ REFUSED = {
     ),
     "titanic": (lines(TITANIC_HEADER, TITANIC), "Survived", "column 'Name': .* --drop Name,Sex leaves"),
     "Excel": (EXCEL.encode("cp1252"), "Klasse", "line 2, character 3 is no text in UTF-8: .* save the file"),
-    "Excel, UTF-8": (EXCEL.encode("utf-8-sig"), "Klasse", "line 3, .*decimals are written with a point, 0.1"),
+    "Excel, UTF-8": (EXCEL.encode("utf-8-sig"), "Klasse", "line 3, .*a decimal point, and no separators of"),
     "pandas": (PANDAS, "c", "'Unnamed: 0' has no name and counts the rows; --drop 'Unnamed: 0' leaves it"),
     "R": (R, "c", "one column and 2 tabs; write --delimiter tab"),
     "UTF-16": (PLAIN.replace(",", "\t").encode("utf-16"), "c", "2 tabs; write --delimiter tab"),

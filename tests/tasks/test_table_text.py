@@ -43,6 +43,8 @@ def test_letters_are_composed(tmp_path):
 REFUSED = {
     "semicolons": (b"a;b;c\n1;2;3\n", "1: the header has one column and 2 semicolons; write --delimiter ';'"),
     "tab": (b"a\tb\n1\t2\n", "one column and 1 tab; write --delimiter tab"),
+    "spaces": (b"a b c\n1 2 3\n", "one column and 2 spaces; write --delimiter ' '"),
+    "spaces in names": (b"a b c;d e\n1;3\n", "one column and 1 semicolon; write"),
     "a separator below comments": (b"# x\na;b\n", "line 2: the header has one column and 1 semicolon;"),
     "Latin-1": ("a,b\n1,2\nné,3\n".encode("latin-1"), "line 3, character 2 is no text in UTF-8: .* save"),
     "NUL": (b"a,b\n1,\x002\n", "line 2, character 3: a NUL character"),
@@ -64,6 +66,8 @@ def test_other_files_are_refused_in_a_sentence(tmp_path, how):
 
 
 def test_numbers_and_separators():
-    assert all(map(looks_like_number, ["1", "-1.5", "1,5", ".5", "1e-3", "1."]))
-    assert not any(map(looks_like_number, ["", "a", "1a", "-", "nan", "1.2.3"]))
+    assert all(
+        map(looks_like_number, ["1", "-1.5", "1,5", ".5", "1e-3", "1.", "1,234.5", "1.234,5", "-1 000"])
+    )
+    assert not any(map(looks_like_number, ["", "a", "1a", "-", "nan", "1.2.3", "e5", "."]))
     assert [separator_of(name) for name in (";", "tab", "\\t")] == [";", "\t", "\t"]
