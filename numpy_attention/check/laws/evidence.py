@@ -12,7 +12,7 @@ from ...functional.attention.dropout import Dropout
 from ...functional.base.admission import Array
 from ...functional.base.arrays import unbroadcast
 from ...functional.masks.kinds import Band, FirstKeys, RealKeys, Visible
-from ...functional.masks.mask import Combined, Inverted, Mask
+from ...functional.masks.mask import Combined, Mask
 from .arguments import ATTENTION_OPTIONS
 from .magnitudes import Magnitudes, dot
 from .measured_errors import MeasuredErrors, measure_errors
@@ -184,9 +184,7 @@ class Evidence(Magnitudes):
 
 def _varies_along_queries(mask: Mask) -> bool:
     if isinstance(mask, Combined):
-        return _varies_along_queries(mask.left) or _varies_along_queries(mask.right)
-    if isinstance(mask, Inverted):
-        return _varies_along_queries(mask.mask)
+        return any(map(_varies_along_queries, mask.masks))
     if isinstance(mask, Visible):
         return mask.pairs.ndim > 1 and mask.pairs.shape[-2] > 1
     return not isinstance(mask, FirstKeys | RealKeys)

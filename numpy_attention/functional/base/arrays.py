@@ -65,12 +65,22 @@ def shape_repr(saved: _Class) -> _Class:
 
 def promote(x: Any) -> Any:
     """For the plain forms: lists and whole numbers as float64, anything else unchanged."""
-    if isinstance(x, (list, tuple, range)) and not contains_masked_array(x):
+    if isinstance(x, (list, tuple, range)):
         try:
-            x = np.asarray(x)
-        except ValueError:
-            return x  # ragged: `admit` raises, naming the argument
+            x = x if contains_masked_array(x) else np.asarray(x)
+        except Exception:
+            return x  # ragged, or no numbers: `admit` raises, naming the argument
     return x.astype(np.float64) if isinstance(x, (np.ndarray, np.integer)) and x.dtype.kind in "iu" else x
+
+
+def whole_number(name: str, x: object, least: int | None = None) -> int:
+    """One whole number; TypeError or ValueError for anything else."""
+    if type(x) is int and 0 <= x < 2**63 and least in (None, 0):
+        return x  # the common case
+    array = whole_numbers(name, x, least)
+    if array.ndim:
+        raise TypeError(f"{name} has shape {array.shape}; one whole number is expected")
+    return int(array)
 
 
 def positions(name: str, x: object, least: int | None = None) -> Array:

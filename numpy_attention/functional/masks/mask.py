@@ -6,11 +6,13 @@
 Lengths, document ids and offsets carry batch axes; `heads=True` inserts a head axis of length 1 after them.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..base.admission import Array
+from ..base.arrays import whole_number
 
 Tile = bool | Array
 """True if all pairs of the tile are visible, False if none is, or booleans (..., rows, columns)."""
@@ -30,11 +32,13 @@ class Mask:
 
     def array(self, L: int, S: int, *, heads: bool = False) -> Array:
         """The whole mask, True = may attend: (..., L, S), or with `heads` (..., H or 1, L, S)."""
+        L, S = whole_number("L", L, 0), whole_number("S", S, 0)
         shape = (*self.batch_shape(heads), L, S)
         return np.array(np.broadcast_to(self._visible(np.arange(L), np.arange(S), (L, S), heads), shape))
 
     def tile(self, rows: slice, columns: slice, L: int, S: int, *, heads: bool = False) -> Tile:
         """The pairs [rows, columns]: True (all visible), False (none), or an array (..., r, c)."""
+        L, S = whole_number("L", L, 0), whole_number("S", S, 0)
         i, j = _positions("rows", rows, L), _positions("columns", columns, S)
         shape = (*self.batch_shape(heads), i.size, j.size)
         visible = self._visible(i, j, (L, S), heads)
@@ -63,16 +67,17 @@ class Mask:
         raise TypeError(f"{type(self).__name__} is no mask by itself; use na.visible, na.causal, …")
 
     def __and__(self, other: object) -> "Mask":
-        return Combined("&", self, _require_mask(other))
+        return Combined(*_steps(self), *_steps(_require_mask(other)), "&")
 
     def __or__(self, other: object) -> "Mask":
-        return Combined("|", self, _require_mask(other))
+        return Combined(*_steps(self), *_steps(_require_mask(other)), "|")
 
     __rand__ = __and__  # reached only for other types, which raise
     __ror__ = __or__
 
     def __invert__(self) -> "Mask":
-        return Inverted(self)
+        steps = _steps(self)
+        return Combined(*steps[:-1]) if steps[-1] == "~" else Combined(*steps, "~")
 
     def __bool__(self) -> bool:
         raise TypeError(f"{self!r} is neither true nor false; combine masks with & | ~")
@@ -82,61 +87,77 @@ class Mask:
 
 
 class Combined(Mask):
-    """The intersection (&) or union (|) of two masks."""
+    """Masks combined by & | ~, in postfix order: (a, b, "~", "&") is a & ~b.
 
-    def __init__(self, sign: str, left: Mask, right: Mask) -> None:
-        self.sign, self.left, self.right = sign, left, right
+    A flat tuple, not a tree: ten thousand masks are evaluated, written and pickled without recursion.
+    """
+
+    def __init__(self, *steps: Mask | str) -> None:
+        self.steps = steps
+
+    @property
+    def masks(self) -> list[Mask]:
+        """The masks that are combined."""
+        return [step for step in self.steps if isinstance(step, Mask)]
+
+    def _fold(self, of: Callable[[Mask], Any], join: Callable[[str, Any, Any], Any], invert: Any) -> Any:
+        """`of` of every mask, joined at each & and |, inverted at each ~."""
+        stack: list[Any] = []
+        for step in self.steps:
+            if isinstance(step, Mask):
+                stack.append(of(step))
+            elif step == "~":
+                stack.append(invert(stack.pop()))
+            else:
+                right = stack.pop()
+                stack.append(join(step, stack.pop(), right))
+        return stack.pop()
 
     def __repr__(self) -> str:
-        return f"({self.left!r} {self.sign} {self.right!r})"
+        if len(self.steps) > 40:
+            return f"<{len(self.masks)} masks combined by & | ~>"
+        text = self._fold(repr, lambda sign, left, right: f"({left} {sign} {right})", lambda mask: f"~{mask}")
+        return str(text)
 
     def column_range(self, rows: slice, L: int, S: int) -> tuple[int, int]:
-        start, stop = self.left.column_range(rows, L, S)
-        other_start, other_stop = self.right.column_range(rows, L, S)
-        if self.sign == "&":
-            return max(start, other_start), min(stop, other_stop)
-        return min(start, other_start), max(stop, other_stop)
+        def join(sign: str, left: tuple[int, int], right: tuple[int, int]) -> tuple[int, int]:
+            inner, outer = (max, min) if sign == "&" else (min, max)
+            return inner(left[0], right[0]), outer(left[1], right[1])
+
+        start, stop = self._fold(lambda mask: mask.column_range(rows, L, S), join, lambda _: (0, S))
+        return start, stop
 
     def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
-        return Combined(self.sign, self.left.entry(index, heads), self.right.entry(index, heads))
+        return Combined(*(step if isinstance(step, str) else step.entry(index, heads) for step in self.steps))
 
     def batch_shape(self, heads: bool) -> tuple[int, ...]:
-        left, right = self.left.batch_shape(heads), self.right.batch_shape(heads)
-        try:
-            return np.broadcast_shapes(left, right)
-        except ValueError:
-            raise ValueError(f"the batch axes of {self!r} do not broadcast: {left} and {right}") from None
+        def join(_: str, left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
+            try:
+                return left if left == right else np.broadcast_shapes(left, right)
+            except ValueError:
+                sides = f"{left} and {right}"
+                raise ValueError(f"the batch axes of {self!r} do not broadcast: {sides}") from None
+
+        return tuple(self._fold(lambda mask: mask.batch_shape(heads), join, lambda shape: shape))
 
     def _visible(self, i: Array, j: Array, lengths: tuple[int, int], heads: bool) -> Tile:
-        left = self.left._visible(i, j, lengths, heads)
-        right = self.right._visible(i, j, lengths, heads)
-        if isinstance(right, bool):
-            left, right = right, left
-        if isinstance(left, bool):
-            absorbs = left is (self.sign == "|")  # True | x is True, False & x is False
-            return left if absorbs else right
-        assert isinstance(right, np.ndarray)
-        return np.asarray(left & right if self.sign == "&" else left | right)
+        def join(sign: str, left: Tile, right: Tile) -> Tile:
+            if isinstance(right, bool):
+                left, right = right, left
+            if isinstance(left, bool):
+                absorbs = left is (sign == "|")  # True | x is True, False & x is False
+                return left if absorbs else right
+            return left & right if sign == "&" else left | right
+
+        def invert(visible: Tile) -> Tile:
+            return not visible if isinstance(visible, bool) else ~visible
+
+        visible: Tile = self._fold(lambda mask: mask._visible(i, j, lengths, heads), join, invert)
+        return visible
 
 
-class Inverted(Mask):
-    """The complement (~) of a mask."""
-
-    def __init__(self, mask: Mask) -> None:
-        self.mask = mask
-
-    def __repr__(self) -> str:
-        return f"~{self.mask!r}"
-
-    def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
-        return Inverted(self.mask.entry(index, heads))
-
-    def batch_shape(self, heads: bool) -> tuple[int, ...]:
-        return self.mask.batch_shape(heads)
-
-    def _visible(self, i: Array, j: Array, lengths: tuple[int, int], heads: bool) -> Tile:
-        visible = self.mask._visible(i, j, lengths, heads)
-        return not visible if isinstance(visible, bool) else ~visible
+def _steps(mask: Mask) -> tuple[Mask | str, ...]:
+    return mask.steps if isinstance(mask, Combined) else (mask,)
 
 
 def alignment_offset(name: str, align: str | None, L: int, S: int) -> int:

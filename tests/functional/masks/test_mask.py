@@ -1,5 +1,6 @@
 """Masks as values: tiles, & | ~, and refused uses."""
 
+import pickle
 import re
 
 import numpy as np
@@ -44,6 +45,39 @@ def test_repr_of_combined_masks_is_the_expression():
     assert repr(mask) == "((na.prefix(2) | na.causal('top_left')) & ~na.padding(5))"
 
 
+def test_thousands_of_masks_combined_are_evaluated_written_and_pickled():
+    """Deeper than Python's recursion: & | ~ in turn, and a mask always on the right."""
+    mask, whole, right = na.causal(), np.tri(5, dtype=bool), na.prefix(1)
+    for n in range(3000):
+        other = na.visible(np.arange(25).reshape(5, 5) % 7 != n % 7)
+        if n % 3 == 2:
+            mask, whole = ~mask, ~whole
+        elif n % 3:
+            mask, whole = mask & other, whole & other.array(5, 5)
+        else:
+            mask, whole = mask | other, whole | other.array(5, 5)
+        right = na.prefix(2) | right
+    assert mask.array(5, 5).tolist() == whole.tolist()
+    assert mask.tile(slice(1, 4), slice(2, 5), 5, 5).tolist() == whole[1:4, 2:5].tolist()
+    assert right.tile(ALL, slice(2), 3, 3) is True
+    assert right.column_range(slice(0, 3), 3, 3) == (0, 2)
+    assert len(repr(mask)) < 100
+    assert pickle.loads(pickle.dumps(mask)).array(5, 5).tolist() == whole.tolist()
+    x = np.random.default_rng(0).standard_normal((1, 1, 5, 2))
+    out = na.attention(x, x, x, mask=na.visible(whole))
+    for attention in (na.attention, na.blockwise_attention, na.fast_attention):
+        np.testing.assert_allclose(attention(x, x, x, mask=mask), out, rtol=0, atol=1e-14)
+
+
+def test_inverting_twice_is_the_mask_again():
+    mask = na.causal("top_left")
+    for _ in range(3000):
+        mask = ~mask
+    assert mask.array(3, 3).tolist() == np.tri(3, dtype=bool).tolist()
+    assert mask.column_range(slice(0, 1), 3, 3) == (0, 1)
+    assert repr(~mask) == "~na.causal('top_left')"
+
+
 # ----------------------------------------------------------------------------- refused uses
 
 ARRAY = np.ones((3, 3), dtype=bool)
@@ -65,6 +99,8 @@ REFUSED = [
     (lambda: None | na.causal(), f"NoneType beside a mask {ASK}"),
     (lambda: na.causal().tile(0, ALL, 3, 3), "rows is 0; a slice is expected"),
     (lambda: na.causal().tile(ALL, [1, 2], 3, 3), "columns is [1, 2]; a slice is expected"),
+    (lambda: na.causal().array([3], 3), "L has shape (1,); one whole number is expected"),
+    (lambda: na.causal().tile(ALL, ALL, 3, 1.0), "S has dtype float64; whole numbers are expected"),
     (lambda: Mask().array(3, 3), "Mask is no mask by itself; use na.visible, na.causal, …"),
     (lambda: Mask().entry((), False), "Mask is no mask by itself; use na.visible, na.causal, …"),
 ]
