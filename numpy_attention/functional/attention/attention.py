@@ -243,6 +243,7 @@ def attention(
     scale : a number, or an array broadcasting to (..., H, L, S); 1 / sqrt(D) if None.
     softcap : a positive number, the bound of |scores|.
     sinks : the scores of one more key, whose value is 0, broadcasting to (..., H).
+        One of -inf has no effect, one of +inf takes all the weight.
     dropout : na.dropout(seed, rate), or an array of multipliers broadcasting to (..., H, L, S).
 
     Returns
@@ -305,7 +306,12 @@ def attention_with(steps: Steps) -> Pair:
     >>> wrong.backward(out, saved).d_query, attention_backward(out, saved).d_query
     (array([[2.76159416]]), array([[0.]]))
     """
+    steps = admit_steps(steps)
+    return Pair(partial(attention_forward, steps=steps), partial(attention_backward, steps=steps))
+
+
+def admit_steps(steps: Any) -> Steps:
+    """Seven pairs; TypeError for anything else."""
     if not isinstance(steps, Steps) or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in steps):
         raise TypeError(f"steps is {type(steps).__name__}; STEPS._replace(…) is expected, each step a Pair")
-    steps = Steps(*(Pair(*pair) for pair in steps))
-    return Pair(partial(attention_forward, steps=steps), partial(attention_backward, steps=steps))
+    return Steps(*(Pair(*pair) for pair in steps))

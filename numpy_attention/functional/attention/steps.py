@@ -227,6 +227,7 @@ def softmax_step_forward(
         sink_exponentials = np.exp(sinks_column - shift)
         summed = summed + sink_exponentials
         sink_weights = keep_visible(sink_exponentials / summed, sinks_column.real != -np.inf)
+        sink_weights = np.where(sinks_column.real == np.inf, 1, sink_weights)
     weights = keep_visible(exponentials / summed, visible)
     lse = (shift + np.log(summed))[..., 0]
     return Normalised(weights, lse), SoftmaxStepSaved(weights, sinks, sink_weights, visible)

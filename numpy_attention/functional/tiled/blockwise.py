@@ -16,14 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..attention.attention import AttentionGradients
+from ..attention.attention import AttentionGradients, admit_steps
 from ..attention.biases import Bias
 from ..attention.dropout import Dropout
 from ..attention.steps import STEPS, Steps, ValuesSaved
 from ..base.admission import Array, explained, quiet
 from ..base.arrays import Pair, accurate_sum, keep_visible, promote, round_to, shape_repr, unbroadcast
 from ..masks.mask import Mask
-from .online_softmax import ONLINE, OnlineSoftmax
+from .online_softmax import ONLINE, OnlineSoftmax, sink_weights
 from .tiling import TiledArguments, admit_cotangents, admit_tiled, slices, tile_shape, tile_view, to_gradients
 
 
@@ -128,8 +128,7 @@ def backward_tiles(
         d_sinks = np.zeros_like(delta)
         if problem.sinks is not None:
             sink = problem.sinks[..., None, None]
-            sink_weights = keep_visible(np.exp(sink - lse), sink.real != -np.inf)
-            d_sinks = sink_weights * (d_lse_rows - keep_visible(delta, attends))
+            d_sinks = sink_weights(sink, lse) * (d_lse_rows - keep_visible(delta, attends))
             sums.d_sinks[...] += unbroadcast(accurate_sum(d_sinks[..., 0], axis=-1), problem.sinks.shape)
         for columns, visible, peak, own in peaks:
             _, saved_scores = _scores(steps, problem, rows, columns, visible)
@@ -344,6 +343,6 @@ def blockwise_attention_with(steps: Steps = STEPS, online: OnlineSoftmax = ONLIN
     array([[1.46211716]])
     """
     return Pair(
-        partial(blockwise_attention_forward, steps=steps, online=online),
-        partial(blockwise_attention_backward, steps=steps, online=online),
+        partial(blockwise_attention_forward, steps=admit_steps(steps), online=online),
+        partial(blockwise_attention_backward, steps=admit_steps(steps), online=online),
     )

@@ -56,11 +56,16 @@ class TiledArguments(NamedTuple):
         tile = True if self.mask is None else self.mask.tile(rows, columns, L, S, heads=len(self.shape) > 2)
         shape = (*self.shape[:-2], rows.stop - rows.start, columns.stop - columns.start)
         visible = None if isinstance(tile, bool) else np.broadcast_to(tile, shape)
-        if tile is not False and isinstance(self.bias, np.ndarray):
-            visible = hide_minus_infinity(tile_view(self.bias, rows, columns), visible, shape)
+        bias = self.bias_tile(rows, columns) if tile is not False and self._bias_may_hide() else None
+        if bias is not None:
+            visible = hide_minus_infinity(bias, visible, shape)
         if visible is None:
             return bool(tile)
         return bool(visible.any()) and visible
+
+    def _bias_may_hide(self) -> bool:
+        bias = self.bias
+        return not isinstance(bias, Bias) or not np.isfinite(bias.parameter).all()
 
     def bias_tile(self, rows: slice, columns: slice) -> Array | None:
         """The tile's bias."""
