@@ -56,6 +56,7 @@ def attention_merge_forward(*parts: Any) -> tuple[Merged, MergeSaved]:
     """Attention over all keys from parts, with what its backward needs: see `attention_merge`."""
     outs, lses = _admit_parts(parts)
     shape = _common_shape(outs, lses)
+    _refuse_plus_infinity(outs, lses)
     scores = _stack_lses(lses, outs)  # (..., L, n)
     (shares, lse), _ = softmax_step_forward(scores, None, _nonempty(scores))
     out = np.zeros(shape, shares.dtype)
@@ -146,7 +147,8 @@ def attention_merge(*parts: Any) -> Merged:
     Raises
     ------
     TypeError, ValueError
-        Without parts, for a part that is not a pair, and for dtypes and shapes that do not fit.
+        Without parts, for a part that is not a pair, for dtypes and shapes that do not fit, and for an lse of
+        +inf beside an out without NaN (FlashAttention-2 marks rows without a key so).
 
     Examples
     --------
@@ -199,6 +201,16 @@ def _admit_parts(parts: tuple[Any, ...]) -> tuple[tuple[Array, ...], tuple[Array
     outs = tuple(admit(f"part {n}'s out", out, 2) for n, (out, _) in enumerate(parts, start=1))
     lses = tuple(admit(f"part {n}'s lse", lse, 1) for n, (_, lse) in enumerate(parts, start=1))
     return outs, lses
+
+
+def _refuse_plus_infinity(outs: tuple[Array, ...], lses: tuple[Array, ...]) -> None:
+    """ValueError for an lse of +inf, except beside NaN in out: there a score was +inf, and NaN propagates."""
+    for n, (out, lse) in enumerate(zip(outs, lses, strict=True), start=1):
+        if (np.isposinf(lse.real) & ~np.isnan(out).any(axis=-1)).any():
+            raise ValueError(
+                f"part {n}'s lse holds +inf, with which FlashAttention-2 marks rows without a key; here that "
+                "is -inf: write np.where(np.isposinf(lse), -np.inf, lse)"
+            )
 
 
 def _common_shape(outs: tuple[Array, ...], lses: tuple[Array, ...]) -> tuple[int, ...]:

@@ -325,3 +325,16 @@ def test_cotangents_and_saved_are_admitted():
     with pytest.raises(TypeError, match="saved is tuple, not what attention_merge_forward returned"):
         attention_merge_backward(merged.out, tuple(saved))
     assert "array(" not in repr(saved)
+
+
+def test_plus_infinity_marks_no_empty_row_here():
+    """FlashAttention-2 marks rows without a key so. A score of +inf gives the same lse, but NaN in out."""
+    part = np.ones((2, 3)), np.zeros(2)
+    with pytest.raises(ValueError, match=r"^part 2's lse holds \+inf, .* np.where\(np.isposinf\(lse\)"):
+        attention_merge(part, (np.zeros((2, 3)), np.array([INF, 0])))
+    out, saved = na.attention_forward(np.eye(2), np.eye(2), np.ones((2, 3)), bias=np.diag([INF, 0]))
+    merged, saved = attention_merge_forward(part, (out, saved.lse))
+    assert np.isnan(merged.out).all(axis=-1).tolist() == [True, False]
+    assert merged.lse[0] == INF
+    gradients = attention_merge_backward(np.ones((2, 3)), saved)
+    assert all(np.isfinite(d[1]).all() for part in gradients for d in part)
