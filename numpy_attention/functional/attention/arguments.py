@@ -51,14 +51,17 @@ class Operands(NamedTuple):
 
 
 def admit_optional(**arguments: Any) -> list[Any]:
-    """The optional arguments, admitted by name; None and `Bias` values are returned unchanged."""
+    """The optional arguments, admitted by name; None and a `Bias` as bias are returned unchanged."""
     bias = arguments.get("bias")
     if isinstance(bias, str) or callable(bias):
         came = getattr(bias, "__name__", repr(bias))
         raise TypeError(
             f"bias is {came}; an array, na.alibi(slopes) or na.relative(table, buckets) is expected"
         )
-    return [x if x is None or isinstance(x, Bias) else admit(name, x) for name, x in arguments.items()]
+    return [
+        x if x is None or (name == "bias" and isinstance(x, Bias)) else admit(name, x)
+        for name, x in arguments.items()
+    ]
 
 
 def scores_shape(query: Array, key: Array, value: Array) -> tuple[int, ...]:

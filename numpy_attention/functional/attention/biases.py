@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base.admission import Array, admit, explained, one_of, quiet, whole_numbers
-from ..base.arrays import accurate_sum, gradient_like, promote, shape_repr, unbroadcast
+from ..base.arrays import accurate_sum, gradient_like, promote, shape_repr, unbroadcast, whole_number
 from ..masks.mask import ALIGNMENTS, alignment_offset, batch_entry
 
 
@@ -58,6 +58,7 @@ class Bias(ABC):
 
     def array(self, L: int, S: int) -> Array:
         """The whole bias, (..., L, S)."""
+        L, S = whole_number("L", L, 0), whole_number("S", S, 0)
         return self.tile(slice(None), slice(None), L, S)
 
     def gradients(self, d_bias: Array) -> Any:
@@ -84,8 +85,8 @@ class Alibi(Bias):
 
     def _distance(self, rows: slice, columns: slice, L: int, S: int) -> Array:
         shift = self.offset if self.offset is not None else alignment_offset(repr(self), self.align, L, S)
-        positions = np.arange(*rows.indices(L))[:, None] + shift
-        return np.asarray(np.abs(np.arange(*columns.indices(S)) - positions), dtype=np.float64)
+        ahead = np.arange(*columns.indices(S)) - np.arange(*rows.indices(L))[:, None]
+        return np.asarray(np.abs(ahead - float(shift)))
 
     @quiet
     def tile(self, rows: slice, columns: slice, L: int, S: int) -> Array:
@@ -164,10 +165,7 @@ def alibi(slopes: npt.ArrayLike, align: str | None = None, offset: int | None = 
     if align is not None:
         align = one_of("align", align, ALIGNMENTS)
     if offset is not None:
-        shift = whole_numbers("offset", offset)
-        if shift.ndim:
-            raise TypeError(f"offset has shape {shift.shape}; one whole number is expected")
-        offset = int(shift)
+        offset = whole_number("offset", offset)
     return Alibi(admit("slopes", promote(slopes)).copy(), align, offset)
 
 

@@ -12,7 +12,8 @@ import math
 
 import numpy as np
 
-from ..base.admission import Array, explained, real_number, whole_numbers
+from ..base.admission import Array, as_array, explained, real_number, whole_numbers
+from ..base.arrays import whole_number
 
 _GOLDEN_GAMMA = 0x9E3779B97F4A7C15
 
@@ -33,13 +34,13 @@ class Dropout:
             raise ValueError(f"rate is {rate}; a probability in [0, 1) is expected")
         if isinstance(seed, np.random.Generator):
             seed = int(seed.integers(2**63))
-        if np.ndim(seed):
+        shape = as_array("seed", seed, "one whole number or a Generator").shape
+        if shape:
             raise TypeError(
-                f"seed has shape {np.shape(seed)}; one whole number or a Generator is expected (to thin an "
+                f"seed has shape {shape}; one whole number or a Generator is expected (to thin an "
                 "array write x * na.dropout_multipliers(seed, rate, x.shape))"
             )
-        array = whole_numbers("seed", seed, least=0)
-        self.seed = int(array)
+        self.seed = whole_number("seed", seed, least=0)
 
     def __repr__(self) -> str:
         return f"na.dropout(seed={self.seed}, rate={self.rate})"
@@ -58,7 +59,8 @@ class Dropout:
 
     def array(self, shape: tuple[int, ...]) -> Array:
         """All multipliers of an array of `shape`, in float64."""
-        return self._multipliers_at(np.arange(math.prod(shape), dtype=np.uint64).reshape(shape))
+        lengths = tuple(map(int, whole_numbers("shape", shape, least=0).reshape(-1)))
+        return self._multipliers_at(np.arange(math.prod(lengths), dtype=np.uint64).reshape(lengths))
 
     def _multipliers_at(self, position: Array) -> Array:
         gamma = np.uint64(_GOLDEN_GAMMA)
@@ -123,5 +125,4 @@ def dropout_multipliers(seed: int | np.random.Generator, rate: float, shape: tup
     >>> bool((dropout_multipliers(5, 0.5, (2, 4)) == dropout(5, 0.5).array((2, 4))).all())
     True
     """
-    lengths = whole_numbers("shape", shape, least=0)
-    return Dropout(seed, rate).array(tuple(int(n) for n in lengths.reshape(-1)))
+    return Dropout(seed, rate).array(shape)

@@ -47,17 +47,20 @@ def contains_masked_array(x: object) -> bool:
 
 def as_array(name: str, x: object, expected: str = "an array of numbers") -> Array:
     """`x` as a plain array in native byte order. TypeError for masked arrays, objects and ragged lists."""
-    if contains_masked_array(x):
-        raise TypeError(
-            f"{name} is a masked array, whose mask NumPy would drop in silence; pass a plain array and "
-            "say with mask= what is hidden"
-        )
     try:
+        masked = contains_masked_array(x)
         if isinstance(x, int) and not isinstance(x, bool):
             x = float(x)
         array = np.asarray(x)
     except Exception as error:
         raise TypeError(f"{name} cannot be read as an array: {error}") from error
+    if masked:
+        raise TypeError(
+            f"{name} is a masked array, whose mask NumPy would drop in silence; pass a plain array and "
+            "say with mask= what is hidden"
+        )
+    if array.dtype.type.__module__.startswith("ml_dtypes"):
+        raise TypeError(f"{name} has dtype {array.dtype}; write .astype(np.float32)")
     if array.dtype.kind not in "biufc":
         came = f" {x!r}" if isinstance(x, str) else ""
         raise TypeError(f"{name} is {type(x).__name__}{came} (dtype {array.dtype}); {expected} is expected")
@@ -97,6 +100,8 @@ def real_number(name: str, x: object) -> float:
 
 def whole_numbers(name: str, x: object, least: int | None = None) -> Array:
     """Whole numbers as int64 (uint64 if one exceeds it): lengths, document ids, indices."""
+    if isinstance(x, int) and not -(2**63) <= x < 2**64:
+        raise ValueError(f"{name} is a whole number of {x.bit_length()} bits; 64 are the limit")
     array = as_array(name, np.asarray(x) if isinstance(x, int) else x, "a whole number, or an array of them,")
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"{name} has dtype {array.dtype}; whole numbers are expected")

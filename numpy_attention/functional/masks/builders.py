@@ -7,7 +7,7 @@ intersection of what is visible, | the union, ~ the complement.
 import numpy.typing as npt
 
 from ..base.admission import Array, as_array, explained, whole_numbers
-from ..base.arrays import common_batch, positions
+from ..base.arrays import common_batch, whole_number
 from .kinds import Band, FirstKeys, RealKeys, Segments, Visible
 from .mask import Mask
 
@@ -125,10 +125,7 @@ def window(
 def _width(name: str, width: int | None) -> int | None:
     if width is None:
         return None
-    array = positions(name, width, least=0)
-    if array.ndim:
-        raise TypeError(f"{name} has shape {array.shape}; one whole number or None is expected")
-    return int(array)
+    return min(whole_number(name, width, least=0), 2**62)
 
 
 @explained

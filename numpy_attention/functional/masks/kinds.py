@@ -49,6 +49,9 @@ class Band(Mask):
         self.name, self.left, self.right = name, left, right
         self.align = None if align is None else one_of("align", align, ALIGNMENTS)
         self.offset = None if offset is None else positions("offset", offset)
+        widest = max(left or 0, right or 0)
+        if widest > 2**61 and self.offset is not None and (np.abs(self.offset) > 2**61).any():
+            raise ValueError("offset and width both exceed 2**61; write None for a width without limit")
 
     def __repr__(self) -> str:
         limits = "" if self.name == "causal" else f"{self.left}, {self.right}"

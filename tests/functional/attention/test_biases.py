@@ -109,3 +109,14 @@ def test_refused_arguments(call, sentence: str) -> None:  # type: ignore[no-unty
     with pytest.raises((TypeError, ValueError)) as refused:
         call()
     assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize("offset", [2**53, 2**62, 2**63 - 1, 2**63, 2**64 - 1, -(2**63)])
+def test_offsets_of_alibi_do_not_wrap_around(offset: int) -> None:
+    """Distances in float64: right to their last digit, on every path."""
+    bias = na.alibi([1.0], offset=offset)
+    distances = [[abs(j - (i + offset)) for j in range(3)] for i in range(2)]
+    np.testing.assert_allclose(bias.array(2, 3)[0], -np.array(distances, float), rtol=2.0**-52)
+    x = np.ones((1, 3, 1))
+    for attention in (na.attention, na.blockwise_attention, na.fast_attention):
+        assert np.isfinite(attention(x, x, x, bias=bias)).all()

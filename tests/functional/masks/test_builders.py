@@ -117,7 +117,7 @@ REFUSED = [
     (lambda: na.window(-1, 0), ValueError, "left holds -1; at least 0 is expected"),
     (lambda: na.window(0, -2), ValueError, "right holds -2; at least 0 is expected"),
     (lambda: na.window(1.0, 0), TypeError, "left has dtype float64; whole numbers are expected"),
-    (lambda: na.window(0, [1]), TypeError, "right has shape (1,); one whole number or None is expected"),
+    (lambda: na.window(0, [1]), TypeError, "right has shape (1,); one whole number is expected"),
     (lambda: na.padding(-1), ValueError, "lengths holds -1; at least 0 is expected"),
     (lambda: na.padding(1.5), TypeError, "lengths has dtype float64; whole numbers are expected"),
     (lambda: na.prefix([2, -3]), ValueError, "n holds -3; at least 0 is expected"),
@@ -161,3 +161,11 @@ def test_whole_numbers_do_not_wrap_around(make, rows):
         with np.errstate(all="raise"):
             named = picture(mask, 3, 3) == rows.split()
     assert named
+
+
+def test_a_window_as_far_away_as_it_is_wide_is_right_or_refused():
+    near, far = 2**61 - 1, 2**63 - 1
+    assert picture(na.window(near, 0, offset=near), 2, 3) == ["###", ".##"]
+    for left, right, offset in ((far, 0, far), (0, far, -far)):
+        with refused(ValueError, "offset and width both exceed 2**61; write None for a width without limit"):
+            na.window(left, right, offset=offset)

@@ -1,0 +1,156 @@
+"""Odd values for every argument: TypeError or ValueError that names the argument, or a result."""
+
+import copy
+import pickle
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+import numpy_attention as na
+from numpy_attention.functional.attention.dropout import Dropout
+from numpy_attention.functional.masks.mask import Mask
+
+
+class Framed:
+    """What has __array__, as data frames do."""
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.eye(3)
+
+
+class Broken:
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise RuntimeError("no array today")
+
+
+ENDLESS: list[Any] = []
+ENDLESS.append(ENDLESS)
+ODD: dict[str, Any] = {
+    "a mask": na.causal(), "masks combined": ~na.causal() | na.prefix(1), "a bias": na.alibi(0.5),
+    "a dropout": na.dropout(0, 0.5), "a list of masks": [na.causal()], "text": "abc", "bytes": b"a",
+    "None": None, "a dict": {"a": 1}, "a set": {1, 2}, "a generator": (i for i in range(2)), "a class": int,
+    "a function": len, "a module": np, "Ellipsis": ..., "a slice": slice(1), "objects": np.array([None, 1]),
+    "True": True, "booleans": np.ones((3, 3), bool), "masked": np.ma.ones((3, 3)), "ragged": [[1.0], [1, 2]],
+    "masked inside": [np.ma.ones(3)], "matrix": np.eye(3).view(np.matrix), "a frame": Framed(),
+    "broken": Broken(),
+    "0-d": np.array(1.0), "a date": np.array("2020-01-01", "M8[D]"), "a duration": np.array(3, "m8[s]"),
+    "structured": np.zeros(3, [("a", "f4")]), "longdouble": np.ones((3, 3), np.longdouble),
+    "nan": np.nan, "inf": np.inf, "-inf": -np.inf, "all -inf": np.full((3, 3), -np.inf), "1j": 1j,
+    "2**62": 2**62, "2**63 - 1": 2**63 - 1, "2**63": 2**63, "2**80": 2**80, "10**400": 10**400,
+    "10**5000": 10**5000, "-2**63": -(2**63), "-2**63 - 1": -(2**63) - 1, "int64": np.int64(2),
+    "uint64": np.uint64(2**64 - 1), "-1": -1, "[-1, -2]": [-1, -2], "[2**80]": [2**80, 1], "1/2": 0.5,
+    "[2**63, -1]": [2**63, -1], "nothing": [], "no rows": np.zeros((0, 3)), "six axes": [[[[[[1.0]]]]]],
+    "a tuple": (1, 2), "a list in itself": ENDLESS,
+}  # fmt: skip
+
+OPTIONS = dict(mask=None, bias=None, sinks=None, softcap=None, dropout=None)
+PLAIN = dict(query=np.eye(3), key=np.eye(3), value=np.eye(3), scale=None, **OPTIONS)
+ONES = np.ones(3)
+CALLS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "attention": (na.attention, PLAIN),
+    "attention_forward": (na.attention_forward, PLAIN),
+    "blockwise_attention": (na.blockwise_attention, {**PLAIN, "block": None}),
+    "fast_attention": (na.fast_attention, {**PLAIN, "block": None, "threads": None}),
+    "attend": (na.attend, dict(scores=np.eye(3), value=np.eye(3), **OPTIONS)),
+    "attention_with": (na.attention_with, dict(steps=na.STEPS)),
+    "blockwise_attention_with": (na.blockwise_attention_with, dict(steps=na.STEPS)),
+    "attention_merge": (
+        lambda out, lse: na.attention_merge((np.eye(3), ONES), (out, lse)),
+        dict(out=np.eye(3), lse=ONES),
+    ),
+    "a part": (lambda part: na.attention_merge((np.eye(3), ONES), part), dict(part=(np.eye(3), ONES))),
+    "dot_scores": (na.dot_scores, dict(query=np.eye(3), key=np.eye(3), scale=None)),
+    "visible": (na.visible, dict(array=np.ones((3, 3), bool))),
+    "hidden": (na.hidden, dict(array=np.ones((3, 3), bool))),
+    "real_keys": (na.real_keys, dict(array=np.ones(3, bool))),
+    "causal": (na.causal, dict(align=None, offset=None)),
+    "window": (na.window, dict(left=1, right=1, align=None, offset=None)),
+    "padding": (na.padding, dict(lengths=2)),
+    "segments": (na.segments, dict(query_ids=[0, 0, 1], key_ids=[0, 0, 1])),
+    "prefix": (na.prefix, dict(n=1)),
+    "alibi": (na.alibi, dict(slopes=0.5, align=None, offset=None)),
+    "relative": (na.relative, dict(table=np.ones(3), buckets=np.zeros((3, 3), int))),
+    "dropout": (na.dropout, dict(seed=0, rate=0.5)),
+    "dropout_multipliers": (na.dropout_multipliers, dict(seed=0, rate=0.5, shape=(2, 3))),
+    "rotary": (
+        na.rotary,
+        dict(x=np.ones((3, 4)), positions=[0, 1, 2], layout="halves", width=None, base=1e4),
+    ),
+    "mask.array": (na.causal("top_left").array, dict(L=3, S=3)),
+    "mask.tile": (na.causal("top_left").tile, dict(rows=slice(3), columns=slice(3), L=3, S=3)),
+    "bias.array": (na.alibi(0.5, "top_left").array, dict(L=3, S=3)),
+    "dropout.array": (na.dropout(0, 0.5).array, dict(shape=(2, 3))),
+}
+TOO_LARGE = r"Maximum allowed|array is too big|could not be broadcast|Exceeds the limit"
+"""NumPy's and Python's own sentences on lengths near 2**63 and on numbers of thousands of digits."""
+
+
+PAIRS = [(call, name) for call, (_, arguments) in CALLS.items() for name in arguments]
+
+
+@pytest.mark.parametrize("call, name", PAIRS)
+def test_an_odd_value_is_refused_by_name_or_works(call: str, name: str) -> None:
+    function, arguments = CALLS[call]
+    nameless = {}
+    for odd, value in ODD.items():
+        try:
+            result = function(**{**arguments, name: value})
+            if isinstance(result, (Mask, Dropout)) or hasattr(result, "parameter"):
+                _use(result)
+        except (TypeError, ValueError) as refusal:
+            named = re.search(
+                rf"\b{name}\b|^part 2 |array of na|^mask|^bias |number of (key|value)s", str(refusal)
+            )
+            if not named and not re.search(TOO_LARGE, str(refusal)):
+                nameless[odd] = str(refusal)
+    assert not nameless
+
+
+def _use(value: Any) -> None:
+    x = np.ones((1, 1, 3, 2))
+    option = "mask" if isinstance(value, Mask) else "dropout" if isinstance(value, Dropout) else "bias"
+    repr(value)
+    for attention in (na.attention, na.blockwise_attention, na.fast_attention):
+        attention(x, x, x, **{option: value})
+
+
+def test_a_bias_value_is_refused_as_scale_and_sinks() -> None:
+    for name in ("scale", "sinks"):
+        with pytest.raises(TypeError, match=f"^{name} is Alibi .*; an array of numbers is expected$"):
+            na.attention(np.eye(3), np.eye(3), np.eye(3), **{name: na.alibi(0.5)})
+
+
+def test_small_floats_of_ml_dtypes_are_refused_with_what_to_write() -> None:
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    for dtype in (ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2, ml_dtypes.int4):
+        x = np.ones((3, 3)).astype(dtype)
+        for attention in (na.attention, na.attention_forward, na.fast_attention):
+            with pytest.raises(TypeError, match=r"^query has dtype .*; write .astype\(np.float32\)$"):
+                attention(x, np.eye(3), np.eye(3))
+
+
+# ------------------------------------------------------------------------------------------ as values
+
+VALUES = {
+    "visible": na.visible(np.eye(3, dtype=bool)), "hidden": na.hidden(np.eye(3, dtype=bool)),
+    "causal": na.causal(), "causal offset": na.causal(offset=[1, 2]), "window": na.window(1, None),
+    "padding": na.padding([1, 3]), "real_keys": na.real_keys([True, False, True]), "prefix": na.prefix(2),
+    "segments": na.segments([0, 0, 1], [0, 1, 1]), "combined": ~na.causal() | na.prefix(1) & na.window(1, 1),
+    "alibi": na.alibi([0.5, 1.0]), "relative": na.relative(np.arange(3.0), np.eye(3, dtype=int)),
+    "dropout": na.dropout(7, 0.5),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_values_are_copied_and_pickled_whole_and_are_equal_to_themselves_alone(name: str) -> None:
+    value = VALUES[name]
+    shape: Any = ((3, 3),) if isinstance(value, Dropout) else (3, 3)
+    for other in (copy.copy(value), copy.deepcopy(value), pickle.loads(pickle.dumps(value))):
+        assert type(other) is type(value)
+        assert repr(other) == repr(value)
+        assert other.array(*shape).tolist() == value.array(*shape).tolist()
+        assert other != value
+    assert value == value
+    assert len({value, value}) == 1
