@@ -19,8 +19,8 @@ PUBLIC = {
     # attention
     "functional.attention.attention":
         "attention attention_forward attention_backward attention_with AttentionGradients "
-        "AttentionSaved",
-    "functional.attention.attend": "attend attend_forward attend_backward AttendGradients",
+        "AttentionSaved StepsSaved",
+    "functional.attention.attend": "attend attend_forward attend_backward AttendGradients AttendSaved",
     # the same, tile by tile
     "functional.tiled.blockwise":
         "blockwise_attention blockwise_attention_forward blockwise_attention_backward "
@@ -58,16 +58,19 @@ PUBLIC = {
     "functional.layers.softmax":
         "softmax softmax_forward softmax_backward log_softmax log_softmax_forward "
         "log_softmax_backward logsumexp logsumexp_forward logsumexp_backward SoftmaxSaved "
-        "LogSoftmaxSaved",
+        "LogSoftmaxSaved LogsumexpSaved",
     # layers and activations
     "functional.layers.linear": "linear linear_forward linear_backward LinearSaved LinearGradients",
     "functional.layers.activations":
         "tanh tanh_forward tanh_backward sigmoid sigmoid_forward sigmoid_backward relu relu_forward "
         "relu_backward leaky_relu leaky_relu_forward leaky_relu_backward TanhSaved ActivationSaved "
-        "LeakyReluSaved",
-    "functional.layers.smooth": "silu silu_forward silu_backward softplus softplus_forward softplus_backward",
+        "SigmoidSaved ReluSaved LeakyReluSaved",
+    "functional.layers.smooth":
+        "silu silu_forward silu_backward softplus softplus_forward softplus_backward SiluSaved "
+        "SoftplusSaved",
     "functional.layers.gelu":
-        "gelu gelu_forward gelu_backward gelu_tanh gelu_tanh_forward gelu_tanh_backward",
+        "gelu gelu_forward gelu_backward gelu_tanh gelu_tanh_forward gelu_tanh_backward "
+        "GeluSaved GeluTanhSaved",
     "functional.layers.normalization":
         "layer_norm layer_norm_forward layer_norm_backward rms_norm rms_norm_forward "
         "rms_norm_backward LayerNormSaved LayerNormGradients RmsNormSaved RmsNormGradients",

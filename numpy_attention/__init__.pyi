@@ -25,12 +25,14 @@ from .functional.attention.attend import attend as attend
 from .functional.attention.attend import attend_forward as attend_forward
 from .functional.attention.attend import attend_backward as attend_backward
 from .functional.attention.attend import AttendGradients as AttendGradients
+from .functional.attention.attend import AttendSaved as AttendSaved
 from .functional.attention.attention import attention as attention
 from .functional.attention.attention import attention_forward as attention_forward
 from .functional.attention.attention import attention_backward as attention_backward
 from .functional.attention.attention import attention_with as attention_with
 from .functional.attention.attention import AttentionGradients as AttentionGradients
 from .functional.attention.attention import AttentionSaved as AttentionSaved
+from .functional.attention.attention import StepsSaved as StepsSaved
 from .functional.attention.biases import alibi as alibi
 from .functional.attention.biases import relative as relative
 from .functional.attention.biases import Bias as Bias
@@ -71,6 +73,8 @@ from .functional.layers.activations import leaky_relu_forward as leaky_relu_forw
 from .functional.layers.activations import leaky_relu_backward as leaky_relu_backward
 from .functional.layers.activations import TanhSaved as TanhSaved
 from .functional.layers.activations import ActivationSaved as ActivationSaved
+from .functional.layers.activations import SigmoidSaved as SigmoidSaved
+from .functional.layers.activations import ReluSaved as ReluSaved
 from .functional.layers.activations import LeakyReluSaved as LeakyReluSaved
 from .functional.layers.embedding import embedding as embedding
 from .functional.layers.embedding import embedding_forward as embedding_forward
@@ -82,6 +86,8 @@ from .functional.layers.gelu import gelu_backward as gelu_backward
 from .functional.layers.gelu import gelu_tanh as gelu_tanh
 from .functional.layers.gelu import gelu_tanh_forward as gelu_tanh_forward
 from .functional.layers.gelu import gelu_tanh_backward as gelu_tanh_backward
+from .functional.layers.gelu import GeluSaved as GeluSaved
+from .functional.layers.gelu import GeluTanhSaved as GeluTanhSaved
 from .functional.layers.linear import linear as linear
 from .functional.layers.linear import linear_forward as linear_forward
 from .functional.layers.linear import linear_backward as linear_backward
@@ -108,6 +114,8 @@ from .functional.layers.smooth import silu_backward as silu_backward
 from .functional.layers.smooth import softplus as softplus
 from .functional.layers.smooth import softplus_forward as softplus_forward
 from .functional.layers.smooth import softplus_backward as softplus_backward
+from .functional.layers.smooth import SiluSaved as SiluSaved
+from .functional.layers.smooth import SoftplusSaved as SoftplusSaved
 from .functional.layers.softmax import softmax as softmax
 from .functional.layers.softmax import softmax_forward as softmax_forward
 from .functional.layers.softmax import softmax_backward as softmax_backward
@@ -119,6 +127,7 @@ from .functional.layers.softmax import logsumexp_forward as logsumexp_forward
 from .functional.layers.softmax import logsumexp_backward as logsumexp_backward
 from .functional.layers.softmax import SoftmaxSaved as SoftmaxSaved
 from .functional.layers.softmax import LogSoftmaxSaved as LogSoftmaxSaved
+from .functional.layers.softmax import LogsumexpSaved as LogsumexpSaved
 from .functional.losses.binary import binary_cross_entropy as binary_cross_entropy
 from .functional.losses.binary import binary_cross_entropy_forward as binary_cross_entropy_forward
 from .functional.losses.binary import binary_cross_entropy_backward as binary_cross_entropy_backward

@@ -18,6 +18,7 @@ from .walk import Stage, Walk
 
 _Shown = TypeVar("_Shown")
 
+ARRAYS = tuple(RESULTS.values())
 INDENT = " " * 4
 GOOD, BAD = "✓", "✗ WRONG"
 
@@ -128,7 +129,7 @@ class _Page:
         return {f"{name} {MARK}" if name in changed else name: x for name, x in named.items()}
 
     def down(self, stage: Stage) -> Iterator[str]:
-        now, before = RESULTS[stage.number - 1], RESULTS[stage.number - 2]
+        now, before = ARRAYS[stage.number - 1], ARRAYS[stage.number - 2]
         if stage.skipped:
             yield from (f"{stage.number}  {stage.name:<8} not used: {now} = {before}", "")
             return
@@ -139,7 +140,7 @@ class _Page:
         yield from (*([""] if stage.laws else []), *self.laws(stage.laws), "")
 
     def up(self, stage: Stage) -> Iterator[str]:
-        now, before = (f"d_{RESULTS[n]}" for n in (stage.number - 1, stage.number - 2))
+        now, before = (f"d_{ARRAYS[n]}" for n in (stage.number - 1, stage.number - 2))
         if stage.skipped:
             yield from (f"{stage.number}  {stage.name:<8} not used: {before} = {now}", "")
             return

@@ -14,28 +14,36 @@ from .line_trace import LineTrace, traced
 from .score_step import with_score_step
 from .step_laws import MASKED_ROWS, LawConditions, WalkArrays
 
-RESULTS = Steps("scores", "capped", "biased", "masked", "weights", "thinned", "out")
-"""Name of each step's result."""
+RESULTS = {
+    "score": "scores",
+    "softcap": "capped",
+    "bias": "biased",
+    "mask": "masked",
+    "softmax": "weights",
+    "dropout": "thinned",
+    "values": "out",
+}
+"""Step -> name of its result."""
 
-GRADIENTS = Steps(
-    score=("d_query", "d_key", "d_scale"),
-    softcap=("d_scores",),
-    bias=("d_capped", "d_bias"),
-    mask=("d_biased",),
-    softmax=("d_masked", "d_sinks"),
-    dropout=("d_weights",),
-    values=("d_thinned", "d_value"),
-)
-"""Names of each step's gradients."""
+GRADIENTS = {
+    "score": ("d_query", "d_key", "d_scale"),
+    "softcap": ("d_scores",),
+    "bias": ("d_capped", "d_bias"),
+    "mask": ("d_biased",),
+    "softmax": ("d_masked", "d_sinks"),
+    "dropout": ("d_weights",),
+    "values": ("d_thinned", "d_value"),
+}
+"""Step -> names of its gradients."""
 
 
 class AttentionTrace(NamedTuple):
-    """One attention call, with the trace of each step's forward (`down`) and backward (`up`)."""
+    """One attention call, with the trace of each step's forward (`down`) and backward (`up`) by its name."""
 
     example: WalkExample
     steps: Steps
-    down: Steps
-    up: Steps
+    down: dict[str, LineTrace]
+    up: dict[str, LineTrace]
     out: Array
     saved: AttentionSaved
     gradients: AttentionGradients
@@ -50,19 +58,19 @@ class AttentionTrace(NamedTuple):
         """The array that a step passed to the next."""
         if name == "score":
             return self.saved.scores
-        result = getattr(self.down, name).result[0]
+        result = self.down[name].result[0]
         return np.asarray(result[0] if name == "softmax" else result)
 
     def step_gradients(self, name: str) -> dict[str, Array]:
         """The gradients that a step's backward returned, by name."""
-        result = getattr(self.up, name).result
+        result = self.up[name].result
         gradients = result if isinstance(result, tuple) else (result,)
-        names = getattr(result, "_fields", getattr(GRADIENTS, name))
+        names = getattr(result, "_fields", GRADIENTS[name])
         return {d: np.asarray(x) for d, x in zip(names, gradients, strict=False) if x is not None}
 
     def skipped(self, name: str) -> bool:
         """True if a step returned its first argument itself, both down and up."""
-        runs = (getattr(self.down, name), getattr(self.up, name))
+        runs = (self.down[name], self.up[name])
         results = [run.result if isinstance(run.result, tuple) else (run.result,) for run in runs]
         return all(
             next(iter(run.arguments.values()), None) is result[0]
@@ -72,8 +80,8 @@ class AttentionTrace(NamedTuple):
     def magnitude(self, name: str) -> float:
         """Upper estimate of the numbers behind a step's gradients; their rounding error scales with it."""
         magnitude = largest_magnitude([self.example.d_out])
-        for step in reversed(Steps._fields[Steps._fields.index(name) :]):
-            run = getattr(self.down, step)
+        for step in reversed(list(RESULTS)[list(RESULTS).index(name) :]):
+            run = self.down[step]
             magnitude *= max(1.0, largest_magnitude([*run.arguments.values(), self.result(step)]))
         if name == "score" and self.example.score == "cosine":  # its gradients are divided by lengths
             lengths = np.linalg.norm([*self.example.query, *self.example.key], axis=-1)
@@ -94,10 +102,10 @@ class AttentionTrace(NamedTuple):
         arrays: WalkArrays = {name: getattr(example, name) for name in ("query", "key", "value", "d_out")}
         arrays |= array_arguments(example.options) | {"lse": self.saved.lse}
         arrays |= {f"score.{name}": x for name, x in example.parameters.items()}
-        arrays |= {getattr(RESULTS, name): self.result(name) for name in Steps._fields}
+        arrays |= {result: self.result(name) for name, result in RESULTS.items()}
         if self.visible is not None:
             arrays["visible"] = self.visible
-        for name in Steps._fields:
+        for name in RESULTS:
             for d, x in self.step_gradients(name).items():
                 is_parameter = name == "score" and d.removeprefix("d_") in example.parameters
                 arrays[f"score.{d}" if is_parameter else "d_key" if d == "d_x" else d] = x
@@ -112,7 +120,7 @@ def trace_attention(example: WalkExample, steps: Steps) -> AttentionTrace:
     >>> from numpy_attention import STEPS
     >>> from numpy_attention.study.example import build_example
     >>> trace = trace_attention(build_example(), STEPS)
-    >>> sorted(trace.down.values.arguments)
+    >>> sorted(trace.down["values"].arguments)
     ['thinned', 'value', 'visible']
     """
     down: list[LineTrace] = []
@@ -121,7 +129,8 @@ def trace_attention(example: WalkExample, steps: Steps) -> AttentionTrace:
     kernel = attention_with(with_score_step(traced_steps, example))
     out, saved = kernel.forward(example.query, example.key, example.value, **example.options)
     gradients = kernel.backward(example.d_out, saved)
-    return AttentionTrace(example, steps, Steps(*down), Steps(*reversed(up)), out, saved, gradients)
+    by_step = dict(zip(RESULTS, down, strict=True)), dict(zip(reversed(RESULTS), up, strict=True))
+    return AttentionTrace(example, steps, *by_step, out, saved, gradients)
 
 
 def array_arguments(arguments: dict[str, Any]) -> dict[str, Array]:

@@ -100,10 +100,10 @@ def walk(example: WalkExample, *, steps: Steps = STEPS, score: Pair | None = Non
 
 
 def _down(trace: AttentionTrace, name: str, arrays: WalkArrays, conditions: LawConditions) -> Stage:
-    call: LineTrace = getattr(trace.down, name)
+    call = trace.down[name]
     if trace.skipped(name):
         return _skipped_stage(name)
-    results = {getattr(RESULTS, name): trace.result(name)}
+    results = {RESULTS[name]: trace.result(name)}
     if name == "softmax":
         results["lse"] = trace.saved.lse
     laws = check_step_laws(DOWN, name, arrays, conditions, largest_magnitude(results.values()))
@@ -111,13 +111,13 @@ def _down(trace: AttentionTrace, name: str, arrays: WalkArrays, conditions: LawC
 
 
 def _up(trace: AttentionTrace, name: str, arrays: WalkArrays, conditions: LawConditions) -> Stage:
-    call: LineTrace = getattr(trace.up, name)
+    call = trace.up[name]
     if trace.skipped(name):
         return _skipped_stage(name)
     gradients, magnitude = trace.step_gradients(name), trace.magnitude(name)
     derivatives = {d: _derivative(trace, name, d, ours, magnitude) for d, ours in gradients.items()}
     argument, cotangent = next(iter(array_arguments(call.arguments).items()))
-    d = f"d_{getattr(RESULTS, name)}"  # a score's own backward calls it d_out
+    d = f"d_{RESULTS[name]}"  # a score's own backward calls it d_out
     inputs = {d: arrays[d]} | ({} if cotangent.shape == arrays[d].shape else {f"Σ_l {d}": cotangent})
     inputs |= {read: x for read, x in arrays_read(call).items() if read != argument}
     laws = check_step_laws(UP, name, arrays, conditions, magnitude)
@@ -151,8 +151,9 @@ def _skipped_stage(name: str) -> Stage:
 def _derivative(trace: AttentionTrace, step: str, d: str, ours: Array, magnitude: float) -> Derivative:
     """A step's gradient `d` beside the complex step of the array it belongs to."""
     example, steps, name = trace.example, trace.steps, d.removeprefix("d_")
-    if name in RESULTS:
-        before = Steps._fields[RESULTS.index(name)]
+    step_of = {result: step for step, result in RESULTS.items()}
+    if name in step_of:
+        before = step_of[name]
 
         def output_from(x: Array) -> Array:
             return attention_output(example, steps, {before: x})

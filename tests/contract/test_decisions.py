@@ -19,7 +19,7 @@ def test_the_default_scale_is_one_over_the_root_of_the_width():
         assert saved.scores[0, 0] == scale * D
     _, saved = na.attention_forward(np.ones((1, 0)), np.ones((2, 0)), np.array([[2.0], [4.0]]))
     assert saved.weights.tolist() == [[0.5, 0.5]]
-    assert saved.steps.score.scale == 1
+    assert saved.steps_saved.score.scale == 1
 
 
 def test_query_head_h_reads_key_head_h_divided_by_the_size_of_its_group():

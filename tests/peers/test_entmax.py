@@ -71,7 +71,7 @@ def test_weights_and_gradients(name, size, hide, peers):
     d_weights = rng.standard_normal((B, H, L, S))
     options = dict(mask=na.visible(visible), sinks=sinks, steps=STEPS[name])
     out, saved = na.attend_forward(scores, np.zeros((B, H, S, E)), **options)
-    got = na.attend_backward(0 * out, saved, d_weights=d_weights, steps=STEPS[name])
+    got = na.attend_backward(0 * out, saved, d_weights=d_weights)
     columns, d_scores, d_sinks = expected_of(peers, name, scores, visible, sinks, d_weights)
     e_weight, e_gradient = errors(name, S)
     e_gradient *= np.abs(d_weights).max()

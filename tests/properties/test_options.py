@@ -119,7 +119,7 @@ def test_attend_is_attention_from_its_second_step_on(case):
     )
     query = np.broadcast_to(case.query, (*case.shape[:-1], case.query.shape[-1]))
     _, saved_1 = na.STEPS.score.forward(
-        query, case.key, np.asarray(case.scale_used), saved.steps.mask.visible
+        query, case.key, np.asarray(case.scale_used), saved.steps_saved.mask.visible
     )
     d_query, d_key, d_scale = na.STEPS.score.backward(d_scores, saved_1)
     numbers = Results(

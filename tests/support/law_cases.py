@@ -78,7 +78,7 @@ def d_scores_of(case, saved):
     options = {name: x for name, x in case.options.items() if name != "scale"}
     _, rest = na.attend_forward(saved.scores, case.value, **options, steps=case.steps)
     cotangents = dict(d_weights=case.d_weights, d_lse=case.d_lse)
-    return na.attend_backward(case.d_out, rest, **cotangents, steps=case.steps).d_scores
+    return na.attend_backward(case.d_out, rest, **cotangents).d_scores
 
 
 def arguments_of(case, *, d_scores=True, **more):

@@ -123,7 +123,7 @@ def _broken(fault: Fault, problem: Inputs) -> set[int]:
     if fault.steps is not None:
         rest = {name: x for name, x in options.items() if name != "scale"}
         _, from_scores = attend_forward(saved.scores, problem.value, **rest, steps=fault.steps)
-        gradients["d_scores"] = attend_backward(d_out, from_scores, **cotangents, steps=fault.steps).d_scores
+        gradients["d_scores"] = attend_backward(d_out, from_scores, **cotangents).d_scores
 
     def again(query: Array, key: Array, value: Array, **changed: Any) -> tuple[Any, Any]:
         out, saved = pair.forward(query, key, value, **changed)

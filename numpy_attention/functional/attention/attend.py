@@ -8,13 +8,24 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from ..base.admission import Array, admit, explained, quiet
-from ..base.arrays import Pair, promote, round_to, shape_repr
+from ..base.arrays import Pair, backward_of, promote, round_to, shape_repr
 from ..masks.mask import Mask
 from .arguments import AttendArguments, admit_optional, attend_shape, prepare_operands
-from .attention import AttentionSaved, admit_cotangents, gradient_of, seven_steps, seven_steps_back
+from .attention import (
+    AttentionSaved,
+    admit_cotangents,
+    admit_steps,
+    gradient_of,
+    seven_steps,
+    seven_steps_back,
+)
 from .biases import Bias
 from .dropout import Dropout
 from .steps import STEPS, Steps
+
+
+class AttendSaved(AttentionSaved):
+    """Every intermediate result, as in `AttentionSaved`."""
 
 
 @shape_repr
@@ -50,33 +61,29 @@ def attend_forward(
     sinks: npt.ArrayLike | None = None,
     dropout: Dropout | npt.ArrayLike | None = None,
     steps: Steps = STEPS,
-) -> tuple[Any, AttentionSaved]:
+) -> tuple[Any, AttendSaved]:
     """Steps 2 to 7, with everything their backward needs: see `attend`."""
     scores, value = admit("scores", scores, 2), admit("value", value, 2)
     arguments = AttendArguments(scores, value, *admit_optional(bias=bias, sinks=sinks))
     operands = prepare_operands(arguments, attend_shape(scores, value), mask, softcap, dropout)
-    out, saved = seven_steps(steps._replace(score=IDENTITY_SCORE), operands)
-    return round_to(out, scores, value), saved
+    out, saved = seven_steps(admit_steps(steps)._replace(score=IDENTITY_SCORE), operands)
+    return round_to(out, scores, value), AttendSaved(*saved)
 
 
-@quiet
+@backward_of(AttendSaved)
 def attend_backward(
     d_out: npt.ArrayLike,
-    saved: AttentionSaved,
+    saved: AttendSaved,
     *,
     d_weights: npt.ArrayLike | None = None,
     d_lse: npt.ArrayLike | None = None,
-    steps: Steps = STEPS,
 ) -> AttendGradients:
     """Steps 7 to 2 backwards: `attention_backward` without step 1. The last line is
 
     d_scores = d_capped * sech²(scores / softcap)          (d_capped without a softcap)
     """
-    if not isinstance(saved, AttentionSaved) or not isinstance(saved.arguments, AttendArguments):
-        raise TypeError("saved is not what attend_forward returned")
-    steps = steps._replace(score=IDENTITY_SCORE)
     cotangents = admit_cotangents(saved, d_out, d_weights, d_lse)
-    (d_scores, *_), d_value, d_bias, d_sinks = seven_steps_back(steps, *cotangents, saved.steps)
+    (d_scores, *_), d_value, d_bias, d_sinks = seven_steps_back(saved.steps, *cotangents, saved.steps_saved)
     return AttendGradients(*map(gradient_of, saved.arguments, (d_scores, d_value, d_bias, d_sinks)))
 
 

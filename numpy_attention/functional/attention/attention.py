@@ -12,7 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base.admission import Array, admit, explained, quiet
-from ..base.arrays import Pair, cotangent, gradient_like, promote, round_to, shape_repr, to_float64
+from ..base.arrays import (
+    Pair,
+    backward_of,
+    cotangent,
+    gradient_like,
+    promote,
+    round_to,
+    shape_repr,
+    to_float64,
+)
 from ..masks.mask import Mask
 from .arguments import (
     AttendArguments,
@@ -29,11 +38,24 @@ from .steps import STEPS, ScoreGradients, Steps
 
 
 @shape_repr
+class StepsSaved(NamedTuple):
+    """What each step's forward saved for its backward; other steps may save something else."""
+
+    score: Any
+    softcap: Any
+    bias: Any
+    mask: Any
+    softmax: Any
+    dropout: Any
+    values: Any
+
+
+@shape_repr
 class AttentionSaved(NamedTuple):
     """Every intermediate result, in the precision it was computed in.
 
     scores, weights (..., H, L, S), lse (..., H, L); capped, biased, masked and thinned are None where their
-    option is. `arguments` are the caller's arrays, `steps` the tuple that each step saved for its backward.
+    option is. `arguments` are the caller's arrays, `steps` the pairs that ran, which backward undoes.
     """
 
     scores: Array
@@ -45,6 +67,7 @@ class AttentionSaved(NamedTuple):
     thinned: Array | None
     arguments: AttentionArguments | AttendArguments
     steps: Steps
+    steps_saved: StepsSaved
 
 
 @shape_repr
@@ -81,12 +104,13 @@ def seven_steps(steps: Steps, operands: Operands) -> tuple[Array, AttentionSaved
         lse=lse,
         thinned=None if multipliers is None else thinned,
         arguments=arguments,
-        steps=Steps(saved_1, saved_2, saved_3, saved_4, saved_5, saved_6, saved_7),
+        steps=steps,
+        steps_saved=StepsSaved(saved_1, saved_2, saved_3, saved_4, saved_5, saved_6, saved_7),
     )
 
 
 def seven_steps_back(
-    steps: Steps, d_out: Array, d_weights: Array, d_lse: Array, saved: Steps
+    steps: Steps, d_out: Array, d_weights: Array, d_lse: Array, saved: StepsSaved
 ) -> tuple[ScoreGradients, Array, Array | None, Array | None]:
     """The same seven up: the gradients of step 1's arguments, then of value, bias and sinks."""
     d_thinned, d_value = steps.values.backward(d_out, saved.values)
@@ -153,22 +177,21 @@ def attention_forward(
     shape = scores_shape(query, key, value)
     if arguments.scale is not None:
         check_scale(arguments.scale, shape)
-    out, saved = seven_steps(steps, prepare_operands(arguments, shape, mask, softcap, dropout))
+    out, saved = seven_steps(admit_steps(steps), prepare_operands(arguments, shape, mask, softcap, dropout))
     return round_to(out, query, key, value), saved
 
 
-@quiet
+@backward_of(AttentionSaved)
 def attention_backward(
     d_out: npt.ArrayLike,
     saved: AttentionSaved,
     *,
     d_weights: npt.ArrayLike | None = None,
     d_lse: npt.ArrayLike | None = None,
-    steps: Steps = STEPS,
 ) -> AttentionGradients:
     """The gradients of <d_out, out> + <d_weights, weights> + <d_lse, lse>: see `attention`.
 
-    The seven steps upwards, each undone by its own backward in `steps.py`:
+    The steps that forward ran, upwards, each undone by its own backward; those of `steps.py` are
 
         7  d_thinned = d_out @ valueᵀ              d_value = thinnedᵀ @ d_out
         6  d_weights = d_weights + d_thinned * multipliers
@@ -181,7 +204,7 @@ def attention_backward(
     Parameters
     ----------
     d_out : the shape of out, (..., H, L, E)
-    saved : returned by attention_forward
+    saved : returned by attention_forward, or by the forward of attention_with(steps)
     d_weights : (..., H, L, S), the cotangent of step 5's weights, or None for zero
     d_lse : (..., H, L), the cotangent of saved.lse, or None for zero
 
@@ -202,11 +225,9 @@ def attention_backward(
     array([[0.5, 0.5],
            [0.5, 0.5]])
     """
-    if not isinstance(saved, AttentionSaved) or not isinstance(saved.arguments, AttentionArguments):
-        raise TypeError("saved is not what attention_forward returned")
     cotangents = admit_cotangents(saved, d_out, d_weights, d_lse)
-    d_score_arguments, d_value, d_bias, d_sinks = seven_steps_back(steps, *cotangents, saved.steps)
-    d_query, d_key, d_scale = d_score_arguments
+    d_score, d_value, d_bias, d_sinks = seven_steps_back(saved.steps, *cotangents, saved.steps_saved)
+    d_query, d_key, d_scale = d_score
     gradients = (d_query, d_key, d_value, d_bias, d_scale, d_sinks)
     return AttentionGradients(*map(gradient_of, saved.arguments, gradients))
 
@@ -286,7 +307,7 @@ def attention_with(steps: Steps) -> Pair:
     Returns
     -------
     Pair
-        forward and backward, called as `attention_forward` and `attention_backward` are.
+        forward, called as `attention_forward` is, and `attention_backward`: saved knows its steps.
 
     Raises
     ------
@@ -303,15 +324,18 @@ def attention_with(steps: Steps) -> Pair:
     >>> wrong = attention_with(STEPS._replace(softmax=Pair(STEPS.softmax.forward, without_mean)))
     >>> query, key, value = np.ones((1, 1)), np.array([[1.0], [3.0]]), np.array([[1.0], [1.0]])
     >>> out, saved = wrong.forward(query, key, value)
-    >>> wrong.backward(out, saved).d_query, attention_backward(out, saved).d_query
-    (array([[2.76159416]]), array([[0.]]))
+    >>> attention_backward(out, saved).d_query
+    array([[2.76159416]])
+    >>> attention_backward(out, attention_forward(query, key, value)[1]).d_query
+    array([[0.]])
     """
-    steps = admit_steps(steps)
-    return Pair(partial(attention_forward, steps=steps), partial(attention_backward, steps=steps))
+    return Pair(partial(attention_forward, steps=admit_steps(steps)), attention_backward)
 
 
-def admit_steps(steps: Any) -> Steps:
+def admit_steps(steps: object) -> Steps:
     """Seven pairs; TypeError for anything else."""
+    if steps is STEPS:
+        return STEPS
     if not isinstance(steps, Steps) or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in steps):
         raise TypeError(f"steps is {type(steps).__name__}; STEPS._replace(…) is expected, each step a Pair")
     return Steps(*(Pair(*pair) for pair in steps))

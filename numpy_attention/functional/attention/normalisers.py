@@ -9,39 +9,57 @@ log Σ exp(masked), whatever the weights.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from ..base.admission import Array, quiet
-from ..base.arrays import Pair, accurate_sum, keep_visible, shape_repr, unbroadcast
+from ..base.arrays import Pair, accurate_sum, backward_of, keep_visible, shape_repr, unbroadcast
 from ..base.stable import finite_shift, row_maximum
 from ..layers.activations import logistic
-from .steps import Normalised, SoftmaxStepGradients, softmax_step_backward, softmax_step_forward
+from .steps import (
+    Normalised,
+    SoftmaxStepGradients,
+    SoftmaxStepSaved,
+    softmax_step_backward,
+    softmax_step_forward,
+)
 
 
 @shape_repr
 class NormaliserSaved(NamedTuple):
     """Weights of the columns [masked, sinks] and their derivatives, the arguments, and softmax's saved."""
 
-    name: str
     weights: Array
     derivatives: Array
     sinks: Array | None
     visible: Array | None
-    softmax: Any
+    softmax: SoftmaxStepSaved
 
 
-_Formula = Callable[[Array], tuple[Array, Array]]
+class SigmoidWeightsSaved(NormaliserSaved):
+    """Of sigmoid weights."""
 
 
-def _sigmoid(columns: Array) -> tuple[Array, Array]:
+class SparsemaxWeightsSaved(NormaliserSaved):
+    """Of sparsemax weights."""
+
+
+class EntmaxWeightsSaved(NormaliserSaved):
+    """Of entmax weights."""
+
+
+_Arrays: TypeAlias = tuple[Array, Array]
+_Formula: TypeAlias = Callable[[Array], _Arrays]
+
+
+def _sigmoid(columns: Array) -> _Arrays:
     """Weights σ(x), derivatives σ(x) σ(-x)."""
     weights = np.where(columns.real == -np.inf, 0, logistic(columns))
     return weights, weights * logistic(-columns)
 
 
-def _descending(columns: Array) -> tuple[Array, Array]:
+def _descending(columns: Array) -> _Arrays:
     """The entries of each row in descending order, and their ranks from 1."""
     order = np.argsort(-columns.real, axis=-1, kind="stable")
     rows = np.take_along_axis(columns, order, axis=-1)
@@ -53,7 +71,7 @@ def _entry_at_rank(values: Array, support: Array) -> Array:
     return np.asarray(np.take_along_axis(values, np.maximum(support - 1, 0), axis=-1))
 
 
-def _sparsemax(columns: Array) -> tuple[Array, Array]:
+def _sparsemax(columns: Array) -> _Arrays:
     """Martins and Astudillo 2016, algorithm 1: τ = (Σ_{support} x - 1) / |support|; derivatives 1 there."""
     if not columns.shape[-1]:
         return columns.copy(), columns.copy()
@@ -66,7 +84,7 @@ def _sparsemax(columns: Array) -> tuple[Array, Array]:
     return np.where(above, columns - threshold, 0), above.astype(columns.dtype)
 
 
-def _entmax(columns: Array) -> tuple[Array, Array]:
+def _entmax(columns: Array) -> _Arrays:
     """Peters, Niculae, Martins 2019, algorithm 2: of the k highest halves x, with mean m and mean square q,
 
     τ = m - √((1 - k (q - m²)) / k), for the largest k that has a solution; derivatives √weights.
@@ -94,61 +112,98 @@ def _undefined_rows(masked: Array, columns: Array, visible: Array | None) -> Arr
     return np.asarray(infinite | (all_minus_infinity & any_visible))
 
 
-def _normaliser(name: str, formula: _Formula, sums_to_one: bool) -> Pair:
-    """The pair: ∂weights = derivatives * (∂masked - ∂τ), ∂τ = the mean of ∂masked weighted by derivatives."""
-
-    @quiet
-    def forward(
-        masked: Array, sinks: Array | None = None, visible: Array | None = None
-    ) -> tuple[Normalised, NormaliserSaved]:
-        (_, lse), saved = softmax_step_forward(masked, sinks, visible)
-        columns = masked
-        if sinks is not None:
-            column = np.broadcast_to(sinks[..., None, None], (*masked.shape[:-1], 1))
-            columns = np.concatenate([masked, column], axis=-1)
-        if sums_to_one:  # invariant under a shift, up to rounding
-            columns = columns - finite_shift(row_maximum(columns)).real
-        weights, derivatives = formula(columns)
-        if sums_to_one:
-            weights = np.where(_undefined_rows(masked, columns, visible), np.nan, weights)
-        key_weights = keep_visible(weights[..., : masked.shape[-1]], visible)
-        return Normalised(key_weights, lse), NormaliserSaved(
-            name, weights, derivatives, sinks, visible, saved
-        )
-
-    @quiet
-    def backward(d_normalised: tuple[Array, Array], saved: NormaliserSaved) -> SoftmaxStepGradients:
-        if not isinstance(saved, NormaliserSaved) or saved.name != name:
-            raise TypeError(f"saved is not what the forward of {name} weights returned")
-        _, _, derivatives, sinks, visible, softmax_saved = saved
-        d_weights, d_lse = d_normalised
-        d_columns = keep_visible(d_weights, visible)
-        if sinks is not None:
-            d_columns = np.concatenate([d_columns, np.zeros((*d_columns.shape[:-1], 1))], axis=-1)
-        S = d_weights.shape[-1]
-        d_rows = derivatives * d_columns
-        if sums_to_one:
-            total = derivatives.sum(axis=-1, keepdims=True)
-            mean = d_rows.sum(axis=-1, keepdims=True) / np.where(total == 0, 1, total)
-            d_rows = derivatives * (d_columns - mean)
-        if d_lse.any():
-            d_masked, d_sinks = softmax_step_backward((np.zeros_like(d_weights), d_lse), softmax_saved)
-        else:  # the lse of an infinite score is not finite, and must not reach d_masked
-            d_masked, d_sinks = np.zeros_like(d_weights), None if sinks is None else np.zeros(sinks.shape)
-        if sinks is not None and d_sinks is not None:
-            d_sinks = d_sinks + unbroadcast(accurate_sum(d_rows[..., S], axis=-1), sinks.shape)
-        return SoftmaxStepGradients(keep_visible(d_rows[..., :S], visible) + d_masked, d_sinks)
-
-    forward.__doc__ = formula.__doc__
-    backward.__doc__ = "d_masked = derivatives * (d_weights - their mean, weighted by derivatives)."
-    return Pair(forward, backward)
+def _columns_forward(
+    formula: _Formula, masked: Array, sinks: Array | None, visible: Array | None, sums_to_one: bool
+) -> tuple[Normalised, NormaliserSaved]:
+    """Step 5 with `formula` for the columns [masked, sinks]; NaN in the rows where it is not defined."""
+    (_, lse), saved = softmax_step_forward(masked, sinks, visible)
+    columns = masked
+    if sinks is not None:
+        column = np.broadcast_to(sinks[..., None, None], (*masked.shape[:-1], 1))
+        columns = np.concatenate([masked, column], axis=-1)
+    if sums_to_one:  # invariant under a shift, up to rounding
+        columns = columns - finite_shift(row_maximum(columns)).real
+    weights, derivatives = formula(columns)
+    if sums_to_one:
+        weights = np.where(_undefined_rows(masked, columns, visible), np.nan, weights)
+    key_weights = keep_visible(weights[..., : masked.shape[-1]], visible)
+    return Normalised(key_weights, lse), NormaliserSaved(weights, derivatives, sinks, visible, saved)
 
 
-SIGMOID = _normaliser("sigmoid", _sigmoid, sums_to_one=False)
+def _columns_backward(
+    d_normalised: _Arrays, saved: NormaliserSaved, sums_to_one: bool
+) -> SoftmaxStepGradients:
+    """∂weights = derivatives * (∂masked - ∂τ), ∂τ = the mean of ∂masked weighted by derivatives, or 0."""
+    _, derivatives, sinks, visible, softmax_saved = saved
+    d_weights, d_lse = d_normalised
+    d_columns = keep_visible(d_weights, visible)
+    if sinks is not None:
+        d_columns = np.concatenate([d_columns, np.zeros((*d_columns.shape[:-1], 1))], axis=-1)
+    S = d_weights.shape[-1]
+    d_rows = derivatives * d_columns
+    if sums_to_one:
+        total = derivatives.sum(axis=-1, keepdims=True)
+        mean = d_rows.sum(axis=-1, keepdims=True) / np.where(total == 0, 1, total)
+        d_rows = derivatives * (d_columns - mean)
+    if d_lse.any():
+        d_masked, d_sinks = softmax_step_backward((np.zeros_like(d_weights), d_lse), softmax_saved)
+    else:  # the lse of an infinite score is not finite, and must not reach d_masked
+        d_masked, d_sinks = np.zeros_like(d_weights), None if sinks is None else np.zeros(sinks.shape)
+    if sinks is not None and d_sinks is not None:
+        d_sinks = d_sinks + unbroadcast(accurate_sum(d_rows[..., S], axis=-1), sinks.shape)
+    return SoftmaxStepGradients(keep_visible(d_rows[..., :S], visible) + d_masked, d_sinks)
+
+
+@quiet
+def sigmoid_weights_forward(
+    masked: Array, sinks: Array | None = None, visible: Array | None = None
+) -> tuple[Normalised, SigmoidWeightsSaved]:
+    """weights = σ(masked)."""
+    normalised, saved = _columns_forward(_sigmoid, masked, sinks, visible, sums_to_one=False)
+    return normalised, SigmoidWeightsSaved(*saved)
+
+
+@backward_of(SigmoidWeightsSaved)
+def sigmoid_weights_backward(d_normalised: _Arrays, saved: SigmoidWeightsSaved) -> SoftmaxStepGradients:
+    """d_masked = d_weights * σ(masked) σ(-masked)."""
+    return _columns_backward(d_normalised, saved, sums_to_one=False)
+
+
+@quiet
+def sparsemax_weights_forward(
+    masked: Array, sinks: Array | None = None, visible: Array | None = None
+) -> tuple[Normalised, SparsemaxWeightsSaved]:
+    """weights = max(masked - τ, 0)."""
+    normalised, saved = _columns_forward(_sparsemax, masked, sinks, visible, sums_to_one=True)
+    return normalised, SparsemaxWeightsSaved(*saved)
+
+
+@backward_of(SparsemaxWeightsSaved)
+def sparsemax_weights_backward(d_normalised: _Arrays, saved: SparsemaxWeightsSaved) -> SoftmaxStepGradients:
+    """d_masked = d_weights - their mean, both on the support alone."""
+    return _columns_backward(d_normalised, saved, sums_to_one=True)
+
+
+@quiet
+def entmax_weights_forward(
+    masked: Array, sinks: Array | None = None, visible: Array | None = None
+) -> tuple[Normalised, EntmaxWeightsSaved]:
+    """weights = max(masked / 2 - τ, 0)²."""
+    normalised, saved = _columns_forward(_entmax, masked, sinks, visible, sums_to_one=True)
+    return normalised, EntmaxWeightsSaved(*saved)
+
+
+@backward_of(EntmaxWeightsSaved)
+def entmax_weights_backward(d_normalised: _Arrays, saved: EntmaxWeightsSaved) -> SoftmaxStepGradients:
+    """d_masked = √weights * (d_weights - their mean, weighted by √weights)."""
+    return _columns_backward(d_normalised, saved, sums_to_one=True)
+
+
+SIGMOID = Pair(sigmoid_weights_forward, sigmoid_weights_backward)
 """Weights σ(score), without competition between keys (Ramapuram et al. 2024, who add a bias of -log S)."""
 
-SPARSEMAX = _normaliser("sparsemax", _sparsemax, sums_to_one=True)
+SPARSEMAX = Pair(sparsemax_weights_forward, sparsemax_weights_backward)
 """The projection of the scores onto the simplex: many weights are exactly 0."""
 
-ENTMAX = _normaliser("entmax", _entmax, sums_to_one=True)
+ENTMAX = Pair(entmax_weights_forward, entmax_weights_backward)
 """entmax with α = 1.5, between softmax and sparsemax: smooth, with many weights exactly 0."""

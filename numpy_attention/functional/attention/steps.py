@@ -22,6 +22,7 @@ from ..base.admission import Array
 from ..base.arrays import (
     Pair,
     accurate_sum,
+    backward_of,
     keep_visible,
     shape_repr,
     transposed,
@@ -33,15 +34,19 @@ from ..base.stable import entry_at_peak, finite_shift, row_maximum, sech_squared
 
 
 class Steps(NamedTuple):
-    """One entry for each of the seven steps: its pair, or the tuple that its forward saved."""
+    """The pairs of the seven steps."""
 
-    score: Any
-    softcap: Any
-    bias: Any
-    mask: Any
-    softmax: Any
-    dropout: Any
-    values: Any
+    score: Pair
+    softcap: Pair
+    bias: Pair
+    mask: Pair
+    softmax: Pair
+    dropout: Pair
+    values: Pair
+
+    def __repr__(self) -> str:
+        other = [f"{step}={self[n]}" for n, step in enumerate(self._fields) if self[n] != STEPS[n]]
+        return f"STEPS._replace({', '.join(other)})" if other else "STEPS"
 
 
 # ------------------------------------------------------------------------------------------ 1 score
@@ -75,6 +80,7 @@ def score_forward(
     return scale * products, ScoreSaved(query, key, scale, visible, products)
 
 
+@backward_of(ScoreSaved)
 def score_backward(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
     """From scores = scale * products and products = query @ keyᵀ:
 
@@ -117,6 +123,7 @@ def softcap_forward(
     return capped, SoftcapSaved(scores, softcap, visible)
 
 
+@backward_of(SoftcapSaved)
 def softcap_backward(d_capped: Array, saved: SoftcapSaved) -> Array:
     """From capped = softcap * tanh(scores / softcap):
 
@@ -151,6 +158,7 @@ def bias_forward(capped: Array, bias: Array | None = None) -> tuple[Array, BiasS
     return capped if bias is None else capped + bias, BiasSaved(bias)
 
 
+@backward_of(BiasSaved)
 def bias_backward(d_biased: Array, saved: BiasSaved) -> BiasGradients:
     """From biased = capped + bias: d_capped = d_biased; d_bias = d_biased, summed where bias broadcasts."""
     bias = saved.bias
@@ -173,6 +181,7 @@ def mask_forward(biased: Array, visible: Array | None = None) -> tuple[Array, Ma
     return masked, MaskSaved(visible)
 
 
+@backward_of(MaskSaved)
 def mask_backward(d_masked: Array, saved: MaskSaved) -> Array:
     """From masked = where(visible, biased, -inf): d_biased = where(visible, d_masked, 0)."""
     return keep_visible(d_masked, saved.visible)
@@ -233,6 +242,7 @@ def softmax_step_forward(
     return Normalised(weights, lse), SoftmaxStepSaved(weights, sinks, sink_weights, visible)
 
 
+@backward_of(SoftmaxStepSaved)
 def softmax_step_backward(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
     """From weights = exp(masked - lse), lse = log Σ exp(masked):
 
@@ -276,6 +286,7 @@ def dropout_forward(
     return thinned, DropoutSaved(multipliers, visible)
 
 
+@backward_of(DropoutSaved)
 def dropout_backward(d_thinned: Array, saved: DropoutSaved) -> Array:
     """From thinned = weights * multipliers: d_weights = d_thinned * multipliers."""
     multipliers, visible = saved
@@ -309,6 +320,7 @@ def values_forward(thinned: Array, value: Array, visible: Array | None = None) -
     return out, ValuesSaved(thinned, value, visible)
 
 
+@backward_of(ValuesSaved)
 def values_backward(d_out: Array, saved: ValuesSaved) -> ValuesGradients:
     """From out = thinned @ value: d_thinned = d_out @ valueᵀ; d_value = thinnedᵀ @ d_out."""
     thinned, value, visible = saved

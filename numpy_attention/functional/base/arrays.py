@@ -24,7 +24,7 @@ def backward_of(saved_type: type) -> Callable[[_Backward], _Backward]:
         @quiet
         @wraps(backward)
         def checked(d_out: Any, saved: Any, **rest: Any) -> Any:
-            if not isinstance(saved, saved_type):
+            if type(saved) is not saved_type:
                 raise TypeError(f"saved is {type(saved).__name__}, not what {forward} returned")
             return backward(d_out, saved, **rest)
 
@@ -33,15 +33,8 @@ def backward_of(saved_type: type) -> Callable[[_Backward], _Backward]:
     return decorate
 
 
-class Pair(NamedTuple):
-    """A function and its derivative: out, saved = forward(…); gradients = backward(d_out, saved)."""
-
-    forward: Callable[..., Any]
-    backward: Callable[..., Any]
-
-
 def shape_repr(saved: _Class) -> _Class:
-    """Class decorator for NamedTuples: their repr shows dtypes and shapes in place of arrays."""
+    """Class decorator for NamedTuples: their repr shows arrays by dtype and shape, functions by name."""
 
     def describe(field: object) -> str:
         if isinstance(field, np.ndarray):
@@ -50,7 +43,7 @@ def shape_repr(saved: _Class) -> _Class:
             return "(" + ", ".join(map(describe, field)) + ")"
         if isinstance(field, dict):
             return f"dict of {len(field)}"
-        return repr(field)
+        return getattr(field, "__name__", type(field).__name__) if callable(field) else repr(field)
 
     def __repr__(self: Any) -> str:
         fields = (f"{name}={describe(field)}" for name, field in zip(self._fields, self, strict=True))
@@ -58,6 +51,14 @@ def shape_repr(saved: _Class) -> _Class:
 
     saved.__repr__ = __repr__  # type: ignore[method-assign,assignment]
     return saved
+
+
+@shape_repr
+class Pair(NamedTuple):
+    """A function and its derivative: out, saved = forward(…); gradients = backward(d_out, saved)."""
+
+    forward: Callable[..., Any]
+    backward: Callable[..., Any]
 
 
 # ------------------------------------------------------------------------------------------ admission

@@ -11,8 +11,8 @@ from ..attention.attention import AttentionGradients
 from ..attention.biases import Bias
 from ..attention.dropout import Dropout
 from ..attention.steps import STEPS
-from ..base.admission import Array, explained, quiet, whole_numbers
-from ..base.arrays import accurate_sum, promote, round_to, shape_repr, unbroadcast
+from ..base.admission import Array, quiet, whole_numbers
+from ..base.arrays import accurate_sum, backward_of, promote, round_to, shape_repr, unbroadcast
 from ..masks.mask import Mask
 from ..tiled.blockwise import BlockwiseSaved, backward_tiles, forward_tiles
 from ..tiled.online_softmax import ONLINE
@@ -173,7 +173,7 @@ def _run_backward(d_out: Array, d_lse: Array, saved: FastSaved) -> Sequence[Any]
         if all(all_finite(x) for x in gradients if x is not None):
             return gradients
     blockwise = saved.blockwise or _blockwise(problem, settings)
-    of_all_rows = backward_tiles(STEPS, ONLINE, d_out, d_lse, blockwise)
+    of_all_rows = backward_tiles(d_out, d_lse, blockwise)
     if saved.work is None or not real:
         return of_all_rows
     rows = nonfinite_rows(problem, SIDE)
@@ -181,7 +181,7 @@ def _run_backward(d_out: Array, d_lse: Array, saved: FastSaved) -> Sequence[Any]
     d_finite = np.where(rows[..., None], 0, zero_nonfinite(d_out)), np.where(rows, 0, zero_nonfinite(d_lse))
     of_finite_rows = _backward_stack(saved, *d_finite)
     restricted = blockwise._replace(problem=restrict_to_rows(problem, rows))
-    of_other_rows = backward_tiles(STEPS, ONLINE, d_out, np.where(rows, d_lse, 0), restricted)
+    of_other_rows = backward_tiles(d_out, np.where(rows, d_lse, 0), restricted)
     return [merge_gradients(*each) for each in zip(of_finite_rows, of_other_rows, of_all_rows, strict=True)]
 
 
@@ -234,7 +234,7 @@ def _admit_threads(threads: int | None) -> int | None:
     return int(number)
 
 
-@explained
+@backward_of(FastSaved)
 def fast_attention_backward(
     d_out: npt.ArrayLike, saved: FastSaved, *, d_lse: npt.ArrayLike | None = None
 ) -> AttentionGradients:
@@ -263,8 +263,6 @@ def fast_attention_backward(
     array([[0.5, 0.5],
            [0.5, 0.5]])
     """
-    if not isinstance(saved, FastSaved):
-        raise TypeError(f"saved is {type(saved).__name__}, not what fast_attention_forward returned")
     d_out, d_lse = admit_cotangents(d_out, d_lse, saved.out, saved.lse)
     return to_gradients(_run_backward(d_out, d_lse, saved), saved.problem)
 

@@ -20,6 +20,14 @@ class ActivationSaved(NamedTuple):
     x: Array
 
 
+class SigmoidSaved(ActivationSaved):
+    """The input of sigmoid."""
+
+
+class ReluSaved(ActivationSaved):
+    """The input of relu."""
+
+
 @shape_repr
 class TanhSaved(NamedTuple):
     """The input, and its tanh before rounding."""
@@ -89,14 +97,14 @@ def tanh(x: npt.ArrayLike) -> Any:
 
 
 @quiet
-def sigmoid_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
+def sigmoid_forward(x: npt.ArrayLike) -> tuple[Any, SigmoidSaved]:
     """The logistic function, with what its backward needs: see `sigmoid`."""
     x = admit("x", x)
-    return round_to(logistic(*upcast(x)), x), ActivationSaved(x)
+    return round_to(logistic(*upcast(x)), x), SigmoidSaved(x)
 
 
-@backward_of(ActivationSaved)
-def sigmoid_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
+@backward_of(SigmoidSaved)
+def sigmoid_backward(d_out: npt.ArrayLike, saved: SigmoidSaved) -> Any:
     """Undo out = σ(x): d_x = d_out * σ(x) σ(-x). 1 - σ(x) would cancel where σ(x) is near 1."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
     (x,) = upcast(saved.x)
@@ -133,14 +141,14 @@ def sigmoid(x: npt.ArrayLike) -> Any:
 
 
 @quiet
-def relu_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
+def relu_forward(x: npt.ArrayLike) -> tuple[Any, ReluSaved]:
     """The positive part, with what its backward needs: see `relu`."""
     x = admit("x", x)
-    return round_to(np.where(x.real <= 0, 0, x), x), ActivationSaved(x)
+    return round_to(np.where(x.real <= 0, 0, x), x), ReluSaved(x)
 
 
-@backward_of(ActivationSaved)
-def relu_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
+@backward_of(ReluSaved)
+def relu_backward(d_out: npt.ArrayLike, saved: ReluSaved) -> Any:
     """Undo out = max(x, 0): d_x = d_out where x > 0, else 0 (at x = 0 too, as in PyTorch)."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
     return gradient_like(np.where(saved.x.real <= 0, 0, d_out), saved.x)

@@ -108,12 +108,20 @@ def _to_float64(x: Array) -> Array:
     return x.astype(np.result_type(x, np.float64))
 
 
+class GeluSaved(ActivationSaved):
+    """The input of gelu."""
+
+
+class GeluTanhSaved(ActivationSaved):
+    """The input of gelu_tanh."""
+
+
 @quiet
-def gelu_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
+def gelu_forward(x: npt.ArrayLike) -> tuple[Any, GeluSaved]:
     """The Gaussian error linear unit, with what its backward needs: see `gelu`."""
     x = admit("x", x)
     inner = _to_float64(x)
-    return round_to(_times_probability(inner, normal_cdf(inner)), x), ActivationSaved(x)
+    return round_to(_times_probability(inner, normal_cdf(inner)), x), GeluSaved(x)
 
 
 def _times_probability(x: Array, probability: Array) -> Array:
@@ -121,8 +129,8 @@ def _times_probability(x: Array, probability: Array) -> Array:
     return np.where(probability == 0, 0, np.where(probability == 1, x, x * probability))
 
 
-@backward_of(ActivationSaved)
-def gelu_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
+@backward_of(GeluSaved)
+def gelu_backward(d_out: npt.ArrayLike, saved: GeluSaved) -> Any:
     """Undo out = x Φ(x): d_x = d_out * (Φ(x) + x φ(x))."""
     x = _to_float64(saved.x)
     d_out = cotangent("d_out", d_out, x.shape, x)
@@ -163,12 +171,12 @@ A, B = 2 * math.sqrt(2 / math.pi), 0.044715
 
 
 @quiet
-def gelu_tanh_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
+def gelu_tanh_forward(x: npt.ArrayLike) -> tuple[Any, GeluTanhSaved]:
     """The tanh approximation of GELU, with what its backward needs: see `gelu_tanh`."""
     x = admit("x", x)
     (inner,) = upcast(x)
     probability = logistic(_twice_u(_clamp(inner)))  # (1 + tanh u) / 2, without cancellation
-    return round_to(_times_probability(inner, probability), x), ActivationSaved(x)
+    return round_to(_times_probability(inner, probability), x), GeluTanhSaved(x)
 
 
 def _twice_u(x: Array) -> Array:
@@ -181,8 +189,8 @@ def _clamp(x: Array) -> Array:
     return np.where(np.abs(x.real) > 64, np.sign(x.real) * 64, x)
 
 
-@backward_of(ActivationSaved)
-def gelu_tanh_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
+@backward_of(GeluTanhSaved)
+def gelu_tanh_backward(d_out: npt.ArrayLike, saved: GeluTanhSaved) -> Any:
     """Undo out = x σ(2u): d_x = d_out * (σ(2u) + x σ(2u) σ(-2u) (2u)')."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
     x = _clamp(*upcast(saved.x))

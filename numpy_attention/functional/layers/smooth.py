@@ -20,12 +20,20 @@ def stable_softplus(x: Array) -> Array:
     return np.asarray(positive_part + log1p(decay(x)))
 
 
+class SiluSaved(ActivationSaved):
+    """The input of silu."""
+
+
+class SoftplusSaved(ActivationSaved):
+    """The input of softplus."""
+
+
 @quiet
-def silu_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
+def silu_forward(x: npt.ArrayLike) -> tuple[Any, SiluSaved]:
     """The sigmoid linear unit, with what its backward needs: see `silu`."""
     x = admit("x", x)
     (inner,) = upcast(x)
-    return round_to(_times_logistic(inner), x), ActivationSaved(x)
+    return round_to(_times_logistic(inner), x), SiluSaved(x)
 
 
 def _times_logistic(x: Array) -> Array:
@@ -33,8 +41,8 @@ def _times_logistic(x: Array) -> Array:
     return np.where(x.real == -np.inf, 0, x * logistic(x))
 
 
-@backward_of(ActivationSaved)
-def silu_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
+@backward_of(SiluSaved)
+def silu_backward(d_out: npt.ArrayLike, saved: SiluSaved) -> Any:
     """Undo out = x σ(x): d_x = d_out * σ(x) (1 + x σ(-x)), since σ' = σ(x) σ(-x)."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
     (x,) = upcast(saved.x)
@@ -72,14 +80,14 @@ def silu(x: npt.ArrayLike) -> Any:
 
 
 @quiet
-def softplus_forward(x: npt.ArrayLike) -> tuple[Any, ActivationSaved]:
+def softplus_forward(x: npt.ArrayLike) -> tuple[Any, SoftplusSaved]:
     """The smooth positive part, with what its backward needs: see `softplus`."""
     x = admit("x", x)
-    return round_to(stable_softplus(*upcast(x)), x), ActivationSaved(x)
+    return round_to(stable_softplus(*upcast(x)), x), SoftplusSaved(x)
 
 
-@backward_of(ActivationSaved)
-def softplus_backward(d_out: npt.ArrayLike, saved: ActivationSaved) -> Any:
+@backward_of(SoftplusSaved)
+def softplus_backward(d_out: npt.ArrayLike, saved: SoftplusSaved) -> Any:
     """Undo out = log(1 + exp(x)): d_x = d_out * σ(x)."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
     return gradient_like(d_out * logistic(*upcast(saved.x)), saved.x)

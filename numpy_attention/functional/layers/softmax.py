@@ -35,6 +35,10 @@ class SoftmaxSaved(NamedTuple):
     axis: int
 
 
+class LogsumexpSaved(SoftmaxSaved):
+    """As in `SoftmaxSaved`."""
+
+
 @shape_repr
 class LogSoftmaxSaved(NamedTuple):
     """The input, and the weights exp(out) before rounding (the axis moved last)."""
@@ -193,15 +197,15 @@ def log_softmax(x: npt.ArrayLike, axis: int = -1) -> Any:
 
 
 @quiet
-def logsumexp_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, SoftmaxSaved]:
+def logsumexp_forward(x: npt.ArrayLike, axis: int = -1) -> tuple[Any, LogsumexpSaved]:
     """Log-sum-exp, with what its backward needs: see `logsumexp`."""
     x, rows, axis = _admit_rows(x, axis)
     weights, lse = by_rows(_weights_and_lse, rows)
-    return round_to(lse[..., 0], x), SoftmaxSaved(x, weights, axis)
+    return round_to(lse[..., 0], x), LogsumexpSaved(x, weights, axis)
 
 
-@backward_of(SoftmaxSaved)
-def logsumexp_backward(d_out: npt.ArrayLike, saved: SoftmaxSaved) -> Any:
+@backward_of(LogsumexpSaved)
+def logsumexp_backward(d_out: npt.ArrayLike, saved: LogsumexpSaved) -> Any:
     """Undo out = log Σ exp(x): d_x = d_out * exp(x) / Σ exp(x) = d_out * softmax(x)."""
     x, weights, axis = saved
     d_out = cotangent("d_out", d_out, weights.shape[:-1], x)[..., None]

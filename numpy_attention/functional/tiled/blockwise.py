@@ -9,7 +9,6 @@ Memory grows with L + S, not with L * S. Fast attention kernels work like this; 
 read. The steps are those of `steps.py`, except softmax, which needs whole rows and becomes `ONLINE`.
 """
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,22 +18,33 @@ import numpy.typing as npt
 from ..attention.attention import AttentionGradients, admit_steps
 from ..attention.biases import Bias
 from ..attention.dropout import Dropout
-from ..attention.steps import STEPS, Steps, ValuesSaved
+from ..attention.steps import STEPS, Steps, ValuesSaved, values_forward
 from ..base.admission import Array, explained, quiet
-from ..base.arrays import Pair, accurate_sum, keep_visible, promote, round_to, shape_repr, unbroadcast
+from ..base.arrays import (
+    Pair,
+    accurate_sum,
+    backward_of,
+    keep_visible,
+    promote,
+    round_to,
+    shape_repr,
+    unbroadcast,
+)
 from ..masks.mask import Mask
-from .online_softmax import ONLINE, OnlineSoftmax, sink_weights
+from .online_softmax import ONLINE, OnlineSoftmax, admit_online, sink_weights
 from .tiling import TiledArguments, admit_cotangents, admit_tiled, slices, tile_shape, tile_view, to_gradients
 
 
 @shape_repr
 class BlockwiseSaved(NamedTuple):
-    """What backward needs: out (..., H, L, E) before rounding, lse (..., H, L), arguments and tile shape."""
+    """What backward needs: out (..., H, L, E) before rounding, lse (..., H, L), and what made them."""
 
     out: Array
     lse: Array
     problem: TiledArguments
     block: tuple[int, int]
+    steps: Steps
+    online: OnlineSoftmax
 
 
 # ------------------------------------------------------------------------------------------ forward
@@ -51,7 +61,7 @@ def forward_tiles(
     for rows in slices(L, block[0]):
         so_far = online.start(problem.sinks, out[..., rows, :])
         attends = np.zeros((*so_far.out.shape[:-1], 1), dtype=bool)
-        for columns, visible in _visible_tiles(problem, rows, block[1]):
+        for columns, visible in problem.visible_tiles(rows, block[1]):
             masked, _ = _scores(steps, problem, rows, columns, visible)
             exponentials, shrink, so_far = online.include(so_far, masked)
             thinned, _ = steps.dropout.forward(exponentials, problem.multipliers(rows, columns), visible)
@@ -59,19 +69,7 @@ def forward_tiles(
             so_far = so_far._replace(out=so_far.out + product)
             attends |= True if visible is None else visible.any(axis=-1, keepdims=True)
         out[..., rows, :], lse[..., rows] = online.finish(so_far, attends)
-    return BlockwiseSaved(out, lse, problem, block)
-
-
-def _visible_tiles(problem: TiledArguments, rows: slice, step: int) -> Iterator[tuple[slice, Array | None]]:
-    """The columns and visible pairs (None for all) of each tile of `rows` that is not fully masked."""
-    L, S = problem.shape[-2:]
-    first, last = (0, S) if problem.mask is None else problem.mask.column_range(rows, L, S)
-    for columns in slices(S, step, first, last):
-        visible = problem.visible(rows, columns)
-        if not isinstance(visible, bool):
-            yield columns, visible
-        elif visible:
-            yield columns, None
+    return BlockwiseSaved(out, lse, problem, block, steps, online)
 
 
 def _scores(
@@ -94,10 +92,9 @@ PEAK = 3 / 4
 
 
 @quiet
-def backward_tiles(
-    steps: Steps, online: OnlineSoftmax, d_out: Array, d_lse: Array, saved: BlockwiseSaved
-) -> AttentionGradients:
+def backward_tiles(d_out: Array, d_lse: Array, saved: BlockwiseSaved) -> AttentionGradients:
     """Recompute each tile's weights from lse, and undo the steps on it."""
+    steps, online = saved.steps, saved.online
     problem, sums = saved.problem, _zero_gradients(saved.problem, np.result_type(saved.out, d_out))
     for rows in slices(problem.shape[-2], saved.block[0]):
         lse, d_lse_rows = saved.lse[..., rows, None], d_lse[..., rows, None]
@@ -106,11 +103,11 @@ def backward_tiles(
         attends = np.zeros(lse.shape, dtype=bool)
         others = np.zeros_like(delta)  # row sums of d_masked without the peaks
         peaks = []
-        for columns, visible in _visible_tiles(problem, rows, saved.block[1]):
+        for columns, visible in problem.visible_tiles(rows, saved.block[1]):
             masked, saved_scores = _scores(steps, problem, rows, columns, visible)
             weights = online.recompute_weights(masked, lse, visible)
             thinned, saved_6 = steps.dropout.forward(weights, problem.multipliers(rows, columns), visible)
-            saved_7 = ValuesSaved(thinned, problem.value[..., columns, :], visible)
+            saved_7 = _values_saved(steps, thinned, problem.value[..., columns, :], visible)
             # product = thinned @ value
             d_thinned, d_value = steps.values.backward(d_rows, saved_7)
             # thinned = weights * multipliers
@@ -136,6 +133,13 @@ def backward_tiles(
             d_masked = np.where(peak, d_peak, 0)
             _scores_backward(steps, sums, problem, rows, columns, d_masked, saved_scores)
     return sums
+
+
+def _values_saved(steps: Steps, thinned: Array, value: Array, visible: Array | None) -> Any:
+    """What step 7 saved on a tile: the usual one its arguments, so its product is not repeated."""
+    if steps.values.forward is values_forward:
+        return ValuesSaved(thinned, value, visible)
+    return steps.values.forward(thinned, value, visible)[1]
 
 
 def _zero_gradients(problem: TiledArguments, dtype: np.dtype[Any]) -> AttentionGradients:
@@ -198,25 +202,23 @@ def blockwise_attention_forward(
            [0.5, 0.5]]), array([0.69314718, 0.69314718]))
     """
     problem = admit_tiled(query, key, value, mask, bias, scale, softcap, sinks, dropout)
-    saved = forward_tiles(steps, online, problem, tile_shape(block, problem.shape))
+    saved = forward_tiles(admit_steps(steps), admit_online(online), problem, tile_shape(block, problem.shape))
     return round_to(saved.out, *problem.arguments[:3]), saved
 
 
-@explained
+@backward_of(BlockwiseSaved)
 def blockwise_attention_backward(
     d_out: npt.ArrayLike,
     saved: BlockwiseSaved,
     *,
     d_lse: npt.ArrayLike | None = None,
-    steps: Steps = STEPS,
-    online: OnlineSoftmax = ONLINE,
 ) -> AttentionGradients:
     """The gradients of <d_out, out> + <d_lse, lse>: derived in `blockwise_attention`.
 
     Parameters
     ----------
     d_out : the shape of out, (..., H, L, E)
-    saved : from blockwise_attention_forward
+    saved : from blockwise_attention_forward, or the forward of blockwise_attention_with(steps, online)
     d_lse : (..., H, L), the cotangent of saved.lse, or None for zero
 
     Returns
@@ -236,10 +238,8 @@ def blockwise_attention_backward(
     array([[0.5, 0.5],
            [0.5, 0.5]])
     """
-    if not isinstance(saved, BlockwiseSaved):
-        raise TypeError(f"saved is {type(saved).__name__}, not what blockwise_attention_forward returned")
     d_out, d_lse = admit_cotangents(d_out, d_lse, saved.out, saved.lse)
-    return to_gradients(backward_tiles(steps, online, d_out, d_lse, saved), saved.problem)
+    return to_gradients(backward_tiles(d_out, d_lse, saved), saved.problem)
 
 
 @explained
@@ -327,7 +327,7 @@ def blockwise_attention_with(steps: Steps = STEPS, online: OnlineSoftmax = ONLIN
     Returns
     -------
     Pair
-        forward and backward, called as `blockwise_attention_forward` and `_backward` are.
+        forward, called as `blockwise_attention_forward` is, and `blockwise_attention_backward`.
 
     Examples
     --------
@@ -342,7 +342,5 @@ def blockwise_attention_with(steps: Steps = STEPS, online: OnlineSoftmax = ONLIN
     >>> wrong.forward(query, key, value, block=(1, 1))[0]
     array([[1.46211716]])
     """
-    return Pair(
-        partial(blockwise_attention_forward, steps=admit_steps(steps), online=online),
-        partial(blockwise_attention_backward, steps=admit_steps(steps), online=online),
-    )
+    forward = partial(blockwise_attention_forward, steps=admit_steps(steps), online=admit_online(online))
+    return Pair(forward, blockwise_attention_backward)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..base.admission import Array
-from ..base.arrays import accurate_sum, keep_visible
+from ..base.arrays import accurate_sum, keep_visible, shape_repr
 from ..base.stable import finite_shift, row_maximum
 
 
@@ -80,6 +80,7 @@ def backward_tile(
     return keep_visible(weights * (d_weights - delta + d_lse), visible)
 
 
+@shape_repr
 class OnlineSoftmax(NamedTuple):
     """The functions above, in the place of STEPS.softmax."""
 
@@ -91,3 +92,10 @@ class OnlineSoftmax(NamedTuple):
 
 
 ONLINE = OnlineSoftmax(start, include, finish, recompute_weights, backward_tile)
+
+
+def admit_online(online: object) -> OnlineSoftmax:
+    """An online softmax; TypeError for anything else."""
+    if not isinstance(online, OnlineSoftmax):
+        raise TypeError(f"online is {type(online).__name__}; ONLINE or ONLINE._replace(…) is expected")
+    return online

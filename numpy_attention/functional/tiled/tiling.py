@@ -63,6 +63,17 @@ class TiledArguments(NamedTuple):
             return bool(tile)
         return bool(visible.any()) and visible
 
+    def visible_tiles(self, rows: slice, step: int) -> Iterator[tuple[slice, Array | None]]:
+        """The columns and visible pairs (None for all) of each tile of `rows` that is not fully masked."""
+        L, S = self.shape[-2:]
+        first, last = (0, S) if self.mask is None else self.mask.column_range(rows, L, S)
+        for columns in slices(S, step, first, last):
+            visible = self.visible(rows, columns)
+            if not isinstance(visible, bool):
+                yield columns, visible
+            elif visible:
+                yield columns, None
+
     def _bias_may_hide(self) -> bool:
         bias = self.bias
         return not isinstance(bias, Bias) or not np.isfinite(bias.parameter).all()

@@ -80,7 +80,7 @@ def test_lse_stays_that_of_softmax(name: str) -> None:
     steps = na.STEPS._replace(softmax=PAIRS[name])
     _, saved = na.attend_forward(scores, np.ones((7, 2)), steps=steps)
     np.testing.assert_allclose(saved.lse, na.logsumexp(scores), rtol=1e-14)
-    grads = na.attend_backward(np.zeros((5, 2)), saved, d_lse=np.ones(5), steps=steps)
+    grads = na.attend_backward(np.zeros((5, 2)), saved, d_lse=np.ones(5))
     np.testing.assert_allclose(grads.d_scores, na.softmax(scores), rtol=1e-14)
 
 
@@ -104,7 +104,7 @@ def test_an_infinite_score_of_the_sigmoid_changes_its_own_key_only() -> None:
     steps = na.STEPS._replace(softmax=na.SIGMOID)
     _, saved = na.attend_forward(np.array([[np.inf, 0.0, 0.0]]), np.ones((3, 1)), sinks=0.0, steps=steps)
     assert saved.weights.tolist() == [[1, 0.5, 0.5]]
-    assert na.attend_backward(np.ones((1, 1)), saved, steps=steps).d_scores.tolist() == [[0, 0.25, 0.25]]
+    assert na.attend_backward(np.ones((1, 1)), saved).d_scores.tolist() == [[0, 0.25, 0.25]]
 
 
 @pytest.mark.parametrize("name", PAIRS)

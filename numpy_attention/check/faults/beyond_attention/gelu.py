@@ -6,8 +6,10 @@ import numpy as np
 
 from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair, gradient_like
-from ....functional.layers.activations import ActivationSaved, sigmoid
+from ....functional.layers.activations import sigmoid
 from ....functional.layers.gelu import (
+    GeluSaved,
+    GeluTanhSaved,
     gelu_backward,
     gelu_forward,
     gelu_tanh_backward,
@@ -34,7 +36,7 @@ def gelu_tanh_for_exact() -> Pair:
 
 
 @GELU.backward(active=_is_curved)
-def gelu_without_density(d_out: Any, saved: ActivationSaved) -> Any:
+def gelu_without_density(d_out: Any, saved: GeluSaved) -> Any:
     """The derivative lacks x φ(x): d_x = d_out * Φ(x), as if Φ were constant."""
     return gradient_like(
         np.asarray(d_out * normal_cdf(saved.x.astype(np.result_type(saved.x, np.float64)))), saved.x
@@ -42,20 +44,20 @@ def gelu_without_density(d_out: Any, saved: ActivationSaved) -> Any:
 
 
 @GELU.forward(active=_is_curved)
-def gelu_of_sigmoid(x: Array) -> tuple[Any, ActivationSaved]:
+def gelu_of_sigmoid(x: Array) -> tuple[Any, GeluSaved]:
     """x σ(1.702 x), the quick form, is computed in place of the exact one: up to 2e-2 off."""
     out, saved = gelu_forward(x)
     return np.asarray(x * sigmoid(1.702 * np.asarray(x)), dtype=np.asarray(out).dtype)[()], saved
 
 
 @GELU_TANH.backward(active=_is_curved, dtypes=FINE)
-def gelu_tanh_with_exact_derivative(d_out: Any, saved: ActivationSaved) -> Any:
+def gelu_tanh_with_exact_derivative(d_out: Any, saved: GeluTanhSaved) -> Any:
     """Forward computes the tanh form, backward the derivative of the exact one."""
-    return gelu_backward(d_out, saved)
+    return gelu_backward(d_out, GeluSaved(saved.x))
 
 
 @GELU_TANH.backward(active=_is_curved)
-def gelu_tanh_without_three(d_out: Any, saved: ActivationSaved) -> Any:
+def gelu_tanh_without_three(d_out: Any, saved: GeluTanhSaved) -> Any:
     """The derivative of x³ is computed as x²: (2u)' = 2 √(2/π) (1 + 0.044715 x²)."""
     right = gelu_tanh_backward(d_out, saved)
     x = saved.x
