@@ -2,23 +2,30 @@
 
 A write fills a temporary file in the same folder, flushes it to the disk, and replaces the old file in one
 step. If anything fails before that step, Ctrl-C included, the old file is unchanged and the temporary one is
-removed.
+removed. Numbers are read from plain arrays alone, and never before their declared sizes are compared.
 """
 
 import csv
 import io
 import json
+import math
 import os
 import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .functional.base.wording import brief
+
 PathLike: TypeAlias = str | os.PathLike[str]
+
+MOST_UNPACKED, MOST_RATIO = 2**30, 20
+"""A .npz may unpack to this many bytes, or to this many times its own size if that is more."""
 
 
 def write_bytes(path: PathLike, data: bytes) -> None:
@@ -34,7 +41,7 @@ def write_bytes(path: PathLike, data: bytes) -> None:
     Raises
     ------
     OSError
-        If the folder does not exist or cannot be written, or the disk is full.
+        If the folder does not exist or cannot be written, or the disk is full; it names `path`.
 
     Examples
     --------
@@ -52,8 +59,12 @@ def write_bytes(path: PathLike, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            left = "the file before it is unchanged" if target.exists() else "nothing is written"
+            raise OSError(error.errno, f"{error.strerror or error}; {left}", os.fspath(path)) from error
         raise
 
 
@@ -69,9 +80,14 @@ def remove_partial_files(folder: PathLike) -> None:
     ...     os.listdir(folder)
     []
     """
-    for path in Path(folder).glob(".*.part"):
-        if re.fullmatch(r"\.[0-9a-f]{16}\.part", path.name):
+    for path in Path(folder).iterdir():
+        if is_partial_file(path):
             path.unlink(missing_ok=True)
+
+
+def is_partial_file(path: Path) -> bool:
+    """True for the name of a temporary file of `write_bytes`."""
+    return re.fullmatch(r"\.[0-9a-f]{16}\.part", path.name) is not None
 
 
 def write_text(path: PathLike, text: str) -> None:
@@ -163,22 +179,72 @@ def read_npz(path: PathLike) -> dict[str, NDArray[Any]]:
     Raises
     ------
     ValueError
-        If the file is damaged, is not an .npz file, or holds pickled objects.
+        If the file is damaged, is not an .npz file, holds anything but plain arrays, each of its own name, or
+        unpacks to far more than its own size.
     OSError
         If the file does not exist or cannot be read.
     """
-    data = Path(path).read_bytes()
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return {
-                name.removesuffix(".npy"): np.lib.format.read_array(
-                    io.BytesIO(archive.read(name)), allow_pickle=False
-                )
-                for name in archive.namelist()
-            }
-    except Exception as error:  # zipfile and NumPy raise a dozen classes for damaged files
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"{path} is not a whole .npz of plain arrays: {reason}") from error
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                members = _members(archive, os.fstat(file.fileno()).st_size)
+                return {name: _member_array(archive, member) for name, member in members.items()}
+        except Exception as error:  # zipfile and NumPy raise a dozen classes for damaged files
+            reason = str(error).partition("\n")[0]
+            raise ValueError(f"{path} is not a whole .npz of plain arrays: {reason}") from error
+
+
+def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
+    """The members by the name of their array; raises before anything is unpacked."""
+    members: dict[str, zipfile.ZipInfo] = {}
+    for member in archive.infolist():
+        name = member.filename.removesuffix(".npy")
+        shown = brief(member.filename)
+        if name == member.filename:
+            raise ValueError(f"its member {shown} is no array: its name does not end in .npy")
+        if name in members:
+            raise ValueError(f"two of its members are called {shown}")
+        if member.flag_bits & 1:
+            raise ValueError(f"its member {shown} is encrypted")
+        members[name] = member
+    unpacked = sum(member.file_size for member in members.values())
+    most = max(MOST_UNPACKED, MOST_RATIO * size)
+    if unpacked > most:
+        raise ValueError(
+            f"its {size:,} bytes unpack to {unpacked:,}; at most {most:,} are expected (numpy.savez writes "
+            "arrays unpacked, of any size)"
+        )
+    return members
+
+
+def _member_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    """The array of a member; its size is compared with its header before it is unpacked."""
+    with archive.open(member) as file:
+        shape, dtype = _header(file)
+        expected = file.tell() + dtype.itemsize * math.prod(shape)
+        if dtype.hasobject:
+            raise ValueError(f"its member {brief(member.filename)} holds Python objects")
+        if member.file_size != expected:
+            raise ValueError(
+                f"its member {brief(member.filename)} has {member.file_size:,} bytes; {expected:,}, for "
+                f"{dtype} {shape}, are expected"
+            )
+        file.seek(0)
+        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        file.read()  # compares the checksum
+        return array
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = np.lib.format.read_magic(file)
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    if version not in readers:
+        raise ValueError(f"an array is in format {version}; numbers and text have format (1, 0) or (2, 0)")
+    shape, _, dtype = readers[version](file)
+    return shape, dtype
 
 
 def read_json(path: PathLike) -> Any:
@@ -187,12 +253,45 @@ def read_json(path: PathLike) -> Any:
     Raises
     ------
     ValueError
-        If the file is not valid JSON.
+        If the file is not valid JSON, or an object in it has a key twice, or a number is NaN or infinite.
     OSError
         If the file does not exist or cannot be read.
     """
     data = Path(path).read_bytes()
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
+        return parse_json(data)
+    except ValueError as error:
         raise ValueError(f"{path} is not a whole JSON file: {error}") from error
+
+
+def parse_json(data: str | bytes) -> Any:
+    """The value of a JSON text: no key twice in an object, no NaN, no Infinity.
+
+    Raises
+    ------
+    ValueError
+        If it is not such a text.
+
+    Examples
+    --------
+    >>> parse_json('{"lr": 0.1, "lr": 0.2}')
+    Traceback (most recent call last):
+        ...
+    ValueError: the key 'lr' stands there twice
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in names:
+                raise ValueError(f"the key {brief(name)} stands there twice")
+            names[name] = value
+        return names
+
+    def refuse(word: str) -> None:
+        raise ValueError(f"{word} is not a number of JSON")
+
+    try:
+        return json.loads(data, object_pairs_hook=unique, parse_constant=refuse)
+    except RecursionError as error:
+        raise ValueError(str(error)) from error

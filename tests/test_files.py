@@ -1,10 +1,13 @@
 """Files are written whole or not at all, and no file makes a reader do anything but read it."""
 
 import csv
+import errno
+import io
 import json
 import os
 import pickle
 import stat
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -164,7 +167,7 @@ def test_a_missing_folder_is_an_os_error(tmp_path):
 
 
 @pytest.mark.parametrize("read", [files.read_npz, files.read_json])
-@pytest.mark.parametrize("data", [b"", b"[1, 2", b"\xff\xfe\x00", b"PK\x05\x06", b"[" * 100_000])
+@pytest.mark.parametrize("data", [b"", b"[1, 2", b"\xff\xfe\x00", b"PK\x05\x06", b"[" * 10**5, b"\x93NUMPY"])
 def test_a_foreign_file_is_a_value_error_that_names_it(tmp_path, read, data):
     (tmp_path / "foreign").write_bytes(data)
     with pytest.raises(ValueError, match=r"foreign is not a whole (\.npz of|JSON file)") as caught:
@@ -188,12 +191,6 @@ def test_pickles_are_never_loaded(tmp_path):
         with pytest.raises(ValueError, match=rf"{name}\.npz is not a whole \.npz of plain"):
             files.read_npz(tmp_path / f"{name}.npz")
     assert not bomb.path.exists()
-
-
-def test_a_lone_array_is_not_taken_for_an_archive(tmp_path):
-    np.save(tmp_path / "lone.npy", ARRAYS["plain"])
-    with pytest.raises(ValueError, match=r"lone\.npy is not a whole \.npz"):
-        files.read_npz(tmp_path / "lone.npy")
 
 
 def test_the_reason_is_one_line(tmp_path):
@@ -230,6 +227,114 @@ def test_no_damaged_bit_changes_a_number(tmp_path):
         else:  # a date, say: the archive's own notes are not all covered by its checksums
             assert all(np.array_equal(array, weight) for array in loaded.values())
     assert refused > 8 * weight.nbytes // 3
+
+
+NPY = np.lib.format
+
+
+def member(array, **header):
+    """The bytes of a .npy file, with a header that may not be true."""
+    file = io.BytesIO()
+    true = NPY.header_data_from_array_1_0(array)
+    NPY.write_array_header_1_0(file, {**true, **header})
+    return file.getvalue() + array.tobytes()
+
+
+def archive(*members, compression=zipfile.ZIP_STORED):
+    data = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(data, "w", compression) as written:
+        warnings.simplefilter("ignore")  # zipfile warns of names that stand twice
+        for name, content in members:
+            written.writestr(name, content)
+    return data.getvalue()
+
+
+def encrypted(data):
+    """The archive with the flag of an encrypted member, in both of its headers."""
+    data = bytearray(data)
+    for start, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(start) + place] |= 1
+    return bytes(data)
+
+
+FIVE = np.arange(5.0)
+REFUSED = {
+    "a shape larger than the file": (
+        archive(("x.npy", member(FIVE, shape=(2**40,)))),
+        r"its member 'x.npy' has 168 bytes; 8,796,093,022,336, for float64 \(1099511627776,\), are expected",
+    ),
+    "a shape too small": (archive(("x.npy", member(FIVE, shape=(4,)))), "has 168 bytes; 160, for"),
+    "objects": (archive(("x.npy", member(FIVE, descr="|O"))), "its member 'x.npy' holds Python objects"),
+    "a name twice": (archive(("x.npy", member(FIVE)), ("x.npy", member(FIVE))), "two .* are called 'x.npy'"),
+    "no array": (archive(("x.txt", b"hello")), "'x.txt' is no array: its name does not end in .npy"),
+    "a folder": (archive(("x/", b"")), "'x/' is no array"),
+    "encrypted": (encrypted(archive(("x.npy", member(FIVE)))), "its member 'x.npy' is encrypted"),
+    "a long name": (archive(("k" * 60_000, b"")), "'kkk[k]*…k*' is no array"),
+    "another format": (archive(("x.npy", b"\x93NUMPY\x09\x00")), "magic string|format"),
+}
+
+
+@pytest.mark.parametrize("how", REFUSED)
+def test_archives_of_anything_but_plain_arrays_are_refused_in_a_sentence(tmp_path, how):
+    data, message = REFUSED[how]
+    (tmp_path / "a.npz").write_bytes(data)
+    with pytest.raises(ValueError, match=rf"a\.npz is not a whole .npz of .*: .*({message})") as caught:
+        files.read_npz(tmp_path / "a.npz")
+    assert len(str(caught.value)) < 400
+
+
+def test_an_archive_that_unpacks_to_gigabytes_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "MOST_UNPACKED", 10**5)
+    np.savez_compressed(tmp_path / "bomb.npz", x=np.zeros(10**5))
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("it was unpacked"))
+    with pytest.raises(ValueError, match=r"its [\d,]+ bytes unpack to 800,128; at most 100,000 are expected"):
+        files.read_npz(tmp_path / "bomb.npz")
+    monkeypatch.undo()
+    assert files.read_npz(tmp_path / "bomb.npz")["x"].size == 10**5
+
+
+def test_a_compressed_array_is_compared_with_its_checksum(tmp_path):
+    data = bytearray(archive(("x.npy", member(FIVE)), compression=zipfile.ZIP_DEFLATED))
+    for place in (14, data.index(b"PK\x01\x02") + 16):  # the checksum in both headers
+        data[place] ^= 1
+    (tmp_path / "a.npz").write_bytes(data)
+    with pytest.raises(ValueError, match="Bad CRC-32"):
+        files.read_npz(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "b": {"c": 1, "c": 1}}', "[NaN]", "-Infinity", "9" * 5000])
+def test_json_that_says_two_things_or_no_number_is_refused(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(ValueError, match=r"a\.json is not a whole JSON file: (the key 'c'|.*number|Exc)"):
+        files.read_json(tmp_path / "a.json")
+
+
+FAULTS = [errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO]
+
+
+@pytest.mark.parametrize("number", FAULTS)
+@pytest.mark.parametrize("where", ["fsync", "replace", "open"])
+def test_what_the_system_refuses_names_the_file_and_what_is_left(tmp_path, monkeypatch, number, where):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    path = tmp_path / "a.txt"
+    for left in ("nothing is written", "the file before it is unchanged"):
+        with monkeypatch.context() as patch:
+            patch.setattr(*(("builtins.open", refuse) if where == "open" else (os, where, refuse)))
+            with pytest.raises(OSError, match=f"{os.strerror(number)}; {left}") as caught:
+                files.write_text(path, "new")
+        assert (caught.value.errno, caught.value.filename) == (number, str(path))
+        path.write_text("old")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_folder_and_a_name_too_long_are_refused_by_name(tmp_path):
+    (tmp_path / "folder").mkdir()
+    for name in ("folder", "k" * 300):
+        with pytest.raises(OSError, match=name):
+            files.write_text(tmp_path / name, "new")
+    assert [file.name for file in tmp_path.iterdir()] == ["folder"]
 
 
 def test_json_in_any_encoding_is_read(tmp_path):

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     kept = read_run(args.folder, TASKS)
     file = args.csv or args.npz
     if file is None and args.delimiter is None:
-        lines = held_out_lines(kept, reload_data(kept))
+        lines = held_out_lines(*reload_data(kept, args.folder))
     else:
         examples = from_file(kept, args.csv, args.npz, args.delimiter, labelled=True)
         lines = held_out_lines(kept, prepare_examples(kept, examples), file)

@@ -14,6 +14,7 @@ from ..tasks.run_data import reload_data
 from ..training import run_folder
 from ..training.cleaning import Prepared
 from ..training.evaluation import Figures
+from ..training.folder_lock import only_writer
 from ..training.grid import Point, data_settings, format_point, grid_table, sensitivity
 from ..training.interrupt import deferred_interrupt
 from ..training.loop import NotFinite, steps_per_epoch
@@ -25,6 +26,7 @@ from ..training.report import (
     format_loss,
     held_out_figures,
     held_out_lines,
+    start_lines,
     step_lines,
     verbose_lines,
 )
@@ -102,13 +104,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def comma_separated(kind: type) -> Callable[[str], list[Any]]:
-    """A parser of comma-separated values, for argparse."""
+    """A parser of comma-separated values, for argparse; other text stays, for the settings to refuse."""
 
-    def read(text: str) -> list[Any]:
-        return [kind(part) for part in text.split(",")]
+    def value(part: str) -> Any:
+        try:
+            return kind(part)
+        except ValueError:
+            return part
 
-    read.__name__ = kind.__name__  # argparse prints it: invalid int value
-    return read
+    return lambda text: [value(part) for part in text.split(",")]
 
 
 def run(args: argparse.Namespace) -> int:
@@ -125,10 +129,11 @@ def run(args: argparse.Namespace) -> int:
         return train_grid(args, grid, varied)
     (settings,) = grid
     out = None if args.out is None else run_folder.check_folder(args.out, TASKS)
-    data = load(settings)
-    first = start_run(TASKS[settings.task], settings, data, source_run(settings))
-    print(*step_lines(first, data), "", sep="\n")
-    return finish_run(first, data, out, args)
+    with only_writer(out):
+        data, source = load(settings), source_run(settings)
+        first = start_run(TASKS[settings.task], settings, data, source)
+        print(*step_lines(first, data), *start_lines(first, source), "", sep="\n")
+        return finish_run(first, data, out, args)
 
 
 def resume_run(args: argparse.Namespace, options: dict[str, Any]) -> int:
@@ -138,13 +143,13 @@ def resume_run(args: argparse.Namespace, options: dict[str, Any]) -> int:
         option = "--" + others[0].replace("_", "-")
         raise ValueError(f"--resume uses the settings of the run; leave out {option}")
     folder = Path(args.resume)
-    kept = run_folder.read_run(folder, TASKS)
-    data = reload_data(kept)
-    run_folder.check_folder(folder, TASKS)
-    run_folder.write_text_files(folder, kept)
-    print(*step_lines(kept, data), "", sep="\n")
-    print(f"Resumed after epoch {kept.number} of {kept.settings.epochs}")
-    return finish_run(kept, data, folder, args)
+    run_folder.read_run(folder, TASKS)  # raises unless there is a run
+    with only_writer(run_folder.check_folder(folder, TASKS)):
+        kept, data = reload_data(run_folder.read_run(folder, TASKS), folder)
+        run_folder.write_text_files(folder, kept)
+        print(*step_lines(kept, data), "", sep="\n")
+        print(f"Resumed after epoch {kept.number} of {kept.settings.epochs}")
+        return finish_run(kept, data, folder, args)
 
 
 def source_run(settings: Settings) -> Run | None:
@@ -178,14 +183,19 @@ def train_run(start: Run, data: Prepared, out: Path | None, *, loud: bool, verbo
         try:
             for now in run_epochs(start, data, bar.on_step):
                 if out is not None:
-                    run_folder.save_run(out, now)
+                    run_folder.save_numbers(out, now)
                 last = now
+                if out is not None:
+                    run_folder.write_text_files(out, now)
                 if loud:
                     bar.print(epoch_line(last), *(verbose_lines(last) if verbose else ()))
                 if stop.requested:
                     raise KeyboardInterrupt
         except NotFinite as error:
             raise NotFinite(f"{error}; {kept_message(out, last.number)}") from None
+        except OSError as error:
+            message = f"{error.strerror or error}; {kept_message(out, last.number)}"
+            raise OSError(error.errno, message, error.filename) from None
         except KeyboardInterrupt:
             raise KeyboardInterrupt(kept_message(out, last.number)) from None
     return last
@@ -203,8 +213,14 @@ def kept_message(out: Path | None, number: int) -> str:
 def train_grid(args: argparse.Namespace, grid: list[Settings], varied: list[str]) -> int:
     """Train every point of a grid and print the sensitivity of the held-out loss to each setting."""
     out = None if args.out is None else Path(args.out)
-    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out is not None and out.exists() and not (out.is_dir() and run_folder.is_empty(out)):
         raise ValueError(f"{out} is not empty; a grid needs a new folder, with a subfolder for each run")
+    with only_writer(out):
+        return train_points(args, grid, varied, out)
+
+
+def train_points(args: argparse.Namespace, grid: list[Settings], varied: list[str], out: Path | None) -> int:
+    """Train the points of a grid in a folder that no other training writes to."""
     data = {key: load(settings) for settings in grid for key in [data_settings(settings)]}
     for number, settings in enumerate(grid, 1):  # raises for wrong settings before any training
         start_run(TASKS[settings.task], settings, data[data_settings(settings)], source_run(settings))
@@ -229,7 +245,8 @@ def train_point(
     label = format_point(settings, varied)
     try:
         start = start_run(TASKS[settings.task], settings, data, source_run(settings))
-        last = train_run(start, data, out, loud=args.verbose, verbose=args.verbose)
+        with only_writer(out):
+            last = train_run(start, data, out, loud=args.verbose, verbose=args.verbose)
     except NotFinite as error:
         print(f"{label}: {error}", flush=True)
         return Point(settings, Figures(math.nan, math.nan))

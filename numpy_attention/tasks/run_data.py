@@ -1,28 +1,62 @@
 """Data for a saved run: those it was trained on, or other files of the same form."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 
 from ..files import PathLike
 from ..training.cleaning import Prepared
+from ..training.comparison import LEARNED
 from ..training.data import Examples
 from ..training.run import Run, file_digest
-from ..training.settings import check_delimiter
+from ..training.settings import Settings, check_delimiter
 from . import load, sequences, tables
 
 
-def reload_data(run: Run) -> Prepared:
-    """The data that a run was trained on, by the run's normalisation.
+def find_data(run: Run, folder: PathLike) -> Run:
+    """The run with the path of its own data file, if it has one, as it is now.
+
+    The path is that in the settings; or where run and data have moved, an end of it ("d.csv", "data/d.csv")
+    beside or above the run folder. Only the file that the run was trained on is accepted.
 
     Raises
     ------
     ValueError
-        If their file has changed since.
+        If the file has changed since, or is not found.
     OSError
-        If their file cannot be read.
+        If it cannot be read.
     """
-    if file_digest(run.settings) != run.summary.digest:
-        raise ValueError(f"{run.settings.data_file} has changed since the run was trained on it")
-    return load(run.settings, normalisation=run.normalisation)
+    file = run.settings.data_file
+    if file is None:
+        return run
+    name = "csv" if run.settings.csv is not None else "npz"
+    parts = Path(file).parts[1 if Path(file).is_absolute() else 0 :]
+    ends = [Path(*parts[start:]) for start in reversed(range(len(parts)))]
+    home = Path(os.path.abspath(folder))
+    candidates = [Path(file), *(place / end for place in (home, *home.parents) for end in ends)]
+    for candidate in filter(Path.is_file, candidates):
+        found = Settings(**{**run.settings._asdict(), name: str(candidate)})
+        if file_digest(found) == run.summary.digest:
+            return run._replace(settings=found)
+    if Path(file).exists():
+        raise ValueError(f"{file} has changed since the run was trained on it")
+    raise ValueError(
+        f"{file}, the data of the run, is not there, nor beside {folder}; put it beside the run folder, or "
+        f"evaluate another file with --{name}"
+    )
+
+
+def reload_data(run: Run, folder: PathLike) -> tuple[Run, Prepared]:
+    """The run, with the path of its data file as it is now, and its data, by its normalisation.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `find_data` does.
+    """
+    found = find_data(run, folder)
+    return found, load(found.settings, normalisation=run.normalisation)
 
 
 def from_table(run: Run, file: PathLike, *, labelled: bool, delimiter: str | None = None) -> Examples:
@@ -69,7 +103,7 @@ def from_file(
 
 
 def from_sequences(run: Run, file: PathLike, *, labelled: bool) -> Examples:
-    """The examples of an npz file with the run's number of tokens and columns.
+    """The examples of an npz file with the run's columns, of any number of tokens unless the model has one.
 
     Raises
     ------
@@ -81,7 +115,7 @@ def from_sequences(run: Run, file: PathLike, *, labelled: bool) -> Examples:
     summary = run.summary
     examples, labels = sequences.read_sequences(file, strict=run.settings.strict, labelled=labelled)
     _, tokens, width = examples.x.shape
-    if (tokens, width) != (summary.tokens, summary.input_dim):
+    if width != summary.input_dim or not takes_tokens(run, tokens):
         raise ValueError(
             f"{file}: x has {tokens} tokens of {width}; {summary.tokens} of {summary.input_dim}, as the run "
             "has, are expected"
@@ -89,3 +123,9 @@ def from_sequences(run: Run, file: PathLike, *, labelled: bool) -> Examples:
     if not labelled:
         return examples
     return sequences.renumber_classes(examples, labels, summary.classes, file)
+
+
+def takes_tokens(run: Run, tokens: int) -> bool:
+    """True if normalisation and model of the run take examples of this many tokens."""
+    by_place = run.normalisation.mean.ndim == 2
+    return tokens == run.summary.tokens or not (by_place or LEARNED in run.fixed_models(tokens))

@@ -126,6 +126,8 @@ def train_epoch(
         right += int((predicted_classes(logits) == batch.y).sum())
         if on_step is not None:
             on_step()
+    if not math.isfinite(total):
+        raise NotFinite(f"the mean loss is {total} with {model.name} in epoch {number}")
     return Epoch(number, total / len(order), params, state, right / len(order))
 
 

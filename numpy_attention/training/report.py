@@ -12,12 +12,16 @@ from .comparison import LEARNED, LOGISTIC, SCRATCH
 from .data import Data, Examples
 from .evaluation import Figures, figures, logits_of, majority_baseline, predict
 from .loop import steps_per_epoch
-from .run import Run, first_epoch_at_scratch_loss
+from .run import Run, first_epoch_at_scratch_loss, starts_afresh
 from .settings import Settings, parse_until
 
 LINE_WIDTH = 100
 NO_BREAK = "\N{NO-BREAK SPACE}"
 """Stands between a name and its number while lines are wrapped."""
+
+
+LABELS = {LOGISTIC: "logistic regression"}
+"""Labels of the models that are not called by their own name."""
 
 
 def step_lines(run: Run, data: Prepared) -> list[str]:
@@ -46,6 +50,14 @@ def step_lines(run: Run, data: Prepared) -> list[str]:
     }
     noted = [("note", text) for text in data.raw.notes]
     return [f"{name:<18}  {text}" for name, text in [*lines.items(), *noted]]
+
+
+def start_lines(run: Run, source: Run | None) -> list[str]:
+    """The models that do not start from the parameters of `source`, though it has such a model."""
+    if source is None or LOGISTIC not in source.epochs or not starts_afresh(LOGISTIC, source, run.summary):
+        return []
+    return [f"{LABELS[LOGISTIC]} starts from scratch: {run.settings.start_from} fitted it to "
+            f"{source.summary.tokens} tokens, the data have {run.summary.tokens}"]  # fmt: skip
 
 
 def format_loss(loss: float) -> str:
@@ -101,16 +113,22 @@ def held_out_lines(run: Run, data: Prepared, title: str = "Held out") -> list[st
     lines += [
         f"{name:<{width}}  {format_loss(one.loss):>6}    {one.accuracy:.4f}" for name, one in rows.items()
     ]
+    tokens = data.test.x.shape[1]
+    lines += [
+        f"Left out: {LABELS[name]}, which takes {run.summary.tokens} tokens; these examples have {tokens}"
+        for name in run.fixed_models(tokens)
+    ]
     predictions = predict(run.models()[LEARNED], run.epochs[LEARNED].params, data.test)
     return [*lines, "", *run.task.report(run.settings, data, predictions, rows)]
 
 
 def held_out_figures(run: Run, data: Prepared) -> dict[str, Figures]:
     """The figures of every model and baseline, by the label of its row."""
-    rows = {}
+    rows, fixed = {}, run.fixed_models(data.test.x.shape[1])
     for name, model in run.models().items():
-        label = f"{model.name}, scratch" if name == SCRATCH else model.name
-        label = "logistic regression" if name == LOGISTIC else label
+        if name in fixed:
+            continue
+        label = f"{model.name}, scratch" if name == SCRATCH else LABELS.get(name, model.name)
         rows[label] = figures(logits_of(model, run.epochs[name].params, data.test), data.test.y)
     rows["majority class"] = majority_baseline(np.array(run.summary.counts), data.test.y)
     if run.task.baselines is not None and len(data.train.y):

@@ -14,7 +14,7 @@ import numpy as np
 from ..nn.parameters import Params
 from ..optim.trees import flatten
 from .cleaning import Normalisation, Prepared, normalise
-from .comparison import LEARNED, SCRATCH, models_to_train
+from .comparison import LEARNED, LOGISTIC, SCRATCH, models_to_train
 from .data import Examples
 from .evaluation import attention_maps
 from .loop import Epoch, epoch_zero, train
@@ -64,6 +64,12 @@ class Run(NamedTuple):
         """The models trained side by side."""
         return models_to_train(self.task, self.settings, self.summary.sizes)
 
+    def fixed_models(self, tokens: int) -> tuple[str, ...]:
+        """Names of the models whose parameters do not fit examples of this many tokens."""
+        sizes = self.summary.sizes._replace(tokens=tokens)
+        others = models_to_train(self.task, self.settings, sizes)
+        return tuple(name for name, own in self.models().items() if own.shapes() != others[name].shapes())
+
     @property
     def number(self) -> int:
         """Number of complete epochs."""
@@ -101,12 +107,17 @@ def start_run(task: Task, settings: Settings, data: Prepared, source: Run | None
     epochs = {}
     for name, model in models_to_train(task, settings, summary.sizes).items():
         params = None
-        if source is not None and name in source.epochs and name != SCRATCH:
+        if source is not None and name in source.epochs and not starts_afresh(name, source, summary):
             params = source.epochs[name].params
             _check_start(settings, name, params, model)
         epochs[name] = epoch_zero(model, settings, params)
     starts = {name: epoch.params for name, epoch in epochs.items()}
     return Run(task, settings, summary, data.normalisation, epochs, starts, ())
+
+
+def starts_afresh(name: str, source: Run, summary: DataSummary) -> bool:
+    """True for the start from scratch, and a baseline that `source` fitted to another number of tokens."""
+    return name == SCRATCH or (name == LOGISTIC and summary.tokens != source.summary.tokens)
 
 
 def summarise(settings: Settings, data: Prepared) -> DataSummary:

@@ -8,7 +8,8 @@
     loss, attention as .png and .svg, with `train --plot`
 
 Only run.npz is read back. It is replaced atomically after every epoch: whenever a run is killed, its last
-complete epoch is there. The other files are for people and other programs, and are written after it.
+complete epoch is there. The other files are for people and other programs, and are written after it. Paths of
+files are kept absolute. While a training writes, it holds `folder_lock.LOCK`.
 """
 
 import json
@@ -19,17 +20,19 @@ from typing import Any
 
 import numpy as np
 
-from ..files import PathLike, read_npz, remove_partial_files, write_csv, write_json, write_npz
+from ..files import PathLike, is_partial_file, parse_json, read_npz, write_csv, write_json, write_npz
 from ..functional.base.admission import Array
+from ..functional.base.wording import brief
 from ..nn.parameters import Shapes
 from ..optim.trees import flatten
 from ..optim.updates import with_leaves
 from .cleaning import Normalisation
 from .comparison import LEARNED
+from .folder_lock import LOCK
 from .loop import Epoch
 from .optimizers import OPTIMIZERS
 from .run import DataSummary, Run
-from .settings import Settings, check_fields
+from .settings import Settings, check_fields, with_absolute_paths
 from .task import Task, validated
 
 FORMAT = "numpy_attention run 2"
@@ -40,8 +43,6 @@ Tasks = Mapping[str, Task]
 
 def check_folder(out: PathLike, tasks: Tasks) -> Path:
     """`out` as a path; raises unless it is new, empty, or holds a run, and can be written to.
-
-    Temporary files of killed writers are removed.
 
     Raises
     ------
@@ -54,11 +55,14 @@ def check_folder(out: PathLike, tasks: Tasks) -> Path:
         raise ValueError(f"{existing} is not a folder; name a new one")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise ValueError(f"{existing} may not be written to")
-    if existing == folder:
-        remove_partial_files(folder)
-        if any(folder.iterdir()) and not holds_run(folder, tasks):
-            raise ValueError(f"{folder} is not empty and holds no run; name a new folder")
+    if existing == folder and not is_empty(folder) and not holds_run(folder, tasks):
+        raise ValueError(f"{folder} is not empty and holds no run; name a new folder")
     return folder
+
+
+def is_empty(folder: Path) -> bool:
+    """True if the folder holds nothing but what a killed writer leaves."""
+    return not any(file.name != LOCK and not is_partial_file(file) for file in folder.iterdir())
 
 
 def holds_run(folder: Path, tasks: Tasks) -> bool:
@@ -85,18 +89,23 @@ def save_run(folder: PathLike, run: Run) -> None:
     OSError
         If the folder cannot be written.
     """
+    save_numbers(folder, run)
+    write_text_files(folder, run)
+
+
+def save_numbers(folder: PathLike, run: Run) -> None:
+    """Write run.npz alone."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for picture in PICTURES:  # of an earlier epoch, or of another run
         (folder / picture).unlink(missing_ok=True)
     write_npz(folder / RUN, to_arrays(run))
-    write_text_files(folder, run)
 
 
 def write_text_files(folder: PathLike, run: Run) -> None:
     """Write settings.json and history.csv."""
     folder = Path(folder)
-    write_json(folder / SETTINGS, {"format": FORMAT, **run.settings._asdict()})
+    write_json(folder / SETTINGS, {"format": FORMAT, **with_absolute_paths(run.settings)._asdict()})
     names = tuple(run.history[-1])
     rows = [
         [int(row["epoch"]), *("" if np.isnan(row[name]) else row[name] for name in names[1:])]
@@ -107,7 +116,8 @@ def write_text_files(folder: PathLike, run: Run) -> None:
 
 def to_arrays(run: Run) -> dict[str, Array]:
     """The contents of run.npz."""
-    texts = {"format": FORMAT, "settings": run.settings._asdict(), "facts": run.summary._asdict()}
+    settings = with_absolute_paths(run.settings)._asdict()
+    texts = {"format": FORMAT, "settings": settings, "facts": run.summary._asdict()}
     names = tuple(run.history[-1])
     return {
         **{name: np.array(json.dumps(value)) for name, value in texts.items()},
@@ -151,6 +161,10 @@ def _from_arrays(file: Path, arrays: dict[str, Array], tasks: Tasks) -> Run:
     summary = _summary(file, _json(file, arrays, "facts"))
     normalisation = _normalisation(file, arrays, summary)
     history = _history(file, arrays)
+    if len(history) > settings.epochs:
+        raise ValueError(
+            f"{file}: the history has {len(history)} epochs; at most {settings.epochs} are expected"
+        )
     run = Run(tasks[settings.task], settings, summary, normalisation, {}, {}, history)
     parameters = {name: model.shapes() for name, model in run.models().items()}
     states = {name: state_shapes(settings, shapes) for name, shapes in parameters.items()}
@@ -160,6 +174,8 @@ def _from_arrays(file: Path, arrays: dict[str, Array], tasks: Tasks) -> Run:
     _check_names(file, arrays, {*expected, *others, "history.columns", "history.rows"})
     for name, shape in expected.items():
         _check_numbers(file, name, arrays[name], shape, np.int64 if name.endswith(".step") else np.float64)
+        if name.endswith(".step") and arrays[name] < 0:
+            raise ValueError(f"{file}: {name} is {arrays[name]}; a number of steps is expected")
     nested = with_leaves(trees, {tuple(name.split(".")): arrays[name] for name in expected})
     last = history[-1]
     losses = {name: last["loss" if name == LEARNED else f"{name}_loss"] for name in parameters}
@@ -181,8 +197,8 @@ def _json(file: Path, arrays: dict[str, Array], name: str) -> Any:
     if array is None or array.dtype.kind != "U" or array.shape != ():
         raise ValueError(f"{file} is not of a run: it has no text {name!r}")
     try:
-        return json.loads(str(array))
-    except (ValueError, RecursionError) as error:
+        return parse_json(str(array))
+    except ValueError as error:
         raise ValueError(f"{file}: {name} is not whole: {error}") from None
 
 
@@ -194,14 +210,24 @@ def _summary(file: Path, facts: Any) -> DataSummary:
     }  # fmt: skip
     if not isinstance(facts, dict) or set(facts) != set(kinds):
         raise ValueError(f"{file}: facts are not those of a run")
+    for name, kind in kinds.items():
+        if not isinstance(facts[name], kind) or not _valid_fact(name, facts[name]):
+            raise ValueError(f"{file}: facts are not those of a run: {name} is {brief(facts[name])}")
+    if len(facts["counts"]) != len(facts["classes"]):
+        raise ValueError(f"{file}: facts are not those of a run: counts and classes differ in number")
     fields: dict[str, Any] = {name: tuple(x) if isinstance(x, list) else x for name, x in facts.items()}
-    summary = DataSummary(**fields)
-    valid = all(isinstance(facts[name], kind) for name, kind in kinds.items())
-    if not valid or len(summary.classes) < 2 or len(summary.counts) != len(summary.classes):
-        raise ValueError(f"{file}: facts are not those of a run")
-    if summary.tokens < 1:
-        raise ValueError(f"{file}: facts are not those of a run")
-    return summary
+    return DataSummary(**fields)
+
+
+def _valid_fact(name: str, value: Any) -> bool:
+    if name in ("tokens", "input_dim"):
+        return type(value) is int and value >= 1
+    if name == "counts":
+        return all(type(count) is int and count >= 0 for count in value) and any(value)
+    if name in ("classes", "columns"):
+        texts = all(type(text) is str for text in value)
+        return texts and len(set(value)) == len(value) and (name == "columns" or len(value) >= 2)
+    return True
 
 
 def _normalisation(file: Path, arrays: dict[str, Array], summary: DataSummary) -> Normalisation:
@@ -227,7 +253,26 @@ def _history(file: Path, arrays: dict[str, Array]) -> tuple[dict[str, float], ..
     names = [str(name) for name in columns]
     if not {"epoch", "loss", "accuracy", "uniform_loss"} <= set(names):
         raise ValueError(f"{file}: history.columns does not name epoch, loss, accuracy and uniform_loss")
+    if len(set(names)) < len(names):
+        raise ValueError(f"{file}: history.columns names a column twice")
+    for place, name in enumerate(names):
+        if name in ("epoch", "accuracy") or name.endswith("loss"):
+            _check_record(file, name, rows[:, place])
     return tuple(dict(zip(names, map(float, row), strict=True)) for row in rows)
+
+
+def _check_record(file: Path, name: str, values: Array) -> None:
+    """Raise ValueError unless epochs count from 1, accuracies are shares and losses finite."""
+    numbers = np.arange(1.0, len(values) + 1)
+    valid, expected = {
+        "epoch": (values == numbers, "the number of its row"),
+        "accuracy": ((values >= 0) & (values <= 1), "a number from 0 to 1"),
+    }.get(name, (np.isfinite(values) & (values >= 0), "a finite number, at least 0,"))
+    if not valid.all():
+        row = int(np.argmin(valid))
+        raise ValueError(
+            f"{file}: {name} in row {row + 1} of the history is {values[row]}; {expected} is expected"
+        )
 
 
 def _check_names(file: Path, arrays: dict[str, Array], expected: Collection[str]) -> None:
@@ -236,7 +281,7 @@ def _check_names(file: Path, arrays: dict[str, Array], expected: Collection[str]
             raise ValueError(f"{file} has no array {name!r}")
     for name in arrays:
         if name not in expected:
-            raise ValueError(f"{file} has an array {name!r} that does not belong to the run")
+            raise ValueError(f"{file} has an array {brief(name)} that does not belong to the run")
 
 
 def _check_numbers(

@@ -4,9 +4,11 @@ Which settings belong to which task is declared by the tasks: see `task.validate
 """
 
 import math
+import os
 from typing import Any, NamedTuple
 
 from ..functional.base.admission import one_of
+from ..functional.base.wording import brief
 from ..nn.temperature import FIXED, TEMPERATURES
 from ..nn.token_scores import SCORES
 
@@ -48,6 +50,16 @@ class Settings(NamedTuple):
         return self.csv or self.npz
 
 
+FILES = ("csv", "npz", "start_from")
+"""Settings that are paths."""
+
+
+def with_absolute_paths(settings: Settings) -> Settings:
+    """The settings with paths that lead to the same files from any working folder."""
+    paths = {name: path for name in FILES if (path := getattr(settings, name)) is not None}
+    return settings._replace(**{name: os.path.abspath(path) for name, path in paths.items()})
+
+
 CHOICES = {
     "score": tuple(SCORES),
     "optimizer": OPTIMIZER_NAMES,
@@ -82,7 +94,9 @@ def check_fields(settings: Any, *, complete: bool = True) -> dict[str, Any]:
             raise ValueError(f"the setting {name!r} is missing")
     for name, value in settings.items():
         if name not in Settings._fields:
-            raise ValueError(f"{name!r} is not a setting; one of {', '.join(Settings._fields)} is expected")
+            raise ValueError(
+                f"{brief(name)} is not a setting; one of {', '.join(Settings._fields)} is expected"
+            )
         if value is not None or name not in OPTIONAL:
             check_field(name, value)
     return settings
@@ -96,16 +110,16 @@ def check_field(name: str, value: Any) -> None:
         _check_whole_number(name, value)
     elif name in POSITIVE:
         if type(value) not in (int, float) or not (math.isfinite(value) and value > 0):
-            raise ValueError(f"{name} is {value!r}; a finite number above 0 is expected")
+            raise ValueError(f"{name} is {brief(value)}; a finite number above 0 is expected")
     elif name in TEXTS:
         if type(value) is not str or not value:
-            raise ValueError(f"{name} is {value!r}; a text is expected")
+            raise ValueError(f"{name} is {brief(value)}; a text is expected")
     elif name == "delimiter":
         check_delimiter(value)
     elif name == "until":
         parse_until(value)
     elif type(value) is not bool:
-        raise ValueError(f"{name} is {value!r}; true or false is expected")
+        raise ValueError(f"{name} is {brief(value)}; true or false is expected")
 
 
 def check_delimiter(value: Any) -> None:
@@ -113,7 +127,7 @@ def check_delimiter(value: Any) -> None:
     if value in TABS:
         return
     if type(value) is not str or len(value) != 1 or value.isalnum() or value in NO_DELIMITERS:
-        raise ValueError(f"delimiter is {value!r}; one character such as ; or |, or tab, is expected")
+        raise ValueError(f"delimiter is {brief(value)}; one character such as ; or |, or tab, is expected")
 
 
 def parse_until(until: str) -> tuple[str, float]:
@@ -131,7 +145,7 @@ def parse_until(until: str) -> tuple[str, float]:
         value = math.nan
     if name not in UNTIL_FIGURES or not 0 <= value < math.inf or (name == "accuracy" and value > 1):
         raise ValueError(
-            f"until is {until!r}; accuracy=X with X from 0 to 1, or loss=X with X from 0, is expected"
+            f"until is {brief(until)}; accuracy=X with X from 0 to 1, or loss=X with X from 0, is expected"
         )
     return name, value
 
@@ -140,4 +154,4 @@ def _check_whole_number(name: str, value: Any) -> None:
     least, most = MINIMUM[name], MAXIMUM.get(name, DEFAULT_MAXIMUM)
     if type(value) is not int or not least <= value <= most:
         upper = "" if most == math.inf else f" and at most {most}"
-        raise ValueError(f"{name} is {value!r}; a whole number, at least {least}{upper}, is expected")
+        raise ValueError(f"{name} is {brief(value)}; a whole number, at least {least}{upper}, is expected")

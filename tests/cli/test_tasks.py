@@ -1,14 +1,18 @@
 """Own data, grids, pictures, and interrupted runs that go on, through train and eval."""
 
+import errno
+import os
 import re
 import signal
 
+import numpy as np
 import pytest
 
 from numpy_attention.cli import main
 from numpy_attention.files import write_npz
 from numpy_attention.tasks import TASKS, load
 from numpy_attention.training import run_folder
+from numpy_attention.training.folder_lock import only_writer
 from tests.support.commands import QUICK, TABLE, out_of, write_own_data
 
 
@@ -38,6 +42,68 @@ def test_eval_of_another_file(capsys, files):
     lines = out_of(capsys, "eval", "run", "--csv", "few.csv").splitlines()
     assert lines[0] == "few.csv: 11 examples"
     assert [line.split()[0] for line in lines[2:6]] == ["location", "uniform", "logistic", "majority"]
+
+
+def test_sequences_of_another_length_are_evaluated_predicted_and_started_from(capsys, files):
+    out_of(capsys, "train", "--npz", "s.npz", *QUICK, "--out", "run")
+    arrays = dict(np.load("s.npz"))
+    longer = arrays | {"x": np.concatenate([arrays["x"]] * 2, axis=1)}
+    write_npz(files / "longer.npz", longer)
+    own, same = (out_of(capsys, "eval", "run", "--npz", name) for name in ("s.npz", "longer.npz"))
+    assert "Left out: logistic regression, which takes 2 tokens; these examples have 4" in same
+    figures = [line.split() for line in own.splitlines()[2:6] if "logistic" not in line]
+    assert [line.split() for line in same.splitlines()[2:5]] == figures
+    header, first, *_ = out_of(capsys, "predict", "run", "--npz", "longer.npz").splitlines()
+    assert header.endswith("weight of token 3,weight of token 4")
+    assert first.endswith(",0.0,0.0")  # padding
+    started = out_of(capsys, "train", "--npz", "longer.npz", *QUICK, "--start-from", "run", "--out", "new")
+    assert "logistic regression starts from scratch: run fitted it to 2 tokens, the data have 4" in started
+    assert started.endswith("\n\n" + out_of(capsys, "eval", "new"))
+
+
+@pytest.mark.parametrize("words", [TABLE, ["--npz", "s.npz"]], ids=["csv", "npz"])
+def test_a_run_is_evaluated_and_resumed_from_any_folder(capsys, files, monkeypatch, words):
+    out_of(capsys, "train", *words, *QUICK, "--out", "run")
+    here = out_of(capsys, "eval", "run")
+    before = contents(files / "run")
+    (files / "elsewhere").mkdir()
+    monkeypatch.chdir(files / "elsewhere")
+    assert out_of(capsys, "eval", "../run") == here
+    assert "Resumed after epoch 3 of 3" in out_of(capsys, "train", "--resume", "../run")
+    assert contents(files / "run") == before
+    assert "Epoch [3/3]" in out_of(capsys, "train", "--config", "../run/settings.json")
+
+
+@pytest.mark.parametrize("words", [["--out", "run"], ["--resume", "run"], ["--lr", "0.1,0.2", "--out", "g"]])
+def test_a_second_training_into_one_folder_is_refused_and_eval_is_not(capsys, files, words):
+    out_of(capsys, "train", *TABLE, *QUICK, "--out", "run")
+    before = contents(files / "run")
+    with only_writer(files / words[-1]):
+        assert main(["train", *([] if "--resume" in words else [*TABLE, *QUICK]), *words]) == 2
+        assert re.search(rf"process \d+, writes to {words[-1]}; wait for its", capsys.readouterr().err)
+        out_of(capsys, "eval", "run")
+    assert contents(files / "run") == before
+
+
+@pytest.mark.parametrize("file, kept", [("run.npz", 1), ("settings.json", 2), ("history.csv", 2)])
+def test_a_full_disk_names_the_file_and_the_epoch_that_is_kept(capsys, files, monkeypatch, file, kept):
+    replace = os.replace
+
+    def full(source, target):
+        if target.name == file and writes.append(file) is None and len(writes) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target)
+
+    writes = []
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        assert main(["train", *TABLE, *QUICK, "--out", "run"]) == 2
+    assert capsys.readouterr().err == (
+        f"numpy-attention: run/{file}: No space left on device; the file before it is unchanged; "
+        f"epoch {kept} is kept in run\n"
+    )
+    assert run_folder.read_run("run", TASKS).number == kept
+    assert f"Resumed after epoch {kept} of 3" in out_of(capsys, "train", "--resume", "run")
 
 
 def test_a_grid_is_trained_and_judged(capsys, files):
@@ -112,17 +178,17 @@ def test_interrupted_and_resumed_run_equals_an_unbroken_one(capsys, files, monke
     words = ["train", *QUICK, *WAYS[way]]
     whole = out_of(capsys, *words, "--out", "whole")
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    keep = run_folder.save_run
+    keep = run_folder.save_numbers
 
     def keep_and_press(folder, run):
         if run.number == 1:
             signal.raise_signal(signal.SIGINT)  # noted: the epoch in hand is kept first
         keep(folder, run)
 
-    monkeypatch.setattr(run_folder, "save_run", keep_and_press)
+    monkeypatch.setattr(run_folder, "save_numbers", keep_and_press)
     assert main([*words, "--out", "parts"]) == 130
     assert capsys.readouterr().err == "numpy-attention: interrupted: epoch 1 is kept in parts\n"
-    monkeypatch.setattr(run_folder, "save_run", keep)
+    monkeypatch.setattr(run_folder, "save_numbers", keep)
     resumed = out_of(capsys, "train", "--resume", "parts")
     assert "Resumed after epoch 1 of 3" in resumed
     assert contents(files / "whole") == contents(files / "parts")

@@ -9,10 +9,10 @@ from numpy_attention.training.run import run_epochs, start_run
 from numpy_attention.training.settings import Settings
 
 
-def some_data(classes=("no", "yes")):
+def some_data(classes=("no", "yes"), tokens=5):
     rng = np.random.default_rng(59)
     parts = (
-        Examples(rng.normal(size=(size, 5, 3)), np.arange(size, dtype=float) % len(classes))
+        Examples(rng.normal(size=(size, tokens, 3)), np.arange(size, dtype=float) % len(classes))
         for size in (17, 7)
     )
     return prepare(Data(*parts, classes))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from numpy_attention.tasks import load
+from numpy_attention.training.report import start_lines
 from numpy_attention.training.run import augmentation, file_digest, first_epoch_at_scratch_loss, run_epochs
 from numpy_attention.training.settings import Settings
 from tests.support.runs import a_run, begin, settings_of, some_data
@@ -35,6 +36,20 @@ def test_a_start_of_another_shape_is_refused():
     settings = settings._replace(hidden_dim=4, score="dot")
     with pytest.raises(ValueError, match=r"x does not fit: its learned.score.query is nothing"):
         begin(settings, data, source)
+
+
+def test_a_start_on_data_of_another_length_leaves_the_baseline_that_has_one():
+    data, longer = some_data(), some_data(tokens=9)
+    source = begin(settings_of("npz", npz=__file__), data)
+    run = begin(settings_of("npz", npz=__file__, start_from="x", seed=1), longer, source)
+    assert run.epochs["learned"].params is source.epochs["learned"].params
+    assert run.epochs["logistic"].params["logistic"]["weight"].shape == (1, 27)
+    assert run.fixed_models(5) == ("logistic",)
+    assert run.fixed_models(9) == ()
+    assert start_lines(run, source) == [
+        "logistic regression starts from scratch: x fitted it to 5 tokens, the data have 9"
+    ]
+    assert start_lines(begin(source.settings, data, source), source) == []
 
 
 def test_augmentation_changes_the_training_part_alone_and_depends_on_the_stream():

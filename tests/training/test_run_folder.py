@@ -12,6 +12,7 @@ from numpy_attention.nn.token_scores import SCORES
 from numpy_attention.optim.trees import flatten
 from numpy_attention.tasks import TASKS
 from numpy_attention.training import run_folder
+from numpy_attention.training.folder_lock import only_writer
 from numpy_attention.training.settings import OPTIMIZER_NAMES
 from tests.support.runs import a_run, begin, settings_of, some_data
 
@@ -46,7 +47,7 @@ def test_every_model_with_every_optimizer_is_read_back_unchanged(tmp_path, monke
     (tmp_path / "a.npz").write_bytes(b"")
     monkeypatch.chdir(tmp_path)
     run = begin(settings, data)
-    run = run._replace(history=({"epoch": 1.0, "loss": 0.5, "accuracy": 1.0, "uniform_loss": np.nan,
+    run = run._replace(history=({"epoch": 1.0, "loss": 0.5, "accuracy": 1.0, "uniform_loss": 0.75,
                                  "logistic_loss": 0.25},))  # fmt: skip
     run_folder.save_run(tmp_path / "run", run)
     same_run(run_folder.read_run(tmp_path / "run", TASKS), run)
@@ -99,7 +100,10 @@ def test_new_empty_and_run_folders_are_accepted(tmp_path, folder):
 def test_temporary_files_of_killed_writers_are_removed(folder):
     (folder / ".0123456789abcdef.part").write_bytes(b"half")
     (folder / ".mine.part").write_bytes(b"whole")
-    run_folder.check_folder(folder, TASKS)
+    run_folder.check_folder(folder, TASKS)  # another training may be writing
+    assert (folder / ".0123456789abcdef.part").exists()
+    with only_writer(folder):
+        pass
     assert {file.name for file in folder.iterdir() if file.name.startswith(".")} == {".mine.part"}
 
 
@@ -135,6 +139,21 @@ def words(folder, name, **changes):
     spoil(folder, **{name: np.array(json.dumps(given | changes))})
 
 
+def as_text(folder, name, was, now):
+    return np.array(str(read_npz(folder / "run.npz")[name]).replace(was, now))
+
+
+def columns(folder):
+    return read_npz(folder / "run.npz")["history.columns"].tolist()
+
+
+def record(folder, name, value):
+    """Spoil one number of the second epoch."""
+    rows = read_npz(folder / "run.npz")["history.rows"]
+    rows[1, columns(folder).index(name)] = float(value)
+    spoil(folder, **{"history.rows": rows})
+
+
 def pickled(folder):
     np.savez(folder / "run.npz", **{"learned.features.bias": np.array([print], dtype=object)})
 
@@ -155,7 +174,41 @@ DAMAGE = {
     "unknown task": (lambda d: words(d, "settings", task="x"), "task is 'x'; one of"),
     "unknown score": (lambda d: words(d, "settings", score="x"), "score is 'x'; one of"),
     "hidden_dim 0": (lambda d: words(d, "settings", hidden_dim=0), "hidden_dim is 0"),
-    "lr NaN": (lambda d: words(d, "settings", lr=float("nan")), "lr is nan"),
+    "lr NaN": (lambda d: words(d, "settings", lr=float("nan")), "settings is not whole: NaN is not a"),
+    "lr infinite": (
+        lambda d: spoil(d, settings=as_text(d, "settings", '"lr": 0.001', '"lr": 1e999')),
+        "lr is inf",
+    ),
+    "a key twice": (
+        lambda d: spoil(d, settings=as_text(d, "settings", '"heads"', '"lr": 1.0, "heads"')),
+        "settings is not whole: the key 'lr' stands there twice",
+    ),
+    "a long key": (lambda d: words(d, "settings", **{"k" * 60_000: 1}), "kkk…kkk.* is not a setting"),
+    "a long array name": (lambda d: spoil(d, **{"k" * 60_000: np.ones(1)}), "kkk…kkk.* that does not belong"),
+    "classes twice": (lambda d: words(d, "facts", classes=["a", "a"]), "facts .*: classes is"),
+    "counts": (lambda d: words(d, "facts", counts=[9, -8]), r"facts .*: counts is \[9, -8\]"),
+    "steps": (
+        lambda d: spoil(d, **{"optimizer.learned.step": np.array(-1)}),
+        "step is -1; a number of steps",
+    ),
+    **{
+        f"{name} {value}": (
+            lambda d, name=name, value=value: record(d, name, value),
+            f"{name} in row 2 of the history is {value}; .* expected",
+        )
+        for name, values in {
+            "epoch": ("nan", "inf", "-2.0", "1.0", "3.0", "1.5"),
+            "loss": ("nan", "inf", "-0.5"),
+            "uniform_loss": ("nan",),
+            "accuracy": ("nan", "1.5"),
+        }.items()
+        for value in values
+    },
+    "fewer epochs set": (lambda d: words(d, "settings", epochs=1), "history has 2 epochs; at most 1 are"),
+    "a column twice": (
+        lambda d: spoil(d, **{"history.columns": np.array(columns(d)[:-1] + ["loss"])}),
+        "names a column twice",
+    ),
     "other heads": (lambda d: words(d, "settings", heads=3), r"classifier.weight is float64 \(1, 8\); .*12"),
     "huge": (lambda d: words(d, "settings", hidden_dim=10**6), "features.weight is float64"),
     "other score": (lambda d: words(d, "settings", score="dot"), "has no array 'learned.score.query'"),
@@ -190,11 +243,13 @@ DAMAGE = {
 @pytest.mark.parametrize("how", DAMAGE)
 def test_damage_is_named(folder, how):
     damage, told = DAMAGE[how]
+    run_folder.save_run(folder, a_run(2))
     damage(folder)
     with pytest.raises(ValueError, match=told) as refused:
         run_folder.read_run(folder, TASKS)
     assert str(folder) in str(refused.value)
     assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 700
 
 
 def test_a_missing_folder_is_refused(tmp_path):

@@ -16,7 +16,10 @@ from numpy_attention.training.task import validated
         (dict(task="digit-bags", npz="a.npz"), "npz belongs to the task npz; the task is digit-bags"),
         (dict(task="npz", npz="a.npz", label="b"), "label belongs to the task csv; the task is npz"),
         (dict(task="digits", digit=3), "digit belongs to the task digit-bags; the task is digits"),
-        (dict(task="digit-bag"), "task is 'digit-bag'; one of 'digit-bags', 'breast-cancer', "),
+        (
+            dict(task="digit-bag"),
+            "task is 'digit-bag' \\(did you mean 'digit-bags'\\?\\); one of 'digit-bags', ",
+        ),
         (dict(task=["digits"]), r"task is \['digits'\]; one of "),
         (dict(), "task is ''; one of "),
         (dict(task="digits", heads=0), "heads is 0; a whole number, at least 1"),

@@ -114,7 +114,7 @@ def whole_numbers(name: str, x: object, least: int | None = None) -> Array:
 def one_of(name: str, choice: object, known: tuple[str, ...]) -> str:
     """`choice`, if it is one of the names `known`; ValueError otherwise."""
     if not isinstance(choice, str) or choice not in known:
-        raise ValueError(f"{name} is {choice!r}; one of {', '.join(map(repr, known))} is expected")
+        raise ValueError(import_module(".wording", __package__).not_one_of(name, choice, known))
     return choice
 
 
