@@ -3,20 +3,26 @@
 A command's file has `add_parser(subparsers)`, which registers the command, its help and its options, and
 `run(args)`, which returns the exit status: 0 done or PASS, 1 a bad result or FAIL, 3 no conclusion. Wrong
 usage raises ValueError or OSError with a one-line message and exits with status 2. Read `main` here, then any
-command. A command may import every other part of the package; only `__main__` imports this folder.
+command. A command may import every other part of the package; only `__main__` imports this folder. `numbers`
+reads the numbers of options.
 """
 
 import argparse
 import importlib
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from .. import __version__
+from ..functional.base.wording import did_you_mean
 
 COMMANDS = ("list", "train", "eval", "predict", "explain", "gradcheck", "laws", "faults", "check")
+
+LONGEST = 2000
+"""Characters of a message."""
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -28,7 +34,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message and exit with status 2."""
-        self.exit(BAD_INPUT, f"{self.prog}: {message}\n")
+        if choice := re.fullmatch(r"(.*): invalid choice: '(.*)' \(choose from (.*)\)", message):
+            argument, word, known = choice.groups()
+            near = did_you_mean(word, known.replace("'", "").split(", "))
+            message = f"{argument} is {word!r}{near}; one of {known} is expected"
+        message = re.sub(r"^argument (\S+?):? (it )?is ", r"\1 is ", message)
+        self.exit(BAD_INPUT, f"{self.prog}: {shortened(message)}\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -42,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
         importlib.import_module(f"{__name__}.{name}").add_parser(subparsers)
+        subparsers.choices[name].set_defaults(command=subparsers.choices[name])
     return parser
 
 
@@ -70,8 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except OSError as error:
-        file = f"{error.filename}: " if error.filename else ""
-        return _report(f"{file}{error.strerror or error}", BAD_INPUT)
+        file = "the output" if error.filename is None else error.filename
+        return _report(f"{file}: {error.strerror or error}", BAD_INPUT)
     except (ValueError, MemoryError) as error:
         return _report(str(error), BAD_INPUT)
 
@@ -81,13 +93,29 @@ def _run(argv: Sequence[str] | None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a console that lacks σ or ᵀ shows ?
     try:
-        args = build_parser().parse_args(argv)
+        args, unknown = build_parser().parse_known_args(argv)
+        if unknown:
+            refuse_unknown(args.command, unknown[0])
     except SystemExit as ending:  # after --help, --version or an error
         return int(ending.code or 0)
     status: int = args.run(args)
     return status
 
 
+def refuse_unknown(command: argparse.ArgumentParser, word: str) -> NoReturn:
+    """Exit with a message that names the option most like an unknown one."""
+    if not word.startswith("-"):
+        command.error(f"{word} is a word too many")
+    options = re.findall(r"--[a-z][a-z-]*", command.format_help())
+    command.error(f"there is no option {word}{did_you_mean(word.partition('=')[0], options)}")
+
+
+def shortened(message: str) -> str:
+    """The message with the middle of every word, and its own, cut out where they are very long."""
+    words = re.sub(r"(\S{120})\S+(\S{120})", r"\1…\2", message)
+    return words if len(words) <= LONGEST else f"{words[: LONGEST // 2]} … {words[-LONGEST // 2 :]}"
+
+
 def _report(message: str, status: int) -> int:
-    print("numpy-attention:", *message.splitlines(), file=sys.stderr)
+    print("numpy-attention:", *shortened(message).splitlines(), file=sys.stderr)
     return status

@@ -12,6 +12,8 @@ from ..check.cases.profiles import PROFILES
 from ..check.referee.referee import check_candidate
 from ..check.rounding.formats import ARITHMETICS, FORMATS
 from ..files import write_text
+from ..functional.base.wording import brief
+from .numbers import positive_number, whole_number
 
 EPILOG = """
 The candidate is a function of (query, key, value, **options) that returns the output and is differentiated by
@@ -35,9 +37,21 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add("candidate", metavar="FILE.py:NAME", help="or MODULE:NAME, or FILE.py:FORWARD,BACKWARD")
     add("--profile", choices=PROFILES, default="smoke", help="a few rich cases, or all (default: smoke)")
     add("--json", metavar="FILE", help="write the whole report to FILE")
-    add("--seed", type=int, default=0, metavar="N", help="seed of all random numbers (default: 0)")
-    add("--repeat", type=_positive, default=2, metavar="N", help="run each case N times (default: 2)")
-    add("--timeout", type=float, default=60.0, metavar="SECONDS", help="limit for one call (default: 60)")
+    add("--seed", type=whole_number(), default=0, metavar="N", help="seed of all random numbers (default: 0)")
+    add(
+        "--repeat",
+        type=whole_number(least=1),
+        default=2,
+        metavar="N",
+        help="run each case N times (default: 2)",
+    )
+    add(
+        "--timeout",
+        type=positive_number,
+        default=60.0,
+        metavar="SECONDS",
+        help="limit for one call (default: 60)",
+    )
     add("--forward-only", action="store_true", help="judge the output alone")
     _add_conventions(parser.add_argument_group("calling convention").add_argument)
     _add_limits(parser.add_argument_group("inputs").add_argument)
@@ -77,7 +91,13 @@ def _add_limits(add: Callable[..., Any]) -> None:
         help="precision of its computation (default: float64 or float32)",
     )
     add("--head-dims", type=_numbers, default=(), metavar="N,…", help="supported head widths (default: any)")
-    add("--length-multiple", type=_positive, default=1, metavar="N", help="all lengths are multiples of N")
+    add(
+        "--length-multiple",
+        type=whole_number(least=1),
+        default=1,
+        metavar="N",
+        help="all lengths are multiples of N",
+    )
     add(
         "--empty-rows",
         choices=("zero", "skip"),
@@ -94,10 +114,6 @@ def _add_limits(add: Callable[..., Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge the candidate, print the report and write it; return the status of its outcome."""
-    if args.seed < 0:
-        raise ValueError(f"seed is {args.seed}; a whole number, at least 0, is expected")
-    if not args.timeout > 0:
-        raise ValueError(f"timeout is {args.timeout:g}; a positive number of seconds is expected")
     try:
         candidate = load(args.candidate)
     except CandidateImportError as error:
@@ -130,7 +146,7 @@ def _words(text: str) -> tuple[str, ...]:
 def _pairs(text: str) -> dict[str, str]:
     pairs = [word.partition("=") for word in _words(text)]
     if wrong := [name for name, _, option in pairs if not name or not option]:
-        raise argparse.ArgumentTypeError(f"{wrong[0]!r} is not NAME=OPTION")
+        raise argparse.ArgumentTypeError(f"{brief(wrong[0])} is not NAME=OPTION")
     return {name.strip(): option.strip() for name, _, option in pairs}
 
 
@@ -140,12 +156,5 @@ def _numbers(text: str) -> tuple[int, ...]:
     except ValueError:
         numbers = ()
     if not numbers or min(numbers) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of positive whole numbers")
+        raise argparse.ArgumentTypeError(f"{brief(text)} is not a list of positive whole numbers")
     return numbers
-
-
-def _positive(text: str) -> int:
-    numbers = _numbers(text)
-    if len(numbers) != 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a single positive whole number")
-    return numbers[0]

@@ -11,6 +11,7 @@ from ..study.number_format import WIDTH
 from ..study.page import page
 from ..study.tokens import MOST, read_tokens
 from ..study.walk import walk
+from .numbers import finite_number, whole_number
 
 NARROWEST = 80
 
@@ -48,7 +49,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     for name, metavar, const, step in OPTIONAL:
         text = f"{step} ({const} without {metavar})"
-        add(f"--{name}", nargs="?", type=float, const=const, metavar=metavar, help=text)
+        add(f"--{name}", nargs="?", type=finite_number, const=const, metavar=metavar, help=text)
     add("--bias", action="store_true", help="step 3: add a bias to the scores")
     add(
         "--break",
@@ -57,7 +58,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="plant a fault, mark the numbers that it changes and name the laws that it breaks "
         "(`numpy-attention faults` lists all faults)",
     )
-    add("--seed", type=int, default=0, metavar="N", help="seed of dropout (default: 0)")
+    add("--seed", type=whole_number(), default=0, metavar="N", help="seed of dropout (default: 0)")
     parser.set_defaults(run=run)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from ..check.pairs.report import Finding
 from ..check.pairs.rules import RULES, Rule
+from .numbers import whole_number
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -18,8 +19,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "check fails.",
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="one rule (default: all)")
-    parser.add_argument("--order", type=int, choices=(1, 2), default=1, help="2: second derivatives as well")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the cotangents and directions")
+    parser.add_argument(
+        "--order", type=whole_number(1, 2), choices=(1, 2), default=1, help="2: second derivatives as well"
+    )
+    parser.add_argument(
+        "--seed", type=whole_number(), default=0, help="seed of the cotangents and directions"
+    )
     parser.set_defaults(run=run)
 
 
@@ -29,8 +34,6 @@ def run(args: argparse.Namespace) -> int:
     if not rules:
         known = ", ".join(rule.name for rule in RULES)
         raise ValueError(f"there is no rule {args.name!r}; rules are {known}")
-    if args.seed < 0:
-        raise ValueError(f"seed is {args.seed}; a whole number, at least 0, is expected")
     width = max(len(rule.name) for rule in rules)
     print(f"{'rule':<{width}}  {'gradient':<14}   error/bound  where")
     wrong = checks = 0

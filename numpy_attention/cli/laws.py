@@ -14,14 +14,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "numpy_attention.laws checks arrays against them.",
         allow_abbrev=False,
     )
-    parser.add_argument("number", nargs="?", type=int, metavar="N", help="one law (default: all)")
+    parser.add_argument("number", nargs="?", metavar="N", help="one law (default: all)")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print one law, or all."""
-    if args.number is not None and args.number not in LAWS:
+    laws = {str(number): law for number, law in LAWS.items()}
+    if args.number is not None and args.number not in laws:
         raise ValueError(f"there is no law {args.number}; they are numbered from {min(LAWS)} to {max(LAWS)}")
-    chosen = LAWS.values() if args.number is None else [LAWS[args.number]]
+    chosen = LAWS.values() if args.number is None else [laws[args.number]]
     print("\n\n".join(map(str, chosen)))
     return 0

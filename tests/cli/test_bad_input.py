@@ -158,7 +158,7 @@ COMBINATIONS = {
     "--resume run --out b": "leave out --out",
     "--resume run --config c.json": "leave out --config",
     "--lr 0.1,0.1": "lr is 0.1, 0.1; values that differ are expected",
-    "--lr 0.1,": "invalid float value: '0.1,'",
+    "--lr 0.1,": "lr is ''; a finite number above 0",
     "--lr 0.1,0": "lr is 0.0; a finite number above 0",
 }
 

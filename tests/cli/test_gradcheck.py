@@ -42,5 +42,5 @@ def test_an_unknown_rule_is_one_line_and_status_2(capsys: pytest.CaptureFixture[
 def test_a_negative_seed_is_refused_before_anything_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gradcheck", "--seed", "-1"]) == 2
     printed = capsys.readouterr()
-    assert "seed is -1; a whole number, at least 0" in printed.err
+    assert "--seed is '-1'; a whole number, at least 0" in printed.err
     assert not printed.out

@@ -42,4 +42,4 @@ def test_an_unknown_number_is_one_line_and_status_2(number: str, capsys: pytest.
 
 def test_a_word_for_a_number_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["laws", "one"]) == 2
-    assert "invalid int value: 'one'" in capsys.readouterr().err
+    assert "there is no law one; they are numbered" in capsys.readouterr().err

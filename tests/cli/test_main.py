@@ -39,8 +39,8 @@ def test_every_command_has_its_help(capsys):
     [
         ([], "COMMAND"),
         (["trian"], "'trian'"),
-        (["train", "--heads", "two"], "--heads: invalid int value: 'two'"),
-        (["train", "--head", "2"], "--head 2"),
+        (["train", "--heads", "two"], "heads is 'two'; a whole number, at least 1"),
+        (["train", "--head", "2"], "there is no option --head (did you mean '--heads'?)"),
         (["eval"], "DIR"),
     ],
 )
@@ -124,7 +124,7 @@ def test_a_closed_pipe_ends_quietly(started):
 
 
 def test_every_command_has_its_file_and_every_file_its_command() -> None:
-    files = {path.stem for path in Path(cli.__file__).parent.glob("*.py")} - {"__init__"}
+    files = {path.stem for path in Path(cli.__file__).parent.glob("*.py")} - {"__init__", "numbers"}
     assert files == set(cli.COMMANDS)
 
 

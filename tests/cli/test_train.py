@@ -107,7 +107,7 @@ def test_an_earlier_run_is_replaced(capsys, tmp_path):
 @pytest.mark.parametrize(
     "words, message",
     [
-        ("--task digit", "task is 'digit'; one of"),
+        ("--task digit", "task is 'digit' (did you mean 'digits'?); one of"),
         ("--score uniform", "uniform"),
         ("--heads 0", "heads is 0"),
         ("--batch-size 1001", "batch_size is 1001; at most 1000"),

@@ -5,7 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from ...functional.base.admission import explained
+import numpy as np
+
+from ...functional.base.admission import explained, real_number
+from ...functional.base.wording import brief
 from ..candidate.candidate import Candidate
 from ..candidate.capabilities import Constraints, ProbeResult, probe
 from ..candidate.conventions import checked_convention
@@ -97,10 +100,12 @@ def check_candidate(
     """
     start = time.monotonic()
     shape = None if shape is None else tuple(shape)
+    head_dims = tuple(head_dims)
+    _check_numbers(timeout, head_dims, repeat=repeat, length_multiple=length_multiple, seed=seed)
     convention = checked_convention(supports, names, layout, mask, causal)
     rounding = roundoff(dtype, arithmetic)
     candidate = Candidate(function, convention, forward_only=forward_only)
-    constraints = Constraints(tuple(head_dims), length_multiple, empty_rows, framework, device)
+    constraints = Constraints(head_dims, length_multiple, empty_rows, framework, device)
     probed = probe(candidate, constraints, dtype, seed, timeout)
     own, capabilities = probed.framework, probed.capabilities
     if capabilities.dtype != dtype:
@@ -131,6 +136,16 @@ def check_candidate(
         probed = probed._replace(left_out=probed.left_out | hidden)
     report = CandidateReport(name, setting, NOT_JUDGED, "", control=control)
     return conclude(report, judged, probed, rounding)._replace(seconds=time.monotonic() - start)
+
+
+def _check_numbers(timeout: float, head_dims: Sequence[int], **numbers: int) -> None:
+    """Raise ValueError for a number out of range."""
+    if not real_number("timeout", timeout) > 0:
+        raise ValueError(f"timeout is {timeout!r}; a number of seconds above 0 is expected")
+    for name, number in [*numbers.items(), *(("head_dims", width) for width in head_dims)]:
+        least, whole = int(name != "seed"), isinstance(number, int | np.integer)
+        if not whole or isinstance(number, bool) or number < least:
+            raise ValueError(f"{name} is {brief(number)}; a whole number, at least {least}, is expected")
 
 
 def _judge_shape(

@@ -73,3 +73,19 @@ def test_assert_matches_reference_raises_with_the_report():
     na.assert_matches_reference(simple)
     with pytest.raises(AssertionError, match="FAIL: d_query is wrong"):
         na.assert_matches_reference(spoiled(CHANGES["d_query"]))
+
+
+@pytest.mark.parametrize(
+    "option, values",
+    {
+        "timeout": (0, -1.0, float("nan"), float("inf"), "60"),
+        "repeat": (0, -1, 1.5, True, "2"),
+        "length_multiple": (0, 2.0),
+        "head_dims": ((0,), (64, 1.5)),
+        "seed": (-1, 0.5, None),
+    }.items(),
+)
+def test_numbers_out_of_range_are_refused_before_the_candidate_is_called(option, values):
+    for value in values:
+        with pytest.raises((TypeError, ValueError), match=rf"^{option} .* expected"):
+            na.check_candidate(lambda query, key, value: pytest.fail("called"), **{option: value})
