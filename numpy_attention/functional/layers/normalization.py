@@ -2,8 +2,13 @@
 
 layer  out = weight * (x - mean(x)) / √(mean((x - mean(x))²) + eps) + bias
 rms    out = weight * x / √(mean(x²) + eps)
+
+Squares overflow or underflow long before x does. A row where they would is multiplied by a power of two
+first, and eps by its square, which changes no digit. A mean is rounded in the precision of x, so the centred
+row is centred once more: what is left is the rounding error alone.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,6 +72,41 @@ def _mean(rows: Array) -> Array:
     return np.asarray(rows.sum(axis=-1, keepdims=True) / max(rows.shape[-1], 1))
 
 
+def _centred(rows: Array) -> Array:
+    """rows - mean(rows), twice: the second mean is the rounding error of the first."""
+    rows = rows - _mean(rows)
+    rows -= _mean(rows)
+    return rows
+
+
+def _as_it_is(rows: Array) -> Array:
+    return rows
+
+
+def _normalise(rows: Array, eps: float, centre: Callable[[Array], Array]) -> tuple[Array, Array]:
+    """unit = x * rate and rate = 1 / √(mean(x²) + eps), of x = centre(rows)."""
+    x = centre(rows)
+    divisor = _mean(x * x) + eps
+    limits = np.finfo(rows.dtype)
+    safe = (divisor.real >= limits.tiny / limits.eps) & (divisor.real < np.inf)
+    if safe.all():
+        rate = 1 / np.sqrt(divisor)
+        return x * rate, rate
+    scale = np.where(safe, 1, _scale(rows, eps))
+    x = centre(scale * rows)
+    added = (eps * scale.astype(np.float64) * scale).astype(scale.dtype)
+    rate = 1 / np.sqrt(_mean(x * x) + added)
+    return x * rate, scale * rate
+
+
+def _scale(rows: Array, eps: float) -> Array:
+    """The power of two that brings the larger of a row's entries and √eps near 1; 1 if not finite."""
+    top = np.maximum(np.max(np.abs(rows.real), axis=-1, keepdims=True, initial=0), np.sqrt(eps))
+    limits = np.finfo(rows.dtype)
+    exponent = np.clip(np.frexp(top)[1], limits.minexp, limits.maxexp)
+    return np.ldexp(np.ones(top.shape, limits.dtype), -np.where(np.isfinite(top), exponent, 0))
+
+
 def _add_rows(sums: Array, rows: Array) -> None:
     """sums += Σ rows, accumulated in the precision of the sums."""
     sums += rows.sum(axis=0, dtype=sums.dtype)
@@ -100,9 +140,7 @@ def layer_norm_forward(
     shift = cast_optional(bias, x, weight)
 
     def formula(rows: Array) -> tuple[Array, Array, Array]:
-        centred = rows - _mean(rows)
-        rate = 1 / np.sqrt(_mean(centred * centred) + eps)
-        unit = centred * rate
+        unit, rate = _normalise(rows, eps, _centred)
         return gain * unit + shift, unit, rate
 
     out, unit, rate = by_rows(formula, rows)
@@ -114,6 +152,8 @@ def layer_norm_backward(d_out: npt.ArrayLike, saved: LayerNormSaved) -> LayerNor
     """Undo out = weight * unit + bias, unit = (x - mean(x)) * rate; with d_unit = weight * d_out:
 
     d_x = rate * (d_unit - mean(d_unit) - unit * mean(unit * d_unit))
+
+    unit sums to 0, so the last mean is also that of the centred d_unit, which cancels less.
     """
     x, weight, bias, unit, rate = saved
     d_out = cotangent("d_out", d_out, x.shape, x, weight, bias)
@@ -123,8 +163,8 @@ def layer_norm_backward(d_out: npt.ArrayLike, saved: LayerNormSaved) -> LayerNor
     def formula(d_out: Array, unit: Array, rate: Array) -> tuple[Array]:
         _add_rows(d_weight, d_out * unit)
         _add_rows(d_bias, d_out)
-        d_unit = gain * d_out
-        return (rate * (d_unit - _mean(d_unit) - unit * _mean(unit * d_unit)),)
+        d_unit = _centred(gain * d_out)
+        return (rate * (d_unit - unit * _mean(unit * d_unit)),)
 
     (d_x,) = by_rows(formula, d_out, unit, rate)
     return LayerNormGradients(
@@ -172,8 +212,7 @@ def rms_norm_forward(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5)
     rows, gain = upcast(x, weight)
 
     def formula(rows: Array) -> tuple[Array, Array, Array]:
-        rate = 1 / np.sqrt(_mean(rows * rows) + eps)
-        unit = rows * rate
+        unit, rate = _normalise(rows, eps, _as_it_is)
         return gain * unit, unit, rate
 
     out, unit, rate = by_rows(formula, rows)
