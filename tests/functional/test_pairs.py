@@ -122,9 +122,28 @@ def flat(gradients):
     return [x for each in gradients for x in as_tuple(each) if x is not None]
 
 
-@pytest.mark.parametrize(
+ELEMENTWISE = pytest.mark.parametrize(
     "rule", [rule for rule in RULES if ELEMENTS[0] in rule.examples], ids=lambda r: r.name
 )
+
+
+@ELEMENTWISE
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_elementwise_pairs_are_finite_and_right_over_the_whole_range(rule, dtype):
+    """Powers of x on the way (its square, its cube) neither overflow nor underflow."""
+    limits = np.finfo(dtype)
+    x = np.array([limits.max, limits.max**0.5, limits.max**0.34, 1.0, limits.tiny, 0.0], dtype)
+    x = np.concatenate([x, -x])
+    out, saved = rule.forward(x)
+    gradient = rule.backward(np.ones(x.shape, dtype), saved)
+    wide, wide_saved = rule.forward(x.astype(np.float64))
+    assert np.isfinite(wide).all()
+    tolerance = {"rtol": 4 * limits.eps, "atol": limits.tiny}
+    np.testing.assert_allclose(out, wide, **tolerance)
+    np.testing.assert_allclose(gradient, rule.backward(np.ones(x.shape), wide_saved), **tolerance)
+
+
+@ELEMENTWISE
 def test_elementwise_pairs_at_the_ends_of_the_range(rule):
     """Finite gradients and no NaN at ±inf, nothing raised by an overflow on the way."""
     x = np.array([-np.inf, -1e4, -745.0, -1.0, 0.0, 1e-300, 709.0, 1e4, np.inf])
@@ -133,3 +152,26 @@ def test_elementwise_pairs_at_the_ends_of_the_range(rule):
         gradient = rule.backward(np.ones(x.shape), saved)
     assert not np.isnan(out).any()
     assert np.isfinite(gradient).all()
+
+
+def emptied(x, length):
+    """`x` without entries along the axes of this length."""
+    return x[tuple(slice(0, 0 if n == length else None) for n in x.shape)] if isinstance(x, np.ndarray) else x
+
+
+@pytest.mark.parametrize("rule", PUBLIC)
+def test_axes_of_length_0_give_empty_or_finite_results_or_a_sentence(rule):
+    """Each length of an example in turn; a refusal (no head to divide by, no such class) is a ValueError."""
+    worked = 0
+    for name, args, kwargs, _ in rule.examples:
+        arrays = [x for x in (*args, *kwargs.values()) if isinstance(x, np.ndarray)]
+        for length in sorted({n for x in arrays for n in x.shape}):
+            less = {key: emptied(x, length) for key, x in kwargs.items()}
+            try:
+                out, saved = rule.forward(*(emptied(x, length) for x in args), **less)
+            except ValueError:
+                continue
+            gradients = rule.backward(like_outputs(out, lambda x: np.ones(x.shape)), saved)
+            assert all(np.isfinite(x).all() for x in flat(gradients)), f"{name}, without {length}"
+            worked += 1
+    assert worked

@@ -14,7 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base.admission import Array, admit, explained, one_of, quiet, whole_numbers
-from ..base.arrays import accurate_sum, gradient_like, promote, shape_repr, unbroadcast, whole_number
+from ..base.arrays import (
+    accurate_sum,
+    gradient_like,
+    group,
+    promote,
+    shape_repr,
+    sum_groups,
+    unbroadcast,
+    whole_number,
+)
 from ..masks.mask import ALIGNMENTS, alignment_offset, batch_entry
 
 
@@ -125,10 +134,10 @@ class Relative(Bias):
 
     def tile_gradient(self, d_tile: Array, rows: slice, columns: slice, L: int, S: int) -> Array:
         """From bias = table[bucket]: d_table[b] = Σ d_bias over the pairs in bucket b."""
-        buckets = self.buckets[rows, columns].reshape(-1)
-        d_pairs = d_tile.reshape(*d_tile.shape[:-2], buckets.size)
+        groups = group(self.buckets[rows, columns])
         gradient = np.zeros((*d_tile.shape[:-2], self.parameter.shape[-1]), dtype=d_tile.dtype)
-        np.add.at(np.moveaxis(gradient, -1, 0), buckets, np.moveaxis(d_pairs, -1, 0))
+        for index in np.ndindex(d_tile.shape[:-2]):
+            gradient[index][groups.used] = sum_groups(d_tile[index].reshape(-1), groups)
         return unbroadcast(gradient, self.parameter.shape)
 
 

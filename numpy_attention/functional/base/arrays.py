@@ -171,6 +171,28 @@ def accurate_sum(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: 
     return np.asarray(summed).astype(x.dtype, copy=False)
 
 
+class Groups(NamedTuple):
+    """Equal indices brought together: the indices that occur, the sorting order, where each group starts."""
+
+    used: Array
+    order: Array
+    starts: Array
+
+
+def group(indices: Array) -> Groups:
+    """Equal indices brought together by a stable sort: `np.add.at` would go number by number."""
+    order = np.argsort(indices, axis=None, kind="stable")
+    ascending = indices.reshape(-1)[order]
+    starts = np.flatnonzero(np.diff(ascending, prepend=-1))
+    return Groups(ascending[starts], order, starts)
+
+
+def sum_groups(rows: Array, groups: Groups) -> Array:
+    """Σ of the rows (n, ...) of each group, in float64 (complex128), paired off as `np.add.reduce` does."""
+    wide = rows[groups.order].astype(np.result_type(rows, np.float64))
+    return np.asarray(np.add.reduceat(wide, groups.starts))
+
+
 def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
     """Sum over every axis along which an argument of `shape` was broadcast."""
     if gradient.shape == shape:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base.admission import Array, admit, explained, quiet, whole_numbers
-from ..base.arrays import backward_of, cotangent, gradient_like, promote, round_to, shape_repr
+from ..base.arrays import backward_of, cotangent, group, promote, round_to, shape_repr, sum_groups
 
 
 @shape_repr
@@ -30,12 +30,14 @@ def embedding_forward(indices: npt.ArrayLike, weight: npt.ArrayLike) -> tuple[An
 
 @backward_of(EmbeddingSaved)
 def embedding_backward(d_out: npt.ArrayLike, saved: EmbeddingSaved) -> Any:
-    """Undo out = weight[indices]: d_weight[r] = Σ d_out over the positions whose index is r."""
+    """Undo out = weight[indices]: d_weight[r] = Σ d_out over the positions whose index is r, in float64."""
     indices, weight = saved
     d_out = cotangent("d_out", d_out, (*indices.shape, weight.shape[1]), weight)
-    d_weight = np.zeros(weight.shape, dtype=np.result_type(d_out, np.float64))
-    np.add.at(d_weight, indices, d_out)
-    return gradient_like(d_weight, weight)
+    groups = group(indices)
+    d_rows = round_to(sum_groups(d_out.reshape(indices.size, weight.shape[1]), groups), weight, fresh=True)
+    d_weight = np.zeros(weight.shape, d_rows.dtype)
+    d_weight[groups.used] = d_rows
+    return d_weight
 
 
 @explained

@@ -171,4 +171,5 @@ def sinusoidal(positions: npt.ArrayLike, width: int, base: float = 10000.0) -> A
     Vaswani et al. 2017, section 3.5.
     """
     angles = _angles(positions, _admit_width("width", width), base)
-    return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(*angles.shape[:-1], -1)
+    waves = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
+    return waves.reshape(*angles.shape[:-1], 2 * angles.shape[-1])

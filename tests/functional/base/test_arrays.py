@@ -13,10 +13,12 @@ from numpy_attention.functional.base.arrays import (
     common_batch,
     cotangent,
     gradient_like,
+    group,
     keep_visible,
     promote,
     round_to,
     shape_repr,
+    sum_groups,
     to_float64,
     transposed,
     unbroadcast,
@@ -145,6 +147,17 @@ def test_unbroadcast_undoes_broadcasting(shape, rng):
     back = unbroadcast(y, shape)
     assert back.shape == shape
     assert np.isclose((np.broadcast_to(x, y.shape) * y).sum(), (x * back).sum(), rtol=1e-13)
+
+
+@pytest.mark.parametrize("shape, width", [((11, 7), (3,)), ((13,), ()), ((0,), (3,)), ((0,), ())])
+def test_groups_are_summed_as_add_at_does(shape, width, rng):
+    indices = rng.integers(0, 5, shape)
+    rows = rng.standard_normal((indices.size, *width)).astype(np.float32)
+    groups = group(indices)
+    sums, expected = np.zeros((5, *width)), np.zeros((5, *width))
+    sums[groups.used] = sum_groups(rows, groups)
+    np.add.at(expected, indices.reshape(-1), rows)
+    np.testing.assert_allclose(sums, expected, rtol=1e-14, atol=1e-14)
 
 
 def test_unbroadcast_of_nothing():

@@ -24,6 +24,24 @@ def test_a_row_looked_up_often_is_summed_without_loss() -> None:
     assert na.embedding_backward(d_out, saved)[0, 0] == np.float32(10**5 * float(np.float32(0.1)))
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex128"])
+def test_rows_of_one_index_are_summed_in_float64_and_rounded_once(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    indices, d_out = rng.integers(0, 5, (11, 13)), rng.standard_normal((11, 13, 3)).astype(dtype)
+    _, saved = na.embedding_forward(indices, TABLE.astype(dtype))
+    expected = np.zeros(TABLE.shape, np.result_type(dtype, np.float64))
+    np.add.at(expected, indices, d_out)
+    atol = indices.size * np.finfo(float).eps * abs(d_out).max()
+    np.testing.assert_allclose(na.embedding_backward(d_out, saved), expected.astype(dtype), rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("rows, width, shape", [(7, 0, (2,)), (7, 3, ()), (0, 3, (0, 2)), (7, 0, (0,))])
+def test_no_width_and_nothing_looked_up(rows: int, width: int, shape: tuple[int, ...]) -> None:
+    out, saved = na.embedding_forward(np.zeros(shape, int), np.zeros((rows, width)))
+    assert out.shape == (*shape, width)
+    assert na.embedding_backward(np.ones(out.shape), saved).shape == (rows, width)
+
+
 @pytest.mark.parametrize(
     "indices, error, sentence",
     [

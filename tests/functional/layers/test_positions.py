@@ -70,6 +70,12 @@ def test_sinusoidal() -> None:
     assert table[0].tolist() == [0, 1, 0, 1]
 
 
+@pytest.mark.parametrize("positions", [(), (0,), (3, 0), (0, 3)])
+@pytest.mark.parametrize("width", [0, 4])
+def test_no_positions_and_no_width(positions: tuple[int, ...], width: int) -> None:
+    assert na.sinusoidal(np.zeros(positions), width).shape == (*positions, width)
+
+
 @pytest.mark.parametrize(
     "call, sentence",
     [
