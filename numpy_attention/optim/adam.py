@@ -10,7 +10,7 @@ Both means start at 0 and are too small at first: after t steps of a constant gr
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +21,6 @@ MOMENTS = ("first_moment", "second_moment")
 
 PIECE = 2**19
 """Bytes of each array that are updated at a time, so that all five stay in the cache."""
-
-Advance: TypeAlias = Callable[..., None]
-"""(step, spare, param, grad, *moments): one step in place. `spare` is scratch memory of the same kind."""
 
 
 @explained
@@ -74,18 +71,18 @@ def adam_step(
     >>> adam_step(params, grads, adam_init(params), lr=0.1)[0]
     {'weight': array([0.9, 1.1])}
     """
-    return apply_update(_update(lr, betas, eps, 0.0, eps_added), params, grads, state, MOMENTS)
+    return apply_update(_update(lr, betas, eps, eps_added), params, grads, state, MOMENTS, weight_decay=0)
 
 
 @quiet
 def adamw_step(
     params: Tree, grads: Tree, state: Tree, *, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
-    eps: float = 1e-8, weight_decay: float = 0.01, eps_added: str = "after_correction",
+    eps: float = 1e-8, weight_decay: float | Tree = 0.01, eps_added: str = "after_correction",
 ) -> tuple[dict[Any, Any], dict[str, Any]]:  # fmt: skip
     """One step of AdamW, the equation above: parameters and results as `adam_step`'s, plus weight_decay >= 0.
 
-    The decay does not pass through the moments: parameters with large and small gradients decay alike. It is
-    multiplied by lr, as in PyTorch. Source: Loshchilov and Hutter 2019, Algorithm 2.
+    It is one number, or a dict nested like params with one for each, and multiplied by lr as in PyTorch. It
+    does not pass through the moments: parameters decay alike. Loshchilov and Hutter 2019, Algorithm 2.
 
     Examples
     --------
@@ -93,37 +90,38 @@ def adamw_step(
     >>> adamw_step(params, grads, adamw_init(params), lr=0.1, weight_decay=0.5)[0]
     {'weight': array([ 0.95, -1.05])}
     """
-    return apply_update(_update(lr, betas, eps, weight_decay, eps_added), params, grads, state, MOMENTS)
+    update = _update(lr, betas, eps, eps_added)
+    return apply_update(update, params, grads, state, MOMENTS, weight_decay=weight_decay)
 
 
 def _update(*settings: Any) -> Update:
     """The equation on copies, in pieces that stay in the cache."""
     advance = adam_equation(*settings)
 
-    def update(step: int, param: Array, grad: Array, first: Array, second: Array) -> tuple[Array, ...]:
+    def update(step: int, param: Array, grad: Array, first: Array, second: Array, decay: float) -> Any:
         param, first, second = param.copy(), first.copy(), second.copy()
         flat, length = [array.ravel() for array in (param, grad, first, second)], PIECE // param.itemsize
         spare = np.empty_like(flat[0][:length])
         for start in range(0, param.size, length):
             piece = [array[start : start + length] for array in flat]
-            advance(step, spare[: piece[0].size], *piece)
+            advance(step, spare[: piece[0].size], *piece, decay)
         return param, first, second
 
     return update
 
 
-def adam_equation(lr: Any, betas: Any, eps: Any, weight_decay: Any, eps_added: Any) -> Advance:
-    """Validate the settings, and return the equation above as an update in place.
+def adam_equation(lr: Any, betas: Any, eps: Any, eps_added: Any) -> Callable[..., None]:
+    """Validate the settings, and return the equation above in place; `spare` is scratch like the arrays.
 
     Both corrections are taken out of the quotient (end of the paper's section 2), which saves two passes:
 
         lr * first_hat / (√second_hat + eps) = rate * first / (√second + eps * √share2)
     """
-    lr, eps = not_negative("lr", lr), not_negative("eps", eps)
-    weight_decay, (beta1, beta2) = not_negative("weight_decay", weight_decay), decay_rates("betas", betas)
+    lr, eps, (beta1, beta2) = not_negative("lr", lr), not_negative("eps", eps), decay_rates("betas", betas)
     one_of("eps_added", eps_added, ("after_correction", "before_correction"))
 
-    def advance(step: int, spare: Array, param: Array, grad: Array, first: Array, second: Array) -> None:
+    def advance(step: int, spare: Array, param: Array, grad: Array, *rest: Any) -> None:
+        first, second, decay = rest
         share1, share2 = 1 - beta1**step, 1 - beta2**step
         rate = lr * math.sqrt(share2) / share1
         first *= beta1
@@ -136,8 +134,8 @@ def adam_equation(lr: Any, betas: Any, eps: Any, weight_decay: Any, eps_added: A
         direction = np.divide(first, root, out=spare)
         if not added:
             np.copyto(direction, 0, where=first == 0)  # 0 / 0 moves nothing
-        if weight_decay:
-            param *= 1 - lr * weight_decay
+        if decay:
+            param *= 1 - lr * decay
         param -= np.multiply(rate, direction, out=spare)
 
     return advance

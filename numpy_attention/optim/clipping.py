@@ -26,7 +26,7 @@ def clip_by_global_norm(grads: Tree, limit: float) -> tuple[dict[Any, Any], floa
     Parameters
     ----------
     grads : a dict of arrays, nested as you like.
-    limit : the largest norm allowed, >= 0.
+    limit : the largest norm allowed, >= 0; inf clips nothing.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def clip_by_global_norm(grads: Tree, limit: float) -> tuple[dict[Any, Any], floa
     Raises
     ------
     TypeError, ValueError
-        Unless grads is a dict of real floating arrays and limit a finite number >= 0.
+        Unless grads is a dict of real floating arrays and limit a number >= 0.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def clip_by_global_norm(grads: Tree, limit: float) -> tuple[dict[Any, Any], floa
     ----------
     Pascanu, Mikolov, Bengio 2013, Algorithm 1. PyTorch divides by norm + 1e-6, which ends below the limit.
     """
-    limit = not_negative("limit", limit)
+    limit = math.inf if np.array_equal(limit, math.inf) else not_negative("limit", limit)
     arrays = real_arrays("grads", grads)
     largest = float(np.max([_largest(array) for array in arrays.values()], initial=0.0))
     if not math.isfinite(largest):

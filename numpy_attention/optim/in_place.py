@@ -10,15 +10,18 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from ..functional.base.admission import Array, explained
 from ..functional.base.workers import run
-from .adam import MOMENTS, PIECE, Advance, adam_equation
-from .updates import Path, Tree, admit_step, count, leaves, path_text
+from .adam import MOMENTS, PIECE, adam_equation
+from .updates import Path, Tree, admit_step, count, leaves, number_for_each, path_text
+
+Advance: TypeAlias = Callable[..., None]
+"""(step, spare, param, grad, *moments, *numbers): one step in place. `spare` is scratch like the arrays."""
 
 UNIT = 2**20
 """Most entries that a thread takes at a time."""
@@ -63,7 +66,8 @@ def adam_update(
     >>> params, state["step"]
     ({'weight': array([0.9, 1.1])}, array(1))
     """
-    update_in_place(adam_equation(lr, betas, eps, 0.0, eps_added), params, grads, state, MOMENTS, threads)
+    advance = adam_equation(lr, betas, eps, eps_added)
+    update_in_place(advance, params, grads, state, MOMENTS, threads, weight_decay=0)
 
 
 @explained
@@ -75,7 +79,7 @@ def adamw_update(
     lr: float = 1e-3,
     betas: tuple[float, float] = (0.9, 0.999),
     eps: float = 1e-8,
-    weight_decay: float = 0.01,
+    weight_decay: float | Tree = 0.01,
     eps_added: str = "after_correction",
     threads: int | None = None,
 ) -> None:
@@ -90,16 +94,17 @@ def adamw_update(
     >>> params
     {'weight': array([ 0.95, -1.05])}
     """
-    advance = adam_equation(lr, betas, eps, weight_decay, eps_added)
-    update_in_place(advance, params, grads, state, MOMENTS, threads)
+    advance = adam_equation(lr, betas, eps, eps_added)
+    update_in_place(advance, params, grads, state, MOMENTS, threads, weight_decay=weight_decay)
 
 
 class ParameterSlice(NamedTuple):
-    """Entries start to stop of a parameter, its gradient and its moments."""
+    """Entries start to stop of a parameter, its gradient and its moments, and the parameter's numbers."""
 
     arrays: tuple[Array, ...]
     start: int
     stop: int
+    numbers: tuple[float, ...] = ()
 
 
 def advance_part(advance: Advance, step: int, part: ParameterSlice, scratch: Callable[..., Array]) -> None:
@@ -109,12 +114,12 @@ def advance_part(advance: Advance, step: int, part: ParameterSlice, scratch: Cal
     spare = scratch("spare " + dtype.char, (min(length, part.stop - part.start),), dtype)
     with np.errstate(all="ignore"):
         for piece in _pieces(part, dtype, length):
-            advance(step, spare[: piece[0].size], *piece)
+            advance(step, spare[: piece[0].size], *piece, *part.numbers)
 
 
 def _pieces(part: ParameterSlice, dtype: np.dtype[Any], length: int) -> Iterator[Sequence[Array]]:
     """Flat views of contiguous arrays; for other layouts and dtypes NumPy's iterator copies both ways."""
-    arrays, start, stop = part
+    arrays, start, stop, _ = part
     if all(array.dtype == dtype and array.flags.c_contiguous for array in arrays):
         flat = [array.reshape(-1) for array in arrays]
         for begin in range(start, stop, length):
@@ -135,9 +140,11 @@ def _pieces(part: ParameterSlice, dtype: np.dtype[Any], length: int) -> Iterator
 
 
 def update_in_place(
-    advance: Advance, params: Tree, grads: Tree, state: Tree, moments: tuple[str, ...], threads: int | None
-) -> None:
-    """Take one step in place. Everything is validated before the first change."""
+    advance: Advance, params: Tree, grads: Tree, state: Tree, moments: tuple[str, ...], threads: int | None,
+    **settings: Any,
+) -> None:  # fmt: skip
+    """Take one step in place, settings as in `apply_update`. Everything is validated before any change."""
+    numbers = [number_for_each(name, x, params) for name, x in settings.items()]
     threads = None if threads is None else count("threads", threads, least=1)
     step = admit_step(params, grads, state, moments)[2]
     gradients, own, kept = leaves("grads", grads), _writeable("params", params), _writeable("state", state)
@@ -154,17 +161,18 @@ def update_in_place(
     units = []
     for path, param in own.items():
         arrays = (param, np.asarray(gradients[path]), *(kept[(moment, *path)] for moment in moments))
-        units += _units(arrays, threads)
+        units += _units(arrays, threads, tuple(each[path] for each in numbers))
     run(partial(advance_part, advance, step + 1), units, threads)
     steps += 1
 
 
-def _units(arrays: tuple[Array, ...], threads: int) -> list[ParameterSlice]:
+def _units(arrays: tuple[Array, ...], threads: int, numbers: tuple[float, ...]) -> list[ParameterSlice]:
     """A parameter cut into parts of one length, the same number for each thread."""
     size = arrays[0].size
     rounds = max(1, math.ceil(size / (threads * UNIT)))
     length = max(1, UNIT // 8, math.ceil(size / (threads * rounds)))
-    return [ParameterSlice(arrays, start, min(start + length, size)) for start in range(0, size, length)]
+    starts = range(0, size, length)
+    return [ParameterSlice(arrays, start, min(start + length, size), numbers) for start in starts]
 
 
 def _processors() -> int:

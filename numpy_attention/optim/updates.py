@@ -15,9 +15,7 @@ Path: TypeAlias = tuple[Any, ...]
 Tree: TypeAlias = Mapping[Any, Any]
 Arrays: TypeAlias = dict[Path, Array]
 Update: TypeAlias = Callable[..., tuple[Any, ...]]
-"""(step, param, grad, *moments) -> (param, *moments): new arrays, all in the dtype computed in."""
-
-REAL_FLOATS = tuple(dtype for dtype in FLOATS if dtype.kind == "f")
+"""(step, param, grad, *moments, *numbers) -> (param, *moments): new arrays, all in the dtype computed in."""
 
 
 def initial_state(params: Tree, moments: tuple[str, ...]) -> dict[str, Any]:
@@ -31,15 +29,16 @@ def initial_state(params: Tree, moments: tuple[str, ...]) -> dict[str, Any]:
 
 
 def apply_update(
-    update: Update, params: Tree, grads: Tree, state: Tree, moments: tuple[str, ...]
+    update: Update, params: Tree, grads: Tree, state: Tree, moments: tuple[str, ...], **settings: Any
 ) -> tuple[dict[Any, Any], dict[str, Any]]:
-    """Parameters and state after one step, as new dicts of new arrays; everything is validated first."""
+    """Parameters and state after one step, in new arrays. Settings: one number, or one for each parameter."""
+    numbers = [number_for_each(name, x, params) for name, x in settings.items()]
     arrays, gradients, step, kept = admit_step(params, grads, state, moments)
     new = {}
     for path, param in arrays.items():
-        dtype = compute_dtype(param)
         inputs = (param, gradients[path], *(kept[(moment, *path)] for moment in moments))
-        new[path] = update(step + 1, *(array.astype(dtype, copy=False) for array in inputs))
+        wide = [array.astype(compute_dtype(param), copy=False) for array in inputs]
+        new[path] = update(step + 1, *wide, *(each[path] for each in numbers))
     rounded = {path: np.asarray(new[path][0], param.dtype) for path, param in arrays.items()}
     after: dict[str, Any] = {"step": np.array(step + 1, np.int64)}
     for place, moment in enumerate(moments, start=1):
@@ -79,6 +78,15 @@ def not_negative(name: str, x: object) -> float:
     return value
 
 
+def number_for_each(name: str, x: Any, params: Tree) -> dict[Path, float]:
+    """A number >= 0 for each parameter, by path: `x`, or a leaf of a dict of numbers nested like params."""
+    paths = leaves("params", params)
+    if not isinstance(x, Mapping):
+        return dict.fromkeys(paths, not_negative(name, x))
+    numbers = {path: not_negative(path_text(name, path), number) for path, number in leaves(name, x).items()}
+    return same_paths(name, numbers, paths)
+
+
 def decay_rates(name: str, x: Any) -> tuple[float, float]:
     """Two numbers in [0, 1), as Adam's betas are."""
     if not isinstance(x, (tuple, list)) or len(x) != 2:
@@ -112,31 +120,29 @@ def real_arrays(name: str, tree: Tree) -> Arrays:
 
 
 def _real_array(tree: str, path: Path, leaf: object) -> Array:
-    if type(leaf) is np.ndarray and leaf.dtype in REAL_FLOATS:
+    if type(leaf) is np.ndarray and leaf.dtype in FLOATS and leaf.dtype.kind == "f":
         return leaf  # the usual case, without formatting a name
     name = path_text(tree, path)
     if leaf is None:
         raise TypeError(f"{name} is None; an array is expected (zeros where nothing is learned)")
     array = admit(name, leaf)
     if array.dtype.kind == "c":
-        raise TypeError(
-            f"{name} is complex ({array.dtype}); make its real and imaginary part a parameter each"
-        )
+        raise TypeError(f"{name} is complex ({array.dtype}); make its real and imaginary part two parameters")
     return array
 
 
-def same_paths(name: str, arrays: Arrays, params: Arrays) -> Arrays:
-    """`arrays` in the order of `params`. Raises ValueError unless paths and shapes are those of `params`."""
+def same_paths(name: str, found: Mapping[Path, Any], params: Mapping[Path, Any]) -> dict[Path, Any]:
+    """`found` in the order of `params`. Raises ValueError unless paths and shapes are those of `params`."""
     for path in params:
-        if path not in arrays:
-            raise ValueError(f"{path_text(name, path)} is missing, or holds no array; one is expected")
-    for path, array in arrays.items():
+        if path not in found:
+            raise ValueError(f"{path_text(name, path)} is missing, or holds nothing; a value is expected")
+    for path, leaf in found.items():
         if path not in params:
             raise ValueError(f"{path_text(name, path)} is there, but there is no such parameter")
-        if array.shape != params[path].shape:
-            problem = f"{path_text(name, path)} has shape {array.shape}"
+        if isinstance(leaf, np.ndarray) and leaf.shape != params[path].shape:
+            problem = f"{path_text(name, path)} has shape {leaf.shape}"
             raise ValueError(f"{problem}; that of the parameter, {params[path].shape}, is expected")
-    return {path: arrays[path] for path in params}
+    return {path: found[path] for path in params}
 
 
 def admit_state(state: Tree, params: Arrays, moments: tuple[str, ...]) -> tuple[int, Arrays]:

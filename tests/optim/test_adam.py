@@ -1,6 +1,7 @@
 """Adam and AdamW: first steps by hand, laws, the other placement of epsilon, and PyTorch."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numpy_attention.optim.adam import adam_init, adam_step, adamw_init, adamw_step
+from numpy_attention.optim.in_place import adamw_update
 from tests.support.optimizer_problems import OPTIMIZERS, U, bits, drawn, run
 
 STEPS = 20
@@ -218,6 +220,52 @@ def test_the_two_placements_differ_by_the_share_that_eps_is_divided_by():
 
 
 # ----------------------------------------------------------------------------------------------- torch
+
+
+def test_a_dict_of_weight_decays_holds_one_for_each_parameter():
+    params, grads = drawn(0), drawn(1)
+    rates = {
+        "encoder": {"weight": 0.5, "bias": 0, "activation": {}},
+        "empty": 1.0,
+        "temperature": np.float32(2),
+    }
+    stepped, state = adamw_step(params, grads, adamw_init(params), lr=0.1, weight_decay=rates)
+    alone = {
+        rate: adamw_step(params, grads, adamw_init(params), lr=0.1, weight_decay=rate) for rate in (0.5, 0, 2)
+    }
+    np.testing.assert_array_equal(stepped["encoder"]["weight"], alone[0.5][0]["encoder"]["weight"])
+    np.testing.assert_array_equal(stepped["encoder"]["bias"], alone[0][0]["encoder"]["bias"])
+    np.testing.assert_array_equal(stepped["temperature"], alone[2][0]["temperature"])
+    assert bits(state) == bits(alone[0][1])
+    adamw_update(params, grads, fresh := adamw_init(params), lr=0.1, weight_decay=rates)
+    assert bits({"params": params, "state": fresh}) == bits({"params": stepped, "state": state})
+
+
+@pytest.mark.parametrize("step", [adamw_step, adamw_update])
+@pytest.mark.parametrize(
+    "rates, error, text",
+    [
+        ({"a": 0.1}, ValueError, "weight_decay['b']['c'] is missing"),
+        ({"a": 0.1, "b": 0.1}, ValueError, "weight_decay['b']['c'] is missing"),
+        (
+            {"a": 0.1, "b": {"c": 0, "d": 0}},
+            ValueError,
+            "weight_decay['b']['d'] is there, but there is no such",
+        ),
+        ({"a": 0.1, "b": {"c": -1}}, ValueError, "weight_decay['b']['c'] is -1; a number >= 0"),
+        (
+            {"a": 0.1, "b": {"c": np.ones(2)}},
+            TypeError,
+            "weight_decay['b']['c'] is array([1., 1.]); one real",
+        ),
+        ({"a": 0.1, "b": {"c": None}}, TypeError, "weight_decay['b']['c'] is NoneType"),
+        ([0.1, 0.1], TypeError, "weight_decay is [0.1, 0.1]; one real number"),
+    ],
+)
+def test_weight_decays_that_do_not_fit_are_refused(step, rates, error, text):
+    params = {"a": np.ones(2), "b": {"c": np.ones(2)}}
+    with pytest.raises(error, match=re.escape(text)):
+        step(params, params, adamw_init(params), weight_decay=rates)
 
 
 @pytest.mark.parametrize("name, weight_decay", [("Adam", 0.0), ("AdamW", 0.0), ("AdamW", 0.1)])

@@ -100,6 +100,29 @@ def test_what_is_not_finite_is_said_and_nothing_is_scaled(values, expected, dtyp
     assert bits(clipped) == bits(grads)
 
 
+@pytest.mark.parametrize("limit", [math.inf, np.float32(np.inf), np.array(np.inf)])
+@pytest.mark.parametrize("largest", [1.0, 1e308, np.inf, np.nan])
+def test_an_infinite_limit_clips_nothing(limit, largest):
+    grads = {"a": np.full(4, largest), "b": {"c": np.ones(3, np.float32)}}
+    clipped, norm = clip_by_global_norm(grads, limit)
+    assert norm == clip_by_global_norm(grads, 1.0)[1] or np.isnan(largest)
+    assert bits(clipped) == bits(grads)
+    assert not np.shares_memory(clipped["a"], grads["a"])
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("power", [-1040, -500, 500, 1010])
+def test_scaling_by_a_power_of_two_changes_no_bit(dtype, power):
+    """Limit and gradients scaled alike; the largest power that each dtype has room for."""
+    power = int(np.clip(power, np.finfo(dtype).minexp + 24, np.finfo(dtype).maxexp - 8))
+    grads, scale = drawn(0, dtype), float(np.ldexp(1.0, power))
+    clipped, norm = clip_by_global_norm(grads, 1.0)
+    scaled, scaled_norm = clip_by_global_norm(mapped(lambda x: np.ldexp(x, power), grads), scale)
+    assert scaled_norm == scale * norm
+    if power > 0:  # a small entry rounds to fewer digits
+        assert bits(scaled) == bits(mapped(lambda x: np.asarray(np.ldexp(x, power)), clipped))
+
+
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("limit", [1e-2, 1e3])
 def test_pure_and_each_keeps_its_dtype(dtype, limit):
@@ -139,7 +162,7 @@ def test_no_gradients_have_norm_0():
     [
         ({"a": np.ones(2)}, -1, ValueError, "limit is -1"),
         ({"a": np.ones(2)}, np.nan, ValueError, "limit is nan"),
-        ({"a": np.ones(2)}, np.inf, ValueError, "limit is inf"),
+        ({"a": np.ones(2)}, -np.inf, ValueError, "limit is -inf"),
         ({"a": np.ones(2)}, None, TypeError, "limit is None"),
         ({"a": {"w": None}}, 1, TypeError, "grads['a']['w'] is None; an array"),
         ({"a": {"w": np.ones(2, int)}}, 1, TypeError, "grads['a']['w'] has dtype int64"),
