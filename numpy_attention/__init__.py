@@ -78,8 +78,9 @@ PUBLIC = {
     "functional.layers.positions": "rotary rotary_forward rotary_backward sinusoidal RotarySaved",
     # losses
     "functional.losses.losses":
-        "cross_entropy cross_entropy_forward cross_entropy_backward mean_squared_error "
-        "mean_squared_error_forward mean_squared_error_backward CrossEntropySaved SquaredErrorSaved",
+        "cross_entropy cross_entropy_forward cross_entropy_backward CrossEntropySaved CrossEntropyGradients",
+    "functional.losses.squared_error":
+        "mean_squared_error mean_squared_error_forward mean_squared_error_backward SquaredErrorSaved",
     "functional.losses.binary":
         "binary_cross_entropy binary_cross_entropy_forward binary_cross_entropy_backward "
         "binary_cross_entropy_with_logits binary_cross_entropy_with_logits_forward "

@@ -139,11 +139,12 @@ from .functional.losses.binary import LogitsSaved as LogitsSaved
 from .functional.losses.losses import cross_entropy as cross_entropy
 from .functional.losses.losses import cross_entropy_forward as cross_entropy_forward
 from .functional.losses.losses import cross_entropy_backward as cross_entropy_backward
-from .functional.losses.losses import mean_squared_error as mean_squared_error
-from .functional.losses.losses import mean_squared_error_forward as mean_squared_error_forward
-from .functional.losses.losses import mean_squared_error_backward as mean_squared_error_backward
 from .functional.losses.losses import CrossEntropySaved as CrossEntropySaved
-from .functional.losses.losses import SquaredErrorSaved as SquaredErrorSaved
+from .functional.losses.losses import CrossEntropyGradients as CrossEntropyGradients
+from .functional.losses.squared_error import mean_squared_error as mean_squared_error
+from .functional.losses.squared_error import mean_squared_error_forward as mean_squared_error_forward
+from .functional.losses.squared_error import mean_squared_error_backward as mean_squared_error_backward
+from .functional.losses.squared_error import SquaredErrorSaved as SquaredErrorSaved
 from .functional.masks.builders import visible as visible
 from .functional.masks.builders import hidden as hidden
 from .functional.masks.builders import causal as causal

@@ -33,18 +33,19 @@ def formulas(autograd):
             reduction
         ]
 
-    def cross_entropy(logits, targets, ignore_index=None, label_smoothing=0.0, reduction="mean"):
+    def cross_entropy(logits, targets, weight=1.0, ignore_index=None, label_smoothing=0.0, reduction="mean"):
         counted = targets != ignore_index
         own = np.arange(logits.shape[-1]) == np.where(counted, targets, 0)[..., None]
-        towards = (1 - label_smoothing) * anp.sum(own * logits, axis=-1)
-        towards = towards + label_smoothing * anp.mean(logits, axis=-1)
-        return reduced((logsumexp(logits, axis=-1) - towards) * counted, reduction, counted.sum())
+        wanted = weight * ((1 - label_smoothing) * own + label_smoothing / logits.shape[-1])
+        losses = anp.sum(wanted * (logsumexp(logits, axis=-1, keepdims=True) - logits), axis=-1) * counted
+        return reduced(losses, reduction, ((weight * own).sum(axis=-1) * counted).sum())
 
     def binary_cross_entropy(p, t, reduction="mean"):
         return reduced(-(t * anp.log(p) + (1 - t) * anp.log1p(-p)), reduction)
 
-    def binary_cross_entropy_with_logits(z, t, reduction="mean"):
-        return reduced(anp.logaddexp(0.0, z) - t * z, reduction)
+    def binary_cross_entropy_with_logits(z, t, pos_weight=1.0, reduction="mean"):
+        losses = (1 - t) * anp.logaddexp(0.0, z) + pos_weight * t * anp.logaddexp(0.0, -z)
+        return reduced(losses, reduction)
 
     return {
         "softmax": lambda x, axis=-1: anp.exp(x - logsumexp(x, axis=axis, keepdims=True)),

@@ -34,20 +34,22 @@ def formulas(mygrad, nnet):
     def logsumexp(x, axis=-1):
         return mygrad.log(mygrad.exp(x).sum(axis=axis))
 
-    def cross_entropy(logits, targets, ignore_index=None, label_smoothing=0.0, reduction="mean"):
-        if (ignore_index, label_smoothing, reduction) == (None, 0.0, "mean"):
+    def cross_entropy(logits, targets, weight=None, ignore_index=None, label_smoothing=0.0, reduction="mean"):
+        if weight is None and (ignore_index, label_smoothing, reduction) == (None, 0.0, "mean"):
             return nnet.losses.softmax_crossentropy(logits, targets)
         counted = targets != ignore_index
         own = np.arange(logits.shape[-1]) == np.where(counted, targets, 0)[..., None]
-        wanted = (1 - label_smoothing) * own + label_smoothing / logits.shape[-1]
+        weight = 1.0 if weight is None else weight
+        wanted = weight * ((1 - label_smoothing) * own + label_smoothing / logits.shape[-1])
         losses = -(wanted * nnet.activations.logsoftmax(logits)).sum(axis=-1) * counted
-        return reduced(losses, reduction, counted.sum())
+        return reduced(losses, reduction, ((weight * own).sum(axis=-1) * counted).sum())
 
     def binary_cross_entropy(p, t, reduction="mean"):
         return reduced(-(t * mygrad.log(p) + (1 - t) * mygrad.log1p(-p)), reduction)
 
-    def binary_cross_entropy_with_logits(z, t, reduction="mean"):
-        return reduced(mygrad.logaddexp(0.0, z) - t * z, reduction)
+    def binary_cross_entropy_with_logits(z, t, pos_weight=1.0, reduction="mean"):
+        losses = (1 - t) * mygrad.logaddexp(0.0, z) + pos_weight * t * mygrad.logaddexp(0.0, -z)
+        return reduced(losses, reduction)
 
     return {
         "softmax": nnet.activations.softmax,

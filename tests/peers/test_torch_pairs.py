@@ -46,6 +46,8 @@ TERMS = {  # the largest term of a cancelling difference, usually in torch
 MEANS_OF_NOTHING = {
     ("cross_entropy", "all ignored"),
     ("cross_entropy", "no row"),
+    ("cross_entropy of distributions", "no class"),
+    ("cross_entropy of distributions", "no row"),
     ("binary_cross_entropy", "nothing"),
     ("binary_cross_entropy_with_logits", "nothing"),
     ("mean_squared_error", "nothing"),

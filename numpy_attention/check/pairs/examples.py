@@ -269,7 +269,22 @@ CLASSES = (
     Example("confident", (normal(3, 5, size=40.0), np.array([4, 0, 2]))),
     Example("one class", (normal(3, 1), np.array([0, 0, 0]))),
     Example("no row", (normal(0, 5), np.zeros(0, dtype=int))),
+    *(
+        Example(f"class weights, {how}", (normal(3, 5), np.array([4, -1, 2])), weighted | {"reduction": how})
+        for weighted in ({"weight": spread(0.2, 3.0, 5), "ignore_index": -1, "label_smoothing": 0.2},)
+        for how in _REDUCTIONS
+    ),
+    Example("class weights alone", (normal(3, 5), np.array([4, 0, 2])), {"weight": spread(0.0, 3.0, 5)}),
 )
+_SHARES = spread(0.0, 1.0, 3, 5)
+DISTRIBUTIONS = (
+    *(Example(how, (normal(3, 5), _SHARES), {"reduction": how}) for how in _REDUCTIONS),
+    Example("smoothed, with class weights", (normal(3, 5), _SHARES),
+            {"label_smoothing": 0.2, "weight": spread(0.2, 3.0, 5)}),
+    Example("confident", (normal(3, 5, size=40.0), _SHARES), {"reduction": "sum"}),
+    Example("no class", (normal(3, 0), normal(3, 0))),
+    Example("no row", (normal(0, 5), normal(0, 5))),
+)  # fmt: skip
 _YES_NO = normal(3, 5) > 0
 PROBABILITIES = (
     *(Example(how, (spread(0.01, 0.99, 3, 5), _YES_NO), {"reduction": how}) for how in _REDUCTIONS),
@@ -282,6 +297,9 @@ LOGITS = (
     Example("soft targets", (normal(3, 5), spread(0.0, 1.0, 3, 5))),
     Example("far out", (np.array([-1e4, 1e4, -1e4, 1e4]), np.array([0, 1, 1, 0]))),
     Example("nothing", (normal(0, 3), np.zeros((0, 3)))),
+    Example("a weight of yes", (normal(3, 5), _SHARES), {"pos_weight": np.array(3.0)}),
+    Example("weights of yes", (normal(3, 5), _YES_NO), {"pos_weight": spread(0, 4, 5), "reduction": "sum"}),
+    Example("each", (normal(3, 5), _YES_NO), {"pos_weight": spread(0, 4, 3, 1), "reduction": "none"}),
 )
 PREDICTIONS = (
     *(Example(how, (normal(3, 5), normal(5, 3).T), {"reduction": how}) for how in _REDUCTIONS),

@@ -21,7 +21,7 @@ from ...functional.layers import (
     softmax,
 )
 from ...functional.losses import binary as binary_losses
-from ...functional.losses import losses
+from ...functional.losses import losses, squared_error
 from ...functional.scores import additive, concat, cosine, location
 from ...functional.scores import products as scores
 from ...functional.tiled import blockwise
@@ -104,8 +104,9 @@ RULES = (
     _rule(embedding, "embedding", *e.EMBEDDING),
     _rule(positions, "rotary", *e.ROTARY),
     _rule(losses, "cross_entropy", *e.CLASSES),
+    _rule(losses, "cross_entropy", *e.DISTRIBUTIONS)._replace(name="cross_entropy of distributions"),
     _rule(binary_losses, "binary_cross_entropy", *e.PROBABILITIES),
     _rule(binary_losses, "binary_cross_entropy_with_logits", *e.LOGITS),
-    _rule(losses, "mean_squared_error", *e.PREDICTIONS),
+    _rule(squared_error, "mean_squared_error", *e.PREDICTIONS),
 )
 """Every pair of `functional`, once."""

@@ -15,7 +15,14 @@ from ..base.arrays import backward_of, gradient_like, keep_visible, promote, rou
 from ..base.stable import log1p
 from ..layers.activations import logistic
 from ..layers.smooth import stable_softplus
-from .losses import REDUCTIONS, admit_targets, reduce_losses, reduce_losses_backward
+from .losses import (
+    REDUCTIONS,
+    admit_targets,
+    admit_weights,
+    check_probabilities,
+    reduce_losses,
+    reduce_losses_backward,
+)
 
 FLOOR = -100.0
 """`binary_cross_entropy` replaces smaller logarithms by this, as PyTorch does."""
@@ -39,14 +46,7 @@ class LogitsSaved(NamedTuple):
     logits: Array
     targets: Array
     reduction: str
-
-
-def check_probabilities(name: str, array: Array) -> Array:
-    """`array`; raises unless (the real parts of) its entries are in [0, 1]."""
-    outside = ~((array.real >= 0) & (array.real <= 1))
-    if outside.any():
-        raise ValueError(f"{name} holds {array[outside][0]}; numbers in [0, 1] are expected")
-    return array
+    pos_weight: Array
 
 
 # ------------------------------------------------------------------ binary cross-entropy, probabilities
@@ -135,36 +135,48 @@ def binary_cross_entropy(
 
 @quiet
 def binary_cross_entropy_with_logits_forward(
-    logits: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean"
+    logits: npt.ArrayLike,
+    targets: npt.ArrayLike,
+    *,
+    pos_weight: npt.ArrayLike | None = None,
+    reduction: str = "mean",
 ) -> tuple[Any, LogitsSaved]:
     """Cross-entropy of logits, with what its backward needs: see `binary_cross_entropy_with_logits`."""
     logits = admit("logits", logits)
     targets = check_probabilities("targets", admit_targets(targets, "logits", logits))
     reduction = one_of("reduction", reduction, REDUCTIONS)
+    given = 1.0 if pos_weight is None else pos_weight
+    pos_weight = admit_weights("pos_weight", given, logits, logits.shape, "the logits")
     (z,) = upcast(logits)
-    if_no, if_yes = stable_softplus(z), stable_softplus(-z)
-    losses = keep_visible((1 - targets) * if_no, targets < 1) + keep_visible(targets * if_yes, targets > 0)
+    yes, no = pos_weight * targets, 1 - targets
+    losses = keep_visible(no * stable_softplus(z), no > 0) + keep_visible(yes * stable_softplus(-z), yes > 0)
     out = reduce_losses(losses, losses.size, reduction)
-    return round_to(out, logits), LogitsSaved(logits, targets, reduction)
+    return round_to(out, logits), LogitsSaved(logits, targets, reduction, pos_weight)
 
 
 @backward_of(LogitsSaved)
 def binary_cross_entropy_with_logits_backward(d_out: npt.ArrayLike, saved: LogitsSaved) -> Any:
-    """Undo loss = (1 - t) softplus(z) + t softplus(-z): d_z = d_loss * ((1 - t) σ(z) - t σ(-z)).
+    """Undo loss = (1 - t) softplus(z) + w t softplus(-z): d_z = d_loss * ((1 - t) σ(z) - w t σ(-z)).
 
-    σ(z) - t would cancel where σ(z) is near 1.
+    σ(z) - t, which that is for w = 1, would cancel where σ(z) is near 1.
     """
-    logits, targets, reduction = saved
+    logits, targets, reduction, pos_weight = saved
     d_losses = reduce_losses_backward(d_out, targets.shape, targets.size, reduction, logits)
     (z,) = upcast(logits)
-    return gradient_like(d_losses * ((1 - targets) * logistic(z) - targets * logistic(-z)), logits)
+    return gradient_like(
+        d_losses * ((1 - targets) * logistic(z) - pos_weight * targets * logistic(-z)), logits
+    )
 
 
 @explained
 def binary_cross_entropy_with_logits(
-    logits: npt.ArrayLike, targets: npt.ArrayLike, *, reduction: str = "mean"
+    logits: npt.ArrayLike,
+    targets: npt.ArrayLike,
+    *,
+    pos_weight: npt.ArrayLike | None = None,
+    reduction: str = "mean",
 ) -> Any:
-    """Binary cross-entropy of p = σ(z): loss = (1 - t) softplus(z) + t softplus(-z).
+    """Binary cross-entropy of p = σ(z): loss = (1 - t) softplus(z) + w t softplus(-z).
 
     softplus(z) = log(1 + exp(z)), so that -log σ(z) = softplus(-z) and -log(1 - σ(z)) = softplus(z).
 
@@ -172,17 +184,18 @@ def binary_cross_entropy_with_logits(
     ----------
     logits : z, any shape
     targets : t, the same shape, in [0, 1]; booleans are allowed
+    pos_weight : w, numbers >= 0 that broadcast to z, the weight of a yes; None for 1
     reduction : "mean", "sum" or "none"
 
     Returns
     -------
     A number, or the shape of z for "none", in the dtype of z. The mean of an empty array is 0. Derivative:
-    (1 - t) σ(z) - t σ(-z).
+    (1 - t) σ(z) - w t σ(-z).
 
     Raises
     ------
     TypeError, ValueError
-        For t outside [0, 1], or a wrong shape or dtype.
+        For t outside [0, 1], w below 0, or a wrong shape or dtype.
 
     Examples
     --------
@@ -193,4 +206,6 @@ def binary_cross_entropy_with_logits(
     ----------
     Bishop 2006, section 4.3.2.
     """
-    return binary_cross_entropy_with_logits_forward(promote(logits), targets, reduction=reduction)[0]
+    return binary_cross_entropy_with_logits_forward(
+        promote(logits), targets, pos_weight=pos_weight, reduction=reduction
+    )[0]

@@ -109,6 +109,39 @@ def test_logits_and_probabilities_agree(rng):
     assert math.isclose(binary_cross_entropy(p, t), binary_cross_entropy_with_logits(z, t), rel_tol=1e-13)
 
 
+def test_pos_weight_weighs_what_is_yes(rng):
+    z, t, weight = 9 * rng.standard_normal((3, 5)), rng.uniform(size=(3, 5)), rng.uniform(0, 4, 5)
+    with np.errstate(all="raise"):
+        out, saved = binary_cross_entropy_with_logits_forward(z, t, pos_weight=weight, reduction="none")
+        d_z = binary_cross_entropy_with_logits_backward(np.ones(z.shape), saved)
+    no, yes = (binary_cross_entropy_with_logits(z, np.full(z.shape, x), reduction="none") for x in (0, 1))
+    sigma = 1 / (1 + np.exp(-z))
+    assert close(out, (1 - t) * no + weight * t * yes, rtol=1e-14)
+    assert close(d_z, (1 - t) * sigma - weight * t * (1 - sigma), rtol=1e-12)
+    far = binary_cross_entropy_with_logits(
+        [np.inf, -1e4, -np.inf], [1, 1, 1], pos_weight=[2, 2, 0], reduction="none"
+    )
+    assert far.tolist() == [0, 2e4, 0]
+
+
+@pytest.mark.parametrize(
+    "weight, error, sentence",
+    [
+        ([1.0, -2.0], ValueError, "pos_weight holds -2.0; finite numbers >= 0 are expected"),
+        (np.nan, ValueError, "pos_weight holds nan"),
+        (
+            [1, 2, 3],
+            ValueError,
+            r"pos_weight has shape \(3,\), which does not broadcast to the logits \(2,\)",
+        ),
+        (1j, TypeError, "pos_weight has dtype complex128; real numbers"),
+    ],
+)
+def test_invalid_pos_weight(weight, error, sentence):
+    with pytest.raises(error, match=sentence):
+        binary_cross_entropy_with_logits([0.0, 0.0], [1, 0], pos_weight=weight)
+
+
 def test_the_mean_of_nothing_is_0():
     with np.errstate(all="raise"):
         assert str(binary_cross_entropy(np.zeros((0, 3)), np.zeros((0, 3)))) == "0.0"

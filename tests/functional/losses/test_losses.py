@@ -1,4 +1,4 @@
-"""Cross-entropy; squared error is in `test_losses_squared_error.py`."""
+"""Cross-entropy."""
 
 import itertools
 import math
@@ -63,6 +63,52 @@ def test_rows_of_the_gradient_sum_to_0(rng):
         assert np.abs(d.sum(-1)).max() <= 1e-16
 
 
+# ----------------------------------------------------------------- distributions and class weights
+
+
+def test_a_distribution_at_one_class_is_that_class(rng):
+    logits, targets = 20 * rng.standard_normal((7, 5)), rng.integers(5, size=7)
+    for options in ({}, {"label_smoothing": 0.3}, {"reduction": "none"}, {"reduction": "sum"}):
+        out, saved = cross_entropy_forward(logits, targets, **options)
+        soft, soft_saved = cross_entropy_forward(logits, np.eye(5)[targets], **options)
+        d_out = rng.standard_normal(np.shape(out))
+        d_logits, d_targets = cross_entropy_backward(d_out, soft_saved)
+        assert close(out, soft, rtol=1e-15)
+        assert close(d_logits, cross_entropy_backward(d_out, saved), rtol=1e-14)
+        assert d_targets.shape == (7, 5)
+
+
+def test_distributions_and_class_weights_by_hand():
+    logits, losses = np.log([[1.0, 3.0], [4.0, 1.0]]), -np.log([[1 / 4, 3 / 4], [4 / 5, 1 / 5]])
+    out, saved = cross_entropy_forward(logits, np.array([[0.5, 0.5], [0.25, 0.75]]), reduction="none")
+    assert close(out, [losses[0].mean(), losses[1] @ [0.25, 0.75]], rtol=1e-15)
+    assert close(cross_entropy_backward(np.ones(2), saved).d_targets, losses, rtol=1e-15)
+    weighted = cross_entropy(logits, [1, 0], weight=[2, 3])
+    assert math.isclose(weighted, (3 * losses[0, 1] + 2 * losses[1, 0]) / 5, rel_tol=1e-15)
+    assert cross_entropy(logits, [1, 1], weight=[2, 0]) == 0  # PyTorch: NaN
+
+
+def test_far_logits_and_classes_of_weight_0_stay_finite():
+    logits = np.array([[1e4, -1e4, 0.0], [-1e4, -np.inf, 1e4]])
+    soft = np.array([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
+    with np.errstate(all="raise"):
+        out, saved = cross_entropy_forward(logits, soft, reduction="none")
+        d_logits, _ = cross_entropy_backward(np.ones(2), saved)
+        ruled_out, saved = cross_entropy_forward(logits, [1, 1], weight=[1, 0, 1], reduction="none")
+        d_ruled_out = cross_entropy_backward(np.ones(2), saved)
+    assert out.tolist() == [1e4, 0]
+    assert d_logits.tolist() == [[0.5, -0.5, 0], [0, 0, 0]]
+    assert ruled_out.tolist() == [0, 0]
+    assert not d_ruled_out.any()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_the_mean_fits_where_the_sum_does_not(dtype):
+    far = np.finfo(dtype).max / 4
+    logits = np.tile(np.array([[far, -far]], dtype), (4096, 1))
+    assert close(float(cross_entropy(logits, np.ones(4096, int))), 2 * float(far), rtol=1e-3)
+
+
 # ------------------------------------------------------------------- cross-entropy, hard points
 
 
@@ -125,6 +171,32 @@ def test_a_mean_in_float16_does_not_overflow():
         (lambda: cross_entropy(1.0, 0), ValueError, r"logits has shape \(\); at least 1 axes"),
         (lambda: cross_entropy([[0, 0]], [0.0]), TypeError, "targets has dtype float64; whole"),
         (lambda: cross_entropy([[0, 0]], [True]), TypeError, "targets has dtype bool; whole"),
+        (
+            lambda: cross_entropy([[0, 0]], [[0.5, 0.5]], ignore_index=1),
+            ValueError,
+            "ignore_index is 1, but targets are distributions; give a row of zeros instead",
+        ),
+        (
+            lambda: cross_entropy([[0, 0]], [[0.5, 1.5]]),
+            ValueError,
+            r"targets holds 1.5; numbers in \[0, 1\] are expected",
+        ),
+        (
+            lambda: cross_entropy([[0, 0]], [1], weight=[1.0]),
+            ValueError,
+            r"weight has shape \(1,\); \(2,\), a number for each class, is expected",
+        ),
+        (
+            lambda: cross_entropy([[0, 0]], [1], weight=[1, -2]),
+            ValueError,
+            "weight holds -2; finite numbers >= 0",
+        ),
+        (lambda: cross_entropy([[0, 0]], [1], weight=[1, np.inf]), ValueError, "weight holds inf; finite"),
+        (
+            lambda: cross_entropy([[0, 0]], [1], weight=[1, 1j]),
+            TypeError,
+            "weight has dtype complex128; real",
+        ),
         (
             lambda: cross_entropy([[0, 0]], [2]),
             ValueError,

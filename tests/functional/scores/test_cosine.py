@@ -108,3 +108,17 @@ def test_cosine_is_independent_of_lengths(rng):
 def test_errors(call, error, sentence):
     with pytest.raises(error, match=sentence):
         call()
+
+
+@pytest.mark.parametrize(
+    "dtype, power", [("float32", 120), ("float32", -100), ("float64", 1000), ("float64", -900)]
+)
+def test_scaling_by_a_power_of_two_changes_no_bit(dtype, power):
+    rng = np.random.default_rng(0)
+    query, key, d_out = (rng.standard_normal(n).astype(dtype) for n in ((5, 3), (7, 3), (5, 7)))
+    out, saved = cosine_scores_forward(query, key, 1.5)
+    far, far_saved = cosine_scores_forward(np.ldexp(query, power), key, 1.5)
+    right, scaled = cosine_scores_backward(d_out, saved), cosine_scores_backward(d_out, far_saved)
+    np.testing.assert_array_equal(far, out)
+    np.testing.assert_array_equal(np.ldexp(scaled.d_query, power), right.d_query)
+    np.testing.assert_array_equal(scaled.d_key, right.d_key)

@@ -132,15 +132,18 @@ def rotary(torch, x, positions, layout="interleaved", width=None, base=10000.0):
     return torch.cat([pairs.flatten(-2), rest], dim=-1)
 
 
-def cross_entropy(torch, logits, targets, ignore_index=None, label_smoothing=0.0, reduction="mean"):
+def cross_entropy(
+    torch, logits, targets, weight=None, ignore_index=None, label_smoothing=0.0, reduction="mean"
+):
     losses = torch.nn.functional.cross_entropy(
-        logits.reshape(-1, logits.shape[-1]),
-        targets.reshape(-1),
+        logits.reshape(logits.shape[:-1].numel(), -1) if logits.numel() else logits,
+        targets if targets.is_floating_point() else targets.reshape(-1),
+        weight=weight,
         ignore_index=-100 if ignore_index is None else ignore_index,
         label_smoothing=label_smoothing,
         reduction=reduction,
     )
-    return losses.reshape(targets.shape) if reduction == "none" else losses
+    return losses.reshape(logits.shape[:-1]) if reduction == "none" else losses
 
 
 def binary_cross_entropy(torch, probabilities, targets, reduction="mean"):
@@ -151,9 +154,11 @@ def binary_cross_entropy(torch, probabilities, targets, reduction="mean"):
 
 
 def loss(name):
-    def formula(torch, targets, reduction="mean", **predictions):
+    def formula(torch, targets, reduction="mean", pos_weight=None, **predictions):
         (given,) = predictions.values()
-        return getattr(torch.nn.functional, name)(given, targets.to(torch.float64), reduction=reduction)
+        weighted = {} if pos_weight is None else {"pos_weight": pos_weight}
+        function = getattr(torch.nn.functional, name)
+        return function(given, targets.to(torch.float64), reduction=reduction, **weighted)
 
     return formula
 
@@ -207,6 +212,7 @@ FORMULAS = {
     "embedding": embedding,
     "rotary": rotary,
     "cross_entropy": cross_entropy,
+    "cross_entropy of distributions": cross_entropy,
     "binary_cross_entropy": loss("binary_cross_entropy"),
     "binary_cross_entropy_with_logits": loss("binary_cross_entropy_with_logits"),
     "mean_squared_error": loss("mse_loss"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from numpy_attention.functional.losses.losses import (
+from numpy_attention.functional.losses.squared_error import (
     mean_squared_error,
     mean_squared_error_backward,
     mean_squared_error_forward,
