@@ -8,14 +8,19 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
+from numpy_attention.check.pairs.examples import Example
 from numpy_attention.check.pairs.rules import RULES, Rule
 
 PUBLIC = [rule for rule in RULES if hasattr(na, f"{rule.name}_forward")]
 
 
+def richest(rule: Rule) -> Example:
+    return max(rule.examples, key=lambda e: (len(e.args) + len(e.kwargs), -RULES.index(rule)))
+
+
 def call_of(rule: Rule) -> tuple[list[str], list[Any], dict[str, Any]]:
     """The names and the arguments of a rule's richest example."""
-    example = max(rule.examples, key=lambda e: (len(e.args) + len(e.kwargs), -RULES.index(rule)))
+    example = richest(rule)
     names = list(inspect.signature(rule.forward).parameters)[: len(example.args)]
     return names, list(example.args), dict(example.kwargs)
 
@@ -23,7 +28,7 @@ def call_of(rule: Rule) -> tuple[list[str], list[Any], dict[str, Any]]:
 def float_arguments(rule: Rule) -> list[str]:
     names, args, kwargs = call_of(rule)
     arguments = dict(zip(names, args, strict=True)) | kwargs
-    constants = rule.check(rule.examples[0]).constants
+    constants = rule.check(richest(rule)).constants
     return [
         n
         for n, x in arguments.items()

@@ -88,7 +88,8 @@ def test_backward_is_the_derivative_of_forward_for_more_shapes_and_sizes(name):
 def test_results_have_the_dtype_of_the_arguments_and_its_digits(rule, dtype):
     call = call_of(rule.forward, rule.backward, rule.examples[0].args, rule.examples[0].kwargs)
     arrays = {name: x.astype(dtype) for name, x in call.arguments.items() if is_float_array(x)}
-    arrays.pop("targets", None)  # real whatever the predictions are
+    if rule.name != "cross_entropy of distributions":
+        arrays.pop("targets", None)  # real whatever the predictions are
     out, saved = call.outputs(**arrays)
     if isinstance(out, tuple):
         return  # weights and lse have a dtype of their own

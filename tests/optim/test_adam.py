@@ -256,7 +256,7 @@ def test_a_dict_of_weight_decays_holds_one_for_each_parameter():
         (
             {"a": 0.1, "b": {"c": np.ones(2)}},
             TypeError,
-            "weight_decay['b']['c'] is array([1., 1.]); one real",
+            "weight_decay['b']['c'] is an array (2,); one real",
         ),
         ({"a": 0.1, "b": {"c": None}}, TypeError, "weight_decay['b']['c'] is NoneType"),
         ([0.1, 0.1], TypeError, "weight_decay is [0.1, 0.1]; one real number"),
