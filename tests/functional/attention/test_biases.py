@@ -90,7 +90,7 @@ def test_a_table_entry_of_minus_infinity_masks() -> None:
             "na.alibi(<slopes (3,)>) over 2 queries and 3 keys: say where",
         ),
         (lambda: na.alibi(SLOPES, "top_left", offset=1), "na.alibi got both align and offset"),
-        (lambda: na.alibi(SLOPES, "left"), "align is 'left'; one of"),
+        (lambda: na.alibi(SLOPES, "left"), "align is 'left' (did you mean 'top_left'?); one of"),
         (lambda: na.alibi(SLOPES, offset=[1, 2]), "offset has shape (2,); one whole number"),
         (lambda: na.alibi([True]), "slopes has dtype bool"),
         (lambda: na.relative(TABLE, BUCKETS + 1), "buckets holds 5, but table has only 5 numbers"),

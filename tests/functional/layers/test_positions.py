@@ -91,7 +91,7 @@ def test_no_positions_and_no_width(positions: tuple[int, ...], width: int) -> No
         (lambda: na.rotary(X, [True] * 5), "positions has dtype bool; real numbers"),
         (
             lambda: na.rotary(X, np.arange(5), layout="half"),
-            "layout is 'half'; one of 'interleaved', 'halves'",
+            "layout is 'half' .*; one of 'interleaved', 'halves'",
         ),
         (lambda: na.rotary(X, np.arange(5), base=0.0), "base is 0.0; a positive number"),
         (lambda: na.sinusoidal([0], 3), "width is 3; an even whole number"),

@@ -106,7 +106,9 @@ REFUSED = [
     (lambda: na.visible(None), TypeError,
      "the array of na.visible is NoneType (dtype object); an array of numbers is expected"),
     (lambda: na.real_keys(True), ValueError, "the array of na.real_keys has no axis; (..., S) is expected"),
-    (lambda: na.causal("left"), ValueError, "align is 'left'; one of 'top_left', 'bottom_right' is expected"),
+    (lambda: na.causal("left"), ValueError,
+     "align is 'left' (did you mean 'top_left'?); "
+     "one of 'top_left', 'bottom_right' is expected"),
     (lambda: na.causal(True), ValueError, "align is True; one of 'top_left', 'bottom_right' is expected"),
     (lambda: na.causal("top_left", 1), ValueError,
      "na.causal got both align and offset; give one of them"),
