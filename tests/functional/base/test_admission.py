@@ -157,3 +157,10 @@ def test_quiet_holds_in_threads():
     for thread in threads:
         thread.join()
     assert results == [np.inf] * 3
+
+
+def test_a_dtype_of_ml_dtypes_is_refused_with_what_to_write():
+    kind = type("bfloat16", (np.void,), {"__module__": "ml_dtypes"})  # a stand-in: it may not be installed
+    x = np.zeros(2, dtype=np.dtype((kind, [("bits", "u2")])))
+    with pytest.raises(TypeError, match=r"^x has dtype .*; write .astype\(np.float32\)$"):
+        admit("x", x)
