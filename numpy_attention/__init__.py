@@ -96,6 +96,10 @@ PUBLIC = {
     "check.pairs.report": "Report",
     "check.referee.report": "CandidateReport",
     "check.laws.laws": "LAWS laws check_laws",
+    "check.laws.arguments": "CallSpec",
+    "check.reference.inputs": "Inputs",
+    "check.rounding.error_analysis": "Precision",
+    "check.cases.cases": "Case",
     "check.referee.referee": "check_candidate assert_matches_reference",
     "check.referee.external": "cases compare",
 }

@@ -11,6 +11,8 @@ from . import tasks as tasks
 from . import training as training
 from .functional.masks import builders as masks
 from .functional.attention import biases as biases
+from .check.cases.cases import Case as Case
+from .check.laws.arguments import CallSpec as CallSpec
 from .check.laws.laws import LAWS as LAWS
 from .check.laws.laws import laws as laws
 from .check.laws.laws import check_laws as check_laws
@@ -21,6 +23,8 @@ from .check.referee.external import compare as compare
 from .check.referee.referee import check_candidate as check_candidate
 from .check.referee.referee import assert_matches_reference as assert_matches_reference
 from .check.referee.report import CandidateReport as CandidateReport
+from .check.reference.inputs import Inputs as Inputs
+from .check.rounding.error_analysis import Precision as Precision
 from .functional.attention.attend import attend as attend
 from .functional.attention.attend import attend_forward as attend_forward
 from .functional.attention.attend import attend_backward as attend_backward

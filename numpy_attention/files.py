@@ -277,14 +277,14 @@ def parse_json(data: str | bytes) -> Any:
     >>> parse_json('{"lr": 0.1, "lr": 0.2}')
     Traceback (most recent call last):
         ...
-    ValueError: the key 'lr' stands there twice
+    ValueError: the key 'lr' occurs twice
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names: dict[str, Any] = {}
         for name, value in pairs:
             if name in names:
-                raise ValueError(f"the key {brief(name)} stands there twice")
+                raise ValueError(f"the key {brief(name)} occurs twice")
             names[name] = value
         return names
 

@@ -181,7 +181,7 @@ DAMAGE = {
     ),
     "a key twice": (
         lambda d: spoil(d, settings=as_text(d, "settings", '"heads"', '"lr": 1.0, "heads"')),
-        "settings is not whole: the key 'lr' stands there twice",
+        "settings is not whole: the key 'lr' occurs twice",
     ),
     "a long key": (lambda d: words(d, "settings", **{"k" * 60_000: 1}), "kkk…kkk.* is not a setting"),
     "a long array name": (lambda d: spoil(d, **{"k" * 60_000: np.ones(1)}), "kkk…kkk.* that does not belong"),

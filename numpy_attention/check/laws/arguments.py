@@ -20,7 +20,7 @@ from ...functional.base.admission import Array, as_array, one_of, real_number
 from ...functional.base.arrays import check_broadcast, unbroadcast
 from ...functional.masks.builders import hidden
 from ...functional.masks.mask import POLARITY_HINT, Mask
-from ..rounding.error_analysis import Precision
+from ..rounding.formats import as_precision
 from .visible_counts import RowCounts, row_counts, unmasked_keys
 
 ATTENTION_OPTIONS = ("mask", "bias", "scale", "softcap", "sinks", "dropout")
@@ -46,8 +46,9 @@ class CallSpec(NamedTuple):
     score : "dot"; "concat"; or "other", for scores made of query and key in any other way.
     activation : that of concat scores.
     largest_score : required unless score is "dot": upper bound on Σ |terms| of a score before its activation.
-    precision, storage : the roundoff of arithmetic, and of intermediates stored between two products. By
-        default that of the inputs' dtype (float32 for float16) and that of the output's dtype.
+    precision, storage : of arithmetic, and of intermediates stored between two products: a Precision, its
+        unit roundoff, a dtype or a name such as "bfloat16". By default that of the inputs' dtype (float32 for
+        float16) and that of the output's dtype.
     """
 
     mask: Any = None
@@ -64,8 +65,8 @@ class CallSpec(NamedTuple):
     score: str = "dot"
     activation: str | None = None
     largest_score: float | None = None
-    precision: Precision | None = None
-    storage: Precision | None = None
+    precision: Any = None
+    storage: Any = None
 
 
 class CallArrays:
@@ -75,6 +76,10 @@ class CallArrays:
         self, query: Any, key: Any, value: Any, out: Any, d_out: Any, grads: Any, spec: CallSpec,
         again: Callable[..., Any] | None, seed: int,
     ) -> None:  # fmt: skip
+        if spec.precision is not None:
+            spec = spec._replace(precision=as_precision("precision", spec.precision))
+        if spec.storage is not None:
+            spec = spec._replace(storage=as_precision("storage", spec.storage))
         self.spec, self.again, self.seed = spec, again, seed
         optional = {
             name: getattr(spec, name) for name in ("scale", "sinks", "lse", "d_lse", "weights", "d_weights")
@@ -251,3 +256,5 @@ def _check_arrays(arrays: dict[str, Array], shape: tuple[int, ...], rows: int, s
     one_of("score", spec.score, ("dot", "concat", "other"))
     if spec.score != "dot" and spec.largest_score is None:
         raise ValueError('largest_score is not given; any score but "dot" needs it')
+    if spec.largest_score is not None:
+        real_number("largest_score", spec.largest_score)

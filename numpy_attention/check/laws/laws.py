@@ -86,7 +86,10 @@ def laws(
     >>> [finding.check for finding in laws(query, key, value, out, d_out, wrong).failures]
     ['law 2, query against key', 'law 3, query and key turned together']
     """
-    spec = spec if isinstance(spec, CallSpec) else CallSpec(**(spec or {}))
+    if not isinstance(spec, CallSpec):
+        if unknown := [name for name in spec or {} if name not in CallSpec._fields]:
+            raise TypeError(f"spec has {unknown[0]!r}; its names are {', '.join(CallSpec._fields)}")
+        spec = CallSpec(**(spec or {}))
     evidence = Evidence(query, key, value, out, d_out, grads, spec, again, seed)
     findings: list[Finding] = []
     undecided: list[str] = []

@@ -63,6 +63,31 @@ FORMATS = {
 }
 """Storage formats of inputs and results, by name."""
 
+
+def as_precision(name: str, x: Any) -> Precision:
+    """A Precision, from itself, the name of a format, a dtype, or a unit roundoff (with float32's range).
+
+    Examples
+    --------
+    >>> as_precision("precision", "bfloat16") == as_precision("precision", 2.0**-8) == BFLOAT16
+    True
+    """
+    expected = f"a Precision, a number in (0, 1), a dtype, or one of {', '.join(FORMATS)}, tf32 is expected"
+    if isinstance(x, Precision):
+        return x
+    if isinstance(x, (int, float)):
+        if not 0 < x < 1:
+            raise ValueError(f"{name} is {x!r}; {expected}")
+        return Precision(float(x), 2 * float(x) * FORMATS["float32"].smallest)
+    text = x if isinstance(x, str) else type(x).__name__
+    if isinstance(x, (np.dtype, type)) and np.issubdtype(x, np.generic):
+        text = np.dtype(x).name
+    known = {each: form.precision for each, form in FORMATS.items()} | {"tf32": TF32}
+    if text not in known:
+        raise ValueError(f"{name} is {text}; {expected}")
+    return known[text]
+
+
 _FLOAT32 = FORMATS["float32"].flushed
 
 ARITHMETICS = {

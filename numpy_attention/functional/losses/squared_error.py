@@ -29,7 +29,6 @@ def mean_squared_error_forward(
     reduction = one_of("reduction", reduction, REDUCTIONS)
     errors = upcast(predictions)[0] - targets
     wide = np.result_type(errors, np.float64)
-    wide = np.result_type(errors, np.float64)
     losses = np.square(errors, dtype=wide)  # the mean may fit into a dtype where a square does not
     out = reduce_losses(losses, errors.size, reduction)
     return round_to(out, predictions), SquaredErrorSaved(predictions, targets, reduction)

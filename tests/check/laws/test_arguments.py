@@ -6,6 +6,7 @@ import pytest
 import numpy_attention as na
 from numpy_attention.check.laws.arguments import CallSpec
 from numpy_attention.check.laws.laws import laws
+from numpy_attention.check.rounding.error_analysis import Precision
 from tests.support.law_cases import B, H, L, S, again_of, arguments_of, broken_by, case, normal, report_of
 
 INF = float("inf")
@@ -108,10 +109,30 @@ def refused(error, match, changes=None, **spec):
         (ValueError, "sinks has shape", {}, dict(sinks=np.ones(5))),
         (ValueError, "score is 'cosine'", {}, dict(score="cosine")),
         (ValueError, "largest_score is not given", {}, dict(score="other")),
+        (TypeError, "largest_score is str 'x'", {}, dict(score="other", largest_score="x")),
+        (ValueError, "precision is half; a Precision, a number", {}, dict(precision="half")),
+        (ValueError, "storage is 2", {}, dict(storage=2)),
+        (ValueError, "precision is dict", {}, dict(precision={})),
     ],
 )  # fmt: skip
 def test_arrays_that_do_not_fit_are_refused(error, match, changes, spec):
     refused(error, match, changes, **spec)
+
+
+def test_an_unknown_name_in_spec_is_refused():
+    query, key, value, out, d_out, grads, _ = arguments_of(case())
+    with pytest.raises(TypeError, match=r"^spec has 'sink'; its names are mask, bias"):
+        laws(query, key, value, out, d_out, grads, {"sink": 0.0})
+
+
+@pytest.mark.parametrize("precision", [2.0**-8, "bfloat16", Precision(2.0**-8, 2.0**-133)])
+def test_a_precision_is_a_name_a_number_or_a_value(precision):
+    query, key, value, out, d_out, grads, spec = arguments_of(case())
+    coarse = dict(d_key=grads["d_key"] * (1 + 2.0**-9))
+    spec = {name: x for name, x in spec._asdict().items() if x is not None}
+    assert not laws(query, key, value, out, d_out, grads | coarse, spec).ok
+    spec |= dict(precision=precision, storage=precision)
+    assert laws(query, key, value, out, d_out, grads | coarse, spec).ok
 
 
 def test_call_spec_is_empty_by_default():

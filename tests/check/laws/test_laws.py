@@ -194,7 +194,7 @@ def test_nothing_to_decide_is_refused():
     query, key, value, *_ = arguments_of(case())
     with pytest.raises(ValueError, match="no law can be decided from these arrays: law 1: needs d_key"):
         laws(query, key, value, None, None)
-    with pytest.raises(TypeError, match="unexpected keyword"):
+    with pytest.raises(TypeError, match="spec has 'masks'"):
         laws(query, key, value, None, None, None, dict(masks=None))
 
 

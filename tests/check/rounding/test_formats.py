@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from numpy_attention.check.rounding.formats import ARITHMETICS, FORMATS, roundoff
+from numpy_attention.check.rounding.formats import ARITHMETICS, FORMATS, as_precision, roundoff
 
 
 def numbers():
@@ -66,3 +66,10 @@ def test_arithmetic_that_adds_up_in_float32_rounds_once_more():
 def test_unknown_names_are_refused(dtype, arithmetic, what):
     with pytest.raises(ValueError, match=what):
         roundoff(dtype, arithmetic)
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float32", "tf32"])
+def test_a_unit_roundoff_has_the_range_of_float32(name):
+    precision = as_precision("precision", name)
+    assert as_precision("precision", precision.u) == precision
+    assert as_precision("precision", np.float16) == as_precision("precision", "float16")
