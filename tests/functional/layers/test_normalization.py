@@ -84,6 +84,13 @@ def test_float32_far_from_1_agrees_with_float64(size: float, eps: float, centred
         np.testing.assert_allclose(narrow, wide, rtol=0, atol=2e-6 * abs(wide).max())
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_smallest_numbers_are_normalised_without_eps(dtype: str) -> None:
+    x = np.array([3.0, 6.0, 12.0, -3.0]).astype(dtype) * np.finfo(dtype).smallest_subnormal
+    unit = np.array([1.0, 2.0, 4.0, -1.0]) / np.sqrt(5.5)
+    np.testing.assert_allclose(na.rms_norm(x, np.ones(4, dtype), eps=0.0), unit, rtol=1e-6)
+
+
 def test_the_second_derivative_holds_far_from_1() -> None:
     for rule in (rule for rule in RULES if rule.name in ("layer_norm", "rms_norm")):
         for size in (1e-160, 1e160):

@@ -69,6 +69,14 @@ def test_thousands_of_masks_combined_are_evaluated_written_and_pickled():
         np.testing.assert_allclose(attention(x, x, x, mask=mask), out, rtol=0, atol=1e-14)
 
 
+def test_the_complement_may_show_any_column():
+    mask = ~na.causal()
+    assert mask.column_range(slice(0, 2), 5, 5) == (0, 5)
+    x = np.random.default_rng(0).standard_normal((5, 3))
+    right = na.attention(x, x, x, mask=mask)
+    np.testing.assert_allclose(na.blockwise_attention(x, x, x, mask=mask, block=(2, 2)), right, rtol=1e-13)
+
+
 def test_inverting_twice_is_the_mask_again():
     mask = na.causal("top_left")
     for _ in range(3000):
