@@ -14,6 +14,7 @@ from ...functional.base.arrays import unbroadcast
 from ...functional.masks.kinds import Band, FirstKeys, RealKeys, Visible
 from ...functional.masks.mask import Combined, Mask
 from .arguments import ATTENTION_OPTIONS
+from .domain import Feature, Need
 from .magnitudes import Magnitudes, dot
 from .measured_errors import MeasuredErrors, measure_errors
 from .sums import quadrature_sum
@@ -29,51 +30,52 @@ class Evidence(Magnitudes):
     # --------------------------------------------------------------------------------- features in use
 
     @cached_property
-    def features(self) -> frozenset[str]:
-        """Features in use, by the names in `Law.broken_by`."""
+    def features(self) -> frozenset[Feature]:
+        """Features in use."""
         spec, sinks = self.spec, self.sinks is not None
         bias, by_position = self.array("bias"), isinstance(spec.bias, Bias)
         varies = (bias is not None and bias.shape[-1] != 1) or by_position
         features = {
-            "softcap": spec.softcap is not None,
-            "sinks": sinks,
-            "sinks without lse": sinks and "lse" not in self.arrays,
-            "sinks and d_weights": sinks and "d_weights" in self.arrays,
-            "dropout": spec.dropout is not None,
-            "dropout drawn from a seed": isinstance(spec.dropout, Dropout),
-            "d_weights": "d_weights" in self.arrays,
-            "a mask": spec.mask is not None,
-            "a mask that varies along queries": spec.mask is not None and _varies_along_queries(spec.mask),
-            "a bias computed from positions": by_position,
-            "a bias that varies along keys": varies,
-            "a bias that varies along queries": (bias is not None and bias.shape[-2] != 1) or by_position,
-            "a scale that varies along keys": self.scale.shape[-1] != 1,
+            Feature.SOFTCAP: spec.softcap is not None,
+            Feature.SINKS: sinks,
+            Feature.SINKS_WITHOUT_LSE: sinks and "lse" not in self.arrays,
+            Feature.SINKS_AND_D_WEIGHTS: sinks and "d_weights" in self.arrays,
+            Feature.DROPOUT: spec.dropout is not None,
+            Feature.DROPOUT_FROM_SEED: isinstance(spec.dropout, Dropout),
+            Feature.D_WEIGHTS: "d_weights" in self.arrays,
+            Feature.MASK: spec.mask is not None,
+            Feature.MASK_BY_QUERY: spec.mask is not None and _varies_along_queries(spec.mask),
+            Feature.BIAS_BY_POSITION: by_position,
+            Feature.BIAS_BY_KEY: varies,
+            Feature.BIAS_BY_QUERY: (bias is not None and bias.shape[-2] != 1) or by_position,
+            Feature.SCALE_BY_KEY: self.scale.shape[-1] != 1,
         }
         return frozenset(name for name, in_use in features.items() if in_use)
 
-    def missing(self, need: str) -> str:
+    def missing(self, need: Need) -> str:
         """Reason why an entry of `Law.needs` is not met; "" if it is."""
         mask = self.spec.mask
-        conditions: dict[str, Callable[[], bool]] = {
-            "again": lambda: self.again is not None,
-            "dot scores": lambda: self.spec.score == "dot",
-            "concat scores": lambda: self.spec.score == "concat",
-            "an identity activation": lambda: self.spec.activation == "identity",
-            "bounded scores": lambda: math.isfinite(self.span),
-            "a fully masked row": lambda: not bool(self.unmasked_rows.all()),
-            "a fully masked key": lambda: not bool(self.unmasked_keys.all()),
-            "a row with one visible key": lambda: bool((self.counts.keys == 1).any()),
-            "a mask without look-ahead": lambda: isinstance(mask, Band) and mask.right == 0,
-            "heads that share keys": lambda: self.n > 1,
-            "two sampled rows": lambda: len(self.sample) > 1,
+        conditions: dict[Need, Callable[[], bool]] = {
+            Need.AGAIN: lambda: self.again is not None,
+            Need.DOT_SCORES: lambda: self.spec.score == "dot",
+            Need.CONCAT_SCORES: lambda: self.spec.score == "concat",
+            Need.IDENTITY_ACTIVATION: lambda: self.spec.activation == "identity",
+            Need.BOUNDED_SCORES: lambda: math.isfinite(self.span),
+            Need.MASKED_ROW: lambda: not bool(self.unmasked_rows.all()),
+            Need.MASKED_KEY: lambda: not bool(self.unmasked_keys.all()),
+            Need.ROW_WITH_ONE_KEY: lambda: bool((self.counts.keys == 1).any()),
+            Need.NO_LOOK_AHEAD: lambda: isinstance(mask, Band) and mask.right == 0,
+            Need.SHARED_HEADS: lambda: self.n > 1,
+            Need.TWO_SAMPLED_ROWS: lambda: len(self.sample) > 1,
         }
         if need in conditions:
-            return "" if conditions[need]() else f"needs {need}"
-        if need not in self.arrays:
-            return f"needs {need}"
-        x = self.arrays[need]
-        overflows = x.dtype == np.float16 and need.startswith(("d_", "out")) and np.isinf(x).any()
-        return f"{need} overflows float16" if overflows and not np.isnan(x).any() else ""
+            return "" if conditions[need]() else f"needs {need.value}"
+        name = need.value
+        if name not in self.arrays:
+            return f"needs {name}"
+        x = self.arrays[name]
+        overflows = x.dtype == np.float16 and name.startswith(("d_", "out")) and np.isinf(x).any()
+        return f"{name} overflows float16" if overflows and not np.isnan(x).any() else ""
 
     @cached_property
     def span(self) -> float:
@@ -98,7 +100,7 @@ class Evidence(Magnitudes):
         d_lse = np.where(self.alive, self.d_lse, 0.0)
         if self.sinks is None or not self.sink_share.any():
             return d_lse
-        if reason := self.missing("out"):
+        if reason := self.missing(Need.OUT):
             raise InsufficientEvidence(reason)
         return np.asarray(d_lse - self.sink_share * (d_lse - dot(self.d_out, self.require("out"))))
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...functional.base.admission import Array
 from ...functional.base.arrays import transposed, unbroadcast
+from .domain import Feature, Need
 from .evidence import Evidence, InsufficientEvidence
 from .law import Sides, law
 from .magnitudes import dot
@@ -30,8 +31,8 @@ p of the row that the shift does not move: then r_l = d_lse_l - p (d_lse_l - d_o
 Holds with masks, bias, dropout, d_weights and d_lse, fully masked rows (r = 0), a scale for each row;
 sinks if lse is given (p = exp(sinks - lse)) and d_weights are not. Not softcap, whose slope differs
 along a row; not a scale that varies along keys.""",
-    needs=("dot scores", "d_key"),
-    broken_by=("softcap", "sinks without lse", "sinks and d_weights", "a scale that varies along keys"),
+    needs=(Need.DOT_SCORES, Need.D_KEY),
+    broken_by=(Feature.SOFTCAP, Feature.SINKS_WITHOUT_LSE, Feature.SINKS_AND_D_WEIGHTS, Feature.SCALE_BY_KEY),
 )
 def _shift_of_all_keys(e: Evidence) -> Iterator[Sides]:
     d_key, query = e.require("d_key"), e.query
@@ -53,7 +54,7 @@ def _shift_of_all_keys(e: Evidence) -> Iterator[Sides]:
 Scores do not change if queries grow by a factor c and keys shrink by it; the derivative by c at 1 is
 <d_query, query> - <d_key, key>. Both are Σ_ls d_scores_ls scores_ls.""",
     domain="Holds with every option: softcap, masks, bias, sinks, dropout, any scale, d_weights, d_lse.",
-    needs=("dot scores", "d_query", "d_key"),
+    needs=(Need.DOT_SCORES, Need.D_QUERY, Need.D_KEY),
 )
 def _query_against_key(e: Evidence) -> Iterator[Sides]:
     d_query, d_key = e.require("d_query"), e.require("d_key")
@@ -73,7 +74,7 @@ query Aᵀ and key A⁻¹ have the same scores for any invertible A; A = 1 + t X
 <d_key, key X> for every X. Both sides are Σ_ls d_products_ls key_s ⊗ query_l. The part that is
 antisymmetric says that rotations of query and key together leave the scores alone; the trace is law 2.""",
     domain="Holds with every option, as law 2 does. query and key are those multiplied, after rotary.",
-    needs=("dot scores", "d_query", "d_key"),
+    needs=(Need.DOT_SCORES, Need.D_QUERY, Need.D_KEY),
 )
 def _turned_together(e: Evidence) -> Iterator[Sides]:
     d_query, d_key, query, key = e.require("d_query"), e.require("d_key"), e.query, e.key
@@ -106,8 +107,8 @@ output. Beside a sink that takes a share p_l of the row, they sum to 1 - p_l."""
     domain="""\
 Holds with softcap, masks, bias, any scale, any scores, d_weights, d_lse; fully masked rows add 0; sinks
 if lse is given (p = exp(sinks - lse)). Not dropout, after which a row no longer sums to 1.""",
-    needs=("d_value", "d_out"),
-    broken_by=("dropout", "sinks without lse"),
+    needs=(Need.D_VALUE, Need.D_OUT),
+    broken_by=(Feature.DROPOUT, Feature.SINKS_WITHOUT_LSE),
 )
 def _shift_of_all_values(e: Evidence) -> Iterator[Sides]:
     d_value, d_out = e.require("d_value"), e.d_out
@@ -128,7 +129,7 @@ def _shift_of_all_values(e: Evidence) -> Iterator[Sides]:
 out is linear in value: if all values grow by a factor c, so does out, and the derivative by c at 1 is
 <d_value, value> = <d_out, out>. Both are Σ_ls thinned_ls d_out_l · value_s.""",
     domain="Holds with every option: any scores and weights whatever, sinks, dropout, d_weights, d_lse.",
-    needs=("d_value", "out", "d_out"),
+    needs=(Need.D_VALUE, Need.OUT, Need.D_OUT),
 )
 def _values_against_output(e: Evidence) -> Iterator[Sides]:
     d_value, out = e.require("d_value"), e.require("out")
@@ -151,7 +152,7 @@ def _values_against_output(e: Evidence) -> Iterator[Sides]:
 out is linear in value, so value A gives out A for any matrix A. A = 1 + t X gives <d_value, value X> =
 <d_out, out X> for every X. Both sides are Σ_ls thinned_ls value_s ⊗ d_out_l; the trace is law 5.""",
     domain="Holds with every option, as law 5 does.",
-    needs=("d_value", "out", "d_out"),
+    needs=(Need.D_VALUE, Need.OUT, Need.D_OUT),
 )
 def _values_mixed(e: Evidence) -> Iterator[Sides]:
     d_value, out, d_out = e.require("d_value"), e.require("out"), e.d_out
@@ -178,7 +179,7 @@ def _values_mixed(e: Evidence) -> Iterator[Sides]:
 scores_ls = scale_ls (query_l · key_s), so d_scale_ls = d_scores_ls (query_l · key_s), and
 Σ_s scale_ls d_scale_ls = d_query_l · query_l: a larger scale acts like a longer query.""",
     domain="Holds with every option. It needs a scale with a gradient.",
-    needs=("dot scores", "d_query", "d_scale", "scale"),
+    needs=(Need.DOT_SCORES, Need.D_QUERY, Need.D_SCALE, Need.SCALE),
 )
 def _scale_against_query(e: Evidence) -> Iterator[Sides]:
     d_query, d_scale = e.require("d_query"), e.require("d_scale")
@@ -201,11 +202,11 @@ much. Where a bias is broadcast its gradient is summed, and so are both sides.""
     domain="""\
 Holds with every option, softcap too, because the bias is added after it. For na.relative the table's gradient
 is summed; not for na.alibi, as no change of its slopes adds a constant to a row.""",
-    needs=("d_bias",),
+    needs=(Need.D_BIAS,),
 )
 def _constant_along_a_row(e: Evidence) -> Iterator[Sides]:
     d_bias, d_sinks = e.require("d_bias"), e.array("d_sinks")
-    if e.sinks is not None and (reason := e.missing("d_sinks")):
+    if e.sinks is not None and (reason := e.missing(Need.D_SINKS)):
         raise InsufficientEvidence(reason)
     left = d_bias.sum(axis=-1)
     shape, rounding = left.shape, e.rounding("d_bias")
@@ -231,8 +232,8 @@ def _constant_along_a_row(e: Evidence) -> Iterator[Sides]:
 The sink is a column of scores with weight p and value 0: d_sink = p (0 - Σ_s weights_s d_weights_s +
 d_lse), and Σ_s weights_s d_weights_s = Σ_s thinned_s d_out · value_s = d_out · out.""",
     domain="Holds with softcap, masks, bias, any scale, dropout, d_lse, fully masked rows. Not d_weights.",
-    needs=("d_sinks", "lse", "out", "d_out"),
-    broken_by=("d_weights",),
+    needs=(Need.D_SINKS, Need.LSE, Need.OUT, Need.D_OUT),
+    broken_by=(Feature.D_WEIGHTS,),
 )
 def _sink_gradient(e: Evidence) -> Iterator[Sides]:
     d_sinks, out = e.require("d_sinks")[..., None], e.require("out")
@@ -252,7 +253,7 @@ def _sink_gradient(e: Evidence) -> Iterator[Sides]:
     "Σ_s |d_value_se| ≤ m Σ_l |d_out_le|, m the largest multiplier of dropout, 1 without.",
     proof="d_value_s = Σ_l thinned_ls d_out_l, thinned is not negative, and Σ_s thinned_ls ≤ m.",
     domain="Holds with every option. It replaces law 4 under dropout, and under sinks without lse.",
-    needs=("d_value", "d_out"),
+    needs=(Need.D_VALUE, Need.D_OUT),
 )
 def _d_value_bound(e: Evidence) -> Iterator[Sides]:
     d_value = e.require("d_value")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ...functional.base.admission import Array
+from .domain import Feature, Need
 from .evidence import Evidence
 
 INDENT = "    "
@@ -31,8 +32,8 @@ class Law(NamedTuple):
     statement: str
     proof: str
     domain: str
-    needs: tuple[str, ...]
-    broken_by: tuple[str, ...]
+    needs: tuple[Need, ...]
+    broken_by: tuple[Feature, ...]
     sides: ComputeSides
 
     def __str__(self) -> str:
@@ -44,13 +45,13 @@ class Law(NamedTuple):
     def undecided(self, evidence: Evidence) -> str:
         """Reason why the call is outside the law's domain; "" if it is inside."""
         missing = [reason for need in self.needs if (reason := evidence.missing(need))]
-        breaking = [f"does not hold with {it}" for it in self.broken_by if it in evidence.features]
+        breaking = [f"does not hold with {it.value}" for it in self.broken_by if it in evidence.features]
         return "; ".join(missing + breaking)
 
 
 def law(
-    number: int, name: str, statement: str, *, proof: str, domain: str, needs: tuple[str, ...],
-    broken_by: tuple[str, ...] = (),
+    number: int, name: str, statement: str, *, proof: str, domain: str, needs: tuple[Need, ...],
+    broken_by: tuple[Feature, ...] = (),
 ) -> Callable[[ComputeSides], Law]:  # fmt: skip
     """Decorator that turns the function computing a law's sides into the Law."""
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...functional.base.admission import Array
+from .domain import Feature, Need
 from .evidence import Evidence
 from .law import Sides, law
 
@@ -21,7 +22,7 @@ from .law import Sides, law
 Σ exp(score) has n terms: it is at least the largest of them and at most n times that. And exp is
 convex, so log of the mean of exp(score) is at least the mean score (Jensen).""",
     domain="Holds with softcap, masks, bias, any scale, dropout; a sink is one score more. For sampled rows.",
-    needs=("dot scores", "lse"),
+    needs=(Need.DOT_SCORES, Need.LSE),
 )
 def _lse_between(e: Evidence) -> Iterator[Sides]:
     scores, lse = e.scores_at(e.sample)[1], e.at_rows(e.sample, e.require("lse"))
@@ -49,7 +50,7 @@ def _lse_between(e: Evidence) -> Iterator[Sides]:
     domain="""\
 Holds with every option, for weights are those before dropout. With sinks but without lse the sum is at most
 1; a fully masked row sums to 0. For sampled rows.""",
-    needs=("weights",),
+    needs=(Need.WEIGHTS,),
 )
 def _weights_sum_to_one(e: Evidence) -> Iterator[Sides]:
     weights = e.sampled("weights")
@@ -71,7 +72,7 @@ def _weights_sum_to_one(e: Evidence) -> Iterator[Sides]:
     domain="""\
 Holds with softcap, masks, bias, any scale, sinks, dropout; t is the key with the highest score. A row whose
 weights all vanish beside a sink decides nothing. For sampled rows.""",
-    needs=("dot scores", "weights"),
+    needs=(Need.DOT_SCORES, Need.WEIGHTS),
 )
 def _ratio_of_two_weights(e: Evidence) -> Iterator[Sides]:
     weights, scores = e.sampled("weights"), e.scores_at(e.sample)[1]
@@ -99,8 +100,8 @@ def _ratio_of_two_weights(e: Evidence) -> Iterator[Sides]:
     domain="""\
 Holds with masks, bias, any scores, any scale, dropout, d_weights, d_lse; sinks if lse is given and
 d_weights are not. Not softcap, whose slope differs along a row. For sampled rows.""",
-    needs=("d_scores", "d_out"),
-    broken_by=("softcap", "sinks without lse", "sinks and d_weights"),
+    needs=(Need.D_SCORES, Need.D_OUT),
+    broken_by=(Feature.SOFTCAP, Feature.SINKS_WITHOUT_LSE, Feature.SINKS_AND_D_WEIGHTS),
 )
 def _rows_of_d_scores(e: Evidence) -> Iterator[Sides]:
     d_scores = e.sampled("d_scores")
@@ -120,8 +121,8 @@ span is 2 softcap; 1 for concat scores with a sigmoid: e / (e + n - 1); 2 with t
     domain="""\
 Holds with masks, any scale, sinks (which lower all weights), dropout, a bias constant along keys. Not a
 bias that varies along keys. For sampled rows.""",
-    needs=("weights", "bounded scores"),
-    broken_by=("a bias that varies along keys",),
+    needs=(Need.WEIGHTS, Need.BOUNDED_SCORES),
+    broken_by=(Feature.BIAS_BY_KEY,),
 )
 def _bounded_weights(e: Evidence) -> Iterator[Sides]:
     weights, n = e.sampled("weights"), e.visible_at(e.sample).sum(axis=-1)
@@ -140,8 +141,8 @@ score_ls = activation(a_l + b_s) never falls where b_s rises, whatever a_l is, a
 order of scores. Attention of this kind cannot choose a key by its query (Brody, Alon, Yahav 2022,
 theorem 1).""",
     domain="Holds with softcap and sinks. Not masks or a bias that varies along keys. For sampled rows.",
-    needs=("concat scores", "weights", "two sampled rows"),
-    broken_by=("a mask", "a bias that varies along keys"),
+    needs=(Need.CONCAT_SCORES, Need.WEIGHTS, Need.TWO_SAMPLED_ROWS),
+    broken_by=(Feature.MASK, Feature.BIAS_BY_KEY),
 )
 def _ranked_alike(e: Evidence) -> Iterator[Sides]:
     weights = e.sampled("weights")
@@ -162,8 +163,8 @@ def _ranked_alike(e: Evidence) -> Iterator[Sides]:
     domain="""\
 Holds with a bias that all rows share. Not masks; a bias that varies along queries; softcap, which is not
 linear in a_l + b_s; or sinks, which a_l does not shift. For sampled rows.""",
-    needs=("concat scores", "an identity activation", "weights", "two sampled rows"),
-    broken_by=("a mask", "a bias that varies along queries", "softcap", "sinks"),
+    needs=(Need.CONCAT_SCORES, Need.IDENTITY_ACTIVATION, Need.WEIGHTS, Need.TWO_SAMPLED_ROWS),
+    broken_by=(Feature.MASK, Feature.BIAS_BY_QUERY, Feature.SOFTCAP, Feature.SINKS),
 )
 def _rows_equal(e: Evidence) -> Iterator[Sides]:
     weights = e.sampled("weights")

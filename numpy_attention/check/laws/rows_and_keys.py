@@ -6,6 +6,7 @@ import numpy as np
 
 from ...functional.base.admission import Array
 from ...functional.base.arrays import unbroadcast
+from .domain import Feature, Need
 from .evidence import Evidence
 from .law import Sides, law
 
@@ -20,7 +21,7 @@ weights by m at most, and then |out| ≤ m max |value|.""",
     domain="""\
 Holds with every option; with sinks, 0 is one of the values; with dropout, the bound is m max |value|. Fully
 masked rows are law 12's.""",
-    needs=("out",),
+    needs=(Need.OUT,),
 )
 def _within_the_hull(e: Evidence) -> Iterator[Sides]:
     used = e.unmasked_keys[..., None]
@@ -49,17 +50,17 @@ is 0, and exp(lse) is that of the sink alone. No query enters either.""",
     domain="""\
 Holds with every option; exact. The convention of this package, PyTorch's scaled_dot_product_attention,
 FlexAttention, ONNX and flash-attention 3 (others: mean of all values, NaN, lse +inf).""",
-    needs=("a fully masked row",),
+    needs=(Need.MASKED_ROW,),
 )
 def _fully_masked_rows(e: Evidence) -> Iterator[Sides]:
     zero = np.zeros(())
-    if not e.missing("out"):
+    if not e.missing(Need.OUT):
         yield Sides("out", np.where(e.unmasked_rows[..., None], 0.0, e.require("out")), zero, zero)
-    if not e.missing("d_query"):
+    if not e.missing(Need.D_QUERY):
         d_query = e.require("d_query")
         masked = ~_any_over(e.all_rows(e.unmasked_rows), d_query.shape[:-1])
         yield Sides("d_query", np.where(masked[..., None], d_query, 0.0), zero, zero)
-    if not e.missing("lse"):
+    if not e.missing(Need.LSE):
         lse = e.require("lse")
         empty, sink_alone = ~e.alive, e.alive & ~e.unmasked_rows
         yield Sides("lse", np.where(empty & ~np.isneginf(lse), 1.0, 0.0), zero, zero)
@@ -74,12 +75,12 @@ def _fully_masked_rows(e: Evidence) -> Iterator[Sides]:
     "If a key is visible to no row, d_key_s = 0 and d_value_s = 0.",
     proof="Neither the key nor its value enters any output.",
     domain="Holds with every option; exact, whatever the key and value are, NaN included.",
-    needs=("a fully masked key",),
+    needs=(Need.MASKED_KEY,),
 )
 def _fully_masked_keys(e: Evidence) -> Iterator[Sides]:
     unmasked = np.broadcast_to(e.unmasked_keys, (*e.batch, e.G, 1, e.S))
     for name in ("d_key", "d_value"):
-        if not e.missing(name):
+        if not e.missing(Need(name)):
             d = e.require(name)
             hidden = ~_any_over(unmasked, d.shape[:-1])
             yield Sides(name, np.where(hidden[..., None], d, 0.0), np.zeros(()), np.zeros(()))
@@ -100,8 +101,8 @@ score itself. Examples: the first row of a causal mask, window(0, 0), and S = 1.
     domain="""\
 Holds with masks, bias, any scale, d_weights, d_lse, and softcap except for d_query. Not sinks, which take
 a share of the row, nor dropout, which may drop the only key.""",
-    needs=("a row with one visible key", "out"),
-    broken_by=("sinks", "dropout"),
+    needs=(Need.ROW_WITH_ONE_KEY, Need.OUT),
+    broken_by=(Feature.SINKS, Feature.DROPOUT),
 )
 def _one_visible_key(e: Evidence) -> Iterator[Sides]:
     one = e.all_rows(e.counts.keys == 1)[..., None]
@@ -109,7 +110,7 @@ def _one_visible_key(e: Evidence) -> Iterator[Sides]:
     allowed = e.rounding("out") + e.weight_error_at(np.zeros(())) * e.largest_values
     out, value = e.require("out"), _at_keys(e, e.value, place)
     yield Sides("out", np.where(one, out, 0.0), np.where(one, value, 0.0), allowed)
-    if e.missing("d_query") or e.spec.softcap is not None or e.spec.score != "dot":
+    if e.missing(Need.D_QUERY) or e.spec.softcap is not None or e.spec.score != "dot":
         return
     d_query, key = e.require("d_query"), _at_keys(e, e.key, place)
     if d_query.shape[:-4] != e.batch:  # a broadcast query sums the gradients of several rows

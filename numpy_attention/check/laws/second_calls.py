@@ -12,12 +12,13 @@ from ...functional.base.admission import Array
 from ...functional.base.arrays import unbroadcast
 from ...functional.masks.builders import prefix
 from ...functional.masks.kinds import Band
+from .domain import Feature, Need
 from .evidence import Evidence, InsufficientEvidence
 from .law import Sides, law
 from .magnitudes import dot, length
 from .sums import common_shape, quadrature_sum
 
-BY_POSITION = ("dropout drawn from a seed", "a bias computed from positions")
+BY_POSITION = (Feature.DROPOUT_FROM_SEED, Feature.BIAS_BY_POSITION)
 """Features that depend on positions, and so change when rows or keys are taken out."""
 
 
@@ -45,7 +46,7 @@ out = thinned @ value, and thinned does not depend on value. The gradient of a l
 adjoint: the law is exact for any t, with no step that must tend to 0. It checks d_value against the
 function itself, in a random direction t.""",
     domain="Holds with every option.",
-    needs=("again", "out"),
+    needs=(Need.AGAIN, Need.OUT),
 )
 def _linear_in_the_values(e: Evidence) -> Iterator[Sides]:
     value, t = e.arrays["value"], _random_like(e, "value", 22)
@@ -59,7 +60,7 @@ def _linear_in_the_values(e: Evidence) -> Iterator[Sides]:
     stored = e.precision_of("out")
     allowed = 4 * error + e.rounding("out") + stored.u * (np.abs(alone) + np.abs(both)) + 2 * stored.tiny
     yield Sides("out", both, e.require("out") + alone, allowed)
-    if e.missing("d_value"):
+    if e.missing(Need.D_VALUE):
         return
     d_value, direction = e.require("d_value"), e.grouped(t, 2, of_keys=True)
     shape = common_shape((*e.batch, e.G, 1, 1), (*d_value.shape[:-3], 1, 1))
@@ -81,8 +82,8 @@ def _linear_in_the_values(e: Evidence) -> Iterator[Sides]:
     domain="""\
 Holds with masks, bias, dropout, a scale for each row. Not softcap; not sinks, which the shift does not
 move; not a scale that varies along keys.""",
-    needs=("again", "out", "dot scores"),
-    broken_by=("softcap", "sinks", "a scale that varies along keys"),
+    needs=(Need.AGAIN, Need.OUT, Need.DOT_SCORES),
+    broken_by=(Feature.SOFTCAP, Feature.SINKS, Feature.SCALE_BY_KEY),
 )
 def _shift_invariance(e: Evidence) -> Iterator[Sides]:
     key = e.arrays["key"]
@@ -103,8 +104,8 @@ def _shift_invariance(e: Evidence) -> Iterator[Sides]:
     domain="""\
 Holds with softcap, sinks, any scale, and a bias and dropout that are arrays: their columns are permuted
 too. Not masks or a bias computed from positions, nor dropout drawn from a seed for each position.""",
-    needs=("again", "out"),
-    broken_by=("a mask", *BY_POSITION),
+    needs=(Need.AGAIN, Need.OUT),
+    broken_by=(Feature.MASK, *BY_POSITION),
 )
 def _permuted_keys(e: Evidence) -> Iterator[Sides]:
     order = e.draw(24).permutation(e.S)
@@ -121,7 +122,7 @@ def _permuted_keys(e: Evidence) -> Iterator[Sides]:
     domain="""\
 Holds with everything except dropout drawn from a seed for each position and a bias computed from positions.
 The mask must be causal or window(left, 0), not combined with another.""",
-    needs=("again", "out", "a mask without look-ahead"),
+    needs=(Need.AGAIN, Need.OUT, Need.NO_LOOK_AHEAD),
     broken_by=BY_POSITION,
 )
 def _no_look_ahead(e: Evidence) -> Iterator[Sides]:
@@ -151,8 +152,8 @@ def _farthest_ahead(mask: Any, L: int, S: int) -> int:
     domain="""\
 Holds with softcap, sinks, a bias and a scale that are constant along keys. The call must have no mask, as
 na.prefix(S) is passed to hide the extra key; and no dropout, whose columns would be one too few.""",
-    needs=("again", "out"),
-    broken_by=("a mask", "a bias that varies along keys", "a scale that varies along keys", "dropout"),
+    needs=(Need.AGAIN, Need.OUT),
+    broken_by=(Feature.MASK, Feature.BIAS_BY_KEY, Feature.SCALE_BY_KEY, Feature.DROPOUT),
 )
 def _extra_hidden_key(e: Evidence) -> Iterator[Sides]:
     longer = {}
@@ -173,8 +174,8 @@ attention uses this (Milakov, Gimelshein 2018, section 3.1).""",
     domain="""\
 Holds with softcap, any scale, a bias and dropout that are arrays. It needs two keys, and `again` must return
 (out, lse). Not masks, which depend on positions; not sinks, which both halves would count.""",
-    needs=("again", "out"),
-    broken_by=("a mask", "sinks", *BY_POSITION),
+    needs=(Need.AGAIN, Need.OUT),
+    broken_by=(Feature.MASK, Feature.SINKS, *BY_POSITION),
 )
 def _two_halves(e: Evidence) -> Iterator[Sides]:
     if e.S < 2:
@@ -192,7 +193,7 @@ def _two_halves(e: Evidence) -> Iterator[Sides]:
     merged = shares[0] * outs[0] + shares[1] * outs[1]
     stored = max(e.storage.u, e.arithmetic.u) * np.abs(np.where(np.isneginf(lse), 0.0, lse))
     yield Sides("out", merged, e.require("out"), two_call_error(e, e.weight_error + 2 * stored))
-    if not e.missing("lse"):
+    if not e.missing(Need.LSE):
         expected = e.require("lse")
         error = e.score_error(e.score_size) + e.g(e.S) + 4 * stored + e.rounding("lse")
         both = ~np.isneginf(lse) | ~np.isneginf(expected)
@@ -207,8 +208,8 @@ def _two_halves(e: Evidence) -> Iterator[Sides]:
     domain="""\
 Holds with everything except what depends on the query's position: masks that vary along queries, dropout
 drawn from a seed, na.alibi and na.relative. It needs three queries.""",
-    needs=("again", "out"),
-    broken_by=("a mask that varies along queries", *BY_POSITION),
+    needs=(Need.AGAIN, Need.OUT),
+    broken_by=(Feature.MASK_BY_QUERY, *BY_POSITION),
 )
 def _independent_rows(e: Evidence) -> Iterator[Sides]:
     if e.L < 3:
@@ -224,7 +225,7 @@ def _independent_rows(e: Evidence) -> Iterator[Sides]:
     "attention of each key head, repeated next to itself for the query heads that read it, is the same.",
     proof="Query head h reads key head h // (H / G); with each repeated H / G times, that is head h itself.",
     domain="Holds with every option. It needs fewer key heads than query heads.",
-    needs=("again", "out", "heads that share keys"),
+    needs=(Need.AGAIN, Need.OUT, Need.SHARED_HEADS),
 )
 def _shared_heads(e: Evidence) -> Iterator[Sides]:
     key, value = (np.repeat(e.arrays[name], e.n, axis=-3) for name in ("key", "value"))

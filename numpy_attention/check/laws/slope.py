@@ -11,6 +11,7 @@ import numpy as np
 from ...functional.base.admission import Array
 from ...functional.base.arrays import unbroadcast
 from .arguments import AXES
+from .domain import Feature, Need
 from .evidence import Evidence, InsufficientEvidence
 from .law import Sides, law
 from .magnitudes import dot, largest, length
@@ -31,13 +32,13 @@ gradient's own. x ± t is used as rounded to the dtype.""",
     domain="""\
 Holds with everything except d_weights; with d_lse, `again` must return (out, lse). value is law 22's. The
 lower the precision, the larger the allowed difference.""",
-    needs=("again", "out", "d_out"),
-    broken_by=("d_weights",),
+    needs=(Need.AGAIN, Need.OUT, Need.D_OUT),
+    broken_by=(Feature.D_WEIGHTS,),
 )
 def gradient_is_slope(e: Evidence) -> Iterator[Sides]:
     """One comparison for each argument that has a gradient."""
     for name in DIRECTIONS:
-        if name in e.arrays and not e.missing(f"d_{name}"):
+        if name in e.arrays and not e.missing(Need(f"d_{name}")):
             yield _sides(e, name)
 
 

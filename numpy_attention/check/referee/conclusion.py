@@ -1,10 +1,13 @@
 """Draw the conclusion from all judged cases: the finished report, its outcome and the reason."""
 
-from ..candidate.capabilities import ProbeResult
+from collections.abc import Mapping
+from typing import Any
+
 from ..cases.compare import FAIL, INCONCLUSIVE, PASS
 from ..cases.sensitivity import ReferenceCase
 from ..reference.oracle import Results
 from ..rounding.formats import Roundoff
+from .control import Control
 from .judging import CaseJudgement, broken_laws
 from .precision_guess import describe_guesses, finest_guesses
 from .report import NOT_JUDGED, CandidateProblem, CandidateReport
@@ -14,31 +17,33 @@ PRECISION_CASES = 3
 
 
 def conclude(
-    report: CandidateReport,
-    judged: list[tuple[ReferenceCase, CaseJudgement]],
-    probed: ProbeResult,
-    rounding: Roundoff,
-) -> CandidateReport:
-    """The report completed from the judged cases, with its outcome and reason."""
+    name: str, setting: Mapping[str, Any], judged: list[tuple[ReferenceCase, CaseJudgement]],
+    control: Control, rounding: Roundoff, *, left_out: Mapping[str, str], notes: tuple[str, ...] = (),
+) -> CandidateReport:  # fmt: skip
+    """The report on the judged cases, with its outcome and reason."""
     verdicts = tuple(verdict for _, judgement in judged for verdict in judgement.verdicts)
     broken = {
         reference.case.name: broken_laws(reference.case, judgement.tensors, rounding)
         for reference, judgement in judged
         if any(verdict.verdict == FAIL for verdict in judgement.verdicts)
     }
-    left_out = dict(probed.left_out) | _missing_gradients(judged)
+    left_out = dict(left_out) | _missing_gradients(judged)
     left_out |= {f"the case {p.case.name!r}": f"declined: {j.declined}" for p, j in judged if j.declined}
     returned = [(reference, judgement.tensors) for reference, judgement in judged if judgement.tensors]
     guesses = finest_guesses(returned[:PRECISION_CASES], rounding)
-    report = report._replace(
-        setting=report.setting | {"cases": len(judged)},
+    report = CandidateReport(
+        name,
+        dict(setting) | {"cases": len(judged)},
+        NOT_JUDGED,
+        "",
         verdicts=verdicts,
         problems=_merged_problems(judged),
         left_out=left_out,
         weak=_weak_features([reference for reference, _ in judged]),
         laws={case: laws for case, laws in broken.items() if laws},
         precision=describe_guesses(guesses, rounding),
-        notes=(*probed.notes, *_notes([judgement for _, judgement in judged])),
+        control=control,
+        notes=(*notes, *_notes([judgement for _, judgement in judged])),
     )
     outcome, reason = outcome_of(report)
     return report._replace(outcome=outcome, reason=reason)

@@ -5,7 +5,6 @@ from importlib import import_module
 from typing import Any
 
 from ...functional.base.admission import explained
-from ..candidate.capabilities import ProbeResult
 from ..candidate.frameworks import NumPy, to_numpy
 from ..cases.cases import OPTIONS, Case
 from ..cases.compare import expected_results
@@ -17,7 +16,7 @@ from ..rounding.formats import roundoff
 from .conclusion import conclude
 from .control import run_control
 from .judging import CaseJudgement, judge_tensor
-from .report import NOT_JUDGED, CandidateReport
+from .report import CandidateReport
 
 
 @explained
@@ -95,5 +94,5 @@ def compare(arrays: Mapping[str, Any], case: Case, *, arithmetic: str | None = N
     setting = dict(dtype=rounding.storage.name, arithmetic=rounding.name, options=list(case.features))
     control = run_control([reference], tuple(tensors), rounding, faults)
     hidden = dict.fromkeys(control.missed, "a fault that this case alone does not reveal")
-    report = CandidateReport(case.name, setting, NOT_JUDGED, "", control=control._replace(missed=()))
-    return conclude(report, [(reference, judgement)], ProbeResult(numpy, Capabilities(), hidden), rounding)
+    control = control._replace(missed=())
+    return conclude(case.name, setting, [(reference, judgement)], control, rounding, left_out=hidden)

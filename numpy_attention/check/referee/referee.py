@@ -21,7 +21,7 @@ from .conclusion import conclude
 from .control import Control, run_control
 from .judging import CaseJudgement, judge_case
 from .large_shapes import control_cases, draw_large, judge_large, large_specifications
-from .report import NOT_JUDGED, CandidateProblem, CandidateReport
+from .report import CandidateProblem, CandidateReport
 
 
 @explained
@@ -134,8 +134,8 @@ def check_candidate(
     if shape is not None and control.missed:
         control, hidden = _excuse_hidden_faults(control, probed, tensors, rounding, faults)
         probed = probed._replace(left_out=probed.left_out | hidden)
-    report = CandidateReport(name, setting, NOT_JUDGED, "", control=control)
-    return conclude(report, judged, probed, rounding)._replace(seconds=time.monotonic() - start)
+    report = conclude(name, setting, judged, control, rounding, left_out=probed.left_out, notes=probed.notes)
+    return report._replace(seconds=time.monotonic() - start)
 
 
 def _check_numbers(timeout: float, head_dims: Sequence[int], **numbers: int) -> None:

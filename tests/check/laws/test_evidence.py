@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
+from numpy_attention.check.laws.domain import Feature, Need
 from numpy_attention.check.laws.laws import laws
 from tests.support.law_cases import OPTIONS, PLAIN, H, arguments_of, case, d_scores_of, evidence_of, normal
 
@@ -11,17 +12,17 @@ from tests.support.law_cases import OPTIONS, PLAIN, H, arguments_of, case, d_sco
 def test_features_are_named_as_laws_name_them():
     assert evidence_of(case()).features == frozenset()
     for name, options in OPTIONS.items():
-        assert name in evidence_of(case(**options)).features, name
-    assert "sinks without lse" in evidence_of(case(sinks=normal(H)), lse=None).features
+        assert Feature(name) in evidence_of(case(**options)).features, name
+    assert Feature.SINKS_WITHOUT_LSE in evidence_of(case(sinks=normal(H)), lse=None).features
 
 
 def test_missing_gives_the_reason():
     evidence = evidence_of(case())
-    assert evidence.missing("lse") == ""
-    assert evidence.missing("d_bias") == "needs d_bias"
-    assert evidence.missing("a fully masked row") == "needs a fully masked row"
-    assert evidence_of(case(mask=na.causal(offset=-1))).missing("a fully masked row") == ""
-    assert evidence.missing("concat scores") == "needs concat scores"
+    assert evidence.missing(Need.LSE) == ""
+    assert evidence.missing(Need.D_BIAS) == "needs d_bias"
+    assert evidence.missing(Need.MASKED_ROW) == "needs a fully masked row"
+    assert evidence_of(case(mask=na.causal(offset=-1))).missing(Need.MASKED_ROW) == ""
+    assert evidence.missing(Need.CONCAT_SCORES) == "needs concat scores"
 
 
 @pytest.mark.parametrize("name", ["nothing", "d_lse", "sinks, d_lse and dropout", "a fully masked row"])

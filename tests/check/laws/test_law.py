@@ -2,13 +2,22 @@
 
 import numpy as np
 
+from numpy_attention.check.laws.domain import Feature, Need
 from numpy_attention.check.laws.evidence import Evidence
 from numpy_attention.check.laws.law import Law, Sides, law
 from numpy_attention.check.laws.laws import evaluate
 from tests.support.law_cases import arguments_of, case, evidence_of
 
 
-@law(99, "a name", "a statement", proof="a proof", domain="a domain", needs=("out",), broken_by=("softcap",))
+@law(
+    99,
+    "a name",
+    "a statement",
+    proof="a proof",
+    domain="a domain",
+    needs=(Need.OUT,),
+    broken_by=(Feature.SOFTCAP,),
+)
 def _sides(e):
     yield Sides("out", e.require("out"), np.zeros(()), np.ones(()), "≤")
 

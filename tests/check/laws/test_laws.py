@@ -10,6 +10,7 @@ from hypothesis import given, settings
 
 import numpy_attention as na
 from numpy_attention.check.laws.arguments import CallSpec
+from numpy_attention.check.laws.domain import Feature, Need
 from numpy_attention.check.laws.evidence import Evidence, InsufficientEvidence
 from numpy_attention.check.laws.laws import LAWS, laws
 from tests.support.cases import Case
@@ -97,7 +98,7 @@ HERE = {
 UNFIT = [(26, "a bias that varies along keys"), (26, "a scale that varies along keys"), (26, "dropout")]
 """Options whose columns would be one too few."""
 
-BOUNDARIES = [(n, it) for n, law in LAWS.items() for it in law.broken_by if n not in CONCAT]
+BOUNDARIES = [(n, it.value) for n, law in LAWS.items() for it in law.broken_by if n not in CONCAT]
 
 
 @pytest.mark.parametrize("number, option", BOUNDARIES)
@@ -106,7 +107,7 @@ def test_excluded_options_break_the_law(number: int, option: str) -> None:
     options = HERE.get(number, {}) | (OPTIONS | BESIDE)[option]
     more = dict(lse=None) if option == "sinks without lse" else {}
     evidence = evidence_of(case(**options), **more)
-    assert option in evidence.features
+    assert Feature(option) in evidence.features
     assert option in LAWS[number].undecided(evidence)
     if (number, option) in UNFIT:
         with pytest.raises(ValueError, match="broadcast"):
@@ -139,7 +140,7 @@ def additive(seed=0):
 
 @pytest.mark.parametrize("number", [1, 2, 3, 15, 17, 23])
 def test_other_scores_break_the_laws_of_dot_products(number: int) -> None:
-    assert "dot scores" in LAWS[number].needs
+    assert Need.DOT_SCORES in LAWS[number].needs
     assert worst_ratio(number, additive()) > 1e6
 
 

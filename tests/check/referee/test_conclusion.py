@@ -2,10 +2,7 @@
 
 import pytest
 
-from numpy_attention.check.candidate.capabilities import ProbeResult
-from numpy_attention.check.candidate.frameworks import NumPy
 from numpy_attention.check.cases.compare import Verdict
-from numpy_attention.check.cases.profiles import Capabilities
 from numpy_attention.check.referee.conclusion import conclude, outcome_of
 from numpy_attention.check.referee.control import CaughtFault, Control
 from numpy_attention.check.referee.judging import CaseJudgement
@@ -63,8 +60,8 @@ def test_equal_problems_are_merged_and_missing_gradients_left_out():
     reference = plain_case()
     judged = [(reference, CaseJudgement({}, problems=("returns nothing", "hangs")))] * 3
     judged.append((reference, CaseJudgement({}, declined="no causal")))
-    probed = ProbeResult(NumPy(), Capabilities(), {"bias": "not supported"})
-    report = conclude(PASSED, judged, probed, roundoff("float32"))
+    left_out = {"bias": "not supported"}
+    report = conclude("mine", {}, judged, CAUGHT, roundoff("float32"), left_out=left_out)
     assert report.problems == (
         CandidateProblem("small and 2 more", "returns nothing"),
         CandidateProblem("small and 2 more", "hangs"),
