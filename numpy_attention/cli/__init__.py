@@ -105,13 +105,13 @@ def _run(argv: Sequence[str] | None) -> int:
 def refuse_unknown(command: argparse.ArgumentParser, word: str) -> NoReturn:
     """Exit with a message that names the option most like an unknown one."""
     if not word.startswith("-"):
-        command.error(f"{word} is a word too many")
+        command.error(f"{word} is not expected here")
     options = re.findall(r"--[a-z][a-z-]*", command.format_help())
     command.error(f"there is no option {word}{did_you_mean(word.partition('=')[0], options)}")
 
 
 def shortened(message: str) -> str:
-    """The message with the middle of every word, and its own, cut out where they are very long."""
+    """The message, very long words and a very long whole shortened in their middle."""
     words = re.sub(r"(\S{120})\S+(\S{120})", r"\1…\2", message)
     return words if len(words) <= LONGEST else f"{words[: LONGEST // 2]} … {words[-LONGEST // 2 :]}"
 

@@ -1,4 +1,4 @@
-"""Numbers on the command line: what is none, or out of range, is refused in one sentence."""
+"""Parsers of numbers for argparse: anything else, or a number out of range, gets one sentence."""
 
 import argparse
 import math

@@ -61,7 +61,7 @@ def read_table(path: PathLike, delimiter: str | None = None) -> Table:
 
 
 def first_double(names: list[str]) -> str | None:
-    """The first name that stood before; None if there is none.
+    """The first name that occurs twice, or None.
 
     Examples
     --------

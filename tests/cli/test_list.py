@@ -20,4 +20,4 @@ def test_own_defaults_stand_below_their_task(capsys):
 
 def test_list_takes_no_arguments(capsys):
     assert main(["list", "digits"]) == 2
-    assert "digits is a word too many" in capsys.readouterr().err
+    assert "digits is not expected here" in capsys.readouterr().err
