@@ -238,7 +238,7 @@ def test_torch_is_within(kept, peer):
         full = rich(seed, keep)
         key = np.repeat(full.key, B, axis=0)
         inputs = Inputs(full.query, key, full.value, full.d_out, mask=full.visible)
-        tensors = [torch.tensor(x, dtype=dtype, requires_grad=True) for x in inputs[:3]]
+        tensors = [torch.tensor(x, dtype=dtype, requires_grad=True) for x in inputs.arguments]
         visible = torch.tensor(np.broadcast_to(inputs.visible, (L, S)))
         out = torch.nn.functional.scaled_dot_product_attention(*tensors, attn_mask=visible, enable_gqa=True)
         out.backward(torch.tensor(inputs.d_out, dtype=dtype))
