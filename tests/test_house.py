@@ -25,7 +25,7 @@ FLOORS = {
 
 BUDGETS = {
     "functional": 8_250,
-    "check": 10_000,
+    "check": 14_000,
     "optim": 1_150,
     "nn": 3_500,
     "training tasks": 7_000,

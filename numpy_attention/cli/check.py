@@ -7,8 +7,8 @@ from typing import Any
 from ..check.candidate.conventions import CORNERS, LAYOUTS, MASKS
 from ..check.candidate.frameworks import FRAMEWORKS
 from ..check.candidate.loading import CandidateImportError, load
-from ..check.cases.cases import EXTRAS, OPTIONS
 from ..check.cases.profiles import PROFILES
+from ..check.cases.specification import EXTRAS, OPTIONS
 from ..check.referee.referee import check_candidate
 from ..check.rounding.formats import ARITHMETICS, FORMATS
 from ..files import write_text

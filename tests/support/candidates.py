@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 import numpy_attention as na
-from numpy_attention.check.cases.cases import Specification
 from numpy_attention.check.cases.sensitivity import ReferenceCase, reference_case
+from numpy_attention.check.cases.specification import Specification
 from numpy_attention.check.faults import fault
 from numpy_attention.check.reference.inputs import Shape
 from numpy_attention.check.rounding.formats import roundoff

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...functional.base.admission import Array
-from ..cases.cases import EXTRAS, OPTIONS, Case
+from ..cases.cases import Case
+from ..cases.specification import EXTRAS, OPTIONS
 from ..reference.oracle import Results
 from .conventions import Binding, Convention, bind
 from .frameworks import CandidateArray, NumPy, framework_of, to_numpy

@@ -4,8 +4,9 @@ from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from ..cases.cases import Specification, draw_case
+from ..cases.drawing import draw_case
 from ..cases.profiles import Capabilities
+from ..cases.specification import Specification
 from ..reference.inputs import Shape
 from ..rounding.formats import FORMATS
 from .candidate import Candidate, CandidateOutput

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from ..cases.cases import EXTRAS, OPTIONS
+from ..cases.specification import EXTRAS, OPTIONS
 
 ALIASES = {
     "causal": ("is_causal",),

@@ -5,7 +5,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from ..reference.inputs import Shape
-from .cases import COTANGENTS, EXTRAS, INPUTS, OPTIONS, Specification
+from .specification import COTANGENTS, EXTRAS, INPUTS, OPTIONS, Specification
 
 PROFILES = ("smoke", "full")
 

@@ -8,8 +8,10 @@ import numpy as np
 from ..pairs.calls import over
 from ..reference.evaluation import results
 from ..rounding.formats import Roundoff
-from .cases import Case, Specification, draw_case
+from .cases import Case
 from .compare import ExpectedResults, expected_results
+from .drawing import draw_case
+from .specification import Specification
 
 MIN_SENSITIVITY = 16.0
 """A feature matters if, without it, some result changes by this multiple of its error bound."""

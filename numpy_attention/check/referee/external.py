@@ -6,11 +6,12 @@ from typing import Any
 
 from ...functional.base.admission import explained
 from ..candidate.frameworks import NumPy, to_numpy
-from ..cases.cases import OPTIONS, Case
+from ..cases.cases import Case
 from ..cases.compare import expected_results
 from ..cases.profiles import Capabilities
 from ..cases.profiles import profile as specifications
 from ..cases.sensitivity import ReferenceCase, reference_case, sensitivities
+from ..cases.specification import OPTIONS
 from ..reference.oracle import Results
 from ..rounding.formats import roundoff
 from .conclusion import conclude

@@ -17,10 +17,11 @@ from ...functional.base.admission import Array
 from ..candidate.candidate import Candidate
 from ..candidate.frameworks import NumPy, to_numpy
 from ..candidate.sandbox import run_sandboxed
-from ..cases.cases import Case, Specification, make_case, visible_pairs
+from ..cases.cases import Case, make_case, visible_pairs
 from ..cases.compare import Verdict, expected_results
 from ..cases.profiles import Capabilities
 from ..cases.sensitivity import ReferenceCase
+from ..cases.specification import Specification
 from ..reference.error_bounds import BLOCK
 from ..reference.inputs import Shape
 from ..rounding.formats import FORMATS, Format, Roundoff

@@ -9,7 +9,8 @@ import numpy_attention as na
 from numpy_attention.check.candidate.candidate import Candidate, ReturnError
 from numpy_attention.check.candidate.conventions import checked_convention
 from numpy_attention.check.candidate.frameworks import NumPy
-from numpy_attention.check.cases.cases import Specification, draw_case
+from numpy_attention.check.cases.drawing import draw_case
+from numpy_attention.check.cases.specification import Specification
 from numpy_attention.check.reference.evaluation import results
 from numpy_attention.check.reference.inputs import Shape
 from tests.support.candidates import plain

@@ -10,7 +10,8 @@ from numpy_attention.check.candidate.candidate import Candidate
 from numpy_attention.check.candidate.capabilities import Constraints, probe
 from numpy_attention.check.candidate.conventions import checked_convention
 from numpy_attention.check.candidate.frameworks import NumPy, framework_of, get_framework, to_numpy
-from numpy_attention.check.cases.cases import Specification, draw_case
+from numpy_attention.check.cases.drawing import draw_case
+from numpy_attention.check.cases.specification import Specification
 from numpy_attention.check.referee.external import compare
 from numpy_attention.check.referee.referee import check_candidate
 from numpy_attention.check.reference.inputs import Shape

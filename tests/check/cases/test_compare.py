@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from numpy_attention.check.cases.cases import Specification, draw_case
 from numpy_attention.check.cases.compare import RESOLUTION, compare_tensor, expected_results
+from numpy_attention.check.cases.drawing import draw_case
+from numpy_attention.check.cases.specification import Specification
 from numpy_attention.check.reference.error_bounds import bounds
 from numpy_attention.check.reference.inputs import Inputs, Shape
 from numpy_attention.check.rounding.error_analysis import (

@@ -2,8 +2,8 @@
 
 import pytest
 
-from numpy_attention.check.cases.cases import COTANGENTS, INPUTS, OPTIONS
 from numpy_attention.check.cases.profiles import PROFILES, Capabilities, profile
+from numpy_attention.check.cases.specification import COTANGENTS, INPUTS, OPTIONS
 
 
 def test_full_has_each_option_and_every_pair_of_options():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from numpy_attention.check.cases.cases import EXTRAS, OPTIONS, Specification, draw_case
 from numpy_attention.check.cases.compare import expected_results
+from numpy_attention.check.cases.drawing import draw_case
 from numpy_attention.check.cases.profiles import Capabilities, profile
 from numpy_attention.check.cases.sensitivity import (
     MIN_SENSITIVITY,
@@ -12,6 +12,7 @@ from numpy_attention.check.cases.sensitivity import (
     reference_case,
     sensitivities,
 )
+from numpy_attention.check.cases.specification import EXTRAS, OPTIONS, Specification
 from numpy_attention.check.reference.inputs import Shape
 from numpy_attention.check.rounding.formats import roundoff
 

@@ -6,7 +6,8 @@ import numpy_attention as na
 from numpy_attention.check.candidate.candidate import Candidate
 from numpy_attention.check.candidate.conventions import checked_convention
 from numpy_attention.check.candidate.frameworks import NumPy
-from numpy_attention.check.cases.cases import OPTIONS, Case
+from numpy_attention.check.cases.cases import Case
+from numpy_attention.check.cases.specification import OPTIONS
 from tests.support.candidates import OURS
 
 

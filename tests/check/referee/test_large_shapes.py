@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.check.cases.cases import Specification
 from numpy_attention.check.cases.profiles import Capabilities
+from numpy_attention.check.cases.specification import Specification
 from numpy_attention.check.referee.large_shapes import draw_large, large_specifications, sampled_reference
 from numpy_attention.check.reference.evaluation import results
 from numpy_attention.check.reference.inputs import Shape
