@@ -23,6 +23,7 @@ def test_the_reference_passes_and_every_visible_fault_is_caught(dtype):
     assert all(verdict.verdict == "PASS" for verdict in report.worst.values())
 
 
+@pytest.mark.slow
 def test_the_full_profile_passes():
     report = check(OURS, profile="full", repeat=1)  # smoke plants all faults
     assert report.ok, report
