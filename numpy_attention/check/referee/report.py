@@ -44,6 +44,7 @@ class CandidateReport(NamedTuple):
     control : the planted faults, caught and missed.
     notes : printed output, noise between runs, ….
     seconds : duration.
+    diagnosis : the mistake that explains wrong numbers, in one sentence; "" if none was found.
     """
 
     name: str
@@ -59,6 +60,7 @@ class CandidateReport(NamedTuple):
     control: Control = Control()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    diagnosis: str = ""
 
     @property
     def ok(self) -> bool:
@@ -142,6 +144,7 @@ class CandidateReport(NamedTuple):
             lines.append(f"apparent arithmetic: {self.precision}")
         if self.control.caught or self.control.missed:
             lines.append(f"control: {self.control}")
+        lines += [f"looks like: {self.diagnosis}"] if self.diagnosis else []
         return [*lines, f"{self.outcome}: {self.reason}"]
 
     def to_json(self, indent: int | None = 1) -> str:
