@@ -19,7 +19,7 @@ from ..functional.base.admission import Array
 from ..functional.layers.activations import tanh_backward, tanh_forward
 from ..functional.layers.linear import linear_backward, linear_forward
 from ..functional.masks.builders import padding
-from .parameters import Params, Shapes, init_params
+from .parameters import Params, Shapes, explained_layer, init_params
 from .temperature import FIXED, LEARNED, temperature_backward, temperature_forward
 from .token_scores import EVERY_SCORE, UNIFORM, Score
 
@@ -46,6 +46,7 @@ class ClassifierSaved(NamedTuple):
         return {"pooling": self.attend.weights}
 
 
+@explained_layer
 class AttentionClassifier(NamedTuple):
     """Tokens in, logits out; see the equations above.
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..functional.base.admission import Array
 from ..functional.layers.linear import linear_backward, linear_forward
-from .parameters import Params, Shapes, init_params
+from .parameters import Params, Shapes, explained_layer, init_params
 
 
 class LogisticSaved(NamedTuple):
@@ -22,6 +22,7 @@ class LogisticSaved(NamedTuple):
     linear: Any
 
 
+@explained_layer
 class Logistic(NamedTuple):
     """One weight for each column and output.
 

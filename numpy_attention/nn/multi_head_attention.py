@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..functional.attention.attention import AttentionSaved, attention_backward, attention_forward
-from ..functional.base.admission import Array, admit, whole_numbers
+from ..functional.base.admission import Array, admit
 from ..functional.base.arrays import check_equal, common_batch, shape_repr
+from ..functional.base.wording import brief
 from ..functional.layers.linear import LinearSaved, linear_backward, linear_forward
 from ..functional.masks.mask import Mask
-from .parameters import Params, Shapes, check_params, init_params
+from .parameters import Params, Shapes, check_params, check_sizes, explained_layer, init_params
 
 
 @shape_repr
@@ -46,6 +47,7 @@ class InputGradients(NamedTuple):
     d_value: Array | None
 
 
+@explained_layer
 @dataclass(frozen=True)
 class MultiHeadAttention:
     """Multi-head attention: concat(head_1, …, head_H) W_outᵀ + b_out, head_h = attention(q_h, k_h, v_h).
@@ -89,9 +91,9 @@ class MultiHeadAttention:
     bias: bool = True
 
     def __post_init__(self) -> None:
-        for name, number in (("width", self.width), ("heads", self.heads)):
-            if whole_numbers(name, number, 1).ndim:
-                raise TypeError(f"{name} is {number!r}; one whole number is expected")
+        check_sizes(width=self.width, heads=self.heads)
+        if not isinstance(self.bias, bool):
+            raise TypeError(f"bias is {brief(self.bias)}; True or False is expected")
         if self.width % self.heads:
             raise ValueError(f"heads is {self.heads}; a number that divides width, {self.width}, is expected")
 

@@ -1,11 +1,12 @@
 """Parameters: nested dicts of arrays, their shapes, their initial values, and their validation."""
 
 import math
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from ..functional.base.admission import Array
+from ..functional.base.admission import Array, explained, whole_numbers
 from ..optim.trees import flatten
 from ..optim.updates import leaves, path_text
 
@@ -14,12 +15,31 @@ Params: TypeAlias = dict[str, Any]
 Shapes: TypeAlias = dict[str, Any]
 """The same with a shape in the place of each array."""
 
+_Class = TypeVar("_Class", bound=type)
+
 SHARPNESS = 5.0
 """Initial sharpness of the cosine score: its scores then lie between -5 and 5."""
 
 
+def explained_layer(cls: _Class) -> _Class:
+    """Class decorator of layers: their constructor, init, forward and backward are `explained`."""
+    for name in ("__new__" if issubclass(cls, tuple) else "__init__", "init", "forward", "backward"):
+        method = explained(getattr(cls, name))
+        setattr(cls, name, staticmethod(method) if name == "__new__" else method)
+    return cls
+
+
+def check_sizes(**sizes: object) -> None:
+    """Raise TypeError or ValueError unless each size is one positive whole number."""
+    for name, number in sizes.items():
+        if whole_numbers(name, number, 1).ndim:
+            raise TypeError(f"{name} is {number!r}; one whole number is expected")
+
+
 def init_params(rng: np.random.Generator, shapes: Shapes, part: str = "") -> Params:
     """Initial parameters, drawn in the order of `shapes`; `part` is the name of the enclosing dict."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng is {type(rng).__name__}; a Generator is expected: np.random.default_rng(seed)")
     return {
         name: init_params(rng, inside, name) if isinstance(inside, dict) else _init(rng, part, name, inside)
         for name, inside in shapes.items()
@@ -47,6 +67,10 @@ def check_params(params: Any, shapes: Shapes) -> None:
     ValueError
         If a parameter is missing or unknown, or has another shape.
     """
+    if not isinstance(params, Mapping):
+        raise TypeError(
+            f"params is {type(params).__name__}; a dict of arrays, as init returns it, is expected"
+        )
     arrays, expected = leaves("params", params), leaves("shapes", shapes)
     for path, shape in expected.items():
         if path not in arrays:

@@ -19,7 +19,7 @@ from ..functional.layers.normalization import layer_norm_backward, layer_norm_fo
 from ..functional.masks.builders import padding
 from .classifier import AttentionClassifier
 from .multi_head_attention import MultiHeadAttention
-from .parameters import Params, Shapes, init_params
+from .parameters import Params, Shapes, explained_layer, init_params
 from .temperature import FIXED, LEARNED
 from .token_scores import UNIFORM
 
@@ -47,6 +47,7 @@ class SelfAttentionSaved(NamedTuple):
         return {"tokens": self.attention.weights, **self.pooled.maps}
 
 
+@explained_layer
 class SelfAttentionClassifier(NamedTuple):
     """Tokens in, logits out; see the equations above. `heads` divides `hidden_dim`.
 

@@ -1,8 +1,13 @@
 """Initial parameters, and the check of their names and shapes."""
 
+import importlib
+import pkgutil
+import re
+
 import numpy as np
 import pytest
 
+from numpy_attention import nn
 from numpy_attention.nn.parameters import SHARPNESS, check_params, glorot, init_params, parameter_count
 
 SHAPES = {"layer": {"weight": (3, 2), "bias": (3,)}, "norm": {"weight": (2,)}, "sharpness": ()}
@@ -40,5 +45,28 @@ def test_params_of_another_form_are_refused(change, error, message):
     check_params(params, SHAPES)
     with pytest.raises(error, match=message):
         check_params(params | change, SHAPES)
-    with pytest.raises(TypeError, match=r"^params is list; a dict of arrays is expected"):
+    with pytest.raises(TypeError, match=r"^params is list; a dict of arrays, as init returns it,"):
         check_params([], SHAPES)
+
+
+@pytest.mark.parametrize("rng", [0, None, np.random])
+def test_initial_values_need_a_generator(rng):
+    with pytest.raises(TypeError, match=r"^rng is \w+; a Generator .* np.random.default_rng\(seed\)$"):
+        init_params(rng, SHAPES)
+
+
+LAYERS = [
+    cls
+    for module in pkgutil.iter_modules(nn.__path__)
+    for cls in vars(importlib.import_module(f"numpy_attention.nn.{module.name}")).values()
+    if hasattr(cls, "init") and cls.__module__ == f"numpy_attention.nn.{module.name}"
+]
+
+
+@pytest.mark.parametrize("cls", LAYERS, ids=lambda cls: cls.__name__)
+def test_every_layer_names_itself_and_an_unknown_keyword(cls):
+    assert {"MultiHeadAttention", "AttentionClassifier"} <= {each.__name__ for each in LAYERS}
+    for method in (None, cls.init, cls.forward, cls.backward):
+        name = method.__qualname__ if method else cls.__name__
+        with pytest.raises(TypeError, match=rf"^{re.escape(name)}\(\) has no unheard_of; its arguments are "):
+            (method or cls)(*[None] * bool(method), unheard_of=1)

@@ -24,11 +24,11 @@ def explained(function: _Function) -> _Function:
     def call(*args: Any, **options: Any) -> Any:
         try:
             return function(*args, **options)
-        except TypeError:
-            hint = import_module(".hints", __package__).explain(function, args, options)
-            if not hint:
+        except (TypeError, ValueError) as error:
+            sentence = import_module(".hints", __package__).explain(function, args, options, error)
+            if sentence is None:
                 raise
-        raise TypeError(hint)
+        raise sentence
 
     return cast(_Function, call)
 

@@ -1,4 +1,4 @@
-"""Sentences for calls that no signature takes: what other libraries' arguments are called here.
+"""Sentences for calls that do not fit: what other libraries' arguments are called here, and the order.
 
 Imported when a call has failed, and only then.
 """
@@ -6,7 +6,10 @@ Imported when a call has failed, and only then.
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from inspect import Parameter, signature
+from itertools import permutations
 from typing import Any
+
+from numpy.random import Generator
 
 
 def _all(foreign: str, hint: str) -> dict[str, str]:
@@ -92,6 +95,39 @@ INSTEAD: Mapping[str, Mapping[str, str]] = {
 }
 """A parameter of the called function -> foreign keyword -> what to write in its place."""
 
+LAYER: Mapping[str, Mapping[str, str]] = {
+    "width": {
+        **_all("embed_dim d_model embedding_dim hidden_size model_dim qkv_features", "write width=number"),
+        **_all("dropout dropout_rate p", "leave it out (the layer has none; na.attention has dropout=)"),
+        **_all(
+            "kdim vdim key_dim value_dim key_width value_width out_features", "leave it out (all are width)"
+        ),
+        "batch_first": "leave it out (inputs are (B, length, width); np.swapaxes(x, 0, 1) makes them so)",
+        "add_zero_attn": "leave it out (na.attention(…, sinks=array) with zeros is the same)",
+        "add_bias_kv": "leave it out (np.concatenate adds a key and a value to the inputs)",
+    },
+    "heads": {
+        **_all("num_heads nhead n_head n_heads num_attention_heads", "write heads=number"),
+        **_all("kv_heads num_kv_heads", "leave it out (every head has keys and values of its own)"),
+    },
+    "bias": _all("use_bias qkv_bias", "write bias=True (or False)"),
+    "rng": _all("generator seed key rngs", "write rng=np.random.default_rng(0)"),
+    "mask": {
+        **INSTEAD["mask"],
+        "attn_mask": "write mask=na.hidden(array) (in PyTorch's layer, True = may not attend)",
+        "attention_mask": "write mask=na.visible(array) (True = may attend)",
+        **_all("need_weights return_attention_scores", "leave it out (saved.weights are (B, H, L, S))"),
+        "average_attn_weights": "leave it out (saved.weights.mean(axis=1) is the mean over the heads)",
+        **_all("dropout dropout_p training train deterministic", "leave it out (the layer has no dropout)"),
+        **_all("bias attn_bias position_bias softcap sinks", "leave it out (na.attention takes it)"),
+    },
+    "lengths": _all("mask key_padding_mask attn_mask", "write lengths=lengths (of each example)"),
+    "outputs": _all("num_classes n_classes classes", "write outputs=number"),
+    "d_out": _all("grad grad_output d_y dout", "write d_out=array"),
+    **{name: INSTEAD[name] for name in ("query", "key", "value", "x", "scale", "params")},
+}
+"""The same for the constructors and methods of layers."""
+
 ANYWHERE = {
     **_all("out inplace copy", "leave it out (every result is a new array)"),
     **_all("dtype device", "leave it out (results have the dtype of the arrays)"),
@@ -101,38 +137,77 @@ ANYWHERE = {
 """Foreign keyword -> the sentence, for every function."""
 
 
-def explain(function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]) -> str:
-    """One sentence on why `function` does not take these arguments; "" if it does."""
-    parameters = signature(function).parameters
-    name = function.__name__
+PURE = (
+    *(f".{folder}" for folder in ("layers", "losses", "scores")),
+    *(".optim.adam", ".optim.sgd", ".optim.clipping", ".attention.biases", ".attention.dropout"),
+)
+"""Modules whose functions may be called once more, with their arguments in another order."""
+
+
+def explain(
+    function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any], error: Exception
+) -> Exception | None:
+    """The error to raise in place of `error`: a sentence on what to write. None: leave it."""
+    called, name, hints = signature(function), function.__name__, INSTEAD
+    if next(iter(called.parameters), "") in ("self", "_cls"):
+        called, args, hints = called.replace(parameters=[*called.parameters.values()][1:]), args[1:], LAYER
+        name = function.__qualname__.removesuffix(".__init__").removesuffix(".__new__")
+    if ".check." in function.__module__:  # whose mask= and layout= are a candidate's
+        hints = {}
     try:
-        signature(function).bind(*args, **options)
-        return ""
-    except TypeError as error:
-        reason = str(error)
+        called.bind(*args, **options)
+    except TypeError as unfit:
+        return TypeError(f"{name}(){_unfit(called.parameters, args, options, hints, str(unfit))}")
+    order = _order(function, args, options)
+    known = not order or order in str(error) or type(error) not in (TypeError, ValueError)
+    return None if known else type(error)(f"{error} ({order})")
+
+
+def _unfit(
+    parameters: Mapping[str, Parameter],
+    args: tuple[Any, ...],
+    options: Mapping[str, Any],
+    hints: Mapping[str, Mapping[str, str]],
+    reason: str,
+) -> str:
+    """Why arguments do not fit a signature, and what to write."""
     for keyword in options:
         if keyword not in parameters:
-            return f"{name}() has no {keyword}; {_instead(keyword, function)}"
+            return f" has no {keyword}; {_instead(keyword, parameters, hints)}"
     by_position = [n for n, p in parameters.items() if p.kind is Parameter.POSITIONAL_OR_KEYWORD]
     if len(args) <= len(by_position):
-        return f"{name}(): {reason}; its arguments are {', '.join(parameters)}"
+        return f": {reason}; its arguments are {', '.join(parameters)}"
     names = ", ".join(by_position)
-    text = f"{name}() has {len(args)} positional arguments; {names} are expected"
+    text = f" has {len(args)} positional arguments; {names} are expected"
     if others := [f"{n}=" for n in parameters if n not in by_position]:
         text += f", and by name {', '.join(others)}"
     foreign = "attn_mask" if "query" in by_position else "normalized_shape" if "eps" in by_position else ""
-    hint = _instead(foreign, function) if foreign else ""
+    hint = _instead(foreign, parameters, hints) if foreign else ""
     return f"{text}. For PyTorch's {foreign}: {hint}" if hint.startswith(("write", "leave")) else text
 
 
-def _instead(keyword: str, function: Callable[..., Any]) -> str:
-    parameters = signature(function).parameters
-    if ".check." not in function.__module__:  # whose mask= and layout= are a candidate's
-        for parameter in parameters:
-            if hint := INSTEAD.get(parameter, {}).get(keyword):
-                return hint
-        if keyword in ANYWHERE:
-            return ANYWHERE[keyword]
+def _instead(
+    keyword: str, parameters: Mapping[str, Parameter], hints: Mapping[str, Mapping[str, str]]
+) -> str:
+    for parameter in parameters:
+        if hint := hints.get(parameter, {}).get(keyword):
+            return hint
+    if hints and keyword in ANYWHERE:
+        return ANYWHERE[keyword]
     if close := get_close_matches(keyword, parameters, n=1, cutoff=0.7):
         return f"write {close[0]}="
     return f"its arguments are {', '.join(parameters)}"
+
+
+def _order(function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]) -> str:
+    """The order of the arguments, if a pure function takes these in another one; else empty."""
+    pure = function.__name__.endswith("_backward") or any(part in function.__module__ for part in PURE)
+    if not pure or not 2 <= len(args) <= 3 or any(isinstance(x, Generator) for x in args):
+        return ""
+    for other in list(permutations(args))[1:]:
+        try:
+            function(*other, **options)
+        except Exception:
+            continue
+        return f"the order is {', '.join([*signature(function).parameters][: len(args)])}"
+    return ""

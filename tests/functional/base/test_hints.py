@@ -1,6 +1,7 @@
 """A call that does not fit is answered by what to write here, and what is to be written runs."""
 
 import inspect
+import itertools
 import pickle
 import re
 from pathlib import Path
@@ -9,7 +10,10 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.functional.base.hints import ANYWHERE, INSTEAD
+from numpy_attention import nn
+from numpy_attention.check.pairs.rules import RULES
+from numpy_attention.functional.base.hints import ANYWHERE, INSTEAD, LAYER, PURE
+from numpy_attention.nn.classifier import AttentionClassifier
 
 FUNCTIONS = {name: getattr(na, name) for name in na.__all__ if inspect.isfunction(getattr(na, name))}
 
@@ -85,6 +89,63 @@ def test_a_foreign_keyword_is_answered_by_what_runs(parameter, keyword):
         getattr(na, name)(**arguments | written)
 
 
+MHA, POOL = nn.MultiHeadAttention(6, 2), AttentionClassifier(3, 5)
+X = RNG.standard_normal((2, 4, 6))
+HAVE = {"params": MHA.init(RNG), "query": X, "key": X, "value": X, "scale": None, "mask": None}
+BACK = {"d_out": X, "saved": MHA.forward(HAVE["params"], X)[1]}
+CLASSIFY = {"params": POOL.init(RNG), "x": X[..., :3], "lengths": [2, 3]}
+LAYER_CALLS = {
+    **dict.fromkeys(
+        ("width", "heads", "bias"), (nn.MultiHeadAttention, {"width": 6, "heads": 2, "bias": True})
+    ),
+    **dict.fromkeys(HAVE, (MHA.forward, HAVE)),
+    **dict.fromkeys(BACK, (MHA.backward, BACK)),
+    **dict.fromkeys(("x", "lengths"), (POOL.forward, CLASSIFY)),
+    "rng": (MHA.init, {"rng": RNG}),
+    "outputs": (AttentionClassifier, {"input_dim": 3, "outputs": 1}),
+}
+"""A parameter -> a constructor or method of a layer that has it, and arguments that fit."""
+
+
+@pytest.mark.parametrize(
+    ("parameter", "keyword"), [(p, keyword) for p, hints in LAYER.items() for keyword in hints]
+)
+def test_a_foreign_keyword_of_a_layer_is_answered_by_what_runs(parameter, keyword):
+    call, arguments = LAYER_CALLS[parameter]
+    hint = LAYER[parameter][keyword]
+    assert answer(call, **arguments, **{keyword: None}) == f"{call.__qualname__}() has no {keyword}; {hint}"
+    if hint.startswith("write "):
+        array = {"mask": np.eye(4, dtype=bool), "x": X[..., :3]}.get(parameter, X)
+        known = dict(
+            na=na, np=np, array=array[0] if keyword == "key_padding_mask" else array, number=2, left=1,
+            right=0, lengths=[2, 3], query_ids=[0] * 4, key_ids=[0] * 4, params=HAVE["params"],
+        )  # fmt: skip
+        code = hint.removeprefix("write ").partition(" (in")[0].partition(" (True")[0].partition(" (of")[0]
+        call(**arguments | eval(f"dict({code.partition(' (or')[0]})", known))
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: nn.MultiHeadAttention(6), "MultiHeadAttention(): missing a required argument: 'heads'"),
+        (
+            lambda: nn.MultiHeadAttention(6, 2, 0.0),
+            "MultiHeadAttention() has 3 positional arguments; width, heads",
+        ),
+        (lambda: nn.MultiHeadAttention(6, 2, biass=1), "MultiHeadAttention() has no biass; write bias="),
+        (lambda: MHA.init(), "MultiHeadAttention.init(): missing a required argument: 'rng'"),
+        (
+            lambda: MHA.forward(X, X, X),
+            "params is ndarray; a dict of arrays, as init returns it, is expected",
+        ),
+        (lambda: MHA.backward(X), "MultiHeadAttention.backward(): missing a required argument: 'saved'"),
+        (lambda: AttentionClassifier(), "AttentionClassifier(): missing a required argument: 'input_dim'"),
+    ],
+)
+def test_a_layer_that_is_called_in_another_way_says_its_own(call, text):
+    assert answer(call).startswith(text)
+
+
 @pytest.mark.parametrize("keyword", ANYWHERE)
 def test_a_keyword_that_nothing_here_has(keyword):
     assert answer(na.silu, LOGITS, **{keyword: None}) == f"silu() has no {keyword}; {ANYWHERE[keyword]}"
@@ -130,6 +191,58 @@ def test_a_keyword_that_nothing_here_has(keyword):
 def test_what_other_libraries_take_is_answered_here(call, parts):
     text = answer(call, RNG.standard_normal((4, 3)))
     assert [part for part in parts if part not in text] == []
+
+
+SWAPS = {
+    "embedding": ([2, 0], LOGITS),
+    "cross_entropy": (LOGITS, [0, 1, 2, 1, 0]),
+    "linear": (LOGITS[0], LOGITS),
+    "layer_norm": (LOGITS, LOGITS[0], LOGITS[1]),
+    "rms_norm": (LOGITS, LOGITS[0]),
+    "rotary": (LOGITS[:, :2], [0, 1, 2, 3, 4]),
+    "location_scores": (LOGITS, LOGITS[0]),
+    **dict.fromkeys(("softmax", "log_softmax", "logsumexp"), (LOGITS, -1)),
+    "leaky_relu": (LOGITS, 0.5),
+    "binary_cross_entropy_with_logits": (np.array([3.0]), np.array([1.0])),
+    "cosine_scores": (LOGITS, LOGITS, 2.0),
+    "dropout": (0, 0.5),
+    "dropout_multipliers": (0, 0.5, (2, 3)),
+    "relative": (LOGITS[0], [[0, 1], [1, 0]]),
+    "clip_by_global_norm": (TREE, 1.0),
+    **dict.fromkeys(("adam_step", "adamw_step", "sgd_step"), (TREE, TREE, None)),
+}
+"""Functions whose arguments are easily swapped, in the right order."""
+
+
+@pytest.mark.parametrize("name", SWAPS)
+def test_arguments_in_another_order_are_told_the_order(name):
+    function = getattr(na, name)
+    args = [getattr(na, name.replace("step", "init"))(TREE) if x is None else x for x in SWAPS[name]]
+    function(*args)
+    order = ", ".join(list(inspect.signature(function).parameters)[: len(args)])
+    refusals = []
+    for other in itertools.permutations(args):
+        try:
+            function(*other)
+        except (TypeError, ValueError) as error:
+            refusals.append(str(error))
+    assert refusals
+    assert [text for text in refusals if text.count("(the order is") != 1 or order not in text] == []
+
+
+PUBLIC_RULES = [rule for rule in RULES if hasattr(na, f"{rule.name}_backward")]
+
+
+@pytest.mark.parametrize("rule", PUBLIC_RULES, ids=lambda rule: rule.name)
+def test_every_backward_with_saved_first_is_told_the_order(rule):
+    example = rule.examples[0]
+    out, saved = rule.forward(*example.args, **example.kwargs)
+    assert re.search(r" \(the order is d_\w+, saved\)$", answer(rule.backward, saved, out))
+
+
+def test_what_changes_its_arguments_is_not_called_again():
+    modules = {FUNCTIONS[name].__module__ for name in ("adam_update", "adamw_update", "attention")}
+    assert not [module for module in modules if any(part in module for part in PURE)]
 
 
 def test_other_axis_orders_are_named_where_the_heads_do_not_fit():
