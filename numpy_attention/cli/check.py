@@ -1,6 +1,7 @@
 """numpy-attention check FILE.py:NAME: judge an attention, forward and gradients."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,8 @@ from .numbers import positive_number, whole_number
 EPILOG = """
 The candidate is a function of (query, key, value, **options) that returns the output and is differentiated by
 its framework; or one that also takes d_out and returns (output, gradients); or NAME_forward and NAME_backward
-in this project's form. Exit status: 0 PASS; 1 FAIL; 2 wrong usage; 3 INCONCLUSIVE or NOT JUDGED.
+in this project's form. Exit status: 0 PASS; 1 FAIL; 2 wrong usage; 3 NOT JUDGED, INCONCLUSIVE, or COARSER:
+right in a coarser arithmetic than the default; 4 WRONG DTYPE: right numbers in another dtype than the inputs'.
 """
 
 
@@ -52,6 +54,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="SECONDS",
         help="limit for one call (default: 60)",
     )
+    add("--progress", action="store_true", help="a line every few seconds on stderr, terminal or not")
     add("--forward-only", action="store_true", help="judge the output alone")
     _add_conventions(parser.add_argument_group("calling convention").add_argument)
     _add_limits(parser.add_argument_group("inputs").add_argument)
@@ -120,13 +123,18 @@ def run(args: argparse.Namespace) -> int:
         print(f"{args.candidate}: FAIL: {error}")
         return 1
     try:
-        report = check_candidate(candidate, name=args.candidate, **_arguments(args))
+        progress = _tell if args.progress or sys.stderr.isatty() else None
+        report = check_candidate(candidate, name=args.candidate, progress=progress, **_arguments(args))
     except TypeError as error:
         raise ValueError(str(error)) from error
     if args.json is not None:
         write_text(args.json, report.to_json() + "\n")
     print(report)
     return report.status
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _arguments(args: argparse.Namespace) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from numpy_attention.check.referee import progress
 from numpy_attention.cli import main
 
 KERNEL = """
@@ -39,10 +40,11 @@ def kernel(tmp_path: Path) -> str:
 def test_a_correct_kernel_passes(kernel: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", kernel, "--causal", "bottom_right"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith(f"{kernel}: numpy, float32, computed in float32, smoke, seed 0\n")
-    assert "  judged with: causal, scale\n" in out
+    assert out.startswith("PASS: out, d_query, d_key, d_value in ")
+    assert "numpy, float32, computed in float32, smoke, seed 0" in " ".join(out.split())
+    assert "options: causal, scale\n" in out
     assert "  not judged: window, mask, bias, softcap, sinks, dropout, q_offset (not supported)\n" in out
-    assert out.splitlines()[-1].startswith("PASS: out, d_query, d_key, d_value in ")
+    assert max(map(len, out.splitlines())) <= 100
 
 
 def test_the_other_corner_fails(kernel: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,11 +69,21 @@ def test_every_option_is_accepted(kernel: str, words: str) -> None:
     assert main(["check", kernel, *words.split()]) == 0
 
 
+def test_progress_goes_to_stderr_if_asked_for(
+    kernel: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    main(["check", kernel, "--repeat", "1", "--progress"])
+    assert capsys.readouterr().err.startswith("case 1 of ")
+    main(["check", kernel, "--repeat", "1"])
+    assert not capsys.readouterr().err
+
+
 def test_the_package_itself_is_judged_as_a_pair(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "numpy_attention:attention", "--causal", "bottom_right"]) == 0
     out = capsys.readouterr().out
     assert "d_sinks  PASS" in out
-    assert "not judged" not in out
+    assert "(not supported)" not in out
 
 
 @pytest.mark.parametrize(

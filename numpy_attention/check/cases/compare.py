@@ -65,7 +65,8 @@ class Verdict(NamedTuple):
     absolute, relative : the largest absolute error; the largest relative one, of elements above their bound.
     ulps : the median error in units in the last place.
     bias : Σ error away from 0, over Σ |error|: 1 if every magnitude is too large, -1 if too small.
-    place, got, right, bound : the index of the largest ratio, with both values and the bound there.
+    place, got, right, bound : the index of the largest error of those beyond their bound, or else of the
+        largest ratio, with both values and the bound there.
     reason : why there are no numbers, or why they are inconclusive; "" otherwise.
     """
 
@@ -107,11 +108,16 @@ def compare_tensor(
     """
     got, right = np.asarray(got, dtype=np.float64), np.asarray(right, dtype=np.float64)
     if got.shape != right.shape:
-        return Verdict(case, tensor, FAIL, np.inf, reason=f"has shape {got.shape}; {right.shape} is expected")
+        return wrong_shape(case, tensor, got.shape, right.shape)
     if not got.size:
         return Verdict(case, tensor, PASS)
     with np.errstate(all="ignore"):
         return _compare_numbers(case, tensor, got, right, bound, kept, skip)
+
+
+def wrong_shape(case: str, tensor: str, got: tuple[int, ...], right: tuple[int, ...]) -> Verdict:
+    """The verdict on a tensor of another shape than the reference's."""
+    return Verdict(case, tensor, FAIL, np.inf, reason=f"has shape {got}; {right} is expected")
 
 
 def _compare_numbers(
@@ -125,13 +131,14 @@ def _compare_numbers(
     error = np.where(same, 0.0, got - right)
     ratios = np.where(same, 0.0, over(np.abs(error), bound))
     ratios = np.where(np.isnan(ratios), np.inf, ratios)  # NaN, or infinite, on one side only
-    place = np.unravel_index(np.argmax(ratios), ratios.shape)
     size = np.abs(error)
+    ratio = float(ratios.max())
+    wrong = np.where(ratios > 1, np.nan_to_num(size, nan=np.inf), -1.0)  # largest, hence readable
+    place = np.unravel_index(np.argmax(ratios if ratio <= 1 else wrong), ratios.shape)
     finite = np.isfinite(error)
     total = float(size[finite].sum())
     toward = float((error * np.sign(right))[finite].sum())
     relative = np.where(same | (np.abs(right) <= bound), 0.0, size / np.abs(right))
-    ratio = float(ratios[place])
     resolved = not right.any() or bool((np.abs(right) > RESOLUTION * bound).any())
     return Verdict(
         case,

@@ -73,6 +73,8 @@ def _smoke(supported: Capabilities) -> Iterable[Specification]:
     yield _case(supported, "everything, peaked", lengths.equal, taken, groups=2, inputs="peaked")
     yield _case(supported, "everything, small cotangents", lengths.fewer, taken, groups=2, cotangent="small")
     yield _case(supported, "long", lengths.long, tuple(x for x in taken if x not in ("dropout", "d_weights")))
+    for width in supported.head_dims[1:]:
+        yield _case(supported, f"width {width}", lengths.fewer, supported.masks[:1], width=width)
     for name in supported.masks:
         offset = ("q_offset",) if "q_offset" in supported.options and name != "mask" else ()
         yield _case(supported, f"{name} alone", lengths.fewer, (name, *offset), groups=2)
@@ -92,8 +94,6 @@ def _full(supported: Capabilities) -> Iterable[Specification]:
             continue
         pair = lengths[1 + (len(one) + len(other)) % 2]
         yield _case(supported, f"{one} and {other}", pair, both, groups=2)
-    for width in supported.head_dims[1:]:
-        yield _case(supported, f"width {width}", lengths.fewer, supported.masks[:1], width=width)
     for inputs in INPUTS:
         for cotangent in COTANGENTS:
             few = tuple(x for x in _compatible(supported.options) if x not in _without_effect(inputs))

@@ -1,84 +1,153 @@
 """Draw the conclusion from all judged cases: the finished report, its outcome and the reason."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..cases.compare import FAIL, INCONCLUSIVE, PASS
-from ..cases.sensitivity import ReferenceCase
 from ..reference.oracle import Results
 from ..rounding.formats import Roundoff
 from .control import Control
+from .coverage import Coverage, Judged, coverage_of
+from .failing_case import simplest_failure
+from .findings import COARSER, NOT_JUDGED, WRONG_DTYPE, CandidateProblem
 from .judging import CaseJudgement, broken_laws
-from .precision_guess import describe_guesses, finest_guesses
-from .report import NOT_JUDGED, CandidateProblem, CandidateReport
+from .precision_guess import IN_WORDS, describe_guesses, finest_guesses
+from .report import CandidateReport
 
 PRECISION_CASES = 3
 """Cases from which the arithmetic is guessed."""
 
 
 def conclude(
-    name: str, setting: Mapping[str, Any], judged: list[tuple[ReferenceCase, CaseJudgement]],
-    control: Control, rounding: Roundoff, *, left_out: Mapping[str, str], notes: tuple[str, ...] = (),
+    name: str, setting: Mapping[str, Any], judged: Judged, control: Control, rounding: Roundoff, *,
+    left_out: Mapping[str, str], notes: tuple[str, ...] = (), coarser: str = "", widths: Sequence[int] = (),
 ) -> CandidateReport:  # fmt: skip
-    """The report on the judged cases, with its outcome and reason."""
-    verdicts = tuple(verdict for _, judgement in judged for verdict in judgement.verdicts)
-    broken = {
-        reference.case.name: broken_laws(reference.case, judgement.tensors, rounding)
-        for reference, judgement in judged
-        if any(verdict.verdict == FAIL for verdict in judgement.verdicts)
-    }
-    left_out = dict(left_out) | _missing_gradients(judged)
-    left_out |= {f"the case {p.case.name!r}": f"declined: {j.declined}" for p, j in judged if j.declined}
+    """The report on the judged cases, with its outcome and reason.
+
+    Parameters
+    ----------
+    name, setting, control, left_out, notes : as in the report; setting["options"] are those offered.
+    judged : every drawn case with its judgement.
+    rounding : that of the run.
+    coarser : the arithmetic under which all numbers are right, if it is not that of the run.
+    widths : the head widths that were asked for.
+    """
+    coverage = coverage_of(judged)
     returned = [(reference, judgement.tensors) for reference, judgement in judged if judgement.tensors]
     guesses = finest_guesses(returned[:PRECISION_CASES], rounding)
     report = CandidateReport(
         name,
-        dict(setting) | {"cases": len(judged)},
+        dict(setting) | {"cases": len(judged), "options": list(coverage.options)},
         NOT_JUDGED,
         "",
-        verdicts=verdicts,
+        verdicts=tuple(verdict for _, judgement in judged for verdict in judgement.verdicts),
         problems=_merged_problems(judged),
-        left_out=left_out,
-        weak=_weak_features([reference for reference, _ in judged]),
-        laws={case: laws for case, laws in broken.items() if laws},
+        left_out=dict(left_out) | _unjudged(setting, coverage, widths) | _missing_gradients(judged),
+        weak=_weak_features(judged),
+        laws=_broken_laws(judged, rounding),
         precision=describe_guesses(guesses, rounding),
         control=control,
         notes=(*notes, *_notes([judgement for _, judgement in judged])),
+        coverage=coverage,
+        simplest=simplest_failure(judged),
+        dtypes={n: dtype for _, judgement in judged for n, dtype in judgement.dtypes.items()},
+        coarser=coarser,
+        errors=tuple(dict.fromkeys(judgement.error for _, judgement in judged if judgement.error)),
     )
     outcome, reason = outcome_of(report)
     return report._replace(outcome=outcome, reason=reason)
 
 
 def outcome_of(report: CandidateReport) -> tuple[str, str]:
-    """PASS, FAIL, INCONCLUSIVE or NOT JUDGED, and the reason."""
-    worst = report.worst
-    wrong = [name for name, verdict in worst.items() if verdict.verdict == FAIL]
+    """The outcome, and the reason."""
+    names = list(report.worst)
+    wrong = [name for name, verdict in report.worst.items() if verdict.verdict == FAIL]
+    if report.coarser and not report.problems:
+        asked = report.setting["arithmetic"]
+        reason = f"right as {IN_WORDS[report.coarser]}; judged as {IN_WORDS[asked]} it is not"
+        if not report.setting.get("arithmetic_asked"):
+            return COARSER, reason + _tail(report)
+        return FAIL, f"{_are(wrong)} wrong: {reason}"
     if wrong or report.problems:
-        reasons = [f"{', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} wrong"] if wrong else []
-        reasons += [_count(len(report.problems), "problem")] if report.problems else []
-        return FAIL, " and ".join(reasons)
+        reasons = [f"{_are(wrong)} wrong in {_of_cases(*report.wrong)}"] if wrong else []
+        return FAIL, "; ".join([*reasons, *_problems_in_words(report, alone=not wrong)])
     if not report.verdicts:
-        return NOT_JUDGED, "the candidate returned nothing that could be judged"
+        declined = f": {report.coverage.refusal}" if report.coverage.declined else ""
+        return NOT_JUDGED, f"the candidate returned nothing that could be judged{declined}"
+    if widths := [name for name in report.left_out if name.startswith("head width ")]:
+        return NOT_JUDGED, f"{', '.join(widths)}: asked for, but in no case that ran"
     if report.control.missed:
         missed = _count(len(report.control.missed), "planted fault")
         return NOT_JUDGED, f"the control missed {missed}, so a PASS would prove nothing"
     if not report.control.caught:
         return NOT_JUDGED, "the control had no fault to catch, so a PASS would prove nothing"
     passed = {verdict.tensor for verdict in report.verdicts if verdict.verdict == PASS}
-    if unresolved := [name for name in worst if name not in passed]:
+    if unresolved := [name for name in names if name not in passed]:
         return INCONCLUSIVE, f"{', '.join(unresolved)} cannot be resolved in this precision"
     if report.weak:
         return INCONCLUSIVE, f"no case is sensitive enough to judge {', '.join(report.weak)}"
     largest = max(verdict.ratio for verdict in report.verdicts)
-    cases = _count(report.setting.get("cases", 0), "case")
-    return PASS, f"{', '.join(worst)} in {cases}; largest error over bound {largest:.2f}"
+    if report.dtypes:
+        own = {d: [n for n, of in report.dtypes.items() if of == d] for d in report.dtypes.values()}
+        dtypes = " and ".join(f"{_are(tensors)} {dtype}" for dtype, tensors in own.items())
+        reason = f"right numbers, but {dtypes} where the inputs are {report.setting['dtype']}"
+        return WRONG_DTYPE, reason + _tail(report)
+    all_ran = "" if report.coverage.declined else f" in {report.coverage.cases}"
+    return PASS, f"{', '.join(names)}{all_ran}{_tail(report)}; error/bound up to {largest:.2f}"
+
+
+def _tail(report: CandidateReport) -> str:
+    """What a verdict does not cover: the cases that were declined, the options that never ran alone."""
+    limits = (report.coverage.refusal, report.coverage.never_alone)
+    return "".join(f"; {limit}" for limit in limits if limit)
+
+
+def _are(names: list[str]) -> str:
+    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
+
+
+def _of_cases(wrong: int, judged: int) -> str:
+    return f"{wrong} of {_count(judged, 'case')}"
 
 
 def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def _merged_problems(judged: list[tuple[ReferenceCase, CaseJudgement]]) -> tuple[CandidateProblem, ...]:
+def _problems_in_words(report: CandidateReport, *, alone: bool) -> list[str]:
+    """The first problem and the number of others; only their number beside wrong numbers."""
+    problems = report.problems
+    if not problems:
+        return []
+    if not alone:
+        return [_count(len(problems), "problem")]
+    others = [f"{_count(len(problems) - 1, 'other problem')}"] if len(problems) > 1 else []
+    return [f"{problems[0].what} (in {problems[0].case})", *others]
+
+
+def _unjudged(setting: Mapping[str, Any], coverage: Coverage, widths: Sequence[int]) -> dict[str, str]:
+    """The options and widths that no case judged, with the reason."""
+    refused = {name for names in coverage.combinations for name in names}
+    left = {
+        name: "only in cases that it declined" if name in refused else "in no case that ran"
+        for name in setting.get("options", ())
+        if name not in coverage.options
+    }
+    missing = [f"head width {width}" for width in widths if width not in coverage.widths]
+    return left | dict.fromkeys(missing, "in no case that ran")
+
+
+def _broken_laws(judged: Judged, rounding: Roundoff) -> dict[str, tuple[str, ...]]:
+    """For each case with wrong numbers, the laws that it breaks."""
+    broken = {
+        reference.case.name: broken_laws(reference.case, judgement.tensors, rounding)
+        for reference, judgement in judged
+        if any(verdict.verdict == FAIL for verdict in judgement.verdicts)
+    }
+    return {case: laws for case, laws in broken.items() if laws}
+
+
+def _merged_problems(judged: Judged) -> tuple[CandidateProblem, ...]:
     """One entry for each distinct problem, with its first case and the number of others."""
     cases: dict[str, list[str]] = {}
     for reference, judgement in judged:
@@ -90,14 +159,15 @@ def _merged_problems(judged: list[tuple[ReferenceCase, CaseJudgement]]) -> tuple
     )
 
 
-def _weak_features(references: list[ReferenceCase]) -> tuple[str, ...]:
-    """Features in use to which no case is sensitive enough."""
+def _weak_features(judged: Judged) -> tuple[str, ...]:
+    """Features in use to which no case that ran is sensitive enough."""
+    references = [reference for reference, judgement in judged if judgement.verdicts]
     used = {name for reference in references for name in reference.sensitivities}
     strong = {name for r in references for name in r.sensitivities if name not in r.weak}
     return tuple(sorted(used - strong))
 
 
-def _missing_gradients(judged: list[tuple[ReferenceCase, CaseJudgement]]) -> dict[str, str]:
+def _missing_gradients(judged: Judged) -> dict[str, str]:
     """Gradients that the reference has and the candidate never returned; none at all without results."""
     returned = {name for _, judgement in judged for name in judgement.tensors}
     if not returned:

@@ -1,7 +1,7 @@
-"""The control: plant faults in the reference on a run's own cases; the run must catch them."""
+"""The control: plant faults in the reference on the cases that a run judged; the run must catch them."""
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class Control(NamedTuple):
     caught : each with the first verdict that caught it.
     missed : visible in this dtype, but not caught.
     below : not caught, and too small for this dtype: rounding may do as much.
-    idle : number of faults without effect: their option is unused, or what they change is not judged.
+    idle : number of faults without effect: no judged case has their option, or what they change.
     """
 
     caught: tuple[CaughtFault, ...] = ()
@@ -56,15 +56,16 @@ class Control(NamedTuple):
         return text
 
 
-def run_control(
-    references: Sequence[ReferenceCase], tensors: Collection[str], roundoff: Roundoff, faults: Iterable[Any]
-) -> Control:
-    """Plant each fault of attention alone, in one case after another until it is caught.
+Planted: TypeAlias = tuple[ReferenceCase, Collection[str]]
+"""A judged case, and the names of the results that were judged there."""
+
+
+def run_control(judged: Iterable[Planted], roundoff: Roundoff, faults: Iterable[Any]) -> Control:
+    """Plant each fault of attention alone, in one case after another, the smallest first, until it is caught.
 
     Parameters
     ----------
-    references : the cases of a run.
-    tensors : names of the results that the run judged.
+    judged : the judged cases of a run.
     roundoff : that of the run.
     faults : as in `faults.FAULTS`; those of other rules are skipped.
     """
@@ -73,10 +74,11 @@ def run_control(
     below: list[str] = []
     idle = 0
     dtype = fault_dtype(roundoff)
+    planted = sorted(judged, key=lambda each: each[0].case.query.size * each[0].case.key.shape[-2])
     for fault in faults:
         if fault.rule != "attention":
             continue
-        verdict, differs = _first_failure(fault, references, tensors)
+        verdict, differs = _first_failure(fault, planted)
         if verdict is not None:
             caught.append(CaughtFault(fault.name, verdict))
         elif not differs:
@@ -94,12 +96,11 @@ def fault_dtype(roundoff: Roundoff) -> str:
     return {"tf32": "float16"}.get(roundoff.name, roundoff.name)
 
 
-def _first_failure(
-    fault: Any, references: Sequence[ReferenceCase], tensors: Collection[str]
-) -> tuple[Verdict | None, bool]:
+def _first_failure(fault: Any, judged: Iterable[Planted]) -> tuple[Verdict | None, bool]:
     """The first verdict FAIL, if any, and True if the fault changes a judged result at all."""
     differs = False
-    for case, right, _ in references:
+    for reference, tensors in judged:
+        case, right = reference.case, reference.expected
         if not case.query.size or not fault.active(case):
             continue
         wrong = results(_copied(case.dense()), fault.pair.forward, fault.pair.backward)

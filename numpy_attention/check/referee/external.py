@@ -17,7 +17,9 @@ from ..rounding.formats import roundoff
 from .conclusion import conclude
 from .control import run_control
 from .judging import CaseJudgement, judge_tensor
+from .precision_guess import explaining_arithmetic
 from .report import CandidateReport
+from .versions import versions
 
 
 @explained
@@ -92,8 +94,15 @@ def compare(arrays: Mapping[str, Any], case: Case, *, arithmetic: str | None = N
     verdicts = [judge_tensor(reference, name, x, numpy, rounding) for name, x in tensors.items()]
     judgement = CaseJudgement(tensors, tuple(verdict for verdict in verdicts if verdict is not None))
     faults = import_module("..faults", __package__).FAULTS
-    setting = dict(dtype=rounding.storage.name, arithmetic=rounding.name, options=list(case.features))
-    control = run_control([reference], tuple(tensors), rounding, faults)
+    setting = dict(
+        dtype=rounding.storage.name, arithmetic=rounding.name, arithmetic_asked=arithmetic is not None,
+        seed=case.specification.seed, options=list(case.specification.options),
+    )  # fmt: skip
+    control = run_control([(reference, [verdict.tensor for verdict in judgement.verdicts])], rounding, faults)
     hidden = dict.fromkeys(control.missed, "a fault that this case alone does not reveal")
     control = control._replace(missed=())
-    return conclude(case.name, setting, [(reference, judgement)], control, rounding, left_out=hidden)
+    judged = [(reference, judgement)]
+    wrong = any(not verdict.ok for verdict in judgement.verdicts)
+    coarser = explaining_arithmetic(judged, rounding, numpy, faults) if wrong else ""
+    report = conclude(case.name, setting, judged, control, rounding, left_out=hidden, coarser=coarser)
+    return report._replace(versions=versions("numpy"))

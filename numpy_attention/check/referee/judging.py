@@ -1,7 +1,9 @@
 """Judge a candidate on one case: repeated calls, every number under its bound, dtypes, noise, laws."""
 
+import traceback
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -10,17 +12,36 @@ import numpy as np
 from ...functional.base.admission import Array
 from ..candidate.candidate import Candidate, CandidateOutput
 from ..candidate.frameworks import CandidateArray, NumPy
-from ..candidate.sandbox import run_sandboxed
+from ..candidate.sandbox import CandidateError, run_sandboxed
 from ..cases.cases import Case
 from ..cases.compare import FAIL, OWN, Verdict, compare_tensor, format_of
 from ..cases.sensitivity import ReferenceCase
+from ..cases.specification import Specification
 from ..laws.laws import laws
 from ..rounding.error_analysis import Precision
 from ..rounding.formats import Format, Roundoff
 
+CHECK = Path(__file__).parents[1]
+"""The folder whose own frames a traceback leaves out."""
+
+LONGEST_ERROR = 20_000
+"""Characters of a traceback that are kept."""
+
 
 class CaseJudgement(NamedTuple):
-    """Results and verdicts on one case; `declined` is the reason if the candidate refuses its options."""
+    """Results and verdicts on one case.
+
+    Parameters
+    ----------
+    tensors, verdicts : the results by name, and the verdict on each that the reference has.
+    problems : defects besides wrong numbers.
+    noise : for each tensor that differs between runs, the difference over the bound.
+    printed : what the candidate printed.
+    declined : the reason if the candidate refuses the options of the case.
+    dtypes : the results whose dtype is not the one asked for, with their own.
+    error : the traceback of an exception.
+    drawn_from : for a sampled part of a large case, the specification of the whole.
+    """
 
     tensors: dict[str, CandidateArray]
     verdicts: tuple[Verdict, ...] = ()
@@ -28,6 +49,9 @@ class CaseJudgement(NamedTuple):
     noise: Mapping[str, float] = MappingProxyType({})
     printed: str = ""
     declined: str = ""
+    dtypes: Mapping[str, str] = MappingProxyType({})
+    error: str = ""
+    drawn_from: Specification | None = None
 
 
 def judge_case(
@@ -46,10 +70,11 @@ def judge_case(
         if result.failure and not result.hung and 0 in reference.case.specification.shape:
             return CaseJudgement({}, declined=result.failure, printed=printed)  # empty arrays are optional
         if result.failure:
-            return CaseJudgement({}, problems=(result.failure,), printed=printed)
+            error = full_error(result.error)
+            return CaseJudgement({}, problems=(result.failure,), printed=printed, error=error)
         runs.append(result.value)
     tensors, problems = runs[0].tensors, list(runs[0].problems)
-    problems += dtype_problems(tensors, reference.case.format, framework)
+    dtypes = other_dtypes(tensors, reference.case.format, framework)
     verdicts, noise = [], {}
     for name in tensors:
         arrays = [run.tensors[name] for run in runs if name in run.tensors]
@@ -63,7 +88,7 @@ def judge_case(
         verdicts.append(worst)
         if (ratio := _noise(reference, name, [run.tensors[name].numbers for run in runs])) is not None:
             noise[name] = ratio
-    return CaseJudgement(tensors, tuple(verdicts), tuple(problems), noise, printed)
+    return CaseJudgement(tensors, tuple(verdicts), tuple(problems), noise, printed, dtypes=dtypes)
 
 
 def judge_tensor(
@@ -89,19 +114,32 @@ def result_format(name: str, array: CandidateArray, framework: NumPy, roundoff: 
     return format_of(array.dtype, roundoff.storage)
 
 
-def dtype_problems(tensors: Mapping[str, CandidateArray], kept: Format, framework: NumPy) -> list[str]:
-    """Results whose dtype is not that of the inputs.
+def other_dtypes(tensors: Mapping[str, CandidateArray], kept: Format, framework: NumPy) -> dict[str, str]:
+    """The results whose dtype is not that of the inputs, with their own.
 
     Exempt are all results of float8 inputs, which have no arithmetic, and gradients of single numbers.
     """
     expected = framework.dtype(kept)
     if kept.name.startswith("float8"):
-        return []
-    return [
-        f"{name} is {array.dtype}; {expected}, as the inputs are, is expected"
+        return {}
+    return {
+        name: array.dtype
         for name, array in tensors.items()
         if name not in OWN and array.dtype != expected and array.numbers.ndim
-    ]
+    }
+
+
+def full_error(error: BaseException | None) -> str:
+    """The traceback of a candidate's exception from its own first line on; "" of what is no exception."""
+    if error is None or isinstance(error, CandidateError):
+        return ""
+    try:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if CHECK not in Path(frame.filename).parents]
+        lines = [*traceback.format_list(own), *traceback.format_exception_only(error)]
+        return "".join(lines)[:LONGEST_ERROR].rstrip()
+    except Exception:  # an exception that cannot be printed
+        return type(error).__name__
 
 
 def _noise(reference: ReferenceCase, name: str, numbers: list[Array]) -> float | None:

@@ -18,20 +18,23 @@ from ..candidate.candidate import Candidate
 from ..candidate.frameworks import NumPy, to_numpy
 from ..candidate.sandbox import run_sandboxed
 from ..cases.cases import Case, make_case, visible_pairs
-from ..cases.compare import Verdict, expected_results
+from ..cases.compare import Verdict, expected_results, wrong_shape
 from ..cases.profiles import Capabilities
 from ..cases.sensitivity import ReferenceCase
 from ..cases.specification import Specification
 from ..reference.error_bounds import BLOCK
 from ..reference.inputs import Shape
 from ..rounding.formats import FORMATS, Format, Roundoff
-from .judging import CaseJudgement, broken_laws, judge_tensor
+from .judging import CaseJudgement, broken_laws, full_error, judge_tensor, other_dtypes
 
 SMALL_OPTIONS = ("causal", "window", "scale", "softcap", "sinks")
 """The options that need no (L, S) array."""
 
 MAX_ROWS, MAX_ROW_SCORES = 8, 2**23
 """Most query rows that are sampled, and most scores in them; but the first and last row always are."""
+
+BATCH_OF_TWO, MOST_NUMBERS = "batch of two", 2**26
+"""A case besides those of a shape with B = 1, and the numbers in its arrays up to which it is drawn."""
 
 MAX_GROUPS = 4
 """Most key heads that are sampled, each with its query heads."""
@@ -94,7 +97,17 @@ def large_specifications(lengths: Sequence[int], capabilities: Capabilities) -> 
         options = tuple(name for name in options if name not in ("causal", "window"))
     corner = capabilities.corner or "top_left"
     plain = Specification("plain", shape, (), dtype=capabilities.dtype, corner=corner, seed=capabilities.seed)
-    return (plain, plain._replace(name=" and ".join(options), options=options)) if options else (plain,)
+    specs = [plain, plain._replace(name=" and ".join(options), options=options)] if options else [plain]
+    twice = shape._replace(B=2)
+    if shape.B == 1 and _numbers_in(twice) <= MOST_NUMBERS:
+        specs.append(specs[-1]._replace(name=f"{specs[-1].name}, {BATCH_OF_TWO}", shape=twice))
+    return tuple(specs)
+
+
+def _numbers_in(shape: Shape) -> int:
+    """The numbers in the inputs, the output and the gradients."""
+    B, H, G, L, S, D, E = shape
+    return 2 * B * (H * L + G * S) * (D + E)
 
 
 def draw_large(specification: Specification) -> SampledCase:
@@ -147,9 +160,14 @@ def judge_large(
     second = run_sandboxed(partial(candidate.native, sample.sparse, framework), timeout)
     if failure := first.failure or second.failure:
         reference = sampled_reference(sample, sample.groups[0], roundoff, 2)
-        yield reference, CaseJudgement({}, problems=(failure,), printed=first.printed)
+        error = full_error(first.error or second.error)
+        yield reference, CaseJudgement({}, problems=(failure,), printed=first.printed, error=error)
         return
     dense, sparse = first.value, second.value
+    if wrong := _wrong_shapes(sample, dense):
+        reference = sampled_reference(sample, sample.groups[0], roundoff, 2)
+        yield reference, CaseJudgement({}, wrong, printed=first.printed, drawn_from=sample.case.specification)
+        return
     laws = tuple(_broken_laws(sample, dense, roundoff)) if len(dense) > 1 else ()
     problems = laws + _nonzero_d_query(sample, sparse)
     for group in sample.groups:
@@ -162,8 +180,24 @@ def judge_large(
             tensors[name] = array._replace(numbers=array.numbers.reshape(shape))
         verdicts = [judge_tensor(reference, n, array, framework, roundoff) for n, array in tensors.items()]
         placed = tuple(_globally_placed(v, group, sample.rows) for v in verdicts if v is not None)
-        yield reference, CaseJudgement(tensors, placed, problems, printed=first.printed)
+        dtypes = other_dtypes(tensors, reference.case.format, framework)
+        yield reference, CaseJudgement(
+            tensors, placed, problems, printed=first.printed, dtypes=dtypes,
+            drawn_from=sample.case.specification,
+        )  # fmt: skip
         problems = ()
+
+
+def _wrong_shapes(sample: SampledCase, dense: Mapping[str, Any]) -> tuple[Verdict, ...]:
+    """The verdicts on results that have not the shape of the whole case."""
+    case = sample.case
+    right = {"out": case.d_out.shape, "lse": case.query.shape[:-1], "d_query": case.query.shape}
+    right |= {"d_key": case.key.shape, "d_value": case.value.shape}
+    return tuple(
+        wrong_shape(case.name, name, tuple(x.shape), right[name])
+        for name, x in dense.items()
+        if name in right and tuple(x.shape) != right[name]
+    )
 
 
 def _of_group(name: str, x: Any, group: HeadGroup, rows: Array | None) -> Any:

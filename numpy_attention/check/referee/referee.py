@@ -1,7 +1,7 @@
 """Judge a candidate on a profile of cases, against the exact reference and derived error bounds."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -15,13 +15,17 @@ from ..candidate.conventions import checked_convention
 from ..cases.compare import FAIL
 from ..cases.profiles import profile as specifications
 from ..cases.sensitivity import ReferenceCase, reference_case
-from ..reference.oracle import Results
 from ..rounding.formats import Roundoff, roundoff
 from .conclusion import conclude
-from .control import Control, run_control
+from .control import Control, Planted, run_control
+from .coverage import Judged
+from .findings import CandidateProblem
 from .judging import CaseJudgement, judge_case
 from .large_shapes import control_cases, draw_large, judge_large, large_specifications
-from .report import CandidateProblem, CandidateReport
+from .precision_guess import explaining_arithmetic
+from .progress import Ticker
+from .report import CandidateReport
+from .versions import source_of, versions
 
 
 @explained
@@ -48,12 +52,13 @@ def check_candidate(
     seed: int = 0,
     name: str | None = None,
     faults: Iterable[Any] | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> CandidateReport:
     """Judge an attention, forward and gradients, and justify the verdict.
 
     Every number of every case is compared with an exact reference, under an error bound derived from the
     precision, the lengths and the magnitudes. Before anything passes, faults are planted in the reference on
-    the same cases, and must be caught.
+    the cases that were judged, and must be caught.
 
     Parameters
     ----------
@@ -64,7 +69,7 @@ def check_candidate(
     dtype : of inputs and results: float64, float32, float16, bfloat16, float8_e4m3, float8_e5m2.
     profile : "smoke", a few rich cases, or "full".
     arithmetic : that of the computation: float64, float32, tf32, float16, bfloat16, float8. If None, float64
-        for float64 and float32 for the rest.
+        for float64 and float32 for the rest; a candidate that is right as a coarser one is then COARSER.
     supports : the options it takes, by the names of `cases.OPTIONS`; read from its signature if None.
     names : its own parameter names, {"sm_scale": "scale"}; common ones are known.
     layout : "BHLD" or "BLHD", the axes of query, key, value and output.
@@ -81,6 +86,7 @@ def check_candidate(
     seed : of all random numbers.
     name : the candidate's name in the report.
     faults : the faults to plant; those of `faults.FAULTS` if None.
+    progress : called with a line of text every few seconds.
 
     Returns
     -------
@@ -108,34 +114,62 @@ def check_candidate(
     constraints = Constraints(head_dims, length_multiple, empty_rows, framework, device)
     probed = probe(candidate, constraints, dtype, seed, timeout)
     own, capabilities = probed.framework, probed.capabilities
-    if capabilities.dtype != dtype:
-        rounding = roundoff(capabilities.dtype, arithmetic)
+    _check_done(dtype, device, probed)
     name = name or str(getattr(candidate.function, "__name__", type(function).__name__))
     setting: dict[str, Any] = dict(
         framework=own.name, dtype=rounding.storage.name, arithmetic=rounding.name,
         profile=profile if shape is None else "shape " + ",".join(map(str, shape)), seed=seed,
-        options=list(candidate.options),
+        options=list(candidate.options), arithmetic_asked=arithmetic is not None, layout=layout, mask=mask,
+        causal=causal, device=device, source=source_of(candidate.function),
     )  # fmt: skip
     if failure := probed.failure:
         specifications(profile, capabilities)  # raises for an unknown profile
         return CandidateReport(
             name, setting, FAIL, failure, problems=(CandidateProblem("a first call", failure),),
-            left_out=probed.left_out, seconds=time.monotonic() - start,
+            left_out=probed.left_out, seconds=time.monotonic() - start, versions=versions(own.name),
         )  # fmt: skip
+    ticker = Ticker(progress)
     if shape is None:
-        planted_in = [reference_case(spec, rounding) for spec in specifications(profile, capabilities)]
-        judged = [(reference, judge_case(candidate, reference, own, rounding, repeat, timeout))
-                  for reference in planted_in]  # fmt: skip
+        specs = specifications(profile, capabilities)
+        judged = []
+        for reference in ticker.over(specs, (reference_case(spec, rounding) for spec in specs)):
+            judged.append((reference, judge_case(candidate, reference, own, rounding, repeat, timeout)))
+        planted = judged_tensors(judged)
     else:
-        judged, planted_in = _judge_shape(candidate, shape, probed, rounding, timeout)
+        judged, planted = _judge_shape(candidate, shape, probed, rounding, timeout, ticker)
     faults = tuple(import_module("..faults", __package__).FAULTS if faults is None else faults)
-    tensors = tuple(n for n in Results._fields if any(n in judgement.tensors for _, judgement in judged))
-    control = run_control(planted_in, tensors, rounding, faults) if tensors else Control()
+    ticker.tell("planting faults in the reference")
+    control = run_control(planted, rounding, faults)
+    left_out = dict(probed.left_out)
     if shape is not None and control.missed:
-        control, hidden = _excuse_hidden_faults(control, probed, tensors, rounding, faults)
-        probed = probed._replace(left_out=probed.left_out | hidden)
-    report = conclude(name, setting, judged, control, rounding, left_out=probed.left_out, notes=probed.notes)
-    return report._replace(seconds=time.monotonic() - start)
+        control, hidden = _excuse_hidden_faults(control, probed, planted, rounding, faults)
+        left_out |= hidden
+    coarser = explaining_arithmetic(judged, rounding, own, faults) if _has_wrong_numbers(judged) else ""
+    report = conclude(
+        name, setting, judged, control, rounding, left_out=left_out, notes=probed.notes, coarser=coarser,
+        widths=head_dims if shape is None else (),
+    )  # fmt: skip
+    return report._replace(seconds=time.monotonic() - start, versions=versions(own.name))
+
+
+def _check_done(dtype: str, device: str | None, probed: ProbeResult) -> None:
+    """Raise ValueError for a dtype or a device that was asked for and is not used."""
+    if probed.capabilities.dtype != dtype:
+        note = "".join(f" ({note})" for note in probed.notes[:1])
+        raise ValueError(f"dtype is {dtype!r}; the candidate gets {probed.capabilities.dtype}{note}")
+    if device is not None and probed.framework.name != "torch":
+        raise ValueError(f"device is {device!r}; only torch has one, and this is {probed.framework.name}")
+
+
+def judged_tensors(judged: Judged) -> list[Planted]:
+    """The cases with results, each with the names of the results that were judged there."""
+    return [(p, [v.tensor for v in judgement.verdicts]) for p, judgement in judged if judgement.verdicts]
+
+
+def _has_wrong_numbers(judged: Judged) -> bool:
+    return any(v.verdict == FAIL for _, judgement in judged for v in judgement.verdicts) and not any(
+        judgement.problems for _, judgement in judged
+    )
 
 
 def _check_numbers(timeout: float, head_dims: Sequence[int], **numbers: int) -> None:
@@ -149,24 +183,35 @@ def _check_numbers(timeout: float, head_dims: Sequence[int], **numbers: int) -> 
 
 
 def _judge_shape(
-    candidate: Candidate, shape: Sequence[int], probed: ProbeResult, rounding: Roundoff, timeout: float
-) -> tuple[list[tuple[ReferenceCase, CaseJudgement]], list[ReferenceCase]]:
+    candidate: Candidate, shape: Sequence[int], probed: ProbeResult, rounding: Roundoff, timeout: float,
+    ticker: Ticker,
+) -> tuple[list[tuple[ReferenceCase, CaseJudgement]], list[Planted]]:  # fmt: skip
     """The judgements of one large shape, and the small cases on which its faults are planted."""
     judged: list[tuple[ReferenceCase, CaseJudgement]] = []
-    planted_in: list[ReferenceCase] = []
-    for sample in map(draw_large, large_specifications(shape, probed.capabilities)):
-        judged += judge_large(candidate, sample, probed.framework, rounding, timeout)
-        planted_in += control_cases(sample, rounding)
-    return judged, planted_in
+    planted: list[Planted] = []
+    specs = large_specifications(shape, probed.capabilities)
+    for sample in ticker.over(specs, map(draw_large, specs)):
+        own = list(judge_large(candidate, sample, probed.framework, rounding, timeout))
+        judged += own
+        if tensors := {name for _, names in judged_tensors(own) for name in names}:
+            planted += [(reference, tensors) for reference in control_cases(sample, rounding)]
+    return judged, planted
 
 
 def _excuse_hidden_faults(
-    control: Control, probed: ProbeResult, tensors: Sequence[str], rounding: Roundoff, faults: Sequence[Any]
+    control: Control,
+    probed: ProbeResult,
+    planted: Sequence[Planted],
+    rounding: Roundoff,
+    faults: Sequence[Any],
 ) -> tuple[Control, dict[str, str]]:
     """Move missed faults that the smoke cases catch to `left_out`: the shape hides them, not the referee."""
     missed = [fault for fault in faults if fault.name in control.missed]
-    references = [reference_case(spec, rounding) for spec in specifications("smoke", probed.capabilities)]
-    still = run_control(references, tensors, rounding, missed).missed
+    tensors = {name for _, names in planted for name in names}
+    smoke = specifications("smoke", probed.capabilities)
+    still = run_control(
+        [(reference_case(spec, rounding), tensors) for spec in smoke], rounding, missed
+    ).missed
     hidden = [fault.name for fault in missed if fault.name not in still]
     return control._replace(missed=still), dict.fromkeys(hidden, "a fault that this shape cannot reveal")
 

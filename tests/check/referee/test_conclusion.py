@@ -5,30 +5,51 @@ import pytest
 from numpy_attention.check.cases.compare import Verdict
 from numpy_attention.check.referee.conclusion import conclude, outcome_of
 from numpy_attention.check.referee.control import CaughtFault, Control
+from numpy_attention.check.referee.coverage import Coverage
+from numpy_attention.check.referee.findings import CandidateProblem
 from numpy_attention.check.referee.judging import CaseJudgement
-from numpy_attention.check.referee.report import CandidateProblem, CandidateReport
+from numpy_attention.check.referee.report import CandidateReport
 from numpy_attention.check.rounding.formats import roundoff
 from tests.support.candidates import plain_case
 
 RIGHT = Verdict("small", "out", "PASS", ratio=0.25)
 HANGS = CandidateProblem("small", "hangs")
 CAUGHT = Control((CaughtFault("no-row-sum", RIGHT),))
-PASSED = CandidateReport("mine", {"cases": 2}, "NOT JUDGED", "", verdicts=(RIGHT,), control=CAUGHT)
+PASSED = CandidateReport(
+    "mine", {"arithmetic": "float32", "dtype": "float32"}, "NOT JUDGED", "", verdicts=(RIGHT,),
+    control=CAUGHT, coverage=Coverage(2, 2),
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "changes, outcome, reason",
     [
-        ({}, "PASS", "out in 2 cases; largest error over bound 0.25"),
+        ({}, "PASS", "out in 2 cases; error/bound up to 0.25"),
         (
             {
                 "verdicts": (RIGHT._replace(verdict="FAIL"),),
                 "problems": (CandidateProblem("small", "hangs"),),
             },
             "FAIL",
-            "out is wrong and 1 problem",
+            "out is wrong in 1 of 1 case; 1 problem",
         ),
+        ({"problems": (HANGS, HANGS)}, "FAIL", "hangs (in small); 1 other problem"),
         ({"verdicts": ()}, "NOT JUDGED", "the candidate returned nothing that could be judged"),
+        (
+            {"left_out": {"head width 64": "in no case that ran"}},
+            "NOT JUDGED",
+            "head width 64: asked for, but in no case that ran",
+        ),
+        (
+            {"dtypes": {"out": "float64", "d_key": "float64"}},
+            "WRONG DTYPE",
+            "right numbers, but out, d_key are float64 where the inputs are float32",
+        ),
+        (
+            {"coarser": "tf32", "verdicts": (RIGHT._replace(verdict="FAIL"),)},
+            "COARSER",
+            "right as products like TF32, sums like float32; judged as float32 accumulation it is not",
+        ),
         (
             {"control": CAUGHT._replace(missed=("a", "b"))},
             "NOT JUDGED",
@@ -66,5 +87,18 @@ def test_equal_problems_are_merged_and_missing_gradients_left_out():
         CandidateProblem("small and 2 more", "returns nothing"),
         CandidateProblem("small and 2 more", "hangs"),
     )
-    assert report.left_out == {"bias": "not supported", "the case 'small'": "declined: no causal"}
-    assert (report.outcome, report.reason) == ("FAIL", "2 problems")
+    assert report.left_out == {"bias": "not supported"}
+    assert report.coverage.declined == {"no causal": ("small",)}
+    assert (report.outcome, report.reason) == (
+        "FAIL",
+        "returns nothing (in small and 2 more); 1 other problem",
+    )
+
+
+def test_a_wrong_number_outweighs_a_wrong_dtype_and_an_asked_arithmetic_outweighs_a_coarser_one():
+    wrong = PASSED._replace(verdicts=(RIGHT._replace(verdict="FAIL"),))
+    assert outcome_of(wrong._replace(dtypes={"out": "float64"}))[0] == "FAIL"
+    asked = wrong._replace(coarser="tf32", setting=wrong.setting | {"arithmetic_asked": True})
+    outcome, reason = outcome_of(asked)
+    assert (outcome, reason[:58]) == ("FAIL", "out is wrong: right as products like TF32, sums like float")
+    assert outcome_of(asked._replace(coarser="")) == ("FAIL", "out is wrong in 1 of 1 case")

@@ -33,14 +33,14 @@ def test_a_missed_fault_prevents_a_pass():
 
 
 def test_a_fault_that_changes_no_judged_result_is_idle():
-    references = [plain_case()]
+    reference = plain_case()
     backward = fault("no-row-sum")
-    idle = run_control(references, ("out",), roundoff("float32"), [backward])
+    idle = run_control([(reference, ("out",))], roundoff("float32"), [backward])
     assert (idle.caught, idle.missed, idle.idle) == ((), (), 1)
-    (caught,) = run_control(references, ("d_query",), roundoff("float32"), [backward]).caught
+    (caught,) = run_control([(reference, ("d_query",))], roundoff("float32"), [backward]).caught
     assert (caught.fault, caught.verdict.verdict) == ("no-row-sum", "FAIL")
     other: Fault = backward._replace(rule="rotary")
-    assert not run_control(references, ("d_query",), roundoff("float32"), [other]).caught
+    assert not run_control([(reference, ("d_query",))], roundoff("float32"), [other]).caught
 
 
 def test_a_fault_is_looked_up_in_the_coarser_of_storage_and_arithmetic():

@@ -7,7 +7,7 @@ import numpy as np
 from numpy_attention.check.candidate.candidate import Candidate
 from numpy_attention.check.candidate.conventions import checked_convention
 from numpy_attention.check.candidate.frameworks import CandidateArray, NumPy
-from numpy_attention.check.referee.judging import broken_laws, dtype_problems, judge_case, result_format
+from numpy_attention.check.referee.judging import broken_laws, judge_case, other_dtypes, result_format
 from numpy_attention.check.rounding.formats import FORMATS, roundoff
 from tests.support.candidates import check, plain_case, simple, spoiled
 
@@ -63,10 +63,8 @@ def test_an_exception_is_a_problem_and_not_implemented_is_declined():
 
 def test_results_have_the_dtype_of_the_inputs_but_for_single_numbers_and_float8():
     wide = {"out": CandidateArray(np.ones(3), "float64"), "d_scale": CandidateArray(np.ones(()), "float64")}
-    assert dtype_problems(wide, FORMATS["float32"], NumPy()) == [
-        "out is float64; float32, as the inputs are, is expected"
-    ]
-    assert dtype_problems(wide, FORMATS["float8_e4m3"], NumPy()) == []
+    assert other_dtypes(wide, FORMATS["float32"], NumPy()) == {"out": "float64"}
+    assert other_dtypes(wide, FORMATS["float8_e4m3"], NumPy()) == {}
 
 
 def test_lse_is_judged_in_its_own_format():

@@ -140,8 +140,31 @@ def test_options_without_pairs_are_in_use():
     reach = Capabilities(("causal", "mask", "bias", "scale", "sinks"), corner="top_left")
     plain_one, rich = large_specifications(SHAPE, reach)
     assert (plain_one.options, rich.options) == ((), ("causal", "scale", "sinks"))
-    (alone,) = large_specifications((1, 2, 2, 8, 16, 4), reach._replace(corner=None, options=("causal",)))
-    assert alone.shape.E == 4
+    alone, twice = large_specifications((1, 2, 2, 8, 16, 4), reach._replace(corner=None, options=("causal",)))
+    assert (alone.shape.E, alone.shape.B, twice.shape.B) == (4, 1, 2)
+    (large,) = large_specifications((1, 32, 8, 2**17, 2**17, 128), reach._replace(options=()))
+    assert large.shape.B == 1
+
+
+def test_a_result_of_another_shape_fails():
+    def attention(query, key, value, *, d_out):
+        out, (d_query, d_key, d_value) = plain(query, key, value, d_out=d_out)
+        return out, (d_query, np.repeat(d_key, query.shape[1] // key.shape[1], 1), d_value)
+
+    report = check(attention)
+    assert report.reason == "d_key is wrong in 1 of 1 case"
+    assert report.worst["d_key"].reason == "has shape (2, 4, 97, 8); (2, 2, 97, 8) is expected"
+
+
+def test_a_batch_of_one_is_also_judged_in_twos():
+    def wrong_in_the_second_entry(query, key, value, *, d_out):
+        out, gradients = plain(query, key, value, d_out=d_out)
+        out[1:] *= 1.5
+        return out, gradients
+
+    report = check(wrong_in_the_second_entry, shape=(1, *SHAPE[1:]))
+    assert report.reason.startswith("out is wrong in ")
+    assert {v.case.partition(":")[0] for v in report.verdicts if not v.ok} == {"plain, batch of two"}
 
 
 def test_torch_in_half_precision_passes(peer):

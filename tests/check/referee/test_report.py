@@ -17,18 +17,23 @@ def test_a_report_is_printed_as_text_json_and_html():
     report = check(spoiled(d_key_is_wrong), name="my_kernel.py:attention")
     assert isinstance(report, CandidateReport)
     text = str(report)
-    assert text.splitlines()[0].startswith(
-        "my_kernel.py:attention: numpy, float32, computed in float32, smoke"
-    )
-    assert text.splitlines()[-1] == "FAIL: d_key is wrong"
+    lines = text.splitlines()
+    assert lines[0] == lines[-1] == f"FAIL: {report.reason}"
+    assert lines[2] == "my_kernel.py:attention: numpy, float32, computed in float32, smoke, seed 0"
+    assert max(map(len, lines)) <= 100
     kept = json.loads(report.to_json())
     assert (kept["outcome"], kept["ok"], kept["status"]) == ("FAIL", False, 1)
     assert {v["tensor"] for v in kept["verdicts"]} == {"out", "d_query", "d_key", "d_value"}
     assert kept["control"]["caught"][0]["fault"] in {each.name for each in FAULTS}
+    assert {"layout", "mask", "causal", "arithmetic"} <= set(kept["setting"])
+    assert kept["setting"]["source"]["file"].endswith("candidates.py")
+    assert set(kept["versions"]) == {"numpy_attention", "numpy", "python", "machine"}
+    assert kept["coverage"]["drawn"] == kept["coverage"]["ran"] == len(report.verdicts) / 4
+    assert kept["simplest"]["specification"]["name"]
     shown = report._repr_html_()
     assert shown.count("<tr>") == 5
     assert "FAIL" in shown
-    assert repr(report) == "<my_kernel.py:attention: FAIL: d_key is wrong>"
+    assert repr(report) == f"<my_kernel.py:attention: FAIL: {report.reason}>"
 
 
 def test_html_is_escaped_and_infinity_is_a_string_in_json():
