@@ -7,6 +7,7 @@ import numpy as np
 from ..check.faults import Fault
 from ..functional.base.admission import Array, quiet
 from .example import WalkExample
+from .step_laws import StepLaw
 from .trace import largest_magnitude
 from .walk import Stage, Walk, walk
 
@@ -39,10 +40,10 @@ class FaultyWalk(NamedTuple):
         )
 
     @property
-    def broken_laws(self) -> tuple[tuple[int | None, str], ...]:
-        """Number (or None) and statement of every law that fails, in order."""
-        laws = [law for stage in (*self.walk.down, *self.walk.up) for law in stage.laws]
-        return tuple((law.number, law.statement) for law in laws if not law.ok)
+    def broken_laws(self) -> tuple[StepLaw, ...]:
+        """Every law that fails, in order."""
+        results = [result for stage in (*self.walk.down, *self.walk.up) for result in stage.laws]
+        return tuple(result.law for result in results if not result.ok)
 
     @property
     def wrong_gradients(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from .concat_formula import MASKED, concat_formula
 from .derivatives import Derivative
 from .fault_walk import FaultyWalk
 from .number_format import WIDTH, TextBlock, array_block, format_few, side_by_side
-from .step_laws import LawResult
+from .step_laws import LawResult, StepLaw
 from .trace import RESULTS
 from .walk import Stage, Walk
 
@@ -170,13 +170,13 @@ class _Page:
             difference = TextBlock("differ by", [f"{_small(each.difference)}  {_sign(each.ok)}"])
             yield from (*self.indented([ours, exact, difference]), "")
 
-    def laws(self, laws: Sequence[LawResult]) -> Iterator[str]:
-        statements = [f"{INDENT}law {law.number or '':>2}  {law.statement}" for law in laws]
+    def laws(self, results: Sequence[LawResult]) -> Iterator[str]:
+        statements = [_statement(result.law) for result in results]
         start = max(map(len, statements), default=0) + 3
-        for statement, law in zip(statements, laws, strict=True):
-            numbers = _sides(law)
-            if law.excluded_by:
-                text = f"{statement.lstrip()}: does not apply with {', '.join(law.excluded_by)}"
+        for statement, result in zip(statements, results, strict=True):
+            numbers = _sides(result)
+            if result.excluded_by:
+                text = f"{statement.lstrip()}: does not apply with {', '.join(result.excluded_by)}"
                 yield from self.hanging(INDENT, text)
             elif start + len(numbers) <= self.width:
                 yield f"{statement + ':':<{start}}{numbers}"
@@ -223,8 +223,7 @@ class _Page:
         yield from (
             "Laws on this page that it breaks:" if faulty.broken_laws else "It breaks no law on this page.",
         )
-        for number, law in faulty.broken_laws:
-            yield f"{INDENT}law {number or '':>2}  {law}"
+        yield from map(_statement, faulty.broken_laws)
         if faulty.walk.ok:
             yield from self.text(CONSISTENT)
 
@@ -237,7 +236,7 @@ class _Page:
             derivatives = [x for stage in walk.up for x in stage.derivatives.values()]
             derivatives += [] if walk.tokens is None else [walk.tokens]
             worst = _small(max(x.difference for x in derivatives))
-            laws = [law for stage in stages for law in stage.laws if not law.excluded_by]
+            laws = [result.law for stage in stages for result in stage.laws if not result.excluded_by]
             gradients = f"{len(derivatives)} gradients match the complex step to {worst}"
             yield f"Everything agrees: {gradients}; {len(laws)} laws hold."
             if any(law.number for law in laws):
@@ -282,13 +281,17 @@ class _Page:
         )  # fmt: skip
 
 
-def _sides(law: LawResult) -> str:
+def _statement(law: StepLaw) -> str:
+    return f"{INDENT}law {law.number or '':>2}  {law.statement}"
+
+
+def _sides(result: LawResult) -> str:
     """Both sides of a law and the deviation; a constant right side as one number."""
-    constant = law.right.size > 1 and np.ptp(law.right) == 0
-    right = law.right.flat[0] if constant else law.right
-    sides = f"{format_few(law.left)} {law.relation} {format_few(right)}"
-    deviation = f"  off by {_small(law.deviation)}" if law.relation == "=" else ""
-    return f"{sides}{deviation}  {_sign(law.ok)}"
+    _, left, right, _, relation = result.sides
+    constant = right.size > 1 and np.ptp(right) == 0
+    sides = f"{format_few(left)} {relation} {format_few(right.flat[0] if constant else right)}"
+    deviation = f"  off by {_small(result.deviation)}" if relation == "=" else ""
+    return f"{sides}{deviation}  {_sign(result.ok)}"
 
 
 def _small(x: float) -> str:

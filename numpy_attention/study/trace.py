@@ -12,7 +12,7 @@ from ..functional.base.arrays import Pair
 from .example import WalkExample
 from .line_trace import LineTrace, traced
 from .score_step import with_score_step
-from .step_laws import MASKED_ROWS, LawConditions, WalkArrays
+from .step_laws import MASKED_ROWS, StepEvidence
 
 RESULTS = {
     "score": "scores",
@@ -88,18 +88,10 @@ class AttentionTrace(NamedTuple):
             magnitude /= min(1.0, lengths[lengths > 0].min(initial=1.0))
         return magnitude
 
-    def law_conditions(self) -> LawConditions:
-        """The active options, for the laws."""
-        options = {name for name, option in self.example.options.items() if option is not None}
-        if not self.saved.weights.any(axis=-1).all():
-            options.add(MASKED_ROWS)
-        activation = self.example.settings.get("activation", "")
-        return LawConditions(frozenset(options), self.example.score, activation)
-
-    def named_arrays(self) -> WalkArrays:
-        """Every array by name, for the laws."""
+    def evidence(self) -> StepEvidence:
+        """Every array by name, and the active options, for the laws."""
         example = self.example
-        arrays: WalkArrays = {name: getattr(example, name) for name in ("query", "key", "value", "d_out")}
+        arrays: dict[str, Any] = {name: getattr(example, name) for name in ("query", "key", "value", "d_out")}
         arrays |= array_arguments(example.options) | {"lse": self.saved.lse}
         arrays |= {f"score.{name}": x for name, x in example.parameters.items()}
         arrays |= {result: self.result(name) for name, result in RESULTS.items()}
@@ -109,7 +101,11 @@ class AttentionTrace(NamedTuple):
             for d, x in self.step_gradients(name).items():
                 is_parameter = name == "score" and d.removeprefix("d_") in example.parameters
                 arrays[f"score.{d}" if is_parameter else "d_key" if d == "d_x" else d] = x
-        return arrays
+        features = {name for name, option in example.options.items() if option is not None}
+        features |= {example.score, example.settings.get("activation", example.score)}
+        if not self.saved.weights.any(axis=-1).all():
+            features.add(MASKED_ROWS)
+        return StepEvidence(arrays, frozenset(features))
 
 
 def trace_attention(example: WalkExample, steps: Steps) -> AttentionTrace:

@@ -4,6 +4,7 @@ The kernel's own steps run and are traced, not reimplemented. Each gradient is c
 step, and each step with the laws it must keep.
 """
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from .example import WalkExample
 from .line_trace import LineTrace
 from .score_step import attention_output, score_pair
 from .source import NO_SOURCE, Source, arrays_read, equation, intermediate_arrays, math_source
-from .step_laws import DOWN, UP, LawConditions, LawResult, WalkArrays, check_step_laws
+from .step_laws import DOWN, UP, LawResult, StepEvidence, check_step_laws
 from .trace import RESULTS, AttentionTrace, array_arguments, largest_magnitude, trace_attention
 
 
@@ -89,9 +90,9 @@ def walk(example: WalkExample, *, steps: Steps = STEPS, score: Pair | None = Non
     masked = biased if visible is None else np.where(visible, biased, -np.inf)
     """
     trace = trace_attention(example, steps._replace(score=score or score_pair(example, steps)))
-    arrays, conditions = trace.named_arrays(), trace.law_conditions()
-    down = tuple(_down(trace, name, arrays, conditions) for name in Steps._fields)
-    up = tuple(_up(trace, name, arrays, conditions) for name in reversed(Steps._fields))
+    evidence = trace.evidence()
+    down = tuple(_down(trace, name, evidence) for name in Steps._fields)
+    up = tuple(_up(trace, name, evidence) for name in reversed(Steps._fields))
     tokens = _tokens_derivative(trace) if example.shared else None
     return Walk(example, down, up, tokens, trace.out, trace.saved, trace.gradients)
 
@@ -99,18 +100,19 @@ def walk(example: WalkExample, *, steps: Steps = STEPS, score: Pair | None = Non
 # ----------------------------------------------------------------------------------------------- stages
 
 
-def _down(trace: AttentionTrace, name: str, arrays: WalkArrays, conditions: LawConditions) -> Stage:
+def _down(trace: AttentionTrace, name: str, evidence: StepEvidence) -> Stage:
     call = trace.down[name]
     if trace.skipped(name):
         return _skipped_stage(name)
     results = {RESULTS[name]: trace.result(name)}
     if name == "softmax":
         results["lse"] = trace.saved.lse
-    laws = check_step_laws(DOWN, name, arrays, conditions, largest_magnitude(results.values()))
+    evidence = replace(evidence, magnitude=largest_magnitude(results.values()))
+    laws = check_step_laws(DOWN.get(name, ()), evidence)
     return _stage(name, call, array_arguments(call.arguments), results, {}, laws)
 
 
-def _up(trace: AttentionTrace, name: str, arrays: WalkArrays, conditions: LawConditions) -> Stage:
+def _up(trace: AttentionTrace, name: str, evidence: StepEvidence) -> Stage:
     call = trace.up[name]
     if trace.skipped(name):
         return _skipped_stage(name)
@@ -118,9 +120,9 @@ def _up(trace: AttentionTrace, name: str, arrays: WalkArrays, conditions: LawCon
     derivatives = {d: _derivative(trace, name, d, ours, magnitude) for d, ours in gradients.items()}
     argument, cotangent = next(iter(array_arguments(call.arguments).items()))
     d = f"d_{RESULTS[name]}"  # a score's own backward calls it d_out
-    inputs = {d: arrays[d]} | ({} if cotangent.shape == arrays[d].shape else {f"Σ_l {d}": cotangent})
+    inputs = {d: evidence[d]} | ({} if cotangent.shape == evidence[d].shape else {f"Σ_l {d}": cotangent})
     inputs |= {read: x for read, x in arrays_read(call).items() if read != argument}
-    laws = check_step_laws(UP, name, arrays, conditions, magnitude)
+    laws = check_step_laws(UP[name], replace(evidence, magnitude=magnitude))
     return _stage(name, call, inputs, gradients, derivatives, laws)
 
 

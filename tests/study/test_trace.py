@@ -15,9 +15,9 @@ def trace_of(arrays=None, **options):
     return trace_attention(example, STEPS._replace(score=score_pair(example, STEPS)))
 
 
-def test_named_arrays_are_those_of_attention():
+def test_arrays_are_those_of_attention():
     trace = trace_of(softcap=2.0, bias=True, sinks=0.5)
-    example, arrays = trace.example, trace.named_arrays()
+    example, arrays = trace.example, trace.evidence().arrays
     out, saved = na.attention_forward(example.query, example.key, example.value, **example.options)
     gradients = na.attention_backward(example.d_out, saved)
     np.testing.assert_array_equal(arrays["out"], out)
@@ -29,7 +29,7 @@ def test_named_arrays_are_those_of_attention():
 
 
 def test_parameters_of_a_score_have_their_own_names():
-    arrays = trace_of(score="location").named_arrays()
+    arrays = trace_of(score="location").evidence().arrays
     assert arrays["score.d_weight"].shape == arrays["score.weight"].shape == (2,)
     assert arrays["d_key"].shape == (3, 2)
     assert not {"d_weight", "d_x"} & arrays.keys()
@@ -52,8 +52,8 @@ def test_magnitude_grows_with_every_step_back_from_the_output():
 def test_a_fully_masked_row_is_a_condition():
     example = build_example()
     masked = example._replace(options=example.options | {"mask": na.hidden(np.tri(3, dtype=bool))})
-    assert "fully masked rows" in trace_attention(masked, STEPS).law_conditions().options
-    assert trace_of(sinks=1.0).law_conditions().options == {"mask", "scale", "sinks"}
+    assert "fully masked rows" in trace_attention(masked, STEPS).evidence().features
+    assert trace_of(sinks=1.0).evidence().features == {"mask", "scale", "sinks", "dot"}
 
 
 def test_array_arguments_and_largest_magnitude():

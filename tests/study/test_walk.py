@@ -44,7 +44,7 @@ def wrong(walked):
         for (way, name), stage in stages(walked).items()
         for error in (
             *(d for d, x in stage.derivatives.items() if not x.ok),
-            *(law.statement for law in stage.laws if not law.ok),
+            *(result.law.statement for result in stage.laws if not result.ok),
         )
     }
 

@@ -12,13 +12,13 @@ from ..pairs.report import Finding, Report
 from .arguments import CallSpec
 from .evidence import Evidence, InsufficientEvidence
 from .gradient_sums import GRADIENT_LAWS
-from .law import Law
+from .law import Law, Sides
 from .query_rows import SAMPLE_LAWS
 from .rows_and_keys import ROW_LAWS
 from .second_calls import AGAIN_LAWS
 from .slope import gradient_is_slope
 
-LAWS: Mapping[int, Law] = MappingProxyType(
+LAWS: Mapping[int, Law[Evidence]] = MappingProxyType(
     {law.number: law for law in (*GRADIENT_LAWS, *ROW_LAWS, *SAMPLE_LAWS, *AGAIN_LAWS, gradient_is_slope)}
 )
 """Every law by its number. A number is never reused for another law."""
@@ -114,26 +114,24 @@ check_laws = laws
 
 
 @quiet
-def evaluate(law: Law, evidence: Evidence) -> list[Finding]:
+def evaluate(law: Law[Evidence], evidence: Evidence) -> list[Finding]:
     """Compare both sides of a law for each of its tensors, inside its domain or not.
 
     Raises InsufficientEvidence if an array that it reads is missing.
     """
     findings = []
-    for tensor, left, right, allowed, relation in law.sides(evidence):
-        left, right, allowed = np.broadcast_arrays(left, right, allowed)
-        apart = left - right
-        excess = {"=": np.abs(apart), "≤": apart, "≥": -apart}[relation]
-        ratios = np.where(excess <= 0, 0.0, over(excess, allowed))
-        ratio, where = _worst(ratios, left, right, relation)
-        findings.append(Finding(f"law {law.number}, {law.name}", tensor, ratio, where))
+    for sides in law.sides(evidence):
+        ratios = np.where(sides.excess <= 0, 0.0, over(sides.excess, sides.allowed))
+        findings.append(Finding(f"law {law.number}, {law.name}", sides.tensor, *_worst(ratios, sides)))
     return findings
 
 
-def _worst(ratios: Array, left: Array, right: Array, relation: str) -> tuple[float, str]:
+def _worst(ratios: Array, sides: Sides) -> tuple[float, str]:
     if not ratios.size:
         return 0.0, ""
+    left, right, _ = np.broadcast_arrays(sides.left, sides.right, ratios)
     place = np.unravel_index(np.argmax(np.where(np.isnan(ratios), np.inf, ratios)), ratios.shape)
     index = ", ".join(str(int(n)) for n, length in zip(place, ratios.shape, strict=True) if length > 1)
-    sign = {"=": "is not", "≤": "is above", "≥": "is below"}[relation] if not ratios[place] <= 1 else relation
+    fails = {"=": "is not", "≤": "is above", "≥": "is below"}[sides.relation]
+    sign = sides.relation if ratios[place] <= 1 else fails
     return float(ratios[place]), f"[{index}]: {left[place]:.9g} {sign} {right[place]:.9g}"
