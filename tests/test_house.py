@@ -37,7 +37,7 @@ BUDGETS = {
 LONGEST_FILE = 350
 CLOSURES = {
     "functional.attention.attention": (10, 2_000),
-    "optim.adam": (3, 430),
+    "optim.adam": (3, 450),
 }
 """Files and lines of a module and all it imports, not counting __init__ files that only hold a docstring."""
 

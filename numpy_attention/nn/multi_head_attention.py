@@ -15,12 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..functional.attention.attention import AttentionSaved, attention_backward, attention_forward
-from ..functional.base.admission import Array, admit
-from ..functional.base.arrays import check_equal, common_batch, shape_repr
-from ..functional.base.wording import brief
+from ..functional.base.admission import Array, admit, shown
+from ..functional.base.arrays import check_equal, common_batch, shape_repr, whole_number
 from ..functional.layers.linear import LinearSaved, linear_backward, linear_forward
 from ..functional.masks.mask import Mask
-from .parameters import Params, Shapes, check_params, check_sizes, explained_layer, init_params
+from .parameters import Params, Shapes, check_params, explained_layer, init_params
 
 
 @shape_repr
@@ -91,9 +90,10 @@ class MultiHeadAttention:
     bias: bool = True
 
     def __post_init__(self) -> None:
-        check_sizes(width=self.width, heads=self.heads)
+        for name, number in (("width", self.width), ("heads", self.heads)):
+            whole_number(name, number, 1)
         if not isinstance(self.bias, bool):
-            raise TypeError(f"bias is {brief(self.bias)}; True or False is expected")
+            raise TypeError(f"bias is {shown(self.bias)}; True or False is expected")
         if self.width % self.heads:
             raise ValueError(f"heads is {self.heads}; a number that divides width, {self.width}, is expected")
 
@@ -211,7 +211,7 @@ class MultiHeadAttention:
         self, query: npt.ArrayLike, key: npt.ArrayLike | None, value: npt.ArrayLike | None
     ) -> list[Array]:
         if key is None and value is not None:
-            raise TypeError("value is an array and key is None; a key is expected with it")
+            raise TypeError(f"value is {type(value).__name__} and key is None; a key is expected with it")
         inputs = {"query": query, "key": key, "value": value}
         arrays = {name: admit(name, x, 2) for name, x in inputs.items() if x is not None}
         for name, x in arrays.items():

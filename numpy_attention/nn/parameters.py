@@ -6,7 +6,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from ..functional.base.admission import Array, explained, whole_numbers
+from ..functional.base.admission import Array, explained
 from ..optim.trees import flatten
 from ..optim.updates import leaves, path_text
 
@@ -27,13 +27,6 @@ def explained_layer(cls: _Class) -> _Class:
         method = explained(getattr(cls, name))
         setattr(cls, name, staticmethod(method) if name == "__new__" else method)
     return cls
-
-
-def check_sizes(**sizes: object) -> None:
-    """Raise TypeError or ValueError unless each size is one positive whole number."""
-    for name, number in sizes.items():
-        if whole_numbers(name, number, 1).ndim:
-            raise TypeError(f"{name} is {number!r}; one whole number is expected")
 
 
 def init_params(rng: np.random.Generator, shapes: Shapes, part: str = "") -> Params:
@@ -82,7 +75,7 @@ def check_params(params: Any, shapes: Shapes) -> None:
     for path in arrays:
         if path not in expected:
             names = ", ".join(".".join(known) for known in expected)
-            raise ValueError(f"{path_text('params', path)} is unknown; the parameters are {names}")
+            raise ValueError(f"{path_text('params', path)} is unknown; one of {names} is expected")
 
 
 def glorot(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:

@@ -198,7 +198,9 @@ def _writeable(name: str, tree: Tree) -> dict[Path, Array]:
         if not leaf.flags.writeable:
             raise ValueError(f"{text} is read-only; an array to be changed in place is expected")
         if _overlaps_itself(leaf):
-            raise ValueError(f"{text} holds one number in several places; it cannot be changed in place")
+            raise ValueError(
+                f"{text} holds one number in several places; an array to be changed in place is expected"
+            )
     return {path: leaf.view(np.ndarray) for path, leaf in found.items()}
 
 

@@ -85,9 +85,13 @@ def unflatten(flat: Tree) -> dict[str, Any]:
         for key in above:
             branch = branch.setdefault(key, {})
             if not isinstance(branch, dict):
-                raise ValueError(f"flat has {name!r} below another of its keys, which holds a value")
+                raise ValueError(
+                    f"flat has {name!r} below {key!r}, a value; a key for a value or for a dict is expected"
+                )
         if last in branch:
-            raise ValueError(f"flat has {name!r} and another of its keys below it")
+            raise ValueError(
+                f"flat has {name!r} and keys below it; a key for a value or for a dict is expected"
+            )
         branch[last] = leaf
     return tree
 

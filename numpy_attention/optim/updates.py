@@ -4,12 +4,12 @@ A path is the tuple of keys that leads to an array: ("encoder", "weight"). A sta
 "<moment>": a dict nested like the parameters, …}. An optimizer's equation sees one parameter at a time.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..functional.base.admission import FLOATS, Array, admit, compute_dtype, real_number, whole_numbers
+from ..functional.base.admission import FLOATS, Array, admit, compute_dtype, real_number, shown, whole_numbers
 
 Path: TypeAlias = tuple[Any, ...]
 Tree: TypeAlias = Mapping[Any, Any]
@@ -49,7 +49,8 @@ def apply_update(
 def leaves(name: str, tree: Tree, above: Path = ()) -> dict[Path, Any]:
     """Everything that is not a dict, by its path, in the order of the dicts. An empty dict has no leaves."""
     if not isinstance(tree, Mapping):
-        raise TypeError(f"{name} is {type(tree).__name__}; a dict of arrays is expected")
+        written = " (write dict(enumerate(arrays)))" if isinstance(tree, (list, tuple)) else ""
+        raise TypeError(f"{name} is {type(tree).__name__}; a dict of arrays is expected{written}")
     found: dict[Path, Any] = {}
     for key, value in tree.items():
         path = (*above, key)
@@ -90,10 +91,10 @@ def number_for_each(name: str, x: Any, params: Tree) -> dict[Path, float]:
 def decay_rates(name: str, x: Any) -> tuple[float, float]:
     """Two numbers in [0, 1), as Adam's betas are."""
     if not isinstance(x, (tuple, list)) or len(x) != 2:
-        raise TypeError(f"{name} is {x!r}; two numbers in [0, 1) are expected")
+        raise TypeError(f"{name} is {shown(x)}; two numbers in [0, 1) are expected")
     first, second = (not_negative(f"{name}[{i}]", rate) for i, rate in enumerate(x))
     if max(first, second) >= 1:
-        raise ValueError(f"{name} is {x!r}; two numbers in [0, 1) are expected")
+        raise ValueError(f"{name} is {shown(x)}; two numbers in [0, 1) are expected")
     return first, second
 
 
@@ -125,9 +126,11 @@ def _real_array(tree: str, path: Path, leaf: object) -> Array:
     name = path_text(tree, path)
     if leaf is None:
         raise TypeError(f"{name} is None; an array is expected (zeros where nothing is learned)")
+    if isinstance(leaf, (list, tuple)):
+        raise TypeError(f"{name} is {type(leaf).__name__}; an array is expected, or a dict of arrays")
     array = admit(name, leaf)
     if array.dtype.kind == "c":
-        raise TypeError(f"{name} is complex ({array.dtype}); make its real and imaginary part two parameters")
+        raise TypeError(f"{name} is complex ({array.dtype}); real arrays are expected: two, for its parts")
     return array
 
 
@@ -135,14 +138,21 @@ def same_paths(name: str, found: Mapping[Path, Any], params: Mapping[Path, Any])
     """`found` in the order of `params`. Raises ValueError unless paths and shapes are those of `params`."""
     for path in params:
         if path not in found:
-            raise ValueError(f"{path_text(name, path)} is missing, or holds nothing; a value is expected")
+            came = _some(name, found)
+            raise ValueError(f"{path_text(name, path)} is missing, or holds nothing; what came is {came}")
     for path, leaf in found.items():
         if path not in params:
-            raise ValueError(f"{path_text(name, path)} is there, but there is no such parameter")
+            raise ValueError(f"{path_text(name, path)} is unknown; {_some(name, params)} is expected")
         if isinstance(leaf, np.ndarray) and leaf.shape != params[path].shape:
             problem = f"{path_text(name, path)} has shape {leaf.shape}"
             raise ValueError(f"{problem}; that of the parameter, {params[path].shape}, is expected")
     return {path: found[path] for path in params}
+
+
+def _some(name: str, paths: Iterable[Path]) -> str:
+    """The first paths, for a message."""
+    texts = [path_text(name, path) for path in paths]
+    return ", ".join(texts[:4]) + ", …" * (len(texts) > 4) or "nothing"
 
 
 def admit_state(state: Tree, params: Arrays, moments: tuple[str, ...]) -> tuple[int, Arrays]:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from decimal import Context, Decimal, InvalidOperation
 
-from ..training.names import cut
+from ..functional.base.wording import cut
 
 BOOLEANS = {"true": "True", "false": "False"}
 FEW, MANY = 20, 1000

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from ..functional.base.wording import cut, some_names
 from ..training.cleaning import Prepared
 from ..training.data import Data
 from ..training.evaluation import Figures, Predictions
-from ..training.names import cut, some_names
 from ..training.settings import Settings
 from ..training.task import Task
 from .hold_out import split

@@ -4,8 +4,8 @@ import numpy as np
 
 from ..files import PathLike, read_npz
 from ..functional.base.admission import Array
+from ..functional.base.wording import cut, some_names
 from ..training.data import Examples
-from ..training.names import cut, some_names
 
 NAMES = ("x", "y", "lengths")
 

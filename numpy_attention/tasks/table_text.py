@@ -11,7 +11,7 @@ import unicodedata
 from pathlib import Path
 
 from ..files import PathLike
-from ..training.names import cut
+from ..functional.base.wording import cut
 from ..training.settings import TABS
 
 LINE_END = re.compile("\r\n|\r|\n")

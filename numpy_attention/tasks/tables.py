@@ -17,8 +17,8 @@ import numpy as np
 
 from ..files import PathLike
 from ..functional.base.admission import Array
+from ..functional.base.wording import cut, some_names
 from ..training.data import Examples
-from ..training.names import cut, some_names
 from .labels import check_classes, ordered_classes, spelling
 from .table_text import check_row_lengths, looks_like_number, read_rows
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ..functional.base.admission import Array
-from ..training.names import cut
+from ..functional.base.wording import cut
 
 MAX_TOKENS, MAX_CLASSES = 20, 6
 """Rows and columns of the table at most."""

@@ -12,10 +12,10 @@ import numpy as np
 
 from ..files import write_bytes
 from ..functional.base.admission import Array
+from ..functional.base.wording import cut
 from .cleaning import Prepared
 from .comparison import LEARNED, SCRATCH
 from .evaluation import predict
-from .names import cut
 from .run import Run
 
 FORMATS = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}

@@ -135,7 +135,7 @@ def test_initial_weights_are_drawn_and_biases_are_0():
         (6, 0, ValueError, "^heads holds 0; at least 1"),
         (0, 1, ValueError, "^width holds 0; at least 1"),
         (6.0, 2, TypeError, "^width has dtype float64; whole numbers"),
-        (6, [2, 3], TypeError, r"^heads is \[2, 3\]; one whole number is expected"),
+        (6, [2, 3], TypeError, r"^heads has shape \(2,\); one whole number is expected"),
     ],
 )
 def test_sizes_that_make_no_layer(width, heads, error, message):
@@ -149,7 +149,7 @@ def test_arguments_that_do_not_fit():
         ((query[..., :5],), ValueError, r"^query has shape \(2, 3, 5\); \(B, length, 6\) is expected"),
         ((query, key[..., :1]), ValueError, r"^key has shape \(2, 5, 1\)"),
         ((query, key, value[0, 0]), ValueError, r"^value has shape \(6,\); at least 2 axes"),
-        ((query, None, value), TypeError, "^value is an array and key is None; a key is expected with it"),
+        ((query, None, value), TypeError, "^value is ndarray and key is None; a key is expected with it"),
         ((query.astype(int),), TypeError, "^query has dtype int64"),
         ((query, key[:, :4], value), ValueError, "^the length of key is 4, but the length of value is 5"),
         ((query, np.concatenate([key, key])), ValueError, r"^the batch axes do .*: query \(2,\), key \(4,\)"),

@@ -37,7 +37,7 @@ def test_entries_are_counted():
     [
         ({"norm": {}}, ValueError, r"^params\['norm'\]\['weight'\] is missing; an array \(2,\) is expected"),
         ({"sharpness": np.ones(3)}, ValueError, r"^params\['sharpness'\] has shape \(3,\); \(\) is expected"),
-        ({"extra": 1.0}, ValueError, r"^params\['extra'\] is unknown; the parameters are layer.weight, "),
+        ({"extra": 1.0}, ValueError, r"^params\['extra'\] is unknown; one of layer.weight, "),
     ],
 )
 def test_params_of_another_form_are_refused(change, error, message):

@@ -250,7 +250,7 @@ def test_a_dict_of_weight_decays_holds_one_for_each_parameter():
         (
             {"a": 0.1, "b": {"c": 0, "d": 0}},
             ValueError,
-            "weight_decay['b']['d'] is there, but there is no such",
+            "weight_decay['b']['d'] is unknown; ",
         ),
         ({"a": 0.1, "b": {"c": -1}}, ValueError, "weight_decay['b']['c'] is -1; a number >= 0"),
         (

@@ -46,7 +46,7 @@ def test_by_hand():
         (unflatten, {3: 1}, TypeError, "flat has the key 3; strings"),
         (unflatten, {"a": {"b": 1}}, TypeError, "flat['a'] is a dict"),
         (unflatten, {"a": 1, "a.b": 2}, ValueError, "flat has 'a.b' below"),
-        (unflatten, {"a.b": 1, "a": 2}, ValueError, "flat has 'a' and another of its keys below"),
+        (unflatten, {"a.b": 1, "a": 2}, ValueError, "flat has 'a' and keys below it"),
         (unflatten, {"a.b": 1, "a.b.c.d": 2}, ValueError, "flat has 'a.b.c.d' below"),
         (unflatten, 5, TypeError, "flat is int; a dict"),
     ],

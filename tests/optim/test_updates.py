@@ -189,7 +189,7 @@ WRONG = [
     ("grads", {"a": {"w": np.zeros((3, 2))}, "b": 1.0}, ValueError, "grads['a']['w'] has shape (3, 2); that"),
     ("grads", {"a": {"w": np.zeros((2, 3))}}, ValueError, "grads['b'] is missing"),
     ("grads", {"a": np.zeros(2), "b": 1.0}, ValueError, "grads['a']['w'] is missing"),
-    ("grads", {"a": {"w": np.zeros((2, 3))}, "b": 1.0, "c": 1.0}, ValueError, "grads['c'] is there, but"),
+    ("grads", {"a": {"w": np.zeros((2, 3))}, "b": 1.0, "c": 1.0}, ValueError, "grads['c'] is unknown; grads"),
     ("grads", {"a": {"w": None}, "b": 1.0}, TypeError, "grads['a']['w'] is None; an array"),
     ("grads", {"a": {"w": np.zeros((2, 3), int)}, "b": 1.0}, TypeError, "grads['a']['w'] has dtype int64"),
     ("grads", {"a": {"w": np.zeros((2, 3))}, "b": 1j}, TypeError, "grads['b'] is complex"),

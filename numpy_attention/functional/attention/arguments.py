@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..base.admission import Array, admit, as_array, real_number
+from ..base.admission import Array, admit, as_array, real_number, shown
 from ..base.arrays import check_broadcast, check_equal, common_batch, shape_repr, to_float64
 from ..masks.mask import Mask, visible_pairs
 from .biases import Bias
@@ -54,7 +54,7 @@ def admit_optional(**arguments: Any) -> list[Any]:
     """The optional arguments, admitted by name; None and a `Bias` as bias are returned unchanged."""
     bias = arguments.get("bias")
     if isinstance(bias, str) or callable(bias):
-        came = getattr(bias, "__name__", repr(bias))
+        came = getattr(bias, "__name__", shown(bias))
         raise TypeError(
             f"bias is {came}; an array, na.alibi(slopes) or na.relative(table, buckets) is expected"
         )
@@ -181,7 +181,7 @@ def admit_dropout(dropout: Any, shape: tuple[int, ...]) -> Dropout | Array | Non
             "the array of multipliers"
         )
     if array.dtype.kind not in "iuf":
-        raise TypeError(f"dropout has dtype {array.dtype}; multipliers are real numbers, 0 or 1 / (1 - rate)")
+        raise TypeError(f"dropout has dtype {array.dtype}; real multipliers are expected")
     if not np.isfinite(array).all():
-        raise ValueError("dropout holds multipliers that are not finite")
+        raise ValueError(f"dropout holds {array[~np.isfinite(array)][0]}; finite multipliers are expected")
     return check_broadcast("dropout", array.astype(np.float64), shape, "the shape of the scores")

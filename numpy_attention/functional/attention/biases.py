@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, explained, one_of, quiet, whole_numbers
+from ..base.admission import Array, admit, explained, one_of, quiet, shown, whole_numbers
 from ..base.arrays import (
     accurate_sum,
     gradient_like,
@@ -129,7 +129,7 @@ class Relative(Bias):
     def tile(self, rows: slice, columns: slice, L: int, S: int) -> Array:
         """bias = table[bucket]."""
         if self.buckets.shape != (L, S):
-            raise ValueError(f"{self!r} is for {self.buckets.shape} queries and keys, not {(L, S)}")
+            raise ValueError(f"bias {self!r} is for (L, S) = {self.buckets.shape}; there are {(L, S)}")
         return np.asarray(self.parameter[..., self.buckets[rows, columns]])
 
     def tile_gradient(self, d_tile: Array, rows: slice, columns: slice, L: int, S: int) -> Array:
@@ -170,7 +170,7 @@ def alibi(slopes: npt.ArrayLike, align: str | None = None, offset: int | None = 
     Press, Smith, Lewis 2021, section 3.
     """
     if align is not None and offset is not None:
-        raise ValueError("na.alibi got both align and offset; give one of them")
+        raise ValueError(f"align is {shown(align)} and offset is {shown(offset)}; one of them is expected")
     if align is not None:
         align = one_of("align", align, ALIGNMENTS)
     if offset is not None:
@@ -211,5 +211,7 @@ def relative(table: npt.ArrayLike, buckets: npt.ArrayLike) -> Relative:
     if pairs.ndim != 2:
         raise ValueError(f"buckets has shape {pairs.shape}; (L, S) is expected")
     if pairs.size and pairs.max() >= numbers.shape[-1]:
-        raise ValueError(f"buckets holds {pairs.max()}, but table has only {numbers.shape[-1]} numbers")
+        raise ValueError(
+            f"buckets holds {pairs.max()}; less than {numbers.shape[-1]}, the length of table, is expected"
+        )
     return Relative(numbers, pairs)

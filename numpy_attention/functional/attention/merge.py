@@ -193,7 +193,7 @@ def _is_pair(part: object) -> bool:
 def _admit_parts(parts: tuple[Any, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """All out and all lse; errors name the number of the part."""
     if not parts:
-        raise TypeError("no parts; one pair (out, lse) or more are expected")
+        raise TypeError(f"parts is {parts}; one pair (out, lse) or more are expected")
     for n, part in enumerate(parts, start=1):
         if not _is_pair(part):
             length = f" of {len(part)}" if isinstance(part, (tuple, list)) else ""

@@ -38,6 +38,11 @@ def quiet(function: _Function) -> _Function:
     return explained(np.errstate(all="ignore")(function))
 
 
+def shown(x: object) -> str:
+    """A value as a message shows it: one short line; see `wording`."""
+    return cast(str, import_module(".wording", __package__).brief(x))
+
+
 def contains_masked_array(x: object) -> bool:
     """True for a masked array, and for a list or tuple that contains one."""
     return isinstance(x, np.ma.MaskedArray) or (
@@ -53,7 +58,7 @@ def as_array(name: str, x: object, expected: str = "an array of numbers") -> Arr
             x = float(x)
         array = np.asarray(x)
     except Exception as error:
-        raise TypeError(f"{name} cannot be read as an array: {error}") from error
+        raise TypeError(f"{name} cannot be read as an array: {error}; {expected} is expected") from error
     if masked:
         raise TypeError(
             f"{name} is a masked array, whose mask NumPy would drop in silence; pass a plain array and "
@@ -62,7 +67,7 @@ def as_array(name: str, x: object, expected: str = "an array of numbers") -> Arr
     if array.dtype.type.__module__.startswith("ml_dtypes"):
         raise TypeError(f"{name} has dtype {array.dtype}; write .astype(np.float32)")
     if array.dtype.kind not in "biufc":
-        came = f" {x!r}" if isinstance(x, str) else ""
+        came = f" {shown(x)}" if isinstance(x, str) else ""
         raise TypeError(f"{name} is {type(x).__name__}{came} (dtype {array.dtype}); {expected} is expected")
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
@@ -91,8 +96,7 @@ def real_number(name: str, x: object) -> float:
         return x
     array = as_array(name, x, "one real number")
     if array.ndim or array.dtype.kind not in "iuf":
-        came = f"an array {x.shape}" if isinstance(x, np.ndarray) and x.ndim else repr(x)
-        raise TypeError(f"{name} is {came}; one real number is expected")
+        raise TypeError(f"{name} is {shown(x)}; one real number is expected")
     if not math.isfinite(array):
         raise ValueError(f"{name} is {x!r}; a finite number is expected")
     return float(array)
@@ -101,7 +105,7 @@ def real_number(name: str, x: object) -> float:
 def whole_numbers(name: str, x: object, least: int | None = None) -> Array:
     """Whole numbers as int64 (uint64 if one exceeds it): lengths, document ids, indices."""
     if isinstance(x, int) and not -(2**63) <= x < 2**64:
-        raise ValueError(f"{name} is a whole number of {x.bit_length()} bits; 64 are the limit")
+        raise ValueError(f"{name} is a whole number of {x.bit_length()} bits; at most 64 are expected")
     array = as_array(name, np.asarray(x) if isinstance(x, int) else x, "a whole number, or an array of them,")
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"{name} has dtype {array.dtype}; whole numbers are expected")

@@ -1,4 +1,4 @@
-"""Words of messages: long values cut, and the known name that is most like an unknown one."""
+"""Words of messages: long values and names cut, and the known name that is most like an unknown one."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -17,9 +17,33 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
 
 
 def brief(x: object, most: int = 80) -> str:
-    """`repr(x)` for a message, its middle cut out if it is longer than `most`."""
+    """`repr(x)` in one line, cut; an array with axes by its shape."""
+    if getattr(x, "ndim", 0) and hasattr(x, "shape"):
+        return f"an array {x.shape}"
     try:
-        text = repr(x)
+        return cut(" ".join(repr(x).split()), most)
     except ValueError:  # a whole number of more digits than Python prints
-        text = f"a {type(x).__name__} too long to print"
-    return text if len(text) <= most else f"{text[: most // 2]}…{text[len(text) - most // 2 :]}"
+        return f"a {type(x).__name__} too long to print"
+
+
+def cut(text: str, most: int = 60) -> str:
+    """The text, its middle replaced by … where it is longer than `most`.
+
+    Examples
+    --------
+    >>> cut("a" * 9, 5), cut("short")
+    ('aa…aa', 'short')
+    """
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]}…{text[len(text) - most + half + 1 :]}"
+
+
+def some_names(names: Sequence[str], most: int = 12) -> str:
+    """The first names, separated by commas, each cut.
+
+    Examples
+    --------
+    >>> some_names(("a", "b", "c"), 2)
+    'a, b, …'
+    """
+    return ", ".join(map(cut, names[:most])) + ", …" * (len(names) > most)

@@ -24,7 +24,9 @@ def embedding_forward(indices: npt.ArrayLike, weight: npt.ArrayLike) -> tuple[An
     if weight.ndim != 2:
         raise ValueError(f"weight has shape {weight.shape}; (rows, width) is expected")
     if indices.size and indices.max() >= weight.shape[0]:
-        raise ValueError(f"indices holds {indices.max()}, but weight has only {weight.shape[0]} rows")
+        raise ValueError(
+            f"indices holds {indices.max()}; less than {len(weight)}, the rows of weight, is expected"
+        )
     return round_to(weight[indices], weight), EmbeddingSaved(indices, weight)
 
 

@@ -12,7 +12,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, as_array, explained, one_of, quiet, real_number, whole_numbers
+from ..base.admission import (
+    Array,
+    admit,
+    as_array,
+    explained,
+    one_of,
+    quiet,
+    real_number,
+    shown,
+    whole_numbers,
+)
 from ..base.arrays import backward_of, cotangent, gradient_like, promote, round_to, shape_repr, upcast
 
 LAYOUTS = ("interleaved", "halves")
@@ -34,7 +44,7 @@ def _angles(positions: npt.ArrayLike, width: int, base: float) -> Array:
     if array.dtype.kind not in "iuf":
         raise TypeError(f"positions has dtype {array.dtype}; real numbers are expected")
     if not np.isfinite(array).all():
-        raise ValueError("positions holds numbers that are not finite")
+        raise ValueError(f"positions holds {array[~np.isfinite(array)][0]}; finite numbers are expected")
     base = real_number("base", base)
     if base <= 0:
         raise ValueError(f"base is {base}; a positive number is expected")
@@ -46,7 +56,7 @@ def _admit_width(name: str, width: object, most: int | None = None) -> int:
     array = whole_numbers(name, width, least=0)
     if array.ndim or array % 2 or (most is not None and array > most):
         limit = "" if most is None else f" <= {most}, the last axis of x,"
-        raise ValueError(f"{name} is {width!r}; an even whole number{limit} is expected")
+        raise ValueError(f"{name} is {shown(width)}; an even whole number{limit} is expected")
     return int(array)
 
 
@@ -87,7 +97,8 @@ def rotary_forward(
     if angles.ndim - 1 > len(length) or any(
         n not in (1, m) for n, m in zip(angles.shape[-2::-1], length[::-1], strict=False)
     ):
-        raise ValueError(f"positions has shape {angles.shape[:-1]}, which does not broadcast to {length}")
+        came = f"positions has shape {angles.shape[:-1]}"
+        raise ValueError(f"{came}, which does not broadcast to x without its last axis, {length}")
     real = inner.real.dtype
     saved = RotarySaved(x, np.cos(angles).astype(real), np.sin(angles).astype(real), layout)
     return round_to(_rotate(inner, *saved[1:]), x), saved

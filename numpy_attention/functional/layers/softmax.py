@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, explained, quiet, whole_numbers
+from ..base.admission import Array, admit, explained, quiet
 from ..base.arrays import (
     backward_of,
     cotangent,
@@ -21,6 +21,7 @@ from ..base.arrays import (
     round_to,
     shape_repr,
     upcast,
+    whole_number,
 )
 from ..base.row_blocks import by_rows
 from ..base.stable import entry_at_peak, finite_shift, log1p, not_minus_infinity, row_maximum
@@ -51,10 +52,10 @@ class LogSoftmaxSaved(NamedTuple):
 def _admit_rows(x: npt.ArrayLike, axis: int) -> tuple[Array, Array, int]:
     """The admitted input, its rows (upcast, the axis moved last), and the axis counted from the front."""
     x = admit("x", x, 1)
-    number = whole_numbers("axis", axis)
-    if number.ndim or not -x.ndim <= number < x.ndim:
-        raise ValueError(f"axis is {axis!r}; a whole number from {-x.ndim} to {x.ndim - 1} is expected")
-    return x, np.moveaxis(upcast(x)[0], int(axis), -1), int(axis) % x.ndim
+    axis = whole_number("axis", axis)
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"axis is {axis}; a whole number from {-x.ndim} to {x.ndim - 1} is expected")
+    return x, np.moveaxis(upcast(x)[0], axis, -1), axis % x.ndim
 
 
 def _weights_and_lse(rows: Array) -> tuple[Array, Array]:

@@ -11,7 +11,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..base.admission import Array, admit, as_array, explained, one_of, quiet, real_number, whole_numbers
+from ..base.admission import (
+    Array,
+    admit,
+    as_array,
+    explained,
+    one_of,
+    quiet,
+    real_number,
+    shown,
+    whole_numbers,
+)
 from ..base.arrays import (
     backward_of,
     cast_optional,
@@ -23,6 +33,7 @@ from ..base.arrays import (
     round_to,
     shape_repr,
     upcast,
+    whole_number,
 )
 from ..base.row_blocks import by_rows
 from ..layers.softmax import log_weights
@@ -126,10 +137,7 @@ def _admit_classes(targets: npt.ArrayLike, logits: Array, ignore_index: int | No
         )
     counted = np.ones(array.shape, dtype=bool)
     if ignore_index is not None:
-        ignored = whole_numbers("ignore_index", ignore_index)
-        if ignored.ndim:
-            raise TypeError(f"ignore_index is {ignore_index!r}; one whole number is expected")
-        counted = np.asarray(array != ignored)
+        counted = np.asarray(array != whole_number("ignore_index", ignore_index))
     outside = counted & ((array < 0) | (array >= logits.shape[-1]))
     if outside.any():
         raise ValueError(
@@ -143,7 +151,7 @@ def _admit_distributions(targets: Array, logits: Array, ignore_index: int | None
     """Admit targets, a distribution for each row of logits; every row counts."""
     if ignore_index is not None:
         raise ValueError(
-            f"ignore_index is {ignore_index!r}, but targets are distributions; give a row of zeros instead"
+            f"ignore_index is {shown(ignore_index)}, but targets are distributions; give rows of zeros"
         )
     return check_probabilities("targets", targets), np.full(logits.shape[:-1], logits.shape[-1] > 0)
 

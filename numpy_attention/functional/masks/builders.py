@@ -179,7 +179,7 @@ def real_keys(array: npt.ArrayLike) -> Mask:
     """
     real = _booleans("the array of na.real_keys", array)
     if not real.ndim:
-        raise ValueError("the array of na.real_keys has no axis; (..., S) is expected")
+        raise ValueError(f"the array of na.real_keys is {real}, without an axis; (..., S) is expected")
     return RealKeys(real)
 
 
@@ -210,7 +210,7 @@ def segments(query_ids: npt.ArrayLike, key_ids: npt.ArrayLike) -> Mask:
     queries, keys = whole_numbers("query_ids", query_ids), whole_numbers("key_ids", key_ids)
     for name, ids in (("query_ids", queries), ("key_ids", keys)):
         if not ids.ndim:
-            raise ValueError(f"{name} has no axis; one document id for each position is expected")
+            raise ValueError(f"{name} is {ids}, without an axis; an id for each position is expected")
     common_batch(query_ids=queries.shape[:-1], key_ids=keys.shape[:-1])
     return Segments(queries, keys)
 

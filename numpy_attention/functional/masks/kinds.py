@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from ..base.admission import Array, one_of
+from ..base.admission import Array, one_of, shown
 from ..base.arrays import positions
 from .mask import ALIGNMENTS, Mask, Tile, alignment_offset, batch_entry
 
@@ -45,13 +45,15 @@ class Band(Mask):
         self, name: str, left: int | None, right: int | None, align: str | None, offset: npt.ArrayLike | None
     ) -> None:
         if align is not None and offset is not None:
-            raise ValueError(f"na.{name} got both align and offset; give one of them")
+            raise ValueError(
+                f"align is {shown(align)} and offset is {shown(offset)}; one of them is expected"
+            )
         self.name, self.left, self.right = name, left, right
         self.align = None if align is None else one_of("align", align, ALIGNMENTS)
         self.offset = None if offset is None else positions("offset", offset)
         widest = max(left or 0, right or 0)
         if widest > 2**61 and self.offset is not None and (np.abs(self.offset) > 2**61).any():
-            raise ValueError("offset and width both exceed 2**61; write None for a width without limit")
+            raise ValueError(f"offset and width, {widest}, both exceed 2**61; write None for no limit")
 
     def __repr__(self) -> str:
         limits = "" if self.name == "causal" else f"{self.left}, {self.right}"
@@ -148,7 +150,7 @@ class RealKeys(Mask):
 
     def _visible(self, i: Array, j: Array, lengths: tuple[int, int], heads: bool) -> Tile:
         if self.real.shape[-1] != lengths[1]:
-            raise ValueError(f"{self!r} is for {self.real.shape[-1]} keys, not {lengths[1]}")
+            raise ValueError(f"{self!r} is for {self.real.shape[-1]} keys; there are {lengths[1]}")
         return self.real[(..., *(None,) * (1 + heads), slice(None))][..., j]
 
 
@@ -172,7 +174,9 @@ class Segments(Mask):
     def _visible(self, i: Array, j: Array, lengths: tuple[int, int], heads: bool) -> Tile:
         L, S = self.query_ids.shape[-1], self.key_ids.shape[-1]
         if lengths != (L, S):
-            raise ValueError(f"{self!r} is for {L} queries and {S} keys, not {lengths[0]} and {lengths[1]}")
+            raise ValueError(
+                f"{self!r} is for {L} queries and {S} keys; there are {lengths[0]} and {lengths[1]}"
+            )
         queries = self.query_ids[..., i][(..., *(None,) * heads, slice(None), None)]
         keys = self.key_ids[..., j][(..., *(None,) * (1 + heads), slice(None))]
         return np.asarray(queries == keys)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..base.admission import Array
+from ..base.admission import Array, shown
 from ..base.arrays import whole_number
 
 Tile = bool | Array
@@ -183,7 +183,7 @@ def batch_entry(array: Array, index: tuple[int, ...], trailing: int) -> Array:
 
 def _positions(name: str, part: slice, length: int) -> Array:
     if not isinstance(part, slice):
-        raise TypeError(f"{name} is {part!r}; a slice is expected")
+        raise TypeError(f"{name} is {shown(part)}; a slice is expected")
     return np.arange(*part.indices(length))
 
 
@@ -204,7 +204,7 @@ def visible_pairs(mask: Mask | None, scores_shape: tuple[int, ...]) -> Array | N
 def check_mask(mask: object, scores_shape: tuple[int, ...]) -> None:
     """TypeError unless `mask` is a Mask, ValueError unless it broadcasts to the scores."""
     if isinstance(mask, (str, int, tuple)) or callable(mask):
-        came = getattr(mask, "__name__", repr(mask))
+        came = getattr(mask, "__name__", shown(mask))
         raise TypeError(
             f"mask is {came}; a Mask is expected: write mask=na.causal(), mask=na.window(left, right), "
             "mask=na.padding(lengths) or mask=na.visible(array)"

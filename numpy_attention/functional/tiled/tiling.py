@@ -23,7 +23,7 @@ from ..attention.arguments import (
 from ..attention.attention import AttentionGradients
 from ..attention.biases import Bias
 from ..attention.dropout import Dropout
-from ..base.admission import Array, admit, compute_dtype, quiet, whole_numbers
+from ..base.admission import Array, admit, compute_dtype, quiet, shown, whole_numbers
 from ..base.arrays import cast_optional, cotangent, shape_repr, unbroadcast
 from ..masks.mask import Mask, check_mask
 
@@ -166,7 +166,7 @@ def tile_shape(block: tuple[int, int] | None, shape: tuple[int, ...]) -> tuple[i
         return (max(32, side),) * 2
     lengths = whole_numbers("block", block, least=1)
     if lengths.shape != (2,):
-        raise ValueError(f"block is {block!r}; (rows, columns) is expected")
+        raise ValueError(f"block is {shown(block)}; (rows, columns) is expected")
     return int(lengths[0]), int(lengths[1])
 
 

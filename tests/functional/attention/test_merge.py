@@ -290,7 +290,7 @@ def test_anything_but_an_array_of_numbers_is_refused_by_name(place, name, what):
 @pytest.mark.parametrize(
     "parts, error, sentence",
     [
-        ((), TypeError, r"no parts; one pair \(out, lse\) or more"),
+        ((), TypeError, r"parts is \(\); one pair \(out, lse\) or more"),
         (FINE, TypeError, r"part 1 is ndarray; a pair \(out, lse\) is expected"),
         ((FINE, (*FINE, 1)), TypeError, "part 2 is tuple of 3; a pair"),
         ((FINE, None), TypeError, "part 2 is NoneType; a pair"),

@@ -45,7 +45,7 @@ def test_no_width_and_nothing_looked_up(rows: int, width: int, shape: tuple[int,
 @pytest.mark.parametrize(
     "indices, error, sentence",
     [
-        ([7], ValueError, "indices holds 7, but weight has only 7 rows"),
+        ([7], ValueError, "indices holds 7; less than 7, the rows of weight, is expected"),
         ([-1], ValueError, "indices holds -1; at least 0 is expected"),
         ([1.0], TypeError, "indices has dtype float64; whole numbers"),
         ([True], TypeError, "indices has dtype bool; whole numbers"),

@@ -87,7 +87,7 @@ def test_no_positions_and_no_width(positions: tuple[int, ...], width: int) -> No
             lambda: na.rotary(X, [[[[[0]]]]]),
             r"positions has shape \(1, 1, 1, 1, 1\), which does not broadcast",
         ),
-        (lambda: na.rotary(X, [np.nan] * 5), "positions holds numbers that are not finite"),
+        (lambda: na.rotary(X, [np.nan] * 5), "positions holds nan; finite numbers are expected"),
         (lambda: na.rotary(X, [True] * 5), "positions has dtype bool; real numbers"),
         (
             lambda: na.rotary(X, np.arange(5), layout="half"),

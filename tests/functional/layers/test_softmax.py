@@ -164,7 +164,7 @@ def test_float16_rows_that_would_overflow():
         ([1, 2], -2, ValueError, "axis is -2; a whole number"),
         ([1, 2], 0.5, TypeError, "axis has dtype float64; whole numbers"),
         ([1, 2], float("nan"), TypeError, "axis has dtype float64; whole numbers"),
-        ([1, 2], (0,), ValueError, r"axis is \(0,\); a whole number"),
+        ([1, 2], (0,), TypeError, r"axis has shape \(1,\); one whole number"),
         ([1, 2], "last", TypeError, "axis is str"),
         ([1, 2], None, TypeError, "axis is NoneType"),
     ],

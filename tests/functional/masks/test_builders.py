@@ -105,15 +105,16 @@ REFUSED = [
      "the array of na.real_keys has dtype int64; booleans are expected"),
     (lambda: na.visible(None), TypeError,
      "the array of na.visible is NoneType (dtype object); an array of numbers is expected"),
-    (lambda: na.real_keys(True), ValueError, "the array of na.real_keys has no axis; (..., S) is expected"),
+    (lambda: na.real_keys(True), ValueError,
+     "the array of na.real_keys is True, without an axis; (..., S) is expected"),
     (lambda: na.causal("left"), ValueError,
      "align is 'left' (did you mean 'top_left'?); "
      "one of 'top_left', 'bottom_right' is expected"),
     (lambda: na.causal(True), ValueError, "align is True; one of 'top_left', 'bottom_right' is expected"),
     (lambda: na.causal("top_left", 1), ValueError,
-     "na.causal got both align and offset; give one of them"),
+     "align is 'top_left' and offset is 1; one of them is expected"),
     (lambda: na.window(1, 1, "top_left", 0), ValueError,
-     "na.window got both align and offset; give one of them"),
+     "align is 'top_left' and offset is 0; one of them is expected"),
     (lambda: na.causal(offset=0.5), TypeError, "offset has dtype float64; whole numbers are expected"),
     (lambda: na.causal(offset=True), TypeError, "offset has dtype bool; whole numbers are expected"),
     (lambda: na.window(-1, 0), ValueError, "left holds -1; at least 0 is expected"),
@@ -127,9 +128,9 @@ REFUSED = [
     (lambda: na.segments([0], ["a"]), TypeError,
      "key_ids is list (dtype <U1); a whole number, or an array of them, is expected"),
     (lambda: na.segments(0, [1]), ValueError,
-     "query_ids has no axis; one document id for each position is expected"),
+     "query_ids is 0, without an axis; an id for each position is expected"),
     (lambda: na.segments([0], 1), ValueError,
-     "key_ids has no axis; one document id for each position is expected"),
+     "key_ids is 1, without an axis; an id for each position is expected"),
     (lambda: na.segments(np.zeros((2, 5), int), np.zeros((3, 7), int)), ValueError,
      "the batch axes do not broadcast together: query_ids (2,), key_ids (3,)"),
 ]  # fmt: skip
@@ -169,5 +170,5 @@ def test_a_window_as_far_away_as_it_is_wide_is_right_or_refused():
     near, far = 2**61 - 1, 2**63 - 1
     assert picture(na.window(near, 0, offset=near), 2, 3) == ["###", ".##"]
     for left, right, offset in ((far, 0, far), (0, far, -far)):
-        with refused(ValueError, "offset and width both exceed 2**61; write None for a width without limit"):
+        with refused(ValueError, f"offset and width, {2**62}, both exceed 2**61; write None for no limit"):
             na.window(left, right, offset=offset)

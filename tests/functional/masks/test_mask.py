@@ -134,14 +134,14 @@ MISFITS = [
     (na.window(1, 0), f"na.window(1, 0) over 3 queries and 5 keys: {SAY}"),
     (~na.causal() | na.prefix(2), f"na.causal() over 3 queries and 5 keys: {SAY}"),
     (na.padding([4, 6]), "na.padding(<lengths (2,)>) holds 6, but there are only 5 keys"),
-    (na.real_keys([True] * 3), "na.real_keys(<bool (3,)>) is for 3 keys, not 5"),
+    (na.real_keys([True] * 3), "na.real_keys(<bool (3,)>) is for 3 keys; there are 5"),
     (
         na.segments([0] * 3, [0] * 3),
-        "na.segments(<ids (3,)>, <ids (3,)>) is for 3 queries and 3 keys, not 3 and 5",
+        "na.segments(<ids (3,)>, <ids (3,)>) is for 3 queries and 3 keys; there are 3 and 5",
     ),
     (
         na.segments([0] * 5, [0] * 5),
-        "na.segments(<ids (5,)>, <ids (5,)>) is for 5 queries and 5 keys, not 3 and 5",
+        "na.segments(<ids (5,)>, <ids (5,)>) is for 5 queries and 5 keys; there are 3 and 5",
     ),
     (
         na.visible(np.ones((5, 3), bool)),
