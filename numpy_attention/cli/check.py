@@ -20,7 +20,7 @@ EPILOG = """
 The candidate is a function of (query, key, value, **options) that returns the output and is differentiated by
 its framework; or one that also takes d_out and returns (output, gradients); or NAME_forward and NAME_backward
 in this project's form. Exit status: 0 PASS; 1 FAIL; 2 wrong usage; 3 NOT JUDGED, INCONCLUSIVE, or COARSER:
-right in a coarser arithmetic than the default; 4 WRONG DTYPE: right numbers in another dtype than the inputs'.
+right in a coarser arithmetic than the default; 4 WRONG DTYPE: right numbers, not in the inputs' dtype.
 """
 
 

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterator
 
-from ..check.pairs.report import Finding
+from ..check.pairs.report import Finding, beside
 from ..check.pairs.rules import RULES, Rule
 from .numbers import whole_number
 
@@ -43,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
             wrong += not worst.ok
             verdict = "" if worst.ok else "FAIL: "
             text = f"{verdict}{worst.check}" + (f", {worst.where}" if worst.where else "")
-            print(f"{rule.name:<{width}}  {gradient:<14} {worst.ratio:13.2e}  {example}: {text}")
+            label = f"{rule.name:<{width}}  {gradient:<14} {worst.ratio:13.2e}  "
+            print(beside(label, f"{example}: {text}"))
     verdict = f"{wrong} wrong" if wrong else "all right"
     print(f"{checks} checks of {len(rules)} rule{'s' if len(rules) > 1 else ''}: {verdict}")
     return 1 if wrong else 0

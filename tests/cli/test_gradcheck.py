@@ -13,6 +13,7 @@ def test_every_rule_is_checked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     out = capsys.readouterr().out
     assert all(rule.name in out for rule in some)
     assert f"checks of {len(some)} rules: all right" in out
+    assert max(map(len, out.splitlines())) <= 100
 
 
 def test_one_rule_at_the_second_order(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,21 @@
 """The report of a check: its findings, each with the ratio of the error to the allowed error, and where."""
 
+import textwrap
 from typing import NamedTuple
+
+WIDTH = 100
+"""Characters in a line of a report."""
+
+
+def wrapped(text: str, indent: str = "  ") -> list[str]:
+    """Lines of at most WIDTH characters, all but the first indented."""
+    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False) or [""]
+
+
+def beside(label: str, text: str) -> str:
+    """A label, and beside it a text in lines of at most WIDTH characters."""
+    lines = textwrap.wrap(text, WIDTH - len(label), break_on_hyphens=False) or [""]
+    return label + f"\n{' ' * len(label)}".join(lines)
 
 
 class Finding(NamedTuple):
@@ -23,7 +38,7 @@ class Finding(NamedTuple):
 
     def __str__(self) -> str:
         text = f"{self.check}: {self.where}" if self.where else self.check
-        return f"{'ok  ' if self.ok else 'FAIL'} {self.gradient:<14} {self.ratio:9.2e}  {text}"
+        return beside(f"{'ok  ' if self.ok else 'FAIL'} {self.gradient:<14} {self.ratio:9.2e}  ", text)
 
 
 class Report(NamedTuple):
@@ -59,5 +74,5 @@ class Report(NamedTuple):
     def __str__(self) -> str:
         fixed = f" (held fixed: {', '.join(self.constants)})" if self.constants else ""
         head = f"{self.name}: {'ok' if self.ok else 'FAIL'}, {len(self.findings)} checks{fixed}"
-        left = [f"{'-':<4} {'undecided':<14} {'':9}  {reason}" for reason in self.undecided]
-        return "\n".join([head, *map(str, self.findings), *left])
+        left = [beside(f"{'-':<4} {'undecided':<14} {'':9}  ", reason) for reason in self.undecided]
+        return "\n".join([*wrapped(head), *map(str, self.findings), *left])

@@ -4,10 +4,8 @@ from typing import Any, NamedTuple
 
 from ..cases.compare import FAIL, Verdict
 from ..cases.specification import Specification
+from ..pairs.report import WIDTH
 from .coverage import Judged
-
-WIDTH = 100
-"""Characters in a line of the report."""
 
 SETTINGS = ("inputs", "cotangent", "corner", "empty_rows", "layouts", "mode")
 """The fields of a specification, besides its shape and options, that make a case less simple."""

@@ -1,12 +1,11 @@
 """The report as text of at most 100 characters a line, and as HTML: the verdict first, what to do last."""
 
 import html
-import textwrap
 from collections.abc import Iterator
 
 from ..cases.compare import FAIL, INCONCLUSIVE, PASS, Verdict
+from ..pairs.report import WIDTH, wrapped
 from ..rounding.formats import FORMATS
-from .failing_case import WIDTH
 from .findings import COARSER, Findings
 
 HEADINGS = ("tensor", "verdict", "cases wrong", "error/bound", "ulp", "bias", "worst in")
@@ -37,12 +36,6 @@ def as_html(report: Findings) -> str:
     above, below = [*_first(report), *_setting(report)], [*_failing(report), "", *_last(report)]
     texts = [f"<pre>{html.escape(chr(10).join(lines))}</pre>" for lines in (above, below)]
     return f"{texts[0]}<table><tr>{table}</tr></table>{texts[1]}"
-
-
-def wrapped(text: str, indent: str = "  ") -> list[str]:
-    """Lines of at most WIDTH characters, all but the first indented further."""
-    lines = textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
-    return lines or [""]
 
 
 # ---------------------------------------------------------------------------------------------- the parts

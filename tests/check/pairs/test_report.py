@@ -3,7 +3,7 @@
 import numpy as np
 
 import numpy_attention as na
-from numpy_attention.check.pairs.report import Finding, Report
+from numpy_attention.check.pairs.report import Finding, Report, beside
 from tests.support.small_pair import X, Y, backward, forward
 
 RIGHT, LIMIT = Finding("a check", "d_x", 0.0), Finding("a check", "d_y", 1.0)
@@ -25,6 +25,16 @@ def test_nan_is_worse_than_any_number() -> None:
 def test_lines_name_verdict_gradient_ratio_and_place() -> None:
     assert str(WRONG) == "FAIL d_x             2.50e+00  another: [3]"
     assert str(RIGHT) == "ok   d_x             0.00e+00  a check"
+
+
+def test_long_lines_are_wrapped_beside_their_label() -> None:
+    where = "every axis of length 7 cut to 1, " * 6
+    lines = str(Finding("lengths 0 and 1, wherever forward accepts them", "d_x", 2.0, where)).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert {line[:31] for line in lines[1:]} == {" " * 31}
+    assert beside("label  ", "") == "label  "
+    report = Report("a name", (), ("constants",) * 30, ("law 3: needs a reason " * 9,))
+    assert max(map(len, str(report).splitlines())) <= 100
 
 
 def test_undecided_checks_and_constants_are_listed() -> None:
