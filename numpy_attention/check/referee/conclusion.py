@@ -127,9 +127,8 @@ def _problems_in_words(report: CandidateReport, *, alone: bool) -> list[str]:
 
 def _unjudged(setting: Mapping[str, Any], coverage: Coverage, widths: Sequence[int]) -> dict[str, str]:
     """The options and widths that no case judged, with the reason."""
-    refused = {name for names in coverage.combinations for name in names}
     left = {
-        name: "only in cases that it declined" if name in refused else "in no case that ran"
+        name: "only in cases that it declined" if name in coverage.refused else "in no case that ran"
         for name in setting.get("options", ())
         if name not in coverage.options
     }
@@ -172,10 +171,11 @@ def _missing_gradients(judged: Judged) -> dict[str, str]:
     returned = {name for _, judgement in judged for name in judgement.tensors}
     if not returned:
         return {}
+    ran = [reference for reference, judgement in judged if judgement.tensors]
     expected = [
         name
         for name in Results._fields
-        if name.startswith("d_") and any(getattr(p.expected.values, name) is not None for p, _ in judged)
+        if name.startswith("d_") and any(getattr(p.expected.values, name) is not None for p in ran)
     ]
     missing = [name for name in expected if name != "d_scale" and name not in returned]
     return dict.fromkeys(missing, "no gradient returned")

@@ -29,6 +29,7 @@ class Coverage(NamedTuple):
     widths : the widths D of the cases that ran.
     declined : the names of the declined cases, by the candidate's reason.
     combinations : the fewest options that are in declined cases and in no other.
+    refused : the options in declined cases.
     """
 
     drawn: int = 0
@@ -38,6 +39,7 @@ class Coverage(NamedTuple):
     widths: tuple[int, ...] = ()
     declined: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     combinations: tuple[tuple[str, ...], ...] = ()
+    refused: tuple[str, ...] = ()
 
     @property
     def cases(self) -> str:
@@ -47,13 +49,13 @@ class Coverage(NamedTuple):
 
     @property
     def refusal(self) -> str:
-        """What was declined: "5 of 79 cases ran: it declined 74, bias with softcap, …"; "" if nothing."""
+        """What was declined: "5 of 79 cases ran: it declined 74 (bias with softcap, …)"; "" if nothing."""
         if not self.declined:
             return ""
         names = [" with ".join(each) for each in self.combinations]
         more = ["…"] if len(names) > PRINTED_COMBINATIONS else []
-        declined = ", ".join([str(self.drawn - self.ran), *names[:PRINTED_COMBINATIONS], *more])
-        return f"{self.cases} ran: it declined {declined}"
+        which = ", ".join([*names[:PRINTED_COMBINATIONS], *more])
+        return f"{self.cases} ran: it declined {self.drawn - self.ran}" + (f" ({which})" if which else "")
 
     @property
     def never_alone(self) -> str:
@@ -83,6 +85,7 @@ def coverage_of(judged: Judged) -> Coverage:
     return Coverage(
         len(judged), len(ran), options, _beside(options, telling), widths,
         declined, _combinations([_apart(spec) for spec in refused], [_apart(spec) for spec in ran]),
+        tuple(sorted({name for spec in refused for name in spec.options})),
     )  # fmt: skip
 
 

@@ -136,7 +136,8 @@ def full_error(error: BaseException | None) -> str:
     try:
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if CHECK not in Path(frame.filename).parents]
-        lines = [*traceback.format_list(own), *traceback.format_exception_only(error)]
+        lines = [f'  File "{f.filename}", line {f.lineno}, in {f.name}\n    {f.line}\n' for f in own]
+        lines += traceback.format_exception_only(error)
         return "".join(lines)[:LONGEST_ERROR].rstrip()
     except Exception:  # an exception that cannot be printed
         return type(error).__name__

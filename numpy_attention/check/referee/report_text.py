@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterator
 
 from ..cases.compare import FAIL, INCONCLUSIVE, PASS, Verdict
-from ..pairs.report import WIDTH, wrapped
+from ..pairs.report import wrapped
 from ..rounding.formats import FORMATS
 from .findings import COARSER, Findings
 
@@ -146,7 +146,7 @@ def _last(report: Findings) -> list[str]:
     if (report.control.caught or report.control.missed) and report.outcome != PASS:
         lines.append(f"control: {report.control}")
     ends = [*(f"next: {step}" for step in next_steps(report)), f"{report.outcome}: {report.reason}"]
-    printed = [part for error in report.errors for part in (*_shortened(error), "")]
+    printed = [part for error in report.errors for part in ("in full:", *_shortened(error), "")]
     return printed + [part for line in [*lines, *ends] for part in wrapped(line)]
 
 
@@ -161,8 +161,9 @@ def _shortened(error: str) -> list[str]:
 
 
 def _cut(line: str) -> list[str]:
-    """A line as it stands, in pieces of at most WIDTH characters."""
-    return [line[n : n + WIDTH] for n in range(0, len(line), WIDTH)] or [""]
+    """A line in pieces of at most WIDTH characters, its indentation kept."""
+    margin = " " * (len(line) - len(line.lstrip()))
+    return wrapped(margin + line.strip(), margin + "    ") if line.strip() else [""]
 
 
 def next_steps(report: Findings) -> Iterator[str]:

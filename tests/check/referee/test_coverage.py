@@ -26,7 +26,7 @@ def test_declined_cases_are_counted_and_named_by_the_fewest_options():
     coverage = coverage_of(judged("", "b", "s", declined=("bs", "bsc", "c", "ck")))
     assert coverage.options == ("bias", "scale")
     assert coverage.combinations == (("softcap",), ("bias", "scale"))
-    assert coverage.refusal == "3 of 7 cases ran: it declined 4, softcap, bias with scale"
+    assert coverage.refusal == "3 of 7 cases ran: it declined 4 (softcap, bias with scale)"
     assert coverage.declined == {"no": ("small",) * 4}
 
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from numpy_attention.check.cases.compare import Verdict
+from numpy_attention.check.pairs.report import WIDTH
 from numpy_attention.check.referee.control import CaughtFault, Control
 from numpy_attention.check.referee.coverage import Coverage
 from numpy_attention.check.referee.report import CandidateReport
-from numpy_attention.check.referee.report_text import WIDTH, next_steps
+from numpy_attention.check.referee.report_text import next_steps
 from tests.support.candidates import check, plain, simple, spoiled
 
 RIGHT = Verdict("small", "out", "PASS", ratio=0.25)
