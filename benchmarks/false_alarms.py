@@ -20,6 +20,7 @@ from benchmarks.contenders import machine
 from benchmarks.correct_programs import TiledProgram, programs
 from benchmarks.exactness import figure, table
 from benchmarks.frameworks import CorrectCandidate, framework_candidates
+from numpy_attention.check.candidate.frameworks import emulating
 from numpy_attention.check.referee.referee import check_candidate
 from numpy_attention.files import write_text
 
@@ -56,7 +57,8 @@ def numpy_programs(first: int, last: int) -> Iterator[JudgedCandidate]:
     """Judge programs in NumPy that work tile by tile."""
     for program in islice(programs(last), first, last):
         kind = "NumPy, tiles" if max(program.rows, program.columns) < 128 else "NumPy, tiles of 128 and more"
-        yield judge(kind, program, program.kept, mask="visible", causal="bottom_right", seed=first)
+        options = dict(mask="visible", causal="bottom_right", seed=first, framework=emulating(program.kept))
+        yield judge(kind, program, program.kept, **options)
 
 
 def in_frameworks() -> list[CorrectCandidate]:

@@ -18,6 +18,7 @@ from benchmarks.checkers import jax_check_grads, torch_gradcheck
 from benchmarks.contenders import machine
 from benchmarks.correct_programs import programs
 from benchmarks.tolerances import TENSORS, TOLERANCES, cases, compared, numbers_of, shows
+from numpy_attention.check.candidate.frameworks import emulating
 from numpy_attention.check.cases.cases import Case
 from numpy_attention.check.cases.compare import FAIL
 from numpy_attention.check.faults import FAULTS, Fault
@@ -88,7 +89,7 @@ def alarms_on(fault: Fault) -> dict[str, Count]:
                 for name, alarm in compared(dtype, place, numbers_of(case, fault.pair)):
                     alarms[name] += Count(alarm, 1)
         if fault.family == "memory":
-            report = check_candidate(tuple(fault.pair), dtype=dtype, faults=())
+            report = check_candidate(tuple(fault.pair), dtype=dtype, framework=emulating(dtype), faults=())
             alarms[f"the referee, {dtype}"] += Count(report.outcome == FAIL, 1)
     for problem in [each for each in PROBLEMS.values() if fault.active(each)][:MAX_PROBLEMS]:
         for name, check in GRADIENTS.items():

@@ -74,14 +74,30 @@ def _add_conventions(add: Callable[..., Any]) -> None:
         metavar="NAME=OPTION,…",
         help="its parameter names: sm_scale=scale,…",
     )
-    add("--layout", choices=LAYOUTS, default="BHLD", help="axes of query, key, value, out (default: BHLD)")
-    add("--mask", choices=MASKS, help="meaning of its mask; visible: True = may attend")
+    add(
+        "--layout",
+        choices=LAYOUTS,
+        default="BHLD",
+        help="axes of query, key, value, out; C = H D, N = B H (default: BHLD)",
+    )
+    add("--mask", choices=MASKS, help="meaning of its mask; visible: True = may attend; padding: (B, S)")
     add(
         "--causal",
         choices=CORNERS,
         help="alignment of its diagonal if lengths differ",
     )
-    add("--framework", choices=FRAMEWORKS, help="framework of its arrays (default: detected)")
+    add(
+        "--always",
+        metavar="causal|window(L,R)",
+        help="it is always causal, or has this window; no option says so",
+    )
+    add("--square", action="store_true", help="it takes L = S alone")
+    add("--no-groups", dest="groups", action="store_false", help="it takes no grouped heads")
+    add(
+        "--framework",
+        choices=FRAMEWORKS,
+        help="framework of its arrays; emulated: float32 for dtypes that NumPy lacks (default: detected)",
+    )
     add("--device", help="device of torch's tensors: cuda, cuda:1, mps, …")
 
 
@@ -140,9 +156,9 @@ def _tell(line: str) -> None:
 def _arguments(args: argparse.Namespace) -> dict[str, Any]:
     arguments = {
         name: getattr(args, name)
-        for name in ("profile", "dtype", "arithmetic", "supports", "layout", "mask", "causal", "forward_only",
-                     "framework", "device", "head_dims", "shape", "length_multiple", "repeat", "timeout",
-                     "seed")
+        for name in ("profile", "dtype", "arithmetic", "supports", "layout", "mask", "causal", "always",
+                     "square", "groups", "forward_only", "framework", "device", "head_dims", "shape",
+                     "length_multiple", "repeat", "timeout", "seed")
     }  # fmt: skip
     return arguments | {"names": args.map, "empty_rows": args.empty_rows == "zero"}
 

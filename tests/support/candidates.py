@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 import numpy_attention as na
+from numpy_attention.check.candidate.frameworks import emulating
 from numpy_attention.check.cases.sensitivity import ReferenceCase, reference_case
 from numpy_attention.check.cases.specification import Specification
 from numpy_attention.check.faults import fault
@@ -17,7 +18,10 @@ FEW = [fault("no-row-sum"), fault("scale-missing")]
 
 def check(candidate: Any, **options: Any) -> Any:
     """The report of `check_candidate`, bottom-right and with few faults by default."""
-    return na.check_candidate(candidate, **{"causal": "bottom_right", "faults": FEW, **options})
+    framework = emulating(options.get("dtype", "float32"))
+    return na.check_candidate(
+        candidate, **{"causal": "bottom_right", "faults": FEW, "framework": framework, **options}
+    )
 
 
 def plain_case(dtype: str = "float32", options: tuple[str, ...] = ()) -> ReferenceCase:

@@ -1,31 +1,34 @@
 """Call a candidate attention on a case and read its results by name.
 
 A candidate is a function that returns the output, differentiated by its framework; or a function that also
-takes d_out and returns (output, gradients); or a pair (forward, backward) in this project's form. Each may
-return a dict, or a tuple with field names, of which the known names are judged.
+takes d_out and returns (output, gradients); or a pair (forward, backward) in this project's form.
 """
 
 import inspect
+import sys
+import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...functional.base.admission import Array
 from ..cases.cases import Case
-from ..cases.specification import EXTRAS, OPTIONS
-from ..reference.oracle import Results
+from ..cases.specification import EXTRAS, LAYOUTS, MODES, OPTIONS, SUBSETS
+from .axes import NO_FORM, from_layout, mask_of_meaning, to_layout
 from .conventions import Binding, Convention, bind
-from .frameworks import CandidateArray, NumPy, framework_of, to_numpy
-from .sandbox import CandidateError
-
-DIFFERENTIABLE = ("query", "key", "value", "bias", "scale", "sinks")
-LAYOUT_TENSORS = ("query", "key", "value", "d_out", "out", "d_query", "d_key", "d_value")
-TENSORS = Results._fields
+from .frameworks import CandidateArray, NumPy, after_result, framework_of, to_numpy
+from .process_state import RandomStates
+from .returned import DIFFERENTIABLE, Reading, ReturnError, named_gradients, named_tensors, unpacked
+from .sandbox import SandboxResult, run_sandboxed
 
 RECENT_ARRAYS, RECENT_SIZE = 64, 1 << 16
 """Number and largest size of the results remembered, to detect a later call that overwrites them."""
+
+TENSORS = ("query", "key", "value", "d_out")
 
 
 class CandidateOutput(NamedTuple):
@@ -34,10 +37,6 @@ class CandidateOutput(NamedTuple):
     tensors: dict[str, CandidateArray]
     problems: tuple[str, ...] = ()
     framework: str = "numpy"
-
-
-class ReturnError(CandidateError):
-    """The candidate returned something of no accepted form; the message describes it."""
 
 
 class Candidate:
@@ -50,7 +49,14 @@ class Candidate:
         self.binding: Binding = bind(self.function, convention)
         self.takes_mask_values = bool(self.pair) and convention.mask is None and "mask" in self.binding.names
         self.backward_parameters = _parameter_names(self.pair[1]) if self.pair else ()
+        self.reading = Reading(convention.layout, takes_d_out=self.form == "gradients")
         self.recent: deque[tuple[str, Any, Array]] = deque(maxlen=RECENT_ARRAYS)
+        self.side_effects: dict[str, None] = {}
+        self.random_states = RandomStates()
+        if convention.always in self.binding.names:
+            raise ValueError(f"always is {convention.always}, but the candidate has an option of that name")
+        if convention.layout == "BLC" and "heads" not in self.binding.names:
+            raise ValueError("layout is BLC, which needs the number of heads: add --map NAME=heads")
 
     @property
     def form(self) -> str:
@@ -64,7 +70,7 @@ class Candidate:
         """The supported ones of OPTIONS and EXTRAS."""
         supported = {name for name in self.binding.names if name in OPTIONS}
         if self.takes_mask_values:
-            supported |= {"causal", "window", "mask", "q_offset"}
+            supported |= {"causal", "window", "mask", "q_offset"} - {self.convention.always}
         elif self.convention.mask is None:
             supported.discard("mask")
         if not supported & {"causal", "window"}:
@@ -74,6 +80,7 @@ class Candidate:
         array = self.takes_mask_values or "scale_array" in (self.convention.supports or ())
         if "scale" in supported and array:
             supported.add("scale_array")
+        supported -= {*NO_FORM.get(self.convention.layout, ())}
         return tuple(name for name in (*OPTIONS, *EXTRAS) if name in supported)
 
     @property
@@ -83,16 +90,53 @@ class Candidate:
         if self.binding.no_signature and self.convention.supports is None and not self.convention.names:
             reasons = dict.fromkeys(reasons, "the signature cannot be read: use --supports or --map")
         if "mask" in reasons and "mask" in self.binding.names:
-            reasons["mask"] = "meaning of its booleans unknown: set --mask to visible, hidden or additive"
+            meanings = "visible, hidden, additive, padding or real_keys"
+            reasons["mask"] = f"meaning of its booleans unknown: set --mask to {meanings}"
+        for name in NO_FORM.get(self.convention.layout, ()):
+            if name in self.binding.names:
+                reasons[name] = f"has no form in the layout {self.convention.layout}"
+        reasons.pop(self.convention.always, None)
         return reasons
 
+    def layouts(self, framework: NumPy) -> tuple[str, ...]:
+        """The memory layouts that the framework's arrays can have."""
+        return tuple(name for name in LAYOUTS if name in framework.layouts)
+
+    def modes(self, framework: NumPy) -> tuple[str, ...]:
+        """The modes in which a candidate of this form can be called."""
+        possible = {"all gradients", "called before", "in threads"}
+        optional = "d_out" in self.binding.defaults or "d_out" not in self.binding.required
+        if not self.forward_only:
+            if self.form == "pair":
+                possible |= {"no gradient", "backward twice"}
+            elif self.form == "gradients":
+                possible |= {"no gradient"} if optional else set()
+            elif framework.differentiates:
+                possible |= {"no gradient", *SUBSETS, "backward twice"}
+        return tuple(mode for mode in MODES if mode in possible)
+
     # -------------------------------------------------------------------------------------- one call
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What it has changed in the process so far, and what there is to say of the form of its results."""
+        return (*self.reading.notes, *self.side_effects, *self.random_states.changed())
+
+    def run(self, case: Case, framework: NumPy, timeout: float, *, native: bool = False) -> SandboxResult:
+        """Call the candidate on a case in a thread; errors are returned, and what it changes is noted."""
+        call = self.native if native else self.call
+        result = run_sandboxed(partial(call, case, framework), timeout)
+        self.side_effects |= dict.fromkeys(result.changed)
+        return result
 
     def call(self, case: Case, framework: NumPy) -> CandidateOutput:
         """Call the candidate on a case, without catching its exceptions."""
         inputs = self._inputs(case, framework)
         before = {name: framework.to_numpy(x).numbers for name, x in inputs.items()}
-        native = self._judged(self._results(case, inputs, framework))
+        if case.specification.mode == "called before":
+            self._other_call(case, framework)
+        with self._beside(case, framework):
+            native = self._judged(self._results(case, inputs, framework))
         after = {name: framework.to_numpy(x).numbers for name, x in inputs.items()}
         changed = [name for name in before if after[name].tobytes() != before[name].tobytes()]
         problems = [f"changes its input {name}" for name in changed] + self._overwritten()
@@ -104,7 +148,8 @@ class Candidate:
             array = to_numpy(x)
             if array.numbers.size <= RECENT_SIZE:
                 self.recent.append((name, x, array.numbers))
-            tensors[name] = array._replace(numbers=self._transposed(name, array.numbers))
+            numbers = from_layout(name, array.numbers, self.convention.layout, case.specification.shape)
+            tensors[name] = array._replace(numbers=numbers)
         frameworks = [framework_of(x) for x in native.values() if x is not None]
         return CandidateOutput(tensors, tuple(problems), frameworks[0] if frameworks else "numpy")
 
@@ -118,74 +163,132 @@ class Candidate:
     def native(self, case: Case, framework: NumPy) -> dict[str, Any]:
         """Native outputs, axes reordered; mutation unchecked, missing gradients dropped."""
         native = self._judged(self._results(case, self._inputs(case, framework), framework))
-        results = {name: x for name, x in native.items() if x is not None}
-        if self.convention.layout == "BLHD":
-            return {n: x.swapaxes(1, 2) if n in LAYOUT_TENSORS else x for n, x in results.items()}
-        return results
+        layout, shape = self.convention.layout, case.specification.shape
+        return {n: from_layout(n, x, layout, shape) for n, x in native.items() if x is not None}
 
     def _judged(self, native: dict[str, Any]) -> dict[str, Any]:
         """The results without their gradients if only the forward is judged."""
         return {n: x for n, x in native.items() if not (self.forward_only and n.startswith("d_"))}
 
+    # ---------------------------------------------------------------------------------- other calls
+
+    def _other_call(self, case: Case, framework: NumPy) -> None:
+        """A call with other numbers of the same shape and options."""
+        other = rolled(case)
+        self._results(other, self._inputs(other, framework), framework)
+
+    @contextmanager
+    def _beside(self, case: Case, framework: NumPy) -> Iterator[None]:
+        """Beside other calls in a second thread, in that mode."""
+        if case.specification.mode != "in threads":
+            yield
+            return
+        over, errors = threading.Event(), []
+
+        def others() -> None:
+            try:
+                while not over.is_set():
+                    self._other_call(case, framework)
+            except Exception as error:
+                errors.append(error)
+
+        interval = sys.getswitchinterval()
+        thread = threading.Thread(target=others, daemon=True)
+        sys.setswitchinterval(1e-6)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            sys.setswitchinterval(interval)
+            thread.join(THREAD_SECONDS)
+        if errors:
+            raise errors[0]
+
+    # --------------------------------------------------------------------------------- its arguments
+
     def _inputs(self, case: Case, framework: NumPy) -> dict[str, Any]:
-        """The case's arrays in the candidate's framework and layout."""
+        """The case's arrays in the candidate's framework, axes and memory layout."""
         arrays = {name: x for name, x in case.arrays.items() if isinstance(x, np.ndarray)}
-        return {n: framework.from_numpy(self._transposed(n, x), case.format) for n, x in arrays.items()}
+        if "mask" in arrays:
+            arrays["mask"] = mask_of_meaning(arrays["mask"], self.convention.mask or "visible")
+        layout, spec = self.convention.layout, case.specification
+        memory = {name: of for name, of in spec.layouts if of in framework.layouts}
+        inputs = {}
+        for name, x in arrays.items():
+            own = framework.from_numpy(to_layout(name, x, layout, spec.shape), case.format)
+            inputs[name] = framework.laid_out(own, memory[name]) if name in memory else own
+        return inputs
 
-    def _transposed(self, name: str, x: Array) -> Array:
-        """Swap heads and positions if the candidate's layout is BLHD."""
-        if self.convention.layout == "BLHD" and name in LAYOUT_TENSORS and x.ndim == 4:
-            return np.ascontiguousarray(np.swapaxes(x, 1, 2))
-        return x
-
-    def _options(self, case: Case, inputs: Mapping[str, Any], framework: NumPy) -> dict[str, Any]:
-        """The case's options, its mask in the candidate's form."""
+    def _options(self, case: Case, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The case's options, its mask in the candidate's form; the number of heads if it is a parameter."""
+        _, H, G, *_ = case.specification.shape
         options = {name: inputs.get(name, x) for name, x in case.options.items() if name not in EXTRAS}
+        options.pop(self.convention.always, None)
         if self.takes_mask_values:
             options = {n: x for n, x in options.items() if n not in ("causal", "window", "q_offset", "mask")}
-            return options if case.mask is None else options | {"mask": case.mask}
-        if "mask" in options:
-            visible = case.options["mask"]
-            if self.convention.mask == "hidden":
-                options["mask"] = framework.from_numpy(~visible, case.format)
-            elif self.convention.mask == "additive":
-                options["mask"] = framework.from_numpy(np.where(visible, 0.0, -np.inf), case.format)
-        return options
+            mask = case.without(self.convention.always).mask if self.convention.always else case.mask
+            options |= {} if mask is None else {"mask": mask}
+        heads = {"heads": H, "kv_heads": G}
+        return options | {name: n for name, n in heads.items() if name in self.binding.names}
 
     def _results(self, case: Case, inputs: Mapping[str, Any], framework: NumPy) -> dict[str, Any]:
         """Output and gradients by name, as the candidate or its framework returns them."""
-        options = self._options(case, inputs, framework)
+        options, mode = self._options(case, inputs), case.specification.mode
         cotangents = {name: inputs[name] for name in ("d_lse", "d_weights") if name in inputs}
         leaves = {name: options.get(name, inputs[name]) for name in DIFFERENTIABLE if name in inputs}
-        d_out = inputs["d_out"]
+        wanted = [n for n, name in enumerate(leaves) if mode not in SUBSETS or name in mode.split(", ")]
+        times = 2 if mode == "backward twice" else 1
 
         def forward(options: Mapping[str, Any], query: Any, key: Any, value: Any) -> Any:
-            args, named = self.binding.arguments(options, case.query.shape[-1])
-            return self.function(query, key, value, *args, **named)
+            return self.binding.call(self.function, (query, key, value), options, case.query.shape[-1])
 
         qkv = (inputs["query"], inputs["key"], inputs["value"])
         if self.pair:
-            out, saved = _unpacked(forward(options, *qkv), "saved")
+            out, saved = unpacked(forward(options, *qkv))
             kept = {name: getattr(saved, name, None) for name in ("lse", "weights")}
             results = {"out": out} | {name: x for name, x in kept.items() if x is not None}
-            return results | named_gradients(self.pair[1](d_out, saved, **cotangents), case, leaves)
+            for _ in range(0 if mode == "no gradient" else times):
+                with after_result():
+                    grads = self.pair[1](inputs["d_out"], saved, **cotangents)
+                results |= named_gradients(grads, case, leaves, self.reading)
+            return results
         if self.form == "gradients":
-            return named_tensors(forward(options | {"d_out": d_out} | cotangents, *qkv), case, leaves)
+            options = options if mode == "no gradient" else options | {"d_out": inputs["d_out"]} | cotangents
+            results = named_tensors(forward(options, *qkv), case, leaves, self.reading)
+            return {n: x for n, x in results.items() if mode != "no gradient" or not n.startswith("d_")}
 
         def differentiable(*values: Any) -> tuple[Any, dict[str, Any]]:
             arrays = dict(zip(leaves, values, strict=True))
             own = options | {name: x for name, x in arrays.items() if name in options}
             result = forward(own, arrays["query"], arrays["key"], arrays["value"])
-            results = named_tensors(result, case, leaves)
+            results = named_tensors(result, case, leaves, self.reading)
             if "out" not in results:
                 raise ReturnError("returns no out")
             return results.pop("out"), results
 
-        if framework.name == "numpy" or self.forward_only:
-            out, rest = differentiable(*leaves.values())
+        if not framework.differentiates or self.forward_only or mode == "no gradient":
+            out, rest = framework.forward(differentiable, [*leaves.values()])
             return {"out": out, **rest}
-        out, rest, grads = framework.differentiate(differentiable, [*leaves.values()], d_out)
-        return {"out": out, **{f"d_{name}": x for name, x in zip(leaves, grads, strict=True)}, **rest}
+        out, rest, grads = framework.differentiate(
+            differentiable, [*leaves.values()], inputs["d_out"], wanted, times
+        )
+        names = list(leaves)
+        return {"out": out, **{f"d_{names[n]}": grads[n] for n in wanted}, **rest}
+
+
+THREAD_SECONDS = 10.0
+"""Longest wait for the second thread of a call in threads."""
+
+
+def rolled(case: Case) -> Case:
+    """A case of the same shape and options with all numbers moved along their last axis, the mask's too."""
+    arrays = {name: np.roll(getattr(case, name), 1, axis=-1) * -1.0 for name in TENSORS}
+    options = {
+        name: np.roll(x, 1, axis=-1) if isinstance(x, np.ndarray) else x for name, x in case.options.items()
+    }
+    plain = case.specification._replace(layouts=(), mode="all gradients")
+    return case.rebuilt(**arrays, options=options, specification=plain)
 
 
 def _parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:
@@ -207,67 +310,18 @@ def as_pair(candidate: Any) -> tuple[Callable[..., Any], Callable[..., Any]] | N
 
 def as_function(candidate: Any) -> Callable[..., Any]:
     """The candidate itself; for a torch.autograd.Function, its `apply`."""
-    if inspect.isclass(candidate) and callable(apply := getattr(candidate, "apply", None)):
+    if inspect.isclass(candidate):
+        apply = getattr(candidate, "apply", None)
+        if getattr(apply, "__self__", None) is not candidate:
+            raise TypeError(
+                f"the candidate is the class {candidate.__name__}; a function is expected: make an instance "
+                f"first, in a line such as attention = {candidate.__name__}(…)"
+            )
         candidate = apply
     if not callable(candidate):
         name = type(candidate).__name__
         raise TypeError(f"the candidate is {name}; a function, or a pair (forward, backward), is expected")
+    if inspect.iscoroutinefunction(candidate):
+        raise TypeError("the candidate is a coroutine function; one that returns its results is expected")
     function: Callable[..., Any] = candidate
     return function
-
-
-# ---------------------------------------------------------------------------------------- returned forms
-
-
-def named_tensors(result: Any, case: Case, leaves: Mapping[str, Any]) -> dict[str, Any]:
-    """Arrays by name, from any form in which a candidate may return output and gradients."""
-    if result is None:
-        raise ReturnError("returns nothing")
-    if (named := _as_mapping(result)) is not None:
-        known = {name: x for name, x in named.items() if name in TENSORS and x is not None}
-        if not known:
-            names = ", ".join(map(repr, named)) or "nothing"
-            raise ReturnError(f"returns {names} by name; known names are {', '.join(TENSORS)}")
-        return known
-    if isinstance(result, tuple | list):
-        out, grads = _unpacked(result, "gradients")
-        return {"out": out} | named_gradients(grads, case, leaves)
-    framework_of(result)  # raises unless it is an array
-    return {"out": result}
-
-
-def _as_mapping(result: Any) -> Mapping[str, Any] | None:
-    if isinstance(result, Mapping):
-        return result
-    if isinstance(result, tuple) and hasattr(result, "_asdict"):
-        named: Mapping[str, Any] = result._asdict()
-        return named
-    return None
-
-
-def _unpacked(result: Any, second: str) -> tuple[Any, Any]:
-    """The two entries of (output, `second`)."""
-    if isinstance(result, tuple | list) and len(result) == 2:
-        return result[0], result[1]
-    form = "nothing" if result is None else type(result).__name__
-    length = f" of {len(result)}" if isinstance(result, tuple | list) else ""
-    raise ReturnError(f"returns {form}{length}; (output, {second}) is expected")
-
-
-def named_gradients(grads: Any, case: Case, leaves: Mapping[str, Any]) -> dict[str, Any]:
-    """Gradients by name: their own, or that of their position in the first order of the same length."""
-    if (named := _as_mapping(grads)) is not None:
-        inputs = {*leaves, *case.options}
-        return {n: x for n, x in named.items() if n.startswith("d_") and n in TENSORS and n[2:] in inputs}
-    if not isinstance(grads, tuple | list):
-        raise ReturnError(f"returns {type(grads).__name__}, where gradients are expected")
-    numbers = [n for n in DIFFERENTIABLE if n in leaves or n in case.options]
-    for order in (list(leaves), numbers, list(DIFFERENTIABLE), ["query", "key", "value"]):
-        if len(grads) == len(order):
-            return {
-                f"d_{name}": x
-                for name, x in zip(order, grads, strict=True)
-                if name in leaves or (name in numbers and x is not None)
-            }
-    expected = ", ".join(f"d_{name}" for name in leaves)
-    raise ReturnError(f"returns {len(grads)} gradients; {len(leaves)} are expected: {expected}")

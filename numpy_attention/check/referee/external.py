@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from ...functional.base.admission import explained
-from ..candidate.frameworks import NumPy, to_numpy
+from ..candidate.frameworks import Emulated, to_numpy
 from ..cases.cases import Case
 from ..cases.compare import expected_results
 from ..cases.profiles import Capabilities
@@ -89,7 +89,7 @@ def compare(arrays: Mapping[str, Any], case: Case, *, arithmetic: str | None = N
     rounding = roundoff(case.specification.dtype, arithmetic)
     right = expected_results(case, rounding)
     reference = ReferenceCase(case, right, sensitivities(case, right))
-    numpy = NumPy()
+    numpy = Emulated()
     tensors = {name: to_numpy(x) for name, x in arrays.items()}
     verdicts = [judge_tensor(reference, name, x, numpy, rounding) for name, x in tensors.items()]
     judgement = CaseJudgement(tensors, tuple(verdict for verdict in verdicts if verdict is not None))

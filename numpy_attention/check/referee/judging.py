@@ -2,7 +2,6 @@
 
 import traceback
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -12,7 +11,8 @@ import numpy as np
 from ...functional.base.admission import Array
 from ..candidate.candidate import Candidate, CandidateOutput
 from ..candidate.frameworks import CandidateArray, NumPy
-from ..candidate.sandbox import CandidateError, run_sandboxed
+from ..candidate.refusals import refusal
+from ..candidate.sandbox import CandidateError
 from ..cases.cases import Case
 from ..cases.compare import FAIL, OWN, Verdict, compare_tensor, format_of
 from ..cases.sensitivity import ReferenceCase
@@ -62,10 +62,9 @@ def judge_case(
     runs: list[CandidateOutput] = []
     printed = ""
     for _ in range(max(1, repeat)):
-        result = run_sandboxed(partial(candidate.call, reference.case, framework), timeout)
+        result = candidate.run(reference.case, framework, timeout)
         printed = printed or result.printed
-        if isinstance(result.error, NotImplementedError):
-            reason = " ".join(str(result.error).split()) or "NotImplementedError"
+        if result.error and (reason := refusal(candidate, reference.case, result, framework, timeout)):
             return CaseJudgement({}, declined=reason, printed=printed)
         if result.failure and not result.hung and 0 in reference.case.specification.shape:
             return CaseJudgement({}, declined=result.failure, printed=printed)  # empty arrays are optional

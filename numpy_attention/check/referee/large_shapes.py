@@ -8,7 +8,6 @@ rows alone, and all of them are judged exactly. The laws are checked over all he
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +15,6 @@ import numpy as np
 from ...functional.base.admission import Array
 from ..candidate.candidate import Candidate
 from ..candidate.frameworks import NumPy, to_numpy
-from ..candidate.sandbox import run_sandboxed
 from ..cases.cases import Case, make_case, visible_pairs
 from ..cases.compare import Verdict, expected_results, wrong_shape
 from ..cases.profiles import Capabilities
@@ -156,8 +154,8 @@ def judge_large(
     candidate: Candidate, sample: SampledCase, framework: NumPy, roundoff: Roundoff, timeout: float
 ) -> Iterator[tuple[ReferenceCase, CaseJudgement]]:
     """The judgement of each sampled head group; a single one with the failure if a call fails."""
-    first = run_sandboxed(partial(candidate.native, sample.case, framework), timeout)
-    second = run_sandboxed(partial(candidate.native, sample.sparse, framework), timeout)
+    first = candidate.run(sample.case, framework, timeout, native=True)
+    second = candidate.run(sample.sparse, framework, timeout, native=True)
     if failure := first.failure or second.failure:
         reference = sampled_reference(sample, sample.groups[0], roundoff, 2)
         error = full_error(first.error or second.error)

@@ -12,6 +12,7 @@ from ...functional.base.wording import brief
 from ..candidate.candidate import Candidate
 from ..candidate.capabilities import Constraints, ProbeResult, probe
 from ..candidate.conventions import checked_convention
+from ..candidate.process_state import random_states_kept
 from ..cases.compare import FAIL
 from ..cases.profiles import profile as specifications
 from ..cases.sensitivity import ReferenceCase, reference_case
@@ -19,7 +20,7 @@ from ..rounding.formats import Roundoff, roundoff
 from .conclusion import conclude
 from .control import Control, Planted, run_control
 from .coverage import Judged
-from .findings import CandidateProblem
+from .findings import NOT_JUDGED, CandidateProblem
 from .judging import CaseJudgement, judge_case
 from .large_shapes import control_cases, draw_large, judge_large, large_specifications
 from .precision_guess import explaining_arithmetic
@@ -29,6 +30,7 @@ from .versions import source_of, versions
 
 
 @explained
+@random_states_kept()
 def check_candidate(
     function: Any,
     *,
@@ -40,6 +42,9 @@ def check_candidate(
     layout: str = "BHLD",
     mask: str | None = None,
     causal: str | None = None,
+    always: str | None = None,
+    square: bool = False,
+    groups: bool = True,
     framework: str | None = None,
     device: str | None = None,
     head_dims: Iterable[int] = (),
@@ -72,10 +77,15 @@ def check_candidate(
         for float64 and float32 for the rest; a candidate that is right as a coarser one is then COARSER.
     supports : the options it takes, by the names of `cases.OPTIONS`; read from its signature if None.
     names : its own parameter names, {"sm_scale": "scale"}; common ones are known.
-    layout : "BHLD" or "BLHD", the axes of query, key, value and output.
-    mask : meaning of its mask: "visible" (True = may attend), "hidden", or "additive".
+    layout : the axes of query, key, value and output: "BHLD", "BLHD", "BLC" (all heads in one axis, their
+        number in a parameter), "NLD" (batch and heads in one axis) or "HLD" (one batch entry).
+    mask : meaning of its mask: "visible" (True = may attend), "hidden", "additive"; or of keys (B, S),
+        "padding" (True = padding) or "real_keys".
     causal : alignment of its diagonal if L != S: "top_left" or "bottom_right".
-    framework, device : "numpy", "torch" or "jax", detected if None; and the device of torch's tensors.
+    always : "causal" or "window(LEFT,RIGHT)", if every call of the candidate is so and no option says it.
+    square, groups : True if it takes L = S alone; False if it takes no grouped heads.
+    framework, device : "numpy", "torch", "jax", or "emulated" (NumPy's float32 for dtypes that it lacks),
+        detected if None; and the device of torch's tensors.
     head_dims, length_multiple : the widths it accepts, and a factor that all its lengths must have.
     shape : B, H, G, L, S, D and, if it differs from D, E: judge this size alone, sampled rows exactly and the
         whole by the laws.
@@ -108,7 +118,7 @@ def check_candidate(
     shape = None if shape is None else tuple(shape)
     head_dims = tuple(head_dims)
     _check_numbers(timeout, head_dims, repeat=repeat, length_multiple=length_multiple, seed=seed)
-    convention = checked_convention(supports, names, layout, mask, causal)
+    convention = checked_convention(supports, names, layout, mask, causal, always, square, groups)
     rounding = roundoff(dtype, arithmetic)
     candidate = Candidate(function, convention, forward_only=forward_only)
     constraints = Constraints(head_dims, length_multiple, empty_rows, framework, device)
@@ -119,15 +129,15 @@ def check_candidate(
     setting: dict[str, Any] = dict(
         framework=own.name, dtype=rounding.storage.name, arithmetic=rounding.name,
         profile=profile if shape is None else "shape " + ",".join(map(str, shape)), seed=seed,
-        options=list(candidate.options), arithmetic_asked=arithmetic is not None, layout=layout, mask=mask,
+        options=list(capabilities.options), arithmetic_asked=arithmetic is not None, layout=layout, mask=mask,
         causal=causal, device=device, source=source_of(candidate.function),
     )  # fmt: skip
     if failure := probed.failure:
         specifications(profile, capabilities)  # raises for an unknown profile
-        return CandidateReport(
-            name, setting, FAIL, failure, problems=(CandidateProblem("a first call", failure),),
-            left_out=probed.left_out, seconds=time.monotonic() - start, versions=versions(own.name),
-        )  # fmt: skip
+        return _of_no_result(
+            CandidateReport(name, setting, FAIL, failure, left_out=probed.left_out, notes=candidate.notes),
+            not_implemented=probed.not_implemented,
+        )._replace(seconds=time.monotonic() - start, versions=versions(own.name))
     ticker = Ticker(progress)
     if shape is None:
         specs = specifications(profile, capabilities)
@@ -146,10 +156,17 @@ def check_candidate(
         left_out |= hidden
     coarser = explaining_arithmetic(judged, rounding, own, faults) if _has_wrong_numbers(judged) else ""
     report = conclude(
-        name, setting, judged, control, rounding, left_out=left_out, notes=probed.notes, coarser=coarser,
-        widths=head_dims if shape is None else (),
+        name, setting, judged, control, rounding, left_out=left_out, coarser=coarser,
+        notes=(*probed.notes, *candidate.notes), widths=head_dims if shape is None else (),
     )  # fmt: skip
     return report._replace(seconds=time.monotonic() - start, versions=versions(own.name))
+
+
+def _of_no_result(report: CandidateReport, *, not_implemented: bool) -> CandidateReport:
+    """The report on a candidate whose first call raised: not judged if it declines, else a problem."""
+    if not_implemented:
+        return report._replace(outcome=NOT_JUDGED, reason=f"the first call {report.reason}")
+    return report._replace(problems=(CandidateProblem("a first call", report.reason),))
 
 
 def _check_done(dtype: str, device: str | None, probed: ProbeResult) -> None:

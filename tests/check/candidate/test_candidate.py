@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.check.candidate.candidate import Candidate, ReturnError
+from numpy_attention.check.candidate.candidate import Candidate
 from numpy_attention.check.candidate.conventions import checked_convention
 from numpy_attention.check.candidate.frameworks import NumPy
+from numpy_attention.check.candidate.returned import ReturnError
 from numpy_attention.check.cases.drawing import draw_case
 from numpy_attention.check.cases.specification import Specification
 from numpy_attention.check.reference.evaluation import results
@@ -56,7 +57,9 @@ def with_d_out(form):
         lambda out, grads: (out, Named(*grads[::-1])),
         lambda out, grads: [out, [*grads, None, None]],
         lambda out, grads: {"out": out, **dict(zip(GRADIENTS, grads, strict=True))},
-        lambda out, grads: (out, dict(zip(GRADIENTS, grads, strict=True)) | {"d_nothing": 0}),
+        lambda out, grads: (out, dict(zip(GRADIENTS, grads, strict=True)) | {"d_scale": None}),
+        lambda out, grads: (out, *grads),
+        lambda out, grads: (out, dict(zip(("dq", "grad_key", "dV", "dbias"), grads, strict=True))),
     ],
 )
 def test_output_and_gradients_are_read_from_any_form(form):
@@ -120,9 +123,15 @@ def test_masks_have_the_stated_meaning(way):
     "result, message",
     [
         (None, "returns nothing"),
-        ((1, 2, 3), "tuple of 3; .output, gradients. is expected"),
-        ({"output": 1}, "returns 'output' by name; known names are out"),
+        ((), "returns an empty tuple"),
+        ((np.ones(3), 2, 3), "returns int, where an array as entry 2 is expected; return a dict with out"),
+        ({"a": 1}, "returns 'a' by name; return a dict with out"),
+        ({"output": 1}, "returns int, where an array as output is expected"),
+        ({"out": np.ones(3), "d_nothing": 0}, "returns 'd_nothing', which is no known gradient"),
+        ({"out": np.ones(3), "dq": 1, "grad_q": 1}, "returns both 'dq' and 'grad_q', which mean d_query"),
         ({}, "returns nothing by name"),
+        (iter(()), "returns tuple_iterator, where an output is expected"),
+        ("out", "returns str, where an output is expected"),
     ],
 )
 def test_an_unreadable_result_is_described(result, message):
@@ -133,8 +142,6 @@ def test_an_unreadable_result_is_described(result, message):
 def test_too_few_gradients_are_refused():
     with pytest.raises(ReturnError, match="returns 2 gradients; 4 are expected: d_query, d_key, d_value"):
         called(with_d_out(lambda out, grads: (out, grads[:2])))
-    with pytest.raises(TypeError, match="str is not an array"):
-        called(lambda query, key, value, causal=False, bias=None: "out")
 
 
 def test_a_changed_input_and_a_missing_gradient_are_problems():

@@ -2,7 +2,6 @@
 
 import time
 
-from numpy_attention.check.candidate import capabilities
 from numpy_attention.check.candidate.candidate import Candidate
 from numpy_attention.check.candidate.capabilities import Constraints, probe
 from numpy_attention.check.candidate.conventions import checked_convention
@@ -43,7 +42,7 @@ def test_lengths_and_widths_are_the_stated_ones():
         return simple(query, key, value, d_out=d_out)
 
     result = probed(attention, Constraints(head_dims=(16, 32), length_multiple=8))
-    assert set(shapes) == {((8, 16), 8, 16), ((8, 16), 16, 16)}
+    assert set(shapes) == {((8, 16), 8, 16), ((8, 16), 16, 16), ((8, 32), 8, 32)}
     assert not result.capabilities.unequal_widths
     assert result.capabilities.head_dims == (16, 32)
 
@@ -53,8 +52,7 @@ def test_an_unstated_alignment_leaves_the_diagonal_out_for_unequal_lengths():
     assert "causal with L != S" not in probed(plain, causal="top_left").left_out
 
 
-def test_the_first_failure_is_reported_and_a_hang_ends_the_search(monkeypatch):
-    monkeypatch.setattr(capabilities, "_frameworks_to_try", lambda candidate: ("numpy", "numpy"))
+def test_a_hang_ends_the_search():
     calls = []
 
     def hangs(query, key, value):
@@ -62,6 +60,5 @@ def test_the_first_failure_is_reported_and_a_hang_ends_the_search(monkeypatch):
         while True:
             time.sleep(0.01)
 
-    assert probed(lambda query, key, value: None).failure == "returns nothing"
     assert probed(hangs, timeout=0.1).failure.startswith("hangs: no result after")
     assert len(calls) == 1

@@ -9,7 +9,7 @@ import numpy_attention as na
 from numpy_attention.check.candidate.candidate import Candidate
 from numpy_attention.check.candidate.capabilities import Constraints, probe
 from numpy_attention.check.candidate.conventions import checked_convention
-from numpy_attention.check.candidate.frameworks import NumPy, framework_of, get_framework, to_numpy
+from numpy_attention.check.candidate.frameworks import Emulated, NumPy, framework_of, get_framework, to_numpy
 from numpy_attention.check.cases.drawing import draw_case
 from numpy_attention.check.cases.specification import Specification
 from numpy_attention.check.referee.external import compare
@@ -61,7 +61,7 @@ def test_any_array_that_numpy_reads_is_judged(wrap):
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16", "float8_e4m3", "float8_e5m2"])
 def test_numpy_holds_the_numbers_of_every_format(dtype):
     x = FORMATS[dtype].rounded(X)
-    given = NumPy().from_numpy(x, FORMATS[dtype])
+    given = Emulated().from_numpy(x, FORMATS[dtype])
     assert given.dtype.name == (dtype if dtype in ("float64", "float32", "float16") else "float32")
     np.testing.assert_array_equal(NumPy().to_numpy(given).numbers, x)
     assert NumPy().from_numpy(x > 0, FORMATS[dtype]).dtype == bool

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
+from numpy_attention.check.candidate.frameworks import emulating
 from numpy_attention.check.cases.profiles import Capabilities
 from numpy_attention.check.cases.specification import Specification
 from numpy_attention.check.referee.large_shapes import draw_large, large_specifications, sampled_reference
@@ -22,7 +23,7 @@ def check(candidate, **options):
 @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
 def test_correct_candidates_pass(dtype):
     for candidate in (plain, OURS):
-        report = check(candidate, dtype=dtype)
+        report = check(candidate, dtype=dtype, framework=emulating(dtype))
         assert report.ok, report
         assert len(report.control.caught) > 20
         assert {v.case.partition(":")[0] for v in report.verdicts} >= {"plain"}
