@@ -19,7 +19,16 @@ from ..functional.base.admission import Array
 from ..functional.layers.activations import tanh_backward, tanh_forward
 from ..functional.layers.linear import linear_backward, linear_forward
 from ..functional.masks.builders import padding
-from .parameters import Params, Shapes, explained_layer, init_params
+from .parameters import (
+    Params,
+    Shapes,
+    admit_d_logits,
+    admit_tokens,
+    check_params,
+    check_saved,
+    explained_layer,
+    init_params,
+)
 from .temperature import FIXED, LEARNED, temperature_backward, temperature_forward
 from .token_scores import EVERY_SCORE, UNIFORM, Score
 
@@ -112,6 +121,8 @@ class AttentionClassifier(NamedTuple):
 
         lengths (B,): how many tokens of each example are real; all, if None.
         """
+        check_params(params, self.shapes())
+        x = admit_tokens(x, self.input_dim)
         score = self._score()
         mask = None if lengths is None else padding(lengths)
         linear, saved_features = linear_forward(x, **params["features"])
@@ -130,10 +141,11 @@ class AttentionClassifier(NamedTuple):
 
     def backward(self, d_logits: Array, saved: ClassifierSaved) -> tuple[Array, Params]:
         """d_x (B, T, input_dim), and d_params, nested like params: the forward's steps in reverse."""
+        check_saved(saved, ClassifierSaved)
         score = self._score()
-        d_logits = d_logits.reshape(-1, self.outputs)
-        d_joined, *d_classifier = linear_backward(d_logits, saved.classifier)
         batch, heads, _ = saved.weights.shape
+        d_logits = admit_d_logits(d_logits, batch, self.outputs)
+        d_joined, *d_classifier = linear_backward(d_logits, saved.classifier)
         d_context = d_joined.reshape(batch, heads, 1, -1)
         d_scores, d_value, *_ = attend_backward(d_context, saved.attend)
         d_temperature: Params = {}

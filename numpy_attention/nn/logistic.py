@@ -11,7 +11,16 @@ import numpy as np
 
 from ..functional.base.admission import Array
 from ..functional.layers.linear import linear_backward, linear_forward
-from .parameters import Params, Shapes, explained_layer, init_params
+from .parameters import (
+    Params,
+    Shapes,
+    admit_d_logits,
+    admit_tokens,
+    check_params,
+    check_saved,
+    explained_layer,
+    init_params,
+)
 
 
 class LogisticSaved(NamedTuple):
@@ -53,10 +62,14 @@ class Logistic(NamedTuple):
 
     def forward(self, params: Params, x: Array, lengths: Array | None = None) -> tuple[Array, LogisticSaved]:
         """Logits of x (B, T, input_dim), and what `backward` needs; padding in x is 0 and adds nothing."""
+        check_params(params, self.shapes())
+        x = admit_tokens(x, self.input_dim, self.tokens)
         logits, saved = linear_forward(x.reshape(len(x), -1), **params["logistic"])
         return logits[:, 0] if self.outputs == 1 else logits, LogisticSaved(x.shape, saved)
 
     def backward(self, d_logits: Array, saved: LogisticSaved) -> tuple[Array, Params]:
         """d_x (B, T, input_dim), and the gradient of weight and bias."""
-        d_x, d_weight, d_bias = linear_backward(d_logits.reshape(-1, self.outputs), saved.linear)
+        check_saved(saved, LogisticSaved)
+        d_logits = admit_d_logits(d_logits, saved.shape[0], self.outputs)
+        d_x, d_weight, d_bias = linear_backward(d_logits, saved.linear)
         return d_x.reshape(saved.shape), {"logistic": {"weight": d_weight, "bias": d_bias}}

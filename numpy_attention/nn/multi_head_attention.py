@@ -19,7 +19,7 @@ from ..functional.base.admission import Array, admit, shown
 from ..functional.base.arrays import check_equal, common_batch, shape_repr, whole_number
 from ..functional.layers.linear import LinearSaved, linear_backward, linear_forward
 from ..functional.masks.mask import Mask
-from .parameters import Params, Shapes, check_params, explained_layer, init_params
+from .parameters import Params, Shapes, check_params, check_saved, explained_layer, init_params
 
 
 @shape_repr
@@ -161,8 +161,7 @@ class MultiHeadAttention:
         self, d_out: npt.ArrayLike, saved: MultiHeadAttentionSaved
     ) -> tuple[InputGradients, Params, Any]:
         """As `backward`, with the gradient of `scale`, in its shape, as a third result."""
-        if not isinstance(saved, MultiHeadAttentionSaved):
-            raise TypeError(f"saved is {type(saved).__name__}; MultiHeadAttentionSaved is expected")
+        check_saved(saved, MultiHeadAttentionSaved)
         # out = linear(joined, **params["out_proj"])
         d_joined, *d_out_proj = linear_backward(d_out, saved.out_proj)
         # context = attention(q, k, v, scale)

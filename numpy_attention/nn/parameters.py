@@ -6,7 +6,8 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from ..functional.base.admission import Array, explained
+from ..functional.base.admission import Array, admit, explained
+from ..functional.base.arrays import cotangent
 from ..optim.trees import flatten
 from ..optim.updates import leaves, path_text
 
@@ -76,6 +77,27 @@ def check_params(params: Any, shapes: Shapes) -> None:
         if path not in expected:
             names = ", ".join(".".join(known) for known in expected)
             raise ValueError(f"{path_text('params', path)} is unknown; one of {names} is expected")
+
+
+def admit_tokens(x: Any, width: int, tokens: int | None = None) -> Array:
+    """x (B, T, width), T being `tokens` if there is one; TypeError or ValueError for anything else."""
+    array = admit("x", x, 3)
+    if array.ndim != 3 or array.shape[2] != width or tokens not in (None, array.shape[1]):
+        expected = f"(B, {'T' if tokens is None else tokens}, {width})"
+        raise ValueError(f"x has shape {array.shape}; {expected} is expected")
+    return array
+
+
+def admit_d_logits(d_logits: Any, batch: int, outputs: int) -> Array:
+    """The cotangent (B,), or (B, K), of a classifier's logits as (B, K)."""
+    shape = (batch,) if outputs == 1 else (batch, outputs)
+    return cotangent("d_logits", d_logits, shape).reshape(batch, outputs)
+
+
+def check_saved(saved: Any, own: type) -> None:
+    """Raise TypeError unless `saved` is what the layer's own forward returned."""
+    if not isinstance(saved, own):
+        raise TypeError(f"saved is {type(saved).__name__}; {own.__name__} is expected")
 
 
 def glorot(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:

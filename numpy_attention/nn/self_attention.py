@@ -19,7 +19,7 @@ from ..functional.layers.normalization import layer_norm_backward, layer_norm_fo
 from ..functional.masks.builders import padding
 from .classifier import AttentionClassifier
 from .multi_head_attention import MultiHeadAttention
-from .parameters import Params, Shapes, explained_layer, init_params
+from .parameters import Params, Shapes, admit_tokens, check_params, check_saved, explained_layer, init_params
 from .temperature import FIXED, LEARNED
 from .token_scores import UNIFORM
 
@@ -106,6 +106,8 @@ class SelfAttentionClassifier(NamedTuple):
         self, params: Params, x: Array, lengths: Array | None = None
     ) -> tuple[Array, SelfAttentionSaved]:
         """Logits of x (B, T, input_dim), and what `backward` needs; lengths as for the pooling."""
+        check_params(params, self.shapes())
+        x = admit_tokens(x, self.input_dim, self.tokens)
         mask = None if lengths is None else padding(lengths)
         embed = params["embed"]
         linear, saved_embed = linear_forward(x, embed["weight"], embed["bias"])
@@ -122,6 +124,7 @@ class SelfAttentionClassifier(NamedTuple):
 
     def backward(self, d_logits: Array, saved: SelfAttentionSaved) -> tuple[Array, Params]:
         """d_x (B, T, input_dim), and d_params, nested like params: the forward's steps in reverse."""
+        check_saved(saved, SelfAttentionSaved)
         # logits = pool(last); last = layer_norm(mixed)
         d_last, d_pool = self._pool().backward(d_logits, saved.pooled)
         d_mixed, *d_last_norm = layer_norm_backward(d_last, saved.last_norm)

@@ -14,6 +14,9 @@ from numpy_attention import nn
 from numpy_attention.check.pairs.rules import RULES
 from numpy_attention.functional.attention.dropout import Dropout
 from numpy_attention.functional.masks.mask import Mask
+from numpy_attention.nn.classifier import AttentionClassifier
+from numpy_attention.nn.logistic import Logistic
+from numpy_attention.nn.self_attention import SelfAttentionClassifier
 from numpy_attention.optim import schedules
 
 
@@ -105,6 +108,14 @@ CALLS |= {
     "clip_by_global_norm": (na.clip_by_global_norm, dict(grads=TREE, limit=1.0)),
     "cosine_lr": (schedules.cosine_lr, dict(step=1, total=9, warmup=2, lr=0.1, final=0.0)),
 }
+
+for layer in (AttentionClassifier(6, 5), SelfAttentionClassifier(6, 3, 4), Logistic(3, 6)):
+    forward = dict(params=layer.init(np.random.default_rng(0)), x=X, lengths=[2, 3])
+    logits, saved = layer.forward(**forward)
+    CALLS |= {
+        f"{type(layer).__name__}.forward": (layer.forward, forward),
+        f"{type(layer).__name__}.backward": (layer.backward, dict(d_logits=logits, saved=saved)),
+    }
 
 
 def _settings(rule: Any) -> dict[str, Any]:

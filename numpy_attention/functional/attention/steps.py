@@ -30,7 +30,7 @@ from ..base.arrays import (
     visible_product,
 )
 from ..base.grouped_heads import fold_groups, unfold_groups
-from ..base.stable import entry_at_peak, finite_shift, row_maximum, sech_squared
+from ..base.stable import entry_at_peak, finite_shift, row_maximum, sech_squared, sink_weights
 
 
 class Steps(NamedTuple):
@@ -231,15 +231,14 @@ def softmax_step_forward(
     shift = finite_shift(top)
     exponentials = np.exp(masked - shift)
     summed = exponentials.sum(axis=-1, keepdims=True)
-    sink_weights = None
+    sinks_share = None
     if sinks is not None:
         sink_exponentials = np.exp(sinks_column - shift)
         summed = summed + sink_exponentials
-        sink_weights = keep_visible(sink_exponentials / summed, sinks_column.real != -np.inf)
-        sink_weights = np.where(sinks_column.real == np.inf, 1, sink_weights)
+        sinks_share = sink_weights(sink_exponentials / summed, sinks_column)
     weights = keep_visible(exponentials / summed, visible)
     lse = (shift + np.log(summed))[..., 0]
-    return Normalised(weights, lse), SoftmaxStepSaved(weights, sinks, sink_weights, visible)
+    return Normalised(weights, lse), SoftmaxStepSaved(weights, sinks, sinks_share, visible)
 
 
 @backward_of(SoftmaxStepSaved)
@@ -251,18 +250,18 @@ def softmax_step_backward(d_normalised: tuple[Array, Array], saved: SoftmaxStepS
     row of ∂weights sums to 0, so the number subtracted from a row of d_weights changes only the rounding; the
     one at the peak leaves nothing to cancel. The sink is a column like the others, with d_weight 0.
     """
-    weights, sinks, sink_weights, visible = saved
+    weights, sinks, sinks_share, visible = saved
     d_weights, d_lse = keep_visible(d_normalised[0], visible), d_normalised[1][..., None]
     d_peak = entry_at_peak(d_weights, weights)
-    if sink_weights is not None:
+    if sinks_share is not None:
         largest_weight = np.max(weights.real, axis=-1, keepdims=True, initial=0)
-        d_peak = np.where(sink_weights.real > largest_weight, 0, d_peak)
+        d_peak = np.where(sinks_share.real > largest_weight, 0, d_peak)
     pinned = d_weights - d_peak
     mean = (weights * pinned).sum(axis=-1, keepdims=True)
     d_sinks = None
-    if sinks is not None and sink_weights is not None:
-        mean = mean - sink_weights * d_peak
-        d_column = sink_weights * (d_lse - d_peak - mean)
+    if sinks is not None and sinks_share is not None:
+        mean = mean - sinks_share * d_peak
+        d_column = sinks_share * (d_lse - d_peak - mean)
         d_sinks = unbroadcast(accurate_sum(d_column[..., 0], axis=-1), sinks.shape)
     return SoftmaxStepGradients(weights * (pinned - mean + d_lse), d_sinks)
 

@@ -175,12 +175,13 @@ def _unfit(
         if keyword not in parameters:
             return f" has no {keyword}; {_instead(keyword, parameters, hints)}"
     by_position = [n for n, p in parameters.items() if p.kind is Parameter.POSITIONAL_OR_KEYWORD]
-    if len(args) <= len(by_position):
-        return f": {reason}; its arguments are {', '.join(parameters)}"
-    names = ", ".join(by_position)
-    text = f" has {len(args)} positional arguments; {names} are expected"
-    if others := [f"{n}=" for n in parameters if n not in by_position]:
-        text += f", and by name {', '.join(others)}"
+    text = f": {reason}; its arguments are {', '.join(parameters)}"
+    if len(args) <= len(by_position) and "multiple values" not in reason:
+        return text
+    if len(args) > len(by_position):
+        text = f" has {len(args)} positional arguments; {', '.join(by_position)} are expected"
+        if others := [f"{n}=" for n in parameters if n not in by_position]:
+            text += f", and by name {', '.join(others)}"
     foreign = "attn_mask" if "query" in by_position else "normalized_shape" if "eps" in by_position else ""
     hint = _instead(foreign, parameters, hints) if foreign else ""
     return f"{text}. For PyTorch's {foreign}: {hint}" if hint.startswith(("write", "leave")) else text

@@ -1,4 +1,4 @@
-"""Formulas that avoid overflow and cancellation: the shift and peak of softmax rows, sech², log(1 + x)."""
+"""Formulas that avoid overflow and cancellation: shift, peak and sinks of softmax rows, sech², log(1 + x)."""
 
 import numpy as np
 
@@ -34,6 +34,11 @@ def entry_at_peak(x: Array, weights: Array) -> Array:
         return np.zeros((*x.shape[:-1], 1), dtype=x.dtype)
     peak = weights.real.argmax(axis=-1, keepdims=True)
     return np.asarray(np.take_along_axis(x, peak, axis=-1))
+
+
+def sink_weights(quotients: Array, sinks: Array) -> Array:
+    """exp(sinks) / Σ exp, from quotients good for finite sinks: 0 at -inf, all of the weight at +inf."""
+    return np.where(sinks.real == -np.inf, 0, np.where(sinks.real == np.inf, 1, quotients))
 
 
 def decay(x: Array) -> Array:

@@ -115,8 +115,8 @@ def _add_rows(sums: Array, rows: Array) -> None:
 def _admit(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float) -> tuple[Array, Array, float]:
     if isinstance(eps, np.ndarray) and eps.ndim:
         raise TypeError(
-            f"eps has shape {eps.shape}; one real number is expected (x is followed by weight: PyTorch's "
-            "normalized_shape is left out)"
+            f"eps has shape {eps.shape}; one real number is expected (for PyTorch's order: write "
+            "layer_norm(x, weight, bias) or rms_norm(x, weight), without normalized_shape)"
         )
     x, weight, eps = admit("x", x, 1), admit("weight", weight), real_number("eps", eps)
     if weight.ndim != 1:

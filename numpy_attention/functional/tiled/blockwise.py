@@ -30,8 +30,9 @@ from ..base.arrays import (
     shape_repr,
     unbroadcast,
 )
+from ..base.stable import sink_weights
 from ..masks.mask import Mask
-from .online_softmax import ONLINE, OnlineSoftmax, admit_online, sink_weights
+from .online_softmax import ONLINE, OnlineSoftmax, admit_online
 from .tiling import TiledArguments, admit_cotangents, admit_tiled, slices, tile_shape, tile_view, to_gradients
 
 
@@ -125,7 +126,7 @@ def backward_tiles(d_out: Array, d_lse: Array, saved: BlockwiseSaved) -> Attenti
         d_sinks = np.zeros_like(delta)
         if problem.sinks is not None:
             sink = problem.sinks[..., None, None]
-            d_sinks = sink_weights(sink, lse) * (d_lse_rows - keep_visible(delta, attends))
+            d_sinks = sink_weights(np.exp(sink - lse), sink) * (d_lse_rows - keep_visible(delta, attends))
             sums.d_sinks[...] += unbroadcast(accurate_sum(d_sinks[..., 0], axis=-1), problem.sinks.shape)
         for columns, visible, peak, own in peaks:
             _, saved_scores = _scores(steps, problem, rows, columns, visible)

@@ -64,12 +64,6 @@ def recompute_weights(masked: Array, lse: Array, visible: Array | None) -> Array
     return keep_visible(np.exp(masked - lse), visible)
 
 
-def sink_weights(sinks: Array, lse: Array) -> Array:
-    """exp(sinks - lse); one of +inf takes all the weight."""
-    weights = keep_visible(np.exp(sinks - lse), sinks.real != -np.inf)
-    return np.where(sinks.real == np.inf, 1, weights)
-
-
 def backward_tile(
     d_weights: Array, weights: Array, delta: Array, d_lse: Array, visible: Array | None
 ) -> Array:

@@ -13,6 +13,7 @@ from numpy_attention.functional.base.stable import (
     not_minus_infinity,
     row_maximum,
     sech_squared,
+    sink_weights,
 )
 
 INF = np.inf
@@ -42,6 +43,11 @@ def test_entry_at_peak_selects_by_weight():
     x, weights = np.array([[5.0, 7.0], [2.0, 3.0]]), np.array([[0.9, 0.1], [0.5, 0.5]])
     assert entry_at_peak(x, weights).tolist() == [[5], [2]]
     assert entry_at_peak(np.zeros((3, 0)), np.zeros((3, 0))).tolist() == [[0]] * 3
+
+
+def test_an_infinite_sink_has_no_weight_or_all_of_it():
+    sinks, quotients = np.array([-np.inf, 2.0, np.inf, np.inf + 0j]), np.array([np.nan, 0.25, np.nan, np.nan])
+    assert sink_weights(quotients, sinks).tolist() == [0, 0.25, 1, 1]
 
 
 def test_decay_of_float32_is_exp_rounded_once():
