@@ -4,12 +4,11 @@ Imported when a call has failed, and only then.
 """
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from difflib import get_close_matches
 from inspect import Parameter, signature
 from itertools import permutations
 from typing import Any
-
-from numpy.random import Generator
 
 
 def _all(foreign: str, hint: str) -> dict[str, str]:
@@ -137,11 +136,12 @@ ANYWHERE = {
 """Foreign keyword -> the sentence, for every function."""
 
 
-PURE = (
+REORDERED = (
     *(f".{folder}" for folder in ("layers", "losses", "scores")),
-    *(".optim.adam", ".optim.sgd", ".optim.clipping", ".attention.biases", ".attention.dropout"),
+    *(".optim.", ".attention.biases", ".attention.dropout"),
 )
-"""Modules whose functions may be called once more, with their arguments in another order."""
+"""Modules whose functions are tried again with their arguments in another order, those below on copies."""
+CHANGING = (".optim.in_place", ".attention.dropout")
 
 
 def explain(
@@ -201,13 +201,14 @@ def _instead(
 
 
 def _order(function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]) -> str:
-    """The order of the arguments, if a pure function takes these in another one; else empty."""
-    pure = function.__name__.endswith("_backward") or any(part in function.__module__ for part in PURE)
-    if not pure or not 2 <= len(args) <= 3 or any(isinstance(x, Generator) for x in args):
+    """The order of the arguments, if the function takes these in another one; else empty."""
+    tried = function.__name__.endswith("_backward") or any(part in function.__module__ for part in REORDERED)
+    if not tried or not 2 <= len(args) <= 3:
         return ""
+    copied = deepcopy if function.__module__.endswith(CHANGING) else tuple
     for other in list(permutations(args))[1:]:
         try:
-            function(*other, **options)
+            function(*copied(other), **options)
         except Exception:
             continue
         return f"the order is {', '.join([*signature(function).parameters][: len(args)])}"

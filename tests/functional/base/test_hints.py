@@ -12,7 +12,7 @@ import pytest
 import numpy_attention as na
 from numpy_attention import nn
 from numpy_attention.check.pairs.rules import RULES
-from numpy_attention.functional.base.hints import ANYWHERE, INSTEAD, LAYER, PURE
+from numpy_attention.functional.base.hints import ANYWHERE, INSTEAD, LAYER
 from numpy_attention.nn.classifier import AttentionClassifier
 
 FUNCTIONS = {name: getattr(na, name) for name in na.__all__ if inspect.isfunction(getattr(na, name))}
@@ -241,9 +241,13 @@ def test_every_backward_with_saved_first_is_told_the_order(rule):
     assert re.search(r" \(the order is d_\w+, saved\)$", answer(rule.backward, saved, out))
 
 
-def test_what_changes_its_arguments_is_not_called_again():
-    modules = {FUNCTIONS[name].__module__ for name in ("adam_update", "adamw_update", "attention")}
-    assert not [module for module in modules if any(part in module for part in PURE)]
+def test_the_order_is_tried_on_copies():
+    params, state, rng = {"w": np.ones(3)}, na.adam_init(TREE), np.random.default_rng(0)
+    assert answer(na.adam_update, params, state, TREE).endswith("(the order is params, grads, state)")
+    assert answer(na.dropout, 0.5, rng).endswith("(the order is seed, rate)")
+    assert params["w"].tolist() == [1, 1, 1]
+    assert state["step"] == 0
+    assert rng.random() == np.random.default_rng(0).random()
 
 
 def test_other_axis_orders_are_named_where_the_heads_do_not_fit():
