@@ -1,16 +1,20 @@
-"""numpy-attention check FILE.py:NAME: judge an attention, forward and gradients."""
+"""numpy-attention check FILE.py:NAME: judge an attention, forward and gradients, in a process of its own."""
 
 import argparse
+import errno
+import os
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ..check.candidate.conventions import CORNERS, LAYOUTS, MASKS
 from ..check.candidate.frameworks import FRAMEWORKS
-from ..check.candidate.loading import CandidateImportError, load
+from ..check.candidate.installed import INSTALLED
 from ..check.cases.profiles import PROFILES
 from ..check.cases.specification import EXTRAS, OPTIONS
-from ..check.referee.referee import check_candidate
+from ..check.referee.supervised import check_in_child
 from ..check.rounding.formats import ARITHMETICS, FORMATS
 from ..files import write_text
 from ..functional.base.wording import brief
@@ -19,8 +23,9 @@ from .numbers import positive_number, whole_number
 EPILOG = """
 The candidate is a function of (query, key, value, **options) that returns the output and is differentiated by
 its framework; or one that also takes d_out and returns (output, gradients); or NAME_forward and NAME_backward
-in this project's form. Exit status: 0 PASS; 1 FAIL; 2 wrong usage; 3 NOT JUDGED, INCONCLUSIVE, or COARSER:
-right in a coarser arithmetic than the default; 4 WRONG DTYPE: right numbers, not in the inputs' dtype.
+in this project's form. It runs in a process of its own, and may crash there. Exit status: 0 PASS; 1 FAIL;
+2 wrong usage; 3 NOT JUDGED, INCONCLUSIVE, or COARSER: right in a coarser arithmetic than the default; 4 WRONG
+DTYPE: right numbers, not in the inputs' dtype; 130 after Ctrl-C.
 """
 
 
@@ -36,7 +41,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("candidate", metavar="FILE.py:NAME", help="or MODULE:NAME, or FILE.py:FORWARD,BACKWARD")
+    add(
+        "candidate",
+        metavar="FILE.py:NAME",
+        nargs="?",
+        help="or MODULE:NAME, or FILE.py:FORWARD,BACKWARD, or the name of something installed: torch.sdpa, …",
+    )
+    add("--list", action="store_true", help="list the names of what can be checked if it is installed")
     add("--profile", choices=PROFILES, default="smoke", help="a few rich cases, or all (default: smoke)")
     add("--json", metavar="FILE", help="write the whole report to FILE")
     add("--seed", type=whole_number(), default=0, metavar="N", help="seed of all random numbers (default: 0)")
@@ -55,6 +66,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="limit for one call (default: 60)",
     )
     add("--progress", action="store_true", help="a line every few seconds on stderr, terminal or not")
+    add(
+        "--memory",
+        type=positive_number,
+        metavar="GIB",
+        help="limit of its memory, on Linux (default: 3/4 of what is free; none with a GPU)",
+    )
     add("--forward-only", action="store_true", help="judge the output alone")
     _add_conventions(parser.add_argument_group("calling convention").add_argument)
     _add_limits(parser.add_argument_group("inputs").add_argument)
@@ -133,24 +150,44 @@ def _add_limits(add: Callable[..., Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge the candidate, print the report and write it; return the status of its outcome."""
+    if args.list:
+        print(*_installed(), sep="\n")
+        return 0
+    if args.candidate is None:
+        raise ValueError("no candidate: FILE.py:NAME is expected, MODULE:NAME, or a name that --list prints")
+    file = None if args.json is None else _writable(args.json)
     try:
-        candidate = load(args.candidate)
-    except CandidateImportError as error:
-        print(f"{args.candidate}: FAIL: {error}")
-        return 1
-    try:
-        progress = _tell if args.progress or sys.stderr.isatty() else None
-        report = check_candidate(candidate, name=args.candidate, progress=progress, **_arguments(args))
+        wanted = args.progress or (sys.stderr is not None and sys.stderr.isatty())
+        progress = _tell if wanted else None
+        report = check_in_child(args.candidate, _arguments(args) | {"progress": progress})
     except TypeError as error:
         raise ValueError(str(error)) from error
-    if args.json is not None:
-        write_text(args.json, report.to_json() + "\n")
+    if file is not None:
+        write_text(file, report.to_json() + "\n")
     print(report)
     return report.status
 
 
 def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
+
+
+def _installed() -> list[str]:
+    """A line for each name: the versions of its packages, or what is not installed."""
+    width = max(len(row.name) for row in INSTALLED)
+    return [f"{row.name:<{width}}  {row.versions}" for row in INSTALLED]
+
+
+def _writable(path: str) -> Path:
+    """The absolute path of a file that can be written; raises OSError at once for one that cannot."""
+    file = Path(os.path.realpath(path))
+    if file.exists() and not file.is_file():
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    try:
+        with tempfile.TemporaryFile(dir=file.parent):
+            return file
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
 
 
 def _arguments(args: argparse.Namespace) -> dict[str, Any]:
@@ -160,7 +197,13 @@ def _arguments(args: argparse.Namespace) -> dict[str, Any]:
                      "square", "groups", "forward_only", "framework", "device", "head_dims", "shape",
                      "length_multiple", "repeat", "timeout", "seed")
     }  # fmt: skip
-    return arguments | {"names": args.map, "empty_rows": args.empty_rows == "zero"}
+    memory = None if args.memory is None else int(args.memory * 2**30)
+    return arguments | {
+        "names": args.map,
+        "empty_rows": args.empty_rows == "zero",
+        "memory": memory,
+        "name": args.candidate,
+    }
 
 
 def _words(text: str) -> tuple[str, ...]:

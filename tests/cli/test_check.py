@@ -1,11 +1,19 @@
 """numpy-attention check."""
 
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from numpy_attention.check.referee import progress
+from numpy_attention.check.candidate.child_process import ChildEnd
+from numpy_attention.check.referee import progress, supervised
 from numpy_attention.cli import main
 
 KERNEL = """
@@ -59,7 +67,7 @@ def test_the_other_corner_fails(kernel: str, tmp_path: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     "words",
     [
-        "--profile full --repeat 1 --dtype float16 --arithmetic float16 --supports scale",
+        "--profile full --repeat 1 --dtype float16 --arithmetic float16 --supports scale --memory 2",
         "--dtype float64 --seed 3 --head-dims 16,32 --length-multiple 16 --framework numpy --timeout 30",
         "--shape 1,4,2,128,192,16 --causal bottom_right --forward-only "
         "--arithmetic tf32 --map sm_scale=scale,is_causal=causal",
@@ -69,10 +77,17 @@ def test_every_option_is_accepted(kernel: str, words: str) -> None:
     assert main(["check", kernel, *words.split()]) == 0
 
 
+def in_this_process(target: str, arguments: dict[str, Any], receive: Any, **limits: Any) -> ChildEnd:
+    """In place of `run_in_child`, where a test changes what the child would import anew."""
+    supervised.judge_in_child(receive, **arguments)
+    return ChildEnd("")
+
+
 def test_progress_goes_to_stderr_if_asked_for(
     kernel: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(progress, "SECONDS", 0.0)
+    monkeypatch.setattr(supervised, "run_in_child", in_this_process)
     main(["check", kernel, "--repeat", "1", "--progress"])
     assert capsys.readouterr().err.startswith("case 1 of ")
     main(["check", kernel, "--repeat", "1"])
@@ -124,3 +139,66 @@ def test_a_raising_candidate_fails(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["check", f"{path}:attention"]) == 1
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == "FAIL: raises RuntimeError: no GPU (raising_kernel.py, line 2)"
+
+
+def test_a_process_that_exits_is_reported_with_its_case(
+    kernel: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, report = Path(kernel.rpartition(":")[0]), tmp_path / "report.json"
+    leaves = "    if abs(d_out).max() < 0.01:\n        import os; os.chdir('/'); os._exit(0)\n"
+    path.write_text(path.read_text(encoding="utf-8").replace("    group =", leaves + "    group ="))
+    assert main(["check", kernel, "--repeat", "1", "--json", str(report)]) == 1
+    out = capsys.readouterr().out
+    assert re.match(r"FAIL: ends the process with status 0 \(case \d+ of \d+, ", out)
+    assert "d_query  PASS" in out
+    assert "note: the table holds the cases before" in out
+    assert "case = draw_case(Specification(" in out
+    assert json.loads(report.read_text(encoding="utf-8"))["outcome"] == "FAIL"
+
+
+@pytest.mark.parametrize(
+    "name, message", [("no/such/folder/r.json", "No such file or directory"), (".", "not a")]
+)
+def test_a_report_that_cannot_be_written_is_refused_at_once(
+    kernel: str, tmp_path: Path, name: str, message: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(supervised, "run_in_child", None)
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", kernel, "--json", name]) == 2
+    assert capsys.readouterr().err.startswith(f"numpy-attention: {name}: {message}")
+
+
+def test_names_of_what_is_installed_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--list"]) == 0
+    assert capsys.readouterr().out.startswith("torch.sdpa  ")
+    assert main(["check"]) == 2
+    assert "or a name that --list prints" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
+def test_ctrl_c_ends_both_processes(tmp_path: Path) -> None:
+    path, pid_file = tmp_path / "sleeps.py", tmp_path / "pid"
+    writes = f"open({str(pid_file)!r}, 'w').write(f'{{os.getpid()}}.')"
+    text = f"import os, time\n{writes}\ntime.sleep(99)\n"
+    path.write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "numpy_attention", "check", f"{path}:f"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while not pid_file.exists() or "." not in (pid := pid_file.read_text(encoding="utf-8")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60)[1] == "numpy-attention: interrupted\n"
+    assert process.returncode == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid[:-1]), 0)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell as POSIX has it")
+@pytest.mark.parametrize("ending, status", [(">&-", 0), ("| true", 141)])
+def test_a_closed_stdout_costs_no_traceback(kernel: str, ending: str, status: int) -> None:
+    quick = "--repeat 1 --forward-only --supports scale"
+    command = f"{sys.executable} -m numpy_attention check {kernel} {quick} {ending}"
+    shell = ["bash", "-c", f"set -o pipefail; {command}"]
+    run = subprocess.run(shell, capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (status, "")

@@ -11,9 +11,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from .sandbox import message_of
+
 
 class CandidateImportError(Exception):
     """The candidate's file exists but raises on import; the message holds the error and its line."""
+
+
+def check_address(address: str) -> None:
+    """Raise ValueError or FileNotFoundError for an address whose file does not exist; nothing is imported."""
+    if (place := _place_and_names(address)[0]).endswith(".py") and not Path(place).is_file():
+        raise FileNotFoundError(2, "no such file", place)
 
 
 def load(address: str) -> Any:
@@ -32,9 +40,8 @@ def load(address: str) -> Any:
     >>> forward.__name__
     'attention_forward'
     """
-    place, colon, names = address.rpartition(":")
-    if not colon or not place or not names:
-        raise ValueError(f"candidate is {address!r}; FILE.py:NAME or MODULE:NAME is expected")
+    check_address(address)
+    place, names = _place_and_names(address)
     module = _module(place)
     if (pair := _forward_and_backward(module, names.strip())) is not None:
         return pair
@@ -44,12 +51,16 @@ def load(address: str) -> Any:
     return objects if len(objects) == 2 else objects[0]
 
 
+def _place_and_names(address: str) -> tuple[str, str]:
+    place, colon, names = address.rpartition(":")
+    if not colon or not place or not names:
+        raise ValueError(f"candidate is {address!r}; FILE.py:NAME or MODULE:NAME is expected")
+    return place, names
+
+
 def _module(place: str) -> ModuleType:
     if place.endswith(".py"):
-        path = Path(place)
-        if not path.is_file():
-            raise FileNotFoundError(2, "no such file", place)
-        return _import(place, path)
+        return _import(place, Path(place))
     if not all(part.isidentifier() for part in place.split(".")):
         raise ValueError(f"{place!r} is neither a .py file nor the name of a module")
     return _import(place, None)
@@ -63,7 +74,7 @@ def _import(place: str, path: Path | None) -> ModuleType:
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             return importlib.import_module(place) if path is None else _import_file(path)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, MemoryError):
         raise
     except BaseException as error:
         if path is None and isinstance(error, ModuleNotFoundError) and error.name == place.partition(".")[0]:
@@ -72,7 +83,7 @@ def _import(place: str, path: Path | None) -> ModuleType:
         own = [f for f in frames if path is not None and Path(f.filename).name == path.name]
         line = getattr(error, "lineno", None) or (own[-1].lineno if own else None)
         where = f" (line {line})" if line else ""
-        text = " ".join(str(error).split())
+        text = message_of(error)
         raise CandidateImportError(f"cannot be imported: {type(error).__name__}: {text}{where}") from error
 
 

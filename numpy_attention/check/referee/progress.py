@@ -5,11 +5,25 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from ..cases.specification import Specification
+from .judging import CaseJudgement
 
 SECONDS = 3.0
 """Between two lines."""
 
 _Case = TypeVar("_Case")
+
+
+class Watcher:
+    """A progress that hears of every case when it begins, and of its judgement."""
+
+    def __call__(self, line: str) -> None:
+        """A line of text, at most every SECONDS."""
+
+    def begin(self, number: int, total: int, specification: Specification) -> None:
+        """Case `number` of `total` begins."""
+
+    def end(self, judgements: Sequence[CaseJudgement]) -> None:
+        """It has been judged; a large case is judged in parts."""
 
 
 class Ticker:
@@ -30,4 +44,11 @@ class Ticker:
         """The cases, one after the other, each announced by its number and name."""
         for n, (spec, case) in enumerate(zip(specs, cases, strict=True)):
             self.tell(f"case {n + 1} of {len(specs)}: {spec.name}")
+            if isinstance(self.progress, Watcher):
+                self.progress.begin(n + 1, len(specs), spec)
             yield case
+
+    def judged(self, judgements: Sequence[CaseJudgement]) -> None:
+        """Hand on the judgements of the case that `over` yielded last."""
+        if isinstance(self.progress, Watcher):
+            self.progress.end(judgements)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -70,7 +70,9 @@ def check_candidate(
     function : a function of (query, key, value, **options) that returns the output, and is differentiated by
         its framework; or one that also takes d_out and returns (output, gradients), in the order query, key,
         value, bias, scale, sinks; or a pair (forward, backward) in this project's form. It may instead return
-        a dict with out, lse, weights, d_query, …
+        a dict with out, lse, weights, d_query, …. Or its address, "my_kernel.py:attention", "package:name",
+        or a name of something installed, "torch.sdpa": then it is judged in a process of its own, and may
+        crash, exit, hang or use up memory.
     dtype : of inputs and results: float64, float32, float16, bfloat16, float8_e4m3, float8_e5m2.
     profile : "smoke", a few rich cases, or "full".
     arithmetic : that of the computation: float64, float32, tf32, float16, bfloat16, float8. If None, float64
@@ -114,6 +116,10 @@ def check_candidate(
     >>> check_candidate((attention_forward, attention_backward)).outcome
     'PASS'
     """
+    if isinstance(function, str):
+        options = {name: x for name, x in locals().items() if name != "function"}
+        report = import_module(".supervised", __package__).check_in_child(function, options)
+        return cast(CandidateReport, report)
     start = time.monotonic()
     shape = None if shape is None else tuple(shape)
     head_dims = tuple(head_dims)
@@ -144,6 +150,7 @@ def check_candidate(
         judged = []
         for reference in ticker.over(specs, (reference_case(spec, rounding) for spec in specs)):
             judged.append((reference, judge_case(candidate, reference, own, rounding, repeat, timeout)))
+            ticker.judged([judged[-1][1]])
         planted = judged_tensors(judged)
     else:
         judged, planted = _judge_shape(candidate, shape, probed, rounding, timeout, ticker)
@@ -210,6 +217,7 @@ def _judge_shape(
     for sample in ticker.over(specs, map(draw_large, specs)):
         own = list(judge_large(candidate, sample, probed.framework, rounding, timeout))
         judged += own
+        ticker.judged([judgement for _, judgement in own])
         if tensors := {name for _, names in judged_tensors(own) for name in names}:
             planted += [(reference, tensors) for reference in control_cases(sample, rounding)]
     return judged, planted
