@@ -7,9 +7,9 @@ A non-finite entry of a fully masked row or key counts as 0; the caller's arrays
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -20,11 +20,10 @@ from ...functional.base.admission import Array, as_array, one_of, real_number
 from ...functional.base.arrays import check_broadcast, unbroadcast
 from ...functional.masks.builders import hidden
 from ...functional.masks.mask import POLARITY_HINT, Mask
-from ..rounding.formats import as_precision
+from ..reference.inputs import OPTIONS, Inputs
+from .domain import InsufficientEvidence
+from .sums import dot
 from .visible_counts import RowCounts, row_counts, unmasked_keys
-
-ATTENTION_OPTIONS = ("mask", "bias", "scale", "softcap", "sinks", "dropout")
-"""The fields of a CallSpec that `attention` itself takes."""
 
 GRADIENTS = ("d_query", "d_key", "d_value", "d_bias", "d_scale", "d_sinks", "d_scores")
 AXES = {"lse": 1, "d_lse": 1, "sinks": 0, "d_sinks": 0}
@@ -69,36 +68,27 @@ class CallSpec(NamedTuple):
     storage: Any = None
 
 
-class CallArrays:
-    """The arrays of one call by name; a missing one is None."""
+def inputs_of(query: Any, key: Any, value: Any, d_out: Any, spec: CallSpec) -> Inputs:
+    """The call that a spec completes; options stay as they were given."""
+    query, key, value = as_array("query", query), as_array("key", key), as_array("value", value)
+    scores_shape(query, key, value)
+    rest = {name: getattr(spec, name) for name in (*OPTIONS, "d_weights", "d_lse")}
+    return Inputs(query, key, value, d_out, **rest)
 
-    def __init__(
-        self, query: Any, key: Any, value: Any, out: Any, d_out: Any, grads: Any, spec: CallSpec,
-        again: Callable[..., Any] | None, seed: int,
-    ) -> None:  # fmt: skip
-        if spec.precision is not None:
-            spec = spec._replace(precision=as_precision("precision", spec.precision))
-        if spec.storage is not None:
-            spec = spec._replace(storage=as_precision("storage", spec.storage))
-        self.spec, self.again, self.seed = spec, again, seed
-        optional = {
-            name: getattr(spec, name) for name in ("scale", "sinks", "lse", "d_lse", "weights", "d_weights")
-        }
-        if not isinstance(spec.bias, Bias):
-            optional["bias"] = spec.bias
-        if not isinstance(spec.dropout, Dropout):
-            optional["dropout"] = spec.dropout
-        everything = dict(query=query, key=key, value=value, out=out, d_out=d_out, **optional)
-        everything |= _gradients_by_name(grads, spec.bias)
-        self.arrays = {name: as_array(name, x) for name, x in everything.items() if x is not None}
-        shape = scores_shape(*(self.arrays[name] for name in ("query", "key", "value")))
-        *batch, self.H, self.L, self.S = shape if len(shape) > 2 else (1, *shape)
-        self.batch = tuple(batch)
-        self.G = self.arrays["key"].shape[-3] if len(shape) > 2 else 1
-        self.n = self.H // self.G if self.G else 1
-        self.D, self.E = self.arrays["query"].shape[-1], self.arrays["value"].shape[-1]
+
+class CallArrays:
+    """The arrays of one call and its results by name; a missing one is None."""
+
+    def __init__(self, inputs: Inputs, out: Any, grads: Any, spec: CallSpec) -> None:
+        self.inputs, self.score, self.activation = inputs, spec.score, spec.activation
+        named = {name: x for name, x in inputs.items() if not isinstance(x, Bias | Dropout)}
+        named |= dict(mask=None, softcap=None, out=out, lse=spec.lse, weights=spec.weights)
+        named |= _gradients_by_name(grads, inputs.bias)
+        self.arrays = {name: as_array(name, x) for name, x in named.items() if x is not None}
+        self.batch, self.n = inputs.batch, inputs.group
+        _, self.H, self.G, self.L, self.S, self.D, self.E = inputs.lengths
         self.rows = np.arange(self.L) if spec.rows is None else as_array("rows", spec.rows).astype(int)
-        _check_arrays(self.arrays, shape, self.rows.size, spec)
+        _check_arrays(self.arrays, inputs, self.rows.size, spec)
 
     def array(self, name: str) -> Array | None:
         """The array in float64 with its head axis split; None if it is missing."""
@@ -110,6 +100,14 @@ class CallArrays:
         x = self.array(name)
         assert x is not None, name
         return x
+
+    def missing(self, name: str) -> str:
+        """Reason why an array cannot be used; "" if it can."""
+        if name not in self.arrays:
+            return f"needs {name}"
+        x = self.arrays[name]
+        overflows = x.dtype == np.float16 and name.startswith(("d_", "out")) and np.isinf(x).any()
+        return f"{name} overflows float16" if overflows and not np.isnan(x).any() else ""
 
     def grouped(self, x: Array, behind: int, *, of_keys: bool = False) -> Array:
         """`x` in float64, its head axis, which `behind` others follow, split in two."""
@@ -132,11 +130,10 @@ class CallArrays:
     @cached_property
     def mask(self) -> Mask | None:
         """The mask, combined with the -inf entries of the bias."""
-        bias: Array | None = self.arrays.get("bias")
-        mask: Mask | None = self.spec.mask
-        if isinstance(self.spec.bias, Relative):
-            table, buckets = self.spec.bias.parameter, self.spec.bias.buckets
-            bias = table[..., buckets] if np.isneginf(table).any() else None
+        given, bias = self.inputs.bias, self.arrays.get("bias")
+        mask = cast(Mask | None, self.inputs.mask)
+        if isinstance(given, Relative) and np.isneginf(given.parameter).any():
+            bias = given.parameter[..., given.buckets]
         if bias is None or not np.isneginf(bias).any():
             return mask
         by_bias = hidden(np.isneginf(bias))
@@ -151,6 +148,13 @@ class CallArrays:
     def unmasked_rows(self) -> Array:
         """True where a row has a visible key, (..., G, n, L)."""
         return np.asarray(self.counts.keys > 0)
+
+    @cached_property
+    def alive(self) -> Array:
+        """True where a row has a visible key or a sink above -inf."""
+        if self.sinks is None:
+            return self.unmasked_rows
+        return self.unmasked_rows | ~np.isneginf(self.sinks[..., None])
 
     @cached_property
     def unmasked_keys(self) -> Array:
@@ -202,17 +206,52 @@ class CallArrays:
         return np.full((1,) * 4, 1 / math.sqrt(self.D or 1)) if scale is None else scale
 
     @cached_property
+    def finite_scale(self) -> Array:
+        """The scale, 0 where it is not finite, which only hidden pairs may be."""
+        return np.where(np.isfinite(self.scale), self.scale, 0.0)
+
+    @cached_property
+    def sinks(self) -> Array | None:
+        """(..., G, n); None without sinks, or if all of them are -inf."""
+        sinks = self.array("sinks")
+        return None if sinks is None or np.isneginf(sinks).all() else sinks
+
+    @cached_property
     def d_lse(self) -> Array:
         """(..., G, n, L); 0 without d_lse."""
         d_lse = self.array("d_lse")
         return np.zeros((1, 1, self.L)) if d_lse is None else np.where(np.isfinite(d_lse), d_lse, 0.0)
 
     @cached_property
-    def largest_multiplier(self) -> float:
-        """Largest dropout multiplier; 1 without dropout."""
-        if isinstance(self.spec.dropout, Dropout):
-            return 1 / (1 - self.spec.dropout.rate)
-        return float(np.abs(self.arrays["dropout"]).max(initial=0)) if "dropout" in self.arrays else 1.0
+    def sink_share(self) -> Array:
+        """The sink's weight in each row, exp(sinks - lse), (..., G, n, L); 0 without sinks or lse."""
+        lse = self.array("lse")
+        if self.sinks is None or lse is None:
+            return np.zeros((1, 1, 1))
+        exponent = np.where(self.alive, self.sinks[..., None] - lse, -np.inf)
+        return np.asarray(np.exp(np.minimum(exponent, 1.0)))
+
+    @cached_property
+    def row_sums(self) -> Array:
+        """Σ_s d_scores_ls, (..., G, n, L): d_lse_l minus the sink's part, share (d_lse - d_out · out)."""
+        d_lse = np.where(self.alive, self.d_lse, 0.0)
+        if self.sinks is None or not self.sink_share.any():
+            return d_lse
+        if reason := self.missing("out"):
+            raise InsufficientEvidence(reason)
+        return np.asarray(d_lse - self.sink_share * (d_lse - dot(self.d_out, self.require("out"))))
+
+    def options_at(self, rows: Any = None, columns: Any = None) -> dict[str, Any]:
+        """bias, scale and dropout, where they are arrays, cut to some rows or columns."""
+        taken = {}
+        for name in ("bias", "scale", "dropout"):
+            x = self.arrays.get(name)
+            if x is not None and x.ndim and columns is not None and x.shape[-1] > 1:
+                x = x[..., columns]
+            if x is not None and x.ndim > 1 and rows is not None and x.shape[-2] > 1:
+                x = x[..., rows, :]
+            taken[name] = x
+        return taken
 
 
 def _gradients_by_name(grads: Any, bias: Any) -> dict[str, Any]:
@@ -227,19 +266,20 @@ def _gradients_by_name(grads: Any, bias: Any) -> dict[str, Any]:
     return {name: x for name, x in by_name.items() if x is not None}
 
 
-def _check_arrays(arrays: dict[str, Array], shape: tuple[int, ...], rows: int, spec: CallSpec) -> None:
+def _check_arrays(arrays: dict[str, Array], inputs: Inputs, rows: int, spec: CallSpec) -> None:
     """Raise unless dtypes, shapes and options fit together."""
     for name, array in arrays.items():
         if array.dtype.kind not in "iuf":
             raise TypeError(f"{name} has dtype {array.dtype}; the laws need real numbers")
-    out = (*shape[:-1], arrays["value"].shape[-1])
+    shape = inputs.shape
+    out = (*shape[:-1], inputs.value.shape[-1])
     of_rows = (*shape[:-2], rows, shape[-1])
     expected = dict(out=out, d_out=out, lse=shape[:-1], d_lse=shape[:-1], d_weights=shape)
     expected |= dict(weights=of_rows, d_scores=of_rows)
     for name in GRADIENTS[:-1]:
         if name[2:] in arrays:
             expected[name] = arrays[name[2:]].shape
-        elif name in arrays and not isinstance(spec.bias, Bias):
+        elif name in arrays and not isinstance(inputs.bias, Bias):
             raise ValueError(f"{name} was given, but no {name[2:]}")
     if "d_out" not in arrays and not arrays.keys().isdisjoint(GRADIENTS):
         raise ValueError("gradients were given, but no d_out")

@@ -3,6 +3,10 @@
 from enum import Enum
 
 
+class InsufficientEvidence(Exception):
+    """A law cannot be decided for this call; the message is the reason."""
+
+
 class Need(Enum):
     """An array that must be given, or a condition that the call must meet."""
 

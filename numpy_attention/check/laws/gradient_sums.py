@@ -10,12 +10,10 @@ import numpy as np
 
 from ...functional.base.admission import Array
 from ...functional.base.arrays import transposed, unbroadcast
-from .domain import Feature, Need
-from .evidence import Evidence, InsufficientEvidence
+from .domain import Feature, InsufficientEvidence, Need
+from .evidence import Evidence
 from .law import Sides, law
-from .magnitudes import dot
-from .measured_errors import MeasuredErrors
-from .sums import common_shape, quadrature_sum
+from .sums import common_shape, dot, quadrature_sum
 
 
 @law(
@@ -35,15 +33,16 @@ along a row; not a scale that varies along keys.""",
     broken_by=(Feature.SOFTCAP, Feature.SINKS_WITHOUT_LSE, Feature.SINKS_AND_D_WEIGHTS, Feature.SCALE_BY_KEY),
 )
 def _shift_of_all_keys(e: Evidence) -> Iterator[Sides]:
-    d_key, query = e.require("d_key"), e.query
-    shape = (*d_key.shape[:-2], 1, e.D)
-    scale = e.scale.max(axis=-1, initial=0.0) if e.scale.shape[-1] > 1 else e.scale[..., 0]
-    right = unbroadcast(e.all_rows(scale * e.row_sums)[..., None] * query, shape)
-    m, sizes = e.measured, e.reach[..., None] * np.abs(query)
-    error = quadrature_sum(e.error_at(m.d_rows)[..., None] * sizes, shape)
-    error = error + e.g_longest * unbroadcast(e.mass_at(m.of_d_rows)[..., None] * sizes, shape)
-    error = error + quadrature_sum(e.rounding("d_key"), shape)
-    yield Sides("d_key", unbroadcast(d_key, shape), right, error + e.common_rounding(right))
+    call, bounds, m = e.call, e.bounds, e.measured
+    d_key, query, scale = call.require("d_key"), call.query, call.scale
+    shape = (*d_key.shape[:-2], 1, call.D)
+    scale = scale.max(axis=-1, initial=0.0) if scale.shape[-1] > 1 else scale[..., 0]
+    right = unbroadcast(call.all_rows(scale * call.row_sums)[..., None] * query, shape)
+    sizes = bounds.reach[..., None] * np.abs(query)
+    error = quadrature_sum(bounds.error_at(m.d_rows)[..., None] * sizes, shape)
+    error = error + bounds.g_longest * unbroadcast(bounds.mass_at(m.of_d_rows)[..., None] * sizes, shape)
+    error = error + quadrature_sum(bounds.rounding("d_key"), shape)
+    yield Sides("d_key", unbroadcast(d_key, shape), right, error + bounds.common_rounding(right))
 
 
 @law(
@@ -57,12 +56,13 @@ Scores do not change if queries grow by a factor c and keys shrink by it; the de
     needs=(Need.DOT_SCORES, Need.D_QUERY, Need.D_KEY),
 )
 def _query_against_key(e: Evidence) -> Iterator[Sides]:
-    d_query, d_key = e.require("d_query"), e.require("d_key")
+    query, key = e.call.query, e.call.key
+    d_query, d_key = e.call.require("d_query"), e.call.require("d_key")
     shape = common_shape((*d_query.shape[:-3], 1, 1), (*d_key.shape[:-3], 1, 1))
-    left, right = dot(d_query, e.query), dot(d_key, e.key)
-    allowed = e.two_way_error(shape) + e.dot_rounding("d_query", e.query, shape)
-    allowed = allowed + e.dot_rounding("d_key", e.key, shape)
-    yield Sides("d_query, d_key", unbroadcast(left, shape), unbroadcast(right, shape), allowed)
+    left, right = unbroadcast(dot(d_query, query), shape), unbroadcast(dot(d_key, key), shape)
+    allowed = e.two_way_error(shape) + e.bounds.dot_rounding("d_query", query, shape)
+    allowed = allowed + e.bounds.dot_rounding("d_key", key, shape)
+    yield Sides("d_query, d_key", left, right, allowed)
 
 
 @law(
@@ -77,17 +77,18 @@ antisymmetric says that rotations of query and key together leave the scores alo
     needs=(Need.DOT_SCORES, Need.D_QUERY, Need.D_KEY),
 )
 def _turned_together(e: Evidence) -> Iterator[Sides]:
-    d_query, d_key, query, key = e.require("d_query"), e.require("d_key"), e.query, e.key
-    shape = common_shape((*d_query.shape[:-3], 1, e.D, e.D), (*d_key.shape[:-3], 1, e.D, e.D))
-    keys = np.where(e.unmasked_keys[..., None], np.abs(key), 0.0).max(axis=-2, keepdims=True, initial=0.0)
-    m = e.measured
-    once = 2 * e.reach * e.error_at(m.d_parts)
-    squares = (once * once)[..., None, :] @ e.all_rows(query * query, 1)
-    certain = e.g_longest * (e.reach * e.mass_at(m.of_d_parts))[..., None, :] @ np.abs(e.all_rows(query, 1))
+    call, bounds, m, query, key = e.call, e.bounds, e.measured, e.call.query, e.call.key
+    d_query, d_key = call.require("d_query"), call.require("d_key")
+    shape = common_shape((*d_query.shape[:-3], 1, call.D, call.D), (*d_key.shape[:-3], 1, call.D, call.D))
+    keys = np.where(call.unmasked_keys[..., None], np.abs(key), 0.0).max(axis=-2, keepdims=True, initial=0.0)
+    once = 2 * bounds.reach * bounds.error_at(m.d_parts)
+    squares = (once * once)[..., None, :] @ call.all_rows(query * query, 1)
+    mass = bounds.reach * bounds.mass_at(m.of_d_parts)
+    certain = bounds.g_longest * mass[..., None, :] @ np.abs(call.all_rows(query, 1))
     allowed = 4 * np.sqrt(unbroadcast(transposed(keys * keys) * squares, shape))
     allowed = allowed + unbroadcast(transposed(keys) * certain, shape)
-    allowed = allowed + _product_rounding(e.rounding("d_query"), query, shape)
-    allowed = allowed + transposed(_product_rounding(e.rounding("d_key"), key, shape))
+    allowed = allowed + _product_rounding(bounds.rounding("d_query"), query, shape)
+    allowed = allowed + transposed(_product_rounding(bounds.rounding("d_key"), key, shape))
     left, right = transposed(d_query) @ query, transposed(key) @ d_key
     yield Sides("d_query, d_key", unbroadcast(left, shape), unbroadcast(right, shape), allowed)
 
@@ -111,14 +112,15 @@ if lse is given (p = exp(sinks - lse)). Not dropout, after which a row no longer
     broken_by=(Feature.DROPOUT, Feature.SINKS_WITHOUT_LSE),
 )
 def _shift_of_all_values(e: Evidence) -> Iterator[Sides]:
-    d_value, d_out = e.require("d_value"), e.d_out
-    shape = (*d_value.shape[:-2], 1, e.E)
-    share = np.where(e.unmasked_rows, 1 - e.sink_share, 0.0)
-    right = unbroadcast(e.all_rows(share)[..., None] * d_out, shape)
-    error = quadrature_sum(np.where(e.unmasked_rows, e.out_error, 0.0)[..., None] * np.abs(d_out), shape)
-    error = error + e.g_longest * unbroadcast(np.abs(e.all_rows(d_out, 1)), shape)
-    error = error + quadrature_sum(e.rounding("d_value"), shape)
-    yield Sides("d_value", unbroadcast(d_value, shape), right, error + e.common_rounding(right))
+    call, bounds = e.call, e.bounds
+    d_value, d_out, unmasked = call.require("d_value"), call.d_out, call.unmasked_rows
+    shape = (*d_value.shape[:-2], 1, call.E)
+    share = np.where(unmasked, 1 - call.sink_share, 0.0)
+    right = unbroadcast(call.all_rows(share)[..., None] * d_out, shape)
+    error = quadrature_sum(np.where(unmasked, e.out_error, 0.0)[..., None] * np.abs(d_out), shape)
+    error = error + bounds.g_longest * unbroadcast(np.abs(call.all_rows(d_out, 1)), shape)
+    error = error + quadrature_sum(bounds.rounding("d_value"), shape)
+    yield Sides("d_value", unbroadcast(d_value, shape), right, error + bounds.common_rounding(right))
 
 
 @law(
@@ -132,16 +134,16 @@ out is linear in value: if all values grow by a factor c, so does out, and the d
     needs=(Need.D_VALUE, Need.OUT, Need.D_OUT),
 )
 def _values_against_output(e: Evidence) -> Iterator[Sides]:
-    d_value, out = e.require("d_value"), e.require("out")
-    shape = common_shape((*e.batch, e.G, 1, 1), (*d_value.shape[:-3], 1, 1))
-    mass = e.all_rows(e.mass_at(e.measured.of_means))
-    allowed = quadrature_sum(2 * e.all_rows(e.mean_error), shape) + (e.g_longest + e.g(e.E)) * unbroadcast(
-        mass, shape
-    )
-    allowed = allowed + e.dot_rounding("d_value", e.value, shape) + e.dot_rounding("out", e.d_out, shape)
-    left, right = dot(d_value, e.value), dot(e.d_out, out)
-    left, right = unbroadcast(left, shape), unbroadcast(right, shape)
-    yield Sides("d_value, out", left, right, allowed + e.common_rounding(right))
+    call, bounds = e.call, e.bounds
+    d_value, out, value, d_out = call.require("d_value"), call.require("out"), call.value, call.d_out
+    shape = common_shape((*call.batch, call.G, 1, 1), (*d_value.shape[:-3], 1, 1))
+    mass = unbroadcast(call.all_rows(bounds.mass_at(e.measured.of_means)), shape)
+    allowed = quadrature_sum(2 * call.all_rows(e.mean_error), shape)
+    allowed = allowed + (bounds.g_longest + bounds.g(call.E)) * mass
+    allowed = allowed + bounds.dot_rounding("d_value", value, shape)
+    allowed = allowed + bounds.dot_rounding("out", d_out, shape)
+    left, right = unbroadcast(dot(d_value, value), shape), unbroadcast(dot(d_out, out), shape)
+    yield Sides("d_value, out", left, right, allowed + bounds.common_rounding(right))
 
 
 @law(
@@ -155,20 +157,21 @@ out is linear in value, so value A gives out A for any matrix A. A = 1 + t X giv
     needs=(Need.D_VALUE, Need.OUT, Need.D_OUT),
 )
 def _values_mixed(e: Evidence) -> Iterator[Sides]:
-    d_value, out, d_out = e.require("d_value"), e.require("out"), e.d_out
-    shape = common_shape((*e.batch, e.G, 1, e.E, e.E), (*d_value.shape[:-3], 1, e.E, e.E))
-    values, thinned = transposed(e.largest_values), e.largest_multiplier * np.where(e.unmasked_rows, 1.0, 0.0)
+    call, bounds = e.call, e.bounds
+    d_value, out, value, d_out = call.require("d_value"), call.require("out"), call.value, call.d_out
+    shape = common_shape((*call.batch, call.G, 1, call.E, call.E), (*d_value.shape[:-3], 1, call.E, call.E))
+    values = transposed(bounds.largest_values)
+    thinned = bounds.largest_multiplier * np.where(call.unmasked_rows, 1.0, 0.0)
     error = 2 * e.out_error * thinned
-    squares = (error * error)[..., None, :] @ e.all_rows(d_out * d_out, 1)
-    certain = e.g_longest * e.all_rows(thinned)[..., None, :] @ np.abs(e.all_rows(d_out, 1))
-    allowed = 4 * np.sqrt(unbroadcast(values * values * squares, shape)) + unbroadcast(
-        values * certain, shape
-    )
-    allowed = allowed + transposed(_product_rounding(e.rounding("d_value"), e.value, shape))
-    allowed = allowed + _product_rounding(e.rounding("out"), d_out, shape)
-    left, right = transposed(e.value) @ d_value, transposed(out) @ d_out
+    squares = (error * error)[..., None, :] @ call.all_rows(d_out * d_out, 1)
+    certain = bounds.g_longest * call.all_rows(thinned)[..., None, :] @ np.abs(call.all_rows(d_out, 1))
+    allowed = 4 * np.sqrt(unbroadcast(values * values * squares, shape))
+    allowed = allowed + unbroadcast(values * certain, shape)
+    allowed = allowed + transposed(_product_rounding(bounds.rounding("d_value"), value, shape))
+    allowed = allowed + _product_rounding(bounds.rounding("out"), d_out, shape)
+    left, right = transposed(value) @ d_value, transposed(out) @ d_out
     left, right = unbroadcast(left, shape), unbroadcast(right, shape)
-    yield Sides("d_value, out", left, right, allowed + e.common_rounding(right))
+    yield Sides("d_value, out", left, right, allowed + bounds.common_rounding(right))
 
 
 @law(
@@ -182,13 +185,14 @@ scores_ls = scale_ls (query_l · key_s), so d_scale_ls = d_scores_ls (query_l ·
     needs=(Need.DOT_SCORES, Need.D_QUERY, Need.D_SCALE, Need.SCALE),
 )
 def _scale_against_query(e: Evidence) -> Iterator[Sides]:
-    d_query, d_scale = e.require("d_query"), e.require("d_scale")
-    terms = np.where(d_scale == 0, 0.0, e.scale * d_scale)
+    call, bounds = e.call, e.bounds
+    d_query, d_scale = call.require("d_query"), call.require("d_scale")
+    terms = np.where(d_scale == 0, 0.0, call.scale * d_scale)
     shape = common_shape(terms.shape[:-1], d_query.shape[:-1])
-    allowed = e.two_way_error(shape, terms=e.L * e.S)
-    allowed = allowed + e.dot_rounding("d_scale", e.finite_scale, shape)
-    allowed = allowed + e.dot_rounding("d_query", e.query, shape)
-    left, right = terms.sum(axis=-1), dot(d_query, e.query)
+    allowed = e.two_way_error(shape, terms=call.L * call.S)
+    allowed = allowed + bounds.dot_rounding("d_scale", call.finite_scale, shape)
+    allowed = allowed + bounds.dot_rounding("d_query", call.query, shape)
+    left, right = terms.sum(axis=-1), dot(d_query, call.query)
     yield Sides("d_scale, d_query", unbroadcast(left, shape), unbroadcast(right, shape), allowed)
 
 
@@ -205,23 +209,21 @@ is summed; not for na.alibi, as no change of its slopes adds a constant to a row
     needs=(Need.D_BIAS,),
 )
 def _constant_along_a_row(e: Evidence) -> Iterator[Sides]:
-    d_bias, d_sinks = e.require("d_bias"), e.array("d_sinks")
-    if e.sinks is not None and (reason := e.missing(Need.D_SINKS)):
+    call, bounds = e.call, e.bounds
+    d_bias, d_sinks = call.require("d_bias"), call.array("d_sinks")
+    if call.sinks is not None and (reason := e.missing(Need.D_SINKS)):
         raise InsufficientEvidence(reason)
     left = d_bias.sum(axis=-1)
-    shape, rounding = left.shape, e.rounding("d_bias")
+    shape = left.shape
     allowed = np.zeros(shape)
     if d_sinks is not None:
         shape = common_shape((*left.shape[:-1], 1), (*d_sinks.shape, 1))
         left = unbroadcast(left, shape) + unbroadcast(d_sinks[..., None], shape)
-        allowed = quadrature_sum(e.rounding("d_sinks")[..., None], shape)
-    d_lse = e.all_rows(np.where(e.alive, e.d_lse, 0.0))
-    m = MeasuredErrors() if shape[-1] > 1 else e.measured  # a single row may be unlike the measured ones
-    allowed = allowed + quadrature_sum(rounding, (*shape, 1))[..., 0]
-    allowed = allowed + quadrature_sum(e.all_rows(e.error_at(m.d_rows)), shape)
-    allowed = allowed + (e.g_longest + e.g(e.L)) * unbroadcast(e.all_rows(e.mass_at(m.of_d_rows)), shape)
-    right = unbroadcast(d_lse, shape)
-    yield Sides("d_bias", left, right, allowed + e.common_rounding(right))
+        allowed = quadrature_sum(bounds.rounding("d_sinks")[..., None], shape)
+    right = unbroadcast(call.all_rows(np.where(call.alive, call.d_lse, 0.0)), shape)
+    allowed = allowed + quadrature_sum(bounds.rounding("d_bias"), (*shape, 1))[..., 0]
+    allowed = allowed + e.rows_error(shape, terms=call.L)
+    yield Sides("d_bias", left, right, allowed + bounds.common_rounding(right))
 
 
 @law(
@@ -236,15 +238,17 @@ d_lse), and Σ_s weights_s d_weights_s = Σ_s thinned_s d_out · value_s = d_out
     broken_by=(Feature.D_WEIGHTS,),
 )
 def _sink_gradient(e: Evidence) -> Iterator[Sides]:
-    d_sinks, out = e.require("d_sinks")[..., None], e.require("out")
-    shape = common_shape(d_sinks.shape, (*e.batch, e.G, e.n, 1))
-    share = e.all_rows(e.sink_share)
-    right = unbroadcast(share * (np.where(e.alive, e.d_lse, 0.0) - dot(e.d_out, out)), shape)
-    allowed = quadrature_sum(share * (e.d_error + dot(np.abs(e.d_out), e.rounding("out"))), shape)
-    allowed = allowed + quadrature_sum(share * e.d_size * np.where(e.alive, e.rounding("lse"), 0.0), shape)
-    allowed = allowed + e.g(math.prod(share.shape)) * unbroadcast(share * e.d_size, shape)
-    allowed = allowed + quadrature_sum(e.rounding("d_sinks")[..., None], shape) + e.common_rounding(right)
-    yield Sides("d_sinks", unbroadcast(d_sinks, shape), right, allowed)
+    call, bounds = e.call, e.bounds
+    d_sinks, out, d_out = call.require("d_sinks")[..., None], call.require("out"), call.d_out
+    shape = common_shape(d_sinks.shape, (*call.batch, call.G, call.n, 1))
+    share = call.all_rows(call.sink_share)
+    right = unbroadcast(share * (np.where(call.alive, call.d_lse, 0.0) - dot(d_out, out)), shape)
+    of_d = bounds.d_error + dot(np.abs(d_out), bounds.rounding("out"))
+    of_lse = bounds.d_size * np.where(call.alive, bounds.rounding("lse"), 0.0)
+    allowed = quadrature_sum(share * of_d, shape) + quadrature_sum(share * of_lse, shape)
+    allowed = allowed + bounds.g(math.prod(share.shape)) * unbroadcast(share * bounds.d_size, shape)
+    allowed = allowed + quadrature_sum(bounds.rounding("d_sinks")[..., None], shape)
+    yield Sides("d_sinks", unbroadcast(d_sinks, shape), right, allowed + bounds.common_rounding(right))
 
 
 @law(
@@ -256,12 +260,13 @@ def _sink_gradient(e: Evidence) -> Iterator[Sides]:
     needs=(Need.D_VALUE, Need.D_OUT),
 )
 def _d_value_bound(e: Evidence) -> Iterator[Sides]:
-    d_value = e.require("d_value")
-    shape = (*d_value.shape[:-2], 1, e.E)
-    d_out = e.largest_multiplier * np.where(e.unmasked_rows[..., None], np.abs(e.all_rows(e.d_out, 1)), 0.0)
-    error = quadrature_sum(e.out_error[..., None] * d_out, shape) + e.g_longest * unbroadcast(d_out, shape)
+    call, bounds = e.call, e.bounds
+    d_value, unmasked = call.require("d_value"), call.unmasked_rows[..., None]
+    shape = (*d_value.shape[:-2], 1, call.E)
+    d_out = bounds.largest_multiplier * np.where(unmasked, np.abs(call.all_rows(call.d_out, 1)), 0.0)
     right = unbroadcast(d_out, shape)
-    allowed = error + unbroadcast(e.rounding("d_value"), shape) + e.common_rounding(right)
+    allowed = quadrature_sum(e.out_error[..., None] * d_out, shape) + bounds.g_longest * right
+    allowed = allowed + unbroadcast(bounds.rounding("d_value"), shape) + bounds.common_rounding(right)
     yield Sides("d_value", unbroadcast(np.abs(d_value), shape), right, allowed, "≤")
 
 

@@ -10,7 +10,8 @@ from ...functional.base.admission import Array, quiet
 from ..pairs.calls import over
 from ..pairs.report import Finding, Report
 from .arguments import CallSpec
-from .evidence import Evidence, InsufficientEvidence
+from .domain import InsufficientEvidence
+from .evidence import Evidence
 from .gradient_sums import GRADIENT_LAWS
 from .law import Law, Sides
 from .query_rows import SAMPLE_LAWS
@@ -45,7 +46,7 @@ def laws(
     are found from the mask's tiles. Heads are independent: where memory is short, check some at a time.
 
     The allowed difference between the two sides is derived, not chosen: from the roundoff of arithmetic and
-    storage, the lengths of the sums, and bounds on the arrays (`magnitudes.py`), which are tightened by
+    storage, the lengths of the sums, and bounds on the arrays (`bounds.py`), which are tightened by
     measurements on sampled rows (`measured_errors.py`).
 
     Parameters

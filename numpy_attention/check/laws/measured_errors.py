@@ -1,6 +1,6 @@
 """Tighter error bounds for sums over rows, measured on a few sampled rows.
 
-The bounds of `magnitudes.py` multiply lengths of vectors, as if all were parallel, and add up the keys of a
+The bounds of `bounds.py` multiply lengths of vectors, as if all were parallel, and add up the keys of a
 row, as if all erred with one sign. For most rows both are far too large. So the errors of sampled rows are
 computed key by key, as in `reference/error_bounds.py`, and their ratio to the bound is kept. Errors of
 different keys are independent: Q(e) = sqrt(Σ e²), without the factor 4 that `quadrature_sum` adds later.
@@ -22,8 +22,9 @@ import numpy as np
 
 from ...functional.base.admission import Array
 from ...functional.base.arrays import transposed
-from .magnitudes import Magnitudes
-from .row_samples import Rows
+from .arguments import CallArrays
+from .bounds import Bounds
+from .row_samples import SampledRows, evenly_spaced
 
 SAFETY = 2.0
 UNMEASURED = 1e300
@@ -45,57 +46,59 @@ class MeasuredErrors(NamedTuple):
     of_d_parts: float = 1.0
 
 
-def measure_errors(e: Magnitudes) -> MeasuredErrors:
+def measure_errors(call: CallArrays, bounds: Bounds) -> MeasuredErrors:
     """Twice the largest ratios among sampled unmasked rows; the defaults if there is no such row."""
-    unmasked = e.all_rows(e.unmasked_rows)
-    rows = np.flatnonzero(unmasked.any(axis=tuple(range(unmasked.ndim - 1))))
-    rows = rows[e.evenly_spaced(rows)]
-    if e.spec.score != "dot" or not len(rows) or "d_out" not in e.arrays:
+    unmasked = call.all_rows(call.unmasked_rows)
+    indices = np.flatnonzero(unmasked.any(axis=tuple(range(unmasked.ndim - 1))))
+    rows = SampledRows(call, indices[evenly_spaced(call, indices)])
+    if call.score != "dot" or not len(rows) or "d_out" not in call.arrays:
         return MeasuredErrors()
-    row, u, u_s = e.recomputed(rows), e.arithmetic.u, e.storage.u
-    query, d_out = (np.abs(e.at_rows(rows, x, axis=-2)) for x in (e.query, e.d_out))
-    size = np.abs(e.at_rows(rows, e.finite_scale, axis=-2)) * (query @ np.abs(transposed(e.key)))
-    of_score = (e.g(e.D) + 4 * u) * size + 4 * u * e.bias_size
-    of_d = e.g(e.E) * row.weights * np.abs(row.multipliers) * (d_out @ np.abs(transposed(e.value)))
-    in_common = _root_sum_square(row.weights * of_score) + e.g(e.S) + 4 * u * np.log(e.S + 2.0)
-    of_weight = row.weights * (of_score + u_s + 4 * u)
+    g, u, u_s = bounds.g, bounds.arithmetic.u, bounds.storage.u
+    query, d_out = (np.abs(rows.of(x, axis=-2)) for x in (call.query, call.d_out))
+    size = np.abs(rows.of(call.finite_scale, axis=-2)) * (query @ np.abs(transposed(call.key)))
+    of_score = (g(call.D) + 4 * u) * size + 4 * u * bounds.bias_size
+    of_d = g(call.E) * rows.weights * np.abs(rows.multipliers) * (d_out @ np.abs(transposed(call.value)))
+    in_common = _root_sum_square(rows.weights * of_score) + g(call.S) + 4 * u * np.log(call.S + 2.0)
+    of_weight = rows.weights * (of_score + u_s + 4 * u)
 
-    thinned, values = row.weights * row.multipliers, _with_ones(e.value)
+    thinned, values = rows.weights * rows.multipliers, _with_ones(call.value)
     out = thinned @ values
-    of_out = _root_sum_square_products(of_weight * np.abs(row.multipliers), values)
-    of_out = of_out + (in_common + e.g(e.S)) * np.abs(out)
-    largest_out = e.largest_multiplier * _with_ones(e.largest_values)
+    of_out = _root_sum_square_products(of_weight * np.abs(rows.multipliers), values)
+    of_out = of_out + (in_common + g(call.S)) * np.abs(out)
+    largest_out = bounds.largest_multiplier * _with_ones(bounds.largest_values)
     weights = _largest_ratios(of_out, largest_out).max(initial=0.0)
 
-    d_size = e.at_rows(rows, e.d_size)[..., None]
-    mass = (row.weights * np.abs(row.d)).sum(axis=-1, keepdims=True)
-    of_mean = _root_sum_square(of_weight * np.abs(row.d)) + _root_sum_square(of_d)
-    of_mean = of_mean + in_common * np.abs(row.mean) + e.g(e.S) * mass
+    d_size = rows.of(bounds.d_size)[..., None]
+    mass = (rows.weights * np.abs(rows.d)).sum(axis=-1, keepdims=True)
+    of_mean = _root_sum_square(of_weight * np.abs(rows.d)) + _root_sum_square(of_d)
+    of_mean = of_mean + in_common * np.abs(rows.mean) + g(call.S) * mass
     means, of_means = _largest_ratios(of_mean, d_size)[0], _largest_ratios(mass, d_size)[0]
     products = d_out * np.abs(out[..., 1:])  # the mean may be computed from the stored out
-    of_mean = of_mean + u_s * _root_sum_square(products) + e.g(e.E) * products.sum(axis=-1, keepdims=True)
-    d_errors, d_sums = _d_scores_ratios(e, row, of_score, of_d, of_mean, in_common, d_size)
+    of_mean = of_mean + u_s * _root_sum_square(products) + g(call.E) * products.sum(axis=-1, keepdims=True)
+    d_errors, d_sums = _d_scores_ratios(bounds, rows, of_score, of_d, of_mean, in_common, d_size)
     errors = (weights, means, d_errors[0], d_errors[1], d_errors[2:].max(initial=0.0))
     sums = (of_means, d_sums[0], d_sums[1], d_sums[2:].max(initial=0.0))
     return MeasuredErrors(*(SAFETY * float(x) for x in (*errors, *sums)))
 
 
 def _d_scores_ratios(
-    e: Magnitudes, row: Rows, of_score: Array, of_d: Array, of_mean: Array, in_common: Array, d_size: Array
-) -> tuple[Array, Array]:
+    bounds: Bounds, rows: SampledRows, of_score: Array, of_d: Array, of_mean: Array, in_common: Array,
+    d_size: Array,
+) -> tuple[Array, Array]:  # fmt: skip
     """For every w: ratio of the error of Σ_s d_scores w_s to its bound, and of Σ_s |d_scores w_s| to its."""
-    u, u_s = e.arithmetic.u, e.storage.u
-    d_lse = np.zeros((1, 1, 1, 1)) + e.at_rows(row.rows, e.d_lse)[..., None]
-    parts = row.weights * (np.abs(row.d) + np.abs(row.mean) + np.abs(d_lse))
-    d_scores = row.weights * (row.d - row.mean + d_lse) * row.slope
-    if e.spec.softcap is not None:
-        of_score = of_score * (1 + 2 / e.spec.softcap) + 4 * u
-    of_d_scores = row.weights * np.abs(row.d - row.mean) * of_score + of_d
+    call, u, u_s = rows.call, bounds.arithmetic.u, bounds.storage.u
+    d_lse = np.zeros((1, 1, 1, 1)) + rows.of(call.d_lse)[..., None]
+    parts = rows.weights * (np.abs(rows.d) + np.abs(rows.mean) + np.abs(d_lse))
+    d_scores = rows.weights * (rows.d - rows.mean + d_lse) * rows.slope
+    if call.inputs.softcap is not None:
+        of_score = of_score * (1 + 2 / call.inputs.softcap) + 4 * u
+    of_d_scores = rows.weights * np.abs(rows.d - rows.mean) * of_score + of_d
     of_d_scores = of_d_scores + (u_s + 4 * u) * (parts + np.abs(d_scores))
-    keys = _with_ones(np.concatenate([np.linalg.norm(e.key, axis=-1, keepdims=True), e.key], axis=-1))
+    keys = _with_ones(np.concatenate([np.linalg.norm(call.key, axis=-1, keepdims=True), call.key], axis=-1))
     total = _root_sum_square_products(of_d_scores, keys) + in_common * np.abs(d_scores @ keys)
-    total = total + of_mean * np.abs((row.weights * row.slope) @ keys)
-    largest = np.where(e.unmasked_keys[..., None], np.abs(keys), 0.0).max(axis=-2, keepdims=True, initial=0.0)
+    total = total + of_mean * np.abs((rows.weights * rows.slope) @ keys)
+    used = call.unmasked_keys[..., None]
+    largest = np.where(used, np.abs(keys), 0.0).max(axis=-2, keepdims=True, initial=0.0)
     sizes = np.abs(d_scores) @ np.abs(keys)
     return _largest_ratios(total, d_size * largest), _largest_ratios(sizes, d_size * largest)
 

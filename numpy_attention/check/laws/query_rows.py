@@ -25,10 +25,11 @@ convex, so log of the mean of exp(score) is at least the mean score (Jensen)."""
     needs=(Need.DOT_SCORES, Need.LSE),
 )
 def _lse_between(e: Evidence) -> Iterator[Sides]:
-    scores, lse = e.scores_at(e.sample)[1], e.at_rows(e.sample, e.require("lse"))
-    if e.sinks is not None:
-        sinks = np.broadcast_to(e.sinks[..., None, None], (*lse.shape, 1))
-        scores = np.concatenate([np.broadcast_to(scores, (*lse.shape, e.S)), sinks], axis=-1)
+    call, rows, bounds = e.call, e.rows, e.bounds
+    scores, lse = rows.masked, rows.of(call.require("lse"))
+    if call.sinks is not None:
+        sinks = np.broadcast_to(call.sinks[..., None, None], (*lse.shape, 1))
+        scores = np.concatenate([np.broadcast_to(scores, (*lse.shape, call.S)), sinks], axis=-1)
     visible = ~np.isneginf(scores)
     n = visible.sum(axis=-1)
     some = n > 0
@@ -36,8 +37,8 @@ def _lse_between(e: Evidence) -> Iterator[Sides]:
     top = np.where(some, scores.max(axis=-1, initial=-np.inf), 0.0)
     mean = np.where(visible, scores, 0.0).sum(axis=-1) / np.maximum(n, 1)
     lse = np.where(some, lse, 0.0)
-    allowed = e.score_error(e.at_rows(e.sample, e.score_size)) + e.g(e.S + 1)
-    allowed = allowed + e.at_rows(e.sample, e.rounding("lse")) + 4 * e.arithmetic.u * (np.abs(top) + log_n)
+    allowed = bounds.score_error(rows.of(bounds.score_size)) + bounds.g(call.S + 1)
+    allowed = allowed + rows.of(bounds.rounding("lse")) + 4 * bounds.arithmetic.u * (np.abs(top) + log_n)
     yield Sides("lse", lse, np.where(some, top + log_n, 0.0), allowed, "≤")
     yield Sides("lse", lse, np.where(some, np.maximum(top, mean + log_n), 0.0), allowed, "≥")
 
@@ -53,15 +54,16 @@ Holds with every option, for weights are those before dropout. With sinks but wi
     needs=(Need.WEIGHTS,),
 )
 def _weights_sum_to_one(e: Evidence) -> Iterator[Sides]:
-    weights = e.sampled("weights")
-    total, unmasked = weights.sum(axis=-1), e.at_rows(e.sample, e.unmasked_rows)
-    allowed = e.at_rows(e.sample, e.weight_error) if e.sinks is not None else e.weight_error_at(np.zeros(()))
-    allowed = allowed + e.precision_of("weights").u + e.S * e.precision_of("weights").tiny
-    expected = np.where(unmasked, 1 - e.at_rows(e.sample, e.sink_share), 0.0)
-    relation = "≤" if e.sinks is not None and "lse" not in e.arrays else "="
-    yield Sides("weights", total, expected, np.where(unmasked, allowed, 0.0), relation)
-    yield Sides("weights", weights, np.zeros(()), np.zeros(()), "≥")
-    yield Sides("weights", np.where(e.visible_at(e.sample), 0.0, weights), np.zeros(()), np.zeros(()))
+    call, rows, bounds = e.call, e.rows, e.bounds
+    weights, stored, zero = e.sampled("weights"), bounds.precision_of("weights"), np.zeros(())
+    total, unmasked = weights.sum(axis=-1), rows.of(call.unmasked_rows)
+    allowed = bounds.weight_error_at(zero) if call.sinks is None else rows.of(bounds.weight_error)
+    allowed = np.where(unmasked, allowed + stored.u + call.S * stored.tiny, 0.0)
+    expected = np.where(unmasked, 1 - rows.of(call.sink_share), 0.0)
+    relation = "≤" if call.sinks is not None and "lse" not in call.arrays else "="
+    yield Sides("weights", total, expected, allowed, relation)
+    yield Sides("weights", weights, zero, zero, "≥")
+    yield Sides("weights", np.where(rows.visible, 0.0, weights), zero, zero)
 
 
 @law(
@@ -75,19 +77,19 @@ weights all vanish beside a sink decides nothing. For sampled rows.""",
     needs=(Need.DOT_SCORES, Need.WEIGHTS),
 )
 def _ratio_of_two_weights(e: Evidence) -> Iterator[Sides]:
-    weights, scores = e.sampled("weights"), e.scores_at(e.sample)[1]
-    scores = np.broadcast_to(scores, weights.shape)
-    if not e.S:
+    call, rows, bounds = e.call, e.rows, e.bounds
+    weights = e.sampled("weights")
+    scores = np.broadcast_to(rows.masked, weights.shape)
+    if not call.S:
         return
     peak = scores.argmax(axis=-1)[..., None]
     top = np.take_along_axis(scores, peak, axis=-1)
     ratio = np.exp(scores - np.where(np.isneginf(top), 0.0, top))
     right = np.take_along_axis(weights, peak, axis=-1) * ratio
-    u, tiny = e.precision_of("weights")
-    error = np.minimum(
-        1.0, 2 * e.at_rows(e.sample, e.score_error(e.score_size))[..., None] + e.g(e.S) + 2 * u
-    )
-    below = 4 * e.arithmetic.u * np.where(np.isfinite(scores), np.abs(scores - top), 0.0)
+    u, tiny = bounds.precision_of("weights")
+    score_error = rows.of(bounds.score_error(bounds.score_size))[..., None]
+    error = np.minimum(1.0, 2 * score_error + bounds.g(call.S) + 2 * u)
+    below = 4 * bounds.arithmetic.u * np.where(np.isfinite(scores), np.abs(scores - top), 0.0)
     allowed = (error + below) * np.maximum(right, weights) + 2 * tiny
     yield Sides("weights", weights, right, allowed)
 
@@ -104,11 +106,11 @@ d_weights are not. Not softcap, whose slope differs along a row. For sampled row
     broken_by=(Feature.SOFTCAP, Feature.SINKS_WITHOUT_LSE, Feature.SINKS_AND_D_WEIGHTS),
 )
 def _rows_of_d_scores(e: Evidence) -> Iterator[Sides]:
-    d_scores = e.sampled("d_scores")
-    precision = e.precision_of("d_scores")
-    allowed = e.at_rows(e.sample, e.d_error) + (e.g(e.S) + e.g(e.E)) * e.at_rows(e.sample, e.d_size)
-    allowed = allowed + precision.u * np.abs(d_scores).sum(axis=-1) + e.S * precision.tiny
-    yield Sides("d_scores", d_scores.sum(axis=-1), e.at_rows(e.sample, e.all_rows(e.row_sums)), allowed)
+    call, rows, bounds = e.call, e.rows, e.bounds
+    d_scores, stored = e.sampled("d_scores"), bounds.precision_of("d_scores")
+    allowed = rows.of(bounds.d_error) + (bounds.g(call.S) + bounds.g(call.E)) * rows.of(bounds.d_size)
+    allowed = allowed + stored.u * np.abs(d_scores).sum(axis=-1) + call.S * stored.tiny
+    yield Sides("d_scores", d_scores.sum(axis=-1), rows.of(call.all_rows(call.row_sums)), allowed)
 
 
 @law(
@@ -125,10 +127,11 @@ bias that varies along keys. For sampled rows.""",
     broken_by=(Feature.BIAS_BY_KEY,),
 )
 def _bounded_weights(e: Evidence) -> Iterator[Sides]:
-    weights, n = e.sampled("weights"), e.visible_at(e.sample).sum(axis=-1)
-    bound = np.where(n > 0, 1 / (1 + np.maximum(n - 1, 0) * np.exp(-e.span)), 0.0)
-    score_error = e.at_rows(e.sample, e.score_error(np.minimum(e.score_size, e.span)))
-    error = e.weight_error_at(score_error) + e.precision_of("weights").u
+    bounds, span = e.bounds, e.bounds.span
+    weights, n = e.sampled("weights"), e.rows.visible.sum(axis=-1)
+    bound = np.where(n > 0, 1 / (1 + np.maximum(n - 1, 0) * np.exp(-span)), 0.0)
+    score_error = e.rows.of(bounds.score_error(np.minimum(bounds.score_size, span)))
+    error = bounds.weight_error_at(score_error) + bounds.precision_of("weights").u
     yield Sides("weights", weights.max(axis=-1, initial=0.0), bound, error * bound, "≤")
 
 
@@ -150,9 +153,8 @@ def _ranked_alike(e: Evidence) -> Iterator[Sides]:
     order = np.argsort(logs.mean(axis=-2, keepdims=True), axis=-1, kind="stable")
     ranked = np.take_along_axis(weights, order, axis=-1)
     falls = ranked[..., :-1] - ranked[..., 1:]
-    yield Sides(
-        "weights", falls, np.zeros(()), 2 * len(e.sample) * _relative_error(e) * ranked[..., :-1], "≤"
-    )
+    allowed = 2 * len(e.rows) * _relative_error(e) * ranked[..., :-1]
+    yield Sides("weights", falls, np.zeros(()), allowed, "≤")
 
 
 @law(
@@ -173,7 +175,7 @@ def _rows_equal(e: Evidence) -> Iterator[Sides]:
 
 def _relative_error(e: Evidence) -> Array:
     """Relative error bound of the sampled rows' weights, (..., R, 1)."""
-    return np.asarray(e.at_rows(e.sample, e.weight_error) + e.precision_of("weights").u)[..., None]
+    return (e.rows.of(e.bounds.weight_error) + e.bounds.precision_of("weights").u)[..., None]
 
 
 SAMPLE_LAWS = (

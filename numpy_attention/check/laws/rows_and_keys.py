@@ -6,6 +6,7 @@ import numpy as np
 
 from ...functional.base.admission import Array
 from ...functional.base.arrays import unbroadcast
+from .arguments import CallArrays
 from .domain import Feature, Need
 from .evidence import Evidence
 from .law import Sides, law
@@ -24,20 +25,20 @@ masked rows are law 12's.""",
     needs=(Need.OUT,),
 )
 def _within_the_hull(e: Evidence) -> Iterator[Sides]:
-    used = e.unmasked_keys[..., None]
-    if e.spec.dropout is None:
-        high = np.where(used, e.value, -np.inf).max(axis=-2, keepdims=True, initial=-np.inf)
-        low = np.where(used, e.value, np.inf).min(axis=-2, keepdims=True, initial=np.inf)
+    call, bounds = e.call, e.bounds
+    used, unmasked = call.unmasked_keys[..., None], call.unmasked_rows[..., None]
+    largest = bounds.largest_multiplier * bounds.largest_values
+    if call.inputs.dropout is None:
+        high = np.where(used, call.value, -np.inf).max(axis=-2, keepdims=True, initial=-np.inf)
+        low = np.where(used, call.value, np.inf).min(axis=-2, keepdims=True, initial=np.inf)
     else:
-        high = e.largest_multiplier * e.largest_values
-        low = -high
-    if e.sinks is not None:
+        high, low = largest, -largest
+    if call.sinks is not None:
         high, low = np.maximum(high, 0.0), np.minimum(low, 0.0)
-    unmasked, error = e.unmasked_rows[..., None], e.weight_error_at(np.zeros(()))
-    allowed = e.rounding("out") + error * e.largest_multiplier * e.largest_values
-    out = e.require("out")
-    yield Sides("out", np.where(unmasked, out, 0.0), np.where(unmasked, high, 0.0), allowed, "≤")
-    yield Sides("out", np.where(unmasked, out, 0.0), np.where(unmasked, low, 0.0), allowed, "≥")
+    out = np.where(unmasked, call.require("out"), 0.0)
+    allowed = bounds.rounding("out") + bounds.weight_error_at(np.zeros(())) * largest
+    yield Sides("out", out, np.where(unmasked, high, 0.0), allowed, "≤")
+    yield Sides("out", out, np.where(unmasked, low, 0.0), allowed, "≥")
 
 
 @law(
@@ -53,20 +54,19 @@ FlexAttention, ONNX and flash-attention 3 (others: mean of all values, NaN, lse 
     needs=(Need.MASKED_ROW,),
 )
 def _fully_masked_rows(e: Evidence) -> Iterator[Sides]:
-    zero = np.zeros(())
+    call, bounds, unmasked, zero = e.call, e.bounds, e.call.unmasked_rows, np.zeros(())
     if not e.missing(Need.OUT):
-        yield Sides("out", np.where(e.unmasked_rows[..., None], 0.0, e.require("out")), zero, zero)
+        yield Sides("out", np.where(unmasked[..., None], 0.0, call.require("out")), zero, zero)
     if not e.missing(Need.D_QUERY):
-        d_query = e.require("d_query")
-        masked = ~_any_over(e.all_rows(e.unmasked_rows), d_query.shape[:-1])
+        d_query = call.require("d_query")
+        masked = ~_any_over(call.all_rows(unmasked), d_query.shape[:-1])
         yield Sides("d_query", np.where(masked[..., None], d_query, 0.0), zero, zero)
     if not e.missing(Need.LSE):
-        lse = e.require("lse")
-        empty, sink_alone = ~e.alive, e.alive & ~e.unmasked_rows
-        yield Sides("lse", np.where(empty & ~np.isneginf(lse), 1.0, 0.0), zero, zero)
-        sinks = zero if e.sinks is None else e.sinks[..., None]
-        allowed = e.rounding("lse") + 4 * e.arithmetic.u * np.abs(np.where(sink_alone, sinks, 0.0))
-        yield Sides("lse", np.where(sink_alone, lse, 0.0), np.where(sink_alone, sinks, 0.0), allowed)
+        lse, sink_alone = call.require("lse"), call.alive & ~unmasked
+        yield Sides("lse", np.where(~call.alive & ~np.isneginf(lse), 1.0, 0.0), zero, zero)
+        sinks = zero if call.sinks is None else np.where(sink_alone, call.sinks[..., None], 0.0)
+        allowed = bounds.rounding("lse") + 4 * bounds.arithmetic.u * np.abs(sinks)
+        yield Sides("lse", np.where(sink_alone, lse, 0.0), sinks, allowed)
 
 
 @law(
@@ -78,10 +78,11 @@ def _fully_masked_rows(e: Evidence) -> Iterator[Sides]:
     needs=(Need.MASKED_KEY,),
 )
 def _fully_masked_keys(e: Evidence) -> Iterator[Sides]:
-    unmasked = np.broadcast_to(e.unmasked_keys, (*e.batch, e.G, 1, e.S))
+    call = e.call
+    unmasked = np.broadcast_to(call.unmasked_keys, (*call.batch, call.G, 1, call.S))
     for name in ("d_key", "d_value"):
         if not e.missing(Need(name)):
-            d = e.require(name)
+            d = call.require(name)
             hidden = ~_any_over(unmasked, d.shape[:-1])
             yield Sides(name, np.where(hidden[..., None], d, 0.0), np.zeros(()), np.zeros(()))
 
@@ -105,28 +106,27 @@ a share of the row, nor dropout, which may drop the only key.""",
     broken_by=(Feature.SINKS, Feature.DROPOUT),
 )
 def _one_visible_key(e: Evidence) -> Iterator[Sides]:
-    one = e.all_rows(e.counts.keys == 1)[..., None]
-    place = e.all_rows(e.counts.one)[..., None]
-    allowed = e.rounding("out") + e.weight_error_at(np.zeros(())) * e.largest_values
-    out, value = e.require("out"), _at_keys(e, e.value, place)
+    call, bounds = e.call, e.bounds
+    one = call.all_rows(call.counts.keys == 1)[..., None]
+    place = call.all_rows(call.counts.one)[..., None]
+    out, value = call.require("out"), _at_keys(call, call.value, place)
+    allowed = bounds.rounding("out") + bounds.weight_error_at(np.zeros(())) * bounds.largest_values
     yield Sides("out", np.where(one, out, 0.0), np.where(one, value, 0.0), allowed)
-    if e.missing(Need.D_QUERY) or e.spec.softcap is not None or e.spec.score != "dot":
+    if e.missing(Need.D_QUERY) or call.inputs.softcap is not None or call.score != "dot":
         return
-    d_query, key = e.require("d_query"), _at_keys(e, e.key, place)
-    if d_query.shape[:-4] != e.batch:  # a broadcast query sums the gradients of several rows
+    d_query, key, scale = call.require("d_query"), _at_keys(call, call.key, place), call.finite_scale
+    if d_query.shape[:-4] != call.batch:  # a broadcast query sums the gradients of several rows
         return
-    scale = e.finite_scale
     if scale.shape[-1] > 1:
-        everywhere = np.broadcast_to(scale, (*e.batch, e.G, e.n, e.L, e.S))
-        scale = np.take_along_axis(everywhere, place, axis=-1)
-    right = scale * e.d_lse[..., None] * key
-    allowed = (e.reach * e.d_error)[..., None] * np.abs(key) + e.rounding("d_query")
+        scale = np.take_along_axis(call.all_rows(scale, 1), place, axis=-1)
+    right = scale * call.d_lse[..., None] * key
+    allowed = (bounds.reach * bounds.d_error)[..., None] * np.abs(key) + bounds.rounding("d_query")
     yield Sides("d_query", np.where(one, d_query, 0.0), np.where(one, right, 0.0), allowed)
 
 
-def _at_keys(e: Evidence, x: Array, place: Array) -> Array:
+def _at_keys(call: CallArrays, x: Array, place: Array) -> Array:
     """The entry of `x` at one key for each row, (..., G, n, L, X)."""
-    everywhere = np.broadcast_to(x, (*e.batch, e.G, e.n, *x.shape[-2:]))
+    everywhere = np.broadcast_to(x, (*call.batch, call.G, call.n, *x.shape[-2:]))
     return np.asarray(np.take_along_axis(everywhere, place, axis=-2))
 
 

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from ...functional.base.admission import Array
-from ...functional.base.arrays import unbroadcast
+from ...functional.base.arrays import norms, unbroadcast
 from ...functional.masks.builders import prefix
 from ...functional.masks.kinds import Band
-from .domain import Feature, Need
-from .evidence import Evidence, InsufficientEvidence
+from .domain import Feature, InsufficientEvidence, Need
+from .evidence import Evidence
 from .law import Sides, law
-from .magnitudes import dot, length
-from .sums import common_shape, quadrature_sum
+from .sums import common_shape, dot, quadrature_sum
 
 BY_POSITION = (Feature.DROPOUT_FROM_SEED, Feature.BIAS_BY_POSITION)
 """Features that depend on positions, and so change when rows or keys are taken out."""
@@ -24,14 +23,15 @@ BY_POSITION = (Feature.DROPOUT_FROM_SEED, Feature.BIAS_BY_POSITION)
 
 def two_call_error(e: Evidence, weight_error: Array | None = None) -> Array:
     """Allowed difference of two outputs that should be equal, (..., G, n, L, E)."""
-    relative = e.weight_error if weight_error is None else weight_error
-    error = (relative + e.g(e.S))[..., None] * e.largest_multiplier * e.largest_values
-    return np.asarray(2 * (error + e.rounding("out")))
+    bounds = e.bounds
+    relative = bounds.weight_error if weight_error is None else weight_error
+    error = (relative + bounds.g(e.call.S))[..., None] * bounds.largest_multiplier * bounds.largest_values
+    return np.asarray(2 * (error + bounds.rounding("out")))
 
 
 def _random_like(e: Evidence, name: str, number: int, *shape: int) -> Array:
     """Random numbers of an array's magnitude and dtype, in its shape or another."""
-    x, clean = e.arrays[name], getattr(e, name)
+    x, clean = e.call.arrays[name], getattr(e.call, name)
     size = float(np.sqrt(np.mean(clean * clean))) if clean.size else 1.0
     drawn = (size or 1.0) * e.draw(number).uniform(-1, 1, shape or x.shape)
     return drawn.astype(np.result_type(x, np.float16))
@@ -49,29 +49,28 @@ function itself, in a random direction t.""",
     needs=(Need.AGAIN, Need.OUT),
 )
 def _linear_in_the_values(e: Evidence) -> Iterator[Sides]:
-    value, t = e.arrays["value"], _random_like(e, "value", 22)
+    call, bounds = e.call, e.bounds
+    value, t = call.inputs.value, _random_like(e, "value", 22)
     alone, _ = e.call_again(value=t)
     both, _ = e.call_again(value=value + t)
-    size = e.largest_values + np.abs(e.grouped(t, 2, of_keys=True)).max(axis=-2, keepdims=True, initial=0.0)
-    relative = (
-        e.weight_error + e.g(e.S) + e.storage.u + e.precision_of("value").u
-    )  # value + t is rounded once
-    error = relative[..., None] * e.largest_multiplier * size
-    stored = e.precision_of("out")
-    allowed = 4 * error + e.rounding("out") + stored.u * (np.abs(alone) + np.abs(both)) + 2 * stored.tiny
-    yield Sides("out", both, e.require("out") + alone, allowed)
+    direction, stored = call.grouped(t, 2, of_keys=True), bounds.precision_of("out")
+    size = bounds.largest_values + np.abs(direction).max(axis=-2, keepdims=True, initial=0.0)
+    relative = bounds.weight_error + bounds.g(call.S) + bounds.storage.u
+    relative = relative + bounds.precision_of("value").u  # value + t is rounded once
+    error = relative[..., None] * bounds.largest_multiplier * size
+    allowed = 4 * error + bounds.rounding("out") + stored.u * (np.abs(alone) + np.abs(both)) + 2 * stored.tiny
+    yield Sides("out", both, call.require("out") + alone, allowed)
     if e.missing(Need.D_VALUE):
         return
-    d_value, direction = e.require("d_value"), e.grouped(t, 2, of_keys=True)
-    shape = common_shape((*e.batch, e.G, 1, 1), (*d_value.shape[:-3], 1, 1))
-    each = np.abs(e.d_out)
+    d_value, each = call.require("d_value"), np.abs(call.d_out)
+    shape = common_shape((*call.batch, call.G, 1, 1), (*d_value.shape[:-3], 1, 1))
     apart = (2 * error + stored.u * np.abs(alone) + stored.tiny) * each
-    allowed = quadrature_sum(e.all_rows(apart.sum(axis=-1)), shape)
-    mass = e.all_rows((e.largest_multiplier * size * each).sum(axis=-1))
-    allowed = allowed + (e.g_longest + e.g(e.E)) * unbroadcast(mass, shape)
-    allowed = allowed + e.dot_rounding("d_value", direction, shape)
-    left, right = unbroadcast(dot(d_value, direction), shape), unbroadcast(dot(e.d_out, alone), shape)
-    yield Sides("d_value", left, right, allowed + e.common_rounding(right))
+    mass = call.all_rows((bounds.largest_multiplier * size * each).sum(axis=-1))
+    allowed = quadrature_sum(call.all_rows(apart.sum(axis=-1)), shape)
+    allowed = allowed + (bounds.g_longest + bounds.g(call.E)) * unbroadcast(mass, shape)
+    allowed = allowed + bounds.dot_rounding("d_value", direction, shape)
+    left, right = unbroadcast(dot(d_value, direction), shape), unbroadcast(dot(call.d_out, alone), shape)
+    yield Sides("d_value", left, right, allowed + bounds.common_rounding(right))
 
 
 @law(
@@ -86,14 +85,15 @@ move; not a scale that varies along keys.""",
     broken_by=(Feature.SOFTCAP, Feature.SINKS, Feature.SCALE_BY_KEY),
 )
 def _shift_invariance(e: Evidence) -> Iterator[Sides]:
-    key = e.arrays["key"]
-    c = _random_like(e, "key", 23, e.D)
-    out, _ = e.call_again(key=key + c)
-    larger = 1 + float(np.linalg.norm(c)) / np.maximum(e.key_length, np.finfo(float).tiny)
-    size = np.minimum(e.score_size * larger, e.score_size + e.reach * length(e.query) * np.linalg.norm(c))
-    stored = e.precision_of("key")
-    shifted = e.score_error(size) + stored.u * size + e.reach * e.D * stored.tiny
-    yield Sides("out", out, e.require("out"), two_call_error(e, e.weight_error_at(shifted)))
+    call, bounds, stored = e.call, e.bounds, e.bounds.precision_of("key")
+    c = _random_like(e, "key", 23, call.D)
+    out, _ = e.call_again(key=call.inputs.key + c)
+    norm = np.linalg.norm(c)
+    larger = 1 + float(norm) / np.maximum(bounds.key_norm, np.finfo(float).tiny)
+    size = bounds.score_size + bounds.reach * norms(call.query) * norm
+    size = np.minimum(bounds.score_size * larger, size)
+    shifted = bounds.score_error(size) + stored.u * size + bounds.reach * call.D * stored.tiny
+    yield Sides("out", out, call.require("out"), two_call_error(e, bounds.weight_error_at(shifted)))
 
 
 @law(
@@ -108,10 +108,10 @@ too. Not masks or a bias computed from positions, nor dropout drawn from a seed 
     broken_by=(Feature.MASK, *BY_POSITION),
 )
 def _permuted_keys(e: Evidence) -> Iterator[Sides]:
-    order = e.draw(24).permutation(e.S)
-    key, value = (np.take(e.arrays[name], order, axis=-2) for name in ("key", "value"))
-    out, _ = e.call_again(key=key, value=value, **e.options_at(columns=order))
-    yield Sides("out", out, e.require("out"), two_call_error(e))
+    call, order = e.call, e.draw(24).permutation(e.call.S)
+    key, value = (np.take(x, order, axis=-2) for x in (call.inputs.key, call.inputs.value))
+    out, _ = e.call_again(key=key, value=value, **call.options_at(columns=order))
+    yield Sides("out", out, call.require("out"), two_call_error(e))
 
 
 @law(
@@ -126,14 +126,17 @@ The mask must be causal or window(left, 0), not combined with another.""",
     broken_by=BY_POSITION,
 )
 def _no_look_ahead(e: Evidence) -> Iterator[Sides]:
-    S = e.S - max(1, min(e.L, e.S) // 2)
-    L = min(e.L, S - _farthest_ahead(e.spec.mask, e.L, e.S))
+    call, inputs = e.call, e.call.inputs
+    S = call.S - max(1, min(call.L, call.S) // 2)
+    L = min(call.L, S - _farthest_ahead(inputs.mask, call.L, call.S))
     if S < 1 or L < 1:
         raise InsufficientEvidence("too short to drop keys and rows")
-    query, key, value = (e.arrays[x][..., :n, :] for x, n in (("query", L), ("key", S), ("value", S)))
     rows, columns = slice(L), slice(S)
-    out, _ = e.call_again(query=query, key=key, value=value, **e.options_at(rows, columns))
-    yield Sides("out", out, e.require("out")[..., :L, :], two_call_error(e)[..., :L, :])
+    key, value = inputs.key[..., columns, :], inputs.value[..., columns, :]
+    out, _ = e.call_again(
+        query=inputs.query[..., rows, :], key=key, value=value, **call.options_at(rows, columns)
+    )
+    yield Sides("out", out, call.require("out")[..., rows, :], two_call_error(e)[..., rows, :])
 
 
 def _farthest_ahead(mask: Any, L: int, S: int) -> int:
@@ -157,11 +160,11 @@ na.prefix(S) is passed to hide the extra key; and no dropout, whose columns woul
 )
 def _extra_hidden_key(e: Evidence) -> Iterator[Sides]:
     longer = {}
-    for name, x in (("key", e.arrays["key"]), ("value", e.arrays["value"])):
+    for name, x in (("key", e.call.inputs.key), ("value", e.call.inputs.value)):
         added = _random_like(e, name, 26, *x.shape[:-2], 1, x.shape[-1])
         longer[name] = np.concatenate([x, added], axis=-2, dtype=x.dtype)
-    out, _ = e.call_again(**longer, mask=prefix(e.S))
-    yield Sides("out", out, e.require("out"), two_call_error(e))
+    out, _ = e.call_again(**longer, mask=prefix(e.call.S))
+    yield Sides("out", out, e.call.require("out"), two_call_error(e))
 
 
 @law(
@@ -178,12 +181,13 @@ Holds with softcap, any scale, a bias and dropout that are arrays. It needs two 
     broken_by=(Feature.MASK, Feature.SINKS, *BY_POSITION),
 )
 def _two_halves(e: Evidence) -> Iterator[Sides]:
-    if e.S < 2:
+    call, bounds, inputs = e.call, e.bounds, e.call.inputs
+    if call.S < 2:
         raise InsufficientEvidence("needs two keys")
     outs, lses = [], []
-    for half in (slice(None, e.S // 2), slice(e.S // 2, None)):
-        key, value = (e.arrays[name][..., half, :] for name in ("key", "value"))
-        out, lse = e.call_again(key=key, value=value, **e.options_at(columns=half))
+    for half in (slice(None, call.S // 2), slice(call.S // 2, None)):
+        key, value = inputs.key[..., half, :], inputs.value[..., half, :]
+        out, lse = e.call_again(key=key, value=value, **call.options_at(columns=half))
         if lse is None:
             raise InsufficientEvidence("needs lse from again")
         outs.append(out)
@@ -191,11 +195,11 @@ def _two_halves(e: Evidence) -> Iterator[Sides]:
     lse = np.logaddexp(*lses)
     shares = [np.where(np.isneginf(lse), 0.0, np.exp(half - lse))[..., None] for half in lses]
     merged = shares[0] * outs[0] + shares[1] * outs[1]
-    stored = max(e.storage.u, e.arithmetic.u) * np.abs(np.where(np.isneginf(lse), 0.0, lse))
-    yield Sides("out", merged, e.require("out"), two_call_error(e, e.weight_error + 2 * stored))
+    stored = max(bounds.storage.u, bounds.arithmetic.u) * np.abs(np.where(np.isneginf(lse), 0.0, lse))
+    yield Sides("out", merged, call.require("out"), two_call_error(e, bounds.weight_error + 2 * stored))
     if not e.missing(Need.LSE):
-        expected = e.require("lse")
-        error = e.score_error(e.score_size) + e.g(e.S) + 4 * stored + e.rounding("lse")
+        expected = call.require("lse")
+        error = bounds.score_error(bounds.score_size) + bounds.g(call.S) + 4 * stored + bounds.rounding("lse")
         both = ~np.isneginf(lse) | ~np.isneginf(expected)
         yield Sides("lse", np.where(both, lse, 0.0), np.where(both, expected, 0.0), 2 * error)
 
@@ -212,11 +216,12 @@ drawn from a seed, na.alibi and na.relative. It needs three queries.""",
     broken_by=(Feature.MASK_BY_QUERY, *BY_POSITION),
 )
 def _independent_rows(e: Evidence) -> Iterator[Sides]:
-    if e.L < 3:
+    call = e.call
+    if call.L < 3:
         raise InsufficientEvidence("needs three queries")
-    rows = slice(e.L // 3, e.L - e.L // 3)
-    out, _ = e.call_again(query=e.arrays["query"][..., rows, :], **e.options_at(rows=rows))
-    yield Sides("out", out, e.require("out")[..., rows, :], two_call_error(e)[..., rows, :])
+    rows = slice(call.L // 3, call.L - call.L // 3)
+    out, _ = e.call_again(query=call.inputs.query[..., rows, :], **call.options_at(rows=rows))
+    yield Sides("out", out, call.require("out")[..., rows, :], two_call_error(e)[..., rows, :])
 
 
 @law(
@@ -228,9 +233,9 @@ def _independent_rows(e: Evidence) -> Iterator[Sides]:
     needs=(Need.AGAIN, Need.OUT, Need.SHARED_HEADS),
 )
 def _shared_heads(e: Evidence) -> Iterator[Sides]:
-    key, value = (np.repeat(e.arrays[name], e.n, axis=-3) for name in ("key", "value"))
+    key, value = (np.repeat(x, e.call.n, axis=-3) for x in (e.call.inputs.key, e.call.inputs.value))
     out, _ = e.call_again(key=key, value=value)
-    yield Sides("out", out, e.require("out"), two_call_error(e))
+    yield Sides("out", out, e.call.require("out"), two_call_error(e))
 
 
 AGAIN_LAWS = (

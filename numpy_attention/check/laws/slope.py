@@ -9,13 +9,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...functional.base.admission import Array
-from ...functional.base.arrays import unbroadcast
+from ...functional.base.arrays import norms, unbroadcast
 from .arguments import AXES
-from .domain import Feature, Need
-from .evidence import Evidence, InsufficientEvidence
+from .bounds import Bounds, largest
+from .domain import Feature, InsufficientEvidence, Need
+from .evidence import Evidence
 from .law import Sides, law
-from .magnitudes import dot, largest, length
-from .sums import common_shape, quadrature_sum
+from .sums import common_shape, dot, quadrature_sum
 
 DIRECTIONS = ("query", "key", "bias", "scale", "sinks")
 
@@ -38,13 +38,14 @@ lower the precision, the larger the allowed difference.""",
 def gradient_is_slope(e: Evidence) -> Iterator[Sides]:
     """One comparison for each argument that has a gradient."""
     for name in DIRECTIONS:
-        if name in e.arrays and not e.missing(Need(f"d_{name}")):
+        if name in e.call.arrays and not e.missing(Need(f"d_{name}")):
             yield _sides(e, name)
 
 
 def _sides(e: Evidence, name: str) -> Sides:
-    x, d, behind = e.arrays[name], e.require(f"d_{name}"), AXES.get(name, 2)
-    h = float(np.clip(3 * _typical_error(e) ** (1 / 3), 1e-5, 0.6))
+    call, x = e.call, e.call.arrays[name]
+    d, behind = call.require(f"d_{name}"), AXES.get(name, 2)
+    h = float(np.clip(3 * _typical_error(e.bounds) ** (1 / 3), 1e-5, 0.6))
     t = _direction(e, name)
     t = t * min(h / (_score_change(e, name, t) or 1.0), (largest(x) or 1.0) / (largest(t) or 1.0))
     dtype = x.dtype if x.dtype.kind == "f" else np.dtype(float)
@@ -54,23 +55,24 @@ def _sides(e: Evidence, name: str) -> Sides:
     heights = {k: _height(e, name, y) for k, y in moved.items()}
 
     apart = np.where(np.isfinite(x), moved[1].astype(float) - moved[-1].astype(float), 0.0)
-    displacement, trailing = e.grouped(apart, behind, of_keys=name == "key"), tuple(range(-behind, 0))
-    shape = common_shape((*e.batch, e.G, e.n), d.shape[: d.ndim - behind])
+    displacement, trailing = call.grouped(apart, behind, of_keys=name == "key"), tuple(range(-behind, 0))
+    shape = common_shape((*call.batch, call.G, call.n), d.shape[: d.ndim - behind])
     left, wider = (unbroadcast(heights[k] - heights[-k], shape) for k in (1, 2))
     right = unbroadcast((d * displacement).sum(axis=trailing), shape)
-    rounding = (e.rounding(f"d_{name}") * np.abs(displacement)).sum(axis=trailing)
+    rounding = (e.bounds.rounding(f"d_{name}") * np.abs(displacement)).sum(axis=trailing)
     allowed = 2 * np.abs(left - wider / 2) + _height_error(e, shape) + unbroadcast(rounding, shape)
-    return Sides(f"d_{name}", left, right, allowed + 2 * h * _gradient_error(e, shape))
+    allowed = allowed + 2 * h * e.rows_error((*shape, 1))[..., 0]
+    return Sides(f"d_{name}", left, right, allowed)
 
 
-def _typical_error(e: Evidence) -> float:
+def _typical_error(bounds: Bounds) -> float:
     """Typical relative error of the weights."""
-    return float(np.median(e.weight_error)) if e.weight_error.size else 1.0
+    return float(np.median(bounds.weight_error)) if bounds.weight_error.size else 1.0
 
 
 def _direction(e: Evidence, name: str) -> Array:
     """A random direction, which misses no error, plus the normalized gradient, whose slope cannot cancel."""
-    x, d = e.arrays[name], e.arrays[f"d_{name}"].astype(float)
+    x, d = e.call.arrays[name], e.call.arrays[f"d_{name}"].astype(float)
     size = float(np.sqrt(np.mean(d * d))) if d.size else 0.0
     steepest = d / size if size > 0 and np.isfinite(size) else np.zeros(d.shape)
     return np.where(np.isfinite(x), e.draw(30).uniform(-1, 1, x.shape) + steepest, 0.0)
@@ -78,37 +80,31 @@ def _direction(e: Evidence, name: str) -> Array:
 
 def _score_change(e: Evidence, name: str, t: Array) -> float:
     """Upper bound on the change of a score if an argument moves by t."""
-    queries, keys, reach = largest(length(e.query)), largest(e.key_length), largest(e.reach)
+    queries, keys = largest(norms(e.call.query)), largest(e.bounds.key_norm)
     if name in ("query", "key"):
-        return reach * largest(length(t)) * (keys if name == "query" else queries)
+        return largest(e.bounds.reach) * largest(norms(t)) * (keys if name == "query" else queries)
     return largest(t) * (queries * keys if name == "scale" else 1.0)
 
 
 def _height(e: Evidence, name: str, x: Array) -> Array:
     """F of every head, (..., G, n), with the argument `name` replaced by x."""
-    out, lse = e.call_again(**{name: x[()]})
-    height = dot(e.d_out, out)
-    if "d_lse" in e.arrays:
+    call, (out, lse) = e.call, e.call_again(**{name: x[()]})
+    height = dot(call.d_out, out)
+    if "d_lse" in call.arrays:
         if lse is None:
             raise InsufficientEvidence("needs lse from again")
-        height = height + np.where(e.alive, e.d_lse * np.where(e.alive, lse, 0.0), 0.0)
-    return np.asarray(e.all_rows(height).sum(axis=-1))
+        height = height + np.where(call.alive, call.d_lse * np.where(call.alive, lse, 0.0), 0.0)
+    return np.asarray(call.all_rows(height).sum(axis=-1))
 
 
 def _height_error(e: Evidence, shape: tuple[int, ...]) -> Array:
     """Error bound of the difference of two heights."""
-    error = 2 * (e.mean_error + dot(e.rounding("out"), np.abs(e.d_out)))
-    if "d_lse" in e.arrays:
-        of_lse = e.score_error(e.score_size) + e.g(e.S)
-        of_lse = of_lse + 4 * e.storage.u * (e.score_size + np.log(e.S + 2.0) + e.bias_size)
-        error = error + 2 * np.abs(e.d_lse) * of_lse
-    certain = (e.g(e.S) + e.g(e.E)) * unbroadcast(e.all_rows(e.mass_at(e.measured.of_means)), (*shape, 1))
-    return (quadrature_sum(e.all_rows(error), (*shape, 1)) + certain)[..., 0]
-
-
-def _gradient_error(e: Evidence, shape: tuple[int, ...]) -> Array:
-    """Error bound of the slope along a direction that moves scores by 1."""
-    once = quadrature_sum(e.all_rows(e.error_at(e.measured.d_rows)), (*shape, 1))
-    return (once + e.g_longest * unbroadcast(e.all_rows(e.mass_at(e.measured.of_d_rows)), (*shape, 1)))[
-        ..., 0
-    ]
+    call, bounds, S = e.call, e.bounds, e.call.S
+    error = 2 * (e.mean_error + dot(bounds.rounding("out"), np.abs(call.d_out)))
+    if "d_lse" in call.arrays:
+        of_lse = bounds.score_error(bounds.score_size) + bounds.g(S)
+        lse_size = bounds.score_size + np.log(S + 2.0) + bounds.bias_size
+        error = error + 2 * np.abs(call.d_lse) * (of_lse + 4 * bounds.storage.u * lse_size)
+    mass = unbroadcast(call.all_rows(bounds.mass_at(e.measured.of_means)), (*shape, 1))
+    once = quadrature_sum(call.all_rows(error), (*shape, 1))
+    return np.asarray(once + (bounds.g(S) + bounds.g(call.E)) * mass)[..., 0]

@@ -1,4 +1,4 @@
-"""Sums over broadcast axes, and the error of a sum whose terms err independently."""
+"""Sums of products, sums over broadcast axes, and the error of a sum whose terms err independently."""
 
 import numpy as np
 
@@ -6,6 +6,11 @@ from ...functional.base.admission import Array
 from ...functional.base.arrays import unbroadcast
 
 CONFIDENCE = 4.0
+
+
+def dot(x: Array, y: Array) -> Array:
+    """Σ x y along the last axis."""
+    return np.asarray(np.einsum("...i,...i->...", x, y))
 
 
 def common_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:

@@ -212,6 +212,11 @@ def transposed(matrix: Array) -> Array:
 # -------------------------------------------------------------------- masked entries have no influence
 
 
+def norms(x: Array) -> Array:
+    """The Euclidean norm of each row."""
+    return np.asarray(np.sqrt(np.einsum("...d,...d->...", x, x)))
+
+
 def keep_visible(x: Array, visible: Array | None) -> Array:
     """`x` where visible, 0 elsewhere: selected, never multiplied, because 0 * NaN is NaN."""
     return x if visible is None else np.where(visible, x, 0)

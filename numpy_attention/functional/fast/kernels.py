@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..base.admission import Array
-from ..base.arrays import shape_repr
+from ..base.arrays import norms, shape_repr
 from ..base.stable import finite_shift
 from ..base.workers import Buffers
 from .stack import HeadOptions, HeadStack, RowBlock
@@ -119,11 +119,6 @@ def largest_key_norms(work: Workload, block: RowBlock) -> Array:
             largest = np.maximum.reduceat(norms(work.stack.key[block.groups]).max(axis=0), starts)
         work.key_norms[first] = largest
     return work.key_norms[first]
-
-
-def norms(x: Array) -> Array:
-    """The Euclidean norm of each row."""
-    return np.asarray(np.sqrt(np.einsum("...d,...d->...", x, x)))
 
 
 def scores_are_small(work: Workload, queries: QueryBlock, columns: slice) -> bool:

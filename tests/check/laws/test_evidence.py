@@ -28,18 +28,19 @@ def test_missing_gives_the_reason():
 @pytest.mark.parametrize("name", ["nothing", "d_lse", "sinks, d_lse and dropout", "a fully masked row"])
 def test_row_sums_are_those_of_d_scores(name):
     problem = case(**PLAIN[name])
-    evidence = evidence_of(problem)
-    d_scores = evidence.grouped(d_scores_of(problem, problem.forward()[1]), 2)
-    np.testing.assert_allclose(evidence.all_rows(evidence.row_sums), d_scores.sum(axis=-1), atol=1e-14)
+    call = evidence_of(problem).call
+    d_scores = call.grouped(d_scores_of(problem, problem.forward()[1]), 2)
+    np.testing.assert_allclose(call.all_rows(call.row_sums), d_scores.sum(axis=-1), atol=1e-14)
 
 
 def test_sampled_rows_only_tighten_the_bounds():
     evidence = evidence_of(case(L=40, S=50))
-    assert (evidence.out_error <= evidence.weight_error).all()
-    tightened = evidence.error_at(evidence.measured.d_rows)
-    assert (tightened <= evidence.d_error).all()
-    assert tightened.max() < evidence.d_error.max() / 2
-    assert (evidence.mass_at(0.5) == 0.5 * evidence.d_size).all()
+    bounds = evidence.bounds
+    assert (evidence.out_error <= bounds.weight_error).all()
+    tightened = bounds.error_at(evidence.measured.d_rows)
+    assert (tightened <= bounds.d_error).all()
+    assert tightened.max() < bounds.d_error.max() / 2
+    assert (bounds.mass_at(0.5) == 0.5 * bounds.d_size).all()
 
 
 def test_float16_overflow_leaves_laws_undecided():

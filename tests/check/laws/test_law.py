@@ -19,7 +19,7 @@ from tests.support.law_cases import arguments_of, case, evidence_of
     broken_by=(Feature.SOFTCAP,),
 )
 def _sides(e):
-    yield Sides("out", e.require("out"), np.zeros(()), np.ones(()), "≤")
+    yield Sides("out", e.call.require("out"), np.zeros(()), np.ones(()), "≤")
 
 
 def test_the_decorator_makes_a_law_that_prints_its_text():

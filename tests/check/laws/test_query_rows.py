@@ -28,13 +28,15 @@ def test_weights_and_d_scores_of_some_rows_suffice():
 def test_an_lse_outside_its_bounds_breaks_law_15(shift):
     evidence = evidence_of(case())
     assert worst_ratio(15, evidence) <= 1
-    assert worst_ratio(15, evidence_of(case(), lse=evidence.spec.lse + shift)) > 1e6
+    assert worst_ratio(15, evidence_of(case(), lse=evidence.call.arrays["lse"] + shift)) > 1e6
 
 
 def test_a_weight_above_the_softcap_bound_breaks_law_19():
     evidence = evidence_of(case(softcap=0.01))
     assert worst_ratio(19, evidence) <= 1
-    assert worst_ratio(19, evidence_of(case(softcap=0.01), weights=1.1 * evidence.spec.weights)) > 1e6
+    assert (
+        worst_ratio(19, evidence_of(case(softcap=0.01), weights=1.1 * evidence.call.arrays["weights"])) > 1e6
+    )
 
 
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "relu", "leaky_relu", "identity"])

@@ -5,7 +5,8 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.check.laws.arguments import CallSpec
-from numpy_attention.check.laws.evidence import Evidence, InsufficientEvidence
+from numpy_attention.check.laws.domain import InsufficientEvidence
+from numpy_attention.check.laws.evidence import Evidence
 from tests.support.law_cases import H, S, again_of, arguments_of, case, normal, worst_ratio
 
 

@@ -15,6 +15,7 @@ from numpy_attention.functional.base.arrays import (
     gradient_like,
     group,
     keep_visible,
+    norms,
     promote,
     round_to,
     shape_repr,
@@ -172,6 +173,10 @@ def test_transposed(rng):
 
 
 # ------------------------------------------------------------------------- masked entries
+
+
+def test_norms_are_euclidean_one_a_row():
+    assert norms(np.array([[[3.0, 4.0]], [[0.0, -2.0]]])).tolist() == [[5.0], [2.0]]
 
 
 def test_keep_visible_selects_and_does_not_multiply():
