@@ -282,8 +282,12 @@ THREAD_SECONDS = 10.0
 
 
 def rolled(case: Case) -> Case:
-    """A case of the same shape and options with all numbers moved along their last axis, the mask's too."""
-    arrays = {name: np.roll(getattr(case, name), 1, axis=-1) * -1.0 for name in TENSORS}
+    """A case of the same shape and options with other numbers: all are moved, and some change their sign.
+
+    query and key, value and d_out are moved along different axes, or their products would be the same.
+    """
+    arrays = {name: -np.roll(getattr(case, name), 1, axis=-1) for name in ("query", "value")}
+    arrays |= {name: np.roll(getattr(case, name), 1, axis=-2) for name in ("key", "d_out")}
     options = {
         name: np.roll(x, 1, axis=-1) if isinstance(x, np.ndarray) else x for name, x in case.options.items()
     }

@@ -41,8 +41,11 @@ class ProcessState:
             os.environ.update(self.environment)
         changed += [phrase for module, before in self.modules for phrase in _restore_module(module, before)]
         if warnings.filters != self.filters:
+            added = [each for each in warnings.filters if each not in self.filters]
+            kept = [each for each in warnings.filters if each in self.filters]
+            if kept != self.filters or any(each[0] == "error" for each in added):  # imports may add others
+                changed.append("changes the filters of warnings")
             warnings.filters[:] = self.filters  # type: ignore[index]
-            changed.append("changes the filters of warnings")
         if _torch_dtype() != self.torch_dtype:
             sys.modules["torch"].set_default_dtype(self.torch_dtype)
             changed.append("changes torch's default dtype")
