@@ -28,6 +28,32 @@ MOST_UNPACKED, MOST_RATIO = 2**30, 20
 """A .npz may unpack to this many bytes, or to this many times its own size if that is more."""
 
 
+def refuse_overwriting(outputs: Iterable[PathLike], inputs: Iterable[PathLike | None]) -> None:
+    """Raise ValueError if an output is a file or folder that is read: the same path, or a link to it.
+
+    Examples
+    --------
+    >>> refuse_overwriting(["new.csv"], ["t.csv", None])
+    >>> refuse_overwriting(["./t.csv"], ["t.csv"])
+    Traceback (most recent call last):
+        ...
+    ValueError: t.csv is read, and would be overwritten by ./t.csv; name another place for the output
+    """
+    read = [path for path in inputs if path is not None]
+    for output in outputs:
+        for path in read:
+            if _same_place(output, path):
+                by = "" if os.fspath(output) == os.fspath(path) else f" by {output}"
+                raise ValueError(
+                    f"{path} is read, and would be overwritten{by}; name another place for the output"
+                )
+
+
+def _same_place(one: PathLike, other: PathLike) -> bool:
+    same = os.path.realpath(one) == os.path.realpath(other)
+    return same or (os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other))
+
+
 def write_bytes(path: PathLike, data: bytes) -> None:
     """Write `data` to `path`, whole or not at all.
 

@@ -16,7 +16,7 @@ from ..check.cases.profiles import PROFILES
 from ..check.cases.specification import EXTRAS, OPTIONS
 from ..check.referee.supervised import check_in_child
 from ..check.rounding.formats import ARITHMETICS, FORMATS
-from ..files import write_text
+from ..files import refuse_overwriting, write_text
 from ..functional.base.wording import brief
 from .numbers import positive_number, whole_number
 
@@ -156,6 +156,8 @@ def run(args: argparse.Namespace) -> int:
     if args.candidate is None:
         raise ValueError("no candidate: FILE.py:NAME is expected, MODULE:NAME, or a name that --list prints")
     file = None if args.json is None else _writable(args.json)
+    if file is not None:
+        refuse_overwriting([args.json], [candidate_file(args.candidate)])
     try:
         wanted = args.progress or (sys.stderr is not None and sys.stderr.isatty())
         progress = _tell if wanted else None
@@ -166,6 +168,12 @@ def run(args: argparse.Namespace) -> int:
         write_text(file, report.to_json() + "\n")
     print(report)
     return report.status
+
+
+def candidate_file(address: str) -> str:
+    """FILE.py of FILE.py:NAME; of MODULE:NAME the file that the current folder would have it in."""
+    place = address.rpartition(":")[0]
+    return place if place.endswith(".py") else place.replace(".", os.sep) + ".py"
 
 
 def _tell(line: str) -> None:

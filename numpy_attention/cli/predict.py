@@ -4,14 +4,14 @@ import argparse
 import csv
 import sys
 
-from ..files import write_csv
+from ..files import refuse_overwriting, write_csv
 from ..tasks import TASKS
 from ..tasks.run_data import from_file
 from ..training.comparison import LEARNED
 from ..training.evaluation import Predictions, predict, probabilities
 from ..training.report import prepare_examples
 from ..training.run import Run
-from ..training.run_folder import read_run
+from ..training.run_folder import own_files, read_run
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -34,6 +34,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Predict every example, and print the table or write it."""
     kept = read_run(args.folder, TASKS)
+    if args.out is not None:
+        read = (args.csv, args.npz, kept.settings.data_file, *own_files(args.folder))
+        refuse_overwriting([args.out], read)
     examples = from_file(kept, args.csv, args.npz, args.delimiter, labelled=False)
     data = prepare_examples(kept, examples)
     predictions = predict(kept.models()[LEARNED], kept.epochs[LEARNED].params, data.test)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..files import write_csv
+from ..files import refuse_overwriting, write_csv
 from ..tasks import DEFAULT_TASK, TASKS, load
 from ..tasks.options import grid_settings
 from ..tasks.run_data import reload_data
@@ -125,6 +125,9 @@ def run(args: argparse.Namespace) -> int:
     if args.resume is not None:
         return resume_run(args, options)
     grid, varied = grid_settings(options, args.config)
+    if args.out is not None:
+        read = (args.config, grid[0].csv, grid[0].npz, grid[0].start_from)
+        refuse_overwriting([args.out, *run_folder.own_files(args.out)], read)
     if varied:
         return train_grid(args, grid, varied)
     (settings,) = grid

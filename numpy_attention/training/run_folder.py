@@ -60,6 +60,11 @@ def check_folder(out: PathLike, tasks: Tasks) -> Path:
     return folder
 
 
+def own_files(folder: PathLike) -> tuple[Path, ...]:
+    """The files that a training writes in its folder."""
+    return tuple(Path(folder) / name for name in (RUN, SETTINGS, HISTORY, *PICTURES))
+
+
 def is_empty(folder: Path) -> bool:
     """True if the folder holds nothing but what a killed writer leaves."""
     return not any(file.name != LOCK and not is_partial_file(file) for file in folder.iterdir())
