@@ -16,11 +16,13 @@ EXAMPLES = {
     "as wide as long": build_example({"tokens": [[1, 2, -1], [0.5, -1, 0], [2, 0, 1]]}),
 }
 
-INVISIBLE = {  # these need grouped heads, L != S, a window, another cotangent, or a broadcast bias
+INVISIBLE = {  # these need batches, grouped heads, L != S, a window, no mask, or large sizes and scores
     *("first-head-of-group", "last-head-of-group", "mean-of-group", "heads-tiled"),
     *("group-summed-interleaved", "mask-from-the-wrong-corner", "window-off-by-one-left"),
     *("window-unshifted", "lse-without-gradient", "bias-gradient-not-summed", "bias-gradient-averaged"),
-    *("bias-of-the-first-head", "bias-gradient-per-head-lost"),
+    *("bias-of-the-first-head", "bias-gradient-per-head-lost", "batch-of-one-squeezed", "width-truncated"),
+    *("no-maximum", "maximum-from-zero", "maximum-from-1e4", "maximum-from-5e4", "causal-unasked"),
+    *("mask-ignored-beside-causal", "offset-of-the-wrong-sign"),
 }
 
 STEPS_FAULTS = [each for each in FAULTS if each.steps is not None]

@@ -13,7 +13,10 @@ from .attention.bias import BIAS
 from .attention.blocks import BLOCKS
 from .attention.dropout import DROPOUT
 from .attention.heads import HEADS
+from .attention.layout import LAYOUT, STATE
+from .attention.learner import LEARNER
 from .attention.masks import MASKS
+from .attention.maximum import MAXIMUM
 from .attention.memory import MEMORY
 from .attention.products import PRODUCTS
 from .attention.scale import SCALE
@@ -30,7 +33,8 @@ from .fault import Fault
 __all__ = ["FAULTS", "Fault", "fault"]
 
 FAMILIES = (
-    *(SCALE, SOFTMAX, BLOCKS, MASKS, PRODUCTS, HEADS, BIAS, DROPOUT, SOFTCAP, SINKS, MEMORY),
+    *(SCALE, SOFTMAX, LEARNER, MAXIMUM, BLOCKS, MASKS, PRODUCTS, HEADS, BIAS, DROPOUT, SOFTCAP, SINKS),
+    *(LAYOUT, STATE, MEMORY),
     *(ROTARY, LAYER_NORM, RMS_NORM, CROSS_ENTROPY, GELU, GELU_TANH, ADAM, ADAMW),
 )
 

@@ -3,12 +3,16 @@
 A call is an `Inputs` for attention, the arguments by name for any other rule.
 """
 
+import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from ...functional.attention.steps import bias_forward, mask_forward, score_forward, softcap_forward
 from ...functional.base.admission import Array
+from ...functional.base.stable import row_maximum
 from ..reference.inputs import Inputs
 
 Arguments: TypeAlias = Mapping[str, Any]
@@ -50,6 +54,20 @@ def visible_key_counts(call: Inputs) -> Array:
     """The number of visible keys of each row."""
     visible = visible_of(call)
     return np.full(1, call.shape[-1]) if visible is None else np.asarray(visible.sum(axis=-1))
+
+
+@lru_cache(maxsize=4)
+def finite_top_scores(call: Inputs) -> Array:
+    """The largest score of each row, sinks included, of rows that are not fully masked."""
+    scale = 1 / math.sqrt(call.lengths.D or 1) if call.scale is None else np.asarray(call.scale)
+    with np.errstate(all="ignore"):
+        scores, _ = score_forward(call.query, call.key, scale)
+        capped, _ = softcap_forward(scores, call.softcap)
+        masked, _ = mask_forward(bias_forward(capped, call.bias_array)[0], visible_of(call))
+        top = row_maximum(masked)[..., 0]
+        if call.sinks is not None:
+            top = np.maximum(top, np.asarray(call.sinks)[..., None])
+    return np.asarray(top[np.isfinite(top)])
 
 
 # ------------------------------------------------------------------------------------------ conditions

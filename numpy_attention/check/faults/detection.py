@@ -144,7 +144,7 @@ def _differs(call: Comparison) -> bool:
 
 
 def _results(pair: Pair, call: Comparison) -> list[Any]:
-    args = [x.copy() if isinstance(x, np.ndarray) else x for x in call.args]
+    args = [x.copy(order="K") if isinstance(x, np.ndarray) else x for x in call.args]
     out, saved = pair.forward(*args, **call.kwargs)
     cotangents = like_outputs(out, lambda x: np.random.default_rng(x.shape).standard_normal(x.shape))
     gradients = as_tuple(pair.backward(cotangents, saved))

@@ -63,7 +63,7 @@ class Fault(NamedTuple):
     @property
     def concerns_laws(self) -> bool:
         """True if the laws can detect it: they read the results of one call of attention."""
-        return self.rule == "attention" and self.family != "memory"
+        return self.rule == "attention" and self.family not in ("memory", "state")
 
     @property
     def shows_where(self) -> str:
@@ -158,6 +158,10 @@ class FaultFamily:
         self.faults.append(planted)
 
 
+VISIBLE_PLACES = {"score": 3, "softcap": 2, "mask": 1, "softmax": 2, "dropout": 2, "values": 2}
+"""The position of the argument `visible` in each step's forward."""
+
+
 def steps_with_visible(change: Callable[[Array], Array]) -> Steps:
     """The steps, each of which receives `change(visible)` for visible."""
 
@@ -169,11 +173,10 @@ def steps_with_visible(change: Callable[[Array], Array]) -> Steps:
 
         return changed
 
-    places = {"score": 3, "softcap": 2, "mask": 1, "softmax": 2, "dropout": 2, "values": 2}
     return STEPS._replace(
         **{
             step: Pair(with_change(getattr(STEPS, step).forward, place), getattr(STEPS, step).backward)
-            for step, place in places.items()
+            for step, place in VISIBLE_PLACES.items()
         }
     )
 

@@ -63,6 +63,11 @@ PROBLEMS: Mapping[str, Inputs] = {
     "dropout": _grouped(dropout=_random_true(16, 0.6, H, L, S) / 0.6),
     "softcap": _grouped(softcap=1.5),
     "a softcap and a mask": _grouped(softcap=1.5, mask=causal("top_left")),
+    "scores far below 0": _grouped(bias=_normal(23, H, 1, S) - 6e4),
+    "one batch entry of wide heads, transposed": Inputs(
+        _normal(24, 1, L, H, 67).swapaxes(1, 2), _normal(25, 1, G, S, 67), _normal(26, 1, G, S, 71),
+        _normal(27, 1, L, H, 71).swapaxes(1, 2),
+    ),
     "as many queries as keys": _square(mask=causal()),
     "as many keys as their width": _square(L),
     "keys as wide as values": _square(E),

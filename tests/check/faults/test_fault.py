@@ -10,7 +10,7 @@ from numpy_attention.check.faults.fault import FINE, FaultFamily, steps_with_vis
 
 
 def test_names_are_unique():
-    assert len({each.name for each in FAULTS}) == len(FAULTS) == 121
+    assert len({each.name for each in FAULTS}) == len(FAULTS) == 148
 
 
 @pytest.mark.parametrize("each", FAULTS, ids=[each.name for each in FAULTS])

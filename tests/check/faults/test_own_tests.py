@@ -7,6 +7,7 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.check.faults import FAULTS
+from numpy_attention.check.faults.small_problems import PROBLEMS
 from numpy_attention.check.pairs.calls import call_of
 from numpy_attention.check.pairs.examples import Example, normal
 from numpy_attention.check.pairs.rules import RULES
@@ -17,6 +18,9 @@ from tests.check.reference import test_exact_rows as exact_rows
 from tests.functional.layers import test_positions as positions
 from tests.functional.losses import test_losses as losses
 from tests.optim import test_adam as adam
+from tests.support.fault_problems import CASES
+from tests.support.formula import formula
+from tests.support.judges import assert_within
 
 RULE = {rule.name: rule for rule in RULES}
 
@@ -26,7 +30,18 @@ SQUARE = Example(
     "keys as wide as values", (normal(2, 6, 5, 3), normal(2, 3, 5, 3), normal(2, 1, 3, 5, 3)[:, 0])
 )
 
+
+def attention_is_that_of_the_formula():
+    """Two small problems, the arrays in the layout that the problem gives them."""
+    for name in ("one batch entry of wide heads, transposed", "keys as wide as values"):
+        arrays = [x.copy(order="K") for x in (*PROBLEMS[name].arguments, PROBLEMS[name].d_out)]
+        out, saved = na.attention_forward(*arrays[:3], **PROBLEMS[name].keywords)
+        gradients = na.attention_backward(arrays[3], saved)
+        assert_within((out, saved.weights, saved.lse, *gradients), *formula(CASES[name], textbook=True))
+
+
 OWN = {
+    "attention": (attention_is_that_of_the_formula,),
     "rotary": (positions.test_a_quarter_turn_by_hand, positions.test_the_rates_fall_by_the_base),
     "layer_norm": (lambda: exact_rows.test_norms("layer_norm", "normal", "float64"),),
     "rms_norm": (lambda: exact_rows.test_norms("rms_norm", "normal", "float64"),),

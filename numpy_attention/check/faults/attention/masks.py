@@ -1,5 +1,8 @@
 """Mistakes with the mask of step 4."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from ....functional.attention.steps import (
@@ -18,8 +21,8 @@ from ....functional.attention.steps import (
 from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair
 from ...reference.inputs import Inputs
-from ..conditions import has_option, mask_hides, visible_key_counts
-from ..fault import FaultFamily, steps_with_visible, tag_of, tagged
+from ..conditions import all_of, has_choice, has_option, mask_hides, visible_key_counts, visible_of
+from ..fault import VISIBLE_PLACES, FaultFamily, steps_with_visible, tag_of, tagged
 
 MASKS = FaultFamily("mask")
 
@@ -101,6 +104,40 @@ def window_unshifted(visible: Array) -> Array:
     return shifted(after_start, _other_corner_shift(visible)) & before_end
 
 
+def _diagonal(visible: Array) -> int | None:
+    """The offset o of the lowest diagonal j <= i + o above which all is hidden; None if that hides little."""
+    L, S = visible.shape[-2:]
+    ahead = np.arange(S) - np.arange(L)[:, None]
+    seen = ahead[visible.reshape(-1, L, S).any(axis=0)]
+    if not seen.size or 8 * np.count_nonzero(ahead > seen.max()) < ahead.size:
+        return None
+    return int(seen.max())
+
+
+def _up_to_diagonal(visible: Array, offset: int) -> Array:
+    L, S = visible.shape[-2:]
+    return np.tri(L, S, offset, dtype=bool)
+
+
+@MASKS.visible()
+def mask_ignored_beside_causal(visible: Array) -> Array:
+    """Under a causal mask nothing else is masked: neither padding nor the left end of a window.
+
+    keras#23038, jax#32300.
+    """
+    offset = _diagonal(visible)
+    return visible if offset is None else np.broadcast_to(_up_to_diagonal(visible, offset), visible.shape)
+
+
+@MASKS.visible()
+def offset_of_the_wrong_sign(visible: Array) -> Array:
+    """The diagonal is shifted the wrong way: j <= i - offset for j <= i + offset."""
+    offset = _diagonal(visible)
+    if not offset:
+        return visible
+    return visible & _up_to_diagonal(visible, -offset) if offset > 0 else shifted(visible, -2 * offset)
+
+
 # ------------------------------------------------------------------------- not in the mask itself
 
 
@@ -172,3 +209,36 @@ def mask_forgotten() -> Steps:
     keras#23038, jax#32300.
     """
     return steps_with_visible(lambda visible: np.ones_like(visible))
+
+
+def _steps_with_default(default: Callable[[int, int], Array]) -> Steps:
+    """The steps, each of which receives `default(L, S)` where visible is None."""
+
+    def with_default(step: str, place: int) -> Pair:
+        forward, backward = getattr(STEPS, step)
+
+        def changed(*arguments: Any) -> Any:
+            visible = arguments[place] if len(arguments) > place else None
+            if visible is None:
+                S = (arguments[1] if step == "score" else arguments[0]).shape[-2 if step == "score" else -1]
+                visible = default(arguments[0].shape[-2], S)
+            given = (*arguments[:place], *[None] * (place - len(arguments)), visible)
+            return forward(*given)
+
+        return Pair(changed, backward)
+
+    return STEPS._replace(**{step: with_default(step, place) for step, place in VISIBLE_PLACES.items()})
+
+
+def _nothing_hidden(call: Inputs) -> bool:
+    """Where nothing is hidden, L > 1 and S > 1."""
+    return visible_of(call) is None and min(call.lengths.L, call.lengths.S) > 1
+
+
+@MASKS.steps(active=all_of(has_choice, _nothing_hidden))
+def causal_unasked() -> Steps:
+    """Without a mask, a causal one is applied from the top left corner.
+
+    The default of tt-metal's is_causal.
+    """
+    return _steps_with_default(lambda L, S: np.tri(L, S, dtype=bool))

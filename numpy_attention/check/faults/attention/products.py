@@ -1,5 +1,6 @@
 """Mistakes in the matrix products: wrong operands, missing transposes, dropped rows or keys."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from ....functional.attention.attention import (
 )
 from ....functional.attention.steps import (
     STEPS,
+    Normalised,
     ScoreGradients,
     ScoreSaved,
     SoftmaxStepGradients,
@@ -19,7 +21,9 @@ from ....functional.attention.steps import (
     ValuesGradients,
     ValuesSaved,
     score_backward,
+    score_forward,
     softmax_step_backward,
+    softmax_step_forward,
     values_backward,
     values_forward,
 )
@@ -29,7 +33,7 @@ from ...reference.inputs import Inputs
 from ..conditions import all_of, has_choice, is_square, visible_of
 from ..fault import FaultFamily
 
-PRODUCTS = FaultFamily("products")
+PRODUCTS = FaultFamily("products", pair=Pair(attention_forward, attention_backward))
 
 BLOCK = 4
 """The length of a block of keys or rows; the remainder at the end is the tail."""
@@ -127,6 +131,55 @@ def last_block_of_rows_dropped_in_d_value(d_out: Array, saved: ValuesSaved) -> V
     return values_backward(d_out, saved)._replace(d_value=values_backward(kept, saved).d_value)
 
 
+def _beside_the_tail(call: Inputs) -> bool:
+    """Where 4 does not divide S, and a row sees a key of the tail and one before it."""
+    n, visible = call.lengths, visible_of(call)
+    first = n.S // BLOCK * BLOCK
+    if visible is None:
+        return 0 < first < n.S
+    return bool((visible[..., first:].any(axis=-1) & visible[..., :first].any(axis=-1)).any())
+
+
+@PRODUCTS.forward("softmax", active=_beside_the_tail)
+def tail_of_keys_counted_twice(
+    masked: Array, sinks: Array | None = None, visible: Array | None = None
+) -> tuple[Normalised, SoftmaxStepSaved]:
+    """The tail of the keys is counted twice, in the loop over blocks and in the code behind it."""
+    S = masked.shape[-1]
+    in_tail = np.arange(S) >= S // BLOCK * BLOCK
+    return softmax_step_forward(np.where(in_tail, masked + math.log(2), masked), sinks, visible)
+
+
+WIDTH = 64
+"""The columns of a head that a kernel of fixed width reads."""
+
+
+def _is_wide(call: Inputs) -> bool:
+    """Where D > 64."""
+    return call.lengths.D > WIDTH
+
+
+@PRODUCTS.forward("score", active=all_of(has_choice, _is_wide))
+def width_truncated(query: Array, key: Array, scale: Any, visible: Any = None) -> tuple[Array, ScoreSaved]:
+    """Only the first 64 columns of query and key are read."""
+    first = np.arange(query.shape[-1]) < WIDTH
+    return score_forward(np.where(first, query, 0), np.where(first, key, 0), scale, visible)
+
+
+def _is_wider(call: Inputs) -> bool:
+    """Where E > D."""
+    return call.lengths.E > call.lengths.D
+
+
+@PRODUCTS.backward(active=all_of(has_choice, _is_wider))
+def d_query_of_narrow_values(d_out: Any, saved: AttentionSaved, **others: Any) -> AttentionGradients:
+    """For d_query, d_weights is summed over D columns of the values: the others are lost where E > D."""
+    D = np.shape(saved.arguments[0])[-1]
+    narrow = np.where(np.arange(np.shape(d_out)[-1]) < D, d_out, 0)
+    right = attention_backward(d_out, saved, **others)
+    return right._replace(d_query=attention_backward(narrow, saved, **others).d_query)
+
+
 # -------------------------------------------------------------------------------------- the wrong axes
 
 
@@ -180,3 +233,19 @@ def d_key_and_d_value_swapped() -> Pair:
         return right._replace(d_key=right.d_value, d_value=right.d_key)
 
     return Pair(attention_forward, backward)
+
+
+@PRODUCTS.pair(active=all_of(has_choice, _equal_widths))
+def key_and_value_swapped() -> Pair:
+    """Key and value are passed in the wrong order, which has the right shapes where D = E."""
+
+    def forward(query: Any, key: Any, value: Any, **options: Any) -> tuple[Any, AttentionSaved]:
+        swap = np.shape(key) == np.shape(value)
+        return attention_forward(query, *((value, key) if swap else (key, value)), **options)
+
+    def backward(d_out: Any, saved: AttentionSaved, **others: Any) -> AttentionGradients:
+        right = attention_backward(d_out, saved, **others)
+        swap = right.d_key.shape == right.d_value.shape
+        return right._replace(d_key=right.d_value, d_value=right.d_key) if swap else right
+
+    return Pair(forward, backward)

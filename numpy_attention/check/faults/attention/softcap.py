@@ -1,9 +1,12 @@
 """Mistakes with the softcap of step 2."""
 
+from typing import Any
+
 import numpy as np
 
 from ....functional.attention.steps import (
     STEPS,
+    BiasGradients,
     MaskSaved,
     Normalised,
     SoftcapSaved,
@@ -15,7 +18,7 @@ from ....functional.attention.steps import (
     softmax_step_forward,
 )
 from ....functional.base.admission import Array
-from ....functional.base.arrays import Pair, keep_visible
+from ....functional.base.arrays import Pair, keep_visible, unbroadcast
 from ....functional.base.stable import sech_squared
 from ...reference.inputs import Inputs
 from ..conditions import all_of, has_choice, mask_hides, with_option
@@ -79,6 +82,33 @@ def softcap_scores_times_tanh(d_capped: Array, saved: SoftcapSaved) -> Array:
         return d_capped
     capped = scores * np.tanh(scores / softcap)
     return keep_visible(d_capped * (1 - (capped / softcap) ** 2), visible)
+
+
+def _bias_matters(call: Inputs) -> bool:
+    """Where a bias is finite and not 0."""
+    bias = call.bias_array
+    return bias is not None and bool((np.isfinite(bias) & (bias != 0)).any())
+
+
+@SOFTCAP.steps(active=all_of(SHOWS, _bias_matters))
+def softcap_after_the_bias() -> Steps:
+    """The bias is added before the softcap: softcap * tanh((scores + bias) / softcap)."""
+
+    def uncapped(scores: Array, softcap: float | None = None, visible: Array | None = None) -> Any:
+        return (scores if softcap is None else tagged(scores, (softcap, visible))), None
+
+    def forward(scores: Array, bias: Array | None = None) -> Any:
+        biased = np.asarray(scores if bias is None else scores + bias)
+        softcap, visible = tag_of(scores) or (None, None)
+        return softcap_forward(biased, softcap)[0], (SoftcapSaved(biased, softcap, visible), bias)
+
+    def backward(d_biased: Array, saved: tuple[SoftcapSaved, Array | None]) -> BiasGradients:
+        d, bias = softcap_backward(d_biased, saved[0]), saved[1]
+        return BiasGradients(d, None if bias is None else unbroadcast(d, bias.shape))
+
+    return STEPS._replace(
+        softcap=Pair(uncapped, lambda d_capped, saved: d_capped), bias=Pair(forward, backward)
+    )
 
 
 @SOFTCAP.steps(active=all_of(with_option("softcap"), mask_hides))

@@ -8,12 +8,15 @@ from ....functional.attention.steps import (
     STEPS,
     DropoutSaved,
     Normalised,
+    ScoreGradients,
+    ScoreSaved,
     SoftmaxStepGradients,
     SoftmaxStepSaved,
     Steps,
     ValuesGradients,
     ValuesSaved,
     dropout_backward,
+    score_backward,
     softmax_step_backward,
     softmax_step_forward,
     values_backward,
@@ -95,12 +98,37 @@ def row_sum_over_queries(d_normalised: tuple[Array, Array], saved: SoftmaxStepSa
     return right._replace(d_masked=weights * (d - (weights * d).sum(axis=-2, keepdims=True) + d_lse))
 
 
+def _one_batch_entry(call: Inputs) -> bool:
+    """Where there is a batch axis, of one entry."""
+    return call.shape[:-3] == (1,)
+
+
+@SOFTMAX.backward("softmax", active=all_of(has_choice, _one_batch_entry))
+def batch_of_one_squeezed(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
+    """At batch 1, squeeze() drops the batch axis, and backward's row sum runs over the queries."""
+    one = saved.weights.ndim == 4 and saved.weights.shape[0] == 1
+    return (row_sum_over_queries if one else softmax_step_backward)(d_normalised, saved)
+
+
 @SOFTMAX.backward("softmax", active=_sees_two)
 def diagonal_only(d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved) -> SoftmaxStepGradients:
     """Only the diagonal, as for a sigmoid: d_masked = weights * (1 - weights) * d_weights."""
     weights, d, d_lse = _as_columns(d_normalised, saved)
     right = softmax_step_backward(d_normalised, saved)
     return right._replace(d_masked=weights * ((1 - weights) * d + d_lse))
+
+
+@SOFTMAX.steps(active=_sees_two)
+def diagonal_only_and_unscaled() -> Steps:
+    """Only the diagonal, and the scale is missing in d_query and d_key: two mistakes together."""
+
+    def unscaled(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
+        ones = saved._replace(scale=np.ones(np.shape(saved.scale)))
+        return score_backward(d_scores, ones)._replace(d_scale=score_backward(d_scores, saved).d_scale)
+
+    return STEPS._replace(
+        score=STEPS.score._replace(backward=unscaled), softmax=STEPS.softmax._replace(backward=diagonal_only)
+    )
 
 
 @SOFTMAX.backward("softmax", active=has_choice)

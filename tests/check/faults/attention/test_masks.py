@@ -14,6 +14,11 @@ WRONG_MASKS = [
     ("mask-off-by-one", CAUSAL, np.tri(3, k=1, dtype=bool)),
     ("mask-strict", CAUSAL, np.tri(3, k=-1, dtype=bool)),
     ("mask-inverted", CAUSAL, ~CAUSAL),
+    ("mask-ignored-beside-causal", CAUSAL & [True, False, True], CAUSAL),
+    ("mask-ignored-beside-causal", ~CAUSAL[::-1] | True, np.ones((3, 3), dtype=bool)),
+    ("offset-of-the-wrong-sign", np.tri(4, 6, 2, dtype=bool), np.tri(4, 6, -2, dtype=bool)),
+    ("offset-of-the-wrong-sign", np.tri(4, 6, -1, dtype=bool), np.tri(4, 6, 1, dtype=bool)),
+    ("offset-of-the-wrong-sign", CAUSAL, CAUSAL),
     ("mask-from-the-wrong-corner", na.causal("top_left").array(2, 5), na.causal("bottom_right").array(2, 5)),
     ("mask-from-the-wrong-corner", na.causal("bottom_right").array(2, 5), na.causal("top_left").array(2, 5)),
     ("window-off-by-one-left", WINDOW.array(4, 4), na.window(0, 1, "top_left").array(4, 4)),
@@ -51,3 +56,9 @@ def test_backward_without_the_mask_by_hand():
 @pytest.mark.parametrize("name", [each.name for each in FAULTS if each.family == "mask"])
 def test_without_a_mask_no_fault_is_active(name):
     assert not is_active(name, *TWO_KEYS)
+
+
+def test_a_causal_mask_that_nobody_asked_for():
+    """The first of two rows sees the first value alone."""
+    out = wrong("causal-unasked", np.ones((2, 1)), *TWO_KEYS[1:3], np.ones((2, 1)))["out"]
+    np.testing.assert_allclose(out[:, 0], (1, 2))

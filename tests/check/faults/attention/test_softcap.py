@@ -48,3 +48,10 @@ def test_a_hidden_key_capped_after_the_mask_gets_a_weight():
 @pytest.mark.parametrize("name", [each.name for each in FAULTS if each.family == "softcap"])
 def test_without_a_softcap_no_fault_is_active(name):
     assert not is_active(name, *ARRAYS)
+
+
+def test_a_bias_below_the_softcap_is_capped():
+    """2 tanh((0, log 3) / 2) = (0, 1), for scores of 0 and a bias of log 3."""
+    found = wrong("softcap-after-the-bias", *TWO_KEYS, softcap=2.0, bias=np.array([[0, log(3)]]))
+    np.testing.assert_allclose(found["weights"], [[1 / (1 + exp(1)), exp(1) / (1 + exp(1))]])
+    assert not is_active("softcap-after-the-bias", *TWO_KEYS, softcap=2.0)

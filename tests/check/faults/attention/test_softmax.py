@@ -55,3 +55,18 @@ def test_delta_before_dropout_needs_dropout():
     dropout = np.array([[2.0, 0.0]])
     assert changed("delta-before-dropout", *TWO_KEYS, dropout=dropout) == {"d_key"}
     assert not is_active("delta-before-dropout", *TWO_KEYS)
+
+
+def test_two_mistakes_together():
+    """Only the diagonal, weights (1 - weights) d_weights = (1/4, 3/4), and no scale of 2."""
+    query, key, value, d_out = TWO_KEYS
+    d_key = wrong("diagonal-only-and-unscaled", query, key, value, d_out, scale=2.0)["d_key"][:, 0]
+    assert tuple(d_key) == (0.25, 0.75)
+
+
+def test_a_batch_of_one_is_squeezed():
+    one, two = ([np.stack([x] * n) for x in drawn(1, 1, 2, 3, 4, 2)] for n in (1, 2))
+    assert changed("batch-of-one-squeezed", *one) == {"d_query", "d_key"}
+    assert not changed("batch-of-one-squeezed", *two)
+    assert is_active("batch-of-one-squeezed", *one)
+    assert not is_active("batch-of-one-squeezed", *two)
