@@ -17,7 +17,7 @@ from .arguments import CallArrays, CallSpec, inputs_of
 from .bounds import Bounds
 from .domain import Feature, InsufficientEvidence, Need
 from .measured_errors import MeasuredErrors, measure_errors
-from .row_samples import SampledRows, evenly_spaced
+from .row_samples import SampledRows
 from .sums import quadrature_sum
 
 
@@ -30,8 +30,7 @@ class Evidence:
     ) -> None:  # fmt: skip
         self.call = CallArrays(inputs_of(query, key, value, d_out, spec), out, grads, spec)
         self.bounds = Bounds(self.call, spec)
-        self.places = evenly_spaced(self.call, self.call.rows)
-        self.rows = SampledRows(self.call, self.call.rows[self.places])
+        self.rows = SampledRows(self.call, self.call.rows)
         self.again, self.seed = again, seed
 
     # --------------------------------------------------------------------------------- features in use
@@ -77,10 +76,6 @@ class Evidence:
         if need in conditions:
             return "" if conditions[need]() else f"needs {need.value}"
         return call.missing(need.value)
-
-    def sampled(self, name: str) -> Array:
-        """Weights or d_scores, which may be given for some rows only, at the sampled rows."""
-        return np.asarray(np.take(self.call.require(name), self.places, axis=-2))
 
     # --------------------------------------------------------------------- errors of sums over rows
 

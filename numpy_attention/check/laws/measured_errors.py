@@ -24,7 +24,7 @@ from ...functional.base.admission import Array
 from ...functional.base.arrays import transposed
 from .arguments import CallArrays
 from .bounds import Bounds
-from .row_samples import SampledRows, evenly_spaced
+from .row_samples import SampledRows
 
 SAFETY = 2.0
 UNMEASURED = 1e300
@@ -49,8 +49,7 @@ class MeasuredErrors(NamedTuple):
 def measure_errors(call: CallArrays, bounds: Bounds) -> MeasuredErrors:
     """Twice the largest ratios among sampled unmasked rows; the defaults if there is no such row."""
     unmasked = call.all_rows(call.unmasked_rows)
-    indices = np.flatnonzero(unmasked.any(axis=tuple(range(unmasked.ndim - 1))))
-    rows = SampledRows(call, indices[evenly_spaced(call, indices)])
+    rows = SampledRows(call, np.flatnonzero(unmasked.any(axis=tuple(range(unmasked.ndim - 1)))))
     if call.score != "dot" or not len(rows) or "d_out" not in call.arrays:
         return MeasuredErrors()
     g, u, u_s = bounds.g, bounds.arithmetic.u, bounds.storage.u

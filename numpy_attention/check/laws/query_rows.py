@@ -55,7 +55,7 @@ Holds with every option, for weights are those before dropout. With sinks but wi
 )
 def _weights_sum_to_one(e: Evidence) -> Iterator[Sides]:
     call, rows, bounds = e.call, e.rows, e.bounds
-    weights, stored, zero = e.sampled("weights"), bounds.precision_of("weights"), np.zeros(())
+    weights, stored, zero = rows.given("weights"), bounds.precision_of("weights"), np.zeros(())
     total, unmasked = weights.sum(axis=-1), rows.of(call.unmasked_rows)
     allowed = bounds.weight_error_at(zero) if call.sinks is None else rows.of(bounds.weight_error)
     allowed = np.where(unmasked, allowed + stored.u + call.S * stored.tiny, 0.0)
@@ -78,7 +78,7 @@ weights all vanish beside a sink decides nothing. For sampled rows.""",
 )
 def _ratio_of_two_weights(e: Evidence) -> Iterator[Sides]:
     call, rows, bounds = e.call, e.rows, e.bounds
-    weights = e.sampled("weights")
+    weights = rows.given("weights")
     scores = np.broadcast_to(rows.masked, weights.shape)
     if not call.S:
         return
@@ -107,7 +107,7 @@ d_weights are not. Not softcap, whose slope differs along a row. For sampled row
 )
 def _rows_of_d_scores(e: Evidence) -> Iterator[Sides]:
     call, rows, bounds = e.call, e.rows, e.bounds
-    d_scores, stored = e.sampled("d_scores"), bounds.precision_of("d_scores")
+    d_scores, stored = rows.given("d_scores"), bounds.precision_of("d_scores")
     allowed = rows.of(bounds.d_error) + (bounds.g(call.S) + bounds.g(call.E)) * rows.of(bounds.d_size)
     allowed = allowed + stored.u * np.abs(d_scores).sum(axis=-1) + call.S * stored.tiny
     yield Sides("d_scores", d_scores.sum(axis=-1), rows.of(call.all_rows(call.row_sums)), allowed)
@@ -128,7 +128,7 @@ bias that varies along keys. For sampled rows.""",
 )
 def _bounded_weights(e: Evidence) -> Iterator[Sides]:
     bounds, span = e.bounds, e.bounds.span
-    weights, n = e.sampled("weights"), e.rows.visible.sum(axis=-1)
+    weights, n = e.rows.given("weights"), e.rows.visible.sum(axis=-1)
     bound = np.where(n > 0, 1 / (1 + np.maximum(n - 1, 0) * np.exp(-span)), 0.0)
     score_error = e.rows.of(bounds.score_error(np.minimum(bounds.score_size, span)))
     error = bounds.weight_error_at(score_error) + bounds.precision_of("weights").u
@@ -148,7 +148,7 @@ theorem 1).""",
     broken_by=(Feature.MASK, Feature.BIAS_BY_KEY),
 )
 def _ranked_alike(e: Evidence) -> Iterator[Sides]:
-    weights = e.sampled("weights")
+    weights = e.rows.given("weights")
     logs = np.log(np.maximum(weights, np.finfo(float).tiny))
     order = np.argsort(logs.mean(axis=-2, keepdims=True), axis=-1, kind="stable")
     ranked = np.take_along_axis(weights, order, axis=-1)
@@ -169,7 +169,7 @@ linear in a_l + b_s; or sinks, which a_l does not shift. For sampled rows.""",
     broken_by=(Feature.MASK, Feature.BIAS_BY_QUERY, Feature.SOFTCAP, Feature.SINKS),
 )
 def _rows_equal(e: Evidence) -> Iterator[Sides]:
-    weights = e.sampled("weights")
+    weights = e.rows.given("weights")
     yield Sides("weights", weights, weights[..., :1, :], 2 * _relative_error(e) * weights[..., :1, :])
 
 

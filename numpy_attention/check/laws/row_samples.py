@@ -20,23 +20,19 @@ SAMPLED_SCORES = 2**24
 ALL = slice(None)
 
 
-def evenly_spaced(call: CallArrays, rows: Array) -> Array:
-    """Evenly spaced indices into `rows`, first and last included."""
-    scores = math.prod(call.batch) * call.H * max(call.S, 1)
-    count = max(2, min(SAMPLE, SAMPLED_SCORES // max(scores, 1)))
-    places = np.unique(np.linspace(0, max(len(rows) - 1, 0), count).astype(int))
-    return np.asarray(places[: len(rows)])
-
-
 class SampledRows:
-    """Some query rows of a call, from its arguments alone.
+    """A few of some query rows, evenly spaced, first and last included, recomputed from the arguments alone.
 
     d_scores = weights * (d - mean + d_lse) * slope, slope being softcap's derivative.
     """
 
-    def __init__(self, call: CallArrays, indices: Array) -> None:
-        self.call, self.indices = call, indices
-        self.tiles = [slice(row, row + 1) for row in indices.tolist()]
+    def __init__(self, call: CallArrays, rows: Array) -> None:
+        scores = math.prod(call.batch) * call.H * max(call.S, 1)
+        count = max(2, min(SAMPLE, SAMPLED_SCORES // max(scores, 1)))
+        places = np.unique(np.linspace(0, max(len(rows) - 1, 0), count).astype(int))
+        self.call, self.places = call, places[: len(rows)]
+        self.indices = rows[self.places]
+        self.tiles = [slice(row, row + 1) for row in self.indices.tolist()]
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -44,6 +40,10 @@ class SampledRows:
     def of(self, x: Array, axis: int = -1) -> Array:
         """These rows of an array, unless it is broadcast along the row axis."""
         return x if x.shape[axis] == 1 != self.call.L else np.asarray(np.take(x, self.indices, axis=axis))
+
+    def given(self, name: str) -> Array:
+        """Weights or d_scores, which have been given for the rows that these are a sample of."""
+        return np.asarray(np.take(self.call.require(name), self.places, axis=-2))
 
     @cached_property
     def visible(self) -> Array:
