@@ -1,0 +1,179 @@
+"""The planted faults of a rule: which of them its cases catch, and which explains a candidate's numbers."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...functional.base.admission import Array
+from ..cases.compare import FAIL, Verdict, compare_tensor
+from ..faults import FAULTS
+from ..pairs.rules import Rule
+from ..referee.control import CaughtFault, Control, fault_dtype
+from ..rounding.formats import Roundoff
+from .expected import right_values
+from .optimizers import OPTIMIZERS, STEPS, in_steps, no_gradients
+from .outcome import JudgedCase
+
+_EPSILONS = tuple({"eps": eps} for eps in (1e-6, 1e-8, 1e-12, 1e-3, 0.0))
+OTHER_VALUES: dict[str, tuple[dict[str, Any], ...]] = {
+    **dict.fromkeys(("layer_norm", "rms_norm"), _EPSILONS),
+    **dict.fromkeys(("softmax", "log_softmax", "logsumexp"), ({"axis": 0}, {"axis": -2})),
+    "leaky_relu": tuple({"slope": slope} for slope in (0.1, 0.2, 0.3)),
+    "rotary": ({"layout": "halves"}, {"layout": "interleaved"}, {"base": 5e5}),
+    "cross_entropy": tuple({"reduction": how} for how in ("sum", "mean")),
+    "adamw": ({"weight_decay": 0.0}, {"betas": (0.9, 0.999)}),
+    "adam": ({"betas": (0.9, 0.999)},),
+    "sgd": ({"momentum": 0.0},),
+}
+"""Arguments with which the right pair may give the candidate's numbers, by rule."""
+
+LEFT_OPEN, MOST = 2.0**-5, 0.9
+"""Share of a wrong number's deviation that an explanation may leave open, as its own rounding is not bounded;
+the share of the cases that it must explain."""
+
+
+class Hypothesis(NamedTuple):
+    """An explanation: the pair that gives the candidate's numbers, with some arguments changed."""
+
+    name: str
+    text: str
+    forward: Any
+    backward: Any
+    changed: Mapping[str, Any] = MappingProxyType({})
+    dtypes: tuple[str, ...] = ("float64", "float32")
+
+    def results(self, case: JudgedCase) -> dict[str, Array]:
+        """The predicted results of a case; the right ones if they cannot be computed."""
+        right: dict[str, Array] = case.expected.values
+        arguments = {
+            n: np.copy(x) if isinstance(x, np.ndarray) else x for n, x in case.call.arguments.items()
+        }
+        try:
+            return right_values(
+                self.forward, self.backward, arguments | dict(self.changed), case.call.d_out.copy()
+            )
+        except Exception:
+            return right
+
+
+def faults_of(rule: Rule) -> list[Hypothesis]:
+    """The planted faults of a rule; Adam's also after AdamW's decay."""
+    found = []
+    for fault in FAULTS:
+        after_decay = rule.name == "adamw" and fault.rule == "adam"
+        if fault.rule != rule.name and not after_decay:
+            continue
+        pair = fault.pair
+        if rule.name in OPTIMIZERS:
+            step = partial(_after_decay, pair.forward) if after_decay else pair.forward
+            pair = pair._replace(forward=in_steps(step, STEPS[rule.name][1]), backward=no_gradients)
+        found.append(Hypothesis(fault.name, f"{fault.name}: {fault.statement}", *pair, dtypes=fault.dtypes))
+    return found
+
+
+def _after_decay(
+    step: Any,
+    params: Any,
+    grads: Any,
+    state: Any,
+    *,
+    lr: float = 1e-3,
+    weight_decay: float = 0.01,
+    **rest: Any,
+) -> Any:
+    decayed = {key: (1 - lr * weight_decay) * x for key, x in params.items()}
+    return step(decayed, grads, state, lr=lr, **rest)
+
+
+def plant(rule: Rule, judged: Sequence[JudgedCase], rounding: Roundoff) -> Control:
+    """Plant each fault of the rule in the judged cases until it is caught."""
+    caught: list[CaughtFault] = []
+    missed: list[str] = []
+    below: list[str] = []
+    for fault in faults_of(rule):
+        verdicts = [verdict for case in judged for verdict in _verdicts(fault, case)]
+        failed = next((verdict for verdict in verdicts if verdict.verdict == FAIL), None)
+        if failed is not None:
+            caught.append(CaughtFault(fault.name, failed))
+        elif any(verdict.relative > 1e-9 for verdict in verdicts):
+            (missed if fault_dtype(rounding) in fault.dtypes else below).append(fault.name)
+    return Control(tuple(caught), tuple(missed), tuple(below))
+
+
+def _verdicts(fault: Hypothesis, case: JudgedCase) -> list[Verdict]:
+    """The verdicts on what a fault predicts for the judged tensors of a case."""
+    predicted, right, kept = fault.results(case), case.expected.values, case.call.kept
+    return [
+        compare_tensor(case.case.name, name, kept.rounded(x), right[name], case.expected.allowed(name), kept)
+        for name, x in predicted.items()
+        if name in case.tensors and x is not right[name]
+    ]
+
+
+def explain(rule: Rule, judged: Sequence[JudgedCase]) -> str:
+    """The explanation that gives the candidate's own numbers in the most cases; "" if none does in MOST."""
+    others = [
+        Hypothesis(text := f"right with {', '.join(f'{n}={x!r}' for n, x in changed.items())}", text,
+                   rule.forward, rule.backward, changed)
+        for changed in OTHER_VALUES.get(rule.name, ())
+    ]  # fmt: skip
+    hypotheses = (*faults_of(rule), *others)
+    wrong = [any(verdict.verdict == FAIL for verdict in case.verdicts) for case in judged]
+
+    def share(hypothesis: Hypothesis) -> float:
+        """The share of all cases, or of the failing ones if lower, that a hypothesis explains."""
+        explained = np.array([_explains(hypothesis.results(case), case) for case in judged])
+        return float(min(explained.mean(), explained[wrong].mean()))
+
+    shares = [share(hypothesis) for hypothesis in hypotheses] if any(wrong) else []
+    if shares and max(shares) >= MOST:
+        return hypotheses[int(np.argmax(shares))].text
+    return _factors(judged) or _places(judged)
+
+
+def _explains(predicted: dict[str, Array], case: JudgedCase) -> bool:
+    return all(_near(case, tensor, predicted[tensor]) for tensor in case.tensors if tensor in predicted)
+
+
+def _near(case: JudgedCase, tensor: str, predicted: Array) -> bool:
+    """True if the candidate's numbers are these, up to the bound and a small share of their deviation."""
+    got, right = case.tensors[tensor].numbers, case.expected.values[tensor]
+    if got.shape != predicted.shape:
+        return False
+    with np.errstate(all="ignore"):
+        left_open = case.expected.allowed(tensor) + LEFT_OPEN * np.abs(predicted - right)
+        near = np.abs(got - predicted) <= left_open
+    return bool((near | (got == predicted) | ~np.isfinite(predicted) | ~np.isfinite(got)).all())
+
+
+def _factors(judged: Sequence[JudgedCase]) -> str:
+    """ "d_x is 2 times the right one" for each wrong tensor that is a constant times the right one."""
+    found = []
+    for tensor in dict.fromkeys(v.tensor for case in judged for v in case.verdicts if v.verdict == FAIL):
+        cases = [case for case in judged if tensor in case.tensors and case.expected.values[tensor].any()]
+        pairs = [(case.tensors[tensor].numbers, case.expected.values[tensor]) for case in cases]
+        if not pairs or any(got.shape != right.shape for got, right in pairs):
+            continue
+        with np.errstate(all="ignore"):
+            got, right = (np.concatenate([np.ravel(pair[n]) for pair in pairs]) for n in (0, 1))
+            factor = float(np.nanmedian((got / right)[right != 0]))
+        if abs(factor - 1) > 1e-3 and all(
+            _near(c, tensor, factor * c.expected.values[tensor]) for c in cases
+        ):
+            found.append(f"{tensor} is {factor:.6g} times the right one" if factor else f"{tensor} is 0")
+    return "; ".join(found)
+
+
+def _places(judged: Sequence[JudgedCase]) -> str:
+    """The values, shape or option of the failing cases, where others are right."""
+    failing = [c.case.name for c in judged if any(verdict.verdict == FAIL for verdict in c.verdicts)]
+    if not failing:
+        return ""
+    kinds = dict.fromkeys(name.partition(", ")[2] for name in failing)
+    passing = {c.case.name.partition(", ")[2] for c in judged if c.case.name not in failing}
+    if len(kinds) <= 4 and not passing & {*kinds}:
+        return f"wrong only with {'; '.join(kinds)}"
+    return f"wrong only in {'; '.join(failing)}" if len(failing) <= 4 else ""

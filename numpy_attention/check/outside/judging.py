@@ -1,0 +1,211 @@
+"""Judge a candidate for one rule: every case, every number, and the mistake that explains wrong ones."""
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...functional.base.admission import explained
+from ...functional.base.wording import did_you_mean
+from ..candidate.frameworks import NumPy, get_framework, loaded_frameworks
+from ..candidate.sandbox import run_sandboxed
+from ..cases.compare import FAIL, compare_tensor, format_of
+from ..pairs.rules import RULES, Rule
+from ..referee.report import CandidateProblem, CandidateReport
+from ..rounding.formats import Roundoff, roundoff
+from .calling import RuleCall, RuleCandidate, RuleResults, frameworks_of
+from .cases import RECIPES, RuleCase, draw_cases, draw_steps
+from .expected import call_for, expected_of
+from .explaining import explain, plant
+from .optimizers import OPTIMIZERS, OptimizerCandidate
+from .outcome import JudgedCase, outcome_of
+
+JUDGED = (*RECIPES, *OPTIMIZERS)
+"""The names of what can be judged besides attention."""
+
+
+class Run(NamedTuple):
+    """What all cases of a run share; `fixed` are arguments of which the candidate leaves no choice."""
+
+    candidate: RuleCandidate | OptimizerCandidate
+    framework: NumPy
+    rounding: Roundoff
+    fixed: dict[str, Any]
+    seed: int
+    timeout: float
+
+    def call(self, case: RuleCase) -> RuleCall:
+        """The call that a case makes of this candidate."""
+        arguments = self.candidate.adapted(case.arguments | self.fixed)
+        call = call_for(self.candidate.rule, arguments, self.rounding.storage, self.seed)
+        gradients_of_out = self.candidate.returns_gradients or self.framework.name != "numpy"
+        return call if gradients_of_out or call.d_out.ndim else call._replace(d_out=np.ones(()))
+
+
+@explained
+def check_rule(
+    function: Any, rule: str, *, names: Mapping[str, str] | None = None, dtype: str = "float32",
+    arithmetic: str | None = None, framework: str | None = None, device: str | None = None, seed: int = 0,
+    timeout: float = 60.0, name: str | None = None,
+) -> CandidateReport:  # fmt: skip
+    """Judge somebody else's softmax, layer norm, loss, optimizer, …: every number under a derived bound.
+
+    The truth is this package's pair in float64. The bound is that of the textbook formula, each operation
+    with its own rounding, carried through the formula and its derivative.
+
+    Parameters
+    ----------
+    function : a function of the rule's arguments, differentiated by PyTorch or JAX; or one that also takes
+        d_out and returns (out, gradients); or a pair (forward, backward) in this package's form. For an
+        optimizer, step(params, grads, state, **options) -> (params, state), a torch.optim.Optimizer class,
+        or (init, update) as optax has them. A NumPy function without gradients is judged on its output.
+    rule : "softmax", "layer_norm", "cross_entropy", "adam", …; an unknown one is refused with all names.
+    names : {the candidate's parameter: the rule's argument}, where the names are not common ones.
+    dtype, arithmetic : of inputs and results, and of the computation, as in `check_candidate`.
+    framework, device : of its arrays; found by trial calls if None.
+    seed, timeout : of all random numbers; seconds for one call.
+    name : in the report.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an unknown rule, and a candidate that cannot be called: the message says how to write it.
+
+    Examples
+    --------
+    >>> from numpy_attention import softmax_forward, softmax_backward
+    >>> check_rule((softmax_forward, softmax_backward), "softmax").ok
+    True
+    >>> report = check_rule((softmax_forward, lambda d_out, saved: saved.weights * d_out), "softmax")
+    >>> report.outcome, report.worst["out"].ok, report.worst["d_x"].ok
+    ('FAIL', True, False)
+    """
+    start = time.monotonic()
+    if rule == "attention":
+        raise ValueError("attention is judged by check_candidate (on the command line: without --as)")
+    if rule not in JUDGED:
+        raise ValueError(
+            f"rule is {rule!r}{did_you_mean(rule, JUDGED)}; one of {', '.join(JUDGED)} is expected"
+        )
+    optimizer, halves = OPTIMIZERS.get(rule), ("float16", "bfloat16")
+    if optimizer and dtype in halves:
+        arithmetic = arithmetic or dtype  # moments are kept in the parameters' dtype, as PyTorch does
+    pair = optimizer or next(each for each in RULES if each.name == rule)
+    candidate = (OptimizerCandidate if optimizer else RuleCandidate)(function, pair, names or {})
+    own = name or str(getattr(candidate.function, "__name__", type(candidate.function).__name__))
+    tried = (framework,) if framework else frameworks_of(candidate.function)
+    run, notes, failure = _first_call(candidate, tried, device, roundoff(dtype, arithmetic), seed, timeout)
+    report = _refused(run, failure) if failure else _judge(run, notes)
+    return report._replace(name=own, seconds=time.monotonic() - start)
+
+
+def _cases(run: Run) -> list[RuleCase]:
+    name, kept = run.candidate.rule.name, run.rounding.storage
+    return (draw_steps if name in OPTIMIZERS else draw_cases)(name, kept, run.seed)
+
+
+def _setting(run: Run) -> dict[str, Any]:
+    return dict(framework=run.framework.name, dtype=run.rounding.storage.name, seed=run.seed,
+                arithmetic=run.rounding.name, profile=f"as {run.candidate.rule.name}")  # fmt: skip
+
+
+def _refused(run: Run, failure: str) -> CandidateReport:
+    """The report on a candidate that does not take the plain case."""
+    problem = CandidateProblem(f"the plain case {_cases(run)[0].name}", failure)
+    return CandidateReport("", _setting(run), FAIL, failure, problems=(problem,))
+
+
+def _judge(run: Run, notes: tuple[str, ...]) -> CandidateReport:
+    candidate, rule = run.candidate, run.candidate.rule
+    defaults = {p.name: p.default for p in candidate.wanted if p.default not in (p.empty, None)}
+    left_out = {
+        n: f"not taken, {defaults[n]!r} assumed" if n in defaults else "not taken"
+        for n in candidate.parameters.absent
+    }
+    judged = []
+    for case in _cases(run):
+        if candidate.supported(case.needs) or {*case.needs} & {*run.fixed}:
+            continue
+        result = _judge_case(run, rule, case)
+        if result.declined:
+            left_out[f"the case {case.name}"] = f"declined: {result.declined}"
+        else:
+            judged.append(result)
+    verdicts = tuple(verdict for case in judged for verdict in case.verdicts)
+    if rule.name not in OPTIMIZERS and {verdict.tensor for verdict in verdicts} == {"out"}:
+        left_out["gradients"] = "none returned"
+    control = plant(rule, judged, run.rounding)
+    outcome, reason = outcome_of(judged, control)
+    return CandidateReport(
+        "", _setting(run) | {"cases": len(judged)}, outcome, reason, verdicts=verdicts,
+        problems=tuple(CandidateProblem(c.case.name, p) for c in judged for p in c.problems),
+        left_out=left_out, control=control, notes=notes, diagnosis=explain(rule, judged),
+    )  # fmt: skip
+
+
+def _first_call(
+    candidate: Any, names: tuple[str, ...], device: str | None, rounding: Roundoff, seed: int, timeout: float
+) -> tuple[Run, tuple[str, ...], str]:
+    """The run in the first framework that takes the plain case, notes, and "" or the first failure."""
+    failures, queue, tried = [], [*names], set()
+    while queue:
+        tried.add(name := queue.pop(0))
+        framework, notes = get_framework(name, device), []
+        if (dtype := framework.dtype(rounding.storage)) != rounding.storage.name and name == "jax":
+            rounding = roundoff(dtype)
+            notes.append("jax without x64 turns float64 into float32 (set JAX_ENABLE_X64=1)")
+        run = Run(candidate, framework, rounding, {}, seed, timeout)
+        plain = _cases(run)[0]
+        result = run_sandboxed(partial(candidate.call, run.call(plain), framework), timeout)
+        if result.failure:
+            failures.append((run, (), result.failure))
+            continue
+        returned = result.value.framework
+        if returned != name and returned in loaded_frameworks() and returned not in tried:
+            queue.insert(0, returned)
+            continue
+        fixed = _reduction(run, plain, result.value)
+        notes += [f"{argument}={value!r}, by its result" for argument, value in fixed.items()]
+        return run._replace(fixed=fixed), tuple(notes), ""
+    return failures[0]
+
+
+def _reduction(run: Run, case: RuleCase, results: RuleResults) -> dict[str, str]:
+    """The reduction of a loss that has no such parameter: none by its shape, else the nearest number."""
+    if "reduction" not in run.candidate.parameters.absent:
+        return {}
+    out, arguments = results.tensors["out"].numbers, run.candidate.adapted(case.arguments)
+    if out.ndim:
+        return {"reduction": "none"}
+    numbers = {
+        how: run.candidate.rule.forward(**arguments | {"reduction": how})[0] for how in ("mean", "sum")
+    }
+    return {"reduction": min(numbers, key=lambda how: abs(float(numbers[how]) - float(out)))}
+
+
+def _judge_case(run: Run, rule: Rule, case: RuleCase) -> JudgedCase:
+    """The verdicts on one case; exceptions are declined where the case is optional or has an option."""
+    call = run.call(case)
+    expected = expected_of(rule, call, run.rounding)
+    result = run_sandboxed(partial(run.candidate.call, call, run.framework), run.timeout)
+    judged = JudgedCase(case, call, expected, {})
+    if result.failure:
+        refused = isinstance(result.error, NotImplementedError) or case.optional or case.needs
+        if refused and not result.hung:
+            return judged._replace(declined=result.failure)
+        return judged._replace(problems=(result.failure,))
+    tensors = result.value.tensors
+    verdicts = []
+    for name in tensors.keys() & expected.values.keys():
+        kept = format_of(tensors[name].dtype, call.kept)
+        bound = expected.allowed(name, kept)
+        numbers, right = tensors[name].numbers, expected.values[name]
+        verdicts.append(compare_tensor(case.name, name, numbers, right, bound, kept))
+    problems = [f"changes its argument {name}" for name in result.value.changed]
+    gradients = [f"d_{name}" for name in call.leaves if name in run.candidate.parameters.names]
+    if any(name in tensors for name in gradients):
+        problems += [f"returns no gradient for {name[2:]}" for name in gradients if name not in tensors]
+    verdicts.sort(key=lambda verdict: [*expected.values].index(verdict.tensor))
+    return judged._replace(tensors=tensors, verdicts=tuple(verdicts), problems=tuple(problems))

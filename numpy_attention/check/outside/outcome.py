@@ -1,0 +1,42 @@
+"""The outcome of judging a candidate for a rule, from its cases."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ..candidate.frameworks import CandidateArray
+from ..cases.compare import FAIL, INCONCLUSIVE, PASS, Verdict
+from ..referee.control import Control
+from ..referee.report import NOT_JUDGED
+
+
+class JudgedCase(NamedTuple):
+    """A case, its call, the right results, the candidate's, and the verdicts on them."""
+
+    case: Any
+    call: Any
+    expected: Any
+    tensors: dict[str, CandidateArray]
+    verdicts: tuple[Verdict, ...] = ()
+    problems: tuple[str, ...] = ()
+    declined: str = ""
+
+
+def outcome_of(judged: Sequence[JudgedCase], control: Control) -> tuple[str, str]:
+    """PASS, FAIL, INCONCLUSIVE or NOT JUDGED, and the reason."""
+    verdicts = [verdict for case in judged for verdict in case.verdicts]
+    tensors = list(dict.fromkeys(verdict.tensor for verdict in verdicts))
+    wrong = [name for name in tensors if any(v.tensor == name and v.verdict == FAIL for v in verdicts)]
+    problems = sum(len(case.problems) for case in judged)
+    if wrong or problems:
+        reasons = [f"{', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} wrong"] if wrong else []
+        reasons += [f"{problems} problem{'s' if problems > 1 else ''}"] if problems else []
+        return FAIL, " and ".join(reasons)
+    if not verdicts:
+        return NOT_JUDGED, "the candidate returned nothing that could be judged"
+    if control.missed:
+        return NOT_JUDGED, f"these cases miss the planted {', '.join(control.missed)}"
+    passed = {verdict.tensor for verdict in verdicts if verdict.verdict == PASS}
+    if unresolved := [name for name in tensors if name not in passed]:
+        return INCONCLUSIVE, f"{', '.join(unresolved)} cannot be resolved in this precision"
+    largest = max(verdict.ratio for verdict in verdicts)
+    return PASS, f"{', '.join(tensors)} in {len(judged)} cases; largest error over bound {largest:.2f}"
