@@ -18,13 +18,14 @@ Rng = np.random.Generator
 class RuleCase(NamedTuple):
     """A call of a rule: arguments by the forward's names; `needs` are the options in use.
 
-    `optional`: an unusual number of axes, or an empty array, which a candidate may refuse.
+    `optional`: an unusual number of axes, or an empty array, which a candidate may refuse. `number`: its place.
     """
 
     name: str
     arguments: dict[str, Any]
     needs: tuple[str, ...] = ()
     optional: bool = False
+    number: int = 0
 
 
 class Recipe(NamedTuple):
@@ -235,7 +236,7 @@ def draw_steps(optimizer: str, kept: Format, seed: int = 0) -> list[RuleCase]:
         arrays = {"params": rng.standard_normal(20), "grads": size[:, None] * rng.standard_normal((10, 20))}
         title = ", ".join([name, *(f"{option}={x}" for option, x in options.items())])
         rounded: dict[str, Any] = {key: kept.rounded(x) for key, x in arrays.items()}
-        cases.append(RuleCase(title, rounded | dict(options), tuple(options)))
+        cases.append(RuleCase(title, rounded | dict(options), tuple(options), number=number))
     return cases
 
 
@@ -260,7 +261,7 @@ def draw_cases(rule: str, kept: Format, seed: int = 0) -> list[RuleCase]:
         title = f"{' x '.join(map(str, shape))}, {', '.join(words) or kind}"
         rounded = {name: kept.rounded(x) if _is_float(x) else x for name, x in arguments.items()}
         optional = len(shape) != len(plain) or 0 in shape
-        cases.append(RuleCase(title, rounded, tuple(option), optional))
+        cases.append(RuleCase(title, rounded, tuple(option), optional, number))
     return cases
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -13,14 +13,16 @@ from ..candidate.frameworks import NumPy, get_framework, loaded_frameworks
 from ..candidate.sandbox import run_sandboxed
 from ..cases.compare import FAIL, compare_tensor, format_of
 from ..pairs.rules import RULES, Rule
-from ..referee.report import CandidateProblem, CandidateReport
+from ..referee.coverage import Coverage
+from ..referee.findings import CandidateProblem
+from ..referee.report import CandidateReport
 from ..rounding.formats import Roundoff, roundoff
 from .calling import RuleCall, RuleCandidate, RuleResults, frameworks_of
 from .cases import RECIPES, RuleCase, draw_cases, draw_steps
 from .expected import call_for, expected_of
 from .explaining import explain, plant
 from .optimizers import OPTIMIZERS, OptimizerCandidate
-from .outcome import JudgedCase, outcome_of
+from .outcome import JudgedCase, outcome_of, simplest_failure
 
 JUDGED = (*RECIPES, *OPTIMIZERS)
 """The names of what can be judged besides attention."""
@@ -124,24 +126,32 @@ def _judge(run: Run, notes: tuple[str, ...]) -> CandidateReport:
         n: f"not taken, {defaults[n]!r} assumed" if n in defaults else "not taken"
         for n in candidate.parameters.absent
     }
-    judged = []
+    judged: list[JudgedCase] = []
+    declined: dict[str, tuple[str, ...]] = {}
     for case in _cases(run):
         if candidate.supported(case.needs) or {*case.needs} & {*run.fixed}:
             continue
         result = _judge_case(run, rule, case)
         if result.declined:
-            left_out[f"the case {case.name}"] = f"declined: {result.declined}"
+            declined[result.declined] = (*declined.get(result.declined, ()), case.name)
         else:
             judged.append(result)
     verdicts = tuple(verdict for case in judged for verdict in case.verdicts)
     if rule.name not in OPTIMIZERS and {verdict.tensor for verdict in verdicts} == {"out"}:
         left_out["gradients"] = "none returned"
     control = plant(rule, judged, run.rounding)
-    outcome, reason = outcome_of(judged, control)
+    own = run.framework.dtype(run.rounding.storage)
+    dtypes = {
+        n: x.dtype for case in judged for n, x in case.tensors.items() if x.dtype != own and x.numbers.ndim
+    }
+    outcome, reason = outcome_of(judged, control, dtypes)
+    draw = "draw_steps" if rule.name in OPTIMIZERS else "draw_cases"
     return CandidateReport(
         "", _setting(run) | {"cases": len(judged)}, outcome, reason, verdicts=verdicts,
         problems=tuple(CandidateProblem(c.case.name, p) for c in judged for p in c.problems),
-        left_out=left_out, control=control, notes=notes, diagnosis=explain(rule, judged),
+        left_out=left_out, control=control, notes=notes, diagnosis=explain(rule, judged), dtypes=dtypes,
+        coverage=Coverage(declined=declined),
+        simplest=cast(Any, simplest_failure(rule.name, draw, run.seed, judged)),
     )  # fmt: skip
 
 

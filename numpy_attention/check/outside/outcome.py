@@ -1,12 +1,12 @@
 """The outcome of judging a candidate for a rule, from its cases."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..candidate.frameworks import CandidateArray
 from ..cases.compare import FAIL, INCONCLUSIVE, PASS, Verdict
 from ..referee.control import Control
-from ..referee.report import NOT_JUDGED
+from ..referee.findings import NOT_JUDGED, WRONG_DTYPE
 
 
 class JudgedCase(NamedTuple):
@@ -20,9 +20,34 @@ class JudgedCase(NamedTuple):
     problems: tuple[str, ...] = ()
     declined: str = ""
 
+    @property
+    def wrong(self) -> tuple[Verdict, ...]:
+        """The verdicts FAIL."""
+        return tuple(verdict for verdict in self.verdicts if verdict.verdict == FAIL)
 
-def outcome_of(judged: Sequence[JudgedCase], control: Control) -> tuple[str, str]:
-    """PASS, FAIL, INCONCLUSIVE or NOT JUDGED, and the reason."""
+
+class FailingCall(NamedTuple):
+    """The simplest failing case: its wrong numbers, and the lines of Python that draw it again."""
+
+    description: str
+    verdicts: tuple[Verdict, ...]
+    lines: tuple[str, ...]
+
+
+def simplest_failure(rule: str, draw: str, seed: int, judged: Sequence[JudgedCase]) -> FailingCall | None:
+    """Of the cases with wrong numbers, the one without option and with the fewest."""
+    failing = [case for case in judged if case.wrong]
+    if not failing:
+        return None
+    case = min(failing, key=lambda each: (bool(each.case.needs), each.call.d_out.size))
+    index = f'{draw}("{rule}", FORMATS["{case.call.kept.name}"], {seed})[{case.case.number}]'
+    imports = (f"from numpy_attention.check.outside.cases import {draw}",
+               "from numpy_attention.check.rounding.formats import FORMATS")  # fmt: skip
+    return FailingCall(case.case.name, case.wrong, (*imports, f"case = {index}"))
+
+
+def outcome_of(judged: Sequence[JudgedCase], control: Control, dtypes: Mapping[str, str]) -> tuple[str, str]:
+    """PASS, FAIL, WRONG DTYPE, INCONCLUSIVE or NOT JUDGED, and the reason."""
     verdicts = [verdict for case in judged for verdict in case.verdicts]
     tensors = list(dict.fromkeys(verdict.tensor for verdict in verdicts))
     wrong = [name for name in tensors if any(v.tensor == name and v.verdict == FAIL for v in verdicts)]
@@ -38,5 +63,7 @@ def outcome_of(judged: Sequence[JudgedCase], control: Control) -> tuple[str, str
     passed = {verdict.tensor for verdict in verdicts if verdict.verdict == PASS}
     if unresolved := [name for name in tensors if name not in passed]:
         return INCONCLUSIVE, f"{', '.join(unresolved)} cannot be resolved in this precision"
+    if dtypes:
+        return WRONG_DTYPE, "; ".join(f"{name} is {dtype}, right otherwise" for name, dtype in dtypes.items())
     largest = max(verdict.ratio for verdict in verdicts)
     return PASS, f"{', '.join(tensors)} in {len(judged)} cases; largest error over bound {largest:.2f}"
