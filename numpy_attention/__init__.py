@@ -102,6 +102,7 @@ PUBLIC = {
     "check.cases.cases": "Case",
     "check.referee.referee": "check_candidate assert_matches_reference",
     "check.referee.external": "cases compare",
+    "check.outside.judging": "check_rule",
 }
 """Module -> the public names it defines. Each name stands here and nowhere else."""
 # fmt: on

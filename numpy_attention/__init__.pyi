@@ -16,6 +16,7 @@ from .check.laws.arguments import CallSpec as CallSpec
 from .check.laws.laws import LAWS as LAWS
 from .check.laws.laws import laws as laws
 from .check.laws.laws import check_laws as check_laws
+from .check.outside.judging import check_rule as check_rule
 from .check.pairs.differentiation import check_vjp as check_vjp
 from .check.pairs.report import Report as Report
 from .check.referee.external import cases as cases

@@ -19,7 +19,7 @@ RINGS = ("core", "functional", "optim nn", "check training", "tasks", "study", "
 
 FLOORS = {
     "functional": "base layers losses masks attention scores tiled fast",
-    "check": "rounding reference pairs laws faults cases candidate referee",
+    "check": "rounding reference pairs laws faults cases candidate referee outside",
 }
 """Folders of a ring, bottom-up."""
 

@@ -8,4 +8,5 @@ Read bottom-up; a folder imports only those before it, and `functional`:
     laws        identities that outputs and gradients satisfy: no reference needed
     faults      known mistakes, planted, and the checks that detect each
     cases, candidate, referee   another system's attention: problems, calling it, judging it
+    outside     another system's softmax, norms, losses, optimizers, …
 """

@@ -14,6 +14,7 @@ from ..check.candidate.frameworks import FRAMEWORKS
 from ..check.candidate.installed import INSTALLED
 from ..check.cases.profiles import PROFILES
 from ..check.cases.specification import EXTRAS, OPTIONS
+from ..check.outside import judging
 from ..check.referee.supervised import check_in_child
 from ..check.rounding.formats import ARITHMETICS, FORMATS
 from ..files import refuse_overwriting, write_text
@@ -48,6 +49,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="or MODULE:NAME, or FILE.py:FORWARD,BACKWARD, or the name of something installed: torch.sdpa, …",
     )
     add("--list", action="store_true", help="list the names of what can be checked if it is installed")
+    add("--as", dest="rule", metavar="RULE", help="not as attention: softmax, layer_norm, adam, …")
     add("--profile", choices=PROFILES, default="smoke", help="a few rich cases, or all (default: smoke)")
     add("--json", metavar="FILE", help="write the whole report to FILE")
     add("--seed", type=whole_number(), default=0, metavar="N", help="seed of all random numbers (default: 0)")
@@ -161,7 +163,11 @@ def run(args: argparse.Namespace) -> int:
     try:
         wanted = args.progress or (sys.stderr is not None and sys.stderr.isatty())
         progress = _tell if wanted else None
-        report = check_in_child(args.candidate, _arguments(args) | {"progress": progress})
+        if args.rule is None:
+            report = check_in_child(args.candidate, _arguments(args) | {"progress": progress})
+        else:
+            judge = f"{judging.__name__}:check_rule"
+            report = check_in_child(args.candidate, _rule_arguments(args), judge=judge)
     except TypeError as error:
         raise ValueError(str(error)) from error
     if file is not None:
@@ -205,13 +211,28 @@ def _arguments(args: argparse.Namespace) -> dict[str, Any]:
                      "square", "groups", "forward_only", "framework", "device", "head_dims", "shape",
                      "length_multiple", "repeat", "timeout", "seed")
     }  # fmt: skip
-    memory = None if args.memory is None else int(args.memory * 2**30)
     return arguments | {
         "names": args.map,
         "empty_rows": args.empty_rows == "zero",
-        "memory": memory,
+        "memory": _memory(args),
         "name": args.candidate,
     }
+
+
+def _memory(args: argparse.Namespace) -> int | None:
+    return None if args.memory is None else int(args.memory * 2**30)
+
+
+def _rule_arguments(args: argparse.Namespace) -> dict[str, Any]:
+    """The options that --as shares; one that is attention's alone is refused."""
+    own = ("shape", "supports", "mask", "causal", "head_dims", "forward_only", "always", "square")
+    if refused := [name for name in own if getattr(args, name)]:
+        raise ValueError(
+            f"--{refused[0].replace('_', '-')} is an option of attention, not of --as {args.rule}"
+        )
+    names = ("dtype", "arithmetic", "framework", "device", "timeout", "seed")
+    shared = {name: getattr(args, name) for name in names}
+    return shared | {"names": args.map, "rule": args.rule, "name": args.candidate, "memory": _memory(args)}
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -231,7 +231,8 @@ def _place_tensors(
         names = ", ".join(p.name for p in parameters) or "nothing"
         raise TypeError(
             f"the candidate takes {names}; query, key and value are expected, by position or by name: "
-            "wrap it in a function of these three, or add --map NAME=query,NAME=key,NAME=value"
+            "wrap it in a function of these three, or add --map NAME=query,NAME=key,NAME=value; a "
+            "function of other arrays needs --as softmax, --as layer_norm, …"
         )
     others = [p for n, p in enumerate(parameters) if n not in places]
     return tuple(parameters[n].name for n in places), places, others

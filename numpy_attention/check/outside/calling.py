@@ -8,8 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...functional.base.admission import Array
-from ..candidate.candidate import ReturnError, as_function, as_pair
-from ..candidate.frameworks import CandidateArray, NumPy, framework_of, loaded_frameworks, to_numpy
+from ..candidate.candidate import as_function, as_pair
+from ..candidate.frameworks import (
+    CandidateArray,
+    NumPy,
+    emulating,
+    framework_of,
+    loaded_frameworks,
+    to_numpy,
+)
+from ..candidate.returned import ReturnError
 from ..pairs.rules import Rule
 from ..rounding.formats import Format
 from .names import NEUTRAL, Parameters, gradient_named, match
@@ -82,7 +90,7 @@ class RuleCandidate:
         if self.pair:
             out, saved = _two(run(native), "saved")
             return {"out": out} | self._gradients(self.pair[1](d_out, saved), leaves)
-        if self.returns_gradients or framework.name == "numpy":
+        if self.returns_gradients or not framework.differentiates:
             result = run(native)
             if not self.returns_gradients and not isinstance(result, tuple | list):
                 return {"out": result}
@@ -131,15 +139,15 @@ def native_of(x: Any, framework: NumPy, kept: Format) -> Any:
     return library.numpy.asarray(x) if framework.name == "jax" else x.copy()
 
 
-def frameworks_of(function: Any) -> tuple[str, ...]:
+def frameworks_of(function: Any, dtype: str) -> tuple[str, ...]:
     """The loaded frameworks, in the order to be tried: those that the function's module uses first."""
     own = [*getattr(function, "__globals__", {}).values()]
     own += [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
     used = {x.__name__.partition(".")[0] for x in own if isinstance(x, ModuleType)}
     used |= {str(getattr(x, "__module__", "")).partition(".")[0] for x in (function, type(function), *own)}
-    others = [name for name in loaded_frameworks() if name != "numpy"]
+    others = [name for name in loaded_frameworks() if name in ("torch", "jax")]
     first = [name for name in others if name in used]
-    return (*first, "numpy", *(name for name in others if name not in first))
+    return (*first, emulating(dtype) or "numpy", *(name for name in others if name not in first))
 
 
 def _is_array(x: Any) -> bool:

@@ -18,7 +18,8 @@ Rng = np.random.Generator
 class RuleCase(NamedTuple):
     """A call of a rule: arguments by the forward's names; `needs` are the options in use.
 
-    `optional`: an unusual number of axes, or an empty array, which a candidate may refuse. `number`: its place.
+    `optional`: an unusual number of axes, or an empty array, which a candidate may refuse; `number`: its
+    place.
     """
 
     name: str
@@ -270,4 +271,4 @@ def _is_float(x: Any) -> bool:
 
 
 def _short(x: Any) -> str:
-    return f"{x:g}" if isinstance(x, float) else "an array" if np.ndim(x) else str(x)
+    return f"[{np.ravel(x)[0]:g}, …]" if np.ndim(x) else f"{x:g}" if isinstance(x, float) else str(x)

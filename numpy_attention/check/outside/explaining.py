@@ -1,6 +1,6 @@
 """The planted faults of a rule: which of them its cases catch, and which explains a candidate's numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ import numpy as np
 from ...functional.base.admission import Array
 from ..cases.compare import FAIL, Verdict, compare_tensor
 from ..faults import FAULTS
+from ..pairs.calls import by_name, call_of
 from ..pairs.rules import Rule
 from ..referee.control import CaughtFault, Control, fault_dtype
 from ..rounding.formats import Roundoff
@@ -89,28 +90,53 @@ def _after_decay(
 
 
 def plant(rule: Rule, judged: Sequence[JudgedCase], rounding: Roundoff) -> Control:
-    """Plant each fault of the rule in the judged cases until it is caught."""
+    """Plant each fault of the rule in the judged cases, and one per cent in each tensor."""
     caught: list[CaughtFault] = []
     missed: list[str] = []
     below: list[str] = []
-    for fault in faults_of(rule):
-        verdicts = [verdict for case in judged for verdict in _verdicts(fault, case)]
+    tensors = dict.fromkeys(name for case in judged for name in case.tensors if name in case.expected.values)
+    for fault in (*faults_of(rule), *(_one_per_cent(rule, name) for name in tensors)):
+        verdicts = (verdict for case in judged for verdict in _verdicts(fault, case))
         failed = next((verdict for verdict in verdicts if verdict.verdict == FAIL), None)
         if failed is not None:
             caught.append(CaughtFault(fault.name, failed))
-        elif any(verdict.relative > 1e-9 for verdict in verdicts):
+        elif any(_changes(fault, case) for case in judged):
             (missed if fault_dtype(rounding) in fault.dtypes else below).append(fault.name)
     return Control(tuple(caught), tuple(missed), tuple(below))
 
 
-def _verdicts(fault: Hypothesis, case: JudgedCase) -> list[Verdict]:
+def _one_per_cent(rule: Rule, tensor: str) -> Hypothesis:
+    """The fault that one tensor is one per cent too large."""
+
+    def more(x: Any) -> Any:
+        return np.asarray(x) * 1.01
+
+    def forward(*args: Any, **arguments: Any) -> Any:
+        out, saved = rule.forward(*args, **arguments)
+        return (more(out) if tensor == "out" else out), (saved, call_of(*rule[1:3], args, arguments))
+
+    def backward(d_out: Any, saved: Any) -> Any:
+        gradients = by_name(rule.backward(d_out, saved[0]), saved[1])
+        return {
+            f"d_{n}": more(x) if tensor == f"d_{n}" and x is not None else x for n, x in gradients.items()
+        }
+
+    return Hypothesis(f"{tensor}-one-per-cent-too-large", "", forward, backward)
+
+
+def _verdicts(fault: Hypothesis, case: JudgedCase) -> Iterator[Verdict]:
     """The verdicts on what a fault predicts for the judged tensors of a case."""
     predicted, right, kept = fault.results(case), case.expected.values, case.call.kept
-    return [
-        compare_tensor(case.case.name, name, kept.rounded(x), right[name], case.expected.allowed(name), kept)
-        for name, x in predicted.items()
-        if name in case.tensors and x is not right[name]
-    ]
+    for name in predicted.keys() & case.tensors.keys():
+        allowed = case.expected.allowed(name)
+        yield compare_tensor(case.case.name, name, kept.rounded(predicted[name]), right[name], allowed, kept)
+
+
+def _changes(fault: Hypothesis, case: JudgedCase) -> bool:
+    """True if a fault changes a judged tensor by more than another order of summation does."""
+    predicted, right = fault.results(case), case.expected.values
+    names = predicted.keys() & case.tensors.keys()
+    return any(not np.allclose(predicted[n], right[n], 1e-9, 1e-9, equal_nan=True) for n in names)
 
 
 def explain(rule: Rule, judged: Sequence[JudgedCase]) -> str:
@@ -123,15 +149,21 @@ def explain(rule: Rule, judged: Sequence[JudgedCase]) -> str:
     hypotheses = (*faults_of(rule), *others)
     wrong = [any(verdict.verdict == FAIL for verdict in case.verdicts) for case in judged]
 
-    def share(hypothesis: Hypothesis) -> float:
-        """The share of all cases, or of the failing ones if lower, that a hypothesis explains."""
-        explained = np.array([_explains(hypothesis.results(case), case) for case in judged])
-        return float(min(explained.mean(), explained[wrong].mean()))
-
-    shares = [share(hypothesis) for hypothesis in hypotheses] if any(wrong) else []
+    order = np.argsort(~np.array(wrong), kind="stable")  # failing cases first: most hypotheses end there
+    shares = [_share(each, [judged[n] for n in order], sum(wrong)) for each in hypotheses if any(wrong)]
     if shares and max(shares) >= MOST:
         return hypotheses[int(np.argmax(shares))].text
     return _factors(judged) or _places(judged)
+
+
+def _share(hypothesis: Hypothesis, judged: Sequence[JudgedCase], failing: int) -> float:
+    """The share of all cases, or of the failing ones if lower, that it explains; 0 once that is too low."""
+    explained = []
+    for case in judged:
+        explained.append(_explains(hypothesis.results(case), case))
+        if explained.count(False) > (1 - MOST) * failing:
+            return 0.0
+    return min(sum(explained) / len(explained), sum(explained[:failing]) / failing)
 
 
 def _explains(predicted: dict[str, Array], case: JudgedCase) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...functional.base.admission import explained
 from ...functional.base.wording import did_you_mean
-from ..candidate.frameworks import NumPy, get_framework, loaded_frameworks
+from ..candidate.frameworks import NumPy, get_framework
 from ..candidate.sandbox import run_sandboxed
 from ..cases.compare import FAIL, compare_tensor, format_of
 from ..pairs.rules import RULES, Rule
@@ -28,7 +28,7 @@ JUDGED = (*RECIPES, *OPTIMIZERS)
 """The names of what can be judged besides attention."""
 
 
-class Run(NamedTuple):
+class RuleRun(NamedTuple):
     """What all cases of a run share; `fixed` are arguments of which the candidate leaves no choice."""
 
     candidate: RuleCandidate | OptimizerCandidate
@@ -42,7 +42,7 @@ class Run(NamedTuple):
         """The call that a case makes of this candidate."""
         arguments = self.candidate.adapted(case.arguments | self.fixed)
         call = call_for(self.candidate.rule, arguments, self.rounding.storage, self.seed)
-        gradients_of_out = self.candidate.returns_gradients or self.framework.name != "numpy"
+        gradients_of_out = self.candidate.returns_gradients or self.framework.differentiates
         return call if gradients_of_out or call.d_out.ndim else call._replace(d_out=np.ones(()))
 
 
@@ -88,38 +88,37 @@ def check_rule(
     if rule == "attention":
         raise ValueError("attention is judged by check_candidate (on the command line: without --as)")
     if rule not in JUDGED:
-        raise ValueError(
-            f"rule is {rule!r}{did_you_mean(rule, JUDGED)}; one of {', '.join(JUDGED)} is expected"
-        )
+        near = did_you_mean(str(rule), JUDGED)
+        raise ValueError(f"rule is {rule!r}{near}; one of {', '.join(JUDGED)} is expected")
     optimizer, halves = OPTIMIZERS.get(rule), ("float16", "bfloat16")
     if optimizer and dtype in halves:
         arithmetic = arithmetic or dtype  # moments are kept in the parameters' dtype, as PyTorch does
     pair = optimizer or next(each for each in RULES if each.name == rule)
     candidate = (OptimizerCandidate if optimizer else RuleCandidate)(function, pair, names or {})
     own = name or str(getattr(candidate.function, "__name__", type(candidate.function).__name__))
-    tried = (framework,) if framework else frameworks_of(candidate.function)
+    tried = (framework,) if framework else frameworks_of(candidate.function, dtype)
     run, notes, failure = _first_call(candidate, tried, device, roundoff(dtype, arithmetic), seed, timeout)
     report = _refused(run, failure) if failure else _judge(run, notes)
     return report._replace(name=own, seconds=time.monotonic() - start)
 
 
-def _cases(run: Run) -> list[RuleCase]:
+def _cases(run: RuleRun) -> list[RuleCase]:
     name, kept = run.candidate.rule.name, run.rounding.storage
     return (draw_steps if name in OPTIMIZERS else draw_cases)(name, kept, run.seed)
 
 
-def _setting(run: Run) -> dict[str, Any]:
+def _setting(run: RuleRun) -> dict[str, Any]:
     return dict(framework=run.framework.name, dtype=run.rounding.storage.name, seed=run.seed,
                 arithmetic=run.rounding.name, profile=f"as {run.candidate.rule.name}")  # fmt: skip
 
 
-def _refused(run: Run, failure: str) -> CandidateReport:
+def _refused(run: RuleRun, failure: str) -> CandidateReport:
     """The report on a candidate that does not take the plain case."""
     problem = CandidateProblem(f"the plain case {_cases(run)[0].name}", failure)
     return CandidateReport("", _setting(run), FAIL, failure, problems=(problem,))
 
 
-def _judge(run: Run, notes: tuple[str, ...]) -> CandidateReport:
+def _judge(run: RuleRun, notes: tuple[str, ...]) -> CandidateReport:
     candidate, rule = run.candidate, run.candidate.rule
     defaults = {p.name: p.default for p in candidate.wanted if p.default not in (p.empty, None)}
     left_out = {
@@ -157,7 +156,7 @@ def _judge(run: Run, notes: tuple[str, ...]) -> CandidateReport:
 
 def _first_call(
     candidate: Any, names: tuple[str, ...], device: str | None, rounding: Roundoff, seed: int, timeout: float
-) -> tuple[Run, tuple[str, ...], str]:
+) -> tuple[RuleRun, tuple[str, ...], str]:
     """The run in the first framework that takes the plain case, notes, and "" or the first failure."""
     failures, queue, tried = [], [*names], set()
     while queue:
@@ -166,14 +165,14 @@ def _first_call(
         if (dtype := framework.dtype(rounding.storage)) != rounding.storage.name and name == "jax":
             rounding = roundoff(dtype)
             notes.append("jax without x64 turns float64 into float32 (set JAX_ENABLE_X64=1)")
-        run = Run(candidate, framework, rounding, {}, seed, timeout)
+        run = RuleRun(candidate, framework, rounding, {}, seed, timeout)
         plain = _cases(run)[0]
         result = run_sandboxed(partial(candidate.call, run.call(plain), framework), timeout)
         if result.failure:
             failures.append((run, (), result.failure))
             continue
         returned = result.value.framework
-        if returned != name and returned in loaded_frameworks() and returned not in tried:
+        if returned in ("torch", "jax") and returned not in tried:
             queue.insert(0, returned)
             continue
         fixed = _reduction(run, plain, result.value)
@@ -182,7 +181,7 @@ def _first_call(
     return failures[0]
 
 
-def _reduction(run: Run, case: RuleCase, results: RuleResults) -> dict[str, str]:
+def _reduction(run: RuleRun, case: RuleCase, results: RuleResults) -> dict[str, str]:
     """The reduction of a loss that has no such parameter: none by its shape, else the nearest number."""
     if "reduction" not in run.candidate.parameters.absent:
         return {}
@@ -195,7 +194,7 @@ def _reduction(run: Run, case: RuleCase, results: RuleResults) -> dict[str, str]
     return {"reduction": min(numbers, key=lambda how: abs(float(numbers[how]) - float(out)))}
 
 
-def _judge_case(run: Run, rule: Rule, case: RuleCase) -> JudgedCase:
+def _judge_case(run: RuleRun, rule: Rule, case: RuleCase) -> JudgedCase:
     """The verdicts on one case; exceptions are declined where the case is optional or has an option."""
     call = run.call(case)
     expected = expected_of(rule, call, run.rounding)

@@ -15,8 +15,8 @@ from ...functional.base.admission import Array
 from ...functional.base.wording import brief
 from ...optim.adam import adam_init, adam_step, adamw_step
 from ...optim.sgd import sgd_init, sgd_step
-from ..candidate.candidate import ReturnError
 from ..candidate.frameworks import NumPy, to_numpy
+from ..candidate.returned import ReturnError
 from ..pairs.rules import Rule
 from .calling import RuleCall, RuleResults
 from .names import Parameters, match
@@ -187,7 +187,7 @@ class OptimizerCandidate:
                 if not isinstance(result, tuple | list) or len(result) != 2:
                     raise ReturnError(f"returns {brief(result)}; (params, state) is expected")
                 params, state = result
-            rows.append(as_tree(as_row(params)) if isinstance(params, Mapping) and result is None else params)
+            rows.append({n: x + 0 for n, x in params.items()} if isinstance(params, Mapping) else params + 0)
         return rows
 
     def _update(self, call: RuleCall, framework: NumPy, native: Callable[[Array], Any]) -> list[Any]:
