@@ -41,7 +41,7 @@ def conclude(
         NOT_JUDGED,
         "",
         verdicts=tuple(verdict for _, judgement in judged for verdict in judgement.verdicts),
-        problems=_merged_problems(judged),
+        problems=_merged_problems(judged, coarser),
         left_out=dict(left_out) | _unjudged(setting, coverage, widths) | _missing_gradients(judged),
         weak=_weak_features(judged),
         laws=_broken_laws(judged, rounding),
@@ -146,11 +146,11 @@ def _broken_laws(judged: Judged, rounding: Roundoff) -> dict[str, tuple[str, ...
     return {case: laws for case, laws in broken.items() if laws}
 
 
-def _merged_problems(judged: Judged) -> tuple[CandidateProblem, ...]:
+def _merged_problems(judged: Judged, arithmetic: str) -> tuple[CandidateProblem, ...]:
     """One entry for each distinct problem, with its first case and the number of others."""
     cases: dict[str, list[str]] = {}
     for reference, judgement in judged:
-        for problem in judgement.problems:
+        for problem in judgement.problems_as(arithmetic):
             cases.setdefault(problem, []).append(reference.case.name)
     return tuple(
         CandidateProblem(names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more", problem)

@@ -102,7 +102,6 @@ def compare(arrays: Mapping[str, Any], case: Case, *, arithmetic: str | None = N
     hidden = dict.fromkeys(control.missed, "a fault that this case alone does not reveal")
     control = control._replace(missed=())
     judged = [(reference, judgement)]
-    wrong = any(not verdict.ok for verdict in judgement.verdicts)
-    coarser = explaining_arithmetic(judged, rounding, numpy, faults) if wrong else ""
+    coarser = explaining_arithmetic(judged, rounding, numpy, faults)
     report = conclude(case.name, setting, judged, control, rounding, left_out=hidden, coarser=coarser)
     return report._replace(versions=versions("numpy"))

@@ -40,6 +40,7 @@ class CaseJudgement(NamedTuple):
     declined : the reason if the candidate refuses the options of the case.
     dtypes : the results whose dtype is not the one asked for, with their own.
     error : the traceback of an exception.
+    problems_under : the problems that are left under a coarser arithmetic, by its name, where they are fewer.
     drawn_from : for a sampled part of a large case, the specification of the whole.
     """
 
@@ -51,7 +52,12 @@ class CaseJudgement(NamedTuple):
     declined: str = ""
     dtypes: Mapping[str, str] = MappingProxyType({})
     error: str = ""
+    problems_under: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     drawn_from: Specification | None = None
+
+    def problems_as(self, arithmetic: str) -> tuple[str, ...]:
+        """The problems under a coarser arithmetic; "" for the run's own."""
+        return self.problems_under.get(arithmetic, self.problems)
 
 
 def judge_case(

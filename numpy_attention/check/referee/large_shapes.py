@@ -15,6 +15,7 @@ import numpy as np
 from ...functional.base.admission import Array
 from ..candidate.candidate import Candidate
 from ..candidate.frameworks import NumPy, to_numpy
+from ..candidate.refusals import refusal
 from ..cases.cases import Case, make_case, visible_pairs
 from ..cases.compare import Verdict, expected_results, wrong_shape
 from ..cases.profiles import Capabilities
@@ -24,6 +25,7 @@ from ..reference.error_bounds import BLOCK
 from ..reference.inputs import Shape
 from ..rounding.formats import FORMATS, Format, Roundoff
 from .judging import CaseJudgement, broken_laws, full_error, judge_tensor, other_dtypes
+from .precision_guess import coarser_arithmetics, with_arithmetic
 
 SMALL_OPTIONS = ("causal", "window", "scale", "softcap", "sinks")
 """The options that need no (L, S) array."""
@@ -156,18 +158,25 @@ def judge_large(
     """The judgement of each sampled head group; a single one with the failure if a call fails."""
     first = candidate.run(sample.case, framework, timeout, native=True)
     second = candidate.run(sample.sparse, framework, timeout, native=True)
-    if failure := first.failure or second.failure:
+    spec = sample.case.specification
+    whole = CaseJudgement({}, printed=first.printed, drawn_from=spec)
+    failed = first if first.failure else second
+    if failed.failure or (wrong := _wrong_shapes(sample, first.value)):
         reference = sampled_reference(sample, sample.groups[0], roundoff, 2)
-        error = full_error(first.error or second.error)
-        yield reference, CaseJudgement({}, problems=(failure,), printed=first.printed, error=error)
+        unasked = failed.failure if spec.name.endswith(BATCH_OF_TWO) and not failed.hung else ""
+        if not failed.failure:
+            yield reference, whole._replace(verdicts=wrong)
+        elif declined := unasked or refusal(candidate, sample.case, failed, framework, timeout):
+            yield reference, whole._replace(declined=declined)
+        else:
+            yield reference, whole._replace(problems=(failed.failure,), error=full_error(failed.error))
         return
     dense, sparse = first.value, second.value
-    if wrong := _wrong_shapes(sample, dense):
-        reference = sampled_reference(sample, sample.groups[0], roundoff, 2)
-        yield reference, CaseJudgement({}, wrong, printed=first.printed, drawn_from=sample.case.specification)
-        return
-    laws = tuple(_broken_laws(sample, dense, roundoff)) if len(dense) > 1 else ()
-    problems = laws + _nonzero_d_query(sample, sparse)
+    others, under = _nonzero_d_query(sample, sparse), {}
+    problems = _broken_laws(sample, dense, roundoff) + others
+    if len(problems) > len(others):
+        coarser = {name: with_arithmetic(roundoff, name) for name in coarser_arithmetics(roundoff)}
+        under = {name: _broken_laws(sample, dense, other) + others for name, other in coarser.items()}
     for group in sample.groups:
         reference = sampled_reference(sample, group, roundoff, len(sample.rows))
         native = {n: _of_group(n, dense[n], group, sample.rows) for n in BY_QUERY if n in dense}
@@ -179,11 +188,9 @@ def judge_large(
         verdicts = [judge_tensor(reference, n, array, framework, roundoff) for n, array in tensors.items()]
         placed = tuple(_globally_placed(v, group, sample.rows) for v in verdicts if v is not None)
         dtypes = other_dtypes(tensors, reference.case.format, framework)
-        yield reference, CaseJudgement(
-            tensors, placed, problems, printed=first.printed, dtypes=dtypes,
-            drawn_from=sample.case.specification,
-        )  # fmt: skip
-        problems = ()
+        judged = dict(tensors=tensors, verdicts=placed, problems=problems, problems_under=under)
+        yield reference, whole._replace(**judged, dtypes=dtypes)
+        problems, under = (), {}
 
 
 def _wrong_shapes(sample: SampledCase, dense: Mapping[str, Any]) -> tuple[Verdict, ...]:
@@ -259,8 +266,10 @@ def _nonzero_d_query(sample: SampledCase, sparse: Mapping[str, Any]) -> tuple[st
     return ()
 
 
-def _broken_laws(sample: SampledCase, dense: Mapping[str, Any], roundoff: Roundoff) -> Iterator[str]:
+def _broken_laws(sample: SampledCase, dense: Mapping[str, Any], roundoff: Roundoff) -> tuple[str, ...]:
     """The laws broken in any head, each with the first head group that breaks it."""
+    if len(dense) < 2:
+        return ()
     case = sample.case
     B, H, G = case.query.shape[0], case.query.shape[1], case.key.shape[1]
     n = H // G
@@ -279,5 +288,4 @@ def _broken_laws(sample: SampledCase, dense: Mapping[str, Any], roundoff: Roundo
                 tensors[name] = array._replace(numbers=np.expand_dims(array.numbers, axes))
         for law in broken_laws(part, tensors, roundoff):
             broken.setdefault(law, str(group))
-    for law, where in broken.items():
-        yield f"breaks {law} (first in {where})"
+    return tuple(f"breaks {law} (first in {where})" for law, where in broken.items())

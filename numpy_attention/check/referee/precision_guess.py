@@ -131,6 +131,11 @@ def coarser_arithmetics(roundoff: Roundoff) -> tuple[str, ...]:
     return tuple(name for name in coarser if name != "float16" or roundoff.storage.name == "float16")
 
 
+def with_arithmetic(roundoff: Roundoff, name: str) -> Roundoff:
+    """The same storage format with another arithmetic."""
+    return roundoff._replace(arithmetic=ARITHMETICS[name], name=name)
+
+
 def explaining_arithmetic(
     judged: Sequence[tuple[ReferenceCase, CaseJudgement]], roundoff: Roundoff, framework: NumPy, faults: Any
 ) -> str:
@@ -145,7 +150,9 @@ def explaining_arithmetic(
     with_results = [(reference, judgement) for reference, judgement in judged if judgement.verdicts]
     worst_first = sorted(with_results, key=lambda each: -max(v.ratio for v in each[1].verdicts))
     for name in coarser_arithmetics(roundoff):
-        coarser = roundoff._replace(arithmetic=ARITHMETICS[name], name=name)
+        coarser = with_arithmetic(roundoff, name)
+        if any(judgement.problems_as(name) for _, judgement in judged):
+            continue
         planted = []
         for reference, judgement in worst_first:
             other = under(reference, coarser, coarser.kept)

@@ -161,7 +161,7 @@ def check_candidate(
     if shape is not None and control.missed:
         control, hidden = _excuse_hidden_faults(control, probed, planted, rounding, faults)
         left_out |= hidden
-    coarser = explaining_arithmetic(judged, rounding, own, faults) if _has_wrong_numbers(judged) else ""
+    coarser = explaining_arithmetic(judged, rounding, own, faults)
     report = conclude(
         name, setting, judged, control, rounding, left_out=left_out, coarser=coarser,
         notes=(*probed.notes, *candidate.notes), widths=head_dims if shape is None else (),
@@ -188,12 +188,6 @@ def _check_done(dtype: str, device: str | None, probed: ProbeResult) -> None:
 def judged_tensors(judged: Judged) -> list[Planted]:
     """The cases with results, each with the names of the results that were judged there."""
     return [(p, [v.tensor for v in judgement.verdicts]) for p, judgement in judged if judgement.verdicts]
-
-
-def _has_wrong_numbers(judged: Judged) -> bool:
-    return any(v.verdict == FAIL for _, judgement in judged for v in judgement.verdicts) and not any(
-        judgement.problems for _, judgement in judged
-    )
 
 
 def _check_numbers(timeout: float, head_dims: Sequence[int], **numbers: int) -> None:
