@@ -20,7 +20,7 @@ from .refusals import CALLS, REFUSALS, may_refuse
 from .returned import ReturnError, in_base_two
 from .sandbox import SandboxResult
 
-NO_X64 = "jax without x64 turns float64 into float32: judged in float32 (set JAX_ENABLE_X64=1)"
+NO_X64 = "jax without x64 turns float64 into float32 (set JAX_ENABLE_X64=1)"
 
 USUAL_LENGTH, USUAL_WIDTH = 128, 64
 """Sizes that kernels for accelerators take."""
@@ -40,6 +40,7 @@ class ProbeResult(NamedTuple):
     """Framework, capabilities, reasons for what is left out; `failure` if every first call failed.
 
     not_implemented : True if the first call raised NotImplementedError.
+    error : the first exception, if every first call failed.
     """
 
     framework: NumPy
@@ -48,6 +49,7 @@ class ProbeResult(NamedTuple):
     notes: tuple[str, ...] = ()
     failure: str = ""
     not_implemented: bool = False
+    error: BaseException | None = None
 
 
 def probe(
@@ -88,7 +90,8 @@ class _Probe:
         if failed:
             self._refuse_wrong_usage(failed)
             result = ProbeResult(self.framework, self.capabilities, self.left_out, failure=failed.failure)
-            return result._replace(not_implemented=isinstance(failed.error, NotImplementedError))
+            not_implemented = isinstance(failed.error, NotImplementedError)
+            return result._replace(not_implemented=not_implemented, error=failed.error)
         dtype = self.framework.dtype(FORMATS[self.plain.dtype])
         if isinstance(self.framework, Jax) and dtype != self.plain.dtype:
             self.notes += (NO_X64,)

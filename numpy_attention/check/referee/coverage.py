@@ -60,6 +60,9 @@ class Coverage(NamedTuple):
     @property
     def never_alone(self) -> str:
         """The options that never ran alone: "scale only beside softcap"; "" if there are none."""
+        together = {frozenset({name, *others}) for name, others in self.beside.items()}
+        if together == {frozenset(self.beside)} and 1 < len(self.beside) <= PRINTED_COMPANIONS + 1:
+            return f"{', '.join(self.beside)} only together"
         by_others: dict[tuple[str, ...], list[str]] = {}
         for name, others in self.beside.items():
             by_others.setdefault(others if len(others) <= PRINTED_COMPANIONS else (), []).append(name)
@@ -115,7 +118,7 @@ def _beside(options: Sequence[str], specs: Sequence[Specification]) -> dict[str,
 def _combinations(refused: list[frozenset[str]], ran: list[frozenset[str]]) -> tuple[tuple[str, ...], ...]:
     """The smallest sets of options in a refused case and in none that ran, until they explain every case."""
     found: list[tuple[str, ...]] = []
-    left = list(refused)
+    left = list(refused) if frozenset() in ran or frozenset() not in refused else []
     for size in range(1, LARGEST_COMBINATION + 1):
         sets = {each for options in left for each in combinations(sorted(options), size)}
         counts = {each: sum(options.issuperset(each) for options in left) for each in sets}

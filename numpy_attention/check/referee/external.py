@@ -1,6 +1,6 @@
 """Judge arrays computed elsewhere: export the cases, then compare the results."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -13,9 +13,9 @@ from ..cases.profiles import profile as specifications
 from ..cases.sensitivity import ReferenceCase, reference_case, sensitivities
 from ..cases.specification import OPTIONS
 from ..reference.oracle import Results
-from ..rounding.formats import roundoff
+from ..rounding.formats import Roundoff, roundoff
 from .conclusion import conclude
-from .control import run_control
+from .control import Control, Planted, run_control
 from .judging import CaseJudgement, judge_tensor
 from .precision_guess import explaining_arithmetic
 from .report import CandidateReport
@@ -98,10 +98,14 @@ def compare(arrays: Mapping[str, Any], case: Case, *, arithmetic: str | None = N
         dtype=rounding.storage.name, arithmetic=rounding.name, arithmetic_asked=arithmetic is not None,
         seed=case.specification.seed, options=list(case.specification.options),
     )  # fmt: skip
-    control = run_control([(reference, [verdict.tensor for verdict in judgement.verdicts])], rounding, faults)
+
+    def plant(cases: Sequence[Planted], rounding: Roundoff) -> Control:
+        return run_control(cases, rounding, faults)
+
+    control = plant([(reference, [verdict.tensor for verdict in judgement.verdicts])], rounding)
     hidden = dict.fromkeys(control.missed, "a fault that this case alone does not reveal")
     control = control._replace(missed=())
     judged = [(reference, judgement)]
-    coarser = explaining_arithmetic(judged, rounding, numpy, faults)
+    coarser = explaining_arithmetic(judged, rounding, numpy, plant)
     report = conclude(case.name, setting, judged, control, rounding, left_out=hidden, coarser=coarser)
     return report._replace(versions=versions("numpy"))

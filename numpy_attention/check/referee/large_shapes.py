@@ -188,8 +188,8 @@ def judge_large(
         verdicts = [judge_tensor(reference, n, array, framework, roundoff) for n, array in tensors.items()]
         placed = tuple(_globally_placed(v, group, sample.rows) for v in verdicts if v is not None)
         dtypes = other_dtypes(tensors, reference.case.format, framework)
-        judged = dict(tensors=tensors, verdicts=placed, problems=problems, problems_under=under)
-        yield reference, whole._replace(**judged, dtypes=dtypes)
+        of_group = whole._replace(tensors=tensors, verdicts=placed, dtypes=dtypes)
+        yield reference, of_group._replace(problems=problems, problems_under=under)
         problems, under = (), {}
 
 

@@ -1,7 +1,7 @@
 """Guess a candidate's arithmetic: the finest whose error bound holds the errors of its results."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from ..candidate.frameworks import CandidateArray, NumPy
 from ..cases.compare import ExpectedResults, compare_tensor, format_of
@@ -9,7 +9,7 @@ from ..cases.sensitivity import ReferenceCase
 from ..reference.error_bounds import bounds
 from ..rounding.error_analysis import BFLOAT16, FLOAT32, Arithmetic, Precision
 from ..rounding.formats import ARITHMETICS, Roundoff
-from .control import run_control
+from .control import Control, Planted
 from .judging import CaseJudgement, judge_tensor
 
 
@@ -137,13 +137,17 @@ def with_arithmetic(roundoff: Roundoff, name: str) -> Roundoff:
 
 
 def explaining_arithmetic(
-    judged: Sequence[tuple[ReferenceCase, CaseJudgement]], roundoff: Roundoff, framework: NumPy, faults: Any
+    judged: Sequence[tuple[ReferenceCase, CaseJudgement]],
+    roundoff: Roundoff,
+    framework: NumPy,
+    plant: Callable[[list[Planted], Roundoff], Control],
 ) -> str:
     """The finest coarser arithmetic under which every tensor of every case is right; "" if there is none.
 
     So that no mistake passes for rounding: the errors must have both signs; where the storage format is as
     fine as the run's arithmetic, every tensor must be too coarse for the latter, as a mistake in one gradient
-    leaves the output exact; and the faults planted in the same cases must be caught under the coarser bounds.
+    leaves the output exact; and the faults that `plant` plants in the same cases must be caught under the
+    coarser bounds.
     """
     if not _looks_like_rounding(judged, roundoff):
         return ""
@@ -153,7 +157,7 @@ def explaining_arithmetic(
         coarser = with_arithmetic(roundoff, name)
         if any(judgement.problems_as(name) for _, judgement in judged):
             continue
-        planted = []
+        planted: list[Planted] = []
         for reference, judgement in worst_first:
             other = under(reference, coarser, coarser.kept)
             verdicts = [judge_tensor(other, n, x, framework, coarser) for n, x in judgement.tensors.items()]
@@ -161,7 +165,7 @@ def explaining_arithmetic(
                 break
             planted.append((other, [verdict.tensor for verdict in verdicts if verdict is not None]))
         else:
-            if run_control(planted, coarser, faults).ok:
+            if plant(planted, coarser).ok:
                 return name
     return ""
 

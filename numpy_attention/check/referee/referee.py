@@ -21,7 +21,7 @@ from .conclusion import conclude
 from .control import Control, Planted, run_control
 from .coverage import Judged
 from .findings import NOT_JUDGED, CandidateProblem
-from .judging import CaseJudgement, judge_case
+from .judging import CaseJudgement, full_error, judge_case
 from .large_shapes import control_cases, draw_large, judge_large, large_specifications
 from .precision_guess import explaining_arithmetic
 from .progress import Ticker
@@ -136,14 +136,14 @@ def check_candidate(
         framework=own.name, dtype=rounding.storage.name, arithmetic=rounding.name,
         profile=profile if shape is None else "shape " + ",".join(map(str, shape)), seed=seed,
         options=list(capabilities.options), arithmetic_asked=arithmetic is not None, layout=layout, mask=mask,
-        causal=causal, device=device, source=source_of(candidate.function),
+        causal=causal, always=always, square=square, names=dict(convention.names), device=device,
+        source=source_of(candidate.function),
     )  # fmt: skip
-    if failure := probed.failure:
+    made: dict[str, Any] = {"versions": versions(own.name)}
+    if probed.failure:
         specifications(profile, capabilities)  # raises for an unknown profile
-        return _of_no_result(
-            CandidateReport(name, setting, FAIL, failure, left_out=probed.left_out, notes=candidate.notes),
-            not_implemented=probed.not_implemented,
-        )._replace(seconds=time.monotonic() - start, versions=versions(own.name))
+        report = _of_no_result(CandidateReport(name, setting, FAIL, probed.failure), probed, candidate.notes)
+        return report._replace(seconds=time.monotonic() - start, **made)
     ticker = Ticker(progress)
     if shape is None:
         specs = specifications(profile, capabilities)
@@ -156,22 +156,27 @@ def check_candidate(
         judged, planted = _judge_shape(candidate, shape, probed, rounding, timeout, ticker)
     faults = tuple(import_module("..faults", __package__).FAULTS if faults is None else faults)
     ticker.tell("planting faults in the reference")
-    control = run_control(planted, rounding, faults)
-    left_out = dict(probed.left_out)
-    if shape is not None and control.missed:
-        control, hidden = _excuse_hidden_faults(control, probed, planted, rounding, faults)
-        left_out |= hidden
-    coarser = explaining_arithmetic(judged, rounding, own, faults)
+
+    def plant(cases: Sequence[Planted], rounding: Roundoff) -> tuple[Control, dict[str, str]]:
+        control = run_control(cases, rounding, faults)
+        if shape is None or not control.missed:
+            return control, {}
+        return _excuse_hidden_faults(control, probed, cases, rounding, faults)
+
+    control, hidden = plant(planted, rounding)
+    coarser = explaining_arithmetic(judged, rounding, own, lambda *coarser: plant(*coarser)[0])
     report = conclude(
-        name, setting, judged, control, rounding, left_out=left_out, coarser=coarser,
+        name, setting, judged, control, rounding, left_out=probed.left_out | hidden, coarser=coarser,
         notes=(*probed.notes, *candidate.notes), widths=head_dims if shape is None else (),
     )  # fmt: skip
-    return report._replace(seconds=time.monotonic() - start, versions=versions(own.name))
+    return report._replace(seconds=time.monotonic() - start, **made)
 
 
-def _of_no_result(report: CandidateReport, *, not_implemented: bool) -> CandidateReport:
+def _of_no_result(report: CandidateReport, probed: ProbeResult, notes: Sequence[str]) -> CandidateReport:
     """The report on a candidate whose first call raised: not judged if it declines, else a problem."""
-    if not_implemented:
+    errors = tuple(filter(None, [full_error(probed.error)]))
+    report = report._replace(left_out=probed.left_out, notes=tuple(notes), errors=errors)
+    if probed.not_implemented:
         return report._replace(outcome=NOT_JUDGED, reason=f"the first call {report.reason}")
     return report._replace(problems=(CandidateProblem("a first call", report.reason),))
 
@@ -179,8 +184,9 @@ def _of_no_result(report: CandidateReport, *, not_implemented: bool) -> Candidat
 def _check_done(dtype: str, device: str | None, probed: ProbeResult) -> None:
     """Raise ValueError for a dtype or a device that was asked for and is not used."""
     if probed.capabilities.dtype != dtype:
-        note = "".join(f" ({note})" for note in probed.notes[:1])
-        raise ValueError(f"dtype is {dtype!r}; the candidate gets {probed.capabilities.dtype}{note}")
+        other = probed.capabilities.dtype
+        hint = "; set JAX_ENABLE_X64=1" if probed.framework.name == "jax" else ""
+        raise ValueError(f"dtype is {dtype!r}, but {probed.framework.name} gives the candidate {other}{hint}")
     if device is not None and probed.framework.name != "torch":
         raise ValueError(f"device is {device!r}; only torch has one, and this is {probed.framework.name}")
 

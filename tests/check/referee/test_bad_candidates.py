@@ -89,6 +89,47 @@ def test_declined_combinations_of_options_are_left_out():
     assert f"{coverage.ran} of {coverage.drawn} cases ran: it declined " in str(report).splitlines()[0]
 
 
+def test_a_candidate_that_is_not_implemented_is_not_judged_and_its_exception_is_kept():
+    def attention(query, key, value):
+        raise NotImplementedError("no kernel for this machine")
+
+    report = check(attention)
+    assert (report.outcome, report.status) == ("NOT JUDGED", 3)
+    assert report.errors[0].endswith("NotImplementedError: no kernel for this machine")
+
+
+def test_wrong_dtypes_with_right_numbers_have_an_outcome_of_their_own():
+    def widened(query, key, value, *, d_out):
+        out, (d_query, d_key, d_value) = simple(query, key, value, d_out=d_out)
+        return out.astype(float), (d_query, d_key.astype(float), d_value)
+
+    report = check(widened)
+    assert (report.outcome, report.status) == ("WRONG DTYPE", 4)
+    assert report.reason == "right numbers, but out, d_key are float64 where the inputs are float32"
+    wrong = check(lambda query, key, value, *, d_out: widened(query, 2 * key, value, d_out=d_out))
+    assert wrong.outcome == "FAIL"
+
+
+def test_a_device_is_refused_where_there_is_none():
+    with pytest.raises(ValueError, match="device is 'cuda'; only torch has one, and this is numpy"):
+        check(simple, device="cuda")
+
+
+def test_every_head_width_that_was_asked_for_is_judged_and_named():
+    report = check(plain, head_dims=(16, 32))
+    assert report.ok, report
+    assert report.coverage.widths == (16, 32)
+    assert "head widths 16, 32" in str(report)
+
+    def refuses_32(query, key, value, causal=False, *, d_out):
+        if query.shape[-1] == 32:
+            raise NotImplementedError("width 32")
+        return plain(query, key, value, causal, d_out=d_out)
+
+    refused = check(refuses_32, head_dims=(16, 32))
+    assert (refused.outcome, refused.left_out["head width 32"]) == ("NOT JUDGED", "in no case that ran")
+
+
 @pytest.mark.parametrize(
     "options, message",
     [

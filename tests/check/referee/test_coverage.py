@@ -30,13 +30,18 @@ def test_declined_cases_are_counted_and_named_by_the_fewest_options():
     assert coverage.declined == {"no": ("small",) * 4}
 
 
+def test_where_no_case_ran_no_option_is_blamed():
+    coverage = coverage_of(judged(declined=("", "b")))
+    assert coverage.refusal == "0 of 2 cases ran: it declined 2"
+
+
 def test_an_option_in_declined_cases_only_is_not_judged():
     assert coverage_of(judged("", declined=("b",))).options == ()
 
 
 def test_options_that_never_ran_alone_are_named_with_those_beside_them():
     assert coverage_of(judged("", "c", "cs")).never_alone == "scale only beside softcap"
-    assert coverage_of(judged("", "bs")).never_alone == "bias only beside scale; scale only beside bias"
+    assert coverage_of(judged("", "bs")).never_alone == "bias, scale only together"
     assert coverage_of(judged("", "bs", "bc", "s", "c")).never_alone == "bias never alone"
     assert coverage_of(judged("", "bsck")).never_alone == "bias, scale, softcap, sinks never alone"
 

@@ -157,6 +157,22 @@ def test_a_result_of_another_shape_fails():
     assert report.worst["d_key"].reason == "has shape (2, 4, 97, 8); (2, 2, 97, 8) is expected"
 
 
+def test_a_declined_call_is_counted_and_a_batch_that_was_not_asked_for_may_be():
+    def attention(query, key, value, causal=False, scale=None, *, d_out):
+        if causal and scale is not None:
+            raise NotImplementedError("causal with scale")
+        if query.shape[0] == 2 and query.shape[2] > 5:
+            raise ValueError("one batch entry at a time")
+        return plain(query, key, value, causal, scale=scale, d_out=d_out)
+
+    report = check(attention, shape=(1, *SHAPE[1:]))
+    assert report.ok, report
+    assert set(report.coverage.declined) == {
+        "causal with scale", next(x for x in report.coverage.declined if "one batch entry" in x)
+    }  # fmt: skip
+    assert report.coverage.options == ()
+
+
 def test_a_batch_of_one_is_also_judged_in_twos():
     def wrong_in_the_second_entry(query, key, value, *, d_out):
         out, gradients = plain(query, key, value, d_out=d_out)
@@ -177,3 +193,10 @@ def test_torch_in_half_precision_passes(peer):
 
     report = check(attention, causal="top_left", shape=(1, 2, 1, 300, 300, 16), dtype="bfloat16")
     assert report.ok, report
+
+    def rounded_every_time(query, key, value):
+        scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+        return torch.softmax(scores, -1) @ value
+
+    coarser = check(rounded_every_time, shape=(1, 2, 2, 300, 300, 16), dtype="bfloat16")
+    assert (coarser.outcome, coarser.coarser) == ("COARSER", "bfloat16"), coarser
