@@ -130,7 +130,7 @@ def check_candidate(
     constraints = Constraints(head_dims, length_multiple, empty_rows, framework, device)
     probed = probe(candidate, constraints, dtype, seed, timeout)
     own, capabilities = probed.framework, probed.capabilities
-    _check_done(dtype, device, probed)
+    _check_dtype(dtype, probed)
     name = name or str(getattr(candidate.function, "__name__", type(function).__name__))
     setting: dict[str, Any] = dict(
         framework=own.name, dtype=rounding.storage.name, arithmetic=rounding.name,
@@ -181,14 +181,12 @@ def _of_no_result(report: CandidateReport, probed: ProbeResult, notes: Sequence[
     return report._replace(problems=(CandidateProblem("a first call", report.reason),))
 
 
-def _check_done(dtype: str, device: str | None, probed: ProbeResult) -> None:
-    """Raise ValueError for a dtype or a device that was asked for and is not used."""
+def _check_dtype(dtype: str, probed: ProbeResult) -> None:
+    """Raise ValueError if the candidate gets another dtype than was asked for."""
     if probed.capabilities.dtype != dtype:
         other = probed.capabilities.dtype
         hint = "; set JAX_ENABLE_X64=1" if probed.framework.name == "jax" else ""
         raise ValueError(f"dtype is {dtype!r}, but {probed.framework.name} gives the candidate {other}{hint}")
-    if device is not None and probed.framework.name != "torch":
-        raise ValueError(f"device is {device!r}; only torch has one, and this is {probed.framework.name}")
 
 
 def judged_tensors(judged: Judged) -> list[Planted]:

@@ -157,20 +157,28 @@ def test_a_result_of_another_shape_fails():
     assert report.worst["d_key"].reason == "has shape (2, 4, 97, 8); (2, 2, 97, 8) is expected"
 
 
-def test_a_declined_call_is_counted_and_a_batch_that_was_not_asked_for_may_be():
+def test_a_declined_call_is_counted():
     def attention(query, key, value, causal=False, scale=None, *, d_out):
         if causal and scale is not None:
             raise NotImplementedError("causal with scale")
-        if query.shape[0] == 2 and query.shape[2] > 5:
-            raise ValueError("one batch entry at a time")
         return plain(query, key, value, causal, scale=scale, d_out=d_out)
+
+    report = check(attention)
+    assert report.ok, report
+    assert list(report.coverage.declined) == ["causal with scale"]
+    assert report.coverage.options == ()
+
+
+def test_a_batch_of_two_that_was_not_asked_for_may_be_declined():
+    def attention(query, key, value, *, d_out):
+        if query.shape[0] == 2 and query.shape[2] > 5:
+            raise MemoryError("one batch entry at a time")
+        return plain(query, key, value, d_out=d_out)
 
     report = check(attention, shape=(1, *SHAPE[1:]))
     assert report.ok, report
-    assert set(report.coverage.declined) == {
-        "causal with scale", next(x for x in report.coverage.declined if "one batch entry" in x)
-    }  # fmt: skip
-    assert report.coverage.options == ()
+    assert "one batch entry at a time" in next(iter(report.coverage.declined))
+    assert check(attention).outcome == "FAIL"
 
 
 def test_a_batch_of_one_is_also_judged_in_twos():
