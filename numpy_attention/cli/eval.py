@@ -21,6 +21,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     files.add_argument("--csv", metavar="FILE", help="evaluate this table, with the same columns")
     files.add_argument("--npz", metavar="FILE", help="evaluate these sequences, of the same form")
     parser.add_argument("--delimiter", metavar="CHAR", help="with --csv: the separator (default: the run's)")
+    parser.add_argument("--decimal", metavar="CHAR", help="with --csv: . or , (default: the run's)")
     parser.set_defaults(run=run)
 
 
@@ -28,10 +29,10 @@ def run(args: argparse.Namespace) -> int:
     """Print the figures of the run on its own held-out data, or on the given file."""
     kept = read_run(args.folder, TASKS)
     file = args.csv or args.npz
-    if file is None and args.delimiter is None:
+    if file is None and args.delimiter is None and args.decimal is None:
         lines = held_out_lines(*reload_data(kept, args.folder))
     else:
-        examples = from_file(kept, args.csv, args.npz, args.delimiter, labelled=True)
+        examples = from_file(kept, args.csv, args.npz, args.delimiter, args.decimal, labelled=True)
         lines = held_out_lines(kept, prepare_examples(kept, examples), file)
     print(*lines, sep="\n")
     return 0

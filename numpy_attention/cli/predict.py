@@ -28,6 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     files.add_argument("--npz", metavar="FILE", help="sequences of the same form; y is optional")
     parser.add_argument("--out", metavar="FILE.csv", help="write the predictions to this file, not to stdout")
     parser.add_argument("--delimiter", metavar="CHAR", help="with --csv: the separator (default: the run's)")
+    parser.add_argument("--decimal", metavar="CHAR", help="with --csv: . or , (default: the run's)")
     parser.set_defaults(run=run)
 
 
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out is not None:
         read = (args.csv, args.npz, kept.settings.data_file, *own_files(args.folder))
         refuse_overwriting([args.out], read)
-    examples = from_file(kept, args.csv, args.npz, args.delimiter, labelled=False)
+    examples = from_file(kept, args.csv, args.npz, args.delimiter, args.decimal, labelled=False)
     data = prepare_examples(kept, examples)
     predictions = predict(kept.models()[LEARNED], kept.epochs[LEARNED].params, data.test)
     header, rows = table(kept, predictions)

@@ -53,8 +53,8 @@ NAMES = {
 TEXTS = {
     "csv": ("FILE", "your own table: a header, then one example in each line"),
     "label": ("COLUMN", "with --csv: the column of the class"),
-    "delimiter": ("CHAR", "with --csv: what separates the cells, such as ';' or tab (default: comma)"),
-    "drop": ("COLUMN[,COLUMN]", "with --csv: leave these columns out"),
+    "delimiter": ("CHAR", "with --csv: what separates the cells, such as ';', tab or space (default: comma)"),
+    "decimal": ("CHAR", "with --csv: . or , in numbers (default: .)"),
     "npz": ("FILE", "your own sequences: x (N, T, F), y (N,) and, if they differ, lengths (N,)"),
     "until": ("WHAT", "stop at accuracy=X, or loss=X, on the training part"),
     "start_from": ("DIR", "start from the parameters of this run, on other data"),
@@ -89,8 +89,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "T",
         "with --csv: number of tokens, filled by the columns in order",
     )
-    parser.add_argument("--strict", action="store_const", const=[True], help="refuse missing values")
     add = parser.add_argument
+    leave_out = "with --csv: leave these columns out; several times, it adds up"
+    add("--drop", action="append", metavar="COLUMN[,COLUMN]", help=leave_out)
+    add("--drop-text", action="store_const", const=[True], help="with --csv: leave columns of text out")
+    add("--strict", action="store_const", const=[True], help="refuse missing values")
     add("--config", metavar="FILE.json", help="read settings from a file; options override them")
     add("--out", metavar="DIR", help="keep the run in this folder, replacing an earlier run")
     add("--resume", metavar="DIR", help="continue the run in this folder as if it had never stopped")
@@ -122,6 +125,8 @@ def run(args: argparse.Namespace) -> int:
             raise ValueError("--plot needs --out DIR, the folder for the pictures")
         require_matplotlib()
     options = {name: getattr(args, name) for name in Settings._fields if getattr(args, name) is not None}
+    if args.drop is not None:
+        options["drop"] = [",".join(args.drop)]
     if args.resume is not None:
         return resume_run(args, options)
     grid, varied = grid_settings(options, args.config)

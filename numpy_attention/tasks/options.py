@@ -38,7 +38,7 @@ def resolve_settings(options: dict[str, Any], config: str | None = None) -> Sett
         source = read_run(chosen["start_from"], TASKS).settings
         names = [*MODEL_SETTINGS, *(() if "task" in chosen else ("task", "digit"))]
         if chosen.get("task", source.task) == source.task == CSV_TASK.name:
-            names += ["label", "tokens", "delimiter", "drop"]
+            names += ["label", "tokens", "delimiter", "drop", "drop_text", "decimal"]
         chosen = {name: getattr(source, name) for name in names} | chosen
     return validated(with_defaults(chosen), TASKS)
 

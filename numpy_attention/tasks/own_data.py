@@ -8,6 +8,7 @@ from ..training.data import Data
 from ..training.evaluation import Figures, Predictions
 from ..training.settings import Settings
 from ..training.task import Task
+from .dropping import index_notes
 from .hold_out import split
 from .labels import notes
 from .models import attention_classifier
@@ -28,9 +29,12 @@ def load_csv(settings: Settings) -> Data:
         settings.strict,
         delimiter=settings.delimiter,
         drop=settings.drop,
+        drop_text=settings.drop_text,
+        decimal=settings.decimal,
     )
+    index = index_notes(examples.x.reshape(len(examples.y), -1), columns, settings.drop)
     data = split(examples, classes, settings.seed, columns=columns, by_place=True, label=settings.label)
-    return data._replace(notes=notes(classes))
+    return data._replace(notes=(*notes(classes), *index))
 
 
 def load_npz(settings: Settings) -> Data:
@@ -73,7 +77,7 @@ CSV_TASK = Task(
     model=attention_classifier,
     report=report,
     defaults={},
-    own_settings=("csv", "label", "tokens", "delimiter", "drop"),
+    own_settings=("csv", "label", "tokens", "delimiter", "drop", "drop_text", "decimal"),
     required=("csv", "label", "tokens"),
     logistic=True,
 )

@@ -10,7 +10,7 @@ from ..training.cleaning import Prepared
 from ..training.comparison import LEARNED
 from ..training.data import Examples
 from ..training.run import Run, file_digest
-from ..training.settings import Settings, check_delimiter
+from ..training.settings import Settings, check_decimal, check_delimiter
 from . import load, sequences, tables
 
 
@@ -59,10 +59,12 @@ def reload_data(run: Run, folder: PathLike) -> tuple[Run, Prepared]:
     return found, load(found.settings, normalisation=run.normalisation)
 
 
-def from_table(run: Run, file: PathLike, *, labelled: bool, delimiter: str | None = None) -> Examples:
+def from_table(
+    run: Run, file: PathLike, *, labelled: bool, delimiter: str | None = None, decimal: str | None = None
+) -> Examples:
     """The examples of a table with the run's columns, found by name; other columns are ignored.
 
-    Without `labelled`, y is 0. Without `delimiter`, it is the run's.
+    Without `labelled`, y is 0. Without `delimiter` and `decimal`, they are the run's.
 
     Raises
     ------
@@ -74,21 +76,27 @@ def from_table(run: Run, file: PathLike, *, labelled: bool, delimiter: str | Non
     summary = run.summary
     if summary.label is None:
         raise ValueError(f"the run's task, {run.settings.task}, has no columns; --npz takes its examples")
-    table = tables.read_table(file, delimiter or run.settings.delimiter)
+    table = tables.read_table(file, delimiter or run.settings.delimiter, decimal or run.settings.decimal)
     values = tables.number_columns(table, summary.columns, strict=run.settings.strict)
     y = tables.class_numbers(table, summary.label, summary.classes) if labelled else np.zeros(len(values))
     return Examples(tables.split_into_tokens(values, summary.tokens, table.file), y)
 
 
 def from_file(
-    run: Run, csv: PathLike | None, npz: PathLike | None, delimiter: str | None, *, labelled: bool
+    run: Run,
+    csv: PathLike | None,
+    npz: PathLike | None,
+    delimiter: str | None,
+    decimal: str | None,
+    *,
+    labelled: bool,
 ) -> Examples:
-    """The examples of a table or, if `csv` is None, of an npz file, which has no delimiter.
+    """The examples of a table or, if `csv` is None, of an npz file, which has neither delimiter nor decimal.
 
     Raises
     ------
     ValueError
-        If the file does not hold such examples, or the delimiter is none.
+        If the file does not hold such examples, or the delimiter or decimal is none.
     OSError
         If it cannot be read.
     """
@@ -96,8 +104,12 @@ def from_file(
         check_delimiter(delimiter)
         if csv is None:
             raise ValueError("--delimiter belongs to --csv FILE")
+    if decimal is not None:
+        check_decimal(decimal)
+        if csv is None:
+            raise ValueError("--decimal belongs to --csv FILE")
     if csv is not None:
-        return from_table(run, csv, labelled=labelled, delimiter=delimiter)
+        return from_table(run, csv, labelled=labelled, delimiter=delimiter, decimal=decimal)
     assert npz is not None
     return from_sequences(run, npz, labelled=labelled)
 

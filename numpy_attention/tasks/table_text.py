@@ -11,8 +11,8 @@ import unicodedata
 from pathlib import Path
 
 from ..files import PathLike
-from ..functional.base.wording import cut
-from ..training.settings import TABS
+from ..functional.base.wording import counted, cut
+from ..training.settings import DELIMITER_NAMES
 
 LINE_END = re.compile("\r\n|\r|\n")
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "space"}
@@ -26,7 +26,8 @@ Rows = list[tuple[int, list[str]]]
 
 
 def read_rows(path: PathLike, delimiter: str | None = None) -> Rows:
-    """The rows that are not empty, each with the line on which it ends; the first is the header.
+    """The rows, each with the line on which it ends; the first is the header. Empty lines are left out, and
+    rows of empty cells at the end.
 
     Raises
     ------
@@ -35,6 +36,8 @@ def read_rows(path: PathLike, delimiter: str | None = None) -> Rows:
     OSError
         If it cannot be read.
     """
+    if re.match(r"\w+://", str(path)):
+        raise ValueError(f"{path} is an address; download the file first")
     text, skipped, separator = _body(path, _decode(path, Path(path).read_bytes()), delimiter)
     _check_separator(path, text, skipped, separator)
     reader = csv.reader(
@@ -46,7 +49,7 @@ def read_rows(path: PathLike, delimiter: str | None = None) -> Rows:
     rows, first = [], 1
     try:
         for row in reader:
-            if row:
+            if row and (len(row) > 1 or row[0].strip()):
                 rows.append((skipped + reader.line_num, [cell.strip() for cell in row]))
             first = reader.line_num + 1
     except csv.Error as error:
@@ -54,6 +57,8 @@ def read_rows(path: PathLike, delimiter: str | None = None) -> Rows:
         reason = 'a quote (") is opened and never closed' if unclosed else str(error)
         line = first if unclosed else reader.line_num
         raise ValueError(f"{path}, line {skipped + line}: {reason}") from None
+    while rows and not any(rows[-1][1]):  # as spreadsheets write them
+        rows.pop()
     return rows
 
 
@@ -70,14 +75,14 @@ def looks_like_number(cell: str) -> bool:
 
 
 def separator_of(delimiter: str) -> str:
-    """The character that `--delimiter` names: itself, or a tab for tab or \\t.
+    """The character that `--delimiter` names: itself, a tab for tab or \\t, a space for space.
 
     Examples
     --------
     >>> separator_of("tab"), separator_of(";")
     ('\\t', ';')
     """
-    return "\t" if delimiter in TABS else delimiter
+    return DELIMITER_NAMES.get(delimiter, delimiter)
 
 
 def _decode(path: PathLike, data: bytes) -> str:
@@ -164,7 +169,7 @@ def check_row_lengths(path: PathLike, rows: Rows) -> None:
         )
     for line, row in others:
         if len(row) != width:
-            reason = f"has {len(row)} cells, the header has {width}"
+            reason = f"has {counted(len(row), 'cell')}, the header has {width}"
             if row[0].startswith("#"):
                 reason = f"starts with #; comments may stand above the header only: {cut(row[0])}"
             raise ValueError(f"{path}, line {line} {reason}")

@@ -5,6 +5,7 @@ from textwrap import wrap
 
 import numpy as np
 
+from ..functional.base.wording import counted
 from ..nn.parameters import parameter_count
 from ..nn.temperature import LEARNED as LEARNED_TEMPERATURE
 from .cleaning import Prepared, count_missing, normalise_examples, real_values
@@ -34,18 +35,19 @@ def step_lines(run: Run, data: Prepared) -> list[str]:
     logits = "one logit" if outputs == 1 else f"{outputs} logits"
     augmented = "; examples changed anew for each" if task.augment or task.mixing else ""
     temperature = ", learned temperature" if settings.temperature == LEARNED_TEMPERATURE else ""
+    steps = steps_per_epoch(settings, examples)
     lines = {
         "task": f"{settings.task}: {task.question(settings, data.raw)}",
         "clean": f"{missing} training and {held_out_missing} held-out values missing; "
         "filled with training means",
-        "normalise": f"{data.normalisation.mean.size} columns, with training means and deviations",
+        "normalise": f"{counted(data.normalisation.mean.size, 'column')}, with training means and deviations",
         "extract features": f"{model.feature_layers}: ({tokens}, {width}) -> ({tokens}, {hidden})",
-        "allocate attention": f"{settings.score} scores{temperature}, softmax over {tokens} tokens: "
-        f"({heads}, {tokens}) weights",
+        "allocate attention": f"{settings.score} scores{temperature}, "
+        f"softmax over {counted(tokens, 'token')}: ({heads}, {tokens}) weights",
         "predict": f"weighted sum, linear: ({heads}, {hidden}) -> {logits}; "
         f"{parameter_count(model.shapes()):,} parameters in all",
         "feed back": f"{'binary ' * (outputs == 1)}cross-entropy, backward by hand, {_optimizer(settings)}",
-        "iterate": f"{settings.epochs} epochs of {steps_per_epoch(settings, examples)} batches, "
+        "iterate": f"{_epochs(settings.epochs)} of {steps} batch{'es' * (steps != 1)}, "
         f"seed {settings.seed}{augmented}",
     }
     noted = [("note", text) for text in data.raw.notes]
@@ -152,4 +154,4 @@ def _optimizer(settings: Settings) -> str:
 
 
 def _epochs(number: int) -> str:
-    return f"{number} epoch" + ("s" if number != 1 else "")
+    return counted(number, "epoch")

@@ -96,13 +96,8 @@ def start_run(task: Task, settings: Settings, data: Prepared, source: Run | None
     Raises
     ------
     ValueError
-        If there are fewer examples than a batch takes, or the parameters of `source` do not fit.
+        If the parameters of `source` do not fit.
     """
-    if settings.batch_size > len(data.train.y):
-        raise ValueError(
-            f"batch_size is {settings.batch_size}; at most {len(data.train.y)}, the training "
-            "examples there are, is expected"
-        )
     summary = summarise(settings, data)
     epochs = {}
     for name, model in models_to_train(task, settings, summary.sizes).items():

@@ -40,6 +40,8 @@ class Settings(NamedTuple):
     tokens: int | None = None
     delimiter: str | None = None
     drop: str | None = None
+    drop_text: bool | None = None
+    decimal: str | None = None
     npz: str | None = None
     strict: bool = False
     start_from: str | None = None
@@ -70,11 +72,12 @@ MINIMUM = {"heads": 1, "hidden_dim": 1, "epochs": 1, "batch_size": 1, "seed": 0,
 MAXIMUM = {"seed": math.inf, "digit": 9}
 DEFAULT_MAXIMUM = 10**6
 """Upper limit of every whole number not in MAXIMUM; memory runs out first."""
-TABS = ("tab", "\\t")
+DELIMITER_NAMES = {"tab": "\t", "\\t": "\t", "space": " "}
 NO_DELIMITERS = "\"'.+-_#?\r\n\0"
 POSITIVE = ("lr", "clip")
 TEXTS = ("task", "csv", "label", "drop", "npz", "start_from")
-OPTIONAL = ("clip", "until", "digit", "csv", "label", "tokens", "delimiter", "drop", "npz", "start_from")
+OPTIONAL = ("clip", "until", "digit", "csv", "label", "tokens", "delimiter", "drop", "drop_text", "decimal",
+            "npz", "start_from")  # fmt: skip
 """Settings that may be None, which means unset."""
 
 
@@ -116,6 +119,8 @@ def check_field(name: str, value: Any) -> None:
             raise ValueError(f"{name} is {brief(value)}; a text is expected")
     elif name == "delimiter":
         check_delimiter(value)
+    elif name == "decimal":
+        check_decimal(value)
     elif name == "until":
         parse_until(value)
     elif type(value) is not bool:
@@ -123,11 +128,19 @@ def check_field(name: str, value: Any) -> None:
 
 
 def check_delimiter(value: Any) -> None:
-    """Raise ValueError unless the value is one character that no number has, or tab."""
-    if value in TABS:
+    """Raise ValueError unless the value is one character that no number has, or its name."""
+    if type(value) is str and value in DELIMITER_NAMES:
         return
     if type(value) is not str or len(value) != 1 or value.isalnum() or value in NO_DELIMITERS:
-        raise ValueError(f"delimiter is {brief(value)}; one character such as ; or |, or tab, is expected")
+        raise ValueError(
+            f"delimiter is {brief(value)}; one character such as ;, or tab, or space, is expected"
+        )
+
+
+def check_decimal(value: Any) -> None:
+    """Raise ValueError unless the value is a point or a comma."""
+    if value not in (".", ","):
+        raise ValueError(f"decimal is {brief(value)}; a point or a comma is expected")
 
 
 def parse_until(until: str) -> tuple[str, float]:

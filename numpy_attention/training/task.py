@@ -59,6 +59,8 @@ def validated(settings: Settings, tasks: Mapping[str, Task]) -> Settings:
                 raise ValueError(f"{name} belongs to the task {task.name}; the task is {settings.task}")
     for name in tasks[settings.task].required:
         if getattr(settings, name) is None:
-            raise ValueError(f"the task {settings.task} needs the setting {name}")
+            options = tasks[settings.task].question(settings, None)
+            option = f"--{name.replace('_', '-')}"
+            raise ValueError(f"the task {settings.task} needs the setting {name}; write {option} ({options})")
     clip = None if settings.clip is None else float(settings.clip)
     return settings._replace(lr=float(settings.lr), clip=clip)

@@ -1,7 +1,9 @@
 """Tables as they are found: each trains, or is refused in one sentence that says what to do."""
 
+import csv
 import gzip
 import re
+import shlex
 
 import numpy as np
 import pytest
@@ -63,20 +65,29 @@ TRAINS = {
     "CR": (PLAIN.replace("\n", "\r"), "--label c"),
     "UTF-16": (PLAIN.replace(",", "\t").encode("utf-16"), "--label c --delimiter tab"),
     "sep=": (lines("sep=;", [PLAIN.replace(",", ";")]), "--label c"),
+    "decimal commas": (EXCEL.encode("utf-8-sig"), "--label Klasse --decimal ,"),
+    "a class called as its column": (PLAIN.replace("a\n", "c\n"), "--label c"),
+    "columns called as years": (PLAIN.replace("x,y,c", "x,2020,b"), "--label b"),
+    "text": (lines(TITANIC_HEADER, TITANIC), "--label Survived --drop PassengerId,Pclass --drop-text"),
+    "few rows": (lines("x,y,c", numbered("{x},{y},{c}", 12)), "--label c --batch-size 32"),
+    "empty rows at the end": (PLAIN + "  \n,,\n,,\n", "--label c"),
 }
 REFUSED = {
     "iris": (lines(None, IRIS), "species", "has no column 'species'; .*; is the line with the names"),
+    "a typo": (PLAIN.replace("c\n", "kind\n", 1), "kid", r"no column 'kid' \(did you mean 'kind'"),
     "iris, a class": (lines(None, IRIS), "Iris-setosa", "'Iris-setosa' is a label in line 4, and the name"),
     "wine": (lines(WINE_HEADER, WINE), "quality", "one column and 4 semicolons; write --delimiter ';'"),
     "adult": (lines(None, ADULT), "<=50K", "'<=50K' is a label in line 4, and the name of its column"),
     "adult, named": (
         lines("age, work, weight, school, years, income", ADULT),
         "income",
-        "'State-gov' is not a number; --drop work,school leaves it out with its like",
+        "'State-gov' is not a number; --drop work,school leaves the columns of text out",
     ),
     "titanic": (lines(TITANIC_HEADER, TITANIC), "Survived", "column 'Name': .* --drop Name,Sex leaves"),
     "Excel": (EXCEL.encode("cp1252"), "Klasse", "line 2, character 3 is no text in UTF-8: .* save the file"),
     "Excel, UTF-8": (EXCEL.encode("utf-8-sig"), "Klasse", "line 3, .*a decimal point, and no separators of"),
+    "a row in between": (PLAIN.replace("\n", "\n,,\n", 2), "c", "t.csv, line 2: the row is empty; remove it"),
+    "an address": ("", "c", "https://a.org/t.csv is an address; download the file first"),
     "pandas": (PANDAS, "c", "'Unnamed: 0' has no name and counts the rows; --drop 'Unnamed: 0' leaves it"),
     "R": (R, "c", "one column and 2 tabs; write --delimiter tab"),
     "UTF-16": (PLAIN.replace(",", "\t").encode("utf-16"), "c", "2 tabs; write --delimiter tab"),
@@ -115,7 +126,8 @@ def test_tables_that_train_and_are_evaluated_alike(capsys, folder, how):
 def test_tables_that_are_refused_say_what_to_do(capsys, folder, how):
     content, label, message = REFUSED[how]
     write(folder, content)
-    refused(capsys, ["train", "--csv", "t.csv", "--label", label, *QUICK, "--out", "run"], message)
+    file = "https://a.org/t.csv" if how == "an address" else "t.csv"
+    refused(capsys, ["train", "--csv", file, "--label", label, *QUICK, "--out", "run"], message)
     assert [path.name for path in folder.iterdir()] == ["t.csv"]
 
 
@@ -125,6 +137,63 @@ def refused(capsys, words, message):
     assert out == ""
     assert error.count("\n") == 1
     assert re.search(message, error), error
+
+
+def suggested(capsys, words):
+    """The option that a refused command is told to add, and the rest of the sentence."""
+    assert main(words) == 2
+    return re.search(r"; (?:one more )?(--drop.*) leaves (.*)", capsys.readouterr().err).groups()
+
+
+def test_what_to_drop_can_be_pasted_and_holds_what_is_dropped_already(capsys, folder):
+    ticket = ["A/5 2117", "PC 17599", "113803", "373450"]
+    odd = [f"{row},{ticket[i % 4]},a b,{i},no,{i}" for i, row in enumerate(TITANIC)]
+    write(folder, lines(TITANIC_HEADER + ',Ticket,"it\'s, here",Row,-x,Number', odd))
+    words = ["train", "--csv", "t.csv", "--label", "Survived", *QUICK]
+    option, rest = suggested(capsys, [*words, "--drop", "PassengerId", "--drop", "Pclass,Row"])
+    assert rest == "the columns of text out"
+    names = ["PassengerId", "Pclass", "Row", "Name", "Sex", "Ticket", "it's, here", "-x"]
+    assert next(csv.reader([shlex.split(option)[1]])) == names
+    assert main([*words, *shlex.split(option), "--drop", "Age"]) == 0  # Fare and Number are left
+    note = "note                the column 'Number' counts the rows; --drop"
+    assert note in capsys.readouterr().out
+    option, _ = suggested(
+        capsys, [*words, "--drop=-x,Name,Sex,Ticket,PassengerId,Pclass", "--drop", "Row,Age"]
+    )
+    assert option.startswith("--drop='-x,Name")
+
+
+@pytest.mark.parametrize("name", ["n" * 60, "a\nb"])
+def test_what_to_drop_is_said_shortly_where_it_is_long(capsys, folder, name):
+    names = [f'"{name}{i}"' for i in range(30)]
+    write(folder, lines(",".join(["x,y,c", *names]), numbered("{x},{y},{c}" + ",t" * 30)))
+    words = ["train", "--csv", "t.csv", "--label", "c", *QUICK]
+    assert suggested(capsys, words) == ("--drop-text", "out every column of text")
+    assert main([*words, "--drop-text", "--out", "run"]) == 0
+    assert read_run("run", TASKS).summary.columns == ("x", "y")
+    write(folder, lines("c,x,y,m", numbered("{c},{x},{y},")))
+    assert suggested(capsys, [*words, "--drop", "x"])[0] == "--drop x,m"
+
+
+def test_points_are_refused_among_decimal_commas_and_other_files_may_have_them(capsys, folder):
+    write(folder, EXCEL.encode("utf-8-sig"))
+    words = ["train", "--csv", "t.csv", "--label", "Klasse", *QUICK, "--out", "run"]
+    refused(
+        capsys, words, "'-?\\d,\\d+' is not a number; a decimal point, .* \\(--decimal , reads commas\\)$"
+    )
+    assert main([*words, "--decimal", ","]) == 0
+    whole = predicted(capsys, "run", "--csv", "t.csv")
+    write(folder, EXCEL.replace(",", ".").encode())
+    refused(capsys, ["eval", "run", "--csv", "t.csv"], "is not a number; a decimal comma, and no separators")
+    assert predicted(capsys, "run", "--csv", "t.csv", "--decimal", ".") == whole
+    refused(capsys, ["eval", "run", "--decimal", "."], "--decimal belongs to --csv FILE")
+    refused(capsys, ["eval", "run", "--csv", "t.csv", "--decimal", ";"], "a point or a comma is expected")
+
+
+def predicted(capsys, *words):
+    capsys.readouterr()
+    assert main(["predict", *words]) == 0
+    return capsys.readouterr().out
 
 
 def test_row_names_of_r_are_named(capsys, folder):
@@ -156,7 +225,7 @@ def test_columns_to_drop_must_exist_and_not_be_the_label(capsys, folder):
     words = ["train", "--csv", "t.csv", "--label", "c", *QUICK]
     refused(capsys, [*words, "--drop", "x,z"], "t.csv has no column 'z'; its header has x, y, c")
     refused(capsys, [*words, "--drop", "c"], "drop names 'c', which is the label; other columns are expected")
-    refused(capsys, [*words, "--drop", "y"], "t.csv has 1 columns beside the label")
+    refused(capsys, [*words, "--drop", "y"], "t.csv has 1 column beside the label")
     refused(capsys, ["train", "--drop", "y"], "drop belongs to the task csv; the task is digit-bags")
 
 

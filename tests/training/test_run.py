@@ -64,9 +64,9 @@ def test_augmentation_changes_the_training_part_alone_and_depends_on_the_stream(
     assert augmentation(begin(settings_of(batch_size=32), bags), bags) is None
 
 
-def test_a_batch_larger_than_the_training_part_is_refused():
-    with pytest.raises(ValueError, match=r"^batch_size is 18; at most 17, the training examples there are"):
-        begin(settings_of(batch_size=18))
+def test_a_batch_larger_than_the_training_part_is_all_of_it():
+    whole, larger = (a_run(2, batch_size=size) for size in (17, 10**6))
+    assert whole.history == larger.history
 
 
 def test_the_summary_and_the_columns_of_the_history():

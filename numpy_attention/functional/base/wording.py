@@ -38,6 +38,11 @@ def cut(text: str, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[:half]}…{text[len(text) - most + half + 1 :]}"
 
 
+def counted(count: int, noun: str) -> str:
+    """ "1 column", "2 columns"."""
+    return f"{count} {noun}" + "s" * (count != 1)
+
+
 def some_names(names: Sequence[str], most: int = 12) -> str:
     """The first names, separated by commas, each cut.
 
