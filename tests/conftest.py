@@ -15,6 +15,7 @@ settings.register_profile("thorough", patient, max_examples=10_000, derandomize=
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 PEERS = "NUMPY_ATTENTION_PEERS"
+os.environ.setdefault("KERAS_BACKEND", "jax")  # keras's own default, tensorflow, is not among the peers
 
 
 @pytest.fixture(scope="session")
