@@ -15,6 +15,7 @@ from ..reference.evaluation import results
 from ..reference.inputs import Shape
 from ..rounding.formats import FORMATS
 from .candidate import TENSORS, Candidate
+from .conventions import KEY_MASKS
 from .frameworks import Jax, NumPy, get_framework, loaded_frameworks
 from .refusals import CALLS, REFUSALS, may_refuse
 from .returned import ReturnError, in_base_two
@@ -77,10 +78,13 @@ class _Probe:
         self.plain = Specification(
             "a first call", Shape(1 if stated.layout == "HLD" else 2, 2, 2, L, L, D, D),
             (stated.always,) if stated.always else (), dtype=dtype, corner=stated.causal or "top_left",
+            **_known(Specification, window=stated.window),
         )  # fmt: skip
         self.capabilities = Capabilities(
             candidate.options, corner=stated.causal, empty_rows=constraints.empty_rows, dtype=dtype,
             seed=seed, head_dims=constraints.head_dims, length_multiple=m,
+            **_known(Capabilities, always=stated.always, window=stated.window,
+                     key_masks=stated.mask in KEY_MASKS, one_entry=stated.layout == "HLD"),
         )  # fmt: skip
         self.left_out = dict(candidate.left_out)
         self.notes: tuple[str, ...] = ()
@@ -100,6 +104,7 @@ class _Probe:
         self._try_widths()
         self._try_shapes()
         self._try_options()
+        self._try_hidden_nan()
         self._try_layouts_and_modes()
         self.left_out |= self.candidate.reading.unread
         return ProbeResult(self.framework, self.capabilities, self.left_out, self.notes)
@@ -223,13 +228,31 @@ class _Probe:
         for option in self.capabilities.options:
             if option not in self.capabilities.options:
                 continue
-            result = self._call(self.framework, options=(*self.plain.options, *self._with(option)))
+            options = (*self.plain.options, *self._with(option))
+            result = self._call(self.framework, options=options, **self._form_of(option))
             if isinstance(result.error, NotImplementedError) or may_refuse(result.error):
                 left = [name for name in self.capabilities.options if name != option]
                 if not {"causal", "window"} & {*left} and "q_offset" in left:
                     left.remove("q_offset")
                 self._has(options=tuple(left))
                 self.left_out[option] = result.failure
+
+    def _form_of(self, option: str) -> dict[str, Any]:
+        """The form of a mask of keys alone."""
+        of_keys = option == "mask" and self.candidate.convention.mask in KEY_MASKS
+        return _known(Specification, variants=(("mask", "of keys"),)) if of_keys else {}
+
+    def _try_hidden_nan(self) -> None:
+        """Leave out NaN in fully masked keys and values if it leaves a trace."""
+        if "mask" not in self.capabilities.options or "hidden" not in Specification._fields:
+            return
+        options, form = (*self.plain.options, "mask"), self._form_of("mask")
+        result = self._call(self.framework, options=options, hidden="nan", **form)
+        tensors = {} if result.failure else result.value.tensors
+        clean = bool(tensors) and all(np.isfinite(x.numbers).all() for x in tensors.values())
+        self._has(hidden_nan=clean)
+        if not clean:
+            self.left_out["NaN in hidden keys and values"] = "leaves a trace, as 0 times NaN does"
 
     def _with(self, option: str) -> tuple[str, ...]:
         """The option, and for an offset one that it shifts."""
@@ -255,8 +278,12 @@ class _Probe:
                 self.left_out[f"mode {mode!r}"] = error.failure
             else:
                 possible.append(mode)
-        if "layouts" in Capabilities._fields:
-            self._has(layouts=tuple(kept), modes=tuple(possible))
+        self._has(**_known(Capabilities, layouts=tuple(kept), modes=tuple(possible)))
+
+
+def _known(kind: Any, **fields: Any) -> dict[str, Any]:
+    """The fields that a named tuple has."""
+    return {name: x for name, x in fields.items() if name in kind._fields}
 
 
 def _modules_used(function: Any) -> set[str]:
