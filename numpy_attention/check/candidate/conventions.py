@@ -240,7 +240,8 @@ def _place_tensors(
 
 def _check_stated(options: Mapping[str, str], names: set[str], convention: Convention) -> None:
     """Raise ValueError for an option that the candidate has no parameter for."""
-    for option, name in options.items():
+    stated = [(option, name) for name, option in convention.names.items() if option not in TENSOR_ALIASES]
+    for option, name in (*options.items(), *stated):
         if name not in names:
             has = ", ".join(sorted(names)) or "none"
             hint = f"; add --map NAME={option}" if option in (convention.supports or ()) else ""

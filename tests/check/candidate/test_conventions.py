@@ -53,6 +53,26 @@ def test_an_unknown_required_parameter_is_refused():
         names(lambda q, k, v, cu_seqlens: None)
 
 
+@pytest.mark.parametrize(
+    "convention, name",
+    [({"names": {"nothing": "scale"}}, "nothing"), ({"supports": ["sinks"]}, "sinks")],
+)
+def test_a_stated_parameter_that_does_not_exist_is_refused(convention, name):
+    with pytest.raises(ValueError, match=f"the candidate has no parameter '{name}' for .*; it has scale"):
+        names(lambda q, k, v, scale=None: None, **convention)
+
+
+def test_query_key_and_value_are_placed_by_their_names():
+    assert bind(lambda v, k, q: None, checked_convention()).places == (2, 1, 0)
+    assert bind(lambda a, b, c: None, checked_convention()).places == (0, 1, 2)
+    assert bind(lambda *, v, k, q: None, checked_convention()).tensors == ("q", "k", "v")
+    stated = checked_convention(names={"x": "query", "y": "key", "z": "value"})
+    assert bind(lambda *, z, y, x: None, stated).tensors == ("x", "y", "z")
+    for function in (lambda x: None, lambda *, x, y, z: None):
+        with pytest.raises(TypeError, match="query, key and value are expected, by position or by name"):
+            bind(function, checked_convention())
+
+
 class Function:
     """As torch.autograd.Function is called: by position, and what is named stands in forward."""
 
