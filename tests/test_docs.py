@@ -18,7 +18,8 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.check.faults import FAULTS
-from numpy_attention.cli import main
+from numpy_attention.check.referee.report import STATUS
+from numpy_attention.cli import build_parser, main
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -216,3 +217,17 @@ def test_the_numbers_of_faults_and_laws_are_right() -> None:
     assert {int(number) for pair in faults for number in pair if number} == {len(FAULTS)}
     assert "thirty numbered laws" in everything
     assert len(na.LAWS) == 30
+
+
+def test_what_the_page_on_checking_names_exists() -> None:
+    """Faults in the table of common mistakes, options of the command, and one row for each status."""
+    page = text_of(ROOT / "docs" / "check.md")
+    (mistakes,) = re.findall(r"^\| mistake .*\n((?:\|.*\n)+)", page, re.MULTILINE)
+    planted = [name for row in mistakes.splitlines() for name in re.findall(r"`([\w-]+)`", row.split("|")[3])]
+    assert len(planted) >= 5
+    assert set(planted) <= {fault.name for fault in FAULTS}
+    known = build_parser()._subparsers._group_actions[0].choices["check"].format_help()  # type: ignore
+    assert [each for each in re.findall(r"--[a-z][a-z-]+", page) if each not in known + "--break"] == []
+    (statuses,) = re.findall(r"^\| status .*\n((?:\|.*\n)+)", page, re.MULTILINE)
+    for outcome, status in STATUS.items():
+        assert re.search(rf"^\| {status} +\|.*\b{outcome}\b", statuses, re.MULTILINE), outcome
