@@ -102,6 +102,16 @@ def test_arrays_of_many_pieces_by_any_number_of_threads(step, update, dtype):
         assert bits(state) == bits(expected_state)
 
 
+@every_pair
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 16, 17, 25])
+def test_a_last_piece_of_any_length_is_updated(step, update, size, monkeypatch):
+    monkeypatch.setattr(in_place, "PIECE", 8 * 8)
+    params, grads = {"x": np.zeros(size)}, {"x": np.ones(size)}
+    expected, _ = step(params, grads, adam_init(params))
+    update(params, grads, adam_init(params))
+    assert bits(params) == bits(expected)
+
+
 def test_a_slice_never_writes_over_what_another_thread_wrote_meanwhile(monkeypatch):
     param, grad, moment = np.zeros(100, np.float16), np.zeros(100), np.zeros(100, np.float32)
     iterator = np.nditer

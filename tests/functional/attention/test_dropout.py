@@ -36,6 +36,11 @@ def test_neighbouring_positions_and_seeds_are_uncorrelated():
         assert abs((bits[0, lag:] * bits[0, :-lag]).mean()) <= 5 / np.sqrt(10_007)
 
 
+def test_every_bit_of_the_seed_counts():
+    seeds = [1, *(1 + 2**n for n in range(1, 64))]
+    assert len({dropout_multipliers(seed, 0.5, (97,)).tobytes() for seed in seeds}) == len(seeds)
+
+
 @pytest.mark.parametrize("shape", [(7, 11), (2, 3, 7, 11), (1, 1), (0, 5), (2, 5, 0)], ids=str)
 def test_tiles_are_parts_of_the_whole(shape):
     value = dropout(3, 0.3)

@@ -114,8 +114,8 @@ def test_the_mean_fits_where_the_sum_does_not(dtype):
 
 def test_ignored_targets_have_no_influence(rng):
     logits, targets = rng.standard_normal((5, 3)), np.array([0, -1, 2, -1, 1])
-    for smoothing, reduction in itertools.product((0, 0.2), REDUCTIONS):
-        options = dict(label_smoothing=smoothing, reduction=reduction)
+    for smoothing, weight, reduction in itertools.product((0, 0.2), (None, [3, 1, 0.5]), REDUCTIONS):
+        options = dict(label_smoothing=smoothing, weight=weight, reduction=reduction)
         out, saved = cross_entropy_forward(logits, targets, ignore_index=-1, **options)
         spoiled = logits.copy()
         spoiled[1], spoiled[3] = np.nan, np.inf

@@ -22,6 +22,16 @@ def test_by_hand():
     assert mean_squared_error(3.0, True) == 4
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_squares_beyond_the_range_give_a_finite_mean(dtype):
+    largest = np.finfo(dtype).max
+    x = np.array([1.25 * largest**0.5, 0, 0, 0], dtype)
+    expected = x[0] / 4 * np.float64(x[0])
+    assert mean_squared_error(x, np.zeros(4, dtype)) == pytest.approx(
+        expected, rel=float(np.finfo(dtype).eps)
+    )
+
+
 def test_of_nothing_is_0():
     with np.errstate(all="raise"):
         assert mean_squared_error(np.zeros((0, 3)), np.zeros((0, 3))) == 0

@@ -59,6 +59,18 @@ def test_the_picture_of_a_mask(mask, L, S, rows):
     assert picture(mask, L, S) == rows.split()
 
 
+@pytest.mark.parametrize("L, S", [(2, 66), (66, 2), (131, 67), (67, 259)])
+def test_bands_are_exact_at_their_corners_whatever_the_lengths(L, S):
+    distance = np.arange(S) - np.arange(L)[:, None]
+    for end in (distance.min(), distance.max()):
+        for limit in range(end - 2, end + 3):
+            upper = na.window(None, max(limit, 0), offset=min(limit, 0))
+            lower = na.window(max(-limit, 0), None, offset=max(limit, 0))
+            for mask in (upper, na.causal(offset=limit)):
+                np.testing.assert_array_equal(mask.array(L, S), distance <= limit, err_msg=repr(mask))
+            np.testing.assert_array_equal(lower.array(L, S), distance >= limit, err_msg=repr(lower))
+
+
 def test_lengths_ids_and_offsets_carry_batch_axes():
     assert na.padding([[1], [2]]).array(5, 3).shape == (2, 1, 5, 3)
     assert na.prefix([1, 2]).array(5, 3, heads=True).shape == (2, 1, 5, 3)
