@@ -30,8 +30,8 @@ def _dtype(own: Any, *others: Any) -> Any:
     return np.result_type(own, np.complex64) if any(map(np.iscomplexobj, others)) else own.dtype
 
 
-def failing(forward: Any, backward: Any, order: int = 1) -> set[str]:
-    report = na.check_vjp(forward, backward, (X, Y), order=order)
+def failing(forward: Any, backward: Any, order: int = 1, *, strict: bool = False) -> set[str]:
+    report = na.check_vjp(forward, backward, (X, Y), order=order, strict=strict)
     assert not report.ok
     assert not report
     return {f"{finding.gradient} {finding.check}" for finding in report.failures}

@@ -75,7 +75,9 @@ def detect(fault: Fault, problems: Collection[Inputs] = PROBLEMS.values()) -> De
         examples = [example for example in rule.examples if _is_active(fault, example)]
         calls = [Comparison(fault.pair, right, each.args, each.kwargs) for each in examples]
     failed = {
-        finding.check for call in calls for finding in check_vjp(*call.wrong, call.args, call.kwargs).failures
+        finding.check
+        for call in calls
+        for finding in check_vjp(*call.wrong, call.args, call.kwargs, strict=True).failures
     }
     return Detection(
         tuple(sorted(broken)),

@@ -1,20 +1,27 @@
 """One call of a pair: arguments by name, and outputs and gradients in any form that a pair may use."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...functional.base.admission import Array
+from ...functional.base.wording import cut
 
 
 class Call(NamedTuple):
-    """A pair and its arguments by name, float arrays in float64."""
+    """A pair and its arguments by name, float arrays in float64.
+
+    `real`: why it does not take complex arguments, so that differences replace the complex step; "" if it
+    does.
+    """
 
     forward: Callable[..., Any]
     backward: Callable[..., Any]
     arguments: dict[str, Any]
     positional: tuple[str, ...]
+    real: str = ""
 
     def outputs(self, **changed: Any) -> tuple[Any, Any]:
         """(out, saved) of forward with some arguments changed."""
@@ -28,6 +35,12 @@ class Call(NamedTuple):
         """Gradients of backward by argument name, with some arguments changed."""
         _, saved = self.outputs(**changed)
         return by_name(self.backward(cotangents, saved), self)
+
+    def weighted(self, cotangents: Any, part: Callable[[Any], Array] = np.asarray, **changed: Any) -> Array:
+        """Every entry of (a part of) the outputs times that of its cotangent, in one row."""
+        out, _ = self.outputs(**changed)
+        pairs = zip(as_tuple(cotangents), as_tuple(out), strict=True)
+        return np.concatenate([np.ravel(c * part(array)) for c, array in pairs])
 
 
 def size_of(x: Array) -> float:
@@ -45,6 +58,18 @@ def over(error: Any, allowed: Any) -> Any:
     """error / allowed; 0 where both are 0."""
     with np.errstate(all="ignore"):
         return np.where(np.equal(error, 0), 0.0, np.divide(error, allowed))[()]
+
+
+def refusal_of_complex(call: Call) -> str:
+    """Why forward does not take complex arguments, in a few words; "" if it does."""
+    moved = {name: x + 0j for name, x in call.arguments.items() if is_float_array(x)}
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            out, _ = call.outputs(**moved)
+    except Exception as error:
+        return cut(f"forward raises {type(error).__name__}: {' '.join(str(error).split())}", 90)
+    return "" if all(np.iscomplexobj(x) for x in as_tuple(out)) else "forward returns real numbers"
 
 
 def as_tuple(out: Any) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...functional.base.admission import Array
 from .calls import Call, as_outputs, as_tuple, by_name, direction_of, is_float_array, like_outputs, over
+from .differences import extrapolated
 from .report import Finding
 
 ALLOWED = 1e-12
@@ -139,6 +140,8 @@ def _complex_linear(
     call: Call, variables: Sequence[str], cotangents: Any, rng: np.random.Generator
 ) -> _Outcomes:
     """no conjugation: i times the cotangent gives i times the gradients."""
+    if call.real:
+        return
     _, saved = call.outputs()
     real = by_name(call.backward(cotangents, saved), call)
     rotated = as_outputs(cotangents, [1j * np.asarray(c) for c in as_tuple(cotangents)])
@@ -177,6 +180,13 @@ def _derivative_error(
 ) -> float:  # fmt: skip
     """Ratio of the gradient's error against the complex step in one direction to the allowed error."""
     direction = direction_of(changed[name], rng)
+    if call.real:
+        x, arguments = changed[name], dict[str, Any](changed)
+        slopes, errors = extrapolated(
+            lambda t: call.weighted(cotangents, **arguments | {name: x + t * direction})
+        )
+        error = abs(slopes.sum() - (gradient * direction).sum())
+        return float(over(error, errors[np.isfinite(errors)].sum()))
     moved, _ = call.outputs(**changed | {name: changed[name] + 1e-100j * direction})
     slope = size = 0.0
     for c, array, value in zip(as_tuple(cotangents), as_tuple(moved), as_tuple(out), strict=True):

@@ -45,7 +45,7 @@ class Rule(NamedTuple):
         _, args, kwargs, highest = example
         return check_vjp(
             self.forward, self.backward, args, kwargs,
-            order=min(order, highest), seed=seed, tidy=not self.step,
+            order=min(order, highest), seed=seed, tidy=not self.step, strict=True,
         )  # fmt: skip
 
 

@@ -72,13 +72,45 @@ def test_dropping_the_imaginary_part_is_detected() -> None:
     assert "all second order is symmetric" in second or any("second order" in name for name in second)
 
 
-def test_a_pair_that_refuses_complex_arguments_is_reported_not_raised() -> None:
-    def refuses(x: Any, y: Any) -> Any:
-        if np.iscomplexobj(x) or np.iscomplexobj(y):
-            raise TypeError("real arrays only")
+def refuses(x: Any, y: Any) -> Any:
+    if np.iscomplexobj(x) or np.iscomplexobj(y):
+        raise TypeError("real arrays only")
+    return forward(x, y)
+
+
+def keeps_the_real_part(x: Any, y: Any) -> Any:
+    return forward(np.real(x), np.real(y))
+
+
+def test_a_pair_that_refuses_complex_arguments_fails_if_they_are_demanded() -> None:
+    assert any("takes complex arguments" in name for name in failing(refuses, backward, strict=True))
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("real", [refuses, keeps_the_real_part])
+def test_a_pair_without_complex_numbers_is_checked_by_differences(real: Any, order: int) -> None:
+    report = na.check_vjp(real, backward, (X, Y), order=order)
+    assert report.ok, str(report)
+    assert "differences were taken" in report.undecided[0]
+    assert "estimated error" in str(report)
+
+    def slightly_wrong(d_out: Any, saved: Any) -> Gradients:
+        right = backward(d_out, saved)
+        return right._replace(d_y=(1 + 1e-7) * right.d_y)
+
+    assert "d_y each element" in failing(real, slightly_wrong, order=order)
+
+
+def test_a_refused_layout_is_undecided_unless_demanded() -> None:
+    def contiguous(x: Any, y: Any) -> Any:
+        if min(0, 0, *x.strides) < 0:
+            raise ValueError("negative strides")
         return forward(x, y)
 
-    assert any("takes complex arguments" in name for name in failing(refuses, backward))
+    report = na.check_vjp(contiguous, backward, (X, Y))
+    assert report.ok, str(report)
+    assert report.undecided == ("any memory layout: ValueError: negative strides",)
+    assert any("any memory layout" in name for name in failing(contiguous, backward, strict=True))
 
 
 def test_several_outputs_have_a_cotangent_each() -> None:
