@@ -118,7 +118,7 @@ def test_no_planted_fault_passes_for_rounding(dtype, every):
         reference_case(Specification("few", Shape(2, 6, 3, 11, 17, 7, 5), options, dtype=dtype), rounding)
         for options in ((), many, ("mask", "dropout", "scale"))
     ]
-    for each in [each for each in FAULTS if each.rule == "attention"][::every]:
+    for each in [each for each in FAULTS if each.concerns_laws][::every]:
         judged = [(p, judged_as(each.pair, p, rounding)) for p in references if each.active(p.case)]
         if any(not verdict.ok for _, judgement in judged for verdict in judgement.verdicts):
             failed += 1
