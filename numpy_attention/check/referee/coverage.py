@@ -52,7 +52,7 @@ class Coverage(NamedTuple):
         """What was declined: "5 of 79 cases ran: it declined 74 (bias with softcap, …)"; "" if nothing."""
         if not self.declined:
             return ""
-        names = [" with ".join(each) for each in self.combinations]
+        names = [_in_words(each) for each in self.combinations]
         more = ["…"] if len(names) > PRINTED_COMBINATIONS else []
         which = ", ".join([*names[:PRINTED_COMBINATIONS], *more])
         return f"{self.cases} ran: it declined {self.drawn - self.ran}" + (f" ({which})" if which else "")
@@ -71,6 +71,13 @@ class Coverage(NamedTuple):
             f"{', '.join(names)} only beside {' and '.join(others)}" for others, names in by_others.items()
         ]
         return "; ".join([*parts, *([f"{', '.join(vaguely)} never alone"] if vaguely else [])])
+
+
+def _in_words(names: Sequence[str]) -> str:
+    """ "bias with scale"; of more than LARGEST_COMBINATION, their number."""
+    if len(names) <= LARGEST_COMBINATION:
+        return " with ".join(names)
+    return f"{names[0]} with {len(names) - 1} other options"
 
 
 def coverage_of(judged: Judged) -> Coverage:
@@ -121,10 +128,11 @@ def _combinations(refused: list[frozenset[str]], ran: list[frozenset[str]]) -> t
     left = list(refused) if frozenset() in ran or frozenset() not in refused else []
     for size in range(1, LARGEST_COMBINATION + 1):
         sets = {each for options in left for each in combinations(sorted(options), size)}
-        counts = {each: sum(options.issuperset(each) for options in left) for each in sets}
-        for each in sorted(sets, key=lambda names: (-counts[names], names)):
-            explains = any(options.issuperset(each) for options in left)
-            if explains and not any(options.issuperset(each) for options in ran):
-                found.append(each)
+        sets = {each for each in sets if not any(options.issuperset(each) for options in ran)}
+        explained = {each: [options for options in left if options.issuperset(each)] for each in sets}
+        for each in sorted(sets, key=lambda names: (-len(explained[names]), names)):
+            if any(options.issuperset(each) for options in left):
+                alike = [other for other in sets if explained[other] == explained[each]]
+                found.append(tuple(sorted(set().union(*alike))))  # nothing tells these apart
                 left = [options for options in left if not options.issuperset(each)]
     return tuple(found)

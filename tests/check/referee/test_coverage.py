@@ -30,6 +30,15 @@ def test_declined_cases_are_counted_and_named_by_the_fewest_options():
     assert coverage.declined == {"no": ("small",) * 4}
 
 
+def test_options_that_nothing_tells_apart_are_named_together():
+    assert (
+        coverage_of(judged("", declined=("bs",))).refusal
+        == "1 of 2 cases ran: it declined 1 (bias with scale)"
+    )
+    refusal = coverage_of(judged("", declined=("bsck", "bsck"))).refusal
+    assert refusal == "1 of 3 cases ran: it declined 2 (bias with 3 other options)"
+
+
 def test_where_no_case_ran_no_option_is_blamed():
     coverage = coverage_of(judged(declined=("", "b")))
     assert coverage.refusal == "0 of 2 cases ran: it declined 2"
