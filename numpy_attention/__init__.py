@@ -1,6 +1,7 @@
 """Attention in pure NumPy, every step forward and backward written by hand.
 
-Read `core.py` first: the whole mathematics in textbook form. A folder uses only those left of it:
+Do not change a forward's arguments before its backward: saved may hold the arrays themselves (`attention`
+copies them). Read `core.py` first: the mathematics in textbook form. A folder uses only those left of it:
 
     core ← functional ← optim, nn ← check, training ← tasks ← study ← cli
 

@@ -50,6 +50,8 @@ def clip_by_global_norm(grads: Tree, limit: float) -> tuple[dict[Any, Any], floa
     ----------
     Pascanu, Mikolov, Bengio 2013, Algorithm 1. PyTorch divides by norm + 1e-6, which ends below the limit.
     """
+    if isinstance(limit, float) and math.isnan(limit):
+        raise ValueError(f"limit is {limit}; a number >= 0, or inf, is expected")
     limit = math.inf if np.array_equal(limit, math.inf) else not_negative("limit", limit)
     arrays = real_arrays("grads", grads)
     largest = float(np.max([_largest(array) for array in arrays.values()], initial=0.0))

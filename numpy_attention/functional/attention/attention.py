@@ -211,7 +211,8 @@ def attention_backward(
     Returns
     -------
     AttentionGradients
-        Each in its argument's shape and dtype; None for an optional argument that was None.
+        Each in its argument's shape and dtype, complex if a cotangent is; None for an optional argument
+        that was None.
 
     Raises
     ------

@@ -200,6 +200,12 @@ def _admit_parts(parts: tuple[Any, ...]) -> tuple[tuple[Array, ...], tuple[Array
             raise TypeError(f"part {n} is {type(part).__name__}{length}; a pair (out, lse) is expected")
     outs = tuple(admit(f"part {n}'s out", out, 2) for n, (out, _) in enumerate(parts, start=1))
     lses = tuple(admit(f"part {n}'s lse", lse, 1) for n, (_, lse) in enumerate(parts, start=1))
+    for n, (out, lse) in enumerate(zip(outs, lses, strict=True), start=1):
+        if lse.shape == (*out.shape[:-1], 1):
+            raise ValueError(
+                f"part {n}'s lse has shape {lse.shape} beside out {out.shape}; {lse.shape[:-1]} is expected "
+                "(write lse[..., 0])"
+            )
     return outs, lses
 
 

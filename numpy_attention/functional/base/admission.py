@@ -58,11 +58,13 @@ def as_array(name: str, x: object, expected: str = "an array of numbers") -> Arr
             x = float(x)
         array = np.asarray(x)
     except Exception as error:
-        raise TypeError(f"{name} cannot be read as an array: {error}; {expected} is expected") from error
+        written = " (write .float())" if "BFloat16" in str(error) else ""
+        raise TypeError(
+            f"{name} cannot be read as an array: {error}; {expected} is expected{written}"
+        ) from error
     if masked:
         raise TypeError(
-            f"{name} is a masked array, whose mask NumPy would drop in silence; pass a plain array and "
-            "say with mask= what is hidden"
+            f"{name} is a masked array, whose mask NumPy would drop in silence; pass a plain array"
         )
     if array.dtype.type.__module__.startswith("ml_dtypes"):
         raise TypeError(f"{name} has dtype {array.dtype}; write .astype(np.float32)")
@@ -86,7 +88,8 @@ def admit(name: str, x: object, ndim: int = 0) -> Array:
             "(write .astype(float) to differentiate with respect to whole numbers)"
         )
     if array.ndim < ndim:
-        raise ValueError(f"{name} has shape {array.shape}; at least {ndim} axes are expected")
+        expected = "axis is" if ndim == 1 else "axes are"
+        raise ValueError(f"{name} has shape {array.shape}; at least {ndim} {expected} expected")
     return array
 
 

@@ -75,6 +75,7 @@ INSTEAD: Mapping[str, Mapping[str, str]] = {
     "targets": _all("target labels y_true y", "write targets=targets"),
     "reduction": {
         **_all("size_average reduce", 'write reduction="mean" (or "sum" or "none")'),
+        **_all("weight sample_weight", 'write reduction="none" (and multiply the losses by it)'),
         **_all("from_logits axis dim", "leave it out (the name of the function, and the last axis, say it)"),
     },
     "params": _all("parameters weights", "write params=params"),
@@ -158,6 +159,8 @@ def explain(
         called.bind(*args, **options)
     except TypeError as unfit:
         return TypeError(f"{name}(){_unfit(called.parameters, args, options, hints, str(unfit))}")
+    if "is a masked array" in str(error) and "mask" in called.parameters and "mask=" not in str(error):
+        return TypeError(f"{error} and say with mask= what is hidden")
     order = _order(function, args, options)
     known = not order or order in str(error) or type(error) not in (TypeError, ValueError)
     return None if known else type(error)(f"{error} ({order})")
@@ -179,7 +182,8 @@ def _unfit(
     if len(args) <= len(by_position) and "multiple values" not in reason:
         return text
     if len(args) > len(by_position):
-        text = f" has {len(args)} positional arguments; {', '.join(by_position)} are expected"
+        verb = "is" if len(by_position) == 1 else "are"
+        text = f" has {len(args)} positional arguments; {', '.join(by_position)} {verb} expected"
         if others := [f"{n}=" for n in parameters if n not in by_position]:
             text += f", and by name {', '.join(others)}"
     foreign = "attn_mask" if "query" in by_position else "normalized_shape" if "eps" in by_position else ""

@@ -249,7 +249,8 @@ def fast_attention_backward(
     Returns
     -------
     AttentionGradients
-        Each in its argument's shape and dtype; None for an optional argument that was None.
+        Each in its argument's shape and dtype, complex if a cotangent is; None for an optional argument
+        that was None.
 
     Raises
     ------

@@ -131,9 +131,10 @@ def _admit_classes(targets: npt.ArrayLike, logits: Array, ignore_index: int | No
         )
     array = whole_numbers("targets", array)
     if array.shape != logits.shape[:-1]:
+        written = " (write .astype(float) for probabilities)" if array.shape == logits.shape else ""
         raise ValueError(
             f"targets has shape {array.shape}; that of logits without its last axis, "
-            f"{logits.shape[:-1]}, is expected"
+            f"{logits.shape[:-1]}, is expected{written}"
         )
     counted = np.ones(array.shape, dtype=bool)
     if ignore_index is not None:

@@ -97,7 +97,7 @@ def test_a_table_entry_of_minus_infinity_masks() -> None:
         (lambda: na.relative(TABLE, BUCKETS - 1), "buckets holds -1; at least 0"),
         (lambda: na.relative(TABLE, BUCKETS[0]), "buckets has shape (7,); (L, S) is expected"),
         (lambda: na.relative(TABLE, BUCKETS * 1.0), "buckets has dtype float64; whole numbers"),
-        (lambda: na.relative(1.0, BUCKETS), "table has shape (); at least 1 axes"),
+        (lambda: na.relative(1.0, BUCKETS), "table has shape (); at least 1 axis"),
         (lambda: na.relative(TABLE, BUCKETS).array(7, 5), "is for (L, S) = (5, 7); there are (7, 5)"),
         (
             lambda: na.attention(QUERY, KEY, VALUE, bias=na.relative(TABLE[:2], BUCKETS)),

@@ -1,6 +1,7 @@
 """Merging parts: equal to attention over all keys at once, in any order, with empty parts too."""
 
 import math
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -295,11 +296,19 @@ def test_anything_but_an_array_of_numbers_is_refused_by_name(place, name, what):
         ((FINE, (*FINE, 1)), TypeError, "part 2 is tuple of 3; a pair"),
         ((FINE, None), TypeError, "part 2 is NoneType; a pair"),
         ((FINE, (np.ones(L), np.zeros(L))), ValueError, r"part 2's out has shape \(5,\); at least 2 axes"),
-        ((FINE, (np.ones((L, E)), 0.0)), ValueError, r"part 2's lse has shape \(\); at least 1 axes"),
+        ((FINE, (np.ones((L, E)), 0.0)), ValueError, r"part 2's lse has shape \(\); at least 1 axis"),
         (
             (FINE, (np.ones((L, E)), np.zeros(3))),
             ValueError,
             r"do not broadcast together .*part 2's out \(5, 13\) and lse \(3,\)",
+        ),
+        *(
+            (
+                (FINE, (np.ones((*batch, E)), np.zeros((*batch, 1)))),
+                ValueError,
+                rf"part 2's lse has shape {re.escape(str((*batch, 1)))} beside out .*write lse\[\.\.\., 0\]",
+            )
+            for batch in ((L,), (1,), (2, L), (2, 3, L))
         ),
         ((FINE, (np.ones((L, 2)), np.zeros(L))), ValueError, r"part 2's out \(5, 2\) and lse \(5,\)"),
     ],

@@ -50,7 +50,7 @@ def test_python_numbers_are_float64():
         (np.ones(3, bool), TypeError, "x has dtype bool; float16"),
         (True, TypeError, "x has dtype bool"),
         (np.ones(3, np.longdouble), TypeError, "x has dtype (float|longdouble).*; float16"),
-        (1.0, ValueError, r"x has shape \(\); at least 1 axes are expected"),
+        (1.0, ValueError, r"x has shape \(\); at least 1 axis is expected"),
         (None, TypeError, r"x is NoneType \(dtype object\); an array of numbers is expected"),
         ("3", TypeError, r"x is str '3' \(dtype <U1\); an array of numbers"),
         ([1.0, None], TypeError, r"x is list \(dtype object\)"),
@@ -60,7 +60,7 @@ def test_python_numbers_are_float64():
         (
             np.ma.masked_array([1.0, 2.0], [True, False]),
             TypeError,
-            "x is a masked array, whose mask NumPy would drop in silence; pass a plain array and say",
+            "x is a masked array, whose mask NumPy would drop in silence; pass a plain array$",
         ),
     ],
 )

@@ -89,6 +89,22 @@ def test_a_foreign_keyword_is_answered_by_what_runs(parameter, keyword):
         getattr(na, name)(**arguments | written)
 
 
+MASKED = np.ma.masked_array(LOGITS, LOGITS > 0)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_masked_array_is_answered_by_mask_only_where_there_is_one(name):
+    parameters = inspect.signature(FUNCTIONS[name]).parameters.values()
+    count = sum(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
+    text = ""
+    try:
+        FUNCTIONS[name](*[MASKED] * count)
+    except (TypeError, ValueError) as error:
+        text = str(error)
+    said = "is a masked array" in text and "mask" in {p.name for p in parameters}
+    assert ("mask= what is hidden" in text) == said
+
+
 MHA, POOL = nn.MultiHeadAttention(6, 2), AttentionClassifier(3, 5)
 X = RNG.standard_normal((2, 4, 6))
 HAVE = {"params": MHA.init(RNG), "query": X, "key": X, "value": X, "scale": None, "mask": None}

@@ -44,7 +44,7 @@ def test_long_sums_of_float32_keep_their_digits():
 @pytest.mark.parametrize(
     "arguments, error, sentence",
     [
-        ((1.0, [[1]]), ValueError, r"x has shape \(\); at least 1 axes"),
+        ((1.0, [[1]]), ValueError, r"x has shape \(\); at least 1 axis"),
         (([1], [1]), ValueError, r"weight has shape \(1,\); \(out_features, in_features\)"),
         (([1], [[[1]]]), ValueError, r"weight has shape \(1, 1, 1\)"),
         (([1, 2], [[1]]), ValueError, "the last axis of x is 2, but in_features of weight is 1"),

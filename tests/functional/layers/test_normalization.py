@@ -129,7 +129,7 @@ def test_a_mean_far_above_the_spread_keeps_the_digits_of_the_input(
         (lambda: na.rms_norm(X, WEIGHT[None]), r"weight has shape \(1, 5\); one axis"),
         (lambda: na.rms_norm(X, WEIGHT, eps=-1.0), "eps is -1.0; a number >= 0"),
         (lambda: na.rms_norm(X, WEIGHT, eps=np.nan), "eps is nan; a finite number"),
-        (lambda: na.layer_norm(1.0, [1.0], [0.0]), r"x has shape \(\); at least 1 axes"),
+        (lambda: na.layer_norm(1.0, [1.0], [0.0]), r"x has shape \(\); at least 1 axis"),
     ],
 )
 def test_invalid_arguments(call, sentence: str) -> None:  # type: ignore[no-untyped-def]

@@ -159,7 +159,7 @@ def test_float16_rows_that_would_overflow():
 @pytest.mark.parametrize(
     "x, axis, error, sentence",
     [
-        (3.0, -1, ValueError, r"x has shape \(\); at least 1 axes are expected"),
+        (3.0, -1, ValueError, r"x has shape \(\); at least 1 axis is expected"),
         ([1, 2], 1, ValueError, "axis is 1; a whole number from -1 to 0 is expected"),
         ([1, 2], -2, ValueError, "axis is -2; a whole number"),
         ([1, 2], 0.5, TypeError, "axis has dtype float64; whole numbers"),

@@ -168,7 +168,7 @@ def test_a_mean_in_float16_does_not_overflow():
 @pytest.mark.parametrize(
     "call, error, sentence",
     [
-        (lambda: cross_entropy(1.0, 0), ValueError, r"logits has shape \(\); at least 1 axes"),
+        (lambda: cross_entropy(1.0, 0), ValueError, r"logits has shape \(\); at least 1 axis"),
         (lambda: cross_entropy([[0, 0]], [0.0]), TypeError, "targets has dtype float64; whole"),
         (lambda: cross_entropy([[0, 0]], [True]), TypeError, "targets has dtype bool; whole"),
         (
@@ -204,6 +204,11 @@ def test_a_mean_in_float16_does_not_overflow():
         ),
         (lambda: cross_entropy([[0, 0]], [-1]), ValueError, r"targets holds -1; a class in \[0, 2\)"),
         (lambda: cross_entropy([0, 0], 7), ValueError, "targets holds 7; a class"),
+        (
+            lambda: cross_entropy(np.eye(2), np.eye(2, dtype=int)),
+            ValueError,
+            r"write .astype\(float\)",
+        ),
         (lambda: cross_entropy([[0, 0]], [5], ignore_index=-5), ValueError, "targets holds 5"),
         (
             lambda: cross_entropy([[0, 0]], [[0]]),

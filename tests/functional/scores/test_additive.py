@@ -136,7 +136,7 @@ def test_mixed_dtypes(rng):
         (dict(key=np.ones(7)), ValueError, r"key has shape \(7,\); at least 2 axes"),
         (dict(weight_query=np.ones(5)), ValueError, "weight_query has shape"),
         (dict(weight_key=np.ones(7)), ValueError, "weight_key has shape"),
-        (dict(bias=1.0), ValueError, r"bias has shape \(\); at least 1 axes"),
+        (dict(bias=1.0), ValueError, r"bias has shape \(\); at least 1 axis"),
         (dict(vector=1.0), ValueError, r"vector has shape \(\)"),
         (dict(query=np.ones((2, 3))), ValueError, "axis of query is 3, but that of weight_query is 5"),
         (dict(key=np.ones((2, 3))), ValueError, "axis of key is 3, but that of weight_key is 7"),

@@ -78,7 +78,7 @@ def test_float16_is_computed_in_float32():
     "change, error, sentence",
     [
         (dict(weight=np.ones(11)), ValueError, "query and key, is 12, but that of weight is 11"),
-        (dict(weight=1.0), ValueError, r"weight has shape \(\); at least 1 axes"),
+        (dict(weight=1.0), ValueError, r"weight has shape \(\); at least 1 axis"),
         (dict(query=np.ones(5)), ValueError, "query has shape"),
         (dict(key=np.ones(7)), ValueError, "key has shape"),
         (dict(query=np.ones((2, 2, 5)), weight=np.ones((3, 12))), ValueError, "do not broadcast"),

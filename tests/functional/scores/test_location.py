@@ -54,7 +54,7 @@ def test_float16_is_computed_in_float32():
     "arguments, error, sentence",
     [
         (([1], [1]), ValueError, r"x has shape \(1,\); at least 2 axes"),
-        (([[1]], 1.0), ValueError, r"weight has shape \(\); at least 1 axes"),
+        (([[1]], 1.0), ValueError, r"weight has shape \(\); at least 1 axis"),
         (([[1, 2]], [1]), ValueError, "the last axis of x is 2, but that of weight is 1"),
         (([[1]], [1], [1.0]), ValueError, r"bias has shape \(1,\); one number is expected"),
         (([[1]], [1], True), TypeError, "bias has dtype bool"),
