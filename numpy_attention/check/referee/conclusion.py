@@ -69,7 +69,9 @@ def outcome_of(report: CandidateReport) -> tuple[str, str]:
             return COARSER, reason + _tail(report)
         return FAIL, f"{_are(wrong)} wrong: {reason}"
     if wrong or report.problems:
-        reasons = [f"{_are(wrong)} wrong in {_of_cases(*report.wrong)}"] if wrong else []
+        counts = "{} of {}".format(*report.wrong)
+        unit = report.coverage.unit + ("" if report.wrong[1] == 1 else "s")
+        reasons = [f"{_are(wrong)} wrong in {counts} {unit}"] if wrong else []
         return FAIL, "; ".join([*reasons, *_problems_in_words(report, alone=not wrong)])
     if not report.verdicts:
         declined = f": {report.coverage.refusal}" if report.coverage.declined else ""
@@ -104,10 +106,6 @@ def _tail(report: CandidateReport) -> str:
 
 def _are(names: list[str]) -> str:
     return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
-
-
-def _of_cases(wrong: int, judged: int) -> str:
-    return f"{wrong} of {_count(judged, 'case')}"
 
 
 def _count(n: int, noun: str) -> str:

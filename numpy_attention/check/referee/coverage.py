@@ -30,6 +30,7 @@ class Coverage(NamedTuple):
     declined : the names of the declined cases, by the candidate's reason.
     combinations : the fewest options that are in declined cases and in no other.
     refused : the options in declined cases.
+    unit : what is counted: cases, or head groups of large ones.
     """
 
     drawn: int = 0
@@ -40,11 +41,12 @@ class Coverage(NamedTuple):
     declined: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     combinations: tuple[tuple[str, ...], ...] = ()
     refused: tuple[str, ...] = ()
+    unit: str = "case"
 
     @property
     def cases(self) -> str:
         """The number of cases that ran, and of those drawn if some were declined."""
-        plural = "case" if self.drawn == 1 else "cases"
+        plural = self.unit if self.drawn == 1 else f"{self.unit}s"
         return f"{self.drawn} {plural}" if self.ran == self.drawn else f"{self.ran} of {self.drawn} {plural}"
 
     @property
@@ -96,6 +98,7 @@ def coverage_of(judged: Judged) -> Coverage:
         len(judged), len(ran), options, _beside(options, telling), widths,
         declined, _combinations([_apart(spec) for spec in refused], [_apart(spec) for spec in ran]),
         tuple(sorted({name for spec in refused for name in spec.options})),
+        "sampled head" if any(judgement.drawn_from for _, judgement in judged) else "case",
     )  # fmt: skip
 
 

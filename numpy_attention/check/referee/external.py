@@ -16,7 +16,7 @@ from ..reference.oracle import Results
 from ..rounding.formats import Roundoff, roundoff
 from .conclusion import conclude
 from .control import Control, Planted, run_control
-from .judging import CaseJudgement, judge_tensor
+from .judging import CaseJudgement, judge_tensor, other_dtypes
 from .precision_guess import explaining_arithmetic
 from .report import CandidateReport
 from .versions import versions
@@ -107,5 +107,11 @@ def compare(arrays: Mapping[str, Any], case: Case, *, arithmetic: str | None = N
     control = control._replace(missed=())
     judged = [(reference, judgement)]
     coarser = explaining_arithmetic(judged, rounding, numpy, plant)
-    report = conclude(case.name, setting, judged, control, rounding, left_out=hidden, coarser=coarser)
+    other = other_dtypes(tensors, case.format, numpy)
+    notes = tuple(
+        f"{name} came as {dtype}, and is judged as {case.format.name}" for name, dtype in other.items()
+    )
+    report = conclude(
+        case.name, setting, judged, control, rounding, left_out=hidden, notes=notes, coarser=coarser
+    )
     return report._replace(versions=versions("numpy"))

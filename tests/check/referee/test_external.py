@@ -21,6 +21,16 @@ def test_arrays_computed_elsewhere_are_compared():
         assert wrong.reason == "d_value is wrong in 1 of 1 case"
 
 
+def test_a_verdict_on_one_case_names_what_it_does_not_cover():
+    case = next(case for case in na.cases(supports=OPTIONS, causal="bottom_right") if len(case.options) > 4)
+    report = na.compare({"out": na.attention(*case.arguments, **case.keywords)}, case)
+    assert report.ok, report
+    assert "never alone" in report.reason
+    assert report.coverage.options == tuple(name for name in OPTIONS if name in case.options)
+    assert report.left_out["d_query"] == "no gradient returned"
+    assert report.notes == ("out came as float64, and is judged as float32",)
+
+
 def test_unknown_names_and_cases_are_refused():
     case = na.cases(supports=[])[0]
     with pytest.raises(ValueError, match="arrays has 'dq'"):

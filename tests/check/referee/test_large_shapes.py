@@ -153,7 +153,7 @@ def test_a_result_of_another_shape_fails():
         return out, (d_query, np.repeat(d_key, query.shape[1] // key.shape[1], 1), d_value)
 
     report = check(attention)
-    assert report.reason == "d_key is wrong in 1 of 1 case"
+    assert report.reason == "d_key is wrong in 1 of 1 sampled head"
     assert report.worst["d_key"].reason == "has shape (2, 4, 97, 8); (2, 2, 97, 8) is expected"
 
 
