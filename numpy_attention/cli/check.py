@@ -15,7 +15,7 @@ from ..check.candidate.installed import INSTALLED
 from ..check.cases.profiles import PROFILES
 from ..check.cases.specification import EXTRAS, OPTIONS
 from ..check.outside import judging
-from ..check.referee.supervised import check_in_child
+from ..check.referee.supervised import CheckFailed, check_in_child
 from ..check.rounding.formats import ARITHMETICS, FORMATS
 from ..files import refuse_overwriting, write_text
 from ..functional.base.wording import brief
@@ -170,6 +170,9 @@ def run(args: argparse.Namespace) -> int:
             report = check_in_child(args.candidate, _rule_arguments(args), judge=judge)
     except TypeError as error:
         raise ValueError(str(error)) from error
+    except CheckFailed as error:
+        print(error, file=sys.stderr)
+        return 3
     if file is not None:
         write_text(file, report.to_json() + "\n")
     print(report)

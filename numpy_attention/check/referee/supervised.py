@@ -26,6 +26,10 @@ from .report import CandidateReport
 REFUSALS = {"TypeError": TypeError, "ValueError": ValueError}
 
 
+class CheckFailed(RuntimeError):
+    """An error of this package, not of the candidate; the message holds its traceback."""
+
+
 def check_in_child(
     address: str, options: Mapping[str, Any], *, judge: str = f"{__package__}.referee:check_candidate"
 ) -> CandidateReport:
@@ -102,7 +106,7 @@ class _Follower:
         if kind == "failed":
             return self._partial(FAIL, content)
         if kind == "crashed":
-            raise RuntimeError(f"the check itself failed ({self.where}):\n{content}")
+            raise CheckFailed(f"the check itself failed ({self.where}):\n{content}")
         if kind == "memory":
             limit = f"; --memory sets the limit, now {memory / 2**30:.3g} GiB" if memory else ""
             return self._partial(NOT_JUDGED, f"memory ran out{limit}")
@@ -156,7 +160,7 @@ def judge_in_child(send: Send, address: str, options: dict[str, Any], judge: str
         function = load(judge)
         parameters = inspect.signature(function).parameters
         for name, value in ({} if installed is None else installed.options).items():
-            if options.get(name) in (None, parameters[name].default):
+            if name in parameters and options.get(name) in (None, parameters[name].default):
                 options[name] = value
         if "progress" in parameters:
             options["progress"] = _Sender(send)

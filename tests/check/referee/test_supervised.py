@@ -6,6 +6,7 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.check.candidate import child_process
+from numpy_attention.check.referee.supervised import CheckFailed, check_in_child
 
 KERNELS = """
 import os, sys
@@ -23,6 +24,9 @@ def leaves_later(query, key, value, *, d_out):
     if query.shape[-2] > key.shape[-2] > 5:
         os._exit(0)
     return right(query, key, value, d_out=d_out)
+
+def fails(candidate, timeout):
+    return 1 / 0
 
 def leaves(query, key, value):
     os._exit(0)
@@ -108,3 +112,9 @@ def test_a_missing_file_is_refused_before_a_process_starts(monkeypatch):
     monkeypatch.setattr(child_process, "_start", None)
     with pytest.raises(FileNotFoundError):
         na.check_candidate("no_such_file.py:attention")
+
+
+def test_an_error_of_the_check_itself_is_not_the_candidates(kernels):
+    options = {"timeout": 60.0}
+    with pytest.raises(CheckFailed, match=r"the check itself failed \(a first call\):\ndivision by zero"):
+        check_in_child(f"{kernels}right", options, judge=f"{kernels}fails")
