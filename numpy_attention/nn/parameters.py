@@ -57,7 +57,7 @@ def check_params(params: Any, shapes: Shapes) -> None:
     Raises
     ------
     TypeError
-        If a dict is expected and something else is there.
+        If a dict or an array is expected and something else is there.
     ValueError
         If a parameter is missing or unknown, or has another shape.
     """
@@ -69,6 +69,9 @@ def check_params(params: Any, shapes: Shapes) -> None:
     for path, shape in expected.items():
         if path not in arrays:
             raise ValueError(f"{path_text('params', path)} is missing; an array {shape} is expected")
+        if isinstance(arrays[path], (list, tuple)):
+            came = type(arrays[path]).__name__
+            raise TypeError(f"{path_text('params', path)} is {came}; an array {shape} is expected")
         if np.shape(arrays[path]) != shape:
             raise ValueError(
                 f"{path_text('params', path)} has shape {np.shape(arrays[path])}; {shape} is expected"

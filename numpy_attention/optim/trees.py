@@ -20,7 +20,7 @@ def flatten(tree: Tree) -> dict[str, Any]:
     Raises
     ------
     TypeError
-        For a key that is not a string, or a tree that is not a dict.
+        For a key that is not a string, a tree that is not a dict, or a list or tuple of arrays in it.
     ValueError
         For a key with a dot, which `unflatten` would read as two keys.
 
@@ -40,7 +40,10 @@ def flatten(tree: Tree) -> dict[str, Any]:
     {'step': array(7), 'velocity': {'weight': array([0., 0.])}}
     """
     found = leaves("tree", tree)
-    for path in found:
+    for path, leaf in found.items():
+        if isinstance(leaf, (list, tuple)) and any(hasattr(x, "shape") for x in leaf):
+            problem = f"{path_text('tree', path)} is a {type(leaf).__name__} of arrays"
+            raise TypeError(f"{problem}; a dict of them is expected (write dict(enumerate(arrays)))")
         for key in path:
             _text("tree", key)
             if "." in key:

@@ -37,7 +37,7 @@ def token_weights(names: Sequence[str], weights: Array, y: Array, classes: Seque
             columns.append((cut(name), by_token[y == place].mean(axis=0)))
     widths = [max(len(name), 6) for name, _ in columns]
     head = "".join(f"  {name:>{width}}" for (name, _), width in zip(columns, widths, strict=True))
-    lines = [f"{'Mean weight':<14}{head}"]
+    lines = [f"{'Mean weight':<14}{head}{'  …' * (len(classes) > MAX_CLASSES)}"]
     for token, name in enumerate(names[:MAX_TOKENS]):
         cells = (f"  {column[token]:>{width}.3f}" for (_, column), width in zip(columns, widths, strict=True))
         lines.append(f"{name:<14}{''.join(cells)}")

@@ -83,6 +83,8 @@ def test_options_reach_the_folder(capsys, tmp_path):
         "tokens": None,
         "delimiter": None,
         "drop": None,
+        "drop_text": None,
+        "decimal": None,
         "npz": None,
         "strict": False,
         "start_from": None,
@@ -110,7 +112,7 @@ def test_an_earlier_run_is_replaced(capsys, tmp_path):
         ("--task digit", "task is 'digit' (did you mean 'digits'?); one of"),
         ("--score uniform", "uniform"),
         ("--heads 0", "heads is 0"),
-        ("--batch-size 1001", "batch_size is 1001; at most 1000"),
+        ("--batch-size 0", "batch_size is 0"),
         ("--lr nan", "lr is nan"),
     ],
 )

@@ -37,6 +37,11 @@ def test_entries_are_counted():
     [
         ({"norm": {}}, ValueError, r"^params\['norm'\]\['weight'\] is missing; an array \(2,\) is expected"),
         ({"sharpness": np.ones(3)}, ValueError, r"^params\['sharpness'\] has shape \(3,\); \(\) is expected"),
+        (
+            {"layer": {"weight": (np.ones(2), np.ones(2))}},
+            TypeError,
+            r"^params\['layer'\]\['weight'\] is tuple; an",
+        ),
         ({"extra": 1.0}, ValueError, r"^params\['extra'\] is unknown; one of layer.weight, "),
     ],
 )

@@ -43,6 +43,7 @@ def test_by_hand():
         (flatten, {"a.b": {"c": 1}}, ValueError, "tree['a.b']['c'] has the dotted key 'a.b'"),
         (flatten, {"a": {3: 1}}, TypeError, "tree has the key 3; strings"),
         (flatten, [1], TypeError, "tree is list; a dict"),
+        (flatten, {"a": (np.ones(2),)}, TypeError, "tree['a'] is a tuple of arrays; a dict of them"),
         (unflatten, {3: 1}, TypeError, "flat has the key 3; strings"),
         (unflatten, {"a": {"b": 1}}, TypeError, "flat['a'] is a dict"),
         (unflatten, {"a": 1, "a.b": 2}, ValueError, "flat has 'a.b' below"),

@@ -10,7 +10,7 @@ def test_many_tokens_are_cut_and_classes_without_examples_left_out():
     names, classes = [str(i) for i in range(25)], [f"class {i}" for i in range(9)]
     lines = token_weights(names, weights, np.array([0, 1, 1]), classes)
     assert len(lines) == 1 + 20 + 1
-    assert lines[0].split() == ["Mean", "weight", "all", "class", "0", "class", "1"]
+    assert lines[0].split() == ["Mean", "weight", "all", "class", "0", "class", "1", "…"]
     assert lines[-1] == "… and 5 tokens more"
 
 
