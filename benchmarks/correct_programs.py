@@ -131,7 +131,8 @@ class TiledProgram(NamedTuple):
             axes = tuple(n for n in range(4) if bias.shape[n] == 1)
             results["d_bias"] = d_bias.sum(axis=axes, keepdims=True)
         if sinks is not None:
-            share = np.exp(sinks.astype(self.dtype)[:, None, None] - lse[..., None])
+            finite = np.where(np.isneginf(lse), np.zeros_like(lse), lse)[..., None]
+            share = np.exp(sinks.astype(self.dtype)[:, None, None] - finite)
             results["d_sinks"] = (share * (d_of_lse - delta)).sum(axis=(0, 2, 3))
         return {name: self._keep(x).astype(input_dtype) for name, x in results.items()} | {"lse": lse}
 

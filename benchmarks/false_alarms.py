@@ -53,11 +53,12 @@ def judge(kind: str, function: Any, dtype: str, **options: Any) -> JudgedCandida
     )
 
 
-def numpy_programs(first: int, last: int) -> Iterator[JudgedCandidate]:
+def numpy_programs(first: int, last: int, profile: str = "smoke") -> Iterator[JudgedCandidate]:
     """Judge programs in NumPy that work tile by tile."""
     for program in islice(programs(last), first, last):
         kind = "NumPy, tiles" if max(program.rows, program.columns) < 128 else "NumPy, tiles of 128 and more"
-        options = dict(mask="visible", causal="bottom_right", seed=first, framework=emulating(program.kept))
+        options = dict(mask="visible", causal="bottom_right", seed=first, profile=profile,
+                       framework=emulating(program.kept))  # fmt: skip
         yield judge(kind, program, program.kept, **options)
 
 

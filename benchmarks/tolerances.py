@@ -5,9 +5,10 @@ from functools import cache
 
 import numpy as np
 
+from numpy_attention.check.cases.capabilities import Capabilities
 from numpy_attention.check.cases.cases import Case
 from numpy_attention.check.cases.compare import FAIL, compare_tensor
-from numpy_attention.check.cases.profiles import Capabilities, profile
+from numpy_attention.check.cases.profiles import profile
 from numpy_attention.check.cases.sensitivity import ReferenceCase, reference_case
 from numpy_attention.check.referee.control import REORDERED
 from numpy_attention.check.reference.evaluation import results

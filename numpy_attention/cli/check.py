@@ -50,7 +50,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add("--list", action="store_true", help="list the names of what can be checked if it is installed")
     add("--as", dest="rule", metavar="RULE", help="not as attention: softmax, layer_norm, adam, …")
-    add("--profile", choices=PROFILES, default="smoke", help="a few rich cases, or all (default: smoke)")
+    add(
+        "--profile",
+        choices=PROFILES,
+        default="smoke",
+        help="each option alone, every condition, or every pair of conditions (default: smoke)",
+    )
     add("--json", metavar="FILE", help="write the whole report to FILE")
     add("--seed", type=whole_number(), default=0, metavar="N", help="seed of all random numbers (default: 0)")
     add(
@@ -74,6 +79,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="GIB",
         help="limit of its memory, on Linux (default: 3/4 of what is free; none with a GPU)",
     )
+    add("--budget", type=positive_number, metavar="SECONDS", help="draw no further case after this time")
     add("--forward-only", action="store_true", help="judge the output alone")
     _add_conventions(parser.add_argument_group("calling convention").add_argument)
     _add_limits(parser.add_argument_group("inputs").add_argument)
@@ -210,9 +216,9 @@ def _writable(path: str) -> Path:
 def _arguments(args: argparse.Namespace) -> dict[str, Any]:
     arguments = {
         name: getattr(args, name)
-        for name in ("profile", "dtype", "arithmetic", "supports", "layout", "mask", "causal", "always",
-                     "square", "groups", "forward_only", "framework", "device", "head_dims", "shape",
-                     "length_multiple", "repeat", "timeout", "seed")
+        for name in ("profile", "budget", "dtype", "arithmetic", "supports", "layout", "mask", "causal",
+                     "always", "square", "groups", "forward_only", "framework", "device", "head_dims",
+                     "shape", "length_multiple", "repeat", "timeout", "seed")
     }  # fmt: skip
     return arguments | {
         "names": args.map,

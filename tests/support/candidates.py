@@ -17,11 +17,10 @@ FEW = [fault("no-row-sum"), fault("scale-missing")]
 
 
 def check(candidate: Any, **options: Any) -> Any:
-    """The report of `check_candidate`, bottom-right and with few faults by default."""
+    """The report of `check_candidate`, by default bottom-right, on simple cases and with few faults."""
     framework = emulating(options.get("dtype", "float32"))
-    return na.check_candidate(
-        candidate, **{"causal": "bottom_right", "faults": FEW, "framework": framework, **options}
-    )
+    usual = {"causal": "bottom_right", "profile": "simple", "faults": FEW, "framework": framework}
+    return na.check_candidate(candidate, **(usual | options))
 
 
 def plain_case(dtype: str = "float32", options: tuple[str, ...] = ()) -> ReferenceCase:

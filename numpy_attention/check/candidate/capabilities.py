@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..cases.capabilities import Capabilities
 from ..cases.drawing import draw_case
-from ..cases.profiles import Capabilities
 from ..cases.specification import Specification
 from ..reference.evaluation import results
 from ..reference.inputs import Shape

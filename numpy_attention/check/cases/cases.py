@@ -53,11 +53,12 @@ class Case(Inputs):
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The options in use, "groups" where heads are grouped, "corner" where the alignment matters."""
+        """The options with an effect, "groups" where heads are grouped, "corner" where alignment matters."""
         _, H, G, L, S, _, _ = self.specification.shape
-        banded = ("causal" in self.options or "window" in self.options) and "q_offset" not in self.options
+        options = tuple(name for name in self.options if name not in self.specification.without_effect)
+        banded = ("causal" in options or "window" in options) and "q_offset" not in options
         more = (("groups",) if 1 < G < H else ()) + (("corner",) if banded and L != S else ())
-        return (*self.options, *more)
+        return (*options, *more)
 
     @cached_property
     def visible(self) -> Array | None:

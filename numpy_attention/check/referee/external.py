@@ -6,11 +6,11 @@ from typing import Any
 
 from ...functional.base.admission import explained
 from ..candidate.frameworks import Emulated, to_numpy
+from ..cases.capabilities import Capabilities
 from ..cases.cases import Case
 from ..cases.compare import expected_results
-from ..cases.profiles import Capabilities
-from ..cases.profiles import profile as specifications
-from ..cases.sensitivity import ReferenceCase, reference_case, sensitivities
+from ..cases.profiles import references
+from ..cases.sensitivity import ReferenceCase, sensitivities
 from ..cases.specification import OPTIONS
 from ..reference.oracle import Results
 from ..rounding.formats import Roundoff, roundoff
@@ -52,7 +52,7 @@ def cases(
     if unknown := [name for name in limits if name not in Capabilities._fields]:
         raise TypeError(f"cases() has no {unknown[0]}; its limits are {', '.join(Capabilities._fields[1:8])}")
     capabilities = Capabilities(tuple(supports), corner=causal, dtype=dtype, seed=seed, **limits)
-    return tuple(reference_case(spec, roundoff(dtype)).case for spec in specifications(profile, capabilities))
+    return tuple(reference.case for reference in references(profile, capabilities, roundoff(dtype)))
 
 
 @explained

@@ -7,7 +7,8 @@ from ..cases.specification import Specification
 from ..pairs.report import WIDTH
 from .coverage import Judged
 
-SETTINGS = ("inputs", "cotangent", "corner", "empty_rows", "layouts", "mode")
+SETTINGS = ("variants", "inputs", "cotangent", "zeros", "hidden", "corner", "empty_rows", "layouts", "mode",
+            "window")  # fmt: skip
 """The fields of a specification, besides its shape and options, that make a case less simple."""
 
 

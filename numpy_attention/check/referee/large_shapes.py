@@ -16,9 +16,9 @@ from ...functional.base.admission import Array
 from ..candidate.candidate import Candidate
 from ..candidate.frameworks import NumPy, to_numpy
 from ..candidate.refusals import refusal
+from ..cases.capabilities import Capabilities
 from ..cases.cases import Case, make_case, visible_pairs
 from ..cases.compare import Verdict, expected_results, wrong_shape
-from ..cases.profiles import Capabilities
 from ..cases.sensitivity import ReferenceCase
 from ..cases.specification import Specification
 from ..reference.error_bounds import BLOCK

@@ -1,16 +1,13 @@
 """Progress of a long run: a line every few seconds, to whoever asks for it."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Sequence
 
 from ..cases.specification import Specification
 from .judging import CaseJudgement
 
 SECONDS = 3.0
 """Between two lines."""
-
-_Case = TypeVar("_Case")
 
 
 class Watcher:
@@ -19,8 +16,8 @@ class Watcher:
     def __call__(self, line: str) -> None:
         """A line of text, at most every SECONDS."""
 
-    def begin(self, number: int, total: int, specification: Specification) -> None:
-        """Case `number` of `total` begins."""
+    def begin(self, number: int, specification: Specification) -> None:
+        """Case `number` begins."""
 
     def end(self, judgements: Sequence[CaseJudgement]) -> None:
         """It has been judged; a large case is judged in parts."""
@@ -40,15 +37,18 @@ class Ticker:
             self.last = now
             self.progress(f"{text}, {now - self.start:.0f} s")
 
-    def over(self, specs: Sequence[Specification], cases: Iterable[_Case]) -> Iterator[_Case]:
-        """The cases, one after the other, each announced by its number and name."""
-        for n, (spec, case) in enumerate(zip(specs, cases, strict=True)):
-            self.tell(f"case {n + 1} of {len(specs)}: {spec.name}")
-            if isinstance(self.progress, Watcher):
-                self.progress.begin(n + 1, len(specs), spec)
-            yield case
+    def begin(self, number: int, specification: Specification) -> None:
+        """Tell which case begins."""
+        self.tell(f"case {number}: {specification.name}")
+        if isinstance(self.progress, Watcher):
+            self.progress.begin(number, specification)
 
     def judged(self, judgements: Sequence[CaseJudgement]) -> None:
-        """Hand on the judgements of the case that `over` yielded last."""
+        """Hand on the judgements of the case that began last."""
         if isinstance(self.progress, Watcher):
             self.progress.end(judgements)
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.monotonic() - self.start

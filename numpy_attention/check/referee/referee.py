@@ -14,8 +14,9 @@ from ..candidate.capabilities import Constraints, ProbeResult, probe
 from ..candidate.conventions import checked_convention
 from ..candidate.process_state import random_states_kept
 from ..cases.compare import FAIL
-from ..cases.profiles import profile as specifications
-from ..cases.sensitivity import ReferenceCase, reference_case
+from ..cases.covering import ConditionCoverage
+from ..cases.profiles import references
+from ..cases.sensitivity import ReferenceCase
 from ..rounding.formats import Roundoff, roundoff
 from .conclusion import conclude
 from .control import Control, Planted, run_control
@@ -27,6 +28,9 @@ from .precision_guess import explaining_arithmetic
 from .progress import Ticker
 from .report import CandidateReport
 from .versions import source_of, versions
+
+REPEATED = 64
+"""Cases that are run `repeat` times; the rest of "full" once."""
 
 
 @explained
@@ -57,6 +61,7 @@ def check_candidate(
     seed: int = 0,
     name: str | None = None,
     faults: Iterable[Any] | None = None,
+    budget: float | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> CandidateReport:
     """Judge an attention, forward and gradients, and justify the verdict.
@@ -74,7 +79,8 @@ def check_candidate(
         or a name of something installed, "torch.sdpa": then it is judged in a process of its own, and may
         crash, exit, hang or use up memory.
     dtype : of inputs and results: float64, float32, float16, bfloat16, float8_e4m3, float8_e5m2.
-    profile : "smoke", a few rich cases, or "full".
+    profile : "simple" has each option alone, "smoke" meets every condition that kernels branch on
+        (`check/cases/conditions.py`), "full" every pair of them that can go together.
     arithmetic : that of the computation: float64, float32, tf32, float16, bfloat16, float8. If None, float64
         for float64 and float32 for the rest; a candidate that is right as a coarser one is then COARSER.
     supports : the options it takes, by the names of `cases.OPTIONS`; read from its signature if None.
@@ -98,6 +104,7 @@ def check_candidate(
     seed : of all random numbers.
     name : the candidate's name in the report.
     faults : the faults to plant; those of `faults.FAULTS` if None.
+    budget : seconds after which no further case is drawn; the report says what was not reached.
     progress : called with a line of text every few seconds.
 
     Returns
@@ -123,7 +130,7 @@ def check_candidate(
     start = time.monotonic()
     shape = None if shape is None else tuple(shape)
     head_dims = tuple(head_dims)
-    _check_numbers(timeout, head_dims, repeat=repeat, length_multiple=length_multiple, seed=seed)
+    _check_numbers(timeout, budget, head_dims, repeat=repeat, length_multiple=length_multiple, seed=seed)
     convention = checked_convention(supports, names, layout, mask, causal, always, square, groups)
     rounding = roundoff(dtype, arithmetic)
     candidate = Candidate(function, convention, forward_only=forward_only)
@@ -141,16 +148,13 @@ def check_candidate(
     )  # fmt: skip
     made: dict[str, Any] = {"versions": versions(own.name)}
     if probed.failure:
-        specifications(profile, capabilities)  # raises for an unknown profile
+        references(profile, capabilities, rounding)  # raises for an unknown profile
         report = _of_no_result(CandidateReport(name, setting, FAIL, probed.failure), probed, candidate.notes)
         return report._replace(seconds=time.monotonic() - start, **made)
     ticker = Ticker(progress)
     if shape is None:
-        specs = specifications(profile, capabilities)
-        judged = []
-        for reference in ticker.over(specs, (reference_case(spec, rounding) for spec in specs)):
-            judged.append((reference, judge_case(candidate, reference, own, rounding, repeat, timeout)))
-            ticker.judged([judged[-1][1]])
+        judged, unmet = _judge_profile(candidate, profile, probed, rounding, repeat, timeout, budget, ticker)
+        probed = probed._replace(left_out=probed.left_out | unmet)
         planted = judged_tensors(judged)
     else:
         judged, planted = _judge_shape(candidate, shape, probed, rounding, timeout, ticker)
@@ -194,14 +198,36 @@ def judged_tensors(judged: Judged) -> list[Planted]:
     return [(p, [v.tensor for v in judgement.verdicts]) for p, judgement in judged if judgement.verdicts]
 
 
-def _check_numbers(timeout: float, head_dims: Sequence[int], **numbers: int) -> None:
+def _check_numbers(timeout: float, budget: float | None, head_dims: Sequence[int], **numbers: int) -> None:
     """Raise ValueError for a number out of range."""
-    if not real_number("timeout", timeout) > 0:
-        raise ValueError(f"timeout is {timeout!r}; a number of seconds above 0 is expected")
+    for name, seconds in dict(timeout=timeout, budget=1.0 if budget is None else budget).items():
+        if not real_number(name, seconds) > 0:
+            raise ValueError(f"{name} is {seconds!r}; a number of seconds above 0 is expected")
     for name, number in [*numbers.items(), *(("head_dims", width) for width in head_dims)]:
         least, whole = int(name != "seed"), isinstance(number, int | np.integer)
         if not whole or isinstance(number, bool) or number < least:
             raise ValueError(f"{name} is {brief(number)}; a whole number, at least {least}, is expected")
+
+
+def _judge_profile(
+    candidate: Candidate, profile: str, probed: ProbeResult, rounding: Roundoff, repeat: int, timeout: float,
+    budget: float | None, ticker: Ticker,
+) -> tuple[list[tuple[ReferenceCase, CaseJudgement]], dict[str, str]]:  # fmt: skip
+    """The judgements of a profile's cases, and the conditions that no case has met, with the reason."""
+    coverage = ConditionCoverage(pairs=profile == "full")
+    judged: list[tuple[ReferenceCase, CaseJudgement]] = []
+    for reference in references(profile, probed.capabilities, rounding, coverage):
+        ticker.begin(len(judged) + 1, reference.case.specification)
+        runs = repeat if len(judged) < REPEATED else 1
+        judgement = judge_case(candidate, reference, probed.framework, rounding, runs, timeout)
+        ticker.judged([judgement])
+        judged.append((reference, judgement))
+        if budget is not None and ticker.seconds > budget:
+            break
+    kind = "pairs of conditions" if profile == "full" else "conditions"
+    unmet = int(coverage.unmet.any(axis=0).sum())
+    left_out = {f"{unmet} {kind}": f"not reached in {budget:g} s"} if unmet and budget is not None else {}
+    return judged, left_out
 
 
 def _judge_shape(
@@ -212,7 +238,8 @@ def _judge_shape(
     judged: list[tuple[ReferenceCase, CaseJudgement]] = []
     planted: list[Planted] = []
     specs = large_specifications(shape, probed.capabilities)
-    for sample in ticker.over(specs, map(draw_large, specs)):
+    for number, sample in enumerate(map(draw_large, specs), start=1):
+        ticker.begin(number, sample.case.specification)
         own = list(judge_large(candidate, sample, probed.framework, rounding, timeout))
         judged += own
         ticker.judged([judgement for _, judgement in own])
@@ -231,10 +258,8 @@ def _excuse_hidden_faults(
     """Move missed faults that the smoke cases catch to `left_out`: the shape hides them, not the referee."""
     missed = [fault for fault in faults if fault.name in control.missed]
     tensors = {name for _, names in planted for name in names}
-    smoke = specifications("smoke", probed.capabilities)
-    still = run_control(
-        [(reference_case(spec, rounding), tensors) for spec in smoke], rounding, missed
-    ).missed
+    smoke = [(reference, tensors) for reference in references("smoke", probed.capabilities, rounding)]
+    still = run_control(smoke, rounding, missed).missed
     hidden = [fault.name for fault in missed if fault.name not in still]
     return control._replace(missed=still), dict.fromkeys(hidden, "a fault that this shape cannot reveal")
 

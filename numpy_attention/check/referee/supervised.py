@@ -84,8 +84,8 @@ class _Follower:
         if kind == "loaded":
             self.where = "a first call"
         elif kind == "begin":
-            number, total, specification = content
-            self.where = f"case {number} of {total}, {specification.name}"
+            number, specification = content
+            self.where = f"case {number}, {specification.name}"
             self.case = FailingCase(specification, (), self.large)
         elif kind == "end":
             self.judged += [(self.where, judgement) for judgement in content]
@@ -139,8 +139,8 @@ class _Sender(Watcher):
     def __call__(self, line: str) -> None:
         self.send("line", line)
 
-    def begin(self, number: int, total: int, specification: Specification) -> None:
-        self.send("begin", (number, total, specification))
+    def begin(self, number: int, specification: Specification) -> None:
+        self.send("begin", (number, specification))
 
     def end(self, judgements: Sequence[CaseJudgement]) -> None:
         self.send("end", [judgement._replace(tensors={}) for judgement in judgements])

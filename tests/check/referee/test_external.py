@@ -41,7 +41,7 @@ def test_unknown_names_and_cases_are_refused():
 
 def test_cases_names_its_profile_and_limits_as_check_candidate_does():
     for function in (na.cases, lambda **options: na.check_candidate(na.attention, **options)):
-        with pytest.raises(ValueError, match="profile is 'long'; one of smoke, full is expected"):
+        with pytest.raises(ValueError, match="profile is 'long'; one of simple, smoke, full is expected"):
             function(profile="long")
     with pytest.raises(TypeError, match=r"cases\(\) has no widths; its limits are groups, "):
         na.cases(widths=3)

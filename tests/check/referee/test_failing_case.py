@@ -15,8 +15,11 @@ WRONG = Verdict("small", "out", "FAIL", 9.0, place=(0, 0, 1, 2), got=2.0, right=
 MANY = ("causal", "window", "mask", "bias", "scale", "softcap", "sinks", "dropout", "d_lse", "d_weights")
 SPECIFICATIONS = (
     Specification("plain", Shape(2, 4, 2, 5, 7, 4, 3)),
-    Specification("a long name, with a comma", Shape(2, 4, 2, 5, 7, 4, 3), MANY, "peaked", "small",
-                  "bfloat16", "bottom_right", empty_rows=True, layouts=(("query", "sliced"),), seed=3),
+    Specification(
+        "a long name, with a comma", Shape(2, 4, 2, 5, 7, 4, 3), MANY, (("scale", "negative"),), "peaked",
+        "small", "value", dtype="bfloat16", corner="bottom_right", empty_rows=True,
+        layouts=(("query", "sliced"),), seed=3,
+    ),
 )  # fmt: skip
 
 
@@ -56,5 +59,5 @@ def test_the_description_names_shape_options_and_what_is_special():
     )
     text = FailingCase(SPECIFICATIONS[1], ()).description
     assert "with causal, window, mask" in text
-    assert "inputs peaked; cotangent small; corner bottom-right" in text
+    assert "inputs peaked; cotangent small; zeros value; corner bottom-right" in text
     assert "layouts query sliced" in text

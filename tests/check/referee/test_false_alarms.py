@@ -1,6 +1,7 @@
 """The referee passes correct attentions of many forms: a small part of benchmarks/false_alarms.py."""
 
 import numpy as np
+import pytest
 
 from benchmarks.false_alarms import judge, numpy_programs
 from benchmarks.frameworks import HALVES, torch_formula, torch_library
@@ -14,7 +15,12 @@ def assert_no_alarm(judged):
 
 
 def test_numpy_programs_tile_by_tile():
-    assert_no_alarm(list(numpy_programs(0, 5)))
+    assert_no_alarm(list(numpy_programs(0, 5, "simple")))
+
+
+@pytest.mark.slow
+def test_numpy_programs_under_every_condition():
+    assert_no_alarm(list(numpy_programs(0, 20)))
 
 
 def test_torch_in_every_dtype(peer):

@@ -5,7 +5,7 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.check.candidate.frameworks import emulating
-from numpy_attention.check.cases.profiles import Capabilities
+from numpy_attention.check.cases.capabilities import Capabilities
 from numpy_attention.check.cases.specification import Specification
 from numpy_attention.check.referee.large_shapes import draw_large, large_specifications, sampled_reference
 from numpy_attention.check.reference.evaluation import results

@@ -1,0 +1,116 @@
+"""Choose few cases that meet every pair of conditions: a covering array, drawn from a seed.
+
+A pair is met for a tensor by a case in which both conditions hold and matter: an option changes a result, and
+the tensor is resolved, each by MIN_SENSITIVITY times the error bound. Each round takes an unmet pair, draws
+specifications that should meet it, and keeps the one that should meet most unmet pairs.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+from ...functional.base.admission import Array
+from .capabilities import Capabilities
+from .conditions import CONDITIONS, LEVELS, Condition, factor_of
+from .drafts import drafts, scores_of, supported_levels, tensors_of
+from .sensitivity import ReferenceCase
+from .specification import EXTRAS, JUDGED, OPTIONS, Specification
+
+DRAWS = 12
+"""Specifications from which the best is chosen in a round."""
+
+ROUNDS = 3
+"""Rounds before a pair is given up, because the cases drawn for it do not resolve it."""
+
+USUAL_SCORES = 2e4
+"""Scores beyond which a case must meet more pairs to be chosen."""
+
+IDLE_FORMS = {"mask all true", "window wider than the keys", "window right only", "sinks -inf"}
+"""Conditions that hold though the option changes nothing."""
+
+
+class ConditionCoverage:
+    """The pairs of conditions that are met for each tensor, and those that could not be."""
+
+    def __init__(self, *, pairs: bool) -> None:
+        n = len(CONDITIONS)
+        wanted = np.tri(n, dtype=bool) if pairs else np.eye(n, dtype=bool)
+        self.unmet = np.repeat(wanted[None], len(JUDGED), axis=0)
+        self.impossible: list[tuple[str, str, str]] = []
+        """A tensor and two conditions, or one twice, that no specification of the candidate meets."""
+        self.unresolved: list[tuple[str, str, str]] = []
+        """Those that the cases drawn for them do not resolve."""
+
+    def mark(self, reference: ReferenceCase) -> None:
+        """Count what a case meets."""
+        spec = reference.case.specification
+        judged = {*tensors_of(spec)} & {*reference.resolved}
+        held = holding(spec, reference.weak)
+        for name in judged:
+            self.unmet[JUDGED.index(name)][np.ix_(held, held)] = False
+
+    def gain(self, spec: Specification) -> float:
+        """The unmet pairs that a specification should meet, fewer counted for a large case."""
+        held = holding(spec)
+        met = sum(self.unmet[JUDGED.index(name)][np.ix_(held, held)].sum() for name in tensors_of(spec))
+        return float(met) / (1 + scores_of(spec.shape) / USUAL_SCORES)
+
+    def give_up(self, one: int, other: int, reasons: list[tuple[str, str, str]]) -> None:
+        """Record a pair that cannot be met, and want it no more."""
+        for t in np.flatnonzero(self.unmet[:, one, other]):
+            reasons.append((JUDGED[t], CONDITIONS[one].name, CONDITIONS[other].name))
+        self.unmet[:, one, other] = False
+
+
+def holding(spec: Specification, weak: Iterable[str] = ()) -> Array:
+    """True for each of CONDITIONS that a specification meets, those on options without effect aside."""
+    value = {factor: factor_of(spec, factor) for factor in LEVELS}
+    idle = spec.without_effect | {*weak}
+    return np.array([
+        bool(condition.test(*[value[factor] for factor in condition.factors])) and feature not in idle
+        for condition, feature in zip(CONDITIONS, _FEATURES, strict=True)
+    ])  # fmt: skip
+
+
+def _feature(condition: Condition) -> str:
+    """The feature of a case that a condition is on, if any."""
+    if condition.name == "1 < G < H":
+        return "groups"
+    (factor, *_) = condition.factors
+    return factor if factor in (*OPTIONS, *EXTRAS) and condition.name not in IDLE_FORMS else ""
+
+
+_FEATURES = tuple(map(_feature, CONDITIONS))
+
+
+def cover(
+    coverage: ConditionCoverage,
+    supported: Capabilities,
+    reference: Callable[[Specification], ReferenceCase],
+) -> Iterator[ReferenceCase]:
+    """The cases that meet what is unmet, one after another."""
+    rng = random.Random(supported.seed)
+    levels = supported_levels(supported)
+    for one, other in _shuffled(np.argwhere(coverage.unmet.any(axis=0)), rng):
+        wanted = (CONDITIONS[one], CONDITIONS[other])
+        for _ in range(ROUNDS):
+            if not coverage.unmet[:, one, other].any():
+                break
+            drawn = drafts(wanted, levels, supported, rng, DRAWS)
+            missing = {JUDGED[t] for t in np.flatnonzero(coverage.unmet[:, one, other])}
+            fitting = [spec for spec in drawn if missing & {*tensors_of(spec)}
+                       and holding(spec)[[one, other]].all()]  # fmt: skip
+            if not fitting:
+                coverage.give_up(one, other, coverage.impossible)
+                break
+            case = reference(max(fitting, key=coverage.gain))
+            coverage.mark(case)
+            yield case
+        coverage.give_up(one, other, coverage.unresolved)
+
+
+def _shuffled(indices: Array, rng: random.Random) -> Iterable[tuple[int, int]]:
+    order = [(int(one), int(other)) for one, other in indices]
+    rng.shuffle(order)
+    return order
