@@ -25,7 +25,7 @@ FLOORS = {
 
 BUDGETS = {
     "functional": 8_400,
-    "check": 15_500,
+    "check": 17_000,
     "optim": 1_150,
     "nn": 3_500,
     "training tasks": 7_000,
