@@ -48,7 +48,7 @@ def kernel(tmp_path: Path) -> str:
 def test_a_correct_kernel_passes(kernel: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", kernel, "--causal", "bottom_right", "--empty-rows", "skip"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("PASS: out, d_query, d_key, d_value in ")
+    assert out.startswith("PASS: out, d_query, d_key, d_value")
     assert "numpy, float32, computed in float32, smoke, seed 0" in " ".join(out.split())
     assert "options: causal, scale\n" in out
     assert "  not judged: window, mask, bias, softcap, sinks, dropout, q_offset (not supported)\n" in out
