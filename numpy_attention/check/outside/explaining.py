@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...functional.base.admission import Array
+from ...functional.base.arrays import Pair
 from ..cases.compare import FAIL, Verdict, compare_tensor
 from ..faults import FAULTS
 from ..pairs.calls import by_name, call_of
@@ -61,8 +62,16 @@ class Hypothesis(NamedTuple):
 
 
 def faults_of(rule: Rule) -> list[Hypothesis]:
-    """The planted faults of a rule; Adam's also after AdamW's decay."""
+    """The planted faults of a rule: for softmax those of attention's step, for AdamW also Adam's."""
     found = []
+    if rule.name == "softmax":
+        steps = [
+            (f, f.steps.softmax) for f in FAULTS if f.steps and f.family in ("softmax", "maximum", "learner")
+        ]
+        return [
+            Hypothesis(f.name, f"{f.name}: {f.statement}", *_of_rows(step), dtypes=f.dtypes)
+            for f, step in steps
+        ]
     for fault in FAULTS:
         after_decay = rule.name == "adamw" and fault.rule == "adam"
         if fault.rule != rule.name and not after_decay:
@@ -73,6 +82,22 @@ def faults_of(rule: Rule) -> list[Hypothesis]:
             pair = pair._replace(forward=in_steps(step, STEPS[rule.name][1]), backward=no_gradients)
         found.append(Hypothesis(fault.name, f"{fault.name}: {fault.statement}", *pair, dtypes=fault.dtypes))
     return found
+
+
+def _of_rows(step: Pair) -> Pair:
+    """Attention's softmax step as a softmax of rows."""
+
+    def forward(x: Array, axis: int = -1) -> Any:
+        rows = np.moveaxis(x, axis, -1)
+        (weights, lse), saved = step.forward(rows, None, np.isfinite(rows))
+        return np.moveaxis(weights, -1, axis), (saved, lse, axis)
+
+    def backward(d_out: Array, kept: Any) -> dict[str, Array]:
+        saved, lse, axis = kept
+        d_rows = step.backward((np.moveaxis(d_out, axis, -1), np.zeros(np.shape(lse))), saved).d_masked
+        return {"d_x": np.moveaxis(d_rows, -1, axis)}
+
+    return Pair(forward, backward)
 
 
 def _after_decay(
@@ -178,7 +203,7 @@ def _near(case: JudgedCase, tensor: str, predicted: Array) -> bool:
     with np.errstate(all="ignore"):
         left_open = case.expected.allowed(tensor) + LEFT_OPEN * np.abs(predicted - right)
         near = np.abs(got - predicted) <= left_open
-    return bool((near | (got == predicted) | ~np.isfinite(predicted) | ~np.isfinite(got)).all())
+    return bool((near | (got == predicted) | (~np.isfinite(predicted) & ~np.isfinite(got))).all())
 
 
 def _factors(judged: Sequence[JudgedCase]) -> str:

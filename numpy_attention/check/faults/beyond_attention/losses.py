@@ -5,7 +5,12 @@ from typing import Any
 import numpy as np
 
 from ....functional.base.arrays import Pair, gradient_like
-from ....functional.losses.losses import CrossEntropySaved, cross_entropy_backward, cross_entropy_forward
+from ....functional.losses.losses import (
+    CrossEntropySaved,
+    cross_entropy_backward,
+    cross_entropy_forward,
+    reduce_losses_backward,
+)
 from ..conditions import Arguments
 from ..fault import FaultFamily
 
@@ -89,7 +94,10 @@ def cross_entropy_not_averaged(d_out: Any, saved: CrossEntropySaved) -> Any:
 @CROSS_ENTROPY.backward(active=_has_classes)
 def cross_entropy_target_kept(d_out: Any, saved: CrossEntropySaved) -> Any:
     """The target's 1 is not subtracted: d_logits = softmax(logits) for softmax(logits) - distribution."""
-    return cross_entropy_backward(d_out, saved._replace(distribution=0 * saved.distribution))
+    right, counted = cross_entropy_backward(d_out, saved), saved.counted
+    d_loss = reduce_losses_backward(d_out, counted.shape, saved.divisor, saved.reduction, saved.logits)
+    kept = np.where(counted, d_loss, 0)[..., None] * saved.distribution
+    return gradient_like(np.asarray(right + kept), saved.logits)
 
 
 @CROSS_ENTROPY.backward(active=_smoothed)
