@@ -78,13 +78,13 @@ class _Probe:
         self.plain = Specification(
             "a first call", Shape(1 if stated.layout == "HLD" else 2, 2, 2, L, L, D, D),
             (stated.always,) if stated.always else (), dtype=dtype, corner=stated.causal or "top_left",
-            **_known(Specification, window=stated.window),
+            window=stated.window,
         )  # fmt: skip
         self.capabilities = Capabilities(
             candidate.options, corner=stated.causal, empty_rows=constraints.empty_rows, dtype=dtype,
             seed=seed, head_dims=constraints.head_dims, length_multiple=m,
-            **_known(Capabilities, always=stated.always, window=stated.window,
-                     key_masks=stated.mask in KEY_MASKS, one_entry=stated.layout == "HLD"),
+            always=stated.always, window=stated.window,
+                     key_masks=stated.mask in KEY_MASKS, one_entry=stated.layout == "HLD",
         )  # fmt: skip
         self.left_out = dict(candidate.left_out)
         self.notes: tuple[str, ...] = ()
@@ -240,11 +240,11 @@ class _Probe:
     def _form_of(self, option: str) -> dict[str, Any]:
         """The form of a mask of keys alone."""
         of_keys = option == "mask" and self.candidate.convention.mask in KEY_MASKS
-        return _known(Specification, variants=(("mask", "of keys"),)) if of_keys else {}
+        return {"variants": (("mask", "of keys"),)} if of_keys else {}
 
     def _try_hidden_nan(self) -> None:
         """Leave out NaN in fully masked keys and values if it leaves a trace."""
-        if "mask" not in self.capabilities.options or "hidden" not in Specification._fields:
+        if "mask" not in self.capabilities.options:
             return
         options, form = (*self.plain.options, "mask"), self._form_of("mask")
         result = self._call(self.framework, options=options, hidden="nan", **form)
@@ -278,12 +278,7 @@ class _Probe:
                 self.left_out[f"mode {mode!r}"] = error.failure
             else:
                 possible.append(mode)
-        self._has(**_known(Capabilities, layouts=tuple(kept), modes=tuple(possible)))
-
-
-def _known(kind: Any, **fields: Any) -> dict[str, Any]:
-    """The fields that a named tuple has."""
-    return {name: x for name, x in fields.items() if name in kind._fields}
+        self._has(layouts=tuple(kept), modes=tuple(possible))
 
 
 def _modules_used(function: Any) -> set[str]:

@@ -129,12 +129,18 @@ def _drawn(fixed: Levels, wanted: tuple[Condition, ...], rng: random.Random) -> 
             factor: level for factor, level in few.items() if factor not in named and rng.random() < 0.9
         }
     if draft["hidden"] or draft["empty rows"]:
-        draft["mask"] = rng.choice([x for x in fixed["mask"] if x in ("", "of heads", "of pairs")] or [None])
+        draft["mask"] = rng.choice(_forms_that_hide(fixed["mask"]))
     if draft["q_offset"] is not None and draft["causal"] is draft["window"] is None:
         draft["causal"] = rng.choice(fixed["causal"])
     if draft["scale_array"] is not None and "scale_array" in named:
         draft["scale"] = None
     return draft
+
+
+def _forms_that_hide(forms: Sequence[str | None]) -> list[str | None]:
+    """The forms of a mask with keys that no query sees; those of keys alone where there are no others."""
+    found = [form for form in forms if form in ("", "of heads", "of pairs")]
+    return [*found] or [None if "of keys" not in forms else "of keys"]
 
 
 def _narrow(widths: Sequence[int], rng: random.Random) -> int:

@@ -96,10 +96,15 @@ def large_specifications(lengths: Sequence[int], capabilities: Capabilities) -> 
     if shape.L != shape.S and capabilities.corner is None:
         options = tuple(name for name in options if name not in ("causal", "window"))
     corner = capabilities.corner or "top_left"
-    plain = Specification("plain", shape, (), dtype=capabilities.dtype, corner=corner, seed=capabilities.seed)
-    specs = [plain, plain._replace(name=" and ".join(options), options=options)] if options else [plain]
+    always = (capabilities.always,) if capabilities.always else ()
+    plain = Specification(
+        "plain", shape, always, dtype=capabilities.dtype, corner=corner, window=capabilities.window,
+        seed=capabilities.seed,
+    )  # fmt: skip
+    rich = plain._replace(name=" and ".join(options), options=(*always, *options))
+    specs = [plain, rich] if options else [plain]
     twice = shape._replace(B=2)
-    if shape.B == 1 and _numbers_in(twice) <= MOST_NUMBERS:
+    if shape.B == 1 and not capabilities.one_entry and _numbers_in(twice) <= MOST_NUMBERS:
         specs.append(specs[-1]._replace(name=f"{specs[-1].name}, {BATCH_OF_TWO}", shape=twice))
     return tuple(specs)
 
@@ -122,7 +127,7 @@ def draw_large(specification: Specification) -> SampledCase:
     offset = S - L if spec.corner == "bottom_right" else 0
     options: dict[str, Any] = {
         "causal": True,
-        "window": (max(1, S // 4, L + offset - S + 1), max(1, S // 6, -offset)),
+        "window": spec.window or (max(1, S // 4, L + offset - S + 1), max(1, S // 6, -offset)),
         "scale": 1.5 * 2.0 ** math.ceil(-math.log2(D) / 2),
         "softcap": SOFTCAP,
     }
