@@ -203,3 +203,20 @@ def test_a_closed_stdout_costs_no_traceback(kernel: str, ending: str, status: in
     shell = ["bash", "-c", f"set -o pipefail; {command}"]
     run = subprocess.run(shell, capture_output=True, text=True)
     assert (run.returncode, run.stderr) == (status, "")
+
+
+def test_another_function_is_judged_as_what_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "layers.py"
+    file.write_text(
+        "import numpy as np\ndef softmax(x):\n    p = np.exp(x - x.max(-1, keepdims=True))\n"
+        "    return p / p.sum(-1, keepdims=True)\n"
+    )
+    address = f"{file}:softmax"
+    assert main(["check", address]) == 2
+    assert "takes x; query, key and value are expected" in (message := capsys.readouterr().err)
+    assert "needs --as softmax" in message
+    assert main(["check", address, "--as", "softmax"]) == 0
+    assert capsys.readouterr().out.startswith("PASS: out in ")
+    assert main(["check", address, "--as", "softmax", "--always", "causal"]) == 2
+    assert "--always is an option of attention" in capsys.readouterr().err
+    assert main(["check", address, "--as", "softmaks"]) == 2
