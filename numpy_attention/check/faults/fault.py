@@ -19,9 +19,15 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 import numpy as np
 
 from ...functional.attention.attention import attention_with
-from ...functional.attention.steps import STEPS, Steps
+from ...functional.attention.steps import (
+    STEPS,
+    SoftmaxStepGradients,
+    SoftmaxStepSaved,
+    Steps,
+    softmax_step_backward,
+)
 from ...functional.base.admission import Array
-from ...functional.base.arrays import Pair
+from ...functional.base.arrays import Pair, keep_visible, unbroadcast
 from .conditions import Condition, all_of, describe, everywhere, mask_differs, with_visible_keys
 
 Dtypes: TypeAlias = tuple[str, ...]
@@ -84,12 +90,17 @@ class FaultFamily:
         self.faults: list[Fault] = []
 
     def forward(
-        self, step: str = "", *, active: Condition = everywhere, dtypes: Dtypes = EVERY
+        self,
+        step: str = "",
+        *,
+        backward: Callable[..., Any] | None = None,
+        active: Condition = everywhere,
+        dtypes: Dtypes = EVERY,
     ) -> _Decorator:
-        """Decorates a wrong forward, of a step or of the rule's pair."""
+        """Decorates a wrong forward, of a step or of the rule's pair, with the right backward by default."""
 
         def planted(function: _Function) -> _Function:
-            wrong = Pair(function, self._right(step).backward)
+            wrong = Pair(function, backward or self._right(step).backward)
             return self._plant(function, wrong, step, active, dtypes)
 
         return planted
@@ -179,6 +190,26 @@ def steps_with_visible(change: Callable[[Array], Array]) -> Steps:
             for step, place in VISIBLE_PLACES.items()
         }
     )
+
+
+def textbook_softmax_backward(
+    d_normalised: tuple[Array, Array], saved: SoftmaxStepSaved
+) -> SoftmaxStepGradients:
+    """d_masked = weights * (d_weights - Σ weights * d_weights + d_lse), as kernels compute it.
+
+    Where a fault leaves weights that do not sum to 1, the package's form, pinned at the peak, differs.
+    """
+    weights, d, d_lse = (
+        saved.weights,
+        keep_visible(d_normalised[0], saved.visible),
+        d_normalised[1][..., None],
+    )
+    mean = (weights * d).sum(axis=-1, keepdims=True)
+    right = softmax_step_backward(d_normalised, saved)
+    if saved.sinks is not None and saved.sink_weights is not None:
+        d_column = (saved.sink_weights * (d_lse - mean))[..., 0]
+        right = right._replace(d_sinks=unbroadcast(d_column.sum(axis=-1), saved.sinks.shape))
+    return right._replace(d_masked=weights * (d - mean + d_lse))
 
 
 # ------------------------------------------------------------------ what a step passes to a later one

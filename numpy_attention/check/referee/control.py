@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ...functional.base.admission import Array
+from ..candidate.frameworks import get_framework
+from ..cases.cases import Case
 from ..cases.compare import FAIL, Verdict, compare_tensor
 from ..cases.sensitivity import ReferenceCase
 from ..reference.evaluation import results
@@ -101,9 +103,9 @@ def _first_failure(fault: Any, judged: Iterable[Planted]) -> tuple[Verdict | Non
     differs = False
     for reference, tensors in judged:
         case, right = reference.case, reference.expected
-        if not case.query.size or not fault.active(case):
+        if not case.query.size or not fault.active(called := as_called(case)):
             continue
-        wrong = results(_copied(case.dense()), fault.pair.forward, fault.pair.backward)
+        wrong = results(called, fault.pair.forward, fault.pair.backward)
         for name in tensors:
             x, y = getattr(wrong, name), getattr(right.values, name)
             if x is None or y is None:
@@ -116,9 +118,13 @@ def _first_failure(fault: Any, judged: Iterable[Planted]) -> tuple[Verdict | Non
     return None, differs
 
 
-def _copied(inputs: Inputs) -> Inputs:
-    """A copy for faults that modify their inputs."""
-    return inputs.replace(**{name: x.copy() for name, x in inputs.items() if isinstance(x, np.ndarray)})
+def as_called(case: Case) -> Inputs:
+    """A copy, for faults that modify their inputs, in the memory layouts of the case."""
+    numpy = get_framework("numpy")
+    copies = {name: x.copy() for name, x in case.dense().items() if isinstance(x, np.ndarray)}
+    for name, layout in case.specification.layouts:
+        copies[name] = numpy.laid_out(copies[name], layout)
+    return case.dense().replace(**copies)
 
 
 def _differs(x: Array, y: Array) -> bool:

@@ -12,6 +12,7 @@ from ...functional.base.wording import brief
 from ..candidate.candidate import Candidate
 from ..candidate.capabilities import Constraints, ProbeResult, probe
 from ..candidate.conventions import checked_convention
+from ..candidate.frameworks import NumPy
 from ..candidate.process_state import random_states_kept
 from ..cases.compare import FAIL
 from ..cases.covering import ConditionCoverage
@@ -21,6 +22,7 @@ from ..rounding.formats import Roundoff, roundoff
 from .conclusion import conclude
 from .control import Control, Planted, run_control
 from .coverage import Judged
+from .diagnosis.diagnose import diagnose
 from .findings import NOT_JUDGED, CandidateProblem
 from .judging import CaseJudgement, full_error, judge_case
 from .large_shapes import control_cases, draw_large, judge_large, large_specifications
@@ -173,7 +175,21 @@ def check_candidate(
         name, setting, judged, control, rounding, left_out=probed.left_out | hidden, coarser=coarser,
         notes=(*probed.notes, *candidate.notes), widths=head_dims if shape is None else (),
     )  # fmt: skip
+    if report.outcome == FAIL:
+        ticker.tell("looking for the mistake")
+        report = report._replace(diagnosis=_diagnosis(judged, rounding, own, time.monotonic() - start))
     return report._replace(seconds=time.monotonic() - start, **made)
+
+
+def _diagnosis(judged: Judged, rounding: Roundoff, framework: NumPy, seconds: float) -> str:
+    """The mistake behind wrong numbers, looked for as long as the check itself took."""
+    faults = import_module("..faults", __package__).FAULTS
+    try:
+        table = import_module("..cases.conditions", __package__).CONDITIONS
+    except ImportError:
+        table = ()
+    conditions = [(each.name, each.holds) for each in table]
+    return diagnose(judged, rounding, framework, faults, conditions, seconds)
 
 
 def _of_no_result(report: CandidateReport, probed: ProbeResult, notes: Sequence[str]) -> CandidateReport:

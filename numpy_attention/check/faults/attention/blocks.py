@@ -21,7 +21,7 @@ from ....functional.base.arrays import keep_visible
 from ....functional.base.stable import finite_shift, row_maximum
 from ...reference.inputs import Inputs
 from ..conditions import has_choice, visible_of, with_option
-from ..fault import FaultFamily
+from ..fault import FaultFamily, textbook_softmax_backward
 
 BLOCKS = FaultFamily("lse")
 
@@ -76,7 +76,7 @@ def _with_lse(lse: Array, masked: Array, right: Forward) -> Forward:
     return Normalised(weights, lse), saved._replace(weights=recomputed)
 
 
-@BLOCKS.forward("softmax", active=_both_blocks)
+@BLOCKS.forward("softmax", backward=textbook_softmax_backward, active=_both_blocks)
 def stale_maximum(masked: Array, sinks: Array | None = None, visible: Array | None = None) -> Forward:
     """The second block's exponentials are summed relative to the first block's maximum, not yet updated."""
     (weights, lse), saved = softmax_step_forward(masked, sinks, visible)
@@ -84,7 +84,7 @@ def stale_maximum(masked: Array, sinks: Array | None = None, visible: Array | No
     return _divided_by(1 + second * (_maximum_growth(masked) - 1), weights, lse, saved)
 
 
-@BLOCKS.forward("softmax", active=_both_blocks)
+@BLOCKS.forward("softmax", backward=textbook_softmax_backward, active=_both_blocks)
 def sum_not_rescaled(masked: Array, sinks: Array | None = None, visible: Array | None = None) -> Forward:
     """When the maximum rises, the running sum is not rescaled by exp(old - new); the output is."""
     (weights, lse), saved = softmax_step_forward(masked, sinks, visible)

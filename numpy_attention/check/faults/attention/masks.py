@@ -22,7 +22,14 @@ from ....functional.base.admission import Array
 from ....functional.base.arrays import Pair
 from ...reference.inputs import Inputs
 from ..conditions import all_of, has_choice, has_option, mask_hides, visible_key_counts, visible_of
-from ..fault import VISIBLE_PLACES, FaultFamily, steps_with_visible, tag_of, tagged
+from ..fault import (
+    VISIBLE_PLACES,
+    FaultFamily,
+    steps_with_visible,
+    tag_of,
+    tagged,
+    textbook_softmax_backward,
+)
 
 MASKS = FaultFamily("mask")
 
@@ -158,7 +165,7 @@ def mask_after_softmax() -> Steps:
         return Normalised(weights, lse), saved._replace(weights=weights)
 
     unmasked = Pair(lambda biased, visible=None: (biased, MaskSaved(visible)), STEPS.mask.backward)
-    return STEPS._replace(mask=unmasked, softmax=Pair(forward, softmax_step_backward))
+    return STEPS._replace(mask=unmasked, softmax=Pair(forward, textbook_softmax_backward))
 
 
 @MASKS.steps(active=_has_fully_masked_row)

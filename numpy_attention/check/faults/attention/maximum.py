@@ -13,7 +13,7 @@ from ....functional.base.arrays import keep_visible
 from ....functional.base.stable import row_maximum
 from ...reference.inputs import Inputs
 from ..conditions import Condition, finite_top_scores
-from ..fault import FINE, FaultFamily
+from ..fault import FINE, FaultFamily, textbook_softmax_backward
 
 MAXIMUM = FaultFamily("maximum")
 
@@ -95,7 +95,7 @@ def maximum_from_5e4(masked: Array, sinks: Array | None = None, visible: Array |
     return _softmax(masked, sinks, visible, -5e4)
 
 
-@MAXIMUM.forward("softmax", dtypes=FINE)
+@MAXIMUM.forward("softmax", backward=textbook_softmax_backward, dtypes=FINE)
 def epsilon_in_the_sum(masked: Array, sinks: Array | None = None, visible: Array | None = None) -> Forward:
     """An epsilon of 1e-4 is added to the sum that the exponentials are divided by."""
     return _softmax(masked, sinks, visible, -math.inf, EPSILON)

@@ -1,0 +1,142 @@
+"""Try all hypotheses, the simplest first, and say what fits."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from ...candidate.frameworks import NumPy
+from ...rounding.formats import Roundoff
+from ..coverage import Judged
+from .changes import change_of
+from .evidence import Evidence, Observation, evidence_of
+from .places import first_wrong, place_of
+from .separating import Conditions, separating
+from .wrong_calls import Hypothesis, conventions, planted
+
+FIRST = 2
+"""Failing and passing cases on which every hypothesis is tried."""
+
+FARTHER = 8.0
+"""How many times farther from the candidate's numbers a hypothesis may be than the best one."""
+
+NAMED = 3
+"""Most names of mistakes that cannot be told apart, and most conditions."""
+
+SHORTEST = 2.0
+"""Seconds that a diagnosis may take at least."""
+
+
+def diagnose(
+    judged: Judged, rounding: Roundoff, framework: NumPy, faults: Sequence[Any], conditions: Conditions,
+    seconds: float = 60.0,
+) -> str:  # fmt: skip
+    """The mistake that explains the wrong numbers of a run, in a sentence; "" if no number is wrong.
+
+    Parameters
+    ----------
+    judged : the cases with the candidate's results and verdicts.
+    rounding, framework : those of the run.
+    faults : the planted faults to try, as `faults.FAULTS`.
+    conditions : names and tests of the conditions that may separate failing cases from passing ones.
+    seconds : after this time no further case is asked.
+    """
+    evidence = evidence_of(judged, rounding, framework)
+    if not evidence.failing:
+        return ""
+    deadline = time.monotonic() + max(seconds, SHORTEST)
+    everywhere, conditional = _explaining([*planted(faults), *conventions()], evidence, deadline)
+    if everywhere:
+        return _named(everywhere)
+    what = _change(evidence.failing)
+    where = _condition(evidence, conditions)
+    if conditional and where:
+        return f"{_named(conditional)}, only where {where}"
+    if what or where:
+        return _joined(what or _wrong_tensors(evidence.failing), where)
+    place = _place(evidence.failing)
+    if place:
+        return f"{_wrong_tensors(evidence.failing)}, {place}"
+    if conditional:
+        return f"{_named(conditional)}, but not in every case"
+    return _nothing(evidence)
+
+
+def _explaining(
+    hypotheses: Sequence[Hypothesis], evidence: Evidence, deadline: float
+) -> tuple[list[Hypothesis], list[Hypothesis]]:
+    """The hypotheses that fit all cases, and those that fit the failing ones but not all passing ones."""
+    left = list(hypotheses)
+    for seen in evidence.failing[:FIRST]:
+        left = _closest(left, seen)
+    everywhere: list[Hypothesis] = list(left)
+    conditional: list[Hypothesis] = []
+    others = (*evidence.passing[:FIRST], *evidence.failing[FIRST:], *evidence.passing[FIRST:])
+    for seen in others:
+        if not everywhere or time.monotonic() > deadline:
+            break
+        fitting = _closest(everywhere, seen)
+        if not seen.wrong:
+            conditional += [each for each in everywhere if each not in fitting]
+        everywhere = fitting
+    return everywhere, conditional
+
+
+def _closest(hypotheses: Sequence[Hypothesis], seen: Observation) -> list[Hypothesis]:
+    """The hypotheses that fit a case, without those that are much farther from its numbers than the best."""
+    misfits = [seen.misfit_of(each.expectation) for each in hypotheses]
+    limit = min(1.0, FARTHER * min(misfits, default=1.0))
+    limit = limit if seen.wrong else 1.0
+    return [each for each, misfit in zip(hypotheses, misfits, strict=True) if misfit <= limit]
+
+
+# --------------------------------------------------------------------------------------------- words
+
+
+def _named(fitting: Sequence[Hypothesis]) -> str:
+    others = [each.short for each in fitting[1:NAMED]]
+    return fitting[0].statement + (f", or {' or '.join(others)}" if others else "")
+
+
+def _wrong_tensors(failing: Sequence[Observation]) -> str:
+    names = tuple(dict.fromkeys(name for seen in failing for name in seen.wrong))
+    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} wrong"
+
+
+def _change(failing: Sequence[Observation]) -> str:
+    """What the wrong tensors are, if each is a known change of the right one."""
+    names = tuple(dict.fromkeys(name for seen in failing for name in seen.wrong))
+    changes = {name: change_of(failing, name) for name in names}
+    if not all(changes.values()):
+        return ""
+    by_change: dict[str, list[str]] = {}
+    for name, change in changes.items():
+        by_change.setdefault(change, []).append(name)
+    return "; ".join(f"{', '.join(names)} {_plural(change, names)}" for change, names in by_change.items())
+
+
+def _plural(change: str, names: Sequence[str]) -> str:
+    verb, _, rest = change.partition(" ")
+    several = {"is": "are", "has": "have"}[verb] if len(names) > 1 else verb
+    return f"{several} {rest}"
+
+
+def _condition(evidence: Evidence, conditions: Conditions) -> str:
+    found = separating(conditions, evidence.failing, evidence.passing)
+    return " or ".join(found[:NAMED])
+
+
+def _joined(what: str, where: str) -> str:
+    return f"{what}, only where {where}" if where else what
+
+
+def _place(failing: Sequence[Observation]) -> str:
+    """The places of the errors, if they are the same for every wrong tensor."""
+    names = tuple(dict.fromkeys(name for seen in failing for name in seen.wrong))
+    places = {place_of(failing, name) for name in names}
+    return places.pop() if len(places) == 1 else ""
+
+
+def _nothing(evidence: Evidence) -> str:
+    first = first_wrong(evidence.failing[0])
+    step = f" of the returned results, {first} is the first wrong one;" if first else ""
+    return f"no known mistake gives these numbers;{step} the simplest failing case is below"
