@@ -8,10 +8,10 @@ from ...candidate.frameworks import NumPy
 from ...rounding.formats import Roundoff
 from ..coverage import Judged
 from .changes import change_of
-from .evidence import Evidence, Observation, evidence_of
+from .evidence import Observation, Observations, evidence_of
 from .places import first_wrong, place_of
 from .separating import Conditions, separating
-from .wrong_calls import Hypothesis, conventions, planted
+from .wrong_calls import WrongCall, conventions, planted
 
 FIRST = 2
 """Failing and passing cases on which every hypothesis is tried."""
@@ -62,14 +62,14 @@ def diagnose(
 
 
 def _explaining(
-    hypotheses: Sequence[Hypothesis], evidence: Evidence, deadline: float
-) -> tuple[list[Hypothesis], list[Hypothesis]]:
+    hypotheses: Sequence[WrongCall], evidence: Observations, deadline: float
+) -> tuple[list[WrongCall], list[WrongCall]]:
     """The hypotheses that fit all cases, and those that fit the failing ones but not all passing ones."""
     left = list(hypotheses)
     for seen in evidence.failing[:FIRST]:
         left = _closest(left, seen)
-    everywhere: list[Hypothesis] = list(left)
-    conditional: list[Hypothesis] = []
+    everywhere: list[WrongCall] = list(left)
+    conditional: list[WrongCall] = []
     others = (*evidence.passing[:FIRST], *evidence.failing[FIRST:], *evidence.passing[FIRST:])
     for seen in others:
         if not everywhere or time.monotonic() > deadline:
@@ -81,7 +81,7 @@ def _explaining(
     return everywhere, conditional
 
 
-def _closest(hypotheses: Sequence[Hypothesis], seen: Observation) -> list[Hypothesis]:
+def _closest(hypotheses: Sequence[WrongCall], seen: Observation) -> list[WrongCall]:
     """The hypotheses that fit a case, without those that are much farther from its numbers than the best."""
     misfits = [seen.misfit_of(each.expectation) for each in hypotheses]
     limit = min(1.0, FARTHER * min(misfits, default=1.0))
@@ -92,7 +92,7 @@ def _closest(hypotheses: Sequence[Hypothesis], seen: Observation) -> list[Hypoth
 # --------------------------------------------------------------------------------------------- words
 
 
-def _named(fitting: Sequence[Hypothesis]) -> str:
+def _named(fitting: Sequence[WrongCall]) -> str:
     others = [each.short for each in fitting[1:NAMED]]
     return fitting[0].statement + (f", or {' or '.join(others)}" if others else "")
 
@@ -120,7 +120,7 @@ def _plural(change: str, names: Sequence[str]) -> str:
     return f"{several} {rest}"
 
 
-def _condition(evidence: Evidence, conditions: Conditions) -> str:
+def _condition(evidence: Observations, conditions: Conditions) -> str:
     found = separating(conditions, evidence.failing, evidence.passing)
     return " or ".join(found[:NAMED])
 
@@ -136,7 +136,7 @@ def _place(failing: Sequence[Observation]) -> str:
     return places.pop() if len(places) == 1 else ""
 
 
-def _nothing(evidence: Evidence) -> str:
+def _nothing(evidence: Observations) -> str:
     first = first_wrong(evidence.failing[0])
     step = f" of the returned results, {first} is the first wrong one;" if first else ""
     return f"no known mistake gives these numbers;{step} the simplest failing case is below"

@@ -106,14 +106,14 @@ def _largest(x: Array) -> float:
     return float(size.max(initial=0.0))
 
 
-class Evidence(NamedTuple):
+class Observations(NamedTuple):
     """All observations of a run, the simplest first."""
 
     failing: tuple[Observation, ...]
     passing: tuple[Observation, ...]
 
 
-def evidence_of(judged: Judged, rounding: Roundoff, framework: NumPy) -> Evidence:
+def evidence_of(judged: Judged, rounding: Roundoff, framework: NumPy) -> Observations:
     """The observations of a run: cases with a wrong tensor, and cases in which all are right."""
     observations = []
     for reference, judgement in judged:
@@ -129,4 +129,4 @@ def evidence_of(judged: Judged, rounding: Roundoff, framework: NumPy) -> Evidenc
         observations.append(Observation(reference, numbers, kept, wrong))
     observations.sort(key=lambda each: each.size)
     failing = tuple(each for each in observations if each.wrong)
-    return Evidence(failing, tuple(each for each in observations if not each.wrong))
+    return Observations(failing, tuple(each for each in observations if not each.wrong))

@@ -22,7 +22,7 @@ HINTS = {
 """What else a planted fault may mean, by its name."""
 
 
-class Hypothesis(NamedTuple):
+class WrongCall(NamedTuple):
     """A mistake in words, the results that it would give, and the name of the fault if it is planted."""
 
     statement: str
@@ -35,10 +35,10 @@ class Hypothesis(NamedTuple):
         return self.fault or self.statement
 
 
-def planted(faults: Iterable[Any]) -> list[Hypothesis]:
+def planted(faults: Iterable[Any]) -> list[WrongCall]:
     """One hypothesis for each planted fault whose results depend on one call alone."""
     kept = [each for each in faults if each.rule == "attention" and each.family not in ("memory", "state")]
-    return [Hypothesis(_statement(each), partial(_with_fault, each), each.name) for each in kept]
+    return [WrongCall(_statement(each), partial(_with_fault, each), each.name) for each in kept]
 
 
 def _statement(fault: Any) -> str:
@@ -54,7 +54,7 @@ def _with_fault(fault: Any, case: Case) -> Results | None:
 # ---------------------------------------------------------------------------------- other conventions
 
 
-def conventions() -> list[Hypothesis]:
+def conventions() -> list[WrongCall]:
     """The right attention under other conventions."""
     found = [
         _when(f"{name} is ignored", name, partial(_without, feature=name))
@@ -70,16 +70,16 @@ def conventions() -> list[Hypothesis]:
         _when("the window counts its own position on the right", "window", partial(_window, right=-1)),
         _when("the window is one key too wide on the left", "window", partial(_window, left=1)),
         _when("the window is one key too wide on the right", "window", partial(_window, right=1)),
-        Hypothesis("axes 1 and 2 are read the other way: right under --layout BLHD", _axes_swapped),
+        WrongCall("axes 1 and 2 are read the other way: right under --layout BLHD", _axes_swapped),
     ]  # fmt: skip
 
 
-def _when(statement: str, feature: str, change: Callable[[Case], Case | None]) -> Hypothesis:
+def _when(statement: str, feature: str, change: Callable[[Case], Case | None]) -> WrongCall:
     def expectation(case: Case) -> Results | None:
         changed = change(case) if feature in case.features else None
         return None if changed is None else results(changed)
 
-    return Hypothesis(statement, expectation)
+    return WrongCall(statement, expectation)
 
 
 def _without(case: Case, feature: str) -> Case:

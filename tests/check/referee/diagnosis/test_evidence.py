@@ -1,4 +1,4 @@
-"""Evidence: failing and passing cases, and how far a hypothesis is from the candidate's numbers."""
+"""Observations: failing and passing cases, and how far a hypothesis is from the candidate's numbers."""
 
 import numpy as np
 
