@@ -19,13 +19,13 @@ RINGS = ("core", "functional", "optim nn", "check training", "tasks", "study", "
 
 FLOORS = {
     "functional": "base layers losses masks attention scores tiled fast",
-    "check": "rounding reference pairs laws faults cases candidate referee outside",
+    "check": 18_000"rounding reference pairs laws faults cases candidate referee outside",
 }
 """Folders of a ring, bottom-up."""
 
 BUDGETS = {
     "functional": 8_400,
-    "check": 17_000,
+    "check": 18_000,
     "optim": 1_150,
     "nn": 3_500,
     "training tasks": 7_000,

@@ -15,6 +15,7 @@ from ..candidate.conventions import checked_convention
 from ..candidate.frameworks import NumPy
 from ..candidate.process_state import random_states_kept
 from ..cases.compare import FAIL
+from ..cases.conditions import CONDITIONS
 from ..cases.covering import ConditionCoverage
 from ..cases.profiles import references
 from ..cases.sensitivity import ReferenceCase
@@ -184,11 +185,7 @@ def check_candidate(
 def _diagnosis(judged: Judged, rounding: Roundoff, framework: NumPy, seconds: float) -> str:
     """The mistake behind wrong numbers, looked for as long as the check itself took."""
     faults = import_module("..faults", __package__).FAULTS
-    try:
-        table = import_module("..cases.conditions", __package__).CONDITIONS
-    except ImportError:
-        table = ()
-    conditions = [(each.name, each.holds) for each in table]
+    conditions = [(each.name, each.holds) for each in CONDITIONS]
     return diagnose(judged, rounding, framework, faults, conditions, seconds)
 
 

@@ -16,6 +16,9 @@ from .wrong_calls import WrongCall, conventions, planted
 FIRST = 2
 """Failing and passing cases on which every hypothesis is tried."""
 
+EXTREME = 0.25
+"""Share of the failing cases in which no hypothesis need fit, if one fits all others."""
+
 FARTHER = 8.0
 """How many times farther from the candidate's numbers a hypothesis may be than the best one."""
 
@@ -71,12 +74,18 @@ def _explaining(
     everywhere: list[WrongCall] = list(left)
     conditional: list[WrongCall] = []
     others = (*evidence.passing[:FIRST], *evidence.failing[FIRST:], *evidence.passing[FIRST:])
+    extreme = 0
     for seen in others:
         if not everywhere or time.monotonic() > deadline:
             break
         fitting = _closest(everywhere, seen)
         if not seen.wrong:
             conditional += [each for each in everywhere if each not in fitting]
+        elif not fitting:  # numbers so extreme that two ways to make one mistake differ
+            extreme += 1
+            if extreme > EXTREME * len(evidence.failing):
+                return [], conditional
+            continue
         everywhere = fitting
     return everywhere, conditional
 

@@ -121,7 +121,8 @@ def evidence_of(judged: Judged, rounding: Roundoff, framework: NumPy) -> Observa
         tensors = {n: x for n, x in judgement.tensors.items() if n in verdicts}
         right = reference.expected.values._asdict()
         shaped = all(x.numbers.shape == np.shape(right[n]) for n, x in tensors.items())
-        if not verdicts or not shaped or not reference.case.query.size:
+        missing = verdicts.keys() - tensors.keys()  # of a large case, what the laws judge
+        if not verdicts or missing or not shaped or not reference.case.query.size:
             continue
         kept = {n: result_format(n, x, framework, rounding) for n, x in tensors.items()}
         numbers = {n: x.numbers for n, x in tensors.items()}
