@@ -19,7 +19,7 @@ RINGS = ("core", "functional", "optim nn", "check training", "tasks", "study", "
 
 FLOORS = {
     "functional": "base layers losses masks attention scores tiled fast",
-    "check": 18_000"rounding reference pairs laws faults cases candidate referee outside",
+    "check": "rounding reference pairs laws faults cases candidate referee outside",
 }
 """Folders of a ring, bottom-up."""
 
