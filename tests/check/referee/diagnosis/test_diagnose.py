@@ -30,7 +30,12 @@ def sentence(change, faults=FEW, conditions=()):
 def named(kind, mistake, dtype="float32"):
     """True if the first words of the diagnosis of a wrong kernel are its mistake's."""
     report = na.check_candidate(
-        KERNELS[kind](mistake), dtype=dtype, causal="bottom_right", mask="visible", faults=FEW
+        KERNELS[kind](mistake),
+        dtype=dtype,
+        causal="bottom_right",
+        mask="visible",
+        profile="simple",
+        faults=FEW,
     )
     return mistake in report.diagnosis
 
@@ -41,9 +46,9 @@ def test_a_mistake_of_a_strangers_kernel_is_named(kind, mistake):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_nearly_every_mistake_is_named(dtype):
-    tried = [(kind, each) for kind, some in MISTAKES.items() for each in some if each not in CANNOT]
+@pytest.mark.parametrize("dtype, every", [("float64", 4), ("float32", 2)])
+def test_nearly_every_mistake_is_named(dtype, every):
+    tried = [(kind, each) for kind, some in MISTAKES.items() for each in some if each not in CANNOT][::every]
     missed = [each for each in tried if not named(*each, dtype)]
     assert len(missed) <= (1 - SHARE) * len(tried), missed
 
