@@ -1,12 +1,14 @@
 """Cases in which every feature matters: without it, results change by far more than the error bound."""
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..pairs.calls import over
 from ..reference.evaluation import results
+from ..reference.oracle import Results
+from ..rounding.error_analysis import Bounded
 from ..rounding.formats import Roundoff
 from .cases import Case
 from .compare import ExpectedResults, expected_results
@@ -49,12 +51,26 @@ class ReferenceCase(NamedTuple):
         least = 2 * (1.0 if coarse else MIN_SENSITIVITY)
         return tuple(name for name in JUDGED if self._largest_ratio(name) > least)
 
+    def hollow(self) -> "ReferenceCase":
+        """The same description, its arrays zeros that take no memory."""
+        case, right = self.case, self.expected
+        arrays = {name: _hollow(getattr(case, name)) for name in ("query", "key", "value", "d_out")}
+        options = {name: _hollow(x) for name, x in case.options.items()}
+        values = Results(*map(_hollow, right.values))
+        bounded = Results(*(None if x is None else Bounded(*map(_hollow, x)) for x in right.bounded))
+        right = right._replace(values=values, bounded=bounded)
+        return self._replace(case=case.rebuilt(**arrays, options=options), expected=right)
+
     def _largest_ratio(self, name: str) -> float:
         right = getattr(self.expected.values, name)
         if right is None:
             return 0.0
         ratios = over(np.abs(np.asarray(right, dtype=float)), self.expected.allowed(name))
         return float(np.nan_to_num(ratios, nan=0.0, posinf=0.0).max(initial=0.0))
+
+
+def _hollow(x: Any) -> Any:
+    return np.broadcast_to(np.zeros((), x.dtype), x.shape) if isinstance(x, np.ndarray) else x
 
 
 def reference_case(specification: Specification, roundoff: Roundoff) -> ReferenceCase:

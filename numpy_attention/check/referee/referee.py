@@ -32,8 +32,9 @@ from .progress import Ticker
 from .report import CandidateReport
 from .versions import source_of, versions
 
-REPEATED = 64
-"""Cases that are run `repeat` times; the rest of "full" once."""
+REPEATED = KEPT = 64
+"""Cases that are run `repeat` times, and kept to plant faults in; the rest of "full" runs once, and of its
+cases only those with a defect are kept."""
 
 
 @explained
@@ -158,7 +159,7 @@ def check_candidate(
     if shape is None:
         judged, unmet = _judge_profile(candidate, profile, probed, rounding, repeat, timeout, budget, ticker)
         probed = probed._replace(left_out=probed.left_out | unmet)
-        planted = judged_tensors(judged)
+        planted = judged_tensors(judged[:KEPT])
     else:
         judged, planted = _judge_shape(candidate, shape, probed, rounding, timeout, ticker)
     faults = tuple(import_module("..faults", __package__).FAULTS if faults is None else faults)
@@ -222,6 +223,10 @@ def _check_numbers(timeout: float, budget: float | None, head_dims: Sequence[int
             raise ValueError(f"{name} is {brief(number)}; a whole number, at least {least}, is expected")
 
 
+def _has_defect(judgement: CaseJudgement) -> bool:
+    return bool(judgement.problems) or any(verdict.verdict == FAIL for verdict in judgement.verdicts)
+
+
 def _judge_profile(
     candidate: Candidate, profile: str, probed: ProbeResult, rounding: Roundoff, repeat: int, timeout: float,
     budget: float | None, ticker: Ticker,
@@ -234,6 +239,8 @@ def _judge_profile(
         runs = repeat if len(judged) < REPEATED else 1
         judgement = judge_case(candidate, reference, probed.framework, rounding, runs, timeout)
         ticker.judged([judgement])
+        if len(judged) >= KEPT and not _has_defect(judgement):
+            reference, judgement = reference.hollow(), judgement._replace(tensors={})
         judged.append((reference, judgement))
         if budget is not None and ticker.seconds > budget:
             break

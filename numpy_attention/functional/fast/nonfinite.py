@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..base.admission import Array
+from ..base.arrays import unbroadcast
 from ..masks.kinds import Visible
 from ..tiled.tiling import TiledArguments, slices, tile_view
 
@@ -80,8 +81,13 @@ def restrict_to_rows(problem: TiledArguments, rows: Array) -> TiledArguments:
 
 
 def merge_gradients(finite_rows: Any, other_rows: Any, blockwise: Any) -> Any:
-    """The sum of both kinds of rows, replaced by `blockwise` where either of them is not finite."""
+    """The sum of both kinds of rows, replaced by `blockwise` where either of them is not finite.
+
+    All three are summed to one shape first, so that a part is replaced by a part and not by the whole.
+    """
     if finite_rows is None:
         return None
+    shape = tuple(map(min, finite_rows.shape, other_rows.shape, blockwise.shape))
+    finite_rows, other_rows, blockwise = (unbroadcast(x, shape) for x in (finite_rows, other_rows, blockwise))
     total = np.where(other_rows != 0, finite_rows + other_rows, finite_rows)
     return np.where(np.isfinite(blockwise) & np.isfinite(total), total, blockwise)

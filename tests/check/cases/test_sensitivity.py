@@ -56,3 +56,17 @@ def test_a_case_with_one_key_has_no_sensitivities():
     )
     assert drawn.sensitivities == {}
     assert drawn.weak == ()
+
+
+def test_a_hollow_case_keeps_the_description_and_no_memory():
+    supported = Capabilities((*OPTIONS, *EXTRAS), corner="bottom_right")
+    whole = list(islice(references("smoke", supported, roundoff("float32")), 14))[-1]
+    hollow = whole.hollow()
+    assert hollow.case.specification == whole.case.specification
+    assert hollow.weak == whole.weak
+    for name, x in whole.case.arrays.items():
+        if isinstance(x, np.ndarray):
+            assert hollow.case.arrays[name].shape == x.shape
+            assert not any(hollow.case.arrays[name].strides)
+    for x in (*hollow.expected.values, *(y.value for y in hollow.expected.bounded if y is not None)):
+        assert x is None or not any(np.asarray(x).strides)

@@ -86,3 +86,23 @@ def test_extremes_tell_whether_all_is_finite():
     assert all_finite(np.array([1.0, -2.0]))
     assert not any(all_finite(np.array([0.0, x, 1.0])) for x in (NAN, INF, -INF))
     assert is_nan_or_plus_inf(np.array([0.0, NAN, INF, -INF])).tolist() == [False, True, True, False]
+
+
+@pytest.mark.parametrize("batch", [1, 3, 8])
+def test_gradients_of_broadcast_arguments_are_merged_at_one_shape(batch):
+    """Values near float32's end overflow in some rows alone; key, value and scale are shared by the batch."""
+    rng = np.random.default_rng(0)
+    query, d_out = rng.standard_normal((2, batch, 2, 5, 4)).astype("float32")
+    key, value = rng.standard_normal((2, 1, 2, 3, 4)).astype("float32")
+    value[..., :1, :] *= np.float32(2.0**120)
+    expected, got = (
+        backward(d_out, forward(query, key, value, scale=np.float32(0.5))[1])
+        for forward, backward in (
+            (na.attention_forward, na.attention_backward),
+            (na.fast_attention_forward, na.fast_attention_backward),
+        )
+    )
+    for name in ("d_key", "d_value", "d_scale"):
+        right = getattr(expected, name)
+        assert np.isfinite(right).all()
+        np.testing.assert_allclose(getattr(got, name), right, rtol=1e-4, atol=1e-5 * abs(right).max())

@@ -122,12 +122,13 @@ def evidence_of(judged: Judged, rounding: Roundoff, framework: NumPy) -> Observa
         right = reference.expected.values._asdict()
         shaped = all(x.numbers.shape == np.shape(right[n]) for n, x in tensors.items())
         missing = verdicts.keys() - tensors.keys()  # of a large case, what the laws judge
-        if not verdicts or missing or not shaped or not reference.case.query.size:
+        hollow = not tensors and FAIL not in verdicts.values()  # right, and its numbers are not kept
+        if not verdicts or (missing and not hollow) or not shaped or not reference.case.query.size:
             continue
         kept = {n: result_format(n, x, framework, rounding) for n, x in tensors.items()}
         numbers = {n: x.numbers for n, x in tensors.items()}
         wrong = [n for n, verdict in verdicts.items() if verdict == FAIL]
         observations.append(Observation(reference, numbers, kept, wrong))
-    observations.sort(key=lambda each: each.size)
+    observations.sort(key=lambda each: (not each.tensors, each.size))
     failing = tuple(each for each in observations if each.wrong)
     return Observations(failing, tuple(each for each in observations if not each.wrong))
