@@ -151,7 +151,7 @@ def explaining_arithmetic(
     """
     if not _looks_like_rounding(judged, roundoff):
         return ""
-    with_results = [(reference, judgement) for reference, judgement in judged if judgement.verdicts]
+    with_results = [(reference, judgement) for reference, judgement in judged if judgement.tensors]
     worst_first = sorted(with_results, key=lambda each: -max(v.ratio for v in each[1].verdicts))
     for name in coarser_arithmetics(roundoff):
         coarser = with_arithmetic(roundoff, name)
@@ -175,7 +175,7 @@ def _looks_like_rounding(judged: Sequence[tuple[ReferenceCase, CaseJudgement]], 
     biases: dict[str, list[float]] = {}
     seen = set()
     for _, judgement in judged:
-        for verdict in judgement.verdicts:
+        for verdict in judgement.verdicts if judgement.tensors else ():
             if not verdict.ok and verdict.reason:  # another shape
                 return False
             if judgement.tensors[verdict.tensor].numbers.size < ENOUGH:

@@ -91,12 +91,11 @@ def test_extremes_tell_whether_all_is_finite():
 @pytest.mark.parametrize("batch", [1, 3, 8])
 def test_gradients_of_broadcast_arguments_are_merged_at_one_shape(batch):
     """Values near float32's end overflow in some rows alone; key, value and scale are shared by the batch."""
-    rng = np.random.default_rng(0)
-    query, d_out = rng.standard_normal((2, batch, 2, 5, 4)).astype("float32")
-    key, value = rng.standard_normal((2, 1, 2, 3, 4)).astype("float32")
-    value[..., :1, :] *= np.float32(2.0**120)
+    query, key = np.full((batch, 1, 2, 1), 20.0), np.array([[[[1.0], [0.9]]]])
+    value, d_out = np.array([[[[1e30], [2e30]]]]), np.full((batch, 1, 2, 1), 1e-30)
+    query, key, value, d_out = (x.astype("float32") for x in (query, key, value, d_out))
     expected, got = (
-        backward(d_out, forward(query, key, value, scale=np.float32(0.5))[1])
+        backward(d_out, forward(query, key, value, scale=np.float32(1.0))[1])
         for forward, backward in (
             (na.attention_forward, na.attention_backward),
             (na.fast_attention_forward, na.fast_attention_backward),
@@ -105,4 +104,4 @@ def test_gradients_of_broadcast_arguments_are_merged_at_one_shape(batch):
     for name in ("d_key", "d_value", "d_scale"):
         right = getattr(expected, name)
         assert np.isfinite(right).all()
-        np.testing.assert_allclose(getattr(got, name), right, rtol=1e-4, atol=1e-5 * abs(right).max())
+        np.testing.assert_allclose(getattr(got, name), right, rtol=1e-5)
