@@ -94,7 +94,7 @@ def test_every_module_with_public_names_has_its_test_file():
 
 
 def test_every_test_folder_mirrors_a_package_folder():
-    own = {"benchmarks", "contract", "peers", "properties", "support", "support/peers"}
+    own = {"benchmarks", "contract", "peers", "properties", "support", "support/mistakes", "support/peers"}
     folders = {str(file.parent.relative_to(ROOT / "tests")) for file in (ROOT / "tests").rglob("*.py")} - {
         "."
     }
