@@ -25,7 +25,7 @@ from tests.support.mistakes.measure import (
     seen_cases,
     upper_limit,
 )
-from tests.support.mistakes.table import unlisted, unlisted_row
+from tests.support.mistakes.table import HEAD, measured, unlisted, unlisted_row
 from tests.support.mistakes.unlisted import draw
 
 UNDETERMINED = "1e5"
@@ -69,7 +69,7 @@ def small_cases(count):
 
 def test_the_measure_agrees_with_calls_of_wrong_kernels():
     number = 0
-    of_memory = [c for c in draw(4000, 1) if len(c.tests) == 1 and c.tests[0][0] in MEMORY]
+    of_memory = [c for c in draw(2500, 1) if len(c.tests) == 1 and c.tests[0][0] in MEMORY]
     assert len(of_memory) >= 72
     for reference in small_cases(12):
         facts, shown = memory(arrays_of(reference.case)), {*results_that_show(reference)}
@@ -112,7 +112,7 @@ def test_no_listed_condition_escapes_smoke_and_few_unlisted_ones():
 def test_the_conditions_are_many_and_differ():
     drawn, found = draw(1000, 0), read(0)
     assert drawn == draw(1000, 0)
-    assert len({c.tests for c in drawn}) == 1000
+    assert len({c.tests for c in drawn}) >= 500
     assert len({c.tests for c in found}) >= 60
     assert len({c.source for c in found}) >= 6
     assert {c.tensor for c in drawn} == {"out", "d_query", "d_key", "d_value"}
@@ -122,3 +122,14 @@ def test_the_limit_is_that_of_clopper_and_pearson():
     assert upper_limit(0, 100) == pytest.approx(1 - 0.05**0.01)
     assert upper_limit(2, 60) == pytest.approx(0.101236, abs=1e-6)  # from tables of the beta distribution
     assert upper_limit(5, 5) == 1.0
+
+
+@pytest.mark.slow
+def test_few_mistakes_escape_full_and_no_listed_one():
+    rows, cases = measured("full")
+    print(f"\n{cases} cases", HEAD, *rows, sep="\n")
+    print(*(f"escaped: {name}" for row in rows[:-2] for name in row.escaped), sep="\n")
+    one, two, drawn, read_in_kernels, *_ = rows
+    assert (one.escaped, two.escaped) == ([], [])
+    assert drawn.limit <= 0.03
+    assert read_in_kernels.limit <= 0.03

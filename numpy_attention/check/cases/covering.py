@@ -7,17 +7,18 @@ specifications that should meet it, and keeps the one that should meet most unme
 
 import random
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
 from ...functional.base.admission import Array
 from .capabilities import Capabilities
 from .conditions import CONDITIONS, LEVELS, Condition, factor_of
-from .drafts import drafts, scores_of, supported_levels, tensors_of
+from .drafts import AXES, drafts, scores_of, supported_levels, tensors_of
 from .sensitivity import ReferenceCase
 from .specification import EXTRAS, JUDGED, OPTIONS, Specification
 
-DRAWS = 12
+DRAWS = 24
 """Specifications from which the best is chosen in a round."""
 
 ROUNDS = 3
@@ -25,6 +26,12 @@ ROUNDS = 3
 
 USUAL_SCORES = 2e4
 """Scores beyond which a case must meet more pairs to be chosen."""
+
+FRESH = 3.0
+"""The weight of a length, width or number that no case has yet, against that of an unmet pair."""
+
+FREE = 150
+"""Cases drawn at the end of "full" for such numbers alone."""
 
 IDLE_FORMS = {"mask all true", "window wider than the keys", "window right only", "sinks -inf"}
 """Conditions that hold though the option changes nothing."""
@@ -36,7 +43,10 @@ class ConditionCoverage:
     def __init__(self, *, pairs: bool) -> None:
         n = len(CONDITIONS)
         wanted = np.tri(n, dtype=bool) if pairs else np.eye(n, dtype=bool)
+        self.pairs = pairs
         self.unmet = np.repeat(wanted[None], len(JUDGED), axis=0)
+        self.sizes: set[tuple[str, str, Any]] = set()
+        """A tensor, a factor of AXES, and a level of it that a case has."""
         self.impossible: list[tuple[str, str, str]] = []
         """A tensor and two conditions, or one twice, that no specification of the candidate meets."""
         self.unresolved: list[tuple[str, str, str]] = []
@@ -49,12 +59,15 @@ class ConditionCoverage:
         held = holding(spec, reference.weak)
         for name in judged:
             self.unmet[JUDGED.index(name)][np.ix_(held, held)] = False
+            self.sizes |= _sizes(spec, name)
 
     def gain(self, spec: Specification) -> float:
         """The unmet pairs that a specification should meet, fewer counted for a large case."""
         held = holding(spec)
-        met = sum(self.unmet[JUDGED.index(name)][np.ix_(held, held)].sum() for name in tensors_of(spec))
-        return float(met) / (1 + scores_of(spec.shape) / USUAL_SCORES)
+        names = tensors_of(spec)
+        met = sum(self.unmet[JUDGED.index(name)][np.ix_(held, held)].sum() for name in names)
+        fresh = sum(len(_sizes(spec, name) - self.sizes) for name in names) if self.pairs else 0
+        return float(met + FRESH * fresh) / (1 + scores_of(spec.shape) / USUAL_SCORES)
 
     def give_up(self, one: int, other: int, reasons: list[tuple[str, str, str]]) -> None:
         """Record a pair that cannot be met, and want it no more."""
@@ -71,6 +84,11 @@ def holding(spec: Specification, weak: Iterable[str] = ()) -> Array:
         bool(condition.test(*[value[factor] for factor in condition.factors])) and feature not in idle
         for condition, feature in zip(CONDITIONS, _FEATURES, strict=True)
     ])  # fmt: skip
+
+
+def _sizes(spec: Specification, tensor: str) -> set[tuple[str, str, Any]]:
+    """The levels of the axes of a specification, each with a tensor."""
+    return {(tensor, factor, factor_of(spec, factor)) for factor in AXES}
 
 
 def _feature(condition: Condition) -> str:
@@ -108,6 +126,11 @@ def cover(
             coverage.mark(case)
             yield case
         coverage.give_up(one, other, coverage.unresolved)
+    for _ in range(FREE if coverage.pairs else 0):
+        if drawn := drafts((), levels, supported, rng, DRAWS):
+            case = reference(max(drawn, key=coverage.gain))
+            coverage.mark(case)
+            yield case
 
 
 def _shuffled(indices: Array, rng: random.Random) -> Iterable[tuple[int, int]]:

@@ -31,9 +31,9 @@ Levels = dict[str, tuple[Any, ...]]
 
 
 def scores_of(shape: Shape) -> float:
-    """The size of a case: its scores, and a share of the products behind them."""
+    """The size of a case: its scores, a share of the products behind them, and of the tensors."""
     B, H, _, L, S, D, E = shape
-    return B * H * L * S * (1 + (D + E) / 128)
+    return B * H * (L * S * (1 + (D + E) / 128) + (L + S) * (D + E) / 8)
 
 
 def tensors_of(spec: Specification) -> tuple[str, ...]:

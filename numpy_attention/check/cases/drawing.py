@@ -25,8 +25,11 @@ from .specification import (
 SMALL = 2.0**-17
 """The size of small cotangents, if the format represents it."""
 
-RATE = 0.2
-"""The dropout rate: 1 / (1 - RATE) is 1.25, exact in every format."""
+RATES = (1 / 9, 1 / 5, 1 / 3, 1 / 2)
+"""The dropout rates: 1 / (1 - rate) is 1.125, 1.25, 1.5, 2."""
+
+CAPS = (1.0, 1.0, 4.0, 24.0)
+"""The usual softcap, and wider ones for formats that resolve them, in units of the usual one."""
 
 LEAD = 8.0
 """The lead of the score that dominates its row: exp(-8) of it is still far above rounding."""
@@ -190,7 +193,7 @@ def _options(spec: Specification, offset: int, rng: Any, cotangents: float) -> d
     if "causal" in spec.options:
         options["causal"] = True
     if "window" in spec.options:
-        options["window"] = _window(spec, offset)
+        options["window"] = _window(spec, offset, rng)
     if "mask" in spec.options:
         options["mask"] = _mask(spec, options, offset, rng)
     if "bias" in spec.options:
@@ -202,14 +205,16 @@ def _options(spec: Specification, offset: int, rng: Any, cotangents: float) -> d
     if "scale_array" in spec.options:
         options["scale"] = (0.5 + np.abs(rng.standard_normal((1, H, L, 1)))) / math.sqrt(max(D, 1))
     if "softcap" in spec.options:
-        options["softcap"] = 1.25 * size * (SATURATION if spec.variant("softcap") else 1.0)
+        wider = float(rng.choice(CAPS)) if FORMATS[spec.dtype].precision.u < 1e-6 else 1.0
+        options["softcap"] = 1.25 * size * (SATURATION if spec.variant("softcap") else wider)
     if "sinks" in spec.options:
         sinks = (rng.standard_normal(H) + 0.5) * size
         near_scores = sinks + OFFSETS.get(spec.inputs, 0.0)
         of_form = {"": near_scores, "-inf": np.full(H, -np.inf), "large": near_scores + 8.0}
         options["sinks"] = of_form[spec.variant("sinks")]
     if "dropout" in spec.options:
-        options["dropout"] = np.where(rng.random((B, H, L, S)) < RATE, 0.0, 1 / (1 - RATE))
+        rate = rng.choice(RATES)
+        options["dropout"] = np.where(rng.random((B, H, L, S)) < rate, 0.0, 1 / (1 - rate))
     if "q_offset" in spec.options:
         options["q_offset"] = offset
     if "d_lse" in spec.options:
@@ -219,12 +224,13 @@ def _options(spec: Specification, offset: int, rng: Any, cotangents: float) -> d
     return options
 
 
-def _window(spec: Specification, offset: int) -> tuple[int, int]:
+def _window(spec: Specification, offset: int, rng: Any) -> tuple[int, int]:
     """The given window, or one that is wide enough for no row to be fully masked."""
     if spec.window is not None:
         return spec.window
     L, S = spec.shape.L, spec.shape.S
-    left, right = max(1, S // 4, L + offset - S + 1), max(1, min(S // 6, L // 3), -offset)
+    left = max(1, L + offset - S + 1) + int(rng.integers(1 + S // 2))
+    right = max(1, -offset) + int(rng.integers(1 + min(S // 3, L // 2)))
     all_keys = L + S + abs(offset)
     forms = {
         "no look-ahead": (left, 0),

@@ -28,8 +28,8 @@ FOUND = 1e9
 TRIES = 2
 """Draws per specification, until every feature matters."""
 
-KEPT, KEPT_SCORES = 256, 20_000
-"""Cases in the cache, and the most scores of one; candidates get copies."""
+KEPT, KEPT_NUMBERS = 256, 60_000
+"""Cases in the cache, and the most numbers of one; candidates get copies."""
 
 
 class ReferenceCase(NamedTuple):
@@ -75,8 +75,8 @@ def _hollow(x: Any) -> Any:
 
 def reference_case(specification: Specification, roundoff: Roundoff) -> ReferenceCase:
     """The case of a specification, redrawn once if a feature does not matter; small ones are cached."""
-    shape = specification.shape
-    if shape.B * shape.H * shape.L * shape.S > KEPT_SCORES:
+    B, H, _, L, S, D, E = specification.shape
+    if B * H * (L * S + (L + S) * (D + E)) > KEPT_NUMBERS:
         return _draw_reference(specification, roundoff)
     return _small_reference(specification, roundoff)
 

@@ -150,7 +150,8 @@ def _of_scores(scores: Any, seen: Any, sinks: Any) -> dict[str, Any]:
         "largest score": some.max(), "smallest score": some.min(), "mean score": some.mean(),
         "spread of scores": some.max() - some.min(), "least row maximum": kept.min(),
         "largest weight": top.max(), "least largest weight": top.min(),
-        "smallest weight": weights[seen].min(), "ties in the maximum": ((weights == top) & seen).sum(axis=-1).max(),
+        "smallest weight": weights[seen].min(),
+        "ties in the maximum": ((weights == top) & seen).sum(axis=-1).max(),
         "maximum at the first key": (place == 0).any(), "maximum at the last key": (place == S - 1).any(),
         "largest row sum": powers.sum(axis=-1).max(),
     }  # fmt: skip

@@ -11,7 +11,7 @@ from .listed import not_shown, pairs, singles
 from .measure import Mistake, Seen, escaped, seen_cases, upper_limit
 from .unlisted import Condition, draw
 
-PAIRS, DRAWN, SEED = 2000, 1000, 0
+PAIRS, DRAWN, SEED = 2000, 3000, 0
 """How many pairs and unlisted conditions are drawn, and their seed."""
 
 RARE = 0.05
@@ -63,7 +63,8 @@ def measured(profile: str) -> tuple[list[Row], int]:
     kinds = unlisted()
     every = [condition for conditions in kinds.values() for condition in conditions]
     rare = [c for c in every if sum(c.holds(case.facts) for case in cases) <= RARE * len(cases)]
-    kinds |= {"all": every, "rarely true": rare}
+    once = list({condition.tests: condition for condition in kinds["drawn"]}.values())
+    kinds |= {"drawn, each once": once, "rarely true": rare}
     return [*rows, *(unlisted_row(kind, conditions, cases) for kind, conditions in kinds.items())], len(cases)
 
 

@@ -76,9 +76,9 @@ def _words(test: Test) -> str:
 
 
 def draw(count: int, seed: int) -> list[Condition]:
-    """`count` different conditions, none of the table's, each with a tensor drawn for it."""
+    """`count` independent conditions, none of the table's, each with a tensor drawn for it."""
     rng = random.Random(seed)
-    found: dict[tuple[Test, ...], Condition] = {}
+    found: list[Condition] = []
     while len(found) < count:
         tests = tuple(_test(rng) for _ in range(2 if rng.random() < PAIRED else 1))
         if (
@@ -87,8 +87,8 @@ def draw(count: int, seed: int) -> list[Condition]:
             or not possible(tests)
         ):
             continue
-        found.setdefault(tests, Condition(tests, rng.choice(RESULTS)))
-    return list(found.values())
+        found.append(Condition(tests, rng.choice(RESULTS)))
+    return found
 
 
 def _test(rng: random.Random) -> Test:

@@ -60,13 +60,15 @@ def factor_of(observation: Observation, name: str, values: Array) -> Factor | No
     usable = np.isfinite(got) & np.isfinite(values)
     if not (usable == np.isfinite(values)).all() or not values[usable].any():
         return None
-    x, y = values[usable], got[usable]
-    total = float(x @ x)
-    c = float(x @ y) / total
-    scaled = np.where(np.isfinite(values), c * values, values)
+    unit = np.abs(values[usable]).max()  # squares of numbers near overflow would
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        x, y = values[usable] / unit, got[usable] / unit
+        total = float(x @ x)
+        c = float(x @ y) / total
+        scaled = np.where(np.isfinite(values), c * values, values)
     if not math.isfinite(c) or observation.misfit(name, scaled) > 1:
         return None
-    return Factor(c, float(np.abs(x).sum()) * observation.tolerance(name, scaled) / total)
+    return Factor(c, float(np.abs(x).sum()) / total * float(observation.tolerance(name, scaled) / unit))
 
 
 def name_of_factors(factors: Sequence[Factor], shapes: Sequence[Shape]) -> str:
