@@ -228,7 +228,7 @@ def einsum_attention(mistake=""):
             whole = whole * work.type(whole.size / d_b.size) if m == "bias-gradient-averaged" else whole
             grads["d_bias"] = 0 * whole if m == "bias-without-gradient" else whole
         if sinks is not None:
-            share = np.zeros_like(summed) if sink is None else of_sink / summed
+            share = np.zeros_like(summed) if sink is None else of_sink / np.where(summed == 0, 1, summed)
             d_sink = -(share[..., 0] * (w * d_w).sum(axis=-1)).sum(axis=(0, 2))
             sign = {"sink-without-gradient": 0, "sink-gradient-of-the-wrong-sign": -1}.get(m, 1)
             grads["d_sinks"] = sign * d_sink

@@ -47,6 +47,10 @@ CONSTANTS: dict[str, Callable[[Shape], float]] = {
 """What a constant may equal, the simplest first."""
 
 
+FARTHER, ROUNDING = 8.0, 1e-6
+"""A simpler constant may be this many times farther than the closest; differences that tell nothing apart."""
+
+
 class Factor(NamedTuple):
     """A constant between a tensor and other values, and how far it may be off."""
 
@@ -73,20 +77,23 @@ def factor_of(observation: Observation, name: str, values: Array) -> Factor | No
 
 def name_of_factors(factors: Sequence[Factor], shapes: Sequence[Shape]) -> str:
     """What the constants of several cases equal: "1/sqrt(D)", "1.5"; "" if they have nothing in common."""
-    for text, formula in CONSTANTS.items():
-        if all(abs(c.value - formula(n)) <= c.error for c, n in zip(factors, shapes, strict=True)):
-            return text
     sharpest = min(factors, key=lambda c: c.error)
-    if all(abs(c.value - sharpest.value) <= c.error + sharpest.error for c in factors):
-        return f"{_rounded(sharpest):.6g}"
-    return ""
+    short = _shortest(sharpest)
+    constants = CONSTANTS | {f"{short:.6g}": lambda n: short}
+    found = {}
+    for text, formula in constants.items():
+        off = [abs(c.value - formula(n)) for c, n in zip(factors, shapes, strict=True)]
+        if all(x <= c.error for x, c in zip(off, factors, strict=True)):
+            found[text] = max(x / abs(c.value or 1.0) for x, c in zip(off, factors, strict=True))
+    closest = max(min(found.values(), default=0.0), ROUNDING)
+    return next((text for text, off in found.items() if off <= FARTHER * closest), "")
 
 
-def _rounded(factor: Factor) -> float:
-    """The shortest number within the error."""
-    for digits in range(1, 7):
+def _shortest(factor: Factor) -> float:
+    """The number with the fewest digits that is as close as rounding allows."""
+    for digits in range(1, 6):
         short = float(f"{factor.value:.{digits}g}")
-        if abs(short - factor.value) <= factor.error:
+        if abs(short - factor.value) <= max(ROUNDING * abs(factor.value), factor.error / FARTHER):
             return short
     return factor.value
 

@@ -50,12 +50,11 @@ def diagnose(
     everywhere, conditional = _explaining([*planted(faults), *conventions()], evidence, deadline)
     if everywhere:
         return _named(everywhere)
-    what = _change(evidence.failing)
     where = _condition(evidence, conditions)
     if conditional and where:
         return f"{_named(conditional)}, only where {where}"
-    if what or where:
-        return _joined(what or _wrong_tensors(evidence.failing), where)
+    if changes := _changes(evidence, conditions):
+        return changes
     place = _place(evidence.failing)
     if place:
         return f"{_wrong_tensors(evidence.failing)}, {place}"
@@ -111,16 +110,23 @@ def _wrong_tensors(failing: Sequence[Observation]) -> str:
     return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} wrong"
 
 
-def _change(failing: Sequence[Observation]) -> str:
-    """What the wrong tensors are, if each is a known change of the right one."""
-    names = tuple(dict.fromkeys(name for seen in failing for name in seen.wrong))
-    changes = {name: change_of(failing, name) for name in names}
-    if not all(changes.values()):
-        return ""
-    by_change: dict[str, list[str]] = {}
-    for name, change in changes.items():
-        by_change.setdefault(change, []).append(name)
-    return "; ".join(f"{', '.join(names)} {_plural(change, names)}" for change, names in by_change.items())
+def _changes(evidence: Observations, conditions: Conditions) -> str:
+    """What the wrong tensors are and where, each by itself; "" if one of them fits nothing."""
+    words: dict[tuple[str, str], list[str]] = {}
+    seen = (*evidence.failing, *evidence.passing)
+    for name in dict.fromkeys(name for each in evidence.failing for name in each.wrong):
+        judged = [each for each in seen if name in each.tensors]
+        wrong = [each for each in judged if name in each.wrong]
+        right = [each for each in judged if name not in each.wrong and each.resolves(name)]
+        what = change_of(wrong, name)
+        where = separating(conditions, wrong, right)[:NAMED]
+        if not what and not where:
+            return ""
+        words.setdefault((what or "is wrong", " or ".join(where)), []).append(name)
+    return "; ".join(
+        f"{', '.join(names)} {_plural(what, names)}" + (f", only where {where}" if where else "")
+        for (what, where), names in words.items()
+    )
 
 
 def _plural(change: str, names: Sequence[str]) -> str:
@@ -132,10 +138,6 @@ def _plural(change: str, names: Sequence[str]) -> str:
 def _condition(evidence: Observations, conditions: Conditions) -> str:
     found = separating(conditions, evidence.failing, evidence.passing)
     return " or ".join(found[:NAMED])
-
-
-def _joined(what: str, where: str) -> str:
-    return f"{what}, only where {where}" if where else what
 
 
 def _place(failing: Sequence[Observation]) -> str:

@@ -10,8 +10,9 @@ from ....functional.base.admission import Array
 from ...candidate.frameworks import NumPy
 from ...cases.cases import Case
 from ...cases.compare import FAIL
-from ...cases.sensitivity import ReferenceCase
+from ...cases.sensitivity import MIN_SENSITIVITY, ReferenceCase
 from ...cases.specification import Specification
+from ...pairs.calls import over
 from ...reference.oracle import Results
 from ...rounding.formats import Format, Roundoff
 from ..coverage import Judged
@@ -53,6 +54,10 @@ class Observation:
     def bound(self, name: str) -> Array:
         """The error bound of each number of a tensor."""
         return self.expected.allowed(name, self.kept[name])
+
+    def resolves(self, name: str) -> bool:
+        """True if a number of a tensor is so far above its bound that a mistake in it would show."""
+        return _largest(over(np.abs(self.right(name)), self.bound(name))) > MIN_SENSITIVITY
 
     @cached_property
     def relative(self) -> float:

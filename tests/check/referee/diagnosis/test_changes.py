@@ -58,4 +58,4 @@ def test_noise_has_none():
 def test_the_simplest_name_within_the_error_is_taken():
     shapes = [Shape(2, 4, 2, 5, 7, 4, 3)]
     assert name_of_factors([Factor(2.0, 1e-6)], shapes) == "2"
-    assert name_of_factors([Factor(1.2345678, 1e-3)], shapes) == "1.235"
+    assert name_of_factors([Factor(1.2345678, 1e-3)], shapes) == "1.2346"

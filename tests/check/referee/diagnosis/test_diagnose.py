@@ -105,3 +105,44 @@ def test_every_hypothesis_is_tried_within_the_time(monkeypatch):
     monkeypatch.setattr(module.Observation, "misfit_of", lambda self, expectation: asked.append(self) or 0.0)
     diagnose(judged_with(lambda name, x, case: 2 * x), roundoff("float32"), NUMPY, FAULTS[:3], (), 0.0)
     assert len(set(asked)) <= module.FIRST
+
+
+CONDITIONAL = {
+    "D odd > 1": lambda q, k, v, options: q.shape[-1] % 2 == 1 and q.shape[-1] > 1,
+    "D = 64": lambda q, k, v, options: q.shape[-1] == 64,
+    "S > 128": lambda q, k, v, options: k.shape[-2] > 128,
+    "L % 16 = 0": lambda q, k, v, options: q.shape[-2] % 16 == 0,
+    "B = 1": lambda q, k, v, options: q.shape[0] == 1,
+    "E > D": lambda q, k, v, options: v.shape[-1] > q.shape[-1],
+    "softcap": lambda q, k, v, options: options["softcap"] is not None,
+    "bias": lambda q, k, v, options: options["bias"] is not None,
+}
+
+
+def wrong_where(holds):
+    """A right kernel whose d_query is 1.5 times too large where a condition holds."""
+    right = KERNELS["einsum"]()
+
+    def attention(
+        query, key, value, causal=False, window=None, mask=None, bias=None, scale=None, softcap=None,
+        sinks=None, dropout=None, *, d_out,
+    ):  # fmt: skip
+        options = dict(causal=causal, window=window, mask=mask, bias=bias, scale=scale, softcap=softcap)
+        results = right(query, key, value, **options, sinks=sinks, dropout=dropout, d_out=d_out)
+        if holds(query, key, value, options):
+            results["d_query"] = results["d_query"] * query.dtype.type(1.5)
+        return results
+
+    return attention
+
+
+@pytest.mark.slow
+def test_the_condition_of_a_conditional_mistake_is_named():
+    found = {}
+    for name, holds in CONDITIONAL.items():
+        report = na.check_candidate(
+            wrong_where(holds), profile="smoke", causal="bottom_right", mask="visible", faults=FEW
+        )
+        found[name] = report.diagnosis
+    expected = {name: f"d_query is 1.5 times the right one, only where {name}" for name in CONDITIONAL}
+    assert sum(found[name].startswith(words) for name, words in expected.items()) >= 0.8 * len(found), found
