@@ -238,8 +238,8 @@ def _steps_with_default(default: Callable[[int, int], Array]) -> Steps:
 
 
 def _nothing_hidden(call: Inputs) -> bool:
-    """Where nothing is hidden, L > 1 and S > 1."""
-    return visible_of(call) is None and min(call.lengths.L, call.lengths.S) > 1
+    """Where nothing is hidden, and S > 1."""
+    return visible_of(call) is None and call.lengths.S > 1
 
 
 @MASKS.steps(active=all_of(has_choice, _nothing_hidden))

@@ -66,6 +66,8 @@ def conventions() -> list[WrongCall]:
         _when("aligned at the other corner: see --causal", "corner", partial(_without, feature="corner")),
         _when("the mask is read the other way: right with --mask hidden", "mask", _mask_hidden),
         _when("the mask is added to the scores as 0 and 1", "mask", _mask_added),
+        _when("the diagonal is one key low, j < i (mask-strict)", "causal", partial(_shifted, by=-1)),
+        _when("the diagonal is one key high (mask-off-by-one)", "causal", partial(_shifted, by=1)),
         _when("the window counts its own position on the left", "window", partial(_window, left=-1)),
         _when("the window counts its own position on the right", "window", partial(_window, right=-1)),
         _when("the window is one key too wide on the left", "window", partial(_window, left=1)),
@@ -93,6 +95,11 @@ def _mask_hidden(case: Case) -> Case:
 def _mask_added(case: Case) -> Case:
     options = {name: x for name, x in case.options.items() if name != "mask"}
     return case.rebuilt(options=options | {"bias": case.options["mask"] + options.get("bias", 0.0)})
+
+
+def _shifted(case: Case, by: int) -> Case:
+    """The case with its diagonal moved, and its mask left alone."""
+    return case.rebuilt(offset=case.offset + by)
 
 
 def _window(case: Case, left: int = 0, right: int = 0) -> Case | None:
