@@ -47,7 +47,7 @@ def cases(
     Examples
     --------
     >>> [case.name for case in cases(supports=["causal"])][:2]
-    ['plain', 'everything']
+    ['plain', 'causal alone']
     """
     if unknown := [name for name in limits if name not in Capabilities._fields]:
         raise TypeError(f"cases() has no {unknown[0]}; its limits are {', '.join(Capabilities._fields[1:8])}")

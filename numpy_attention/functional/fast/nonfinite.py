@@ -87,7 +87,9 @@ def merge_gradients(finite_rows: Any, other_rows: Any, blockwise: Any) -> Any:
     """
     if finite_rows is None:
         return None
-    shape = tuple(map(min, finite_rows.shape, other_rows.shape, blockwise.shape))
+    ndim = min(finite_rows.ndim, other_rows.ndim, blockwise.ndim)
+    shapes = (x.shape[x.ndim - ndim :] for x in (finite_rows, other_rows, blockwise))
+    shape = tuple(map(min, *shapes))
     finite_rows, other_rows, blockwise = (unbroadcast(x, shape) for x in (finite_rows, other_rows, blockwise))
     total = np.where(other_rows != 0, finite_rows + other_rows, finite_rows)
     return np.where(np.isfinite(blockwise) & np.isfinite(total), total, blockwise)

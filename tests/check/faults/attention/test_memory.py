@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from numpy_attention.check.candidate.frameworks import emulating
 from numpy_attention.check.faults import FAULTS, fault
 from numpy_attention.check.referee.referee import check_candidate
 from tests.support.fault_problems import TWO_KEYS
@@ -47,7 +48,9 @@ def test_a_second_call_returns_the_sum_of_both():
 @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
 @pytest.mark.parametrize("fault", MEMORY, ids=[fault.name for fault in MEMORY])
 def test_the_referee_detects_it(fault, dtype):
-    report = check_candidate(tuple(fault.pair), dtype=dtype, faults=())
+    report = check_candidate(
+        tuple(fault.pair), dtype=dtype, faults=(), profile="simple", framework=emulating(dtype)
+    )
     assert report.outcome == "FAIL"
     message = MESSAGES[fault.name]
     assert message is None or message in {problem.what for problem in report.problems}
