@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from numpy_attention.functional.base.wording import brief, cut, did_you_mean, not_one_of, some_names
+from numpy_attention.functional.base.wording import brief, counted, cut, did_you_mean, not_one_of, some_names
 
 
 def test_long_values_are_cut_in_the_middle():
@@ -24,3 +24,7 @@ def test_the_nearest_known_name_is_offered_if_one_is_near():
     assert did_you_mean("digts", ("digits", "csv")) == " (did you mean 'digits'?)"
     assert did_you_mean("x", ("digits", "csv")) == ""
     assert not_one_of("task", 3, ("a", "b")) == "task is 3; one of 'a', 'b' is expected"
+
+
+def test_a_count_has_its_noun_in_the_right_number():
+    assert [counted(n, "token") for n in (0, 1, 2)] == ["0 tokens", "1 token", "2 tokens"]
