@@ -27,10 +27,11 @@ def test_torch_in_every_dtype(peer):
     torch = peer("torch")
     judged, threads = [], torch.get_num_threads()
     torch.set_num_threads(1)  # faster for small problems
+    library = dict(causal="top_left", framework="torch", profile="simple")
     for dtype in ("float64", "float32", "bfloat16", "float16"):
         rounding = {"arithmetic": dtype} if dtype in HALVES else {}
-        options = dict(mask="visible", causal="bottom_right", framework="torch")
+        options = dict(mask="visible", causal="bottom_right", framework="torch", profile="simple")
         judged.append(judge("the formula", torch_formula(torch), dtype, **options, **rounding))
-        judged.append(judge("the library", torch_library(torch), dtype, causal="top_left", framework="torch"))
+        judged.append(judge("the library", torch_library(torch), dtype, **library))
     torch.set_num_threads(threads)
     assert_no_alarm(judged)
