@@ -2,15 +2,17 @@
 
 import importlib
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Neither profile fails because a machine is slow.
+# No profile fails because a machine is slow.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
-settings.register_profile("quick", patient, max_examples=50, derandomize=True)
+settings.register_profile("quick", patient, max_examples=20, derandomize=True)
+settings.register_profile("usual", patient, max_examples=50, derandomize=True)
 settings.register_profile("thorough", patient, max_examples=10_000, derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
@@ -32,6 +34,14 @@ def peer() -> Callable[[str], ModuleType]:
         pytest.skip(missing)
 
     return import_or_skip
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Child processes hear Ctrl-C, though the tests run in the background, where a shell ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

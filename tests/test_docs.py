@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
+from numpy_attention.check.cases.conditions import CONDITIONS
 from numpy_attention.check.faults import FAULTS
 from numpy_attention.check.referee.report import STATUS
 from numpy_attention.cli import build_parser, main
@@ -232,3 +233,14 @@ def test_what_the_page_on_checking_names_exists() -> None:
     (statuses,) = re.findall(r"^\| status .*\n((?:\|.*\n)+)", page, re.MULTILINE)
     for outcome, status in STATUS.items():
         assert re.search(rf"^\| {status} +\|.*\b{outcome}\b", statuses, re.MULTILINE), outcome
+
+
+def test_the_page_on_checking_lists_every_condition() -> None:
+    """One item for each factor, or pair of factors, with the names of its conditions in the table's order."""
+    page = text_of(ROOT / "docs" / "check.md")
+    listed = re.findall(r"^ - \*\*(.+?)\*\*: (.+?)$(?=\n - |\n\n)", page, re.MULTILINE | re.DOTALL)
+    expected: dict[str, list[str]] = {}
+    for condition in CONDITIONS:
+        expected.setdefault(" and ".join(condition.factors), []).append(condition.name)
+    shown = {name: " ".join(text.split()) for name, text in listed}
+    assert shown == {name: ", ".join(names) for name, names in expected.items()}

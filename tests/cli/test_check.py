@@ -178,7 +178,7 @@ def test_names_of_what_is_installed_are_listed(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
-def test_ctrl_c_ends_both_processes(tmp_path: Path) -> None:
+def test_ctrl_c_ends_both_processes(tmp_path: Path, interruptible: None) -> None:
     path, pid_file = tmp_path / "sleeps.py", tmp_path / "pid"
     writes = f"open({str(pid_file)!r}, 'w').write(f'{{os.getpid()}}.')"
     text = f"import os, time\n{writes}\ntime.sleep(99)\n"

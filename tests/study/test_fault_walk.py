@@ -9,6 +9,7 @@ from numpy_attention.study.fault_walk import walk_with_fault
 from numpy_attention.study.page import page
 from numpy_attention.study.walk import walk
 from tests.study.test_walk import OPTIONS
+from tests.support.shares import share
 
 EXAMPLES = {
     "default": build_example(),
@@ -47,7 +48,7 @@ def walk_or_none(example, each):
         return None
 
 
-@pytest.mark.parametrize("each", STEPS_FAULTS, ids=[each.name for each in STEPS_FAULTS])
+@pytest.mark.parametrize("each", share(STEPS_FAULTS, every=4))
 def test_every_fault_of_a_step_is_shown_somewhere_or_refused_everywhere(each):
     if each.name in INVISIBLE:
         for example in EXAMPLES.values():

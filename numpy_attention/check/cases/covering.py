@@ -30,6 +30,9 @@ USUAL_SCORES = 2e4
 FRESH = 3.0
 """The weight of a length, width or number that no case has yet, against that of an unmet pair."""
 
+UNLIKELY = 0.1
+"""The weight of a case with options that the candidate declined together."""
+
 FREE = 150
 """Cases drawn at the end of "full" for such numbers alone."""
 
@@ -50,10 +53,12 @@ class ConditionCoverage:
         self.impossible: list[tuple[str, str, str]] = []
         """A tensor and two conditions, or one twice, that no specification of the candidate meets."""
         self.unresolved: list[tuple[str, str, str]] = []
-        """Those that the cases drawn for them do not resolve."""
+        """Those that no case drawn for them resolves, or that the candidate declined."""
+        self.declined: set[frozenset[str]] = set()
+        """The options of cases that the candidate declined."""
 
     def mark(self, reference: ReferenceCase) -> None:
-        """Count what a case meets."""
+        """Count what a case meets that has been judged."""
         spec = reference.case.specification
         judged = {*tensors_of(spec)} & {*reference.resolved}
         held = holding(spec, reference.weak)
@@ -67,7 +72,9 @@ class ConditionCoverage:
         names = tensors_of(spec)
         met = sum(self.unmet[JUDGED.index(name)][np.ix_(held, held)].sum() for name in names)
         fresh = sum(len(_sizes(spec, name) - self.sizes) for name in names) if self.pairs else 0
-        return float(met + FRESH * fresh) / (1 + scores_of(spec.shape) / USUAL_SCORES)
+        refused = any(options and options <= {*spec.options} for options in self.declined)
+        weight = UNLIKELY if refused else 1.0
+        return weight * float(met + FRESH * fresh) / (1 + scores_of(spec.shape) / USUAL_SCORES)
 
     def give_up(self, one: int, other: int, reasons: list[tuple[str, str, str]]) -> None:
         """Record a pair that cannot be met, and want it no more."""
@@ -107,7 +114,7 @@ def cover(
     supported: Capabilities,
     reference: Callable[[Specification], ReferenceCase],
 ) -> Iterator[ReferenceCase]:
-    """The cases that meet what is unmet, one after another."""
+    """The cases that should meet what is unmet, one after another. Whoever judges a case marks it."""
     rng = random.Random(supported.seed)
     levels = supported_levels(supported)
     for one, other in _shuffled(np.argwhere(coverage.unmet.any(axis=0)), rng):
@@ -122,15 +129,11 @@ def cover(
             if not fitting:
                 coverage.give_up(one, other, coverage.impossible)
                 break
-            case = reference(max(fitting, key=coverage.gain))
-            coverage.mark(case)
-            yield case
+            yield reference(max(fitting, key=coverage.gain))
         coverage.give_up(one, other, coverage.unresolved)
     for _ in range(FREE if coverage.pairs else 0):
         if drawn := drafts((), levels, supported, rng, DRAWS):
-            case = reference(max(drawn, key=coverage.gain))
-            coverage.mark(case)
-            yield case
+            yield reference(max(drawn, key=coverage.gain))
 
 
 def _shuffled(indices: Array, rng: random.Random) -> Iterable[tuple[int, int]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ...functional.base.admission import Array
+from ...functional.base.admission import Array, one_of
 from ..rounding.formats import FORMATS, Format
 from .cases import Case, make_case, visible_pairs
 from .specification import (
@@ -93,8 +93,8 @@ def _check_names(spec: Specification) -> None:
         ("layouts", (layout for _, layout in spec.layouts), LAYOUTS),
         ("mode", (spec.mode,), MODES),
     ):
-        if unknown := [x for x in values if x not in known]:
-            raise ValueError(f"{argument} is {unknown[0]!r}; one of {', '.join(known)} is expected")
+        for x in values:
+            one_of(argument, x, tuple(known))
 
 
 # ------------------------------------------------------------------------------------------ tensors
@@ -125,9 +125,9 @@ def _inputs(spec: Specification, rng: Any, dtype: Format) -> dict[str, Array]:
         query[..., D // 2 :], key[..., : D // 2] = 0.0, key[..., :1, : D // 2]
     elif spec.inputs == "one dominates" and S and D:
         lead = np.where(np.arange(S) == S // 2, LEAD, 0.0)
-        _set_scores(query, key, np.broadcast_to(lead, key.shape[:-1]))
+        _set_scores(query, key, np.broadcast_to(lead, key.shape[:-1]), _scale(spec))
     elif spec.inputs in OFFSETS and D:
-        _set_scores(query, key, np.full(key.shape[:-1], OFFSETS[spec.inputs]))
+        _set_scores(query, key, np.full(key.shape[:-1], OFFSETS[spec.inputs]), _scale(spec))
     return dict(query=query, key=key, value=value, d_out=d_out)
 
 
@@ -139,15 +139,21 @@ def _near_overflow(dtype: Format) -> float:
     return float(2.0 ** (math.floor(math.log2(dtype.largest)) - 14))
 
 
-def _set_scores(query: Array, key: Array, scores: Array) -> None:
+def _set_scores(query: Array, key: Array, scores: Array, scale: float) -> None:
     """Use the first column to add `scores` (..., S) to every row; of one column, add the keys as well."""
-    D = query.shape[-1]
-    size = math.sqrt(np.abs(scores).max(initial=0.0) * math.sqrt(D))
-    if D == 1:
-        key[..., 0] = (scores + key[..., 0]) / size
-    else:
-        key[..., 0] = scores * math.sqrt(D) / size
+    products = scores / scale
+    size = math.sqrt(np.abs(products).max(initial=0.0))
+    key[..., 0] = (products + (key[..., 0] if query.shape[-1] == 1 else 0.0)) / size
     query[..., 0] = size
+
+
+def _scale(spec: Specification) -> float:
+    """The scale of a specification; where it is 0 or an array, the default one."""
+    D, form = max(spec.shape.D, 1), spec.variant("scale")
+    if "scale" not in spec.options or form == "zero":
+        return 1 / math.sqrt(D)
+    scale = 1.5 * 2.0 ** math.ceil(-math.log2(D) / 2)
+    return {"negative": -scale, "above one": max(1.25, 2 * scale)}.get(form, scale)
 
 
 def _cotangent_size(spec: Specification, dtype: Format) -> float:
@@ -199,9 +205,7 @@ def _options(spec: Specification, offset: int, rng: Any, cotangents: float) -> d
     if "bias" in spec.options:
         options["bias"] = _bias(spec, options, offset, rng) * size
     if "scale" in spec.options:
-        scale = 1.5 * 2.0 ** math.ceil(-math.log2(max(D, 1)) / 2)
-        forms = {"negative": -scale, "zero": 0.0, "above one": max(1.25, 2 * scale)}
-        options["scale"] = forms.get(spec.variant("scale"), scale)
+        options["scale"] = 0.0 if spec.variant("scale") == "zero" else _scale(spec)
     if "scale_array" in spec.options:
         options["scale"] = (0.5 + np.abs(rng.standard_normal((1, H, L, 1)))) / math.sqrt(max(D, 1))
     if "softcap" in spec.options:

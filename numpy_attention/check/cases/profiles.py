@@ -20,7 +20,8 @@ def references(
 
     Parameters
     ----------
-    coverage : counts what the cases drawn so far meet.
+    coverage : what is met so far. Whoever gives it marks each case that is judged before drawing the next; by
+        default, every case counts.
 
     Raises
     ------
@@ -29,8 +30,15 @@ def references(
     """
     if profile not in PROFILES:
         raise ValueError(f"profile is {profile!r}; one of {', '.join(PROFILES)} is expected")
-    coverage = coverage or ConditionCoverage(pairs=profile == "full")
-    return _references(supported, roundoff, coverage, covered=profile != "simple")
+    own = coverage or ConditionCoverage(pairs=profile == "full")
+    drawn = _references(supported, roundoff, own, covered=profile != "simple")
+    return drawn if coverage is not None else _marked(drawn, own)
+
+
+def _marked(drawn: Iterator[ReferenceCase], coverage: ConditionCoverage) -> Iterator[ReferenceCase]:
+    for case in drawn:
+        coverage.mark(case)
+        yield case
 
 
 def _references(
@@ -46,9 +54,7 @@ def _references(
         return reference_case(spec._replace(name=name, dtype=supported.dtype, seed=seed), roundoff)
 
     for spec in _simple(supported):
-        case = reference(spec)
-        coverage.mark(case)
-        yield case
+        yield reference(spec)
     if covered:
         yield from cover(coverage, supported, reference)
 

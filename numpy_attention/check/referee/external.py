@@ -46,7 +46,7 @@ def cases(
 
     Examples
     --------
-    >>> [case.name for case in cases(supports=["causal"])][:2]
+    >>> [case.name for case in cases("simple", supports=["causal"])][:2]
     ['plain', 'causal alone']
     """
     if unknown := [name for name in limits if name not in Capabilities._fields]:
@@ -78,7 +78,7 @@ def compare(arrays: Mapping[str, Any], case: Case, *, arithmetic: str | None = N
     Examples
     --------
     >>> from numpy_attention import attention
-    >>> case = cases(supports=[])[0]
+    >>> case = cases("simple", supports=[])[0]
     >>> compare({"out": attention(case.query, case.key, case.value)}, case).outcome
     'PASS'
     """

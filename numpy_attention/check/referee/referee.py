@@ -124,7 +124,7 @@ def check_candidate(
     Examples
     --------
     >>> from numpy_attention import attention_backward, attention_forward
-    >>> check_candidate((attention_forward, attention_backward)).outcome
+    >>> check_candidate((attention_forward, attention_backward), profile="simple").outcome
     'PASS'
     """
     if isinstance(function, str):
@@ -231,22 +231,33 @@ def _judge_profile(
     candidate: Candidate, profile: str, probed: ProbeResult, rounding: Roundoff, repeat: int, timeout: float,
     budget: float | None, ticker: Ticker,
 ) -> tuple[list[tuple[ReferenceCase, CaseJudgement]], dict[str, str]]:  # fmt: skip
-    """The judgements of a profile's cases, and the conditions that no case has met, with the reason."""
+    """The judgements of a profile's cases, and what none of them covers, with the reason."""
     coverage = ConditionCoverage(pairs=profile == "full")
     judged: list[tuple[ReferenceCase, CaseJudgement]] = []
+    left_out: dict[str, str] = {}
     for reference in references(profile, probed.capabilities, rounding, coverage):
         ticker.begin(len(judged) + 1, reference.case.specification)
         runs = repeat if len(judged) < REPEATED else 1
         judgement = judge_case(candidate, reference, probed.framework, rounding, runs, timeout)
         ticker.judged([judgement])
+        spec = reference.case.specification
+        if judgement.declined and 0 in spec.shape:
+            left_out["cases without a query or key"] = judgement.declined
+            continue
+        if judgement.declined:
+            coverage.declined.add(frozenset(spec.options))
+        else:
+            coverage.mark(reference)
         if len(judged) >= KEPT and not _has_defect(judgement):
             reference, judgement = reference.hollow(), judgement._replace(tensors={})
         judged.append((reference, judgement))
         if budget is not None and ticker.seconds > budget:
             break
     kind = "pairs of conditions" if profile == "full" else "conditions"
-    unmet = int(coverage.unmet.any(axis=0).sum())
-    left_out = {f"{unmet} {kind}": f"not reached in {budget:g} s"} if unmet and budget is not None else {}
+    if profile != "simple" and (unmet := int(coverage.unmet.any(axis=0).sum())):
+        left_out[f"{unmet} {kind}"] = f"not reached in {budget:g} s"
+    if unresolved := len({(one, other) for _, one, other in coverage.unresolved}):
+        left_out[f"{unresolved} {kind}"] = "for some tensor, declined or lost in rounding"
     return judged, left_out
 
 
@@ -295,7 +306,7 @@ def assert_matches_reference(function: Any, **options: Any) -> None:
     Examples
     --------
     >>> from numpy_attention import attention
-    >>> assert_matches_reference(lambda query, key, value: 2 * attention(query, key, value))
+    >>> assert_matches_reference(lambda query, key, value: 2 * attention(query, key, value), profile="simple")
     Traceback (most recent call last):
         ...
     AssertionError: ...

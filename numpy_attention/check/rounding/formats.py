@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...functional.base.admission import Array
+from ...functional.base.admission import Array, one_of
 from .error_analysis import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, TF32, Arithmetic, Precision
 
 
@@ -132,7 +132,6 @@ def roundoff(dtype: str, arithmetic: str | None = None) -> Roundoff:
     ('float32', 'tf32')
     """
     name = arithmetic or DEFAULT_ARITHMETIC.get(dtype, "float32")
-    for argument, value, known in (("dtype", dtype, FORMATS), ("arithmetic", name, ARITHMETICS)):
-        if value not in known:
-            raise ValueError(f"{argument} is {value!r}; one of {', '.join(known)} is expected")
+    one_of("dtype", dtype, tuple(FORMATS))
+    one_of("arithmetic", name, tuple(ARITHMETICS))
     return Roundoff(FORMATS[dtype], ARITHMETICS[name], name)

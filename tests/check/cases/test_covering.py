@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from numpy_attention.check.cases.capabilities import Capabilities
-from numpy_attention.check.cases.conditions import CONDITIONS
+from numpy_attention.check.cases.conditions import CONDITIONS, conditions_of
 from numpy_attention.check.cases.covering import ConditionCoverage, holding
 from numpy_attention.check.cases.profiles import references
 from numpy_attention.check.cases.sensitivity import MIN_SENSITIVITY
@@ -23,6 +23,7 @@ def covered(name, supported):
     coverage = ConditionCoverage(pairs=name == "full")
     met = np.zeros((len(JUDGED), len(CONDITIONS), len(CONDITIONS)), dtype=bool)
     for case in references(name, supported, roundoff(supported.dtype), coverage):
+        coverage.mark(case)
         held = holding(case.case.specification, case.weak)
         assert all(
             case.sensitivities[name] >= MIN_SENSITIVITY
@@ -80,3 +81,19 @@ def test_a_pair_counts_only_where_the_option_matters():
     assert "mask all true" in names
     assert not {"mask", "softcap"} & names
     assert "B = 2" in {CONDITIONS[n].name for n in np.flatnonzero(holding(spec, weak=("bias",)))}
+
+
+def test_what_the_candidate_declines_is_not_met():
+    supported = Capabilities(("causal", "bias"), corner="top_left")
+    coverage, ran = ConditionCoverage(pairs=False), []
+    for case in references("smoke", supported, roundoff("float32"), coverage):
+        options = {*case.case.specification.options}
+        if options == {"causal", "bias"}:
+            coverage.declined.add(frozenset(options))
+        else:
+            coverage.mark(case)
+            ran.append(case)
+    met = {name for case in ran for name in conditions_of(case.case.specification)}
+    left = {name for _, name, _ in (*coverage.impossible, *coverage.unresolved)}
+    assert {condition.name for condition in CONDITIONS} <= met | left
+    assert not coverage.unmet.any()

@@ -9,11 +9,12 @@ from numpy_attention.check.faults.law_matrix import BROKEN_LAWS
 from numpy_attention.check.faults.small_problems import PROBLEMS
 from numpy_attention.check.laws.laws import LAWS
 from numpy_attention.functional.base.arrays import Pair
+from tests.support.shares import share
 
 CONCERNED = [fault for fault in FAULTS if fault.concerns_laws]
 
 
-@pytest.mark.parametrize("fault", CONCERNED, ids=[fault.name for fault in CONCERNED])
+@pytest.mark.parametrize("fault", share(CONCERNED, every=6))
 def test_a_planted_fault_breaks_exactly_these_laws(fault) -> None:  # type: ignore[no-untyped-def]
     assert laws_broken_by(fault) == set(BROKEN_LAWS.get(fault.name, ()))
 

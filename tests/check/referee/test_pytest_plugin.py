@@ -14,10 +14,10 @@ import numpy_attention as na
 
 def test_right(attention_referee):
     pair = na.attention_forward, na.attention_backward
-    assert attention_referee(pair, supports=(), repeat=1).ok
+    assert attention_referee(pair, profile="simple", supports=()).ok
 
 def test_wrong(attention_referee):
-    attention_referee(lambda query, key, value: 2 * na.attention(query, key, value), repeat=1)
+    attention_referee(lambda query, key, value: 2 * na.attention(query, key, value), profile="simple")
 """
 
 

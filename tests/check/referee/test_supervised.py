@@ -66,7 +66,7 @@ def test_a_process_that_exits_fails_in_the_case_that_it_exits_in(kernels):
     assert report.reason == "ends the process with status 0 (a first call)"
 
 
-def test_an_interrupt_of_its_own_is_not_ours(kernels):
+def test_an_interrupt_of_its_own_is_not_ours(kernels, interruptible):
     report = na.check_candidate(f"{kernels}interrupts")
     assert report.reason == "raises KeyboardInterrupt in the main thread (a first call)"
 

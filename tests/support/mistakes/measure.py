@@ -48,6 +48,8 @@ def seen_cases(profile: str, coverage: ConditionCoverage | None = None) -> Itera
     """What is seen of each case of a profile, for a candidate that supports everything."""
     history = History()
     for number, reference in enumerate(references(profile, EVERYTHING, FLOAT32, coverage)):
+        if coverage is not None:
+            coverage.mark(reference)
         case = reference.case
         times = 2 if number < REPEATED else 1
         called = history.next(case.specification, times)
