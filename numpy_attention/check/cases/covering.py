@@ -33,7 +33,7 @@ FRESH = 3.0
 UNLIKELY = 0.1
 """The weight of a case with options that the candidate declined together."""
 
-FREE = 150
+FREE = 250
 """Cases drawn at the end of "full" for such numbers alone."""
 
 IDLE_FORMS = {"mask all true", "window wider than the keys", "window right only", "sinks -inf"}

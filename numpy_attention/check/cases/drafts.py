@@ -22,6 +22,9 @@ MOST_SCORES = 6e5
 MANY_SCORES = 2**14
 """Scores of one head beyond which few heads and narrow ones are drawn."""
 
+NEAR = 16
+"""Most queries and keys of a short case, and most that one length exceeds the other where they are close."""
+
 LONG, LONG_PAIRS = 257, ((513, 513), (1025, 300), (300, 1025))
 """The length beyond which the other must not lie, and the pairs that are allowed all the same."""
 
@@ -120,7 +123,12 @@ def _drawn(fixed: Levels, wanted: tuple[Condition, ...], rng: random.Random) -> 
     for factor, values in fixed.items():
         rare = factor not in named and factor not in AXES
         draft[factor] = values[0] if rare and rng.random() < 0.5 else rng.choice(values)
+    if rng.random() < 0.2:  # few queries and few keys
+        for axis in ("L", "S"):
+            draft[axis] = rng.choice([n for n in fixed[axis] if n <= NEAR] or [draft[axis]])
     for one, other in (("L", "S"), ("D", "E")):
+        near = [n for n in fixed[other] if abs(n - draft[one]) <= NEAR] if rng.random() < 0.2 else []
+        draft[other] = rng.choice(near) if near else draft[other]
         if draft[one] in fixed[other] and rng.random() < 0.3:
             draft[other] = draft[one]
     if draft["L"] * draft["S"] > MANY_SCORES:

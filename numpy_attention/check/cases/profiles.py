@@ -98,5 +98,5 @@ def _simple(supported: Capabilities) -> list[Specification]:
     specs += [simple("everything", together, groups=2)] if len(together) > 1 else []
     if m == 1:
         pairs = [(0, 0)] + ([(0, 5), (1, 13)] if supported.unequal_lengths else [])
-        specs += [simple(f"{L} queries, {S} keys", L=L, S=S) for L, S in pairs]
+        specs += [simple(f"L = {L}, S = {S}", L=L, S=S) for L, S in pairs]
     return specs

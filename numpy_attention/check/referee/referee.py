@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from ...functional.base.admission import explained, real_number
-from ...functional.base.wording import brief
+from ...functional.base.wording import brief, counted
 from ..candidate.candidate import Candidate
 from ..candidate.capabilities import Constraints, ProbeResult, probe
 from ..candidate.conventions import checked_convention
@@ -253,12 +253,16 @@ def _judge_profile(
         judged.append((reference, judgement))
         if budget is not None and ticker.seconds > budget:
             break
-    kind = "pairs of conditions" if profile == "full" else "conditions"
     if profile != "simple" and (unmet := int(coverage.unmet.any(axis=0).sum())):
-        left_out[f"{unmet} {kind}"] = f"not reached in {budget:g} s"
+        left_out[_conditions(unmet, profile)] = f"not reached in {budget:g} s"
     if unresolved := len({(one, other) for _, one, other in coverage.unresolved}):
-        left_out[f"{unresolved} {kind}"] = "for some tensor, declined or lost in rounding"
+        left_out[_conditions(unresolved, profile)] = "for some tensor, declined or lost in rounding"
     return judged, left_out
+
+
+def _conditions(count: int, profile: str) -> str:
+    """What a profile covers, counted."""
+    return f"{counted(count, 'pair')} of conditions" if profile == "full" else counted(count, "condition")
 
 
 def _judge_shape(

@@ -61,10 +61,13 @@ def test_unknown_names_are_refused(changed):
 
 
 @pytest.mark.parametrize("inputs", OFFSETS)
-def test_scores_lie_near_the_number(inputs):
-    case = draw_case(Specification("near", SHAPE, inputs=inputs, dtype="float64"))
-    scores = case.query @ np.repeat(case.key, 2, axis=1).swapaxes(-1, -2) / np.sqrt(7)
-    assert abs(scores - OFFSETS[inputs]).max() < 8
+@pytest.mark.parametrize("form", [None, "", "negative", "above one"])
+def test_scores_lie_near_the_number_under_any_scale(inputs, form):
+    options = {} if form is None else dict(options=("scale",), variants=(("scale", form),) if form else ())
+    case = draw_case(Specification("near", SHAPE, inputs=inputs, dtype="float64", **options))
+    scale = case.options.get("scale", 1 / np.sqrt(7))
+    scores = scale * (case.query @ np.repeat(case.key, 2, axis=1).swapaxes(-1, -2))
+    assert abs(scores - OFFSETS[inputs]).max() < 30
     assert np.ptp(scores, axis=-1).min() > 0.1
 
 

@@ -10,6 +10,7 @@ from numpy_attention.check.cases.compare import expected_results
 from numpy_attention.check.cases.drawing import draw_case
 from numpy_attention.check.cases.profiles import references
 from numpy_attention.check.cases.sensitivity import (
+    FOUND,
     MIN_SENSITIVITY,
     ReferenceCase,
     reference_case,
@@ -70,3 +71,8 @@ def test_a_hollow_case_keeps_the_description_and_no_memory():
             assert not any(hollow.case.arrays[name].strides)
     for x in (*hollow.expected.values, *(y.value for y in hollow.expected.bounded if y is not None)):
         assert x is None or not any(np.asarray(x).strides)
+
+
+def test_a_mask_matters_where_nan_appears_without_it():
+    spec = Specification("hidden", Shape(1, 6, 3, 11, 17, 7, 5), ("mask",), hidden="nan")
+    assert reference_case(spec, roundoff("float32")).sensitivities["mask"] == FOUND

@@ -89,6 +89,32 @@ def test_declined_combinations_of_options_are_left_out():
     assert f"{coverage.ran} of {coverage.drawn} cases ran: it declined " in str(report).splitlines()[0]
 
 
+def test_conditions_that_only_declined_cases_meet_are_named():
+    def attention(query, key, value, *, d_out):
+        if query.shape[-2] % 16 == 0 and query.size:
+            raise NotImplementedError("whole tiles")
+        return simple(query, key, value, d_out=d_out)
+
+    report = check(attention, profile="smoke", faults=(), repeat=1)
+    left = [
+        name for name, reason in report.left_out.items() if reason.startswith("for some tensor, declined")
+    ]
+    assert len(left) == 1
+    assert int(left[0].split()[0]) >= 3  # L % 16 = 0, L % 64 = 0, L % 128 = 0
+    assert not any(v.verdict == "FAIL" for v in report.verdicts)
+
+
+def test_a_case_without_queries_that_is_refused_is_left_out_and_not_counted():
+    def attention(query, key, value, *, d_out):
+        if not query.size:
+            raise ValueError("no query")
+        return simple(query, key, value, d_out=d_out)
+
+    report = check(attention)
+    assert report.left_out["cases without a query or key"].startswith("raises ValueError: no query")
+    assert report.coverage.ran == report.coverage.drawn
+
+
 def test_a_candidate_that_is_not_implemented_is_not_judged_and_its_exception_is_kept():
     def attention(query, key, value):
         raise NotImplementedError("no kernel for this machine")
