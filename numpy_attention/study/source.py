@@ -105,7 +105,7 @@ def intermediate_arrays(call: LineTrace) -> dict[str, Array]:
     >>> from numpy_attention import STEPS
     >>> from numpy_attention.study.line_trace import traced
     >>> calls = []
-    >>> _ = traced(STEPS.score.forward, calls.append)(np.eye(2), np.eye(2), scale=0.5)
+    >>> _ = traced(STEPS.score.forward, calls.append)(np.eye(2), np.eye(2), scale=np.array(0.5))
     >>> intermediate_arrays(calls[0])
     {'products': array([[1., 0.],
            [0., 1.]])}

@@ -110,11 +110,11 @@ def seven_steps(steps: Steps, operands: Operands) -> tuple[Array, AttentionSaved
 
 
 def seven_steps_back(
-    steps: Steps, d_out: Array, d_weights: Array, d_lse: Array, saved: StepsSaved
+    steps: Steps, d_out: Array, d_weights: Array | None, d_lse: Array, saved: StepsSaved
 ) -> tuple[ScoreGradients, Array, Array | None, Array | None]:
     """The same seven up: the gradients of step 1's arguments, then of value, bias and sinks."""
     d_thinned, d_value = steps.values.backward(d_out, saved.values)
-    d_weights = d_weights + steps.dropout.backward(d_thinned, saved.dropout)
+    d_weights = sum_of(d_weights, steps.dropout.backward(d_thinned, saved.dropout))
     d_masked, d_sinks = steps.softmax.backward((d_weights, d_lse), saved.softmax)
     d_biased = steps.mask.backward(d_masked, saved.mask)
     d_capped, d_bias = steps.bias.backward(d_biased, saved.bias)
@@ -126,14 +126,19 @@ def seven_steps_back(
 # ---------------------------------------------------------------------------------- cotangents and gradients
 
 
+def sum_of(x: Array | None, y: Array) -> Array:
+    """x + y, None being 0."""
+    return y if x is None else x + y
+
+
 def admit_cotangents(
     saved: AttentionSaved, d_out: Any, d_weights: Any, d_lse: Any
-) -> tuple[Array, Array, Array]:
-    """The cotangents in float64, zeros for None; TypeError or ValueError if one does not fit its result."""
+) -> tuple[Array, Array | None, Array]:
+    """The cotangents in float64, zeros for no d_lse; TypeError or ValueError if one does not fit."""
     weights, rows, width = saved.weights, saved.lse.shape, saved.arguments.value.shape[-1]
     d_out, d_weights, d_lse = to_float64(
         cotangent("d_out", d_out, (*rows, width), weights),
-        np.zeros(weights.shape) if d_weights is None else cotangent("d_weights", d_weights, weights.shape),
+        None if d_weights is None else cotangent("d_weights", d_weights, weights.shape),
         np.zeros(rows) if d_lse is None else cotangent("d_lse", d_lse, rows),
     )
     return d_out, d_weights, d_lse

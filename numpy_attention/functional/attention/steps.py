@@ -23,6 +23,7 @@ from ..base.arrays import (
     Pair,
     accurate_sum,
     backward_of,
+    beside_zeros,
     keep_visible,
     shape_repr,
     transposed,
@@ -54,28 +55,31 @@ class Steps(NamedTuple):
 
 @shape_repr
 class ScoreSaved(NamedTuple):
-    """The arguments, and products = query @ keyᵀ."""
+    """The arguments, and products = query @ keyᵀ, None for a constant scale."""
 
     query: Array
     key: Array
     scale: Any
     visible: Array | None
-    products: Array
+    products: Array | None
 
 
 @shape_repr
 class ScoreGradients(NamedTuple):
-    """In the forward's order."""
+    """In the forward's order; d_scale is None for a constant scale."""
 
     d_query: Array
     d_key: Array
-    d_scale: Array
+    d_scale: Array | None
 
 
 def score_forward(
     query: Array, key: Array, scale: Any, visible: Array | None = None
 ) -> tuple[Array, ScoreSaved]:
     """scores = scale * query @ keyᵀ. Query head h reads key head h // (H / G)."""
+    if type(scale) is float:  # a constant; NumPy scales a product without a name in place
+        scores = scale * unfold_groups(fold_groups(query, key) @ transposed(key), query)
+        return scores, ScoreSaved(query, key, scale, visible, None)
     products = unfold_groups(fold_groups(query, key) @ transposed(key), query)
     return scale * products, ScoreSaved(query, key, scale, visible, products)
 
@@ -88,19 +92,16 @@ def score_backward(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
     d_query = d_products @ key;  d_key = d_productsᵀ @ query
     """
     query, key, scale, visible, products = saved
-    d_products = fold_groups(keep_visible(scale * d_scores, visible), key)
+    d_products, d_scale = scale * d_scores, None
+    if products is not None:  # scale and products may be NaN where hidden
+        d_products = keep_visible(d_products, visible, fresh=True)
+        d_scale = unbroadcast(keep_visible(d_scores * products, visible, fresh=True), np.shape(scale))
+    d_products = fold_groups(d_products, key)
     visible_rows = None if visible is None else fold_groups(visible, key)
-    d_query = visible_product(d_products, key, visible_rows)
-    d_key = visible_product(
-        transposed(d_products),
-        fold_groups(query, key),
-        None if visible_rows is None else transposed(visible_rows),
-    )
-    return ScoreGradients(
-        d_query=unbroadcast(unfold_groups(d_query, query), query.shape),
-        d_key=unbroadcast(d_key, key.shape),
-        d_scale=unbroadcast(keep_visible(d_scores * products, visible), np.shape(scale)),
-    )
+    visible_columns = None if visible_rows is None else transposed(visible_rows)
+    d_query = unfold_groups(visible_product(d_products, key, visible_rows), query)
+    d_key = visible_product(transposed(d_products), fold_groups(query, key), visible_columns)
+    return ScoreGradients(unbroadcast(d_query, query.shape), unbroadcast(d_key, key.shape), d_scale)
 
 
 # ---------------------------------------------------------------------------------------- 2 softcap
@@ -236,7 +237,9 @@ def softmax_step_forward(
         sink_exponentials = np.exp(sinks_column - shift)
         summed = summed + sink_exponentials
         sinks_share = sink_weights(sink_exponentials / summed, sinks_column)
-    weights = keep_visible(exponentials / summed, visible)
+    weights = exponentials / summed
+    if not (summed.all() and np.isfinite(summed).all()):  # 0 / 0, 0 / NaN
+        weights = keep_visible(weights, visible, fresh=True)
     lse = (shift + np.log(summed))[..., 0]
     return Normalised(weights, lse), SoftmaxStepSaved(weights, sinks, sinks_share, visible)
 
@@ -251,7 +254,7 @@ def softmax_step_backward(d_normalised: tuple[Array, Array], saved: SoftmaxStepS
     one at the peak leaves nothing to cancel. The sink is a column like the others, with d_weight 0.
     """
     weights, sinks, sinks_share, visible = saved
-    d_weights, d_lse = keep_visible(d_normalised[0], visible), d_normalised[1][..., None]
+    d_weights, d_lse = beside_zeros(d_normalised[0], visible), d_normalised[1][..., None]
     d_peak = entry_at_peak(d_weights, weights)
     if sinks_share is not None:
         largest_weight = np.max(weights.real, axis=-1, keepdims=True, initial=0)
@@ -281,7 +284,7 @@ def dropout_forward(
     weights: Array, multipliers: Array | None = None, visible: Array | None = None
 ) -> tuple[Array, DropoutSaved]:
     """thinned = weights * multipliers, each 0 or 1 / (1 - rate)."""
-    thinned = weights if multipliers is None else keep_visible(weights * multipliers, visible)
+    thinned = weights if multipliers is None else keep_visible(weights * multipliers, visible, fresh=True)
     return thinned, DropoutSaved(multipliers, visible)
 
 
@@ -289,7 +292,7 @@ def dropout_forward(
 def dropout_backward(d_thinned: Array, saved: DropoutSaved) -> Array:
     """From thinned = weights * multipliers: d_weights = d_thinned * multipliers."""
     multipliers, visible = saved
-    return d_thinned if multipliers is None else keep_visible(d_thinned * multipliers, visible)
+    return d_thinned if multipliers is None else keep_visible(d_thinned * multipliers, visible, fresh=True)
 
 
 # ----------------------------------------------------------------------------------------- 7 values
@@ -324,13 +327,10 @@ def values_backward(d_out: Array, saved: ValuesSaved) -> ValuesGradients:
     """From out = thinned @ value: d_thinned = d_out @ valueᵀ; d_value = thinnedᵀ @ d_out."""
     thinned, value, visible = saved
     d_rows = fold_groups(d_out, value)
-    d_thinned = unfold_groups(d_rows @ transposed(value), thinned)
+    d_thinned = keep_visible(unfold_groups(d_rows @ transposed(value), thinned), visible, fresh=True)
     visible_rows = None if visible is None else transposed(fold_groups(visible, value))
     d_value = visible_product(transposed(fold_groups(thinned, value)), d_rows, visible_rows)
-    return ValuesGradients(
-        d_thinned=unbroadcast(keep_visible(d_thinned, visible), thinned.shape),
-        d_value=unbroadcast(d_value, value.shape),
-    )
+    return ValuesGradients(unbroadcast(d_thinned, thinned.shape), unbroadcast(d_value, value.shape))
 
 
 STEPS = Steps(

@@ -217,9 +217,25 @@ def norms(x: Array) -> Array:
     return np.asarray(np.sqrt(np.einsum("...d,...d->...", x, x)))
 
 
-def keep_visible(x: Array, visible: Array | None) -> Array:
-    """`x` where visible, 0 elsewhere: selected, never multiplied, because 0 * NaN is NaN."""
+def keep_visible(x: Array, visible: Array | None, fresh: bool = False) -> Array:
+    """`x` where visible, 0 elsewhere: selected, never multiplied, because 0 * NaN is NaN.
+
+    fresh: `x` shares memory with nothing, so zeros may be written into it.
+    """
+    if fresh and visible is not None:
+        np.copyto(x, 0, where=~visible)
+        return x
     return x if visible is None else np.where(visible, x, 0)
+
+
+def beside_zeros(x: Array, visible: Array | None) -> Array:
+    """`x` where visible, for weights that are exactly 0 elsewhere: 0 there too, unless 0 * x is 0 as it is.
+
+    One look at the extremes proves that, and that differences between entries of `x` do not overflow.
+    """
+    if visible is None or (x.dtype.kind != "c" and np.isfinite(x.max(initial=0) - x.min(initial=0))):
+        return x
+    return keep_visible(x, visible)
 
 
 def visible_product(weights: Array, matrix: Array, visible: Array | None) -> Array:
@@ -232,9 +248,10 @@ def visible_product(weights: Array, matrix: Array, visible: Array | None) -> Arr
     if visible is None:
         return weights @ matrix
     finite = np.isfinite(matrix)
-    clean = np.ascontiguousarray(np.where(finite, matrix, 0))
+    all_finite = finite.all()
+    clean = np.ascontiguousarray(matrix if all_finite else np.where(finite, matrix, 0))
     product: Array = weights @ clean + 0.0  # + 0.0 turns -0.0, a sum of masked zeros, into 0.0
-    if not finite.all():
+    if not all_finite:
         nonfinite = np.where(finite, 0, matrix)
         every_row = tuple(range(matrix.ndim - 2)) + (matrix.ndim - 1,)
         for k in np.flatnonzero(~finite.all(axis=every_row)):

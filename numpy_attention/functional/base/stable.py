@@ -32,8 +32,9 @@ def entry_at_peak(x: Array, weights: Array) -> Array:
     """The entry of each row of `x` where that row's weight is largest, kept as an axis (0 for empty rows)."""
     if not weights.shape[-1]:
         return np.zeros((*x.shape[:-1], 1), dtype=x.dtype)
-    peak = weights.real.argmax(axis=-1, keepdims=True)
-    return np.asarray(np.take_along_axis(x, peak, axis=-1))
+    peak = weights.real.argmax(axis=-1)
+    rows = x.reshape(-1, x.shape[-1])
+    return np.asarray(rows[np.arange(peak.size), peak.reshape(-1)].reshape(*peak.shape, 1))
 
 
 def sink_weights(quotients: Array, sinks: Array) -> Array:

@@ -23,13 +23,22 @@ def assert_near(got, expected):
 
 def test_score_is_the_scaled_product():
     query, key = np.array([[1.0, 2.0]]), np.array([[3.0, 4.0], [5.0, 6.0]])
-    scores, saved = steps.score_forward(query, key, 2.0)
+    scores, saved = steps.score_forward(query, key, np.array(2.0))
     assert_exactly(saved.products, [[11.0, 17.0]])
     assert_exactly(scores, [[22.0, 34.0]])
     gradients = steps.score_backward(np.array([[1.0, 10.0]]), saved)
     assert_exactly(gradients.d_query, [[106.0, 128.0]])  # 2 (1 [3 4] + 10 [5 6])
     assert_exactly(gradients.d_key, [[2.0, 4.0], [20.0, 40.0]])  # 2 [1 10]ᵀ [1 2]
     assert_exactly(gradients.d_scale, 181.0)  # 1 * 11 + 10 * 17
+
+
+def test_a_float_scale_is_a_constant():
+    query, key = np.array([[1.0, 2.0]]), np.array([[3.0, 4.0], [5.0, 6.0]])
+    scores, saved = steps.score_forward(query, key, 2.0)
+    assert_exactly(scores, [[22.0, 34.0]])
+    gradients = steps.score_backward(np.array([[1.0, 10.0]]), saved)
+    assert_exactly(gradients.d_query, [[106.0, 128.0]])
+    assert (saved.products, gradients.d_scale) == (None, None)
 
 
 def test_each_score_may_have_a_scale_of_its_own():
@@ -121,6 +130,23 @@ def test_a_row_without_keys(sinks):
     assert gradients.d_masked.shape == (5, 0)
     if sinks is not None:
         assert_exactly(gradients.d_sinks, 0.0 if np.isinf(sinks) else 5.0)
+
+
+@pytest.mark.parametrize("sink", [None, -np.inf, 0.0, np.inf])
+@pytest.mark.parametrize("hidden", [-5.0, 1e308, -1e308, np.inf, np.nan])
+def test_hidden_cotangents_change_no_bit(sink, hidden):
+    visible = np.array([[True, True, False], [False, False, False]])
+    masked = np.where(visible, [[0.5, -1.0, 0.0]] * 2, -np.inf)
+    d_lse = np.array([-2.0, -3.0])
+
+    def gradients(filling):
+        d_weights = np.where(visible, [[3.0, -7.0, 0.0]] * 2, filling)
+        with np.errstate(all="ignore"):  # as all steps run inside attention
+            _, saved = steps.softmax_step_forward(masked, None if sink is None else np.array(sink), visible)
+            d_masked, d_sinks = steps.softmax_step_backward((d_weights, d_lse), saved)
+        return steps.mask_backward(d_masked, steps.MaskSaved(visible)).tobytes(), np.array(d_sinks).tobytes()
+
+    assert gradients(hidden) == gradients(1.0)
 
 
 # ---------------------------------------------------------------------------- 6 dropout, 7 values

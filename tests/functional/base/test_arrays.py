@@ -7,6 +7,7 @@ import pytest
 
 from numpy_attention.functional.base.arrays import (
     accurate_sum,
+    beside_zeros,
     cast_optional,
     check_broadcast,
     check_equal,
@@ -183,6 +184,21 @@ def test_keep_visible_selects_and_does_not_multiply():
     x = np.array([np.nan, 2.0])
     assert keep_visible(x, np.array([False, True])).tolist() == [0, 2]
     assert keep_visible(x, None) is x
+
+
+def test_a_fresh_array_is_masked_in_place():
+    x, visible = np.array([[1.0, np.nan], [3.0, 4.0]]), np.array([True, False])
+    assert keep_visible(x, visible, fresh=True) is x
+    assert x.tolist() == [[1, 0], [3, 0]]
+
+
+@pytest.mark.parametrize("hidden, replaced", [(2.0, False), (1e308, False), (-1e308, True), (np.nan, True)])
+def test_beside_zeros_only_what_could_become_nan_is_replaced(hidden, replaced):
+    x, visible = np.array([1e308, hidden]), np.array([True, False])
+    with np.errstate(over="ignore"):
+        assert beside_zeros(x, visible).tolist() == [1e308, 0 if replaced else hidden]
+    assert beside_zeros(x, None) is x
+    assert beside_zeros(x + 0j, visible).tolist() == [1e308, 0]
 
 
 def masked_product(rng):

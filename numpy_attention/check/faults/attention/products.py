@@ -64,7 +64,8 @@ def d_key_untransposed(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
 @PRODUCTS.backward("score", active=has_choice)
 def d_key_from_weights(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
     """d_key = scale * weightsᵀ @ query, with weights in place of d_scores."""
-    masked, _ = STEPS.mask.forward(saved.scale * saved.products, saved.visible)
+    scores, _ = score_forward(*saved[:4])
+    masked, _ = STEPS.mask.forward(scores, saved.visible)
     (weights, _), _ = STEPS.softmax.forward(masked, None, saved.visible)
     return score_backward(d_scores, saved)._replace(d_key=score_backward(weights, saved).d_key)
 

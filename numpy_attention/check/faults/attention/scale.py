@@ -84,5 +84,7 @@ def scale_twice_in_d_key(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
 @SCALE.backward("score", active=all_of(with_option("scale"), SHOWS))
 def scale_gradient_of_the_scores(d_scores: Array, saved: ScoreSaved) -> ScoreGradients:
     """d_scale = Σ d_scores * scores, with the scaled scores in place of query @ keyᵀ."""
+    if saved.products is None:
+        return score_backward(d_scores, saved)
     scaled = saved._replace(products=saved.scale * saved.products)
     return score_backward(d_scores, saved)._replace(d_scale=score_backward(d_scores, scaled).d_scale)
