@@ -16,6 +16,7 @@ from numpy_attention.tasks import load
 from numpy_attention.training.data import ORDER, START, Examples, stream
 from numpy_attention.training.loop import loss_and_gradients, train
 from numpy_attention.training.settings import Settings
+from numpy_attention.training.vectors import Vectors
 
 STEPS_APART = 1e-6
 """Tolerance between two trainings in float64: each step of Adam propagates the roundoff of all earlier steps,
@@ -52,12 +53,15 @@ def training(quick: bool) -> Iterator[SpeedComparison]:
 
 def our_step(model: AttentionClassifier, params: Params) -> Callable[[Examples], Any]:
     """A batch -> the parameters after the next step."""
-    state = na.adam_init(params)
+    vectors = Vectors(params)
+    joined = vectors.joined(params)
+    state = na.adam_init(joined)
 
     def step(batch: Examples) -> Any:
-        nonlocal params, state
+        nonlocal params, joined, state
         _, _, d_params = loss_and_gradients(model, params, batch)
-        params, state = na.adam_step(params, d_params, state, lr=0.001)
+        joined, state = na.adam_step(joined, vectors.joined(d_params), state, lr=0.001)
+        params = vectors.views(joined)
         return params
 
     return step

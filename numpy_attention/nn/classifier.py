@@ -139,8 +139,13 @@ class AttentionClassifier(NamedTuple):
         )
         return logits[:, 0] if self.outputs == 1 else logits, saved
 
-    def backward(self, d_logits: Array, saved: ClassifierSaved) -> tuple[Array, Params]:
-        """d_x (B, T, input_dim), and d_params, nested like params: the forward's steps in reverse."""
+    def backward(
+        self, d_logits: Array, saved: ClassifierSaved, *, needs_d_x: bool = True
+    ) -> tuple[Any, Params]:
+        """d_x (B, T, input_dim), and d_params, nested like params: the forward's steps in reverse.
+
+        needs_d_x: False leaves d_x None, for an x that is data.
+        """
         check_saved(saved, ClassifierSaved)
         score = self._score()
         batch, heads, _ = saved.weights.shape
@@ -155,7 +160,7 @@ class AttentionClassifier(NamedTuple):
         d_features_scored, d_score = score.backward(d_scores, saved.score)
         d_features = d_value[:, 0] + d_features_scored  # used twice
         d_linear = tanh_backward(d_features, saved.tanh)
-        d_x, *d_features_layer = linear_backward(d_linear, saved.features)
+        d_x, *d_features_layer = linear_backward(d_linear, saved.features, needs_d_x=needs_d_x)
         return d_x, {
             "features": dict(zip(("weight", "bias"), d_features_layer, strict=True)),
             "classifier": dict(zip(("weight", "bias"), d_classifier, strict=True)),

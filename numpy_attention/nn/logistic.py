@@ -67,9 +67,13 @@ class Logistic(NamedTuple):
         logits, saved = linear_forward(x.reshape(len(x), -1), **params["logistic"])
         return logits[:, 0] if self.outputs == 1 else logits, LogisticSaved(x.shape, saved)
 
-    def backward(self, d_logits: Array, saved: LogisticSaved) -> tuple[Array, Params]:
-        """d_x (B, T, input_dim), and the gradient of weight and bias."""
+    def backward(
+        self, d_logits: Array, saved: LogisticSaved, *, needs_d_x: bool = True
+    ) -> tuple[Any, Params]:
+        """d_x (B, T, input_dim), None unless `needs_d_x`, and the gradient of weight and bias."""
         check_saved(saved, LogisticSaved)
         d_logits = admit_d_logits(d_logits, saved.shape[0], self.outputs)
-        d_x, d_weight, d_bias = linear_backward(d_logits, saved.linear)
-        return d_x.reshape(saved.shape), {"logistic": {"weight": d_weight, "bias": d_bias}}
+        d_x, d_weight, d_bias = linear_backward(d_logits, saved.linear, needs_d_x=needs_d_x)
+        return d_x.reshape(saved.shape) if needs_d_x else None, {
+            "logistic": {"weight": d_weight, "bias": d_bias}
+        }

@@ -122,8 +122,13 @@ class SelfAttentionClassifier(NamedTuple):
         logits, pooled = self._pool().forward(params["pool"], last, lengths)
         return logits, SelfAttentionSaved(saved_embed, saved_norm, scale, saved_attention, saved_last, pooled)
 
-    def backward(self, d_logits: Array, saved: SelfAttentionSaved) -> tuple[Array, Params]:
-        """d_x (B, T, input_dim), and d_params, nested like params: the forward's steps in reverse."""
+    def backward(
+        self, d_logits: Array, saved: SelfAttentionSaved, *, needs_d_x: bool = True
+    ) -> tuple[Any, Params]:
+        """d_x (B, T, input_dim), and d_params, nested like params: the forward's steps in reverse.
+
+        needs_d_x: False leaves d_x None, for an x that is data.
+        """
         check_saved(saved, SelfAttentionSaved)
         # logits = pool(last); last = layer_norm(mixed)
         d_last, d_pool = self._pool().backward(d_logits, saved.pooled)
@@ -134,7 +139,7 @@ class SelfAttentionClassifier(NamedTuple):
         d_embedded, *d_norm = layer_norm_backward(d_inputs.d_query, saved.norm)
         d_embedded = d_embedded + d_mixed
         # embedded = linear(x) + positions
-        d_x, *d_embed = linear_backward(d_embedded, saved.embed)
+        d_x, *d_embed = linear_backward(d_embedded, saved.embed, needs_d_x=needs_d_x)
         d_positions = {"positions": d_embedded.sum(axis=0)}
         d_out_proj = d_attention.pop("out_proj")
         if self.temperature == LEARNED:  # scale = exp(-log_temperature) / √D

@@ -71,7 +71,7 @@ def adam_step(
     >>> adam_step(params, grads, adam_init(params), lr=0.1)[0]
     {'weight': array([0.9, 1.1])}
     """
-    return apply_update(_update(lr, betas, eps, eps_added), params, grads, state, MOMENTS, weight_decay=0)
+    return apply_update(_update(lr, betas, eps, eps_added), params, grads, state, MOMENTS, weight_decay=0.0)
 
 
 @quiet

@@ -54,7 +54,8 @@ def leaves(name: str, tree: Tree, above: Path = ()) -> dict[Path, Any]:
     found: dict[Path, Any] = {}
     for key, value in tree.items():
         path = (*above, key)
-        found |= leaves(name, value, path) if isinstance(value, Mapping) else {path: value}
+        nested = type(value) is not np.ndarray and isinstance(value, Mapping)  # the latter alone is slow
+        found |= leaves(name, value, path) if nested else {path: value}
     return found
 
 
@@ -100,6 +101,8 @@ def decay_rates(name: str, x: Any) -> tuple[float, float]:
 
 def count(name: str, x: object, least: int) -> int:
     """One whole number >= least: a step, a number of steps."""
+    if type(x) is np.ndarray and x.dtype == np.int64 and not x.ndim and x >= least:
+        return int(x)  # the usual case
     array = whole_numbers(name, x, least)
     if array.ndim:
         raise TypeError(f"{name} has shape {array.shape}; one whole number is expected")

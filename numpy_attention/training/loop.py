@@ -9,13 +9,13 @@ import numpy as np
 from ..functional.base.admission import Array
 from ..nn.parameters import Params
 from ..optim.clipping import clip_by_global_norm
-from ..optim.updates import leaves
 from .data import CHANGES, ORDER, START, Examples, stream
 from .evaluation import loss_backward, loss_forward, predicted_classes
 from .mixing import mixed_loss_backward, mixed_loss_forward
 from .models import Model
 from .optimizers import OPTIMIZERS, lr_at
 from .settings import Settings
+from .vectors import Vectors
 
 
 class Epoch(NamedTuple):
@@ -106,7 +106,9 @@ def train_epoch(
     on_step: Callable[[], None] | None = None,
 ) -> Epoch:
     """The epoch after `last`: see `train`."""
-    number, params, state = last.number + 1, last.params, last.state
+    number, vectors = last.number + 1, Vectors(last.params)
+    joined, state = vectors.joined(last.params), vectors.joined_state(last.state)
+    params = vectors.views(joined)
     order = stream(settings.seed, ORDER, number).permutation(len(examples.y))
     steps = steps_per_epoch(settings, len(order))
     total, right = 0.0, 0
@@ -119,8 +121,9 @@ def train_epoch(
         if settings.clip is not None:
             d_params, _ = clip_by_global_norm(d_params, settings.clip)
         lr = lr_at(settings, (number - 1) * steps + step, settings.epochs * steps)
-        params, state = OPTIMIZERS[settings.optimizer].step(params, d_params, state, lr=lr)
-        if not all(np.isfinite(array).all() for array in leaves("params", params).values()):
+        joined, state = OPTIMIZERS[settings.optimizer].step(joined, vectors.joined(d_params), state, lr=lr)
+        params = vectors.views(joined)
+        if not all(np.isfinite(vector).all() for vector in joined.values()):
             raise NotFinite(f"a parameter is no longer finite {where}")
         total += loss * len(batch.y)
         right += int((predicted_classes(logits) == batch.y).sum())
@@ -128,7 +131,7 @@ def train_epoch(
             on_step()
     if not math.isfinite(total):
         raise NotFinite(f"the mean loss is {total} with {model.name} in epoch {number}")
-    return Epoch(number, total / len(order), params, state, right / len(order))
+    return Epoch(number, total / len(order), params, vectors.state_views(state), right / len(order))
 
 
 def steps_per_epoch(settings: Settings, examples: int) -> int:
@@ -145,5 +148,5 @@ def loss_and_gradients(model: Model, params: Params, batch: Examples) -> tuple[A
     else:
         loss, loss_saved = loss_forward(logits, batch.y)
         d_logits = loss_backward(logits, loss_saved)
-    _, d_params = model.backward(d_logits, saved)
+    _, d_params = model.backward(d_logits, saved, needs_d_x=False)
     return logits, loss, d_params

@@ -32,8 +32,8 @@ class Model(Protocol):
     def forward(self, params: Params, x: Array, lengths: Array | None = None) -> tuple[Array, Any]:
         """(logits (N,) or (N, K), what `backward` needs)"""
 
-    def backward(self, d_logits: Array, saved: Any) -> tuple[Array, Params]:
-        """(d_x, the gradient of every parameter)"""
+    def backward(self, d_logits: Array, saved: Any, *, needs_d_x: bool = True) -> tuple[Any, Params]:
+        """(d_x or None, the gradient of every parameter)"""
 
 
 class AttentionModel(Model, Protocol):

@@ -172,8 +172,8 @@ def test_epochs_before_a_non_finite_loss_are_complete():
 class Steep(AttentionClassifier):
     """A classifier whose loss is finite and one of whose gradients is not."""
 
-    def backward(self, d_logits, saved):
-        d_x, d_params = super().backward(d_logits, saved)
+    def backward(self, d_logits, saved, **options):
+        d_x, d_params = super().backward(d_logits, saved, **options)
         d_params["features"]["bias"][3] = np.inf
         return d_x, d_params
 

@@ -22,6 +22,9 @@ def test_every_model_has_the_protocol(task):
         assert logits.shape == (7, SIZES.outputs)
         d_x, d_params = model.backward(np.ones_like(logits), saved)
         assert d_x.shape == x.shape
+        none, same = model.backward(np.ones_like(logits), saved, needs_d_x=False)
+        assert none is None
+        assert all(map(np.array_equal, flatten(same).values(), flatten(d_params).values()))
         assert {name: array.shape for name, array in flatten(d_params).items()} == flatten(model.shapes())
     learned = TASKS[task].model(settings, SIZES)
     assert learned.feature_layers.endswith("linear + tanh")

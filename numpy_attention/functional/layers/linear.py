@@ -32,7 +32,7 @@ class LinearSaved(NamedTuple):
 
 @shape_repr
 class LinearGradients(NamedTuple):
-    """In the forward's order; d_bias is None without a bias."""
+    """In the forward's order; d_bias is None without a bias, d_x if it was not asked for."""
 
     d_x: Any
     d_weight: Any
@@ -51,24 +51,31 @@ def linear_forward(
     if bias is not None:
         bias = check_broadcast("bias", admit("bias", bias), weight.shape[:1], "out_features of weight")
     inner, matrix = upcast(x, weight)
-    out = inner @ matrix.T
+    out = (_rows(inner) @ matrix.T).reshape(*x.shape[:-1], len(matrix))
     if bias is not None:
         out = out + cast_optional(bias, x, weight)
     return round_to(out, x, weight, fresh=True), LinearSaved(x, weight, bias)
 
 
+def _rows(x: Array) -> Array:
+    """(..., width) -> (n, width), for one large product instead of many small ones."""
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
 @backward_of(LinearSaved)
-def linear_backward(d_out: npt.ArrayLike, saved: LinearSaved) -> LinearGradients:
-    """Undo out = x @ weightᵀ + bias: d_x = d_out @ weight, d_weight = d_outᵀ @ x, d_bias = Σ d_out."""
+def linear_backward(d_out: npt.ArrayLike, saved: LinearSaved, *, needs_d_x: bool = True) -> LinearGradients:
+    """Undo out = x @ weightᵀ + bias: d_x = d_out @ weight, d_weight = d_outᵀ @ x, d_bias = Σ d_out.
+
+    needs_d_x: False leaves d_x None, for an x that is data.
+    """
     x, weight, bias = saved
     shape = (*x.shape[:-1], weight.shape[0])
     d_out = cotangent("d_out", d_out, shape, *(array for array in saved if array is not None))
     inner, matrix = upcast(x, weight)
-    count = math.prod(x.shape[:-1])
-    rows = d_out.reshape(count, weight.shape[0])
+    rows = _rows(d_out)
     return LinearGradients(
-        d_x=gradient_like(d_out @ matrix, x, fresh=True),
-        d_weight=gradient_like(rows.T @ inner.reshape(count, weight.shape[1]), weight, fresh=True),
+        d_x=gradient_like((rows @ matrix).reshape(x.shape), x, fresh=True) if needs_d_x else None,
+        d_weight=gradient_like(rows.T @ _rows(inner), weight, fresh=True),
         d_bias=None if bias is None else gradient_like(accurate_sum(rows, axis=0), bias),
     )
 

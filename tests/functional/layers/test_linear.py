@@ -28,6 +28,14 @@ def test_bias_promotes_only_if_complex():
     assert linear(x, weight, 1j).dtype == np.complex64
 
 
+def test_the_gradient_of_data_is_left_out_if_not_needed():
+    x, weight, bias = np.ones((2, 3)), np.ones((5, 3)), np.ones(5)
+    _, saved = linear_forward(x, weight, bias)
+    d_x, d_weight, d_bias = linear_backward(np.ones((2, 5)), saved, needs_d_x=False)
+    assert d_x is None
+    assert (d_weight.tolist(), d_bias.tolist()) == ([[2.0] * 3] * 5, [2.0] * 5)
+
+
 def test_float16_is_computed_in_float32():
     x, weight = np.full((1, 1000), 256, np.float16), np.ones((1, 1000), np.float16)
     assert linear(x, weight, -255_999.0) == 1
