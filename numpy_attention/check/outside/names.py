@@ -112,6 +112,7 @@ def match(
         For a required parameter that is no argument, a required argument that is no parameter, and a map to
         an unknown argument.
     """
+    wanted = [parameter for parameter in wanted if parameter.name != "threads"]  # no part of the result
     known = [parameter.name for parameter in wanted]
     expected = f"the arguments of {rule} are {', '.join(known)}"
     for name, meant in names.items():

@@ -1,39 +1,69 @@
-"""Formulas along the last axis, computed in blocks of rows that fit into the processor's cache.
+"""Formulas on rows or on single numbers, computed in blocks by several threads.
 
-A formula in NumPy is a chain of passes over the whole array, most of them into a temporary. For large arrays
-each pass goes to memory and back, and each temporary is newly allocated; in blocks of rows both stay in the
-cache. Rows are independent and every block is contiguous, so the block size does not change a bit.
+A formula in NumPy is a chain of passes over the whole array, most of them into a temporary. In blocks the
+temporaries stay in the cache, and other threads compute other blocks. A block is contiguous and its size
+follows from the shape alone: no bit depends on the layout or the number of threads. Large blocks are best,
+since threads take turns to start a pass; small ones cost two threads more than they gain.
 """
 
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from .admission import Array
+from .admission import Array, compute_dtype
+from .arrays import cotangent, gradient_like, upcast, whole_number
+from .workers import Buffers, run
 
-BLOCK = 2**15
-"""Entries of a block, 128 kB of float32: few enough for the cache, enough to hide Python's overhead."""
+BLOCK, LEAST = 2**18, 2**15
+"""Entries of a block: a quarter of the array within these limits."""
 
 
-def by_rows(formula: Callable[..., tuple[Array, ...]], *arrays: Array) -> list[Array]:
-    """formula(*arrays), computed on blocks of rows (n, width) of arrays that share all axes but the last."""
-    batch, width = arrays[0].shape[:-1], arrays[0].shape[-1]
-    count, length = math.prod(batch), max(1, BLOCK // max(width, 1))
+def default_threads() -> int:
+    """The number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def admit_threads(threads: int | None) -> int:
+    """The number of threads; for None, the number of processors that this process may use."""
+    return default_threads() if threads is None else whole_number("threads", threads, 1)
+
+
+def by_rows(
+    formula: Callable[..., None], arrays: Sequence[Array], widths: Sequence[int], threads: int
+) -> list[Array]:
+    """New arrays of these widths that formula(*rows, *rows of results, buffers) fills, block by block.
+
+    `arrays` share all axes but the last. Blocks are contiguous, (n, width), float16 widened to float32. The
+    results have the arrays' common dtype.
+    """
+    batch, width = arrays[0].shape[:-1], max(arrays[0].shape[-1], 1)
+    count = math.prod(batch)
     flat = [array.reshape(count, array.shape[-1]) for array in arrays]
+    dtype = compute_dtype(*(array for array in arrays if array.dtype.kind in "fc"))
+    results = [np.empty((count, each), dtype) for each in widths]
+    length = max(1, min(max(count * width // 4, LEAST), BLOCK) // width)
 
-    def formula_at(start: int) -> tuple[Array, ...]:
-        return formula(*(np.ascontiguousarray(array[start : start + length]) for array in flat))
+    def compute(start: int, buffers: Buffers) -> None:
+        rows = slice(start, start + length)
+        blocks = (np.ascontiguousarray(array[rows]) for array in flat)
+        widened = (upcast(x)[0] if x.dtype.kind in "fc" else x for x in blocks)
+        formula(*widened, *(result[rows] for result in results), buffers)
 
-    results = formula_at(0)
-    if count > length:
-        first, results = results, tuple(np.empty((count, x.shape[1]), x.dtype) for x in results)
-        _copy_into(results, first, 0)
-        for start in range(length, count, length):
-            _copy_into(results, formula_at(start), start)
-    return [x.reshape(*batch, x.shape[1]) for x in results]
+    run(np.errstate(all="ignore")(compute), range(0, count, length), threads)
+    return [result.reshape(*batch, result.shape[1]) for result in results]
 
 
-def _copy_into(results: tuple[Array, ...], block: tuple[Array, ...], start: int) -> None:
-    for result, rows in zip(results, block, strict=True):
-        result[start : start + len(rows)] = rows
+def by_elements(formula: Callable[..., None], *arrays: Array, results: int = 1, threads: int) -> list[Array]:
+    """New arrays that formula(*blocks, *blocks of results, buffers) fills, of arrays of one shape."""
+    columns = [array.reshape(-1, 1) for array in arrays]
+    return [x.reshape(arrays[0].shape) for x in by_rows(formula, columns, [1] * results, threads)]
+
+
+def elements_back(formula: Callable[..., None], d_out: Any, saved: Any, *arrays: Array) -> Any:
+    """d_x that formula(d_out, *arrays, d_x, buffers) fills, of an output in the shape of saved.x."""
+    d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
+    (d_x,) = by_elements(formula, d_out, *arrays, threads=saved.threads)
+    return gradient_like(d_x, saved.x, fresh=True)

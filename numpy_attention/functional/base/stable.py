@@ -52,14 +52,34 @@ def decay(x: Array) -> Array:
     return np.asarray(wide).astype(x.dtype, copy=False)
 
 
+def choose(condition: Array, yes: Array, no: Array | None = None, *, out: Array) -> None:
+    """out = np.where(condition, yes, no or 0), of arrays of one dtype.
+
+    By bits: np.where takes a branch for each number, which costs eight times as much if it is not foreseen.
+    """
+    if out.dtype.kind == "c":
+        out[...] = np.where(condition, yes, 0 if no is None else no)
+        return
+    bits = np.dtype(f"i{out.dtype.itemsize}")
+    mask = out.view(bits)
+    np.negative(condition, out=mask, dtype=bits, casting="unsafe")
+    if no is None:
+        mask &= yes.view(bits)
+    else:
+        mask &= yes.view(bits) ^ no.view(bits)
+        mask ^= no.view(bits)
+
+
 def sech_squared(x: Array, tanh: Array | None = None) -> Array:
     """1 / cosh²(x), the derivative of tanh; a quarter of it at x / 2 is that of σ, σ(x) σ(-x).
 
-    4 exp(-2|x|) / (1 + exp(-2|x|))² does not overflow; near 0 it is 1 - tanh², whose own derivative cancels
-    nothing there. `tanh` is tanh(x), if already computed.
+    4 exp(-2|x|) / (1 + exp(-2|x|))² does not overflow; for complex x near 0 it is 1 - tanh², whose own
+    derivative cancels nothing there. `tanh` is tanh(x), if already computed.
     """
     exponential = decay(2 * x)
     far = 4 * exponential / (1 + exponential) ** 2
+    if x.dtype.kind != "c":
+        return np.asarray(far)
     near = 1 - (np.tanh(x) if tanh is None else tanh) ** 2
     return np.where(np.abs(x.real) < 0.5, near, far)
 

@@ -9,19 +9,31 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base.admission import Array, admit, explained, quiet, real_number
-from ..base.arrays import backward_of, cotangent, gradient_like, promote, round_to, shape_repr, upcast
-from ..base.stable import decay, sech_squared
+from ..base.arrays import backward_of, promote, round_to, shape_repr
+from ..base.row_blocks import admit_threads, by_elements, elements_back
+from ..base.stable import choose, decay, sech_squared
+from ..base.workers import Buffers
 
 
 @shape_repr
 class ActivationSaved(NamedTuple):
-    """The input."""
+    """The input, and the number of threads."""
 
     x: Array
+    threads: int = 1
 
 
-class SigmoidSaved(ActivationSaved):
-    """The input of sigmoid."""
+@shape_repr
+class DecaySaved(NamedTuple):
+    """The input, exp(-|x|), and the number of threads."""
+
+    x: Array
+    decay: Array
+    threads: int
+
+
+class SigmoidSaved(DecaySaved):
+    """The input of sigmoid, exp(-|x|), and the number of threads."""
 
 
 class ReluSaved(ActivationSaved):
@@ -30,50 +42,90 @@ class ReluSaved(ActivationSaved):
 
 @shape_repr
 class TanhSaved(NamedTuple):
-    """The input, and its tanh before rounding."""
+    """The input, its tanh before rounding, and the number of threads."""
 
     x: Array
     out: Array
+    threads: int
 
 
 @shape_repr
 class LeakyReluSaved(NamedTuple):
-    """The input, and the slope below zero."""
+    """The input, the slope below zero, and the number of threads."""
 
     x: Array
     slope: float
+    threads: int
 
 
 def logistic(x: Array) -> Array:
     """σ(x) = 1 / (1 + exp(-x)), without overflow and without cancellation."""
     small = decay(x)
-    return np.asarray(np.where(x.real > 0, 1, small) / (1 + small))
+    return logistic_of(x, small, np.empty_like(small))
+
+
+def logistic_of(x: Array, small: Array, out: Array) -> Array:
+    """out = σ(x), of small = exp(-|x|): small / (1 + small), or 1 / (1 + small) where x > 0."""
+    if x.dtype.kind == "c":
+        out[...] = np.where(x.real > 0, 1, small)
+    else:
+        np.maximum(small, x > 0, out=out)
+    out /= 1 + small
+    return out
+
+
+def decay_into(x: Array, out: Array, buffers: Buffers) -> Array:
+    """out = `decay` of x."""
+    if x.dtype.kind == "c":
+        out[...] = decay(x)
+        return out
+    wide = np.abs(x, out=buffers("wide", x.shape, np.float64))
+    np.negative(wide, out=wide)
+    out[...] = np.exp(wide, out=wide)
+    return out
+
+
+def times_probability(x: Array, probability: Array) -> Array:
+    """x *= probability, in the array of the probability; 0 at -inf, where -inf * 0 would be NaN."""
+    if x.dtype.kind == "c":
+        x = np.where(x.real == -np.inf, np.finfo(x.dtype).min, x)
+    finite = np.maximum(x, np.finfo(x.dtype).min) if x.dtype.kind == "f" else x
+    return np.asarray(np.multiply(finite, probability, out=probability))
 
 
 @quiet
-def tanh_forward(x: npt.ArrayLike) -> tuple[Any, TanhSaved]:
+def tanh_forward(x: npt.ArrayLike, *, threads: int | None = None) -> tuple[Any, TanhSaved]:
     """Hyperbolic tangent, with what its backward needs: see `tanh`."""
-    x = admit("x", x)
-    out = np.asarray(np.tanh(*upcast(x)))
-    return round_to(out, x), TanhSaved(x, out)
+    x, threads = admit("x", x), admit_threads(threads)
+    (out,) = by_elements(lambda x, out, _: np.tanh(x, out=out), x, threads=threads)
+    return round_to(out, x), TanhSaved(x, out, threads)
 
 
 @backward_of(TanhSaved)
 def tanh_backward(d_out: npt.ArrayLike, saved: TanhSaved) -> Any:
     """Undo out = tanh(x): d_x = d_out * sech²(x). 1 - tanh²(x) would cancel where tanh is near 1."""
-    x, out = saved
-    d_out = cotangent("d_out", d_out, x.shape, x)
-    (inner,) = upcast(x)
-    return gradient_like(d_out * sech_squared(inner, out), x, fresh=True)
+
+    def formula(d_out: Array, x: Array, out: Array, d_x: Array, buffers: Buffers) -> None:
+        if x.dtype.kind == "c":
+            d_x[...] = d_out * sech_squared(x, out)
+            return
+        small = decay_into(2 * x, buffers("decay", x.shape, x.dtype), buffers)
+        np.multiply(4 * d_out, small, out=d_x)
+        small += 1
+        small *= small
+        d_x /= small
+
+    return elements_back(formula, d_out, saved, saved.x, saved.out)
 
 
 @explained
-def tanh(x: npt.ArrayLike) -> Any:
+def tanh(x: npt.ArrayLike, *, threads: int | None = None) -> Any:
     """Hyperbolic tangent: tanh(x) = (exp(x) - exp(-x)) / (exp(x) + exp(-x)).
 
     Parameters
     ----------
     x : any shape.
+    threads : number of threads, or None: as many as there are processors. No bit depends on it.
 
     Returns
     -------
@@ -81,8 +133,8 @@ def tanh(x: npt.ArrayLike) -> Any:
 
     Raises
     ------
-    TypeError
-        Unless x is an array of numbers.
+    TypeError, ValueError
+        Unless x is an array of numbers and threads a whole number >= 1.
 
     Examples
     --------
@@ -93,31 +145,40 @@ def tanh(x: npt.ArrayLike) -> Any:
     ----------
     LeCun, Bottou, Orr, Müller 1998 (Efficient BackProp).
     """
-    return tanh_forward(promote(x))[0]
+    return tanh_forward(promote(x), threads=threads)[0]
 
 
 @quiet
-def sigmoid_forward(x: npt.ArrayLike) -> tuple[Any, SigmoidSaved]:
+def sigmoid_forward(x: npt.ArrayLike, *, threads: int | None = None) -> tuple[Any, SigmoidSaved]:
     """The logistic function, with what its backward needs: see `sigmoid`."""
-    x = admit("x", x)
-    return round_to(logistic(*upcast(x)), x), SigmoidSaved(x)
+    x, threads = admit("x", x), admit_threads(threads)
+
+    def formula(x: Array, out: Array, small: Array, buffers: Buffers) -> None:
+        logistic_of(x, decay_into(x, small, buffers), out)
+
+    out, small = by_elements(formula, x, results=2, threads=threads)
+    return round_to(out, x, fresh=True), SigmoidSaved(x, small, threads)
 
 
 @backward_of(SigmoidSaved)
 def sigmoid_backward(d_out: npt.ArrayLike, saved: SigmoidSaved) -> Any:
     """Undo out = σ(x): d_x = d_out * σ(x) σ(-x). 1 - σ(x) would cancel where σ(x) is near 1."""
-    d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
-    (x,) = upcast(saved.x)
-    return gradient_like(d_out * (sech_squared(x / 2) / 4), saved.x)
+
+    def formula(d_out: Array, x: Array, small: Array, d_x: Array, _: Buffers) -> None:
+        slope = sech_squared(x / 2) / 4 if x.dtype.kind == "c" else small / (1 + small) ** 2
+        np.multiply(d_out, slope, out=d_x)
+
+    return elements_back(formula, d_out, saved, saved.x, saved.decay)
 
 
 @explained
-def sigmoid(x: npt.ArrayLike) -> Any:
+def sigmoid(x: npt.ArrayLike, *, threads: int | None = None) -> Any:
     """The logistic function: σ(x) = 1 / (1 + exp(-x)).
 
     Parameters
     ----------
     x : any shape.
+    threads : number of threads, or None: as many as there are processors. No bit depends on it.
 
     Returns
     -------
@@ -125,8 +186,8 @@ def sigmoid(x: npt.ArrayLike) -> Any:
 
     Raises
     ------
-    TypeError
-        Unless x is an array of numbers.
+    TypeError, ValueError
+        Unless x is an array of numbers and threads a whole number >= 1.
 
     Examples
     --------
@@ -137,30 +198,35 @@ def sigmoid(x: npt.ArrayLike) -> Any:
     ----------
     Verhulst 1845; in networks Rumelhart, Hinton, Williams 1986.
     """
-    return sigmoid_forward(promote(x))[0]
+    return sigmoid_forward(promote(x), threads=threads)[0]
 
 
 @quiet
-def relu_forward(x: npt.ArrayLike) -> tuple[Any, ReluSaved]:
+def relu_forward(x: npt.ArrayLike, *, threads: int | None = None) -> tuple[Any, ReluSaved]:
     """The positive part, with what its backward needs: see `relu`."""
-    x = admit("x", x)
-    return round_to(np.where(x.real <= 0, 0, x), x), ReluSaved(x)
+    x, threads = admit("x", x), admit_threads(threads)
+    (out,) = by_elements(lambda x, out, _: choose(~(x.real <= 0), x, out=out), x, threads=threads)
+    return round_to(out, x, fresh=True), ReluSaved(x, threads)
 
 
 @backward_of(ReluSaved)
 def relu_backward(d_out: npt.ArrayLike, saved: ReluSaved) -> Any:
     """Undo out = max(x, 0): d_x = d_out where x > 0, else 0 (at x = 0 too, as in PyTorch)."""
-    d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
-    return gradient_like(np.where(saved.x.real <= 0, 0, d_out), saved.x)
+
+    def formula(d_out: Array, x: Array, d_x: Array, _: Buffers) -> None:
+        choose(~(x.real <= 0), d_out, out=d_x)
+
+    return elements_back(formula, d_out, saved, saved.x)
 
 
 @explained
-def relu(x: npt.ArrayLike) -> Any:
+def relu(x: npt.ArrayLike, *, threads: int | None = None) -> Any:
     """The rectifier: relu(x) = max(x, 0).
 
     Parameters
     ----------
     x : any shape. The sign of a complex number is that of its real part.
+    threads : number of threads, or None: as many as there are processors. No bit depends on it.
 
     Returns
     -------
@@ -168,8 +234,8 @@ def relu(x: npt.ArrayLike) -> Any:
 
     Raises
     ------
-    TypeError
-        Unless x is an array of numbers.
+    TypeError, ValueError
+        Unless x is an array of numbers and threads a whole number >= 1.
 
     Examples
     --------
@@ -180,32 +246,42 @@ def relu(x: npt.ArrayLike) -> Any:
     ----------
     Nair and Hinton 2010; Glorot, Bordes, Bengio 2011.
     """
-    return relu_forward(promote(x))[0]
+    return relu_forward(promote(x), threads=threads)[0]
 
 
 @quiet
-def leaky_relu_forward(x: npt.ArrayLike, slope: float = 0.01) -> tuple[Any, LeakyReluSaved]:
+def leaky_relu_forward(
+    x: npt.ArrayLike, slope: float = 0.01, *, threads: int | None = None
+) -> tuple[Any, LeakyReluSaved]:
     """The leaky rectifier, with what its backward needs: see `leaky_relu`."""
-    x, slope = admit("x", x), real_number("slope", slope)
-    (inner,) = upcast(x)
-    return round_to(np.where(x.real <= 0, slope * inner, inner), x), LeakyReluSaved(x, slope)
+    x, slope, threads = admit("x", x), real_number("slope", slope), admit_threads(threads)
+
+    def formula(x: Array, out: Array, _: Buffers) -> None:
+        choose(x.real <= 0, slope * x, x, out=out)
+
+    (out,) = by_elements(formula, x, threads=threads)
+    return round_to(out, x, fresh=True), LeakyReluSaved(x, slope, threads)
 
 
 @backward_of(LeakyReluSaved)
 def leaky_relu_backward(d_out: npt.ArrayLike, saved: LeakyReluSaved) -> Any:
     """Undo out = x where x > 0, else slope * x: d_x = d_out there, else slope * d_out."""
-    d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
-    return gradient_like(np.where(saved.x.real <= 0, saved.slope * d_out, d_out), saved.x)
+
+    def formula(d_out: Array, x: Array, d_x: Array, _: Buffers) -> None:
+        choose(x.real <= 0, saved.slope * d_out, d_out, out=d_x)
+
+    return elements_back(formula, d_out, saved, saved.x)
 
 
 @explained
-def leaky_relu(x: npt.ArrayLike, slope: float = 0.01) -> Any:
+def leaky_relu(x: npt.ArrayLike, slope: float = 0.01, *, threads: int | None = None) -> Any:
     """The leaky rectifier: x where x > 0, else slope * x.
 
     Parameters
     ----------
     x : any shape. The sign of a complex number is that of its real part.
     slope : a number.
+    threads : number of threads, or None: as many as there are processors. No bit depends on it.
 
     Returns
     -------
@@ -214,7 +290,7 @@ def leaky_relu(x: npt.ArrayLike, slope: float = 0.01) -> Any:
     Raises
     ------
     TypeError, ValueError
-        Unless x is an array of numbers and slope a finite number.
+        Unless x is an array of numbers, slope a finite number and threads a whole number >= 1.
 
     Examples
     --------
@@ -225,4 +301,4 @@ def leaky_relu(x: npt.ArrayLike, slope: float = 0.01) -> Any:
     ----------
     Maas, Hannun, Ng 2013, section 2.
     """
-    return leaky_relu_forward(promote(x), slope)[0]
+    return leaky_relu_forward(promote(x), slope, threads=threads)[0]

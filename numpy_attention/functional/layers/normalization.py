@@ -26,28 +26,31 @@ from ..base.arrays import (
     shape_repr,
     upcast,
 )
-from ..base.row_blocks import by_rows
+from ..base.row_blocks import admit_threads, by_rows
+from ..base.workers import Buffers
 
 
 @shape_repr
 class LayerNormSaved(NamedTuple):
-    """The arguments, unit = the normalised x, and rate = 1 / √(mean square + eps) of each row."""
+    """The arguments, unit = the normalised x, rate = 1 / √(mean square + eps) of each row, and threads."""
 
     x: Array
     weight: Array
     bias: Array
     unit: Array
     rate: Array
+    threads: int
 
 
 @shape_repr
 class RmsNormSaved(NamedTuple):
-    """The arguments, unit = the normalised x, and rate = 1 / √(mean square + eps) of each row."""
+    """The arguments, unit = the normalised x, rate = 1 / √(mean square + eps) of each row, and threads."""
 
     x: Array
     weight: Array
     unit: Array
     rate: Array
+    threads: int
 
 
 @shape_repr
@@ -67,36 +70,42 @@ class RmsNormGradients(NamedTuple):
     d_weight: Any
 
 
+Centre = Callable[[Array, Array], Array]
+"""x of (rows, out): a new x is written into out."""
+
+
 def _mean(rows: Array) -> Array:
     """The mean of each row, kept as an axis; 0 for empty rows."""
     return np.asarray(rows.sum(axis=-1, keepdims=True) / max(rows.shape[-1], 1))
 
 
-def _centred(rows: Array) -> Array:
-    """rows - mean(rows), twice: the second mean is the rounding error of the first."""
-    rows = rows - _mean(rows)
-    rows -= _mean(rows)
+def _centred(rows: Array, out: Array) -> Array:
+    """out = rows - mean(rows), twice: the second mean is the rounding error of the first."""
+    np.subtract(rows, _mean(rows), out=out)
+    out -= _mean(out)
+    return out
+
+
+def _as_it_is(rows: Array, out: Array) -> Array:
     return rows
 
 
-def _as_it_is(rows: Array) -> Array:
-    return rows
-
-
-def _normalise(rows: Array, eps: float, centre: Callable[[Array], Array]) -> tuple[Array, Array]:
+def _normalise(rows: Array, eps: float, centre: Centre, unit: Array, rate: Array, buffers: Buffers) -> None:
     """unit = x * rate and rate = 1 / √(mean(x²) + eps), of x = centre(rows)."""
-    x = centre(rows)
-    divisor = _mean(x * x) + eps
+    x = centre(rows, unit)
+    divisor = _mean(np.multiply(x, x, out=buffers("squares", x.shape, x.dtype))) + eps
     limits = np.finfo(rows.dtype)
     safe = (divisor.real >= limits.tiny / limits.eps) & (divisor.real < np.inf)
-    if safe.all():
-        rate = 1 / np.sqrt(divisor)
-        return x * rate, rate
-    scale = np.where(safe, 1, _scale(rows, eps))
-    x = centre(scale * rows)
-    added = (eps * scale.astype(np.float64) * scale).astype(scale.dtype)
-    rate = 1 / np.sqrt(_mean(x * x) + added)
-    return x * rate, scale * rate
+    np.divide(1, np.sqrt(divisor), out=rate)
+    if not safe.all():
+        scale = np.where(safe, 1, _scale(rows, eps))
+        x = centre(scale * rows, unit)
+        added = (eps * scale.astype(np.float64) * scale).astype(scale.dtype)
+        np.divide(1, np.sqrt(_mean(x * x) + added), out=rate)
+        np.multiply(x, rate, out=unit)
+        rate *= scale
+    else:
+        np.multiply(x, rate, out=unit)
 
 
 def _scale(rows: Array, eps: float) -> Array:
@@ -107,9 +116,25 @@ def _scale(rows: Array, eps: float) -> Array:
     return np.ldexp(np.ones(top.shape, limits.dtype), -np.where(np.isfinite(top), exponent, 0))
 
 
-def _add_rows(sums: Array, rows: Array) -> None:
-    """sums += Σ rows, accumulated in the precision of the sums."""
-    sums += rows.sum(axis=0, dtype=sums.dtype)
+class _Sums:
+    """Σ of all rows (n, C) of an array, in float64 (complex128): of each block, and these in their order."""
+
+    def __init__(self, width: int, *arrays: Array) -> None:
+        self.blocks: dict[int, Array] = {}
+        self.none = np.zeros(width, np.result_type(np.float64, *arrays))
+
+    def add(self, numbers: Array, rows: Array) -> None:
+        """Add a block, whose rows have these numbers."""
+        self.blocks[int(numbers[0, 0])] = rows.sum(axis=0, dtype=self.none.dtype)
+
+    def total(self) -> Array:
+        """The sum of all blocks."""
+        return np.asarray(sum((self.blocks[first] for first in sorted(self.blocks)), self.none))
+
+
+def _numbers(rate: Array) -> Array:
+    """Every row's number, for `_Sums`."""
+    return np.arange(rate.size).reshape(rate.shape)
 
 
 def _admit(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float) -> tuple[Array, Array, float]:
@@ -129,22 +154,31 @@ def _admit(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float) -> tuple[Array, 
 
 @quiet
 def layer_norm_forward(
-    x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps: float = 1e-5
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    bias: npt.ArrayLike,
+    eps: float = 1e-5,
+    *,
+    threads: int | None = None,
 ) -> tuple[Any, LayerNormSaved]:
     """Layer normalization, with what its backward needs: see `layer_norm`."""
     x, weight, eps = _admit(x, weight, eps)
+    threads = admit_threads(threads)
     bias = admit("bias", bias)
     if bias.shape != weight.shape:
         raise ValueError(f"bias has shape {bias.shape}; that of weight, {weight.shape}, is expected")
     rows, gain = upcast(x, weight)
     shift = cast_optional(bias, x, weight)
 
-    def formula(rows: Array) -> tuple[Array, Array, Array]:
-        unit, rate = _normalise(rows, eps, _centred)
-        return gain * unit + shift, unit, rate
+    def formula(rows: Array, out: Array, unit: Array, rate: Array, buffers: Buffers) -> None:
+        _normalise(rows, eps, _centred, unit, rate, buffers)
+        np.multiply(gain, unit, out=out)
+        out += shift if out.dtype.kind == "c" else shift.real
 
-    out, unit, rate = by_rows(formula, rows)
-    return round_to(out, x, weight, fresh=True), LayerNormSaved(x, weight, bias, unit, rate)
+    out, unit, rate = by_rows(formula, [rows], [len(gain), len(gain), 1], threads)
+    if shift.dtype.kind == "c" != out.dtype.kind:
+        out = out + 1j * shift.imag
+    return round_to(out, x, weight, fresh=True), LayerNormSaved(x, weight, bias, unit, rate, threads)
 
 
 @backward_of(LayerNormSaved)
@@ -155,25 +189,37 @@ def layer_norm_backward(d_out: npt.ArrayLike, saved: LayerNormSaved) -> LayerNor
 
     unit sums to 0, so the last mean is also that of the centred d_unit, which cancels less.
     """
-    x, weight, bias, unit, rate = saved
+    x, weight, bias, unit, rate, threads = saved
     d_out = cotangent("d_out", d_out, x.shape, x, weight, bias)
     gain = weight.astype(np.result_type(weight, d_out.real.dtype))
-    d_weight, d_bias = np.zeros((2, len(weight)), np.result_type(d_out, unit, np.float64))
+    d_weight, d_bias = _Sums(len(weight), d_out, unit), _Sums(len(bias), d_out, unit)
 
-    def formula(d_out: Array, unit: Array, rate: Array) -> tuple[Array]:
-        _add_rows(d_weight, d_out * unit)
-        _add_rows(d_bias, d_out)
-        d_unit = _centred(gain * d_out)
-        return (rate * (d_unit - unit * _mean(unit * d_unit)),)
+    def formula(unit: Array, d_out: Array, rate: Array, row: Array, d_x: Array, buffers: Buffers) -> None:
+        products = buffers("products", d_x.shape, d_x.dtype)
+        d_weight.add(row, np.multiply(d_out, unit, out=products))
+        d_bias.add(row, d_out)
+        _centred(np.multiply(gain, d_out, out=d_x), d_x)
+        np.multiply(unit, _mean(np.multiply(unit, d_x, out=products)), out=products)
+        d_x -= products
+        d_x *= rate
 
-    (d_x,) = by_rows(formula, d_out, unit, rate)
+    (d_x,) = by_rows(formula, [unit, d_out, rate, _numbers(rate)], x.shape[-1:], threads)
     return LayerNormGradients(
-        gradient_like(d_x, x, fresh=True), gradient_like(d_weight, weight), gradient_like(d_bias, bias)
+        gradient_like(d_x, x, fresh=True),
+        gradient_like(d_weight.total(), weight),
+        gradient_like(d_bias.total(), bias),
     )
 
 
 @explained
-def layer_norm(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps: float = 1e-5) -> Any:
+def layer_norm(
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    bias: npt.ArrayLike,
+    eps: float = 1e-5,
+    *,
+    threads: int | None = None,
+) -> Any:
     """Layer normalization: rows scaled to mean 0 and mean square 1, times weight, plus bias.
 
         out = weight * (x - mean(x)) / √(mean((x - mean(x))²) + eps) + bias
@@ -183,6 +229,7 @@ def layer_norm(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps
     x : (..., C)
     weight, bias : (C,)
     eps : a number >= 0, added to the variance.
+    threads : number of threads, or None: as many as there are processors. No bit depends on it.
 
     Returns
     -------
@@ -202,21 +249,24 @@ def layer_norm(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, eps
     ----------
     Ba, Kiros, Hinton 2016, equation 4.
     """
-    return layer_norm_forward(promote(x), promote(weight), promote(bias), eps)[0]
+    return layer_norm_forward(promote(x), promote(weight), promote(bias), eps, threads=threads)[0]
 
 
 @quiet
-def rms_norm_forward(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5) -> tuple[Any, RmsNormSaved]:
+def rms_norm_forward(
+    x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5, *, threads: int | None = None
+) -> tuple[Any, RmsNormSaved]:
     """Normalization by the root mean square, with what its backward needs: see `rms_norm`."""
     x, weight, eps = _admit(x, weight, eps)
+    threads = admit_threads(threads)
     rows, gain = upcast(x, weight)
 
-    def formula(rows: Array) -> tuple[Array, Array, Array]:
-        unit, rate = _normalise(rows, eps, _as_it_is)
-        return gain * unit, unit, rate
+    def formula(rows: Array, out: Array, unit: Array, rate: Array, buffers: Buffers) -> None:
+        _normalise(rows, eps, _as_it_is, unit, rate, buffers)
+        np.multiply(gain, unit, out=out)
 
-    out, unit, rate = by_rows(formula, rows)
-    return round_to(out, x, weight, fresh=True), RmsNormSaved(x, weight, unit, rate)
+    out, unit, rate = by_rows(formula, [rows], [len(gain), len(gain), 1], threads)
+    return round_to(out, x, weight, fresh=True), RmsNormSaved(x, weight, unit, rate, threads)
 
 
 @backward_of(RmsNormSaved)
@@ -225,22 +275,27 @@ def rms_norm_backward(d_out: npt.ArrayLike, saved: RmsNormSaved) -> RmsNormGradi
 
     d_x = rate * (d_unit - unit * mean(unit * d_unit))
     """
-    x, weight, unit, rate = saved
+    x, weight, unit, rate, threads = saved
     d_out = cotangent("d_out", d_out, x.shape, x, weight)
     gain = weight.astype(np.result_type(weight, d_out.real.dtype))
-    d_weight = np.zeros(len(weight), np.result_type(d_out, unit, np.float64))
+    d_weight = _Sums(len(weight), d_out, unit)
 
-    def formula(d_out: Array, unit: Array, rate: Array) -> tuple[Array]:
-        _add_rows(d_weight, d_out * unit)
-        d_unit = gain * d_out
-        return (rate * (d_unit - unit * _mean(unit * d_unit)),)
+    def formula(unit: Array, d_out: Array, rate: Array, row: Array, d_x: Array, buffers: Buffers) -> None:
+        products = buffers("products", d_x.shape, d_x.dtype)
+        d_weight.add(row, np.multiply(d_out, unit, out=products))
+        np.multiply(gain, d_out, out=d_x)
+        np.multiply(unit, _mean(np.multiply(unit, d_x, out=products)), out=products)
+        d_x -= products
+        d_x *= rate
 
-    (d_x,) = by_rows(formula, d_out, unit, rate)
-    return RmsNormGradients(gradient_like(d_x, x, fresh=True), gradient_like(d_weight, weight))
+    (d_x,) = by_rows(formula, [unit, d_out, rate, _numbers(rate)], x.shape[-1:], threads)
+    return RmsNormGradients(gradient_like(d_x, x, fresh=True), gradient_like(d_weight.total(), weight))
 
 
 @explained
-def rms_norm(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5) -> Any:
+def rms_norm(
+    x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5, *, threads: int | None = None
+) -> Any:
     """Normalization by the root mean square: out = weight * x / √(mean(x²) + eps).
 
     Parameters
@@ -248,6 +303,7 @@ def rms_norm(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5) -> Any:
     x : (..., C)
     weight : (C,)
     eps : a number >= 0, added to the mean square.
+    threads : number of threads, or None: as many as there are processors. No bit depends on it.
 
     Returns
     -------
@@ -267,4 +323,4 @@ def rms_norm(x: npt.ArrayLike, weight: npt.ArrayLike, eps: float = 1e-5) -> Any:
     ----------
     Zhang and Sennrich 2019, equation 4.
     """
-    return rms_norm_forward(promote(x), promote(weight), eps)[0]
+    return rms_norm_forward(promote(x), promote(weight), eps, threads=threads)[0]

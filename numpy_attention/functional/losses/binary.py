@@ -15,14 +15,8 @@ from ..base.arrays import backward_of, gradient_like, keep_visible, promote, rou
 from ..base.stable import log1p
 from ..layers.activations import logistic
 from ..layers.smooth import stable_softplus
-from .losses import (
-    REDUCTIONS,
-    admit_targets,
-    admit_weights,
-    check_probabilities,
-    reduce_losses,
-    reduce_losses_backward,
-)
+from .losses import REDUCTIONS, reduce_losses, reduce_losses_backward
+from .targets import admit_targets, admit_weights, check_probabilities
 
 FLOOR = -100.0
 """`binary_cross_entropy` replaces smaller logarithms by this, as PyTorch does."""

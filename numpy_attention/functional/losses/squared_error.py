@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from ..base.admission import Array, admit, explained, one_of, quiet
 from ..base.arrays import backward_of, gradient_like, promote, round_to, shape_repr, upcast
-from .losses import REDUCTIONS, admit_targets, reduce_losses, reduce_losses_backward
+from .losses import REDUCTIONS, reduce_losses, reduce_losses_backward
+from .targets import admit_targets
 
 
 @shape_repr

@@ -7,7 +7,7 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.functional.base import row_blocks as module
-from numpy_attention.functional.base.row_blocks import by_rows
+from numpy_attention.functional.base.row_blocks import by_elements, by_rows
 from tests.support.judges import close
 
 RNG = np.random.default_rng(0)
@@ -27,7 +27,7 @@ def arguments(count, width):
         "logsumexp": ([x], d_out[:, 0], 1),
         "layer_norm": ([x, weight, bias], d_out, 2),  # out, unit
         "rms_norm": ([x, weight], d_out, 2),
-        "cross_entropy": ([x, targets], np.float32(0.7), 2),  # weights, distribution
+        "cross_entropy": ([x, targets], np.float32(0.7), 1),  # weights
     }
 
 
@@ -41,21 +41,37 @@ def pair(name):
 # ---------------------------------------------------------------------------------------------- blocks
 
 
+def blocks_of(monkeypatch, block):
+    """Blocks of this many entries."""
+    monkeypatch.setattr(module, "BLOCK", block)
+    monkeypatch.setattr(module, "LEAST", block)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("block", [1, 5, 14, 15, 1000])
 @pytest.mark.parametrize("shape", [(5,), (7, 5), (2, 3, 5), (0, 5), (7, 0), (0, 0)], ids=str)
-def test_the_formula_is_applied_to_every_row_once(block, shape, monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", block)
+def test_the_formula_is_applied_to_every_row_once(block, shape, threads, monkeypatch):
+    blocks_of(monkeypatch, block)
     x, column, counts = RNG.standard_normal(shape), RNG.standard_normal((*shape[:-1], 1)), []
 
-    def formula(x, column):
+    def formula(x, column, summed, doubled, _):
         assert len(x) == len(column) <= max(1, block // max(shape[-1], 1))
         counts.append(len(x))
-        return x + column, (2 * column).astype(np.float32)
+        np.add(x, column, out=summed)
+        np.multiply(column, 2, out=doubled)
 
-    summed, doubled = by_rows(formula, x, column)
+    summed, doubled = by_rows(formula, [x, column], [shape[-1], 1], threads)
     assert sum(counts) == column.size
     np.testing.assert_array_equal(summed, x + column)
-    np.testing.assert_array_equal(doubled, (2 * column).astype(np.float32))
+    np.testing.assert_array_equal(doubled, 2 * column)
+
+
+@pytest.mark.parametrize("shape", [(), (7,), (3, 5), (0, 5)], ids=str)
+def test_elements_keep_their_shape_and_float16_is_widened(shape, monkeypatch):
+    blocks_of(monkeypatch, 4)
+    x = RNG.standard_normal(shape).astype(np.float16)
+    (doubled,) = by_elements(lambda x, out, _: np.add(x, x, out=out), x, threads=2)
+    np.testing.assert_array_equal(doubled, 2 * x.astype(np.float32))
     assert doubled.dtype == np.float32
 
 
@@ -74,7 +90,7 @@ def test_no_bit_depends_on_the_block_size(name, layout, monkeypatch):
     x[2, 3] = x[7] = -np.inf if "norm" not in name else 0
     expected = results(name, [layout(x), *others], d_out)
     for block in (1, 23, 60):
-        monkeypatch.setattr(module, "BLOCK", block)
+        blocks_of(monkeypatch, block)
         for got, want in zip(results(name, [layout(x), *others], d_out), expected, strict=True):
             if name.endswith("norm") and want.ndim == 1:
                 assert close(got, want, rtol=2.0**-23, atol=0)
@@ -86,12 +102,13 @@ def test_no_bit_depends_on_the_block_size(name, layout, monkeypatch):
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_nothing_large_is_allocated_but_the_results(name):
+def test_nothing_large_is_allocated_but_the_results(name, monkeypatch):
     """Of arrays of 5 MB: the results themselves, and in blocks of 128 kB some temporaries."""
+    blocks_of(monkeypatch, 2**15)
     arrays, d_out, left = arguments(1013, 1201)[name]
     forward, backward = pair(name)
     tracemalloc.start()
-    _, saved = forward(*arrays)
+    _, saved = forward(*arrays, threads=1)
     _, most_forward = tracemalloc.get_traced_memory()
     before, _ = tracemalloc.get_traced_memory()
     tracemalloc.reset_peak()

@@ -127,6 +127,18 @@ def test_nan_and_infinity_show_in_their_own_row():
     assert logsumexp(x)[1] == INF
 
 
+def test_hidden_entries_beside_nan_take_no_part_in_backward():
+    """Whatever the cotangent is there, their gradient is 0, and other rows keep their bits."""
+    x, d_out = np.array([[np.nan, 0.0, -INF], [1.0, 2.0, -INF], [0.0, 1.0, 2.0]]), np.ones((3, 3))
+    d_out[:2, 2] = np.nan
+    right = softmax_backward(np.ones(3), softmax_forward(x[2])[1])
+    d_x = softmax_backward(d_out, softmax_forward(x)[1])
+    assert np.isnan(d_x[0, :2]).all()
+    assert d_x[:2, 2].tolist() == [0, 0]
+    assert d_x[1].tolist() == [0, 0, 0]
+    assert d_x[2].tobytes() == right.tobytes()
+
+
 def test_a_constant_cotangent_has_gradient_0(rng):
     _, saved = softmax_forward(20 * rng.standard_normal((7, 5)))
     assert not softmax_backward(np.full((7, 5), 3.7), saved).any()  # not 1e-17: exactly

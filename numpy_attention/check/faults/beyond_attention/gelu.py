@@ -53,7 +53,7 @@ def gelu_of_sigmoid(x: Array) -> tuple[Any, GeluSaved]:
 @GELU_TANH.backward(active=_is_curved, dtypes=FINE)
 def gelu_tanh_with_exact_derivative(d_out: Any, saved: GeluTanhSaved) -> Any:
     """Forward computes the tanh form, backward the derivative of the exact one."""
-    return gelu_backward(d_out, GeluSaved(saved.x))
+    return gelu_backward(d_out, gelu_forward(saved.x)[1])
 
 
 @GELU_TANH.backward(active=_is_curved)

@@ -103,5 +103,4 @@ def cross_entropy_target_kept(d_out: Any, saved: CrossEntropySaved) -> Any:
 @CROSS_ENTROPY.backward(active=_smoothed)
 def label_smoothing_forgotten(d_out: Any, saved: CrossEntropySaved) -> Any:
     """Backward ignores label smoothing: the target's class has probability 1."""
-    certain = (np.arange(saved.weights.shape[-1]) == saved.targets[..., None]).astype(saved.weights.dtype)
-    return cross_entropy_backward(d_out, saved._replace(distribution=certain))
+    return cross_entropy_backward(d_out, saved._replace(label_smoothing=0.0, class_weights=None))

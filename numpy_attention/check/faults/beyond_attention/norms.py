@@ -58,7 +58,7 @@ def _mean(x: Array) -> Array:
 @LAYER_NORM.backward(active=_has_rows)
 def layer_norm_without_mean(d_out: Array, saved: LayerNormSaved) -> LayerNormGradients:
     """d_x lacks - mean(d_unit): the mean is treated as a constant."""
-    x, weight, _, unit, rate = saved
+    x, weight, _, unit, rate, _ = saved
     d_unit = weight * d_out
     d_x = rate * (d_unit - unit * _mean(unit * d_unit))
     return layer_norm_backward(d_out, saved)._replace(d_x=gradient_like(d_x, x))
@@ -67,7 +67,7 @@ def layer_norm_without_mean(d_out: Array, saved: LayerNormSaved) -> LayerNormGra
 @LAYER_NORM.backward(active=_wide)
 def layer_norm_without_variance(d_out: Array, saved: LayerNormSaved) -> LayerNormGradients:
     """d_x lacks - unit * mean(unit * d_unit): the variance is treated as a constant."""
-    x, weight, _, _, rate = saved
+    x, weight, _, _, rate, _ = saved
     d_unit = weight * d_out
     d_x = rate * (d_unit - _mean(d_unit))
     return layer_norm_backward(d_out, saved)._replace(d_x=gradient_like(d_x, x))
@@ -86,7 +86,7 @@ def layer_norm_gamma_outside(d_out: Array, saved: LayerNormSaved) -> LayerNormGr
 
     In a published NumPy transformer: 68 % off elsewhere, and its losses still fall.
     """
-    x, weight, _, unit, rate = saved
+    x, weight, _, unit, rate, _ = saved
     d_x = weight * rate * (d_out - _mean(d_out) - unit * _mean(unit * d_out))
     return layer_norm_backward(d_out, saved)._replace(d_x=gradient_like(d_x, x))
 
@@ -139,14 +139,14 @@ def _layer_norm_with_rate(rate: Array, saved: LayerNormSaved) -> tuple[Any, Laye
 @RMS_NORM.backward(active=_wide)
 def rms_norm_without_square(d_out: Array, saved: RmsNormSaved) -> RmsNormGradients:
     """d_x lacks - unit * mean(unit * d_unit): the mean square is treated as a constant."""
-    x, weight, _, rate = saved
+    x, weight, _, rate, _ = saved
     return rms_norm_backward(d_out, saved)._replace(d_x=gradient_like(rate * weight * d_out, x))
 
 
 @RMS_NORM.backward(active=_weighted)
 def rms_norm_gamma_outside(d_out: Array, saved: RmsNormSaved) -> RmsNormGradients:
     """The weight stands outside the mean: right where it is 1, as at the start of training."""
-    x, weight, unit, rate = saved
+    x, weight, unit, rate, _ = saved
     d_x = weight * rate * (d_out - unit * _mean(unit * d_out))
     return rms_norm_backward(d_out, saved)._replace(d_x=gradient_like(d_x, x))
 
