@@ -24,7 +24,9 @@ from benchmarks.speed.turns import arrays
 pytest.importorskip("pytest_benchmark", reason="pytest-benchmark is not installed (see [bench])")
 
 CASES = {
+    "tiny": SpeedCase(1, 16, 16),
     "small": SpeedCase(16, 128, 64),
+    "small, causal": SpeedCase(16, 128, 64, see="causal"),
     "plain": SpeedCase(16, 512, 64),
     "causal": SpeedCase(4, 1024, 64, see="causal"),
     "window": SpeedCase(4, 2048, 64, see="window"),

@@ -31,7 +31,7 @@ SECTIONS = {
     "float64": "Attention, float64",
     "other": "Attention, float32: other shapes and scores",
     "limit": "The limit: products of 2048 x 2048 matrices",
-    "floor": "The floor: the products of fast_attention, and nothing else",
+    "floor": "The floor: the products of fast_attention, exp2 and one multiplication, and nothing else",
     "functions": "Functions, float32",
     "adam": "Adam, float32",
     "training": "Training digit-bags, float64",
@@ -116,7 +116,7 @@ def summary(sections: dict[str, Section]) -> str:
         rows = sections.get(name, {}).get("rows", [])
         for direction in ("forward", "forward + backward"):
             mine = [row for row in rows if row["row"].startswith(f"{direction},")]
-            long = {row["row"]: row for row in mine if length(row["row"]) >= 512}
+            long = {row["row"]: row for row in mine if length(row["row"]) >= 128}
             best = [r for r in (against_best(mine, row) for row in long) if r is not None]
             rates = [row["ratio"]["median"] for row in mine if row["peer"] == PRODUCTS and row["row"] in long]
             if best and rates:
@@ -125,7 +125,7 @@ def summary(sections: dict[str, Section]) -> str:
                     f"{SECTIONS[name]}, {direction}", f"{len(best)}", f"{mean:.2f}",
                     f"{min(best):.2f}–{max(best):.2f}", f"{min(rates):.2f}–{max(rates):.2f}",
                 ])  # fmt: skip
-    head = ["L of 512 and more", "rows", "over torch's best, mean", "smallest–largest", "of the limit"]
+    head = ["L of 128 and more", "rows", "over torch's best, mean", "smallest–largest", "of the limit"]
     return f"Means are geometric.\n\n{table(head, lines)}" if lines else ""
 
 

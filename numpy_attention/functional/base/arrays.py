@@ -76,7 +76,7 @@ def promote(x: Any) -> Any:
 
 def whole_number(name: str, x: object, least: int | None = None) -> int:
     """One whole number; TypeError or ValueError for anything else."""
-    if type(x) is int and 0 <= x < 2**63 and least in (None, 0):
+    if type(x) is int and 0 <= x < 2**63 and (least is None or least <= x):
         return x  # the common case
     array = whole_numbers(name, x, least)
     if array.ndim:

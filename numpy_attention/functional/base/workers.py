@@ -1,111 +1,185 @@
 """Units of work shared among threads, with results that do not depend on the number of threads.
 
-NumPy releases the interpreter's lock while it computes, so threads run in parallel. A unit that adds to a sum
-shared with other units returns that addition as a function, its `put`; puts run one at a time, in the order
-of the units. So every sum is rounded the same way for any number of threads.
+NumPy releases the interpreter's lock while it computes, so threads run in parallel. The threads of a pool run
+the units; the caller waits. Ctrl-C reaches the main thread alone, so it never finds a unit, or what surrounds
+the units, half done: the caller tells the threads to stop, waits for the operation at hand, and raises.
 """
 
 import math
+import os
 from collections.abc import Callable, Sequence
-from threading import Condition, Thread
+from contextlib import AbstractContextManager, nullcontext
+from queue import SimpleQueue
+from threading import Lock, Thread, current_thread
 from typing import Any
 
 import numpy as np
 
 from .admission import Array
 
-Put = Callable[[], None]
+IDLE_BYTES = 2**26
+"""Most bytes of scratch memory that all idle threads keep together."""
+
+
+class Stopped(BaseException):
+    """Ends a unit whose caller was interrupted, or beside which another one failed."""
 
 
 class Buffers:
-    """Scratch memory of one worker: one array for each name and dtype, allocated once and reused."""
+    """Scratch memory of one thread: one array for each name and dtype, allocated once and reused."""
 
     def __init__(self) -> None:
-        self.arrays: dict[tuple[str, np.dtype[Any]], Array] = {}
+        self.arrays: dict[tuple[str, Any], Array] = {}
+        self.job: Job | None = None
 
     def __call__(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
         """An uninitialised array; it overwrites the last one of the same name and dtype."""
-        key, size = (name, np.dtype(dtype)), math.prod(shape)
-        if key not in self.arrays or self.arrays[key].size < size:
-            self.arrays[key] = np.empty(size, dtype=dtype)
-        return self.arrays[key][:size].reshape(shape)
+        if self.job is not None and self.job.failed is not None:
+            raise Stopped
+        size, array = math.prod(shape), self.arrays.get((name, dtype))
+        if array is None or array.size < size:
+            array = self.arrays[name, dtype] = np.empty(size, dtype=dtype)
+        return array[:size].reshape(shape)
 
     def bytes(self) -> int:
         """Bytes allocated."""
         return sum(array.nbytes for array in self.arrays.values())
 
 
-MAX_IDLE_BYTES = 2**26
-"""Buffers larger than this are freed with their worker; smaller ones wait in _IDLE for the next."""
-
-_IDLE: list[Buffers] = []
+Work = Callable[[Any, Buffers], None]
 
 
-class _Queue:
-    """Hands out units in order and runs their puts in order; a unit without a put does not wait."""
+class Job:
+    """Units that the threads of the pool take in order, until none is left or one has failed."""
 
-    def __init__(self, units: Sequence[Any]) -> None:
-        self.units, self.taken = units, 0
-        self.first_unfinished, self.finished = 0, set[int]()
-        self.turn = Condition()
+    def __init__(self, work: Work, units: Sequence[Any], inside: AbstractContextManager[Any]) -> None:
+        self.work, self.units, self.inside = work, units, inside
+        self.lock, self.over = Lock(), Lock()
+        self.taken = self.running = 0
         self.failed: BaseException | None = None
+        self.over.acquire()
+
+    def wait(self) -> None:
+        """Return when the last thread has left.
+
+        Again and again for a moment: a signal that comes just before a wait does not end it.
+        """
+        while not self.over.acquire(timeout=0.05):
+            pass
+
+    def serve(self, buffers: Buffers) -> None:
+        """Run units on this thread; the last thread to leave releases `over`."""
+        with self.lock:
+            if self.finished():
+                return
+            self.running += 1
+        try:
+            with self.inside:
+                while (number := self.take()) is not None:
+                    self.work(self.units[number], buffers)
+        except BaseException as error:
+            self.stop(error)
+        with self.lock:
+            self.running -= 1
+            if not self.running and self.finished():
+                self.over.release()
+
+    def finished(self) -> bool:
+        """True where no unit is left to begin."""
+        return self.failed is not None or self.taken == len(self.units)
 
     def take(self) -> int | None:
-        with self.turn:
-            if self.failed or self.taken == len(self.units):
+        """The number of the next unit, or None."""
+        with self.lock:
+            if self.finished():
                 return None
             self.taken += 1
             return self.taken - 1
 
-    def finish(self, number: int, put: Put | None) -> None:
-        if put is not None:
-            with self.turn:
-                while self.first_unfinished != number and not self.failed:
-                    self.turn.wait()
-            if not self.failed:
-                put()
-        with self.turn:
-            self.finished.add(number)
-            while self.first_unfinished in self.finished:
-                self.first_unfinished += 1
-            self.turn.notify_all()
-
-    def fail(self, error: BaseException) -> None:
-        with self.turn:
+    def stop(self, error: BaseException) -> bool:
+        """Let no further unit begin, and those at work end soon; True if there are any."""
+        with self.lock:
             self.failed = self.failed or error
-            self.turn.notify_all()
+            return self.running > 0
 
 
-def run(work: Callable[[Any, Buffers], Put | None], units: Sequence[Any], threads: int) -> None:
-    """Call work(unit, buffers) for every unit on `threads` threads, the caller's among them.
+class Pool:
+    """Threads that wait for jobs, as many as were ever asked for at once."""
 
-    The first exception is raised here once all threads have ended; units not yet begun are dropped.
-    """
-    queue = _Queue(units)
+    def __init__(self) -> None:
+        self.jobs: SimpleQueue[Job] = SimpleQueue()
+        self.lock = Lock()
+        self.threads: list[Thread] = []
+        self.idle_bytes: dict[Thread, int] = {}
 
-    def worker() -> None:
-        try:
-            buffers = _IDLE.pop()
-        except IndexError:
-            buffers = Buffers()
-        try:
-            while (number := queue.take()) is not None:
-                queue.finish(number, work(units[number], buffers))
-        except BaseException as error:
-            queue.fail(error)
-        finally:
-            if buffers.bytes() <= MAX_IDLE_BYTES:
-                _IDLE.append(buffers)
-
-    others = [Thread(target=worker, daemon=True) for _ in range(min(threads, len(units)) - 1)]
-    try:
-        for thread in others:
+    def submit(self, job: Job, threads: int) -> None:
+        """Offer a job to this many threads. Takes no lock, which an interrupt might leave locked."""
+        while len(self.threads) < threads:
+            thread = Thread(target=self._serve, daemon=True, name=f"numpy_attention {len(self.threads)}")
             thread.start()
-        worker()
-    except BaseException as error:  # a thread that cannot start, Ctrl-C between two units
-        queue.fail(error)
-    for thread in others:
-        if thread.ident is not None:
-            thread.join()
-    if queue.failed is not None:
-        raise queue.failed
+            self.threads.append(thread)
+        for _ in range(threads):
+            self.jobs.put(job)
+
+    def _serve(self) -> None:
+        buffers = Buffers()
+        while True:
+            buffers.job = self.jobs.get()
+            with self.lock:
+                self.idle_bytes.pop(current_thread(), None)
+            buffers.job.serve(buffers)
+            buffers.job = None  # the thread waits for long: it must keep no array alive
+            with self.lock:
+                if sum(self.idle_bytes.values()) + buffers.bytes() > IDLE_BYTES:
+                    buffers.arrays.clear()
+                self.idle_bytes[current_thread()] = buffers.bytes()
+
+
+_pool = Pool()
+
+
+def _forget_threads() -> None:
+    """In a forked child: the parent's threads do not exist there, and its locks may be held for ever."""
+    global _pool
+    _pool = Pool()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)
+
+
+def default_threads() -> int:
+    """The number of processors that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def run(work: Work, units: Sequence[Any], threads: int) -> None:
+    """Call work(unit, buffers) for every unit, on `threads` threads; by the caller itself if that is one.
+
+    The first exception is raised here once no thread is at work; units not yet begun are dropped.
+    """
+    threads = min(threads, len(units))
+    if threads > 1 and current_thread() not in _pool.threads:
+        return run_in_pool(work, units, threads)
+    buffers = Buffers()
+    for unit in units:
+        work(unit, buffers)
+
+
+def run_in_pool(
+    work: Work, units: Sequence[Any], threads: int, inside: AbstractContextManager[Any] | None = None
+) -> None:
+    """`run`, never on the calling thread; each thread enters the context `inside` meanwhile."""
+    if not units:
+        return
+    job = Job(work, units, nullcontext() if inside is None else inside)
+    try:
+        _pool.submit(job, min(threads, len(units)))
+        job.wait()
+    except BaseException as error:
+        if job.stop(error):
+            job.wait()
+        raise
+    if job.failed is not None:
+        raise job.failed

@@ -1,8 +1,9 @@
-"""Fast attention: the tiles of `tiled/`, sized for the cache and computed by several threads.
+"""Fast attention: few large calls of NumPy, on tiles sized for the cache, computed by several threads.
 
-`fast.py` admits the arguments, runs the forward and backward, and falls back to blockwise attention. Read on
-in `plan.py` (partition of the work), `forward.py` and `backward.py` (one block of rows), `kernels.py`
-(operations on a tile), `visibility.py` (masks), `stack.py` (argument layout), `nonfinite.py` (NaN and
-infinity) and `blas.py` (threads). May import `base`, `masks`, `attention` and `tiled`; `blas.py` alone
-imports threadpoolctl.
+`fast.py` admits the arguments, and falls back to blockwise attention. `dense.py` computes small problems,
+`tiles.py` all others: read on in `plan.py` (partition of the work), `forward.py` and `backward.py` (one block
+of rows), `kernels.py` (operations on a tile, and which numbers they can take), `tile.py` and `visibility.py`
+(views and masks), `stack.py` (argument layout), `kept.py` (exponentials kept for the backward),
+`nonfinite.py` (NaN and infinity) and `blas.py` (threads). May import `base`, `masks`, `attention` and
+`tiled`; `blas.py` alone imports threadpoolctl.
 """

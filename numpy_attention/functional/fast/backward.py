@@ -1,5 +1,6 @@
-"""Backward of `fast_attention` on blocks of rows, tile by tile: one worker's unit of work."""
+"""Backward of `fast_attention` on blocks of rows, tile by tile: one thread's unit of work."""
 
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,19 +10,23 @@ from ..attention.biases import Bias
 from ..base.admission import Array, quiet
 from ..base.arrays import transposed, unbroadcast
 from ..base.stable import finite_shift, sech_squared
-from ..base.workers import Buffers, Put
+from ..base.workers import Buffers
 from ..masks.mask import entry_index
 from ..tiled.tiling import tile_view
 from . import kernels
-from .kernels import QueryBlock, RowStatistics, Workload
+from .kept import Place, place
+from .kernels import QueryBlock, RowStatistics, Workload, rows_of
+from .plan import Chunk
 from .stack import RowBlock
+from .tile import Tile
 from .visibility import visible_tiles, zero_hidden
 
 
 class BackwardInputs(NamedTuple):
     """Cotangents and forward results shared by all blocks.
 
-    d_out, out (N, n, L, E); d_lse and statistics (N, n, L); sinks2 (N, n), the sinks to the base 2, or None.
+    d_out, out (N, n, L, E); d_lse and statistics (N, n, L); sinks2 (N, n), the sinks to the base 2, or None;
+    kept: the tiles of exponentials of some blocks.
     """
 
     d_out: Array
@@ -29,46 +34,44 @@ class BackwardInputs(NamedTuple):
     d_lse: Array
     statistics: RowStatistics
     sinks2: Array | None
+    kept: dict[Place, list[Array]]
 
 
-class Chunk(NamedTuple):
-    """Blocks of the same groups, one worker's unit; `whole` if they are all the blocks of these groups."""
+class GradientSums:
+    """The gradients in the shapes of `HeadStack`, and what chunks add to them in the order of the chunks.
 
-    blocks: list[RowBlock]
-    whole: bool
+    Each chunk writes its own rows of d_query, d_scale and d_sinks, and its own d_key and d_value if it is
+    whole. Sums shared with other chunks are added in order, so that they are rounded the same way for any
+    number of threads: `add` holds back what comes too early.
+    """
+
+    def __init__(self, gradients: AttentionGradients) -> None:
+        self.gradients = gradients
+        self.lock, self.next = Lock(), 0
+        self.early: dict[int, _ChunkGradients] = {}
+        self.too_small = False  # a cotangent, for the kernels
+
+    def add(self, number: int, chunk: "_ChunkGradients") -> None:
+        """Add what chunk `number` shares with others, once all chunks before it are added."""
+        with self.lock:
+            self.early[number] = chunk
+            while self.next in self.early:
+                self.early.pop(self.next).put()
+                self.next += 1
 
 
 class _ChunkGradients:
-    """Gradients of keys, values and bias accumulated over a chunk.
+    """Gradients of keys, values and bias over a chunk; those of keys are views of the sums if it is whole."""
 
-    Gradients of keys and values are kept by tile: views of `sums` if the chunk is whole, else own arrays.
-    """
-
-    def __init__(self, work: Workload, sums: AttentionGradients, chunk: Chunk) -> None:
-        self.work, self.sums, self.whole = work, sums, chunk.whole
+    def __init__(self, work: Workload, sums: GradientSums, chunk: Chunk) -> None:
+        self.sums, self.chunk = sums, chunk
         self.groups = chunk.blocks[0].groups
-        self.tiles: dict[tuple[str, int], Array] = {}
+        shared = [sums.gradients.d_key[self.groups], sums.gradients.d_value[self.groups]]
+        self.d_key, self.d_value = shared if chunk.whole else [np.empty_like(x) for x in shared]
+        self.fresh = not work.masked  # the first block then writes every key
+        if not self.fresh:
+            self.d_key[...] = self.d_value[...] = 0
         self.d_bias: dict[tuple[Any, ...], tuple[tuple[int, ...], tuple[slice, ...], Array]] = {}
-
-    def add(self, name: str, columns: slice, left: Array, right: Array, buffers: Buffers) -> None:
-        """Accumulate left @ right, (groups, columns, X), into the gradient `name` of a tile's keys."""
-        first = columns.start // self.work.columns * self.work.columns
-        place = getattr(self.sums, name)[self.groups, first : first + self.work.columns]
-        inside = slice(columns.start - first, columns.stop - first)
-        fresh = (name, first) not in self.tiles
-        if fresh:
-            self.tiles[name, first] = place if self.whole else np.zeros_like(place)
-        tile = self.tiles[name, first][:, inside]
-        if fresh:
-            np.matmul(left, right, out=tile)
-        else:
-            tile += np.matmul(left, right, out=buffers(name, tile.shape, tile.dtype))
-
-    def add_at_keys(self, columns: slice, keys: tuple[Array, Array], d_keys: Array) -> None:
-        """Accumulate d_keys (…, D) into d_key at single keys (groups, columns) of a tile."""
-        first = columns.start // self.work.columns * self.work.columns
-        tile = self.tiles["d_key", first][:, columns.start - first : columns.stop - first]
-        np.add.at(tile, keys, d_keys)
 
     def add_to_bias(self, index: tuple[int, ...], tile: tuple[slice, ...], d_tile: Array) -> None:
         """Accumulate one tile into the gradient of the bias, or of its parameter (`tile` is then empty)."""
@@ -78,193 +81,210 @@ class _ChunkGradients:
         else:
             self.d_bias[key] = index, tile, d_tile.copy()
 
-    def unscale_keys(self) -> None:
-        """Divide d_key by `query_factor`: it was computed from queries multiplied by it."""
-        factor = kernels.query_factor(self.work.stack.problem.softcap)
-        for (name, _), tile in self.tiles.items():
-            if name == "d_key":
-                tile /= factor
-
     def put(self) -> None:
         """Add all that is not a view of the sums to them."""
-        for (name, first), tile in self.tiles.items():
-            if not self.whole:
-                getattr(self.sums, name)[self.groups, first : first + self.work.columns] += tile
+        sums = self.sums.gradients
+        if not self.chunk.whole:
+            sums.d_key[self.groups] += self.d_key
+            sums.d_value[self.groups] += self.d_value
         for index, where, d_bias in self.d_bias.values():
             if where:
-                tile_view(self.sums.d_bias[index], *where)[...] += d_bias
+                tile_view(sums.d_bias[index], *where)[...] += d_bias
             else:
-                self.sums.d_bias[index] += d_bias
+                sums.d_bias[index] += d_bias
 
 
 @quiet
 def backward_chunk(
-    work: Workload, inputs: BackwardInputs, sums: AttentionGradients, chunk: Chunk, buffers: Buffers
-) -> Put:
-    """Backward of each block; gradients shared with other chunks are added in chunk order by the result."""
+    work: Workload, inputs: BackwardInputs, sums: GradientSums, numbered: tuple[int, Chunk], buffers: Buffers
+) -> None:
+    """Backward of each block of a chunk, and its part of the sums that are shared."""
+    number, chunk = numbered
     gradients = _ChunkGradients(work, sums, chunk)
     for block in chunk.blocks:
         _backward_block(work, inputs, gradients, block, buffers)
-    gradients.unscale_keys()
-    return quiet(gradients.put)
+        gradients.fresh = False
+    sums.add(number, gradients)
 
 
 def _backward_block(
     work: Workload, inputs: BackwardInputs, gradients: _ChunkGradients, block: RowBlock, buffers: Buffers
 ) -> None:
-    """Recompute each tile of a block, then undo the seven steps on it."""
-    stack, problem, sums = work.stack, work.stack.problem, gradients.sums
-    softcap, dropout = problem.softcap, problem.dropout
+    """Undo the seven steps on each tile of a block, from its exponentials."""
+    problem, sums, value = work.stack.problem, gradients.sums.gradients, work.stack.value[block.groups]
     queries = kernels.scale_queries(work, block, buffers)
-    d_rows, less, shift, peak_from, peaks = _row_terms(inputs, sums, block, buffers)
-    (groups, R, D), dtype = queries.query.shape, queries.query.dtype
-    d_query, empty, shifted = sums.d_query[block].reshape(groups, R, D), True, shift.any()
-    for columns, masks in visible_tiles(work, queries):
-        key, value = stack.key[block.groups, columns], stack.value[block.groups, columns]
-        shape = (groups, columns.stop - columns.start, R)
-        scores = np.matmul(key, transposed(queries.query), out=buffers("scores", shape, dtype))
-        raw = None if softcap is None else kernels.apply_softcap(scores, softcap, buffers)
-        if problem.bias is not None:
-            kernels.add_bias(work, queries, columns, scores)
-        if shifted:
-            np.subtract(scores, shift[:, None, :], out=scores)
-        if shifted or not kernels.scores_are_small(work, queries, columns):
-            zero_hidden(queries, masks, scores)
-        weights = kernels.flushed_exp2(scores, buffers) if shifted else np.exp2(scores, out=scores)
-        zero_hidden(queries, masks, weights)
+    rows = _row_terms(inputs, gradients.sums, block, buffers)
+    key, scale, kept = work.stack.key[block.groups], work.scale_of(block), inputs.kept.get(place(block))
+    query = rows_of(work.stack.query, block)
+    query = np.multiply(query, scale, out=buffers("query", query.shape, query.dtype))
+    d_query, empty = sums.d_query[block].reshape(query.shape), True
+    for number, tile in enumerate(visible_tiles(work, queries)):
+        shape, dtype = kernels.tile_shape(queries, tile), query.dtype
+        if kept is None:
+            weights, raw = _recompute(work, queries, tile, rows.shift, buffers)
+        else:
+            weights, raw = kept[number], None
         # out = thinned @ value
         d_scores, thinned = buffers("d_scores", shape, dtype), weights
-        np.matmul(value, transposed(d_rows), out=d_scores)
+        np.matmul(tile.of_keys(value), tile.of_transposed(rows.d_transposed), out=d_scores)
         # thinned = weights * multipliers
-        if dropout is not None:
-            kernels.apply_dropout(work, queries, columns, d_scores)
+        if problem.dropout is not None:
+            kernels.apply_dropout(work, queries, tile, d_scores)
             thinned = buffers("thinned", shape, dtype)
             np.copyto(thinned, weights)
-            kernels.apply_dropout(work, queries, columns, thinned)
+            kernels.apply_dropout(work, queries, tile, thinned)
         # weights = softmax(masked)
-        np.subtract(d_scores, less[:, None, :], out=d_scores)
+        np.subtract(d_scores, tile.by_row(rows.less)[..., None, :], out=d_scores)
         np.multiply(d_scores, weights, out=d_scores)
         # masked = where(visible, biased, -inf)
-        zero_hidden(queries, masks, d_scores)
-        if peaks is not None:
-            peaks.take(weights > peak_from[:, None, :], d_scores, columns, raw)
+        zero_hidden(queries, tile, d_scores)
+        if rows.peaks is not None:
+            rows.peaks.take(weights > tile.by_row(rows.peak_from)[..., None, :], d_scores, tile, raw)
         # biased = capped + bias
-        _add_bias_gradient(gradients, work, queries, columns, d_scores)
+        _add_bias_gradient(gradients, work, queries, tile, d_scores)
         # capped = softcap * tanh(scores / softcap)
         if raw is not None:
             np.multiply(d_scores, sech_squared(raw), out=d_scores)
-            zero_hidden(queries, masks, d_scores)
-        gradients.add("d_value", columns, thinned, d_rows, buffers)
+            zero_hidden(queries, tile, d_scores)
         # scores = scale * query @ keyᵀ
-        gradients.add("d_key", columns, d_scores, queries.query, buffers)
-        product = d_query if empty else buffers("product", d_query.shape, dtype)
-        np.matmul(transposed(d_scores), key, out=product)
-        if not empty:
-            d_query += product
+        fresh = gradients.fresh
+        _accumulate(tile.of_keys(gradients.d_value), thinned, tile.of_rows(rows.d_rows), fresh, buffers)
+        _accumulate(tile.of_keys(gradients.d_key), d_scores, tile.of_rows(query), fresh, buffers)
+        if empty and tile.rows is not None:
+            d_query[...], empty = 0, False
+        _accumulate(tile.of_rows(d_query), transposed(d_scores), tile.of_keys(key), empty, buffers)
         empty = False
     if empty:
         d_query[...] = 0
-    if peaks is not None:
-        _add_peaks(work, queries, gradients, peaks, d_query)
+    if rows.peaks is not None:
+        _add_peaks(work, queries, gradients, rows.peaks, query, d_query)
     if sums.d_scale is not None:
-        shape = inputs.d_lse[block].shape
-        per_row = np.einsum("...d,...d->...", stack.query[block], d_query.reshape(*shape, D))
-        sums.d_scale[block] = per_row[..., None]
-    scale = work.scale_of(block)
-    sums.d_query[block] *= scale
+        own = rows_of(work.stack.query, block)
+        per_row = np.einsum("...d,...d->...", own, d_query)
+        sums.d_scale[block] = per_row.reshape(sums.d_scale[block].shape)
+    d_query *= scale
     if np.min(scale) < 0:
-        sums.d_query[block] += 0  # turns -0 into 0
+        d_query += 0  # turns -0 into 0
+
+
+def _recompute(
+    work: Workload, queries: QueryBlock, tile: Tile, shift: Array, buffers: Buffers
+) -> tuple[Array, Array | None]:
+    """A tile's exponentials as in forward, under the final shift, and the softcap's argument."""
+    shifted = bool(shift.any())
+    scores = buffers("scores", kernels.tile_shape(queries, tile), shift.dtype)
+    raw = kernels.base_2_scores(work, queries, tile, scores, buffers)
+    if shifted:
+        np.subtract(scores, tile.by_row(shift)[..., None, :], out=scores)
+    if shifted or not kernels.scores_are_small(work, queries):
+        zero_hidden(queries, tile, scores)
+    exponentials = kernels.flushed_exp2(scores, buffers) if shifted else np.exp2(scores, out=scores)
+    zero_hidden(queries, tile, exponentials)
+    return exponentials, raw
+
+
+def _accumulate(target: Array, left: Array, right: Array, fresh: bool, buffers: Buffers) -> None:
+    """target = left @ right if it is fresh, else +=."""
+    if fresh:
+        np.matmul(left, right, out=target)
+    else:
+        target += np.matmul(left, right, out=buffers("product", target.shape, target.dtype))
 
 
 class _RowTerms(NamedTuple):
-    """Per-row inputs (groups, members * rows) of the backward on tiles.
+    """Per-row inputs (groups, R) of the backward on tiles.
 
-    Tiles recompute exponentials with the forward's final shift, not divided by the row's sum. d_out (d_rows)
-    and delta - d_lse (less) are divided by it instead: they have fewer entries. An exponential above
-    peak_from is a peak.
+    Exponentials are those under the forward's final shift, not divided by the row's sum. d_out (d_rows, and
+    transposed) and delta - d_lse (less) are divided by it instead: they have fewer entries. An exponential
+    above peak_from is a peak.
     """
 
     d_rows: Array
+    d_transposed: Array
     less: Array
     shift: Array
     peak_from: Array
     peaks: "Peaks | None"
 
 
-def _row_terms(
-    inputs: BackwardInputs, sums: AttentionGradients, block: RowBlock, buffers: Buffers
-) -> _RowTerms:
+def _row_terms(inputs: BackwardInputs, sums: GradientSums, block: RowBlock, buffers: Buffers) -> _RowTerms:
     """The terms of a block's rows; writes d_sinks."""
 
-    def by_row(x: Array, *width: int) -> Array:
-        return x[block].reshape(x[block].shape[0], -1, *width)
+    def by_row(x: Array) -> Array:
+        own = x[block]
+        return own.reshape(len(own), -1)
 
-    d_out, out = (by_row(x, x.shape[-1]) for x in (inputs.d_out, inputs.out))
+    d_out, out = rows_of(inputs.d_out, block), rows_of(inputs.out, block)
     d_lse, shift, summed, largest = (by_row(x) for x in (inputs.d_lse, *inputs.statistics))
     shift, summed = finite_shift(shift), np.where(summed == 0, 1, summed)
-    less = np.einsum("...e,...e->...", d_out, out, out=buffers("less", d_lse.shape, d_lse.dtype))
+    less = np.einsum("...e,...e->...", d_out, out)
     less -= d_lse
     rest = d_lse
     if inputs.sinks2 is not None:
         d_sink = np.exp2(kernels.repeat_by_row(inputs.sinks2, block) - shift) / summed * -less
-        sums.d_sinks[block], rest = d_sink.reshape(sums.d_sinks[block].shape), d_lse - d_sink
-    peaked = largest > PEAK
-    peak_from = np.where(peaked, PEAK * summed, np.inf).astype(summed.dtype)
+        d_sinks = sums.gradients.d_sinks
+        d_sinks[block], rest = d_sink.reshape(d_sinks[block].shape), d_lse - d_sink
+    peaked = largest > kernels.PEAK
+    peak_from = np.where(peaked, kernels.PEAK * summed, np.inf).astype(summed.dtype)
     peaks = Peaks(rest.copy()) if peaked.any() else None
-    d_rows = np.divide(d_out, summed[:, :, None], out=buffers("d_rows", d_out.shape, d_out.dtype))
-    return _RowTerms(d_rows, np.divide(less, summed, out=less), shift, peak_from, peaks)
-
-
-PEAK = 15 / 16
-"""A weight above this is a peak. Below, 1 - weight is at least 1/16, and d_scores there lose four bits."""
+    d_rows = np.divide(d_out, summed[..., None], out=buffers("d_rows", d_out.shape, d_out.dtype))
+    if kernels.too_small(d_rows, 6) is not None:
+        sums.too_small = True
+    turned = buffers("d_transposed", transposed(d_rows).shape, d_out.dtype)
+    np.copyto(turned, transposed(d_rows))
+    return _RowTerms(d_rows, turned, np.divide(less, summed, out=less), shift, peak_from, peaks)
 
 
 class Peaks:
     """d_scores at peaks, computed last from the row sum, as in `blockwise_attention`.
 
-    rest (groups, rows) is d_lse minus the row sum of all other d_scores, the sink's included.
+    rest (groups, R) is d_lse minus the row sum of all other d_scores, the sink's included.
     """
 
     def __init__(self, rest: Array) -> None:
         self.rest = rest
-        self.positions: list[tuple[slice, tuple[Array, ...], Any]] = []
+        self.positions: list[tuple[Tile, tuple[Array, ...], Any]] = []
 
-    def take(self, peak: Array, d_scores: Array, columns: slice, raw: Array | None) -> None:
+    def take(self, peak: Array, d_scores: Array, tile: Tile, raw: Array | None) -> None:
         """Record a tile's peaks with the softcap's slope, set them to 0, subtract the others from `rest`."""
         at = np.unravel_index(np.flatnonzero(peak), peak.shape)
         if at[0].size:
             d_scores[at] = 0
-            self.positions.append((columns, at, 1 if raw is None else sech_squared(raw[at])))
-        self.rest -= np.matmul(np.ones(d_scores.shape[1], d_scores.dtype), d_scores)
+            self.positions.append((tile, at, 1 if raw is None else sech_squared(raw[at])))
+        rest = tile.by_row(self.rest)
+        rest -= np.matmul(np.ones(d_scores.shape[-2], d_scores.dtype), d_scores)
 
 
 def _add_peaks(
-    work: Workload, queries: QueryBlock, gradients: _ChunkGradients, peaks: Peaks, d_query: Array
-) -> None:
+    work: Workload, queries: QueryBlock, gradients: _ChunkGradients, peaks: Peaks,
+    query: Array, d_query: Array,
+) -> None:  # fmt: skip
     """Accumulate the peaks' d_scores into the gradients of query, key and bias."""
-    for columns, (group, column, row), slope in peaks.positions:
-        d_peak = peaks.rest[group, row]
+    for tile, at, slope in peaks.positions:
+        group, piece, column, row = at
+        d_peak = tile.by_row(peaks.rest)[group, piece, row]
         if work.stack.problem.bias is not None:
-            groups, rows = peaks.rest.shape
-            tile = np.zeros((groups, columns.stop - columns.start, rows), d_peak.dtype)
-            tile[group, column, row] = d_peak
-            _add_bias_gradient(gradients, work, queries, columns, tile)
+            scores = np.zeros(kernels.tile_shape(queries, tile), d_peak.dtype)
+            scores[at] = d_peak
+            _add_bias_gradient(gradients, work, queries, tile, scores)
         d_peak = (d_peak * slope)[:, None]
-        d_query[group, row] += d_peak * work.stack.key[queries.block.groups, columns][group, column]
-        gradients.add_at_keys(columns, (group, column), d_peak * queries.query[group, row])
+        own_key = tile.of_keys(work.stack.key[queries.block.groups])[group, piece, column]
+        tile.of_rows(d_query)[group, piece, row] += d_peak * own_key
+        own_query = tile.of_rows(query)[group, piece, row]
+        np.add.at(tile.of_keys(gradients.d_key), (group, piece, column), d_peak * own_query)
 
 
 def _add_bias_gradient(
-    gradients: _ChunkGradients, work: Workload, queries: QueryBlock, columns: slice, d_scores: Array
+    gradients: _ChunkGradients, work: Workload, queries: QueryBlock, tile: Tile, d_scores: Array
 ) -> None:
     """Accumulate one tile into the bias gradient, head by head, summed over its broadcast axes."""
     bias = work.stack.problem.bias
     if bias is None:
         return
     L, S = work.stack.problem.shape[-2:]
-    tile, rows = queries.by_member(d_scores), queries.block.rows
+    by_member, rows, columns = tile.by_member(d_scores, queries.members), queries.block.rows, tile.columns
     for head in queries.heads:
-        d_tile = tile[head.at][0, :, 0, :].T
+        d_tile = by_member[head.at][0, :, 0, :].T
         if isinstance(head.bias, Bias):
             assert isinstance(bias, Bias)
             d_bias = np.asarray(head.bias.tile_gradient(d_tile, rows, columns, L, S))

@@ -1,7 +1,6 @@
 """`fast_attention`: the tiles of `blockwise_attention`, sized for the cache and computed by threads."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,16 +10,22 @@ from ..attention.attention import AttentionGradients
 from ..attention.biases import Bias
 from ..attention.dropout import Dropout
 from ..attention.steps import STEPS
-from ..base.admission import Array, quiet, whole_numbers
-from ..base.arrays import accurate_sum, backward_of, promote, round_to, shape_repr, unbroadcast
+from ..base.admission import Array, quiet
+from ..base.arrays import (
+    backward_of,
+    promote,
+    round_to,
+    shape_repr,
+    whole_number,
+)
 from ..masks.mask import Mask
 from ..tiled.blockwise import BlockwiseSaved, backward_tiles, forward_tiles
 from ..tiled.online_softmax import ONLINE
 from ..tiled.tiling import TiledArguments, admit_cotangents, admit_tiled, tile_shape, to_gradients
-from .backward import BackwardInputs, backward_chunk
-from .blas import run_threaded
-from .forward import ForwardResults, forward_block
-from .kernels import LOG2_E, RowStatistics, Workload, in_range, to_base_2
+from . import dense, tiles
+from .forward import ForwardResults
+from .kept import KEEP, SPARE, Kept
+from .kernels import LOG2_E, RowStatistics, Workload, too_small
 from .nonfinite import (
     all_finite,
     is_nan_or_plus_inf,
@@ -31,110 +36,58 @@ from .nonfinite import (
     with_finite_inputs,
     zero_nonfinite,
 )
-from .plan import SIDE, FastSettings, backward_chunks, partition, workload_of
+from .plan import SIDE, FastSettings, workload_of
 
 
 @shape_repr
 class FastSaved(NamedTuple):
     """What backward needs: out (..., H, L, E) before rounding, lse (..., H, L) and the row statistics.
 
-    With non-finite inputs, out and statistics are those with 0 in their place, and `blockwise` is what
-    blockwise attention saved. If work is None, all of the result is blockwise attention's.
+    work is None for a small problem. Rows that are not `good` (..., H, L) are out of the kernels' range, or
+    see a number that is not finite; their results are those of `blockwise`, which is None where all rows are
+    good. Without statistics all is blockwise attention's. kept are exponentials for the first backward.
     """
 
     out: Array
     lse: Array
-    statistics: RowStatistics | None
     problem: TiledArguments
-    work: Workload | None
     settings: FastSettings
-    blockwise: BlockwiseSaved | None
+    blockwise: BlockwiseSaved | None = None
+    work: Workload | None = None
+    statistics: RowStatistics | None = None
+    good: Array | None = None
+    kept: Kept = Kept()
 
 
-# --------------------------------------------------------------------------------------- finite inputs
+def _compute(
+    problem: TiledArguments, settings: FastSettings, kept: Kept
+) -> tuple[Workload | None, ForwardResults]:
+    """out, row statistics and good rows, from arguments without NaN and infinity."""
+    if dense.fits(problem, settings.block):
+        return None, dense.forward(problem, kept)
+    work = workload_of(problem, settings)
+    return work, tiles.forward(work, settings, kept)
 
 
-@quiet
-def _forward_stack(work: Workload, settings: FastSettings) -> tuple[Array, RowStatistics, bool]:
-    """out (..., H, L, E), row statistics (..., H, L), and True where all of them are finite and in range."""
-    problem, stack = work.stack.problem, work.stack
-    dtype, rows = problem.query.dtype, stack.query.shape[:3]
-    out = np.empty((*rows, problem.value.shape[-1]), dtype)
-    results = ForwardResults(out, RowStatistics(*np.empty((3, *rows), dtype)), [])
-    blocks = partition(stack, settings)
-    run_threaded(partial(forward_block, work, results, _sinks2(work)), blocks, settings.threads)
-    return stack.unstacked(out), results.statistics.reshaped(*problem.shape[:-1]), not results.failed
-
-
-def _sinks2(work: Workload) -> Array | None:
-    """The sinks (N, n), to the base 2."""
-    problem, stack = work.stack.problem, work.stack
-    if problem.sinks is None:
-        return None
-    return to_base_2(np.broadcast_to(problem.sinks, problem.shape[:-2])).reshape(stack.query.shape[:2])
-
-
-@quiet
-def _backward_stack(saved: FastSaved, d_out: Array, d_lse: Array) -> list[Any]:
-    """Gradients in the shapes of `TiledArguments`, from finite inputs and cotangents."""
-    work, settings = saved.work, saved.settings
-    assert work is not None
-    assert saved.statistics is not None
-    problem, stack, dtype = work.stack.problem, work.stack, saved.out.dtype
-    rows = stack.query.shape[:3]
-    sinks2, statistics = _sinks2(work), saved.statistics.reshaped(*rows)
-    inputs = BackwardInputs(
-        stack.stacked(d_out), stack.stacked(saved.out), d_lse.reshape(rows), statistics, sinks2
-    )
-    bias = problem.bias.parameter if isinstance(problem.bias, Bias) else problem.bias
-    sums = AttentionGradients(  # in the shapes of `HeadStack`, d_sinks by row
-        np.empty(stack.query.shape, dtype),
-        np.zeros(stack.key.shape, dtype),
-        np.zeros(stack.value.shape, dtype),
-        None if bias is None else np.zeros(bias.shape, dtype),
-        np.empty((*rows, 1), dtype) if isinstance(problem.scale, np.ndarray) else None,
-        None if sinks2 is None else np.empty(rows, dtype),
-    )
-    units = backward_chunks(partition(stack, settings))
-    run_threaded(partial(backward_chunk, work, inputs, sums), units, settings.threads)
-    d_sinks = None
-    if problem.sinks is not None:
-        d_sinks = accurate_sum(sums.d_sinks, axis=-1).reshape(problem.shape[:-2])
-        d_sinks = unbroadcast(d_sinks, problem.sinks.shape)
-    return [
-        stack.unstacked(sums.d_query),
-        stack.keys_unstacked(sums.d_key),
-        stack.keys_unstacked(sums.d_value),
-        sums.d_bias,
-        None if sums.d_scale is None else stack.unstacked(sums.d_scale),
-        d_sinks,
-    ]
-
-
-# ----------------------------------------------------------------------------------------- any input
-
-
-@quiet
 def _run_forward(problem: TiledArguments, settings: FastSettings) -> tuple[Array, FastSaved]:
     """out and what is saved, with blockwise attention in place of what the kernels cannot compute."""
     if not _is_supported(problem):
-        blockwise = _blockwise(problem, settings)
-        saved = FastSaved(blockwise.out, blockwise.lse, None, problem, None, settings, blockwise)
-        return blockwise.out, saved
+        block = settings.block or tile_shape(None, problem.shape)
+        blockwise = forward_tiles(STEPS, ONLINE, problem, block)
+        return blockwise.out, FastSaved(blockwise.out, blockwise.lse, problem, settings, blockwise)
     if options_are_finite(problem):
-        work = workload_of(problem, settings)
-        out, statistics, succeeded = _forward_stack(work, settings)
-        if succeeded:
+        kept = Kept(settings.keep if problem.softcap is None else 0)
+        work, (out, statistics, good) = _compute(problem, settings, kept)
+        if good.all():
             lse = _natural_lse(problem, statistics)
-            return out, FastSaved(out, lse, statistics, problem, work, settings, None)
+            return out, FastSaved(out, lse, problem, settings, None, work, statistics, None, kept)
     blockwise = _blockwise(problem, settings)
-    work = workload_of(with_finite_inputs(problem), settings)
-    computed, statistics, _ = _forward_stack(work, settings)
-    rows, clipped = nonfinite_rows(problem, SIDE), ~in_range(statistics.lse2())
-    lse = np.where(rows | clipped, blockwise.lse, _natural_lse(problem, statistics))
-    untouched = ~rows[..., None] & np.isfinite(blockwise.out) & np.isfinite(computed)
-    saved = FastSaved(computed, lse, statistics, problem, work, settings, blockwise)
-    return np.where(untouched, computed, blockwise.out), saved
+    work, (out, statistics, good) = _compute(with_finite_inputs(problem), settings, Kept())
+    good = good & ~nonfinite_rows(problem, SIDE)
+    lse = np.where(good, _natural_lse(problem, statistics), blockwise.lse).astype(out.dtype, copy=False)
+    saved = FastSaved(out, lse, problem, settings, blockwise, work, statistics, good)
+    patched = np.where(good[..., None] & np.isfinite(blockwise.out), out, blockwise.out)
+    return patched.astype(out.dtype, copy=False), saved
 
 
 def _is_supported(problem: TiledArguments) -> bool:
@@ -152,8 +105,13 @@ def _is_supported(problem: TiledArguments) -> bool:
 
 
 def _blockwise(problem: TiledArguments, settings: FastSettings) -> BlockwiseSaved:
-    """Blockwise attention of the same arguments."""
-    return forward_tiles(STEPS, ONLINE, problem, settings.block or tile_shape(None, problem.shape))
+    """Blockwise attention of the same arguments; in float64 where that is the wider range."""
+    block = settings.block or tile_shape(None, problem.shape)
+    if problem.query.dtype == np.float32:
+        named = zip(problem._fields, problem, strict=True)
+        wide: dict[str, Any] = {name: x.astype(np.float64) for name, x in named if isinstance(x, np.ndarray)}
+        problem = problem._replace(**wide)
+    return forward_tiles(STEPS, ONLINE, problem, block)
 
 
 def _natural_lse(problem: TiledArguments, statistics: RowStatistics) -> Array:
@@ -162,25 +120,44 @@ def _natural_lse(problem: TiledArguments, statistics: RowStatistics) -> Array:
     return lse if problem.sinks is None else np.where(statistics.largest == 0, problem.sinks[..., None], lse)
 
 
-@quiet
+def _differentiate(saved: FastSaved, d_out: Array, d_lse: Array) -> tuple[Sequence[Any], bool]:
+    """Gradients in the shapes of `TiledArguments`; True where they are those of the kernels' range."""
+    assert saved.statistics is not None
+    exponentials, memory = saved.kept.take()
+    if saved.work is None:
+        gradients, in_range = (
+            dense.backward(saved.problem, saved.statistics, saved.out, d_out, d_lse, exponentials),
+            True,
+        )
+    else:
+        gradients, in_range = tiles.backward(
+            saved.work, saved.settings, saved.statistics, saved.out, d_out, d_lse, exponentials
+        )  # fmt: skip
+    SPARE.give(memory)
+    return gradients, in_range and all(all_finite(x) for x in gradients if x is not None)
+
+
 def _run_backward(d_out: Array, d_lse: Array, saved: FastSaved) -> Sequence[Any]:
-    """Gradients in the shapes of `TiledArguments`, from blockwise attention where not finite."""
-    problem, settings = saved.problem, saved.settings
-    finite_cotangents = all_finite(d_out) and all_finite(d_lse)
+    """Gradients in the shapes of `TiledArguments`, from blockwise attention where not in range."""
+    problem, statistics = saved.problem, saved.statistics
     real = d_out.dtype.kind == d_lse.dtype.kind == "f"
-    if saved.work is not None and saved.blockwise is None and finite_cotangents and real:
-        gradients = _backward_stack(saved, d_out, d_lse)
-        if all(all_finite(x) for x in gradients if x is not None):
+    if statistics is not None and real and saved.good is None:
+        gradients, in_range = _differentiate(saved, d_out, d_lse)
+        if in_range:
             return gradients
-    blockwise = saved.blockwise or _blockwise(problem, settings)
+    blockwise = saved.blockwise or _blockwise(problem, saved.settings)
     of_all_rows = backward_tiles(d_out, d_lse, blockwise)
-    if saved.work is None or not real:
+    if statistics is None or not real:
         return of_all_rows
-    rows = nonfinite_rows(problem, SIDE)
-    saved = saved._replace(work=workload_of(with_finite_inputs(problem), settings))
+    summed = np.where(statistics.summed == 0, 1, statistics.summed)
+    rows = nonfinite_rows(problem, SIDE) if saved.good is None else ~saved.good
+    if (small := too_small(d_out / summed[..., None], 6)) is not None:
+        rows = rows | small
     d_finite = np.where(rows[..., None], 0, zero_nonfinite(d_out)), np.where(rows, 0, zero_nonfinite(d_lse))
-    of_finite_rows = _backward_stack(saved, *d_finite)
-    restricted = blockwise._replace(problem=restrict_to_rows(problem, rows))
+    finite = with_finite_inputs(problem)
+    work = None if saved.work is None else workload_of(finite, saved.settings)
+    of_finite_rows, _ = _differentiate(saved._replace(problem=finite, work=work), *d_finite)
+    restricted = blockwise._replace(problem=restrict_to_rows(blockwise.problem, rows))
     of_other_rows = backward_tiles(d_out, np.where(rows, d_lse, 0), restricted)
     return [merge_gradients(*each) for each in zip(of_finite_rows, of_other_rows, of_all_rows, strict=True)]
 
@@ -202,6 +179,7 @@ def fast_attention_forward(
     dropout: Dropout | npt.ArrayLike | None = None,
     block: tuple[int, int] | None = None,
     threads: int | None = None,
+    keep: int = KEEP,
 ) -> tuple[Any, FastSaved]:
     """Attention as fast as NumPy can, with what its backward needs: see `fast_attention`.
 
@@ -212,26 +190,20 @@ def fast_attention_forward(
     (array([[0.5, 0.5],
            [0.5, 0.5]]), array([0.69314718, 0.69314718]))
     """
-    problem, settings = _admit(query, key, value, mask, bias, scale, softcap, sinks, dropout, block, threads)
+    problem, settings = _admit(
+        query, key, value, mask, bias, scale, softcap, sinks, dropout, block, threads, keep
+    )
     out, saved = _run_forward(problem, settings)
     return round_to(out, *problem.arguments[:3]), saved
 
 
 def _admit(*arguments: Any) -> tuple[TiledArguments, FastSettings]:
-    """The arguments of `fast_attention`, admitted; block and threads come last."""
-    *inputs, block, threads = arguments
+    """The arguments of `fast_attention`, admitted; block, threads and keep come last."""
+    *inputs, block, threads, keep = arguments
     problem = admit_tiled(*inputs)
     block = None if block is None else tile_shape(block, problem.shape)
-    return problem, FastSettings(block, _admit_threads(threads))
-
-
-def _admit_threads(threads: int | None) -> int | None:
-    if threads is None:
-        return None
-    number = whole_numbers("threads", threads, least=1)
-    if number.ndim:
-        raise TypeError(f"threads has shape {number.shape}; one whole number or None is expected")
-    return int(number)
+    threads = None if threads is None else whole_number("threads", threads, least=1)
+    return problem, FastSettings(block, threads, whole_number("keep", keep, least=0))
 
 
 @backward_of(FastSaved)
@@ -282,6 +254,7 @@ def fast_attention(
     dropout: Dropout | npt.ArrayLike | None = None,
     block: tuple[int, int] | None = None,
     threads: int | None = None,
+    keep: int = KEEP,
 ) -> Any:
     """Attention as fast as NumPy can: tile by tile, by several threads, in memory that grows with L + S.
 
@@ -294,6 +267,8 @@ def fast_attention(
     threads : number of threads, or None: as many as BLAS uses. No bit of the result depends on it. More
         than one needs threadpoolctl (`pip install numpy_attention[fast]`), which meanwhile limits BLAS to
         one thread in the whole process; without it BLAS threads the matrix products.
+    keep : bytes of exponentials that `fast_attention_forward` may keep for its backward, which is then
+        faster; 0 to compute them again. No bit depends on it. Here, without a backward, nothing is kept.
 
     Returns
     -------
@@ -319,6 +294,7 @@ def fast_attention(
     """
     problem, settings = _admit(
         promote(query), promote(key), promote(value), mask, promote(bias), promote(scale), softcap,
-        promote(sinks), dropout, block, threads,
+        promote(sinks), dropout, block, threads, keep,
     )  # fmt: skip
+    settings = settings._replace(keep=0)
     return round_to(_run_forward(problem, settings)[0], *problem.arguments[:3], fresh=True)

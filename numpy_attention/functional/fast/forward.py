@@ -1,6 +1,6 @@
-"""Forward of `fast_attention` on one block of rows, tile by tile: one worker's unit of work."""
+"""Forward of `fast_attention` on one block of rows, tile by tile: one thread's unit of work."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,96 +9,154 @@ from ..base.arrays import transposed
 from ..base.stable import finite_shift
 from ..base.workers import Buffers
 from . import kernels
+from .kept import Kept, place
 from .kernels import SMALL, QueryBlock, RowStatistics, Workload
 from .nonfinite import all_finite
 from .stack import RowBlock
-from .visibility import TileMasks, minimum_shift, visible_maximum, visible_tiles, zero_hidden
+from .tile import Tile
+from .visibility import first_seen, visible_maximum, visible_tiles, zero_hidden
 
 
 class ForwardResults(NamedTuple):
-    """Output arrays that blocks write to: out (N, n, L, E) and statistics (N, n, L).
+    """Arrays that blocks write to: out (N, n, L, E), statistics and good (N, n, L).
 
-    `failed` lists blocks with a non-finite output or an lse out of range.
+    good is False for rows out of the kernels' range: clipped, overflowing or too small.
     """
 
     out: Array
     statistics: RowStatistics
-    failed: list[RowBlock]
+    good: Array
+
+
+class _Rows:
+    """What the online softmax holds of a block's rows (groups, R): the shift, and sums under that shift."""
+
+    def __init__(self, out: Array) -> None:
+        self.out = out
+        self.shift = np.full(out.shape[:2], -np.inf, out.dtype)  # until the row's first visible key
+        self.summed, self.largest = np.zeros((2, *out.shape[:2]), out.dtype)  # of the exponentials
+        self.empty, self.shifted = True, False
+
+    def include(self, tile: Tile, exponentials: Array) -> None:
+        """Add a tile's exponentials to the sums."""
+        largest, summed = tile.by_row(self.largest), tile.by_row(self.summed)
+        np.maximum(largest, np.maximum.reduce(exponentials, axis=-2), out=largest)
+        summed += np.matmul(np.ones(exponentials.shape[-2], exponentials.dtype), exponentials)
+
+    def include_values(self, tile: Tile, thinned: Array, value: Array, buffers: Buffers) -> None:
+        """Add thinnedᵀ @ value to the output."""
+        if self.empty and tile.rows is None:
+            np.matmul(transposed(thinned), tile.of_keys(value), out=self.out[:, None])
+        else:
+            if self.empty:
+                self.out[...] = 0
+            out = tile.of_rows(self.out)
+            out += np.matmul(
+                transposed(thinned), tile.of_keys(value), out=buffers("product", out.shape, out.dtype)
+            )
+        self.empty = False
+
+    def shift_to(self, tile: Tile, shift: Array) -> None:
+        """Convert the sums to a new shift of the tile's rows."""
+        before = tile.by_row(self.shift)
+        factor = np.where(np.isneginf(before), 0, np.exp2(finite_shift(before) - finite_shift(shift)))
+        for sums in (tile.by_row(self.summed), tile.by_row(self.largest)):
+            sums *= factor
+        if not self.empty and (factor != 1).any():
+            out = tile.of_rows(self.out)
+            out *= factor[..., None]
+        before[...] = shift
 
 
 @quiet
 def forward_block(
-    work: Workload, results: ForwardResults, sinks2: Array | None, block: RowBlock, buffers: Buffers
+    work: Workload,
+    results: ForwardResults,
+    sinks2: Array | None,
+    kept: Kept,
+    block: RowBlock,
+    buffers: Buffers,
 ) -> None:
     """The online softmax over the tiles of a block: see `blockwise_attention`.
 
     sinks2 (N, n) are the sinks to the base 2. A row is shifted by its highest score, or by 0 if its scores
     are small. The choice, and so every bit of the row's result, depends on its visible keys alone.
     """
-    stack, problem = work.stack, work.stack.problem
     queries = kernels.scale_queries(work, block, buffers)
-    (groups, R, _), dtype = queries.query.shape, queries.query.dtype
-    shift = np.full((groups, R), -np.inf, dtype)  # until the row's first visible key
-    summed, largest = np.zeros((2, groups, R), dtype)  # of the exponentials
-    out = results.out[block].reshape(groups, R, -1)  # a view: a block of several members has all their rows
-    empty, shifted = True, False
-    for columns, masks in visible_tiles(work, queries):
-        scores = buffers("scores", (groups, columns.stop - columns.start, R), dtype)
-        np.matmul(stack.key[block.groups, columns], transposed(queries.query), out=scores)
-        if problem.softcap is not None:
-            kernels.apply_softcap(scores, problem.softcap, buffers)
-        if problem.bias is not None:
-            kernels.add_bias(work, queries, columns, scores)
-        before, least = shift, minimum_shift(queries, masks, shift)
-        small = kernels.scores_are_small(work, queries, columns) or _small_rows(queries, masks, scores)
-        if small is True and not shifted:
-            shift = np.maximum(shift, least)
-            exponentials = np.exp2(scores, out=scores)
-        else:
-            top = least if small is True else np.where(small, least, visible_maximum(queries, masks, scores))
-            shift, shifted = np.maximum(shift, top), True
-            np.subtract(scores, finite_shift(shift)[:, None, :], out=scores)
-            zero_hidden(queries, masks, scores)
-            exponentials = kernels.flushed_exp2(scores, buffers)
-            _rescale(before, shift, summed, largest, None if empty else out)
-        zero_hidden(queries, masks, exponentials)
-        np.maximum(largest, np.maximum.reduce(exponentials, axis=1), out=largest)
-        summed += np.matmul(np.ones(scores.shape[1], dtype), exponentials)
-        if problem.dropout is not None:
-            kernels.apply_dropout(work, queries, columns, exponentials)
-        product = out if empty else buffers("product", out.shape, dtype)
-        np.matmul(transposed(exponentials), stack.value[block.groups, columns], out=product)
-        if not empty:
-            out += product
-        empty = False
-    if empty:
-        out[...] = 0
+    out = results.out[block]  # a block of several members has all their rows, so this is a view
+    rows = _Rows(out.reshape(len(out), -1, out.shape[-1]))
+    value, dropout = work.stack.value[block.groups], work.stack.problem.dropout
+    tiles: list[Array] | None = [] if kept.room else None
+    for tile in visible_tiles(work, queries):
+        shape, dtype = kernels.tile_shape(queries, tile), out.dtype
+        own = None if tiles is None else kept.new_tile(block, shape, dtype)
+        scores = buffers("scores", shape, dtype) if own is None else own
+        kernels.base_2_scores(work, queries, tile, scores, buffers)
+        exponentials = _exponentials(work, queries, rows, tile, scores, buffers)
+        zero_hidden(queries, tile, exponentials)
+        rows.include(tile, exponentials)
+        if dropout is not None:
+            exponentials = buffers("thinned", shape, dtype)
+            np.copyto(exponentials, scores)
+            kernels.apply_dropout(work, queries, tile, exponentials)
+        rows.include_values(tile, exponentials, value, buffers)
+        if tiles is not None:
+            tiles.append(scores)
+            if own is None or rows.shifted:
+                kept.give_back(block)
+                tiles = None
+    if rows.empty:
+        rows.out[...] = 0
+    if tiles is not None:
+        kept.tiles[place(block)] = tiles
+    _finish(results, queries, rows, sinks2)
+
+
+def _exponentials(
+    work: Workload, queries: QueryBlock, rows: _Rows, tile: Tile, scores: Array, buffers: Buffers
+) -> Array:
+    """2 ** (scores - shift) in place, after a new shift where rows need one."""
+    shift = tile.by_row(rows.shift)
+    seen = first_seen(queries, tile, shift)
+    small: Array | bool = kernels.scores_are_small(work, queries) or _small_rows(queries, tile, scores)
+    if small is True and not rows.shifted:
+        np.maximum(shift, seen, out=shift)
+        return np.asarray(np.exp2(scores, out=scores))
+    rows.shifted = True
+    top = seen if small is True else np.where(small, seen, visible_maximum(queries, tile, scores, seen))
+    rows.shift_to(tile, np.maximum(shift, top))
+    np.subtract(scores, finite_shift(shift)[..., None, :], out=scores)
+    zero_hidden(queries, tile, scores)
+    return kernels.flushed_exp2(scores, buffers)
+
+
+def _small_rows(queries: QueryBlock, tile: Tile, scores: Array) -> Array | bool:
+    """Rows whose visible scores are small, or True if all are; hidden scores become 0 in place."""
+    zero_hidden(queries, tile, scores)
+    if scores.max() <= SMALL and scores.min() >= -SMALL:
+        return True
+    return np.asarray((scores.max(axis=-2) <= SMALL) & (scores.min(axis=-2) >= -SMALL))
+
+
+def _finish(results: ForwardResults, queries: QueryBlock, rows: _Rows, sinks2: Array | None) -> None:
+    """Include the sinks, divide by the sums, and write statistics and `good`."""
+    block = queries.block
+    lost = (rows.summed == 0) & (rows.shift != -np.inf)  # all visible scores came out as -inf
     if sinks2 is not None:
-        sink = kernels.repeat_by_row(sinks2, block)
-        before, shift = shift, np.where((shift == 0) & (sink <= SMALL), 0, np.maximum(shift, sink))
-        _rescale(before, shift, summed, largest, out)
-        summed += np.exp2(sink - finite_shift(shift))
-    total = np.where(summed == 0, 1, summed)
-    out /= total[:, :, None]
-    statistics = RowStatistics(shift, summed, largest / total)
+        sink, whole = kernels.repeat_by_row(sinks2, block), Tile(slice(0), [])
+        unshifted = (rows.shift == 0) & (sink <= SMALL)
+        rows.shift_to(whole, np.where(unshifted, 0, np.maximum(rows.shift, sink))[:, None])
+        rows.summed += np.exp2(sink - finite_shift(rows.shift))
+    total = np.where(rows.summed == 0, 1, rows.summed)
+    rows.out /= total[:, :, None]
+    statistics = RowStatistics(rows.shift, rows.summed, rows.largest / total)
     for result, x in zip(results.statistics, statistics, strict=True):
         result[block] = x.reshape(result[block].shape)
-    if not (all_finite(out) and kernels.in_range(statistics.lse2()).all()):
-        results.failed.append(block)
-
-
-def _small_rows(queries: QueryBlock, masks: TileMasks, scores: Array) -> Array | Literal[True]:
-    """Rows whose visible scores are small, or True if all are; hidden scores become 0 in place."""
-    zero_hidden(queries, masks, scores)
-    small = np.maximum.reduce(scores, axis=1) <= SMALL
-    small &= np.minimum.reduce(scores, axis=1) >= -SMALL
-    return True if small.all() else small
-
-
-def _rescale(before: Array, shift: Array, summed: Array, largest: Array, out: Array | None) -> None:
-    """Convert a row's sums in place from the shift `before` to `shift`."""
-    factor = np.where(np.isneginf(before), 0, np.exp2(finite_shift(before) - finite_shift(shift)))
-    summed *= factor
-    largest *= factor
-    if out is not None and (factor != 1).any():
-        out *= factor[:, :, None]
+    good = ~lost & kernels.in_range(statistics.lse2())
+    if queries.overflows is not None:
+        good &= ~queries.overflows
+    if not all_finite(rows.out):
+        good &= np.isfinite(rows.out).all(axis=-1)
+    if (small := kernels.too_small(rows.out, 36)) is not None:
+        good &= ~small
+    results.good[block] = good.reshape(results.good[block].shape)

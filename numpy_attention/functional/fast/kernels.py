@@ -1,21 +1,27 @@
 """Operations on one tile of scores in `fast_attention`, in reused buffers.
 
-The mathematics is that of `blockwise_attention`. The differences, with their gain for D = E = 64, tiles of
-1024 x 1024 float32 and one core of an Intel Xeon with AVX-512, in nanoseconds per score, where a matrix
-product costs 1.4 (`benchmarks/profile.md`):
+The mathematics is that of `blockwise_attention`. The differences (`benchmarks/profile.md` measures them):
 
   1  Tiles are transposed, scoresᵀ (columns, rows): maximum, sum and shift of a row then run along NumPy's
-     long contiguous axis. Maximum 0.25 for 0.31, subtraction 0.26 for 0.36.
-  2  Exponentials are to the base 2, log2(e) being multiplied into the query: exp2 0.33 for exp 0.59.
-  3  Row sums are a product with ones: 0.27 for 0.61.
-  4  Rows whose scores are all small are not shifted, which saves 0.32 forward and backward. Norms of query
-     and key mostly suffice to prove it; reading the scores costs 0.71.
-  5  Backward divides d_out by the row sums, D numbers a row, not the exponentials, S numbers a row.
-  6  Where rows are shifted, subnormal powers are flushed to 0, which costs 1.0 more where there are any:
-     they slow exp2 down 300 times, and products 100 times.
-  7  Hidden entries are zeroed by a bitwise and, after the exponential: 0.54. As -inf before it, they cost
-     0.56, and exp2 1.9 for 0.53.
-  8  Buffers are reused: exp2 into new memory is 0.55 for 0.33.
+     long contiguous axis. Queries and d_out are transposed once, so that no product of a tile has to.
+  2  Exponentials are to the base 2, log2(e) being multiplied into the query: exp2 is faster than exp.
+  3  Row sums are a product with ones.
+  4  Rows whose scores are all small are not shifted. Norms of query and key mostly suffice to prove it.
+  5  Backward divides d_out by the row sums, E numbers a row, not the exponentials, S numbers a row.
+  6  Where rows are shifted, subnormal powers are flushed to 0: they slow exp2 and products down 100 times.
+  7  Hidden entries are zeroed by a bitwise and, after the exponential; -inf before it would slow exp2 down.
+  8  Buffers are reused: the first use of new memory costs as much as the exponential.
+
+**What is left unshifted.** In a row whose visible base-2 scores s are all at most 30 in size, p = 2**s and
+the sum z of n of them need no shift: 2**-30 <= p <= 2**30 and 2**-30 <= z <= n 2**30. Float32's normal
+numbers go from 2**-126 to 2**128, so its products stay normal if
+
+    forward    out = Σ p v / z               2**-96 <= |v| <= 2**97 / n
+    backward   d = d_out / z, then Σ p d     2**-96 n <= |d_out| <= 2**97
+
+A value is not looked at (what is hidden must not decide), but out is their weighted mean: an entry of out
+below 2**-90 shows values below the limit, an entry of d below 2**-120 a cotangent below it, and an infinity
+that one of them is above. Those rows are `blockwise_attention`'s, whose exponentials are at most 1.
 """
 
 import math
@@ -24,38 +30,53 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..base.admission import Array
-from ..base.arrays import norms, shape_repr
+from ..base.arrays import norms, shape_repr, transposed
 from ..base.stable import finite_shift
 from ..base.workers import Buffers
 from .stack import HeadOptions, HeadStack, RowBlock
+from .tile import Tile
 
 LOG2_E = 1 / math.log(2)
 
 SMALL = 30
-"""Base-2 exponents of at most this size need no shift: neither a power nor a sum of 2**60 of them overflows
-float32. Their products with values and cotangents may; `blockwise_attention` then takes over."""
+"""Base-2 scores of at most this size need no shift."""
+
+
+PEAK = 15 / 16
+"""A weight above this is a peak. Below, 1 - weight is at least 1/16, and d_scores there lose four bits."""
 
 
 @shape_repr
 class Workload(NamedTuple):
-    """Inputs and caches shared by all blocks. scale is a number or (N, n, L, 1); columns is a tile's width.
+    """Inputs and caches shared by all blocks. scale is a number or (N, n, L, 1).
 
-    uniform: one mask for all heads and batch entries, whose tiles are then cached in `mask_cache`.
-    few_rows: so few rows read a key that reading their scores is cheaper than its norm.
-    key_norms: `largest_key_norms` by the first of a block's groups.
+    rows, columns: the largest tile. uniform: all heads share one mask, and there is neither bias nor dropout.
+    diagonal: `Mask.diagonal` where the diagonal is cut into triangles and squares. few_rows: so few rows
+    read a key that reading their scores is cheaper than its norm. mask_cache: tiles under a shared mask.
+    key_norms: `largest_key_norm` by the first of a block's groups.
     """
 
     stack: HeadStack
     scale: Any
+    rows: int
     columns: int
     uniform: bool
+    diagonal: int | None
     few_rows: bool
     mask_cache: dict[tuple[int, int], Any]
-    key_norms: dict[int, Array]
+    key_norms: dict[int, float]
+
+    @property
+    def masked(self) -> bool:
+        """True where some pair may be hidden."""
+        return self.stack.problem.mask is not None or isinstance(self.stack.problem.bias, np.ndarray)
 
     def scale_of(self, block: RowBlock) -> Any:
-        """The scale of a block's rows."""
-        return self.scale if isinstance(self.scale, float) else self.scale[block]
+        """The scale of a block's rows: a number or (groups, members * rows, 1)."""
+        if isinstance(self.scale, float):
+            return self.scale
+        rows = self.scale[block]
+        return rows.reshape(len(rows), -1, 1)
 
 
 @shape_repr
@@ -79,76 +100,88 @@ class RowStatistics(NamedTuple):
 
 
 class QueryBlock(NamedTuple):
-    """The scaled queries of a block, with bounds on their scores.
+    """The scaled queries of a block, with a bound on their scores.
 
-    query (groups, members * rows, D) is contiguous. query_norm is its largest row norm, key_norms (tiles,)
-    the largest of each tile's keys: no base-2 score exceeds their product.
+    scaled (groups, D, R) are transposed, R = members * rows. No base-2 score exceeds `bound` in size.
+    overflows (groups, R) is True for rows that are not finite; None if all are.
     """
 
     block: RowBlock
-    query: Array
-    query_norm: float
-    key_norms: Array
+    members: int
+    scaled: Array
+    bound: float
+    overflows: Array | None
     heads: list[HeadOptions]
 
-    def by_member(self, tile: Array) -> Array:
-        """A view of a tile (groups, columns, members * rows) as (groups, columns, members, rows)."""
-        return tile.reshape(*tile.shape[:2], self.block.members.stop - self.block.members.start, -1)
+
+def rows_of(x: Array, block: RowBlock) -> Array:
+    """The rows (N, n, L, X) of a block as (groups, R, X)."""
+    own = x[block]
+    return own.reshape(len(own), -1, x.shape[-1])
 
 
 def scale_queries(work: Workload, block: RowBlock, buffers: Buffers) -> QueryBlock:
-    """A block's queries multiplied by scale and `query_factor`, with the bounds on their scores."""
-    factor, rows = query_factor(work.stack.problem.softcap), work.stack.query[block]
-    query = buffers("query", rows.shape, rows.dtype)
-    np.multiply(rows, work.scale_of(block) * factor, out=query)
-    query = query.reshape(len(query), -1, query.shape[-1])
-    norm = norms(query).max() * (LOG2_E / factor)
-    return QueryBlock(
-        block, query, float(norm), largest_key_norms(work, block), work.stack.head_options(block)
-    )
+    """A block's queries multiplied by scale and `query_factor`, with the bound on their scores."""
+    problem, query = work.stack.problem, rows_of(work.stack.query, block)
+    factor = query_factor(problem.softcap)
+    scale = work.scale_of(block)
+    scale = scale * factor if isinstance(scale, float) else transposed(scale) * scale.dtype.type(factor)
+    groups, R, D = query.shape
+    scaled = np.multiply(transposed(query), scale, out=buffers("scaled", (groups, D, R), query.dtype))
+    largest = float(np.sqrt(np.einsum("gdr,gdr->gr", scaled, scaled).max())) * (LOG2_E / factor)
+    overflows = None if math.isfinite(largest) else np.asarray(~np.isfinite(scaled).all(axis=1))
+    bound = largest * largest_key_norm(work, block)
+    if problem.softcap is not None and not bound <= problem.softcap * LOG2_E:
+        bound = problem.softcap * LOG2_E
+    members = block.members.stop - block.members.start
+    return QueryBlock(block, members, scaled, bound, overflows, work.stack.head_options(block))
 
 
-def largest_key_norms(work: Workload, block: RowBlock) -> Array:
-    """The largest norm of each tile's keys, (tiles,), cached; inf if `few_rows`: scores are read instead."""
+def largest_key_norm(work: Workload, block: RowBlock) -> float:
+    """The largest norm of a block's keys, cached; inf if `few_rows`: scores are read instead."""
+    if work.few_rows:
+        return math.inf
     first = block.groups.start
     if first not in work.key_norms:
-        starts = range(0, work.stack.key.shape[-2], work.columns)
-        if work.few_rows:
-            largest = np.full(len(starts), np.inf)
-        else:
-            largest = np.maximum.reduceat(norms(work.stack.key[block.groups]).max(axis=0), starts)
-        work.key_norms[first] = largest
+        work.key_norms[first] = float(norms(work.stack.key[block.groups]).max())
     return work.key_norms[first]
 
 
-def scores_are_small(work: Workload, queries: QueryBlock, columns: slice) -> bool:
-    """True where norms, or the softcap, prove that no score of a tile, hidden or not, exceeds SMALL."""
-    softcap = math.inf if work.stack.problem.softcap is None else work.stack.problem.softcap * LOG2_E
-    bound = min(softcap, queries.query_norm * queries.key_norms[columns.start // work.columns])
-    return work.stack.problem.bias is None and bool(bound < SMALL - 1)
+def scores_are_small(work: Workload, queries: QueryBlock) -> bool:
+    """True where norms, or the softcap, prove that no score of a block, hidden or not, exceeds SMALL."""
+    return work.stack.problem.bias is None and queries.bound < SMALL - 1
+
+
+def tile_shape(queries: QueryBlock, tile: Tile) -> tuple[int, int, int, int]:
+    """The shape of a tile's scores, (groups, pieces, columns, rows)."""
+    rows = queries.scaled.shape[-1] if tile.rows is None else tile.rows.stop - tile.rows.start
+    return len(queries.scaled), tile.pieces, tile.columns.stop - tile.columns.start, rows
+
+
+def base_2_scores(
+    work: Workload, queries: QueryBlock, tile: Tile, scores: Array, buffers: Buffers
+) -> Array | None:
+    """Steps 1 to 3 on a tile, to the base 2, into `scores`. Returns the softcap's argument, if any."""
+    key, softcap = work.stack.key[queries.block.groups], work.stack.problem.softcap
+    np.matmul(tile.of_keys(key), tile.of_transposed(queries.scaled), out=scores)
+    raw = None
+    if softcap is not None:
+        raw = buffers("raw", scores.shape, scores.dtype)
+        np.copyto(raw, scores)
+        np.tanh(raw, out=scores)
+        np.multiply(scores, softcap * LOG2_E, out=scores)
+    if work.stack.problem.bias is not None:
+        by_member = tile.by_member(scores, queries.members)
+        for head in queries.heads:
+            bias = work.stack.bias_tile(head, queries.block.rows, tile.columns)
+            by_member[head.at] += transposed_tile(to_base_2(bias))
+    return raw
 
 
 def transposed_tile(tile: Array) -> Array:
     """(r, c), or an array broadcasting to it, as (1, c, 1, r)."""
     tile = tile.reshape((1,) * (2 - tile.ndim) + tile.shape)
     return np.ascontiguousarray(tile.T)[None, :, None, :]
-
-
-def apply_softcap(scores: Array, softcap: float, buffers: Buffers) -> Array:
-    """Step 2 in place: scores / softcap become capped scores to the base 2. Returns a copy of the input."""
-    raw = buffers("raw", scores.shape, scores.dtype)
-    np.copyto(raw, scores)
-    np.tanh(raw, out=scores)
-    np.multiply(scores, softcap * LOG2_E, out=scores)
-    return raw
-
-
-def add_bias(work: Workload, queries: QueryBlock, columns: slice, scores: Array) -> None:
-    """Step 3 on base-2 scores, in place."""
-    tile = queries.by_member(scores)
-    for head in queries.heads:
-        bias = work.stack.bias_tile(head, queries.block.rows, columns)
-        tile[head.at] += transposed_tile(to_base_2(bias))
 
 
 def to_base_2(x: Array) -> Array:
@@ -162,6 +195,15 @@ def in_range(lse2: Array) -> Array:
     return np.asarray(np.isneginf(lse2) | (np.abs(lse2) < np.finfo(lse2.dtype).max / 4))
 
 
+def too_small(x: Array, exponent: int) -> Array | None:
+    """True for rows with an entry that is not 0 but below 2**(minexp + exponent); None if there is none."""
+    size, least = np.abs(x), 2.0 ** (int(np.finfo(x.dtype).minexp) + exponent)
+    if not size.size or size.min() >= least:
+        return None
+    rows = np.asarray(((size < least) & (size > 0)).any(axis=-1))
+    return rows if rows.any() else None
+
+
 def flushed_exp2(exponents: Array, buffers: Buffers) -> Array:
     """2 ** exponents in place, with subnormal results flushed to 0."""
     floor = int(np.finfo(exponents.dtype).minexp)
@@ -173,11 +215,11 @@ def flushed_exp2(exponents: Array, buffers: Buffers) -> Array:
     return np.multiply(exponents, normal, out=exponents)
 
 
-def apply_dropout(work: Workload, queries: QueryBlock, columns: slice, tile: Array) -> None:
-    """tile * multipliers, in place."""
-    by_member = queries.by_member(tile)
+def apply_dropout(work: Workload, queries: QueryBlock, tile: Tile, array: Array) -> None:
+    """array * multipliers, in place."""
+    by_member = tile.by_member(array, queries.members)
     for head in queries.heads:
-        by_member[head.at] *= transposed_tile(work.stack.multipliers(head, queries.block.rows, columns))
+        by_member[head.at] *= transposed_tile(work.stack.multipliers(head, queries.block.rows, tile.columns))
 
 
 def query_factor(softcap: float | None) -> float:

@@ -77,6 +77,12 @@ class Band(Mask):
         stop = S if self.right is None else high + self.right + 1
         return min(max(start, 0), S), min(max(stop, 0), S)
 
+    def diagonal(self, L: int, S: int) -> int | None:
+        shift = self._shift(L, S, False)
+        if self.left is not None or self.right is None or shift.size != 1:
+            return None
+        return int(shift.item()) + self.right
+
     def entry(self, index: tuple[int, ...], heads: bool) -> Mask:
         if self.offset is None:
             return self

@@ -62,6 +62,10 @@ class Mask:
         """Range (start, stop) of columns, outside of which `rows` are masked in every batch entry."""
         return 0, S
 
+    def diagonal(self, L: int, S: int) -> int | None:
+        """d if query i sees exactly the keys up to i + d, in every batch entry; None for any other mask."""
+        return None
+
     def entry(self, index: tuple[int, ...], heads: bool) -> "Mask":
         """The mask of one batch entry (and one head, if `heads`), whose tiles are (r, c)."""
         raise TypeError(f"{type(self).__name__} is no mask by itself; use na.visible, na.causal, …")

@@ -38,10 +38,11 @@ from .tiling import TiledArguments, admit_cotangents, admit_tiled, slices, tile_
 
 @shape_repr
 class BlockwiseSaved(NamedTuple):
-    """What backward needs: out (..., H, L, E) before rounding, lse (..., H, L), and what made them."""
+    """What backward needs: out (..., H, L, E) before rounding, lse (..., H, L), what its rounding lost."""
 
     out: Array
     lse: Array
+    lse_rest: Array
     problem: TiledArguments
     block: tuple[int, int]
     steps: Steps
@@ -58,19 +59,19 @@ def forward_tiles(
     """out and lse, block of rows by block of rows."""
     *heads, L, _ = problem.shape
     out = np.zeros((*heads, L, problem.value.shape[-1]), dtype=problem.query.dtype)
-    lse = np.empty((*heads, L), dtype=problem.query.dtype)
+    lse, rest = np.empty((2, *heads, L), dtype=problem.query.dtype)
     for rows in slices(L, block[0]):
         so_far = online.start(problem.sinks, out[..., rows, :])
         attends = np.zeros((*so_far.out.shape[:-1], 1), dtype=bool)
         for columns, visible in problem.visible_tiles(rows, block[1]):
-            masked, _ = _scores(steps, problem, rows, columns, visible)
+            masked = _scores(steps, problem, rows, columns, visible)[0]
             exponentials, shrink, so_far = online.include(so_far, masked)
             thinned, _ = steps.dropout.forward(exponentials, problem.multipliers(rows, columns), visible)
             product, _ = steps.values.forward(thinned, problem.value[..., columns, :], visible)
             so_far = so_far._replace(out=so_far.out + product)
             attends |= True if visible is None else visible.any(axis=-1, keepdims=True)
-        out[..., rows, :], lse[..., rows] = online.finish(so_far, attends)
-    return BlockwiseSaved(out, lse, problem, block, steps, online)
+        out[..., rows, :], lse[..., rows], rest[..., rows] = online.finish(so_far, attends)
+    return BlockwiseSaved(out, lse, rest, problem, block, steps, online)
 
 
 def _scores(
@@ -87,7 +88,6 @@ def _scores(
 
 # ----------------------------------------------------------------------------------------- backward
 
-
 PEAK = 3 / 4
 """A weight above this is a peak. With 1/2, two equal weights rounded up would both be peaks."""
 
@@ -95,10 +95,10 @@ PEAK = 3 / 4
 @quiet
 def backward_tiles(d_out: Array, d_lse: Array, saved: BlockwiseSaved) -> AttentionGradients:
     """Recompute each tile's weights from lse, and undo the steps on it."""
-    steps, online = saved.steps, saved.online
-    problem, sums = saved.problem, _zero_gradients(saved.problem, np.result_type(saved.out, d_out))
+    steps, online, problem = saved.steps, saved.online, saved.problem
+    sums = _zero_gradients(problem, np.result_type(saved.out, d_out))
     for rows in slices(problem.shape[-2], saved.block[0]):
-        lse, d_lse_rows = saved.lse[..., rows, None], d_lse[..., rows, None]
+        lse, rest, d_lse_rows = (x[..., rows, None] for x in (saved.lse, saved.lse_rest, d_lse))
         d_rows = d_out[..., rows, :]
         delta = (d_rows * saved.out[..., rows, :]).sum(axis=-1, keepdims=True)
         attends = np.zeros(lse.shape, dtype=bool)
@@ -106,7 +106,7 @@ def backward_tiles(d_out: Array, d_lse: Array, saved: BlockwiseSaved) -> Attenti
         peaks = []
         for columns, visible in problem.visible_tiles(rows, saved.block[1]):
             masked, saved_scores = _scores(steps, problem, rows, columns, visible)
-            weights = online.recompute_weights(masked, lse, visible)
+            weights = online.recompute_weights(masked, lse, rest, visible)
             thinned, saved_6 = steps.dropout.forward(weights, problem.multipliers(rows, columns), visible)
             saved_7 = _values_saved(steps, thinned, problem.value[..., columns, :], visible)
             # product = thinned @ value
@@ -126,7 +126,9 @@ def backward_tiles(d_out: Array, d_lse: Array, saved: BlockwiseSaved) -> Attenti
         d_sinks = np.zeros_like(delta)
         if problem.sinks is not None:
             sink = problem.sinks[..., None, None]
-            d_sinks = sink_weights(np.exp(sink - lse), sink) * (d_lse_rows - keep_visible(delta, attends))
+            d_sinks = sink_weights(np.exp((sink - lse) - rest), sink) * (
+                d_lse_rows - keep_visible(delta, attends)
+            )
             sums.d_sinks[...] += unbroadcast(accurate_sum(d_sinks[..., 0], axis=-1), problem.sinks.shape)
         for columns, visible, peak, own in peaks:
             _, saved_scores = _scores(steps, problem, rows, columns, visible)

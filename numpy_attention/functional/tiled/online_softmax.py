@@ -53,15 +53,21 @@ def include(so_far: RunningSoftmax, masked: Array) -> tuple[Array, Array, Runnin
     return exponentials, shrink, RunningSoftmax(top, summed, shrink * so_far.out)
 
 
-def finish(so_far: RunningSoftmax, attends: Array) -> tuple[Array, Array]:
-    """out = out / summed and lse = top + log(summed); out is 0 for a fully masked row."""
-    top, summed, out = so_far
-    return np.where(attends, out / summed, 0), (finite_shift(top) + np.log(summed))[..., 0]
+def finish(so_far: RunningSoftmax, attends: Array) -> tuple[Array, Array, Array]:
+    """out = out / summed, 0 for a fully masked row; lse = top + log(summed), and what its rounding lost."""
+    top, summed, out = finite_shift(so_far.top), so_far.summed, so_far.out
+    lse = top + np.log(summed)
+    rest = np.where(np.isfinite(lse), (top - lse) + np.log(summed), 0)
+    return np.where(attends, out / summed, 0), lse[..., 0], rest[..., 0]
 
 
-def recompute_weights(masked: Array, lse: Array, visible: Array | None) -> Array:
-    """A tile's weights, exp(masked - lse): lse is all that it needs of the rest of the row."""
-    return keep_visible(np.exp(masked - lse), visible)
+def recompute_weights(masked: Array, lse: Array, rest: Array, visible: Array | None) -> Array:
+    """A tile's weights, exp(masked - lse): lse is all that it needs of the rest of the row.
+
+    Where scores are as low as -1e9, written for a mask by some, lse has no digits left for log(summed), which
+    `rest` holds then.
+    """
+    return keep_visible(np.exp((masked - lse) - rest), visible)
 
 
 def backward_tile(
@@ -80,7 +86,7 @@ class OnlineSoftmax(NamedTuple):
 
     start: Callable[..., RunningSoftmax]
     include: Callable[..., tuple[Array, Array, RunningSoftmax]]
-    finish: Callable[..., tuple[Array, Array]]
+    finish: Callable[..., tuple[Array, Array, Array]]
     recompute_weights: Callable[..., Array]
     backward_tile: Callable[..., Array]
 

@@ -112,7 +112,8 @@ def admit_tiled(
         check_mask(mask, shape)
     multipliers = admit_dropout(dropout, shape)
     query, key, value, *options = _cast_inputs(arguments, multipliers)
-    query = np.broadcast_to(query, (*shape[:-1], query.shape[-1]))
+    if query.shape[:-1] != shape[:-1]:
+        query = np.broadcast_to(query, (*shape[:-1], query.shape[-1]))
     bias, scale, sinks, multipliers = options
     if scale is None:
         scale = 1 / math.sqrt(query.shape[-1] or 1)
@@ -138,7 +139,7 @@ def _cast_inputs(arguments: AttentionArguments, multipliers: Array | Dropout | N
         dtype = np.result_type(dtype, np.complex64)
 
     def cast(x: Any, axes: int) -> Any:
-        if not isinstance(x, np.ndarray):
+        if not isinstance(x, np.ndarray) or (x.dtype == dtype and x.ndim >= axes):
             return x
         return x.astype(dtype, copy=False).reshape((1,) * (axes - x.ndim) + x.shape)
 
@@ -176,7 +177,7 @@ def tile_shape(block: tuple[int, int] | None, shape: tuple[int, ...]) -> tuple[i
 def admit_cotangents(d_out: Any, d_lse: Any, out: Array, lse: Array) -> tuple[Array, Array]:
     """Admit the cotangents, in the precision of out; complex if either is."""
     d_out = cotangent("d_out", d_out, out.shape)
-    d_lse = np.zeros_like(lse) if d_lse is None else cotangent("d_lse", d_lse, lse.shape)
+    d_lse = np.zeros(lse.shape, lse.dtype) if d_lse is None else cotangent("d_lse", d_lse, lse.shape)
     complex_one = any(d.dtype.kind == "c" for d in (d_out, d_lse))
     dtype = np.result_type(out, np.complex64) if complex_one else out.dtype
     return d_out.astype(dtype, copy=False), d_lse.astype(dtype, copy=False)
@@ -191,6 +192,8 @@ def to_gradients(sums: Any, problem: TiledArguments) -> AttentionGradients:
             return argument.wrap_gradient(gradient)
         if argument is None:
             return None
+        if gradient.shape == argument.shape != () and gradient.dtype == argument.dtype:
+            return gradient  # the common case
         least = np.complex64 if gradient.dtype.kind == "c" else np.float16
         dtype = np.result_type(argument, least)
         return unbroadcast(gradient, argument.shape).astype(dtype, copy=False)[()]

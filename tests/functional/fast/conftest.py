@@ -1,39 +1,32 @@
 """BLAS with threads to limit, and without threadpoolctl."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from numpy_attention.functional.fast import blas as module
 
 
-class Controller:
-    """Stands for threadpoolctl's controller, and lists the calls of it."""
+class Library:
+    """Stands for threadpoolctl's controller of a BLAS library, and lists the limits set."""
 
     def __init__(self):
-        self.calls, self.threads = [], 4
+        self.limits, self.threads = [], 4
 
-    def info(self):
-        return [{"num_threads": self.threads}]
+    def get_num_threads(self):
+        return self.threads
 
-    def limit(self, limits):
-        self.calls.append(limits)
-        self.threads = limits
-        return SimpleNamespace(restore_original_limits=self.restore)
-
-    def restore(self):
-        self.calls.append("restored")
-        self.threads = 4
+    def set_num_threads(self, threads):
+        self.limits.append(threads)
+        self.threads = threads
 
 
 @pytest.fixture
 def blas(monkeypatch):
-    """A controller in place of that of threadpoolctl, installed or not."""
-    controller = Controller()
-    monkeypatch.setattr(module, "blas_controller", lambda: controller)
-    return controller
+    """A library in place of those that threadpoolctl finds, installed or not."""
+    library = Library()
+    monkeypatch.setattr(module, "blas_libraries", lambda: [library])
+    return library
 
 
 @pytest.fixture
 def without_threadpoolctl(monkeypatch):
-    monkeypatch.setattr(module, "blas_controller", lambda: None)
+    monkeypatch.setattr(module, "blas_libraries", lambda: [])

@@ -6,7 +6,10 @@ import pytest
 import numpy_attention as na
 from numpy_attention.functional.attention.attention import AttentionGradients
 from numpy_attention.functional.base.workers import Buffers
-from numpy_attention.functional.fast.backward import PEAK, BackwardInputs, Chunk, Peaks, backward_chunk
+from numpy_attention.functional.fast.backward import BackwardInputs, GradientSums, Peaks, backward_chunk
+from numpy_attention.functional.fast.kernels import PEAK
+from numpy_attention.functional.fast.plan import Chunk
+from numpy_attention.functional.fast.tile import Tile
 from tests.support.fast_problems import row_block
 
 
@@ -16,15 +19,17 @@ def gradients(saved, d_out, d_lse, row_slices, whole):
     L = stack.query.shape[2]
     inputs = BackwardInputs(
         stack.stacked(d_out), stack.stacked(saved.out), d_lse[None, None],
-        saved.statistics.reshaped(1, 1, L), None,
+        saved.statistics.reshaped(1, 1, L), None, {},
     )  # fmt: skip
     sums = AttentionGradients(
         np.empty(stack.query.shape), np.zeros(stack.key.shape), np.zeros(stack.value.shape),
         np.zeros(saved.problem.bias.shape), None, None,
     )  # fmt: skip
     blocks = [row_block(work, rows) for rows in row_slices]
-    for chunk in [Chunk(blocks, True)] if whole else [Chunk([block], False) for block in blocks]:
-        backward_chunk(work, inputs, sums, chunk, Buffers())()
+    chunks = [Chunk(blocks, True)] if whole else [Chunk([block], False) for block in blocks]
+    shared = GradientSums(sums)
+    for numbered in reversed(list(enumerate(chunks))):  # sums are added in order all the same
+        backward_chunk(work, inputs, shared, numbered, Buffers())
     return sums.d_query[0, 0], sums.d_key[0], sums.d_value[0], sums.d_bias
 
 
@@ -46,10 +51,10 @@ def test_chunks_add_up_to_the_gradients_of_attention(whole, scale):
 
 def test_peak_is_left_out_and_the_rest_of_its_row_is_recorded():
     """One row of three keys, d_lse = 10, with a peak at key 1: its own entry is 10 - (2 + 5)."""
-    peaks = Peaks(np.array([[10.0]]))
-    d_scores = np.array([[[2.0], [99.0], [5.0]]])
-    peaks.take(np.array([[[False], [True], [False]]]), d_scores, slice(3, 6), None)
-    assert d_scores[0, :, 0].tolist() == [2, 0, 5]
+    peaks, tile = Peaks(np.array([[10.0]])), Tile(slice(3, 6), [])
+    d_scores = np.array([[[[2.0], [99.0], [5.0]]]])
+    peaks.take(np.array([[[[False], [True], [False]]]]), d_scores, tile, None)
+    assert d_scores[0, 0, :, 0].tolist() == [2, 0, 5]
     assert peaks.rest.tolist() == [[3]]
-    [(columns, (group, column, row), slope)] = peaks.positions
-    assert (columns, group, column, row, slope) == (slice(3, 6), 0, 1, 0, 1)
+    [(where, (group, piece, column, row), slope)] = peaks.positions
+    assert (where, group, piece, column, row, slope) == (tile, 0, 0, 1, 0, 1)

@@ -7,62 +7,87 @@ import numpy_attention as na
 from numpy_attention.functional.base.workers import Buffers
 from numpy_attention.functional.fast.kernels import (
     LOG2_E,
-    add_bias,
     apply_dropout,
-    apply_softcap,
+    base_2_scores,
     flushed_exp2,
     in_range,
     scale_queries,
     scores_are_small,
+    tile_shape,
     to_base_2,
+    too_small,
     transposed_tile,
 )
+from numpy_attention.functional.fast.tile import Tile
 from tests.support.fast_problems import row_block, workload
 
 RNG = np.random.default_rng(3)
 MOST = np.finfo(np.float32).max
 COLUMNS = slice(2, 7)
+TILE = Tile(COLUMNS, [])
+
+
+def scores_of(work, tile=TILE):
+    """A tile's scores, the softcap's argument, and the queries."""
+    queries = scale_queries(work, row_block(work), Buffers())
+    scores = np.empty(tile_shape(queries, tile))
+    return scores, base_2_scores(work, queries, tile, scores, Buffers()), queries
 
 
 def test_tile_of_scores_is_that_of_numpy():
-    """6 query heads read 2 key heads; a tile is (groups, columns, members * rows), to the base 2."""
+    """6 query heads read 2 key heads; a tile is (groups, pieces, columns, members * rows), to the base 2."""
     query, key, value = (RNG.standard_normal(shape) for shape in ((6, 3, 5), (2, 7, 5), (2, 7, 1)))
     bias, multipliers = RNG.standard_normal((6, 3, 7)), RNG.random((6, 3, 7))
     work = workload(query, key, value, bias=bias, scale=0.3, dropout=multipliers)
-    queries = scale_queries(work, row_block(work), Buffers())
-    tile = work.stack.key[:, COLUMNS] @ queries.query.swapaxes(-1, -2)
-    add_bias(work, queries, COLUMNS, tile)
+    scores, _, queries = scores_of(work)
     expected = 0.3 * query @ np.repeat(key, 3, axis=0).swapaxes(-1, -2) + bias
-    by_head = queries.by_member(tile).transpose(0, 2, 3, 1).reshape(6, 3, 5)
+    by_head = TILE.by_member(scores, queries.members).transpose(0, 2, 3, 1).reshape(6, 3, 5)
     np.testing.assert_allclose(by_head, expected[..., COLUMNS] * LOG2_E, rtol=0, atol=1e-14)
-    apply_dropout(work, queries, COLUMNS, tile)
+    apply_dropout(work, queries, TILE, scores)
+    by_head = TILE.by_member(scores, queries.members).transpose(0, 2, 3, 1).reshape(6, 3, 5)
     expected = (expected * multipliers)[..., COLUMNS] * LOG2_E
-    np.testing.assert_allclose(by_head * multipliers[..., COLUMNS], expected, rtol=0, atol=1e-14)
-    by_head = queries.by_member(tile).transpose(0, 2, 3, 1).reshape(6, 3, 5)
     np.testing.assert_allclose(by_head, expected, rtol=0, atol=1e-14)
 
 
-def test_softcap_returns_its_input_and_caps_in_place():
-    scores = np.array([[[0.0, 0.5, -40.0]]])
-    raw = apply_softcap(scores, 3.0, Buffers())
-    assert raw.tolist() == [[[0.0, 0.5, -40.0]]]
-    np.testing.assert_allclose(scores, [[[0, 3 * np.tanh(0.5) * LOG2_E, -3 * LOG2_E]]], rtol=1e-15)
+def test_softcap_caps_and_returns_its_argument():
+    query, key = np.array([[1.0]]), np.array([[0.0], [1.5], [-120.0]])
+    work = workload(query, key, key, scale=1.0, softcap=3.0)
+    scores, raw, queries = scores_of(work, Tile(slice(0, 3), []))
+    assert raw.ravel().tolist() == [0, 0.5, -40]
+    np.testing.assert_allclose(scores.ravel(), [0, 3 * np.tanh(0.5) * LOG2_E, -3 * LOG2_E], rtol=1e-15)
+    assert scores_are_small(work, queries)  # at most 3, whatever the norms
 
 
 @pytest.mark.parametrize("norm, small", [(4.4, True), (4.6, False)])
-def test_norms_bound_the_scores_of_a_tile(norm, small):
+def test_norms_bound_the_scores_of_a_block(norm, small):
     """4.4² * log2(e) = 27.9, 4.6² * log2(e) = 30.5; the bound is 29, for hidden scores too."""
     query, key = np.full((5, 1), norm), np.array([[0.1], [0.2], [0.3], [norm]])
-    work = workload(query, key, key, scale=1.0, block=(5, 2), mask=na.prefix(3))
-    queries = scale_queries(work, row_block(work), Buffers())
-    assert scores_are_small(work, queries, slice(0, 2))
-    assert scores_are_small(work, queries, slice(2, 4)) is small
+    work = workload(query, key, key, scale=1.0, mask=na.prefix(3))
+    assert scores_are_small(work, scale_queries(work, row_block(work), Buffers())) is small
 
 
 def test_no_norm_proves_that_biased_scores_are_small():
     x = np.full((5, 1), 0.1)
     work = workload(x, x, x, bias=np.zeros((5, 5)))
-    assert not scores_are_small(work, scale_queries(work, row_block(work), Buffers()), slice(0, 5))
+    assert not scores_are_small(work, scale_queries(work, row_block(work), Buffers()))
+
+
+def test_queries_that_overflow_are_reported():
+    x = np.array([[1.0], [1e308], [1.7e308]])
+    work = workload(x, x, x, scale=1.3)
+    with np.errstate(over="ignore"):
+        queries = scale_queries(work, row_block(work), Buffers())
+    assert queries.overflows.tolist() == [[False, True, True]]
+    assert scale_queries(workload(x[:1], x, x), row_block(workload(x[:1], x, x)), Buffers()).overflows is None
+
+
+def test_rows_with_numbers_below_the_limit_are_found():
+    """2**-1022 is the least normal number; 0 is not below."""
+    x = np.array([[1.0, 0.0], [1.0, 2.0**-1017], [2.0**-1016, 1.0]])
+    assert too_small(x, 6).tolist() == [False, True, False]
+    assert too_small(x[::2], 6) is None
+    assert too_small(np.ones((2, 3)), 6) is None
+    assert too_small(np.ones((0, 3)), 6) is None
 
 
 def test_subnormal_powers_are_flushed_whatever_is_beside_them():

@@ -20,7 +20,7 @@ def test_the_online_softmax_by_hand():
     exponentials, shrink, so_far = include(so_far, np.log([[4.0, 1.0]]))
     assert np.allclose(exponentials, [[1, 0.25]], rtol=1e-15)
     assert np.allclose(shrink, 0.5, rtol=1e-15)
-    out, lse = finish(so_far._replace(out=so_far.out + exponentials @ [[2.0], [3.0]]), np.array([[True]]))
+    out, lse, _ = finish(so_far._replace(out=so_far.out + exponentials @ [[2.0], [3.0]]), np.array([[True]]))
     assert np.allclose(out, 13 / 7, rtol=1e-15)
     assert np.allclose(lse, np.log(7), rtol=1e-15)
 
@@ -41,13 +41,15 @@ def test_higher_score_rescales_the_output():
 def test_fully_masked_row_gives_zero_and_an_lse_of_minus_infinity():
     with np.errstate(all="ignore"):
         _, _, so_far = include(start(None, np.zeros((1, 2))), np.full((1, 3), -np.inf))
-        out, lse = finish(so_far, np.array([[False]]))
+        out, lse, _ = finish(so_far, np.array([[False]]))
     assert (out.tolist(), lse.tolist()) == ([[0, 0]], [-np.inf])
 
 
 def test_tile_backward_by_hand():
     """Weights 1/4 and 1/2 of a row whose third weight, 1/4, is in another tile."""
-    weights = recompute_weights(np.log([[1.0, 2.0, 5.0]]), np.log([[4.0]]), np.array([[True, True, False]]))
+    weights = recompute_weights(
+        np.log([[1.0, 2.0, 5.0]]), np.log([[4.0]]), 0, np.array([[True, True, False]])
+    )
     assert np.allclose(weights, [[0.25, 0.5, 0]], rtol=1e-15)
     d_weights, delta, d_lse = np.array([[8.0, -4.0, np.nan]]), np.array([[1.0]]), np.array([[3.0]])
     d_masked = backward_tile(d_weights, weights, delta, d_lse, np.array([[True, True, False]]))

@@ -1,0 +1,106 @@
+"""Exponentials that forward keeps for backward, which then needs no exponential and one product less."""
+
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from ..base.admission import Array
+from .stack import RowBlock
+
+KEEP = 2**25
+"""Default of `keep`, in bytes. Beyond, writing the exponentials to memory and reading them takes as long as
+computing them again."""
+
+Place = tuple[int, int, int]
+
+
+class Spare:
+    """Arrays given back, for the next call: new memory costs as much as the exponentials in it.
+
+    Each step is one operation of a dict, so that no lock is needed, which an interrupt or a fork might leave
+    locked.
+    """
+
+    def __init__(self) -> None:
+        self.arrays: dict[int, Array] = {}
+
+    def take(self, size: int) -> Array | None:
+        """An array of `size` bytes and at most a quarter more, or None if there is no memory."""
+        for key, array in list(self.arrays.items()):
+            if size <= array.size <= size + size // 4 and self.arrays.pop(key, None) is not None:
+                return array
+        try:
+            return np.empty(size, np.uint8)
+        except MemoryError:
+            return None
+
+    def give(self, arrays: list[Array]) -> None:
+        """Keep arrays that nobody uses any more, the latest, up to KEEP bytes together."""
+        self.arrays.update((id(array), array) for array in arrays)
+        held = list(self.arrays.items())
+        excess = sum(array.size for _, array in held) - KEEP
+        for key, array in held:
+            if excess <= 0:
+                return
+            self.arrays.pop(key, None)
+            excess -= array.size
+
+
+SPARE = Spare()
+
+
+class Kept:
+    """The tiles of exponentials of some blocks, in the order in which forward computed them.
+
+    Only tiles whose rows are not shifted are kept: they are the ones that backward would compute, to the bit.
+    The first backward takes them; another, and that of a copy, computes them again.
+    """
+
+    def __init__(self, limit: int = 0) -> None:
+        self.lock = Lock()
+        self.room = limit
+        self.memory: dict[Place, list[Array]] = {}
+        self.tiles: dict[Place, list[Array]] = {}
+
+    def __repr__(self) -> str:
+        held = sum(array.nbytes for tiles in self.tiles.values() for array in tiles)
+        return f"Kept({held} bytes)"
+
+    def __reduce__(self) -> Any:
+        return Kept, ()
+
+    def new_tile(self, block: RowBlock, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
+        """Memory for the next tile of a block, if there is room for it."""
+        size = int(np.prod(shape)) * dtype.itemsize
+        with self.lock:
+            if size > self.room:
+                return None
+            self.room -= size
+        memory = SPARE.take(size)
+        if memory is None:
+            return None
+        self.memory.setdefault(place(block), []).append(memory)
+        return memory[:size].view(dtype).reshape(shape)
+
+    def give_back(self, block: RowBlock) -> None:
+        """Keep nothing of a block."""
+        memory = self.memory.pop(place(block), [])
+        SPARE.give(memory)
+        with self.lock:
+            self.room += sum(array.size for array in memory)
+
+    def take(self) -> tuple[dict[Place, list[Array]], list[Array]]:
+        """The tiles of each block and their memory, which are then no longer kept."""
+        tiles, memory = {}, []
+        for key in list(self.tiles):
+            own = self.tiles.pop(key, None)  # one of several callers gets it
+            if own is not None:
+                tiles[key] = own
+                memory += self.memory.pop(key, [])
+        return tiles, memory
+
+
+def place(block: RowBlock) -> Place:
+    """What tells a block from the others of its partition."""
+    return block.groups.start, block.members.start, block.rows.start
