@@ -1,4 +1,4 @@
-"""Functions around attention: softmax, layer_norm, cross_entropy, additive scores; and Adam."""
+"""Functions around attention: softmax, layer_norm, cross_entropy, activations, additive scores; and Adam."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -10,7 +10,7 @@ import numpy_attention as na
 from benchmarks.speed.peers import installed, threads
 from benchmarks.speed.turns import SpeedComparison, left_out
 
-SHAPE, CLASSES = (4096, 1024), 8192
+SHAPE, CLASSES, ACTIVATED = (4096, 1024), 8192, (1024, 256)
 QUICK_SHAPE, QUICK_CLASSES = (512, 512), 512
 PARAMETERS = 10_000_000
 EPS = float(np.finfo(np.float32).eps)
@@ -48,6 +48,9 @@ def functions(quick: bool) -> Iterator[SpeedComparison]:
         f"cross_entropy {logits.shape}", sum(logits.shape), [logits, targets], np.float32(1),
         cross_entropy, TORCH["cross_entropy"], None,
     )  # fmt: skip
+    x, d_out = normal(*ACTIVATED), normal(*ACTIVATED[::-1]).reshape(ACTIVATED)
+    for name, theirs in ACTIVATIONS.items():
+        yield from against(f"{name} {ACTIVATED}", 64, [x], d_out, partial(activation, name), theirs, None)
     heads, L = (2, 64) if quick else (8, 256)
     rng = np.random.default_rng(0)
     shapes = [(heads, L, 64), (heads, L, 64), (64, 64), (64, 64), (64,), (64,)]
@@ -100,6 +103,12 @@ def cross_entropy(logits: Any, targets: Any, d_out: Any) -> tuple[Any, ...]:
     return out, na.cross_entropy_backward(d_out, saved)
 
 
+def activation(name: str, x: Any, d_out: Any) -> tuple[Any, ...]:
+    """An activation of this name, forward and backward."""
+    out, saved = getattr(na, f"{name}_forward")(x)
+    return out, getattr(na, f"{name}_backward")(d_out, saved)
+
+
 def additive(*arguments: Any) -> tuple[Any, ...]:
     """Additive scores, forward and backward."""
     *inputs, d_out = arguments
@@ -114,6 +123,16 @@ TORCH: dict[str, Callable[..., Any]] = {
     "additive": lambda torch, q, k, wq, wk, b, v: (
         torch.tanh((q @ wq.T)[..., :, None, :] + (k @ wk.T)[..., None, :, :] + b) @ v
     ),
+}
+ACTIVATIONS: dict[str, Callable[..., Any]] = {
+    "tanh": lambda torch, x: torch.tanh(x),
+    "sigmoid": lambda torch, x: torch.sigmoid(x),
+    "relu": lambda torch, x: torch.relu(x),
+    "leaky_relu": lambda torch, x: torch.nn.functional.leaky_relu(x),
+    "gelu": lambda torch, x: torch.nn.functional.gelu(x),
+    "gelu_tanh": lambda torch, x: torch.nn.functional.gelu(x, approximate="tanh"),
+    "silu": lambda torch, x: torch.nn.functional.silu(x),
+    "softplus": lambda torch, x: torch.nn.functional.softplus(x),
 }
 JAX: dict[str, Callable[..., Any]] = {
     "softmax": lambda jax, x: jax.nn.softmax(x, axis=-1),

@@ -45,8 +45,8 @@ def test_two_threads_get_the_bits_of_one() -> None:
 @pytest.mark.parametrize("rule", THREADED, ids=lambda rule: rule.name)
 def test_no_bit_depends_on_the_number_of_threads(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
     """In blocks so small that every example has several."""
-    monkeypatch.setattr(row_blocks, "BLOCK", 4)
-    monkeypatch.setattr(row_blocks, "LEAST", 4)
+    for name, entries in (("BLOCK", 4), ("LEAST", 4), ("ALONE", 0)):
+        monkeypatch.setattr(row_blocks, name, entries)
     for _, args, kwargs, _ in rule.examples:
         found = []
         for threads in (1, 2, 3):

@@ -17,8 +17,8 @@ from .admission import Array, compute_dtype
 from .arrays import cotangent, gradient_like, upcast, whole_number
 from .workers import Buffers, run
 
-BLOCK, LEAST = 2**18, 2**15
-"""Entries of a block: a quarter of the array within these limits."""
+BLOCK, LEAST, ALONE = 2**18, 2**15, 2**17
+"""Entries of a block: a quarter of the array within the first two limits. One thread below the third."""
 
 
 def default_threads() -> int:
@@ -52,6 +52,7 @@ def by_rows(
         widened = (upcast(x)[0] if x.dtype.kind in "fc" else x for x in blocks)
         formula(*widened, *(result[rows] for result in results), buffers)
 
+    threads = threads if count * width >= ALONE else 1
     run(np.errstate(all="ignore")(compute), range(0, count, length), threads)
     return [result.reshape(*batch, result.shape[1]) for result in results]
 

@@ -45,6 +45,7 @@ def blocks_of(monkeypatch, block):
     """Blocks of this many entries."""
     monkeypatch.setattr(module, "BLOCK", block)
     monkeypatch.setattr(module, "LEAST", block)
+    monkeypatch.setattr(module, "ALONE", 0)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
