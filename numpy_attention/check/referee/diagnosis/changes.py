@@ -8,7 +8,7 @@ import numpy as np
 
 from ....functional.base.admission import Array
 from ...reference.inputs import Shape
-from .evidence import Observation
+from .evidence import Expectation, Observation
 
 CONSTANTS: dict[str, Callable[[Shape], float]] = {
     "-1": lambda n: -1.0,
@@ -51,6 +51,13 @@ FARTHER, ROUNDING = 8.0, 1e-6
 """A simpler constant may be this many times farther than the closest; differences that tell nothing apart."""
 
 
+NAMED = 3
+"""Most names of one constant."""
+
+FEWEST = 6
+"""Numbers that a tensor has at least, if it is to be called a multiple of another."""
+
+
 class Factor(NamedTuple):
     """A constant between a tensor and other values, and how far it may be off."""
 
@@ -86,7 +93,13 @@ def name_of_factors(factors: Sequence[Factor], shapes: Sequence[Shape]) -> str:
         if all(x <= c.error for x, c in zip(off, factors, strict=True)):
             found[text] = max(x / abs(c.value or 1.0) for x, c in zip(off, factors, strict=True))
     closest = max(min(found.values(), default=0.0), ROUNDING)
-    return next((text for text, off in found.items() if off <= FARTHER * closest), "")
+    first = next((text for text, off in found.items() if off <= FARTHER * closest), "")
+    equal = [text for text in found if first and all(_equal(constants, first, text, n) for n in shapes)]
+    return " or ".join(equal[:NAMED])
+
+
+def _equal(constants: dict[str, Callable[[Shape], float]], one: str, other: str, n: Shape) -> bool:
+    return math.isclose(constants[one](n), constants[other](n), rel_tol=1e-12)
 
 
 def _shortest(factor: Factor) -> float:
@@ -96,6 +109,27 @@ def _shortest(factor: Factor) -> float:
         if abs(short - factor.value) <= max(ROUNDING * abs(factor.value), factor.error / FARTHER):
             return short
     return factor.value
+
+
+def multiple_of(wrong: Sequence[Observation], name: str, expectation: Expectation) -> str:
+    """What a tensor is times that of a hypothesis, in every case: "1", "1/sqrt(D)"; "" if that fits none."""
+    factors = []
+    for seen in wrong:
+        found = seen.found(expectation)
+        values = seen.right(name) if found is None else getattr(found, name)
+        if values is None or np.shape(values) != seen.tensors[name].shape:
+            return ""
+        if np.size(values) < FEWEST:  # any few numbers are nearly a multiple of others
+            if seen.misfit(name, values) > 1:
+                return ""
+            continue
+        factor = factor_of(seen, name, np.asarray(values, dtype=np.float64))
+        if factor is None or not factor.value:
+            return ""
+        factors.append((factor, seen.specification.shape))
+    if all(abs(factor.value - 1) <= factor.error for factor, _ in factors):
+        return "1"
+    return name_of_factors(*zip(*factors, strict=True))
 
 
 # --------------------------------------------------------------------------------------- one tensor
@@ -135,6 +169,9 @@ CHANGES: dict[str, Callable[[Array], Array | None]] = {
 }
 
 
+UNSTEADY = "is a multiple of the right one that differs between cases"
+
+
 def change_of(failing: Sequence[Observation], name: str) -> str:
     """What one tensor is in all cases where it is wrong: "is 2 times the right one"; "" if nothing fits."""
     wrong = [each for each in failing if name in each.wrong]
@@ -146,7 +183,7 @@ def change_of(failing: Sequence[Observation], name: str) -> str:
         text = name_of_factors(known, [each.specification.shape for each in wrong])
         if text:
             return {"-1": "has the wrong sign", "0": "is 0"}.get(text, f"is {text} times the right one")
-        return "is a multiple of the right one that differs between cases"
+        return UNSTEADY
     for words, change in CHANGES.items():
         if _all_changed(wrong, name, change):
             return words

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...candidate.frameworks import NumPy
+from ...reference.oracle import Results
 from ...rounding.formats import Roundoff
 from ..coverage import Judged
-from .changes import change_of
+from .changes import UNSTEADY, change_of, multiple_of
 from .evidence import Observation, Observations, evidence_of
 from .places import first_wrong, place_of
 from .separating import Conditions, separating
-from .wrong_calls import WrongCall, conventions, planted
+from .wrong_calls import WrongCall, conventions, planted, with_other_backwards
 
 FIRST = 2
 """Failing and passing cases on which every hypothesis is tried."""
@@ -21,6 +22,9 @@ EXTREME = 0.25
 
 FARTHER = 8.0
 """How many times farther from the candidate's numbers a hypothesis may be than the best one."""
+
+FORWARD = ("out", "weights", "lse")
+"""The results of forward."""
 
 NAMED = 3
 """Most names of mistakes that cannot be told apart, and most conditions."""
@@ -47,12 +51,22 @@ def diagnose(
     if not evidence.failing:
         return ""
     deadline = time.monotonic() + max(seconds, SHORTEST)
-    everywhere, conditional = _explaining([*planted(faults), *conventions()], evidence, deadline)
+    known = [*planted(faults), *conventions()]
+    everywhere, conditional = _explaining(known, evidence, deadline)
+    if not everywhere and not conditional:
+        everywhere, conditional = _explaining(with_other_backwards(faults), evidence, deadline)
     if everywhere:
         return _named(everywhere)
     where = _condition(evidence, conditions)
     if conditional and where:
         return f"{_named(conditional)}, only where {where}"
+    if changes := _changes(evidence, conditions, certain=True):
+        return changes
+    if scaled := _scaled(known, evidence):
+        return scaled
+    in_forward, _ = _explaining(known, evidence, deadline, FORWARD)
+    if in_forward:
+        return f"{_named(in_forward)}, in forward; the gradients follow it otherwise"
     if changes := _changes(evidence, conditions):
         return changes
     place = _place(evidence.failing)
@@ -64,37 +78,58 @@ def diagnose(
 
 
 def _explaining(
-    hypotheses: Sequence[WrongCall], evidence: Observations, deadline: float
-) -> tuple[list[WrongCall], list[WrongCall]]:
-    """The hypotheses that fit all cases, and those that fit the failing ones but not all passing ones."""
-    left = list(hypotheses)
-    for seen in evidence.failing[:FIRST]:
-        left = _closest(left, seen)
-    everywhere: list[WrongCall] = list(left)
+    hypotheses: Sequence[WrongCall], evidence: Observations, deadline: float,
+    names: Sequence[str] = Results._fields,
+) -> tuple[list[WrongCall], list[WrongCall]]:  # fmt: skip
+    """The hypotheses that fit all cases, and those that fit the failing ones but not all passing ones.
+
+    With `names`, they need fit these tensors alone.
+    """
+    failing = [each for each in evidence.failing if {*each.wrong} & {*names}]
+    passing = [*evidence.passing, *(each for each in evidence.failing if each not in failing)]
+    if not failing:
+        return [], []
+    everywhere: list[WrongCall] = list(hypotheses)
     conditional: list[WrongCall] = []
-    others = (*evidence.passing[:FIRST], *evidence.failing[FIRST:], *evidence.passing[FIRST:])
     extreme = 0
-    for seen in others:
-        if not everywhere or time.monotonic() > deadline:
+    first = (*failing[:FIRST], *passing[:FIRST])
+    for place, seen in enumerate((*first, *failing[FIRST:], *passing[FIRST:])):
+        if not everywhere or (place >= len(first) and time.monotonic() > deadline):
             break
-        fitting = _closest(everywhere, seen)
-        if not seen.wrong:
+        fitting = _closest(everywhere, seen, names)
+        if not {*seen.wrong} & {*names}:
             conditional += [each for each in everywhere if each not in fitting]
         elif not fitting:  # numbers so extreme that two ways to make one mistake differ
             extreme += 1
-            if extreme > EXTREME * len(evidence.failing):
+            if not (seen.extreme or len(everywhere) < len(hypotheses)) or extreme > EXTREME * len(failing):
                 return [], conditional
             continue
         everywhere = fitting
     return everywhere, conditional
 
 
-def _closest(hypotheses: Sequence[WrongCall], seen: Observation) -> list[WrongCall]:
+def _closest(hypotheses: Sequence[WrongCall], seen: Observation, names: Sequence[str]) -> list[WrongCall]:
     """The hypotheses that fit a case, without those that are much farther from its numbers than the best."""
-    misfits = [seen.misfit_of(each.expectation) for each in hypotheses]
+    misfits = [seen.misfit_of(each.expectation, names) for each in hypotheses]
     limit = min(1.0, FARTHER * min(misfits, default=1.0))
-    limit = limit if seen.wrong else 1.0
+    limit = limit if {*seen.wrong} & {*names} else 1.0
     return [each for each, misfit in zip(hypotheses, misfits, strict=True) if misfit <= limit]
+
+
+def _scaled(hypotheses: Sequence[WrongCall], evidence: Observations) -> str:
+    """The first hypothesis of which every wrong tensor is a multiple in all cases, and its constants."""
+    for each in hypotheses:
+        words: dict[str, list[str]] = {}
+        for name in dict.fromkeys(name for seen in evidence.failing for name in seen.wrong):
+            wrong = [seen for seen in evidence.failing if name in seen.wrong]
+            text = multiple_of(wrong, name, each.expectation)
+            if not text:
+                break
+            words.setdefault(text, []).append(name)
+        else:
+            scaled = [f"{', '.join(names)} times {text}" for text, names in words.items() if text != "1"]
+            return f"{each.statement}; besides, {' and '.join(scaled)}" if scaled else ""
+    return ""
 
 
 # --------------------------------------------------------------------------------------------- words
@@ -110,8 +145,11 @@ def _wrong_tensors(failing: Sequence[Observation]) -> str:
     return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} wrong"
 
 
-def _changes(evidence: Observations, conditions: Conditions) -> str:
-    """What the wrong tensors are and where, each by itself; "" if one of them fits nothing."""
+def _changes(evidence: Observations, conditions: Conditions, *, certain: bool = False) -> str:
+    """What the wrong tensors are and where, each by itself; "" if one of them fits nothing.
+
+    If `certain`, what they are must be known; else where they are wrong suffices.
+    """
     words: dict[tuple[str, str], list[str]] = {}
     seen = (*evidence.failing, *evidence.passing)
     for name in dict.fromkeys(name for each in evidence.failing for name in each.wrong):
@@ -119,6 +157,8 @@ def _changes(evidence: Observations, conditions: Conditions) -> str:
         wrong = [each for each in judged if name in each.wrong]
         right = [each for each in judged if name not in each.wrong and each.resolves(name)]
         what = change_of(wrong, name)
+        if certain and what in ("", UNSTEADY):
+            return ""
         where = separating(conditions, wrong, right)[:NAMED]
         if not what and not where:
             return ""

@@ -1,6 +1,6 @@
 """A judged case as evidence: which numbers a hypothesis would give, and whether the candidate gave them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
@@ -11,12 +11,15 @@ from ...candidate.frameworks import NumPy
 from ...cases.cases import Case
 from ...cases.compare import FAIL
 from ...cases.sensitivity import MIN_SENSITIVITY, ReferenceCase
-from ...cases.specification import Specification
+from ...cases.specification import OFFSETS, Specification
 from ...pairs.calls import over
 from ...reference.oracle import Results
 from ...rounding.formats import Format, Roundoff
 from ..coverage import Judged
 from ..judging import result_format
+
+COARSE = 0.1
+"""An error bound over the largest number, from which on a tensor tells little."""
 
 Expectation: TypeAlias = Callable[[Case], Results | None]
 """The results of a case under a hypothesis; None where it changes nothing."""
@@ -35,6 +38,7 @@ class Observation:
         self.case, self.expected = reference.case, reference.expected
         self.tensors, self.kept = tensors, kept
         self.wrong = tuple(name for name in Results._fields if name in set(wrong))
+        self._found: dict[Expectation, Results | None] = {}
 
     @property
     def specification(self) -> Specification:
@@ -46,6 +50,11 @@ class Observation:
         """Simplest first: the number of options, then of products."""
         B, H, _, L, S, D, E = self.specification.shape
         return len(self.specification.options), B * H * L * S * (D + E)
+
+    @property
+    def extreme(self) -> bool:
+        """True for scores at which exponentials overflow or vanish, and where a tensor has no sure digit."""
+        return self.specification.inputs in OFFSETS or max(self.ratios.values(), default=0.0) > COARSE
 
     def right(self, name: str) -> Array:
         """The right numbers of a tensor."""
@@ -60,40 +69,51 @@ class Observation:
         return _largest(over(np.abs(self.right(name)), self.bound(name))) > MIN_SENSITIVITY
 
     @cached_property
-    def relative(self) -> float:
-        """The largest bound of a tensor over its largest number, the worst of all tensors of the case."""
-        ratios = [_largest(self.bound(n)) / (_largest(self.right(n)) or np.inf) for n in self.tensors]
-        return max(ratios, default=0.0)
+    def ratios(self) -> dict[str, float]:
+        """The largest bound of each tensor over its largest number."""
+        return {n: _largest(self.bound(n)) / (_largest(self.right(n)) or np.inf) for n in self.tensors}
 
-    def tolerance(self, name: str, values: Array) -> float:
-        """The error bound of other values in a tensor's place: they are as exact as the case's worst tensor.
+    def tolerance(self, name: str, values: Array, names: Collection[str] = Results._fields) -> float:
+        """The error bound of other values in a tensor's place: as exact as the worst of these tensors.
 
         The bounds of single numbers are of no use there: what is tiny in the right tensor may be large.
         """
-        return max(self.relative * _largest(values), _largest(self.bound(name)))
+        relative = max((ratio for n, ratio in self.ratios.items() if n in names), default=0.0)
+        return max(relative * _largest(values), _largest(self.bound(name)))
 
-    def misfit(self, name: str, values: Any) -> float:
-        """The largest difference of the candidate's tensor from `values`, over their bound: up to 1 fits."""
+    def misfit(self, name: str, values: Any, names: Collection[str] = Results._fields) -> float:
+        """The largest difference of the candidate's tensor from `values`, over their bound: up to 1 fits.
+
+        Where a mistake gives NaN, 0 fits: other code divides by a sum of 0 otherwise.
+        """
         got, values = self.tensors[name], np.asarray(values, dtype=np.float64)
         if got.shape != values.shape:
             return np.inf
         with np.errstate(all="ignore"):
-            same = (got == values) | (np.isnan(got) & np.isnan(values))
+            same = (got == values) | (np.isnan(values) & (np.isnan(got) | (got == 0)))
             same |= np.isneginf(self.right(name)) if name == "lse" else False
             error = np.where(same, 0.0, np.abs(got - values))
-            return float(np.nan_to_num(error / self.tolerance(name, values), nan=np.inf).max(initial=0.0))
+            tolerance = self.tolerance(name, values, names)
+            return float(np.nan_to_num(error / tolerance, nan=np.inf).max(initial=0.0))
 
-    def misfit_of(self, expectation: Expectation) -> float:
-        """The largest misfit of all tensors."""
-        with np.errstate(all="ignore"):
-            found = expectation(self.case)
+    def found(self, expectation: Expectation) -> Results | None:
+        """The results of the case under a hypothesis, computed once."""
+        if expectation not in self._found:
+            with np.errstate(all="ignore"):
+                self._found[expectation] = expectation(self.case)
+        return self._found[expectation]
+
+    def misfit_of(self, expectation: Expectation, names: Collection[str] = Results._fields) -> float:
+        """The largest misfit of all tensors, or of some."""
+        found = self.found(expectation)
+        wrong = [name for name in self.wrong if name in names]
         if found is None:
-            return np.inf if self.wrong else 0.0
+            return np.inf if wrong else 0.0
         largest = 0.0
-        for name in (*self.wrong, *(name for name in self.tensors if name not in self.wrong)):
+        for name in (*wrong, *(name for name in self.tensors if name in names and name not in wrong)):
             values = getattr(found, name)
             values = np.zeros(self.tensors[name].shape) if values is None else values  # an argument left out
-            largest = max(largest, self.misfit(name, values))
+            largest = max(largest, self.misfit(name, values, names))
             if largest > 1:
                 return largest
         return largest
@@ -134,6 +154,6 @@ def evidence_of(judged: Judged, rounding: Roundoff, framework: NumPy) -> Observa
         numbers = {n: x.numbers for n, x in tensors.items()}
         wrong = [n for n, verdict in verdicts.items() if verdict == FAIL]
         observations.append(Observation(reference, numbers, kept, wrong))
-    observations.sort(key=lambda each: (not each.tensors, each.size))
+    observations.sort(key=lambda each: (not each.tensors, each.extreme, each.size))
     failing = tuple(each for each in observations if each.wrong)
     return Observations(failing, tuple(each for each in observations if not each.wrong))

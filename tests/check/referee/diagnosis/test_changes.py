@@ -10,10 +10,12 @@ from numpy_attention.check.referee.diagnosis.changes import (
     Factor,
     change_of,
     factor_of,
+    multiple_of,
     name_of_factors,
 )
+from numpy_attention.check.reference.evaluation import results
 from numpy_attention.check.reference.inputs import Shape
-from tests.support.diagnosed import observed
+from tests.support.diagnosed import SHAPES, observed
 
 SQUARE = (Shape(2, 3, 3, 5, 5, 5, 5), Shape(3, 2, 2, 7, 7, 7, 7))
 
@@ -44,6 +46,19 @@ def test_a_permutation_has_a_name(words):
     assert change_of(failing, "d_key") in (words, *reverse)
 
 
+def test_a_multiple_of_a_hypothesis_is_named_by_its_constant():
+    def negated(case):
+        return (x := results(case))._replace(d_query=-x.d_query)
+
+    failing, _ = observed(lambda name, x, case: -x / case.shape[-1] if name == "d_query" else x)
+    assert multiple_of(failing, "d_query", negated) == "1/S"
+
+
+def test_constants_that_are_equal_in_all_cases_are_named_together():
+    failing, _ = observed(lambda name, x, case: x / 2 if name == "out" else x, shapes=SHAPES[:1])
+    assert change_of(failing, "out") == "is 1/2 or 1/sqrt(D) or 1/B times the right one"
+
+
 def test_nan_has_a_name():
     failing, _ = observed(lambda name, x, case: x * np.nan if name == "out" else x)
     assert change_of(failing, "out") == "is NaN"
@@ -57,5 +72,5 @@ def test_noise_has_none():
 
 def test_the_simplest_name_within_the_error_is_taken():
     shapes = [Shape(2, 4, 2, 5, 7, 4, 3)]
-    assert name_of_factors([Factor(2.0, 1e-6)], shapes) == "2"
+    assert name_of_factors([Factor(2.0, 1e-6)], shapes) == "2 or sqrt(D) or H/G"
     assert name_of_factors([Factor(1.2345678, 1e-3)], shapes) == "1.2346"

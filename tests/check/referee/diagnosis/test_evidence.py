@@ -37,3 +37,14 @@ def test_errors_are_marked_where_they_are():
     seen = observed(lambda name, x, case: np.where(np.arange(x.shape[-1]) == 1, x + 1, x)).failing[0]
     assert seen.errors("out")[..., 1].all()
     assert not seen.errors("out")[..., 0].any()
+
+
+def test_a_mistake_that_gives_nan_may_be_guarded_with_zeros():
+    seen = observed(lambda name, x, case: 0 * x if name == "out" else x).failing[0]
+    assert seen.misfit("out", np.full(seen.right("out").shape, np.nan)) == 0
+    assert seen.misfit("out", seen.right("out")) > 1
+
+
+def test_some_tensors_alone_may_be_asked_for():
+    failing, _ = observed(doubled)
+    assert failing[0].misfit_of(results, ["out"]) <= 1

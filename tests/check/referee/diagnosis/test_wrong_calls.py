@@ -6,7 +6,7 @@ import pytest
 from numpy_attention.check.cases.drawing import draw_case
 from numpy_attention.check.cases.specification import Specification
 from numpy_attention.check.faults import FAULTS, fault
-from numpy_attention.check.referee.diagnosis.wrong_calls import conventions, planted
+from numpy_attention.check.referee.diagnosis.wrong_calls import conventions, planted, with_other_backwards
 from numpy_attention.check.reference.evaluation import results
 from numpy_attention.check.reference.inputs import Shape
 
@@ -30,8 +30,15 @@ def test_faults_of_state_and_memory_are_no_hypotheses():
 def test_a_fault_is_told_with_its_name_and_hint():
     (tiled,) = planted([fault("heads-tiled")])
     assert tiled.statement.endswith("(heads-tiled; query head h reads key head h % G)")
-    assert tiled.expectation(PLAIN) is None
+    assert np.allclose(tiled.expectation(PLAIN).out, results(PLAIN).out)  # no groups
     assert tiled.expectation(CASE).out.shape == CASE.d_out.shape
+
+
+def test_a_wrong_lse_is_tried_with_the_row_sums_of_other_kernels():
+    found = with_other_backwards([fault("lse-in-wrong-base"), fault("no-row-sum"), fault("mask-strict")])
+    assert {each.fault for each in found} == {"lse-in-wrong-base"}
+    tried = [each.expectation(PLAIN) for each in found]
+    assert len({x.d_query.tobytes() for x in tried}) == len({x.d_value.tobytes() for x in tried}) == 2
 
 
 @pytest.mark.parametrize("each", conventions(), ids=lambda each: each.statement)
