@@ -42,8 +42,8 @@ by hand, plain loops, tiles with a running maximum, torch by autograd and with a
 (`tests/support`). Judged on the simple cases, on smoke where those do not show the mistake. "Right": the
 first name is the mistake's, or one with equal numbers in the judged cases; for a constant besides a fault,
 both; for a conditional mistake (a tensor times 1.5, or a planted fault, where a condition of the table
-holds), the condition. "Not seen": PASS in this dtype, so nothing to name. Right kernels get no name. Time: of the
-diagnosis over that of the check without it, of all candidates in the row together, and the largest.
+holds), the condition. "Not seen": PASS in this dtype, so nothing to name. Right kernels get no name. Time: of
+the diagnosis over that of the check without it, of all candidates in the row together, and the largest.
 
 {table}
 
