@@ -7,7 +7,6 @@ since threads take turns to start a pass; small ones cost two threads more than 
 """
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,15 +14,10 @@ import numpy as np
 
 from .admission import Array, compute_dtype
 from .arrays import cotangent, gradient_like, upcast, whole_number
-from .workers import Buffers, run
+from .workers import Buffers, default_threads, run
 
 BLOCK, LEAST, ALONE = 2**18, 2**15, 2**17
 """Entries of a block: a quarter of the array within the first two limits. One thread below the third."""
-
-
-def default_threads() -> int:
-    """The number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def admit_threads(threads: int | None) -> int:
