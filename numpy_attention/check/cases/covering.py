@@ -7,6 +7,7 @@ specifications that should meet it, and keeps the one that should meet most unme
 
 import random
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -83,14 +84,21 @@ class ConditionCoverage:
         self.unmet[:, one, other] = False
 
 
-def holding(spec: Specification, weak: Iterable[str] = ()) -> Array:
+@lru_cache(maxsize=4 * DRAWS)
+def holding(spec: Specification, weak: tuple[str, ...] = ()) -> Array:
     """True for each of CONDITIONS that a specification meets, those on options without effect aside."""
     value = {factor: factor_of(spec, factor) for factor in LEVELS}
     idle = spec.without_effect | {*weak}
-    return np.array([
-        bool(condition.test(*[value[factor] for factor in condition.factors])) and feature not in idle
-        for condition, feature in zip(CONDITIONS, _FEATURES, strict=True)
-    ])  # fmt: skip
+    met = {factors: _tested(factors, tuple(value[factor] for factor in factors)) for factors in _TOGETHER}
+    held = np.array([met[factors][place] for factors, place in _PLACES])
+    held[[n for n, feature in enumerate(_FEATURES) if feature in idle]] = False
+    return held
+
+
+@lru_cache(maxsize=2**14)
+def _tested(factors: tuple[str, ...], values: tuple[Any, ...]) -> tuple[bool, ...]:
+    """The tests of the conditions on these factors, at these values."""
+    return tuple(bool(condition.test(*values)) for condition in _TOGETHER[factors])
 
 
 def _sizes(spec: Specification, tensor: str) -> set[tuple[str, str, Any]]:
@@ -107,6 +115,15 @@ def _feature(condition: Condition) -> str:
 
 
 _FEATURES = tuple(map(_feature, CONDITIONS))
+
+_TOGETHER: dict[tuple[str, ...], list[Condition]] = {}
+"""The conditions on the same factors."""
+
+for _condition in CONDITIONS:
+    _TOGETHER.setdefault(_condition.factors, []).append(_condition)
+
+_PLACES = [(each.factors, _TOGETHER[each.factors].index(each)) for each in CONDITIONS]
+"""Where each condition is among them."""
 
 
 def cover(

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ..reference.inputs import Shape
@@ -125,9 +126,9 @@ def _drawn(fixed: Levels, wanted: tuple[Condition, ...], rng: random.Random) -> 
         draft[factor] = values[0] if rare and rng.random() < 0.5 else rng.choice(values)
     if rng.random() < 0.2:  # few queries and few keys
         for axis in ("L", "S"):
-            draft[axis] = rng.choice([n for n in fixed[axis] if n <= NEAR] or [draft[axis]])
+            draft[axis] = rng.choice(_near(fixed[axis], 0) or (draft[axis],))
     for one, other in (("L", "S"), ("D", "E")):
-        near = [n for n in fixed[other] if abs(n - draft[one]) <= NEAR] if rng.random() < 0.2 else []
+        near = _near(fixed[other], draft[one]) if rng.random() < 0.2 else ()
         draft[other] = rng.choice(near) if near else draft[other]
         if draft[one] in fixed[other] and rng.random() < 0.3:
             draft[other] = draft[one]
@@ -143,6 +144,12 @@ def _drawn(fixed: Levels, wanted: tuple[Condition, ...], rng: random.Random) -> 
     if draft["scale_array"] is not None and "scale_array" in named:
         draft["scale"] = None
     return draft
+
+
+@lru_cache(maxsize=2**12)
+def _near(lengths: tuple[int, ...], length: int) -> tuple[int, ...]:
+    """The lengths that differ from one by no more than NEAR."""
+    return tuple(n for n in lengths if abs(n - length) <= NEAR)
 
 
 def _forms_that_hide(forms: Sequence[str | None]) -> list[str | None]:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...functional.base.admission import Array
 from ..pairs.calls import over
 from ..reference.evaluation import results
 from ..reference.oracle import Results
@@ -107,19 +108,20 @@ def sensitivities(case: Case, right: ExpectedResults) -> dict[str, float]:
     """
     if case.key.shape[-2] < 2 or case.query.shape[-2] < 1:
         return {}
-    return {feature: _largest_change(case, right, feature) for feature in case.features}
+    bounds = {name: right.allowed(name) for name, x in right.values._asdict().items() if x is not None}
+    return {feature: _largest_change(case, right.values, bounds, feature) for feature in case.features}
 
 
-def _largest_change(case: Case, right: ExpectedResults, feature: str) -> float:
-    without = case.without(feature)
-    other = results(without)
+def _largest_change(case: Case, right: Results, bounds: dict[str, Array], feature: str) -> float:
+    without = results(case.without(feature))
     largest = 0.0
-    for name, x, y in zip(right.values._fields, right.values, other, strict=True):
-        if x is None or y is None or np.shape(x) != np.shape(y):
+    for name, bound in bounds.items():
+        x, y = getattr(right, name), getattr(without, name)
+        if y is None or np.shape(x) != np.shape(y):
             continue
         with np.errstate(all="ignore"):
             change = np.abs(np.asarray(x, dtype=float) - np.asarray(y, dtype=float))
-            ratios = np.nan_to_num(over(change, right.allowed(name)), nan=0.0, posinf=0.0)
+            ratios = np.nan_to_num(over(change, bound), nan=0.0, posinf=0.0)
             ratios = np.where(np.isnan(y) & ~np.isnan(x), FOUND, ratios)
         largest = max(largest, float(ratios.max(initial=0.0)))
     return largest

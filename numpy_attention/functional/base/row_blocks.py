@@ -7,6 +7,7 @@ since threads take turns to start a pass; small ones cost two threads more than 
 """
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,10 +15,15 @@ import numpy as np
 
 from .admission import Array, compute_dtype
 from .arrays import cotangent, gradient_like, upcast, whole_number
-from .workers import Buffers, default_threads, run
+from .workers import Buffers, run
 
 BLOCK, LEAST, ALONE = 2**18, 2**15, 2**17
 """Entries of a block: a quarter of the array within the first two limits. One thread below the third."""
+
+
+def default_threads() -> int:
+    """The number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def admit_threads(threads: int | None) -> int:
