@@ -1,7 +1,7 @@
 """False alarms of the referee on correct attentions: python -m benchmarks.false_alarms [FILE]
 
 Judges more than two thousand correct candidates on all cores, writes the table to FILE
-(benchmarks/false_alarms.md), and prints it. A quarter of an hour, much of it in JAX's compiler.
+(benchmarks/false_alarms.md), and prints it. Half an hour of one core, a part of it in JAX's compiler.
 """
 
 import multiprocessing
@@ -24,11 +24,11 @@ from numpy_attention.check.candidate.frameworks import emulating
 from numpy_attention.check.referee.referee import check_candidate
 from numpy_attention.files import write_text
 
-PROGRAMS, PER_SEED = 1500, 60
-"""Number of programs in NumPy, and of programs judged on the same numbers."""
+PROGRAMS, PER_SEED = {"simple": 1500, "smoke": 60}, 30
+"""Number of programs in NumPy judged on each profile, and of programs judged on the same numbers."""
 
-SEEDS = {"torch": 40, "jax": 16}
-"""Seeds per candidate in PyTorch and JAX."""
+SEEDS = {("torch", "simple"): 40, ("jax", "simple"): 8, ("torch", "smoke"): 2}
+"""Seeds per candidate in PyTorch and JAX, on each profile."""
 
 LARGE = ("1,4,2,4096,4096,64", "1,2,1,1000,3000,64", "2,3,3,1024,1024,128")
 """B, H, G, L, S, D of the calls judged by sampled rows and by the laws."""
@@ -38,6 +38,7 @@ class JudgedCandidate(NamedTuple):
     """A correct candidate, its largest error over bound, and the referee's conclusion."""
 
     kind: str
+    profile: str
     dtype: str
     ratio: float
     outcome: str
@@ -48,9 +49,9 @@ def judge(kind: str, function: Any, dtype: str, **options: Any) -> JudgedCandida
     """Judge one candidate, without the control, which does not depend on it."""
     report = check_candidate(function, dtype=dtype, repeat=1, faults=(), **options)
     ratio = max((verdict.ratio for verdict in report.verdicts), default=float("nan"))
-    return JudgedCandidate(
-        kind, dtype, ratio, report.outcome, str(report) if report.outcome == "FAIL" else ""
-    )
+    text = str(report) if report.outcome == "FAIL" else ""
+    profile = "–" if "shape" in options else options.get("profile", "smoke")
+    return JudgedCandidate(kind, profile, dtype, ratio, report.outcome, text)
 
 
 def numpy_programs(first: int, last: int, profile: str = "smoke") -> Iterator[JudgedCandidate]:
@@ -67,11 +68,11 @@ def in_frameworks() -> list[CorrectCandidate]:
     return list(framework_candidates())
 
 
-def judge_framework(place: int, seeds: int) -> Iterator[JudgedCandidate]:
+def judge_framework(place: int, seeds: int, profile: str) -> Iterator[JudgedCandidate]:
     """Judge one of them on many seeds."""
-    candidate = in_frameworks()[place]
+    kind, function, dtype, options = in_frameworks()[place]
     for seed in range(seeds):
-        yield judge(candidate.kind, candidate.function, candidate.dtype, seed=seed, **candidate.options)
+        yield judge(kind, function, dtype, seed=seed, profile=profile, **options)
 
 
 def large(lengths: tuple[int, ...]) -> Iterator[JudgedCandidate]:
@@ -86,21 +87,23 @@ def large(lengths: tuple[int, ...]) -> Iterator[JudgedCandidate]:
 
 
 def ours() -> Iterator[JudgedCandidate]:
-    """Judge this package's attentions on the full profile."""
+    """Judge this package's attentions; the slow tests judge them on full."""
     for name in ("attention", "blockwise_attention", "fast_attention"):
-        if hasattr(na, f"{name}_forward"):
-            pair = getattr(na, f"{name}_forward"), getattr(na, f"{name}_backward")
-            for dtype in ("float64", "float32", "float16"):
-                yield judge(f"na.{name}, full profile", pair, dtype, profile="full", causal="bottom_right")
+        pair = getattr(na, f"{name}_forward"), getattr(na, f"{name}_backward")
+        for dtype in ("float64", "float32", "float16"):
+            yield judge(f"na.{name}", pair, dtype, causal="bottom_right")
 
 
 def parts() -> Iterator[Any]:
     """Functions that can run in parallel, each yielding judged candidates."""
+    for profile, count in PROGRAMS.items():
+        for first in range(0, count, PER_SEED):
+            yield partial(numpy_programs, first, min(first + PER_SEED, count), profile)
     yield ours
-    for first in range(0, PROGRAMS, PER_SEED):
-        yield partial(numpy_programs, first, min(first + PER_SEED, PROGRAMS))
-    for place, each in enumerate(in_frameworks()):
-        yield partial(judge_framework, place, SEEDS[each.kind.replace(".", " ").replace(",", " ").split()[0]])
+    for (library, profile), seeds in SEEDS.items():
+        for place, each in enumerate(in_frameworks()):
+            if each.kind.startswith(library):
+                yield partial(judge_framework, place, seeds, profile)
     for shape in LARGE:
         yield partial(large, tuple(map(int, shape.split(","))))
 
@@ -113,9 +116,9 @@ def run_part(part: Any) -> list[JudgedCandidate]:
 def rows_of(judged: list[JudgedCandidate]) -> list[list[str]]:
     """A row for each kind and dtype, and one for all candidates."""
     rows = []
-    for key in dict.fromkeys((t.kind, t.dtype) for t in judged):
-        rows.append([*key, *figures([t for t in judged if (t.kind, t.dtype) == key])])
-    return [*rows, ["all", "", *figures(judged)]]
+    for key in dict.fromkeys(t[:3] for t in judged):
+        rows.append([*key, *figures([t for t in judged if t[:3] == key])])
+    return [*rows, ["all", "", "", *figures(judged)]]
 
 
 def figures(judged: list[JudgedCandidate]) -> list[str]:
@@ -129,11 +132,12 @@ TEXT = """\
 # False alarms
 
 Made by `python -m benchmarks.false_alarms`, on {machine}.
-Correct candidates, judged on the smoke profile with many seeds; those with a length in their name at that
-length, by sampled rows and by the laws. In emulated formats the NumPy programs round what they store:
-weights, gradients of scores, and results. In half precision "the formula" rounds after every operation, and
-is judged accordingly. The last two columns summarise each candidate's largest error over its tolerance: above
-1 is a false alarm, far below 0.02 a tolerance that is far too wide.
+Correct candidates, judged with many seeds, most of them on the profile "simple", which has each option alone
+and all together; those with a length in their name at that length, by sampled rows and by the laws. In
+emulated formats the NumPy programs round what they store: weights, gradients of scores, and results. In half
+precision "the formula" rounds after every operation, and is judged accordingly. The last two columns
+summarise each candidate's largest error over its tolerance: above 1 is a false alarm, far below 0.02 a
+tolerance that is far too wide.
 {unfinished}
 {table}
 """
@@ -144,8 +148,8 @@ UNFINISHED = "The run was not complete when this was written; the missing candid
 
 def text_of(judged: list[JudgedCandidate], unfinished: str = "") -> str:
     """The page."""
-    head = ["candidates", "dtype", "how many", "false alarms", "largest", "median"]
-    rows = rows_of(sorted(judged, key=lambda one: one.kind))
+    head = ["candidates", "profile", "dtype", "how many", "false alarms", "largest", "median"]
+    rows = rows_of(sorted(judged, key=lambda one: one[:2]))
     return TEXT.format(machine=machine(), table=table(head, rows), unfinished=unfinished)
 
 

@@ -17,6 +17,7 @@ class CorrectCandidate(NamedTuple):
 
 DTYPES = ("float32", "bfloat16", "float16", "float64")
 HALVES = ("bfloat16", "float16")
+_FORMULA: dict[str, Any] = dict(mask="visible", causal="bottom_right", empty_rows=False)  # NaN in empty rows
 
 
 def torch_formula(torch: Any) -> Callable[..., Any]:
@@ -124,7 +125,7 @@ def framework_candidates() -> Iterator[CorrectCandidate]:
         torch.set_num_threads(1)
         for dtype in DTYPES:
             rounding = {"arithmetic": dtype} if dtype in HALVES else {}
-            options = dict(mask="visible", causal="bottom_right", framework="torch", **rounding)
+            options = dict(_FORMULA, framework="torch", **rounding)
             yield CorrectCandidate("torch, the formula", torch_formula(torch), dtype, options)
             options = dict(causal="top_left", framework="torch")
             yield CorrectCandidate("torch scaled_dot_product_attention", torch_library(torch), dtype, options)
@@ -136,7 +137,7 @@ def framework_candidates() -> Iterator[CorrectCandidate]:
         jax.config.update("jax_enable_x64", True)
         for dtype in DTYPES:
             rounding = {"arithmetic": dtype} if dtype in HALVES else {}
-            options = dict(mask="visible", causal="bottom_right", framework="jax", **rounding)
+            options = dict(_FORMULA, framework="jax", **rounding)
             yield CorrectCandidate("jax, the formula", jax_formula(jax), dtype, options)
             # its softmax always runs in float32
             rounding = {"arithmetic": "float32"} if dtype == "float64" else {}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy_attention.check.cases.capabilities import Capabilities
 from numpy_attention.check.cases.cases import Case
 from numpy_attention.check.cases.compare import FAIL, compare_tensor
-from numpy_attention.check.cases.profiles import profile
+from numpy_attention.check.cases.profiles import references
 from numpy_attention.check.cases.sensitivity import ReferenceCase, reference_case
 from numpy_attention.check.referee.control import REORDERED
 from numpy_attention.check.reference.evaluation import results
@@ -56,9 +56,10 @@ def cases(dtype: str) -> tuple[ReferenceCase, ...]:
     """The referee's smoke cases for the options of frameworks' attentions, each also with cotangents as small
     as those of a mean loss."""
     capabilities = Capabilities(OPTIONS, corner="bottom_right", dtype=dtype)
-    specs = profile("smoke", capabilities)
+    smoke = list(references("smoke", capabilities, roundoff(dtype)))
+    specs = [reference.case.specification for reference in smoke]
     small = [spec._replace(cotangent="small") for spec in specs if spec.cotangent != "small"]
-    return tuple(reference_case(spec, roundoff(dtype)) for spec in (*specs, *small))
+    return (*smoke, *(reference_case(spec, roundoff(dtype)) for spec in small))
 
 
 def numbers_of(case: Case, pair: Pair) -> dict[str, Array]:
