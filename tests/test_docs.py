@@ -124,11 +124,26 @@ def last_digit(number: str) -> float:
     return float(10.0 ** (int(exponent or 0) - len(digits.partition(".")[2])))
 
 
-@pytest.mark.parametrize("command, shown", blocks("run:"), ids=lambda text: text.strip().split("\n")[0])
+LONG = ("--start-from", "--npz", "--hidden-dim 10,50")
+"""Words of commands that take seconds; those of the README and one of each kind are run by every test run."""
+
+
+@pytest.mark.parametrize(
+    "command, shown",
+    [
+        pytest.param(
+            *block,
+            id=block[0].strip(),
+            marks=pytest.mark.slow if any(words in block[0] for words in LONG) else (),
+        )
+        for block in blocks("run:")
+    ],
+)
 def test_a_transcript_is_what_the_command_prints(
     command: str, shown: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(place)
+    monkeypatch.setenv("COLUMNS", "100")
     prepare(command.strip(), [each.strip() for each, _ in blocks("run:")])
     capsys.readouterr()
     assert main(command.split()) == 0
@@ -146,6 +161,7 @@ def test_a_transcript_is_what_the_command_prints(
     assert skipping or at == len(printed), f"{printed[at]!r} is printed, and not shown"
 
 
+@pytest.mark.slow
 def test_referee_prints_what_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

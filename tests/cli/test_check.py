@@ -69,7 +69,8 @@ def test_the_other_corner_fails(kernel: str, tmp_path: Path, capsys: pytest.Capt
     [
         "--profile simple --budget 60 --repeat 1 --dtype float16 --arithmetic float16 --supports scale "
         "--memory 2",
-        "--dtype float64 --seed 3 --head-dims 16,32 --length-multiple 16 --framework numpy --timeout 30",
+        "--profile simple --dtype float64 --seed 3 --head-dims 16,32 --length-multiple 16 --framework numpy "
+        "--timeout 30",
         "--shape 1,4,2,128,192,16 --causal bottom_right --forward-only "
         "--arithmetic tf32 --map sm_scale=scale,is_causal=causal",
     ],

@@ -106,8 +106,12 @@ def tiled_numbers(path, query, key, value, **options):
 @pytest.mark.parametrize("kind", MASKS)
 @pytest.mark.parametrize(
     "path, width, sinks",
-    [("blockwise", 3, None), ("fast", 3, None), ("fast", 3, np.zeros(6)), ("fast", 19, np.zeros(6))],
-    ids=["blockwise", "fast", "fast, sinks and softcap", "fast, wide keys, sinks and softcap"],
+    [
+        pytest.param("blockwise", 3, None, id="blockwise"),
+        pytest.param("fast", 3, None, id="fast"),
+        pytest.param("fast", 3, np.zeros(6), id="fast, sinks and softcap", marks=pytest.mark.slow),
+        pytest.param("fast", 19, np.zeros(6), id="fast, wide keys, sinks and softcap"),
+    ],
 )
 def test_no_bit_depends_on_the_size_of_a_hidden_key(path, width, kind, sinks):
     """All other scores are small, so that the tiled paths may skip the row maximum.

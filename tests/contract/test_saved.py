@@ -102,7 +102,13 @@ def test_attend_and_blockwise_backward_undo_the_steps_that_ran(name):
 
 
 @pytest.mark.parametrize("name", RIGHT)
-@pytest.mark.parametrize("change", [lambda saved: saved, pickled], ids=["as it is", "pickled"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda saved: saved, id="as it is"),
+        pytest.param(pickled, id="pickled", marks=pytest.mark.slow),
+    ],
+)
 def test_plain_backwards_of_right_steps_by_the_complex_step(name, change):
     steps = RIGHT[name]
 

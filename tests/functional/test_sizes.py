@@ -7,6 +7,7 @@ import numpy_attention as na
 from numpy_attention.check.pairs.calls import call_of, is_float_array, like_outputs
 from numpy_attention.check.pairs.examples import ELEMENTS, INF, Example, normal, spread
 from numpy_attention.check.pairs.rules import RULES
+from tests.support.shares import share
 
 L, S, D, E, H = 131, 257, 3, 2, 2
 QKV = (normal(H, L, D), normal(1, S, D), normal(1, S, E))
@@ -67,7 +68,7 @@ def large(name):
     return Example("large", (*args,), last) if isinstance(last, dict) else Example("large", (*args, last))
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", share(RULES, every=3))
 def test_backward_is_the_derivative_of_forward(rule):
     report = rule.check(large(rule.name))
     assert report.ok, report

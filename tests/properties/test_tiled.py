@@ -40,7 +40,8 @@ PROPERTIES = [
 ARGUMENTS = {purity.test_memory_layout_does_not_matter: [(layout,) for layout in purity.LAYOUTS]}
 """Arguments of a property besides the case."""
 
-quickly = settings() if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else settings(max_examples=5)
+EXAMPLES = {"thorough": settings().max_examples, "usual": 5}
+quickly = settings(max_examples=EXAMPLES.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 3))
 
 
 @pytest.mark.parametrize("path", ("blockwise", "fast"))

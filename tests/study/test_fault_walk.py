@@ -48,7 +48,7 @@ def walk_or_none(example, each):
         return None
 
 
-@pytest.mark.parametrize("each", share(STEPS_FAULTS, every=4))
+@pytest.mark.parametrize("each", share(STEPS_FAULTS, every=8))
 def test_every_fault_of_a_step_is_shown_somewhere_or_refused_everywhere(each):
     if each.name in INVISIBLE:
         for example in EXAMPLES.values():

@@ -14,7 +14,7 @@ from tests.support.shares import share
 CONCERNED = [fault for fault in FAULTS if fault.concerns_laws]
 
 
-@pytest.mark.parametrize("fault", share(CONCERNED, every=6))
+@pytest.mark.parametrize("fault", share(CONCERNED, every=12))
 def test_a_planted_fault_breaks_exactly_these_laws(fault) -> None:  # type: ignore[no-untyped-def]
     assert laws_broken_by(fault) == set(BROKEN_LAWS.get(fault.name, ()))
 

@@ -21,6 +21,7 @@ from tests.optim import test_adam as adam
 from tests.support.fault_problems import CASES
 from tests.support.formula import formula
 from tests.support.judges import assert_within
+from tests.support.shares import share
 
 RULE = {rule.name: rule for rule in RULES}
 
@@ -93,7 +94,7 @@ def test_without_a_fault_the_tests_pass(rule):
         test()
 
 
-@pytest.mark.parametrize("fault", ELSEWHERE, ids=[fault.name for fault in ELSEWHERE])
+@pytest.mark.parametrize("fault", share(ELSEWHERE, every=3))
 def test_a_fault_turns_a_test_of_its_rule_red(fault, monkeypatch):
     plant(monkeypatch, fault)
     if any(red(test) for test in OWN.get(fault.rule, ())):

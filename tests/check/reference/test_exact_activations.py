@@ -69,7 +69,10 @@ def worst(name, x):
 ALL = list(product(ACTIVATIONS, ("float64", "float32", "float16")))
 
 
-@pytest.mark.parametrize("name, dtype", ALL)
+@pytest.mark.parametrize(
+    "name, dtype",
+    [pytest.param(*each, marks=pytest.mark.slow if n % 2 else ()) for n, each in enumerate(ALL)],
+)
 def test_within_four_units(name, dtype):
     low, high = RANGES[name].get(dtype, RANGES[name]["float32"])
     of_function, of_slope = worst(name, points(low, high, dtype))

@@ -44,12 +44,17 @@ class Mistake(NamedTuple):
     holds: Callable[[Seen], bool]
 
 
-def seen_cases(profile: str, coverage: ConditionCoverage | None = None) -> Iterator[Seen]:
-    """What is seen of each case of a profile, for a candidate that supports everything."""
+def seen_cases(
+    profile: str,
+    coverage: ConditionCoverage | None = None,
+    watch: Callable[[ReferenceCase], None] = lambda reference: None,
+) -> Iterator[Seen]:
+    """What is seen of each case of a profile, for a candidate that supports everything; `watch` sees all."""
     history = History()
     for number, reference in enumerate(references(profile, EVERYTHING, FLOAT32, coverage)):
         if coverage is not None:
             coverage.mark(reference)
+        watch(reference)
         case = reference.case
         times = 2 if number < REPEATED else 1
         called = history.next(case.specification, times)

@@ -57,6 +57,11 @@ def measured(profile: str) -> tuple[list[Row], int]:
     """The rows of a profile, and the number of its cases."""
     coverage = ConditionCoverage(pairs=profile == "full")
     cases = list(seen_cases(profile, coverage))
+    return rows_of(profile, cases, coverage), len(cases)
+
+
+def rows_of(profile: str, cases: Sequence[Seen], coverage: ConditionCoverage) -> list[Row]:
+    """The rows of a profile with these cases."""
     rows = [listed_row("listed, one condition", singles(), cases, coverage)]
     if profile == "full":
         rows.append(listed_row("listed, two conditions", pairs(PAIRS, SEED), cases, coverage))
@@ -65,7 +70,7 @@ def measured(profile: str) -> tuple[list[Row], int]:
     rare = [c for c in every if sum(c.holds(case.facts) for case in cases) <= RARE * len(cases)]
     once = list({condition.tests: condition for condition in kinds["drawn"]}.values())
     kinds |= {"drawn, each once": once, "rarely true": rare}
-    return [*rows, *(unlisted_row(kind, conditions, cases) for kind, conditions in kinds.items())], len(cases)
+    return [*rows, *(unlisted_row(kind, conditions, cases) for kind, conditions in kinds.items())]
 
 
 def listed_row(

@@ -45,7 +45,9 @@ def test_a_second_call_returns_the_sum_of_both():
     np.testing.assert_allclose(second.d_key, 2 * first.d_key)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+@pytest.mark.parametrize(
+    "dtype", ["float32", *(pytest.param(dtype, marks=pytest.mark.slow) for dtype in ("float64", "bfloat16"))]
+)
 @pytest.mark.parametrize("fault", MEMORY, ids=[fault.name for fault in MEMORY])
 def test_the_referee_detects_it(fault, dtype):
     report = check_candidate(
