@@ -7,23 +7,17 @@ since threads take turns to start a pass; small ones cost two threads more than 
 """
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .admission import Array, compute_dtype
-from .arrays import cotangent, gradient_like, upcast, whole_number
-from .workers import Buffers, run
+from .arrays import cotangent, gradient_like, whole_number
+from .workers import Buffers, default_threads, run
 
 BLOCK, LEAST, ALONE = 2**18, 2**15, 2**17
 """Entries of a block: a quarter of the array within the first two limits. One thread below the third."""
-
-
-def default_threads() -> int:
-    """The number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def admit_threads(threads: int | None) -> int:
@@ -41,19 +35,20 @@ def by_rows(
     """
     batch, width = arrays[0].shape[:-1], max(arrays[0].shape[-1], 1)
     count = math.prod(batch)
-    flat = [array.reshape(count, array.shape[-1]) for array in arrays]
+    flat = [(x.reshape(count, x.shape[-1]), np.float32 if x.dtype == np.float16 else None) for x in arrays]
     dtype = compute_dtype(*(array for array in arrays if array.dtype.kind in "fc"))
     results = [np.empty((count, each), dtype) for each in widths]
     length = max(1, min(max(count * width // 4, LEAST), BLOCK) // width)
 
     def compute(start: int, buffers: Buffers) -> None:
         rows = slice(start, start + length)
-        blocks = (np.ascontiguousarray(array[rows]) for array in flat)
-        widened = (upcast(x)[0] if x.dtype.kind in "fc" else x for x in blocks)
-        formula(*widened, *(result[rows] for result in results), buffers)
+        blocks = (np.ascontiguousarray(x[rows], wider) for x, wider in flat)
+        formula(*blocks, *(result[rows] for result in results), buffers)
 
-    threads = threads if count * width >= ALONE else 1
-    run(np.errstate(all="ignore")(compute), range(0, count, length), threads)
+    if threads == 1 or count * width < ALONE:
+        run(compute, range(0, count, length), 1)
+    else:
+        run(np.errstate(all="ignore")(compute), range(0, count, length), threads)
     return [result.reshape(*batch, result.shape[1]) for result in results]
 
 
