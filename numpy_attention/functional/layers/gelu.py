@@ -18,7 +18,7 @@ from ..base.arrays import backward_of, promote, round_to, shape_repr
 from ..base.row_blocks import admit_threads, by_elements, elements_back
 from ..base.stable import choose
 from ..base.workers import Buffers
-from .activations import ActivationSaved, decay_into, logistic_of, times_probability
+from .activations import DecaySaved, decay_into, logistic_of, times_probability
 
 ROOT = math.sqrt(2 * math.pi)
 
@@ -119,8 +119,8 @@ class GeluSaved(NamedTuple):
     threads: int
 
 
-class GeluTanhSaved(ActivationSaved):
-    """The input of gelu_tanh, and the number of threads."""
+class GeluTanhSaved(DecaySaved):
+    """The input of gelu_tanh, exp(-|2u|), and the number of threads."""
 
 
 @quiet
@@ -209,13 +209,13 @@ def gelu_tanh_forward(x: npt.ArrayLike, *, threads: int | None = None) -> tuple[
     """The tanh approximation of GELU, with what its backward needs: see `gelu_tanh`."""
     x, threads = admit("x", x), admit_threads(threads)
 
-    def formula(x: Array, out: Array, buffers: Buffers) -> None:
+    def formula(x: Array, out: Array, small: Array, buffers: Buffers) -> None:
         exponent = _twice_u(_clamp(x))
-        small = decay_into(exponent, buffers("decay", x.shape, x.dtype), buffers)
+        decay_into(exponent, small, buffers)
         times_probability(x, logistic_of(exponent, small, out))  # (1 + tanh u) / 2, without cancellation
 
-    (out,) = by_elements(formula, x, threads=threads)
-    return round_to(out, x, fresh=True), GeluTanhSaved(x, threads)
+    out, small = by_elements(formula, x, results=2, threads=threads)
+    return round_to(out, x, fresh=True), GeluTanhSaved(x, small, threads)
 
 
 def _twice_u(x: Array) -> Array:
@@ -232,20 +232,19 @@ def _clamp(x: Array) -> Array:
 def gelu_tanh_backward(d_out: npt.ArrayLike, saved: GeluTanhSaved) -> Any:
     """Undo out = x σ(2u): d_x = d_out * (σ(2u) + x σ(2u) σ(-2u) (2u)')."""
 
-    def formula(d_out: Array, x: Array, d_x: Array, buffers: Buffers) -> None:
+    def formula(d_out: Array, x: Array, small: Array, d_x: Array, buffers: Buffers) -> None:
         x = _clamp(x)
-        exponent = _twice_u(x)
-        small, left, right = (buffers(name, x.shape, x.dtype) for name in ("decay", "left", "right"))
-        decay_into(exponent, small, buffers)
-        logistic_of(exponent, small, left)
-        logistic_of(-exponent, small, right)
+        signed = _twice_u(x) if x.dtype.kind == "c" else x  # the sign of a real 2u
+        left, right = (buffers(name, x.shape, x.dtype) for name in ("left", "right"))
+        logistic_of(signed, small, left)
+        logistic_of(-signed, small, right)
         right *= left
         right *= x
         right *= A * (1 + 3 * B * x * x)  # (2u)'
         left += right
         np.multiply(d_out, left, out=d_x)
 
-    return elements_back(formula, d_out, saved, saved.x)
+    return elements_back(formula, d_out, saved, saved.x, saved.decay)
 
 
 @explained
