@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import numpy_attention as na
-from benchmarks.speed.peers import installed, threads
+from benchmarks.speed.peers import SpeedCase, installed, naive, threads
 from benchmarks.speed.turns import SpeedComparison, left_out
 
 SHAPE, CLASSES, ACTIVATED = (4096, 1024), 8192, (1024, 256)
@@ -59,6 +59,21 @@ def functions(quick: bool) -> Iterator[SpeedComparison]:
         f"additive scores ({heads}, {L}, {L}), hidden 64", 64 * heads * L, arguments, normal(heads, L, L),
         additive, TORCH["additive"], JAX["additive"],
     )  # fmt: skip
+    for see in ("all", "causal"):
+        yield reference_attention(SpeedCase(16, 128, 64, see=see))
+
+
+def reference_attention(case: SpeedCase) -> SpeedComparison:
+    """`attention`, which computes in float64, of float32 arrays; the textbook form of float64 arrays."""
+    arrays = case.arrays("float32")
+
+    def ours() -> Any:
+        out, saved = na.attention_forward(*arrays[:3], mask=case.mask_value())
+        return out, *na.attention_backward(arrays[3], saved)[:3]
+
+    row = f"attention ({case.heads}, {case.L}, {case.D}), {case.see}, forward + backward"
+    theirs = naive(case, [x.astype(np.float64) for x in arrays], backward=True)
+    return SpeedComparison(row, "naive NumPy in float64", ours, theirs, tolerance(1))
 
 
 def against(

@@ -116,6 +116,7 @@ def seven_steps_back(
     d_thinned, d_value = steps.values.backward(d_out, saved.values)
     d_weights = sum_of(d_weights, steps.dropout.backward(d_thinned, saved.dropout))
     d_masked, d_sinks = steps.softmax.backward((d_weights, d_lse), saved.softmax)
+    del d_thinned, d_weights  # room for the arrays below
     d_biased = steps.mask.backward(d_masked, saved.mask)
     d_capped, d_bias = steps.bias.backward(d_biased, saved.bias)
     d_scores = steps.softcap.backward(d_capped, saved.softcap)

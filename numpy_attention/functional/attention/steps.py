@@ -238,7 +238,7 @@ def softmax_step_forward(
         summed = summed + sink_exponentials
         sinks_share = sink_weights(sink_exponentials / summed, sinks_column)
     weights = exponentials / summed
-    if not (summed.all() and np.isfinite(summed).all()):  # 0 / 0, 0 / NaN
+    if visible is not None and not (summed.all() and np.isfinite(summed).all()):  # 0 / 0, 0 / NaN
         weights = keep_visible(weights, visible, fresh=True)
     lse = (shift + np.log(summed))[..., 0]
     return Normalised(weights, lse), SoftmaxStepSaved(weights, sinks, sinks_share, visible)
@@ -266,7 +266,8 @@ def softmax_step_backward(d_normalised: tuple[Array, Array], saved: SoftmaxStepS
         mean = mean - sinks_share * d_peak
         d_column = sinks_share * (d_lse - d_peak - mean)
         d_sinks = unbroadcast(accurate_sum(d_column[..., 0], axis=-1), sinks.shape)
-    return SoftmaxStepGradients(weights * (pinned - mean + d_lse), d_sinks)
+    d_masked = weights * (pinned - mean + d_lse if d_lse.any() else pinned - mean)
+    return SoftmaxStepGradients(d_masked, d_sinks)
 
 
 # ---------------------------------------------------------------------------------------- 6 dropout
