@@ -20,7 +20,7 @@ from benchmarks.exactness import table
 from benchmarks.speed.turns import OtherLoad
 from numpy_attention.files import write_text
 from numpy_attention.functional.base.workers import Buffers
-from numpy_attention.functional.fast.kernels import flushed_exp2
+from numpy_attention.functional.fast.kernels import flushed_power
 from numpy_attention.functional.fast.plan import SIDE
 
 HEADS, WIDTHS, ROUNDS = 8, (64, 128), 31
@@ -80,8 +80,8 @@ class Tile:
                 self.scores.min(axis=1),
             ),
             "subtract the shift": lambda: np.subtract(self.scores, self.row, out=self.scores),
-            "2 ** exponents, after a check for small ones": lambda: flushed_exp2(self.scores, self.buffers),
-            "2 ** exponents, a few below the smallest normal number": lambda: flushed_exp2(
+            "2 ** exponents, after a check for small ones": lambda: flushed_power(self.scores, self.buffers),
+            "2 ** exponents, a few below the smallest normal number": lambda: flushed_power(
                 self.low, self.buffers
             ),
         }

@@ -15,7 +15,7 @@ from ..masks.mask import entry_index
 from ..tiled.tiling import tile_view
 from . import kernels
 from .kept import Place, place
-from .kernels import QueryBlock, RowStatistics, Workload, rows_of
+from .kernels import QueryBlock, RowStatistics, Workload, power, rows_of
 from .plan import Chunk
 from .stack import RowBlock
 from .tile import Tile
@@ -25,7 +25,7 @@ from .visibility import visible_tiles, zero_hidden
 class BackwardInputs(NamedTuple):
     """Cotangents and forward results shared by all blocks.
 
-    d_out, out (N, n, L, E); d_lse and statistics (N, n, L); sinks2 (N, n), the sinks to the base 2, or None;
+    d_out, out (N, n, L, E); d_lse and statistics (N, n, L); sinks (N, n), the sinks in units, or None;
     kept: the tiles of exponentials of some blocks.
     """
 
@@ -33,7 +33,7 @@ class BackwardInputs(NamedTuple):
     out: Array
     d_lse: Array
     statistics: RowStatistics
-    sinks2: Array | None
+    sinks: Array | None
     kept: dict[Place, list[Array]]
 
 
@@ -173,12 +173,12 @@ def _recompute(
     """A tile's exponentials as in forward, under the final shift, and the softcap's argument."""
     shifted = bool(shift.any())
     scores = buffers("scores", kernels.tile_shape(queries, tile), shift.dtype)
-    raw = kernels.base_2_scores(work, queries, tile, scores, buffers)
+    raw = kernels.scores_in_units(work, queries, tile, scores, buffers)
     if shifted:
         np.subtract(scores, tile.by_row(shift)[..., None, :], out=scores)
     if shifted or not kernels.scores_are_small(work, queries):
         zero_hidden(queries, tile, scores)
-    exponentials = kernels.flushed_exp2(scores, buffers) if shifted else np.exp2(scores, out=scores)
+    exponentials = kernels.flushed_power(scores, buffers) if shifted else power(scores, out=scores)
     zero_hidden(queries, tile, exponentials)
     return exponentials, raw
 
@@ -220,8 +220,8 @@ def _row_terms(inputs: BackwardInputs, sums: GradientSums, block: RowBlock, buff
     less = np.einsum("...e,...e->...", d_out, out)
     less -= d_lse
     rest = d_lse
-    if inputs.sinks2 is not None:
-        d_sink = np.exp2(kernels.repeat_by_row(inputs.sinks2, block) - shift) / summed * -less
+    if inputs.sinks is not None:
+        d_sink = power(kernels.repeat_by_row(inputs.sinks, block) - shift) / summed * -less
         d_sinks = sums.gradients.d_sinks
         d_sinks[block], rest = d_sink.reshape(d_sinks[block].shape), d_lse - d_sink
     peaked = largest > kernels.PEAK

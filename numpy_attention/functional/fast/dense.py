@@ -13,7 +13,7 @@ from ..base.arrays import accurate_sum, transposed
 from ..tiled.tiling import TiledArguments
 from .forward import ForwardResults
 from .kept import Kept, Place
-from .kernels import LOG2_E, PEAK, RowStatistics
+from .kernels import PEAK, UNIT, RowStatistics, power
 from .nonfinite import all_finite
 from .plan import number_of
 
@@ -47,8 +47,8 @@ def _stacked(problem: TiledArguments) -> tuple[Array, Array, Array]:
 
 
 def _exponentials(problem: TiledArguments, query: Array, key: Array) -> tuple[Array, Array, Array | None]:
-    """2 ** (scores - shift), 0 where hidden; the shift (N, n L, 1); True for rows without a visible key."""
-    scores, empty = np.matmul(query * (number_of(problem.scale) * LOG2_E), transposed(key)), None
+    """power(scores - shift), 0 where hidden; the shift (N, n L, 1); True for rows without a visible key."""
+    scores, empty = np.matmul(query * (number_of(problem.scale) * UNIT), transposed(key)), None
     if problem.mask is not None:
         L, S = problem.shape[-2:]
         hidden = np.logical_not(problem.visible(slice(0, L), slice(0, S)))
@@ -59,7 +59,7 @@ def _exponentials(problem: TiledArguments, query: Array, key: Array) -> tuple[Ar
     if empty is not None:
         shift[shift == -np.inf] = 0
     np.subtract(scores, shift, out=scores)
-    return np.exp2(scores, out=scores), shift, empty
+    return power(scores, out=scores), shift, empty
 
 
 def forward(problem: TiledArguments, kept: Kept) -> ForwardResults:
@@ -75,18 +75,15 @@ def forward(problem: TiledArguments, kept: Kept) -> ForwardResults:
     out = np.matmul(exponentials, value)
     out /= total[..., None]
     largest = 1 / total
-    good: Array | np.bool[bool] = np.True_
-    if not all_finite(out):
-        good = np.isfinite(out).all(axis=-1)
+    good = np.ones(summed.shape, bool) if all_finite(out) else np.isfinite(out).all(axis=-1)
     if empty is not None:
         largest[empty] = 0
-        good = good & ((summed != 0) | empty)  # else all visible scores came out as -inf
+        good &= (summed != 0) | empty  # else all visible scores came out as -inf
     if exponentials.nbytes <= kept.room:
         kept.tiles[WHOLE], kept.memory[WHOLE] = [exponentials], []
     rows = problem.shape[:-1]
     statistics = RowStatistics(shift.reshape(rows), summed.reshape(rows), largest.reshape(rows))
-    good = np.broadcast_to(good, summed.shape).reshape(rows)
-    return ForwardResults(out.reshape(*rows, -1), statistics, good)
+    return ForwardResults(out.reshape(*rows, -1), statistics, good.reshape(rows))
 
 
 def backward(
@@ -111,12 +108,13 @@ def backward(
     _compute_peaks_last(d_scores, exponentials, statistics.largest.reshape(rows), d_lse)
     # scores = scale * query @ keyᵀ
     d_query, d_key = np.matmul(d_scores, key), np.matmul(transposed(d_scores), query)
-    d_scale = None
+    scale, d_scale = number_of(problem.scale), None
     if isinstance(problem.scale, np.ndarray):
         d_scale = accurate_sum(query * d_query).reshape(problem.scale.shape)
     for gradient in (d_query, d_key):
-        gradient *= number_of(problem.scale)
-        gradient += 0  # turns -0 into 0
+        gradient *= scale
+        if scale < 0:
+            gradient += 0  # turns -0 into 0
     batch = (*problem.shape[:-3], -1)
     d_keys = [x.reshape(*batch, *x.shape[1:]) if len(problem.shape) > 2 else x[0] for x in (d_key, d_value)]
     return [d_query.reshape(problem.query.shape), *d_keys, None, d_scale, None]

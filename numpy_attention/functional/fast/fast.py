@@ -25,7 +25,7 @@ from ..tiled.tiling import TiledArguments, admit_cotangents, admit_tiled, tile_s
 from . import dense, tiles
 from .forward import ForwardResults
 from .kept import KEEP, SPARE, Kept
-from .kernels import LOG2_E, RowStatistics, Workload, too_small
+from .kernels import RowStatistics, Workload, too_small
 from .nonfinite import (
     all_finite,
     is_nan_or_plus_inf,
@@ -115,8 +115,8 @@ def _blockwise(problem: TiledArguments, settings: FastSettings) -> BlockwiseSave
 
 
 def _natural_lse(problem: TiledArguments, statistics: RowStatistics) -> Array:
-    """lse to the base e; for a fully masked row exactly its sink."""
-    lse = np.asarray(statistics.lse2() * statistics.shift.dtype.type(1 / LOG2_E))
+    """lse; for a fully masked row exactly its sink."""
+    lse = statistics.lse()
     return lse if problem.sinks is None else np.where(statistics.largest == 0, problem.sinks[..., None], lse)
 
 

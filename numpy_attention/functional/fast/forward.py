@@ -10,7 +10,7 @@ from ..base.stable import finite_shift
 from ..base.workers import Buffers
 from . import kernels
 from .kept import Kept, place
-from .kernels import SMALL, QueryBlock, RowStatistics, Workload
+from .kernels import SMALL, QueryBlock, RowStatistics, Workload, power
 from .nonfinite import all_finite
 from .stack import RowBlock
 from .tile import Tile
@@ -59,7 +59,7 @@ class _Rows:
     def shift_to(self, tile: Tile, shift: Array) -> None:
         """Convert the sums to a new shift of the tile's rows."""
         before = tile.by_row(self.shift)
-        factor = np.where(np.isneginf(before), 0, np.exp2(finite_shift(before) - finite_shift(shift)))
+        factor = np.where(np.isneginf(before), 0, power(finite_shift(before) - finite_shift(shift)))
         for sums in (tile.by_row(self.summed), tile.by_row(self.largest)):
             sums *= factor
         if not self.empty and (factor != 1).any():
@@ -72,14 +72,14 @@ class _Rows:
 def forward_block(
     work: Workload,
     results: ForwardResults,
-    sinks2: Array | None,
+    sinks: Array | None,
     kept: Kept,
     block: RowBlock,
     buffers: Buffers,
 ) -> None:
     """The online softmax over the tiles of a block: see `blockwise_attention`.
 
-    sinks2 (N, n) are the sinks to the base 2. A row is shifted by its highest score, or by 0 if its scores
+    sinks (N, n) are the sinks in units. A row is shifted by its highest score, or by 0 if its scores
     are small. The choice, and so every bit of the row's result, depends on its visible keys alone.
     """
     queries = kernels.scale_queries(work, block, buffers)
@@ -91,7 +91,7 @@ def forward_block(
         shape, dtype = kernels.tile_shape(queries, tile), out.dtype
         own = None if tiles is None else kept.new_tile(block, shape, dtype)
         scores = buffers("scores", shape, dtype) if own is None else own
-        kernels.base_2_scores(work, queries, tile, scores, buffers)
+        kernels.scores_in_units(work, queries, tile, scores, buffers)
         exponentials = _exponentials(work, queries, rows, tile, scores, buffers)
         zero_hidden(queries, tile, exponentials)
         rows.include(tile, exponentials)
@@ -109,25 +109,25 @@ def forward_block(
         rows.out[...] = 0
     if tiles is not None:
         kept.tiles[place(block)] = tiles
-    _finish(results, queries, rows, sinks2)
+    _finish(results, queries, rows, sinks)
 
 
 def _exponentials(
     work: Workload, queries: QueryBlock, rows: _Rows, tile: Tile, scores: Array, buffers: Buffers
 ) -> Array:
-    """2 ** (scores - shift) in place, after a new shift where rows need one."""
+    """power(scores - shift) in place, after a new shift where rows need one."""
     shift = tile.by_row(rows.shift)
     seen = first_seen(queries, tile, shift)
     small: Array | bool = kernels.scores_are_small(work, queries) or _small_rows(queries, tile, scores)
     if small is True and not rows.shifted:
         np.maximum(shift, seen, out=shift)
-        return np.asarray(np.exp2(scores, out=scores))
+        return np.asarray(power(scores, out=scores))
     rows.shifted = True
     top = seen if small is True else np.where(small, seen, visible_maximum(queries, tile, scores, seen))
     rows.shift_to(tile, np.maximum(shift, top))
     np.subtract(scores, finite_shift(shift)[..., None, :], out=scores)
     zero_hidden(queries, tile, scores)
-    return kernels.flushed_exp2(scores, buffers)
+    return kernels.flushed_power(scores, buffers)
 
 
 def _small_rows(queries: QueryBlock, tile: Tile, scores: Array) -> Array | bool:
@@ -138,21 +138,21 @@ def _small_rows(queries: QueryBlock, tile: Tile, scores: Array) -> Array | bool:
     return np.asarray((scores.max(axis=-2) <= SMALL) & (scores.min(axis=-2) >= -SMALL))
 
 
-def _finish(results: ForwardResults, queries: QueryBlock, rows: _Rows, sinks2: Array | None) -> None:
+def _finish(results: ForwardResults, queries: QueryBlock, rows: _Rows, sinks: Array | None) -> None:
     """Include the sinks, divide by the sums, and write statistics and `good`."""
     block = queries.block
     lost = (rows.summed == 0) & (rows.shift != -np.inf)  # all visible scores came out as -inf
-    if sinks2 is not None:
-        sink, whole = kernels.repeat_by_row(sinks2, block), Tile(slice(0), [])
+    if sinks is not None:
+        sink, whole = kernels.repeat_by_row(sinks, block), Tile(slice(0), [])
         unshifted = (rows.shift == 0) & (sink <= SMALL)
         rows.shift_to(whole, np.where(unshifted, 0, np.maximum(rows.shift, sink))[:, None])
-        rows.summed += np.exp2(sink - finite_shift(rows.shift))
+        rows.summed += power(sink - finite_shift(rows.shift))
     total = np.where(rows.summed == 0, 1, rows.summed)
     rows.out /= total[:, :, None]
     statistics = RowStatistics(rows.shift, rows.summed, rows.largest / total)
     for result, x in zip(results.statistics, statistics, strict=True):
         result[block] = x.reshape(result[block].shape)
-    good = ~lost & kernels.in_range(statistics.lse2())
+    good = ~lost & kernels.in_range(statistics.lse())
     if queries.overflows is not None:
         good &= ~queries.overflows
     if not all_finite(rows.out):

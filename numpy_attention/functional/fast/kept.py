@@ -37,6 +37,8 @@ class Spare:
 
     def give(self, arrays: list[Array]) -> None:
         """Keep arrays that nobody uses any more, the latest, up to KEEP bytes together."""
+        if not arrays:
+            return
         self.arrays.update((id(array), array) for array in arrays)
         held = list(self.arrays.items())
         excess = sum(array.size for _, array in held) - KEEP

@@ -4,7 +4,8 @@ The mathematics is that of `blockwise_attention`. The differences (`benchmarks/p
 
   1  Tiles are transposed, scoresᵀ (columns, rows): maximum, sum and shift of a row then run along NumPy's
      long contiguous axis. Queries and d_out are transposed once, so that no product of a tile has to.
-  2  Exponentials are to the base 2, log2(e) being multiplied into the query: exp2 is faster than exp.
+  2  Exponentials are to the base 2 where NumPy vectorises exp2 (with AVX-512), log2(e) being multiplied into
+     the query: there exp2 is faster than exp, elsewhere three times slower.
   3  Row sums are a product with ones.
   4  Rows whose scores are all small are not shifted. Norms of query and key mostly suffice to prove it.
   5  Backward divides d_out by the row sums, E numbers a row, not the exponentials, S numbers a row.
@@ -12,8 +13,8 @@ The mathematics is that of `blockwise_attention`. The differences (`benchmarks/p
   7  Hidden entries are zeroed by a bitwise and, after the exponential; -inf before it would slow exp2 down.
   8  Buffers are reused: the first use of new memory costs as much as the exponential.
 
-**What is left unshifted.** In a row whose visible base-2 scores s are all at most 30 in size, p = 2**s and
-the sum z of n of them need no shift: 2**-30 <= p <= 2**30 and 2**-30 <= z <= n 2**30. Float32's normal
+**What is left unshifted.** In a row whose visible scores s, to the base 2, are at most 30 in size, p = 2**s
+and the sum z of n of them need no shift: 2**-30 <= p <= 2**30 and 2**-30 <= z <= n 2**30. Float32's normal
 numbers go from 2**-126 to 2**128, so its products stay normal if
 
     forward    out = Σ p v / z               2**-96 <= |v| <= 2**97 / n
@@ -36,10 +37,15 @@ from ..base.workers import Buffers
 from .stack import HeadOptions, HeadStack, RowBlock
 from .tile import Tile
 
-LOG2_E = 1 / math.log(2)
+_FOUND = np.show_config(mode="dicts")["SIMD Extensions"]
+BASE_2 = bool({"AVX512_SKX", "X86_V4"} & {*_FOUND.get("found", ()), *_FOUND["baseline"]})
 
-SMALL = 30
-"""Base-2 scores of at most this size need no shift."""
+power: np.ufunc = np.exp2 if BASE_2 else np.exp
+UNIT = 1 / math.log(2) if BASE_2 else 1.0
+"""exp(x) is power(x * UNIT). Scores times UNIT are called scores in units."""
+
+SMALL = 30 * math.log(2) * UNIT
+"""Scores in units of at most this size need no shift."""
 
 
 PEAK = 15 / 16
@@ -81,9 +87,9 @@ class Workload(NamedTuple):
 
 @shape_repr
 class RowStatistics(NamedTuple):
-    """Forward's softmax of each row, (N, n, L) or (..., H, L), to the base 2.
+    """Forward's softmax of each row, (N, n, L) or (..., H, L), in units.
 
-    shift is subtracted from the scores; summed = Σ 2**(score - shift); largest is the largest weight.
+    shift is subtracted from the scores; summed = Σ power(score - shift); largest is the largest weight.
     """
 
     shift: Array
@@ -94,15 +100,15 @@ class RowStatistics(NamedTuple):
         """The same in another shape."""
         return RowStatistics(*(x.reshape(shape) for x in self))
 
-    def lse2(self) -> Array:
-        """lse to the base 2."""
-        return np.asarray(np.log2(self.summed) + finite_shift(self.shift))
+    def lse(self) -> Array:
+        """log(Σ exp(score)), not in units."""
+        return np.asarray(np.log(self.summed) + finite_shift(self.shift) * self.shift.dtype.type(1 / UNIT))
 
 
 class QueryBlock(NamedTuple):
     """The scaled queries of a block, with a bound on their scores.
 
-    scaled (groups, D, R) are transposed, R = members * rows. No base-2 score exceeds `bound` in size.
+    scaled (groups, D, R) are transposed, R = members * rows. No score in units exceeds `bound` in size.
     overflows (groups, R) is True for rows that are not finite; None if all are.
     """
 
@@ -128,11 +134,11 @@ def scale_queries(work: Workload, block: RowBlock, buffers: Buffers) -> QueryBlo
     scale = scale * factor if isinstance(scale, float) else transposed(scale) * scale.dtype.type(factor)
     groups, R, D = query.shape
     scaled = np.multiply(transposed(query), scale, out=buffers("scaled", (groups, D, R), query.dtype))
-    largest = float(np.sqrt(np.einsum("gdr,gdr->gr", scaled, scaled).max())) * (LOG2_E / factor)
+    largest = float(np.sqrt(np.einsum("gdr,gdr->gr", scaled, scaled).max())) * (UNIT / factor)
     overflows = None if math.isfinite(largest) else np.asarray(~np.isfinite(scaled).all(axis=1))
     bound = largest * largest_key_norm(work, block)
-    if problem.softcap is not None and not bound <= problem.softcap * LOG2_E:
-        bound = problem.softcap * LOG2_E
+    if problem.softcap is not None and not bound <= problem.softcap * UNIT:
+        bound = problem.softcap * UNIT
     members = block.members.stop - block.members.start
     return QueryBlock(block, members, scaled, bound, overflows, work.stack.head_options(block))
 
@@ -158,10 +164,10 @@ def tile_shape(queries: QueryBlock, tile: Tile) -> tuple[int, int, int, int]:
     return len(queries.scaled), tile.pieces, tile.columns.stop - tile.columns.start, rows
 
 
-def base_2_scores(
+def scores_in_units(
     work: Workload, queries: QueryBlock, tile: Tile, scores: Array, buffers: Buffers
 ) -> Array | None:
-    """Steps 1 to 3 on a tile, to the base 2, into `scores`. Returns the softcap's argument, if any."""
+    """Steps 1 to 3 on a tile, in units, into `scores`. Returns the softcap's argument, if there is one."""
     key, softcap = work.stack.key[queries.block.groups], work.stack.problem.softcap
     np.matmul(tile.of_keys(key), tile.of_transposed(queries.scaled), out=scores)
     raw = None
@@ -169,12 +175,12 @@ def base_2_scores(
         raw = buffers("raw", scores.shape, scores.dtype)
         np.copyto(raw, scores)
         np.tanh(raw, out=scores)
-        np.multiply(scores, softcap * LOG2_E, out=scores)
+        np.multiply(scores, softcap * UNIT, out=scores)
     if work.stack.problem.bias is not None:
         by_member = tile.by_member(scores, queries.members)
         for head in queries.heads:
             bias = work.stack.bias_tile(head, queries.block.rows, tile.columns)
-            by_member[head.at] += transposed_tile(to_base_2(bias))
+            by_member[head.at] += transposed_tile(to_units(bias))
     return raw
 
 
@@ -184,15 +190,15 @@ def transposed_tile(tile: Array) -> Array:
     return np.ascontiguousarray(tile.T)[None, :, None, :]
 
 
-def to_base_2(x: Array) -> Array:
-    """x * log2(e), finite for every finite x: some write the dtype's largest number for infinity."""
+def to_units(x: Array) -> Array:
+    """x * UNIT, finite for every finite x: some write the dtype's largest number for infinity."""
     most = np.finfo(x.dtype).max
-    return np.where(np.isfinite(x), np.clip(x * x.dtype.type(LOG2_E), -most, most), x)
+    return np.where(np.isfinite(x), np.clip(x * x.dtype.type(UNIT), -most, most), x)
 
 
-def in_range(lse2: Array) -> Array:
-    """True where lse2 is usable: -inf, or far from overflow, so that no score was clipped."""
-    return np.asarray(np.isneginf(lse2) | (np.abs(lse2) < np.finfo(lse2.dtype).max / 4))
+def in_range(lse: Array) -> Array:
+    """True where lse is usable: -inf, or far from overflow, so that no score was clipped."""
+    return np.asarray(np.isneginf(lse) | (np.abs(lse) < np.finfo(lse.dtype).max / 4))
 
 
 def too_small(x: Array, exponent: int) -> Array | None:
@@ -204,14 +210,14 @@ def too_small(x: Array, exponent: int) -> Array | None:
     return rows if rows.any() else None
 
 
-def flushed_exp2(exponents: Array, buffers: Buffers) -> Array:
-    """2 ** exponents in place, with subnormal results flushed to 0."""
-    floor = int(np.finfo(exponents.dtype).minexp)
+def flushed_power(exponents: Array, buffers: Buffers) -> Array:
+    """The power of the exponents in place, with subnormal results flushed to 0."""
+    floor = math.ceil(8 * int(np.finfo(exponents.dtype).minexp) * math.log(2) * UNIT - 1e-9) / 8
     if np.minimum.reduce(exponents, axis=None) >= floor:
-        return np.exp2(exponents, out=exponents)
+        return np.asarray(power(exponents, out=exponents))
     normal = np.greater_equal(exponents, floor, out=buffers("normal", exponents.shape, bool))
     np.clip(exponents, floor, np.inf, out=exponents)
-    np.exp2(exponents, out=exponents)
+    power(exponents, out=exponents)
     return np.multiply(exponents, normal, out=exponents)
 
 
@@ -223,8 +229,8 @@ def apply_dropout(work: Workload, queries: QueryBlock, tile: Tile, array: Array)
 
 
 def query_factor(softcap: float | None) -> float:
-    """Factor on the query besides scale: makes scores base 2, or with a softcap scores / softcap."""
-    return LOG2_E if softcap is None else 1 / softcap
+    """Factor on the query besides scale: makes scores in units, or with a softcap scores / softcap."""
+    return UNIT if softcap is None else 1 / softcap
 
 
 def repeat_by_row(per_head: Array, block: RowBlock) -> Array:

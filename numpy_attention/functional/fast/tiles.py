@@ -14,7 +14,7 @@ from .backward import BackwardInputs, GradientSums, backward_chunk
 from .blas import run_threaded
 from .forward import ForwardResults, forward_block
 from .kept import Kept, Place
-from .kernels import RowStatistics, Workload, to_base_2
+from .kernels import RowStatistics, Workload, to_units
 from .plan import WORTH_THREADS, FastSettings, backward_chunks, operations, partition
 
 
@@ -25,7 +25,10 @@ def forward(work: Workload, settings: FastSettings, kept: Kept) -> ForwardResult
     out = np.empty((*rows, problem.value.shape[-1]), dtype)
     results = ForwardResults(out, RowStatistics(*np.empty((3, *rows), dtype)), np.empty(rows, bool))
     _run(
-        partial(forward_block, work, results, _sinks2(work), kept), partition(work, settings), work, settings
+        partial(forward_block, work, results, _sinks_in_units(work), kept),
+        partition(work, settings),
+        work,
+        settings,
     )
     shape = problem.shape[:-1]
     statistics = results.statistics.reshaped(*shape)
@@ -40,12 +43,12 @@ def _run(unit: Work, units: list[Any], work: Workload, settings: FastSettings) -
         run_threaded(unit, units, settings.threads)
 
 
-def _sinks2(work: Workload) -> Array | None:
-    """The sinks (N, n), to the base 2."""
+def _sinks_in_units(work: Workload) -> Array | None:
+    """The sinks (N, n), in units."""
     problem, stack = work.stack.problem, work.stack
     if problem.sinks is None:
         return None
-    return to_base_2(np.broadcast_to(problem.sinks, problem.shape[:-2])).reshape(stack.query.shape[:2])
+    return to_units(np.broadcast_to(problem.sinks, problem.shape[:-2])).reshape(stack.query.shape[:2])
 
 
 def backward(
@@ -57,7 +60,7 @@ def backward(
     rows = stack.query.shape[:3]
     inputs = BackwardInputs(
         stack.stacked(d_out), stack.stacked(out), d_lse.reshape(rows), statistics.reshaped(*rows),
-        _sinks2(work), exponentials,
+        _sinks_in_units(work), exponentials,
     )  # fmt: skip
     bias = problem.bias.parameter if isinstance(problem.bias, Bias) else problem.bias
     chunks = backward_chunks(partition(work, settings), stack)
@@ -68,7 +71,7 @@ def backward(
         new(stack.value.shape, dtype),
         None if bias is None else np.zeros(bias.shape, dtype),
         np.empty((*rows, 1), dtype) if isinstance(problem.scale, np.ndarray) else None,
-        None if inputs.sinks2 is None else np.empty(rows, dtype),
+        None if inputs.sinks is None else np.empty(rows, dtype),
     )
     sums = GradientSums(gradients)
     _run(partial(backward_chunk, work, inputs, sums), list(enumerate(chunks)), work, settings)

@@ -23,7 +23,7 @@ from ..attention.arguments import (
 from ..attention.attention import AttentionGradients
 from ..attention.biases import Bias
 from ..attention.dropout import Dropout
-from ..base.admission import Array, admit, compute_dtype, quiet, shown, whole_numbers
+from ..base.admission import Array, admit, compute_dtype, shown, whole_numbers
 from ..base.arrays import cast_optional, cotangent, shape_repr, unbroadcast
 from ..masks.mask import Mask, check_mask
 
@@ -183,7 +183,6 @@ def admit_cotangents(d_out: Any, d_lse: Any, out: Array, lse: Array) -> tuple[Ar
     return d_out.astype(dtype, copy=False), d_lse.astype(dtype, copy=False)
 
 
-@quiet
 def to_gradients(sums: Any, problem: TiledArguments) -> AttentionGradients:
     """The gradients in the shapes, dtypes and forms of the caller's arguments; may return `sums` itself."""
 

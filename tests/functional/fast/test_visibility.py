@@ -5,7 +5,7 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.functional.base.workers import Buffers
-from numpy_attention.functional.fast.kernels import base_2_scores, scale_queries, tile_shape
+from numpy_attention.functional.fast.kernels import UNIT, scale_queries, scores_in_units, tile_shape
 from numpy_attention.functional.fast.tile import Tile
 from numpy_attention.functional.fast.visibility import (
     first_seen,
@@ -110,7 +110,7 @@ def test_diagonal_is_cut_into_triangles_and_squares(rows, offset):
     number = np.broadcast_to(np.arange(256)[rows], (2, rows.stop - rows.start))
     for tile in found:
         own = np.empty(tile_shape(queries, tile))
-        base_2_scores(work, queries, tile, own, Buffers())
+        scores_in_units(work, queries, tile, own, Buffers())
         ones = np.ones_like(own)
         for x in (own, ones):
             zero_hidden(queries, tile, x)
@@ -123,5 +123,5 @@ def test_diagonal_is_cut_into_triangles_and_squares(rows, offset):
     visible = na.causal(offset=offset).array(256, 400)
     visible[: rows.start] = visible[rows.stop :] = False
     assert (seen == visible).all()
-    expected = np.where(visible, query @ key.swapaxes(-1, -2) / np.log(2), 0)
+    expected = np.where(visible, query @ key.swapaxes(-1, -2) * UNIT, 0)
     np.testing.assert_allclose(scores, expected, rtol=1e-12, atol=1e-12)
