@@ -2,7 +2,7 @@
 
 Judges wrong kernels of other hands than the planted faults', and writes the table to FILE
 (benchmarks/diagnosis.md). Runs in a checkout, for the wrong kernels are part of the tests; torch's are left
-out where it is not installed. About five minutes on two cores.
+out where it is not installed. Eleven minutes of processor time.
 """
 
 import multiprocessing

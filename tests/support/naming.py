@@ -222,7 +222,8 @@ def conditional_mistakes(kind: str, dtype: str, count: int, torch: Any = None, s
             for each in (*evidence.failing, *evidence.passing)
             if each.wrong or (each.tensors and not mistake and each.resolves(tensor))
         )
-        outcome = "right" if set(first) == {*names} or same else "other" if first else "none"
+        named = text and not text.startswith("no known")
+        outcome = "right" if set(first) == {*names} or same else "other" if named else "none"
         what = f"{mistake or tensor} where {' and '.join(names)}"
         kinds = ", two conditions" if len(names) > 1 else ", one condition"
         found.append(Named(kind + kinds, dtype, what, outcome, text, seconds, run.seconds))
