@@ -99,11 +99,12 @@ def interrupt_at(line, function, folder=BASE):
                 raise KeyboardInterrupt
         return trace
 
+    before = sys.gettrace()  # what measures coverage
     sys.settrace(trace)
     try:
         function()
     finally:
-        sys.settrace(None)
+        sys.settrace(before)
 
 
 def test_interrupt_at_any_line_leaves_no_unit_at_work():
