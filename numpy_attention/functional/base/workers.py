@@ -137,6 +137,9 @@ class Pool:
 
 _pool = Pool()
 
+_idle: list[Buffers] = []
+"""Scratch memory for the next caller that runs its units itself: one set at most."""
+
 
 def _forget_threads() -> None:
     """In a forked child: the parent's threads do not exist there, and its locks may be held for ever."""
@@ -162,9 +165,11 @@ def run(work: Work, units: Sequence[Any], threads: int) -> None:
     threads = min(threads, len(units))
     if threads > 1 and current_thread() not in _pool.threads:
         return run_in_pool(work, units, threads)
-    buffers = Buffers()
+    buffers = _idle.pop() if _idle else Buffers()
     for unit in units:
         work(unit, buffers)
+    if buffers.bytes() <= IDLE_BYTES // 8:
+        _idle[:] = [buffers]
 
 
 def run_in_pool(

@@ -111,12 +111,14 @@ def _backward_block(
     work: Workload, inputs: BackwardInputs, gradients: _ChunkGradients, block: RowBlock, buffers: Buffers
 ) -> None:
     """Undo the seven steps on each tile of a block, from its exponentials."""
-    problem, sums, value = work.stack.problem, gradients.sums.gradients, work.stack.value[block.groups]
-    queries = kernels.scale_queries(work, block, buffers)
-    rows = _row_terms(inputs, gradients.sums, block, buffers)
-    key, scale, kept = work.stack.key[block.groups], work.scale_of(block), inputs.kept.get(place(block))
-    query = rows_of(work.stack.query, block)
+    problem, sums, kept = work.stack.problem, gradients.sums.gradients, inputs.kept.get(place(block))
+    key, value = work.stack.key[block.groups], work.stack.value[block.groups]
+    queries = kernels.unscaled_queries(work, block)
+    query, scale = transposed(queries.scaled), work.scale_of(block)
     query = np.multiply(query, scale, out=buffers("query", query.shape, query.dtype))
+    if kept is None:
+        queries = kernels.scale_queries(work, block, buffers)
+    rows = _row_terms(inputs, gradients.sums, block, buffers)
     d_query, empty = sums.d_query[block].reshape(query.shape), True
     for number, tile in enumerate(visible_tiles(work, queries)):
         shape, dtype = kernels.tile_shape(queries, tile), query.dtype
@@ -228,7 +230,7 @@ def _row_terms(inputs: BackwardInputs, sums: GradientSums, block: RowBlock, buff
     peak_from = np.where(peaked, kernels.PEAK * summed, np.inf).astype(summed.dtype)
     peaks = Peaks(rest.copy()) if peaked.any() else None
     d_rows = np.divide(d_out, summed[..., None], out=buffers("d_rows", d_out.shape, d_out.dtype))
-    if kernels.too_small(d_rows, 6) is not None:
+    if kernels.too_small(d_rows, 6, buffers) is not None:
         sums.too_small = True
     turned = buffers("d_transposed", transposed(d_rows).shape, d_out.dtype)
     np.copyto(turned, transposed(d_rows))

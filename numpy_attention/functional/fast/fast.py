@@ -18,6 +18,7 @@ from ..base.arrays import (
     shape_repr,
     whole_number,
 )
+from ..base.workers import Buffers
 from ..masks.mask import Mask
 from ..tiled.blockwise import BlockwiseSaved, backward_tiles, forward_tiles
 from ..tiled.online_softmax import ONLINE
@@ -151,7 +152,7 @@ def _run_backward(d_out: Array, d_lse: Array, saved: FastSaved) -> Sequence[Any]
         return of_all_rows
     summed = np.where(statistics.summed == 0, 1, statistics.summed)
     rows = nonfinite_rows(problem, SIDE) if saved.good is None else ~saved.good
-    if (small := too_small(d_out / summed[..., None], 6)) is not None:
+    if (small := too_small(d_out / summed[..., None], 6, Buffers())) is not None:
         rows = rows | small
     d_finite = np.where(rows[..., None], 0, zero_nonfinite(d_out)), np.where(rows, 0, zero_nonfinite(d_lse))
     finite = with_finite_inputs(problem)

@@ -1,5 +1,6 @@
 """Forward of `fast_attention` on one block of rows, tile by tile: one thread's unit of work."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -34,13 +35,15 @@ class _Rows:
     def __init__(self, out: Array) -> None:
         self.out = out
         self.shift = np.full(out.shape[:2], -np.inf, out.dtype)  # until the row's first visible key
-        self.summed, self.largest = np.zeros((2, *out.shape[:2]), out.dtype)  # of the exponentials
+        self.summed = np.zeros(out.shape[:2], out.dtype)  # of the exponentials
+        self.largest = 0.0  # of all exponentials
         self.empty, self.shifted = True, False
 
     def include(self, tile: Tile, exponentials: Array) -> None:
         """Add a tile's exponentials to the sums."""
-        largest, summed = tile.by_row(self.largest), tile.by_row(self.summed)
-        np.maximum(largest, np.maximum.reduce(exponentials, axis=-2), out=largest)
+        largest = float(exponentials.max())
+        self.largest = max(self.largest, math.inf if math.isnan(largest) else largest)
+        summed = tile.by_row(self.summed)
         summed += np.matmul(np.ones(exponentials.shape[-2], exponentials.dtype), exponentials)
 
     def include_values(self, tile: Tile, thinned: Array, value: Array, buffers: Buffers) -> None:
@@ -60,8 +63,8 @@ class _Rows:
         """Convert the sums to a new shift of the tile's rows."""
         before = tile.by_row(self.shift)
         factor = np.where(np.isneginf(before), 0, power(finite_shift(before) - finite_shift(shift)))
-        for sums in (tile.by_row(self.summed), tile.by_row(self.largest)):
-            sums *= factor
+        summed = tile.by_row(self.summed)
+        summed *= factor
         if not self.empty and (factor != 1).any():
             out = tile.of_rows(self.out)
             out *= factor[..., None]
@@ -109,7 +112,7 @@ def forward_block(
         rows.out[...] = 0
     if tiles is not None:
         kept.tiles[place(block)] = tiles
-    _finish(results, queries, rows, sinks)
+    _finish(results, queries, rows, sinks, buffers)
 
 
 def _exponentials(
@@ -138,10 +141,13 @@ def _small_rows(queries: QueryBlock, tile: Tile, scores: Array) -> Array | bool:
     return np.asarray((scores.max(axis=-2) <= SMALL) & (scores.min(axis=-2) >= -SMALL))
 
 
-def _finish(results: ForwardResults, queries: QueryBlock, rows: _Rows, sinks: Array | None) -> None:
+def _finish(
+    results: ForwardResults, queries: QueryBlock, rows: _Rows, sinks: Array | None, buffers: Buffers
+) -> None:
     """Include the sinks, divide by the sums, and write statistics and `good`."""
     block = queries.block
-    lost = (rows.summed == 0) & (rows.shift != -np.inf)  # all visible scores came out as -inf
+    unseen = rows.shift == -np.inf  # fully masked
+    lost = (rows.summed == 0) & ~unseen  # all visible scores came out as -inf
     if sinks is not None:
         sink, whole = kernels.repeat_by_row(sinks, block), Tile(slice(0), [])
         unshifted = (rows.shift == 0) & (sink <= SMALL)
@@ -149,7 +155,7 @@ def _finish(results: ForwardResults, queries: QueryBlock, rows: _Rows, sinks: Ar
         rows.summed += power(sink - finite_shift(rows.shift))
     total = np.where(rows.summed == 0, 1, rows.summed)
     rows.out /= total[:, :, None]
-    statistics = RowStatistics(rows.shift, rows.summed, rows.largest / total)
+    statistics = RowStatistics(rows.shift, rows.summed, np.where(unseen, 0, rows.largest) / total)
     for result, x in zip(results.statistics, statistics, strict=True):
         result[block] = x.reshape(result[block].shape)
     good = ~lost & kernels.in_range(statistics.lse())
@@ -157,6 +163,6 @@ def _finish(results: ForwardResults, queries: QueryBlock, rows: _Rows, sinks: Ar
         good &= ~queries.overflows
     if not all_finite(rows.out):
         good &= np.isfinite(rows.out).all(axis=-1)
-    if (small := kernels.too_small(rows.out, 36)) is not None:
+    if (small := kernels.too_small(rows.out, 36, buffers)) is not None:
         good &= ~small
     results.good[block] = good.reshape(results.good[block].shape)

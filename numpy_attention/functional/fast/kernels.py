@@ -12,6 +12,8 @@ The mathematics is that of `blockwise_attention`. The differences (`benchmarks/p
   6  Where rows are shifted, subnormal powers are flushed to 0: they slow exp2 and products down 100 times.
   7  Hidden entries are zeroed by a bitwise and, after the exponential; -inf before it would slow exp2 down.
   8  Buffers are reused: the first use of new memory costs as much as the exponential.
+  9  No row's largest exponential is looked for, only that of the tile: it mostly proves that no row has a
+     peak (see `PEAK`).
 
 **What is left unshifted.** In a row whose visible scores s, to the base 2, are at most 30 in size, p = 2**s
 and the sum z of n of them need no shift: 2**-30 <= p <= 2**30 and 2**-30 <= z <= n 2**30. Float32's normal
@@ -89,7 +91,7 @@ class Workload(NamedTuple):
 class RowStatistics(NamedTuple):
     """Forward's softmax of each row, (N, n, L) or (..., H, L), in units.
 
-    shift is subtracted from the scores; summed = Σ power(score - shift); largest is the largest weight.
+    shift is subtracted from the scores; summed = Σ power(score - shift); no weight is above `largest`.
     """
 
     shift: Array
@@ -126,21 +128,27 @@ def rows_of(x: Array, block: RowBlock) -> Array:
     return own.reshape(len(own), -1, x.shape[-1])
 
 
+def unscaled_queries(work: Workload, block: RowBlock) -> QueryBlock:
+    """A block's queries as they are, for tiles whose exponentials were kept."""
+    members = block.members.stop - block.members.start
+    query = rows_of(work.stack.query, block)
+    return QueryBlock(block, members, transposed(query), math.inf, None, work.stack.head_options(block))
+
+
 def scale_queries(work: Workload, block: RowBlock, buffers: Buffers) -> QueryBlock:
     """A block's queries multiplied by scale and `query_factor`, with the bound on their scores."""
-    problem, query = work.stack.problem, rows_of(work.stack.query, block)
+    problem, queries = work.stack.problem, unscaled_queries(work, block)
+    query, scale = queries.scaled, work.scale_of(block)
     factor = query_factor(problem.softcap)
-    scale = work.scale_of(block)
-    scale = scale * factor if isinstance(scale, float) else transposed(scale) * scale.dtype.type(factor)
-    groups, R, D = query.shape
-    scaled = np.multiply(transposed(query), scale, out=buffers("scaled", (groups, D, R), query.dtype))
-    largest = float(np.sqrt(np.einsum("gdr,gdr->gr", scaled, scaled).max())) * (UNIT / factor)
+    scale = scale * factor if isinstance(scale, float) else transposed(scale) * factor
+    scaled = np.multiply(query, scale, out=buffers("scaled", query.shape, query.dtype))
+    size = np.abs(scale if isinstance(scale, float) else scale[:, 0])
+    largest = float((norms(transposed(query)) * size).max()) * (UNIT / factor)
     overflows = None if math.isfinite(largest) else np.asarray(~np.isfinite(scaled).all(axis=1))
     bound = largest * largest_key_norm(work, block)
     if problem.softcap is not None and not bound <= problem.softcap * UNIT:
         bound = problem.softcap * UNIT
-    members = block.members.stop - block.members.start
-    return QueryBlock(block, members, scaled, bound, overflows, work.stack.head_options(block))
+    return queries._replace(scaled=scaled, bound=bound, overflows=overflows)
 
 
 def largest_key_norm(work: Workload, block: RowBlock) -> float:
@@ -201,9 +209,10 @@ def in_range(lse: Array) -> Array:
     return np.asarray(np.isneginf(lse) | (np.abs(lse) < np.finfo(lse.dtype).max / 4))
 
 
-def too_small(x: Array, exponent: int) -> Array | None:
+def too_small(x: Array, exponent: int, buffers: Buffers) -> Array | None:
     """True for rows with an entry that is not 0 but below 2**(minexp + exponent); None if there is none."""
-    size, least = np.abs(x), 2.0 ** (int(np.finfo(x.dtype).minexp) + exponent)
+    size = np.abs(x, out=buffers("size", x.shape, x.dtype))
+    least = 2.0 ** (int(np.finfo(x.dtype).minexp) + exponent)
     if not size.size or size.min() >= least:
         return None
     rows = np.asarray(((size < least) & (size > 0)).any(axis=-1))

@@ -60,7 +60,7 @@ def partition(work: Workload, settings: FastSettings) -> list[RowBlock]:
     if settings.block is None:
         while rows > EDGE_ROWS and N * n * -(-L // rows) < 8:
             rows = -(-rows // 2)
-    halved = work.diagonal is not None and L >= TRIANGLE
+    halved = work.diagonal is not None
     members = min(n, max(1, work.rows // rows)) if rows == L and not halved else 1
     least = 2 if operations(stack) >= WORTH_THREADS else 1
     heads = STACK // (n * L * stack.key.shape[1])
@@ -116,7 +116,7 @@ def workload_of(problem: TiledArguments, settings: FastSettings) -> Workload:
     N, n, L, D = stack.query.shape
     uniform = stack.uniform
     diagonal = None
-    if problem.mask is not None and uniform and settings.block is None:
+    if problem.mask is not None and uniform and settings.block is None and (L >= SIDE or L % TRIANGLE == 0):
         diagonal = problem.mask.diagonal(*problem.shape[-2:])
     if settings.block is not None:
         rows, columns = settings.block

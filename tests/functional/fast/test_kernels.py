@@ -87,10 +87,10 @@ def test_queries_that_overflow_are_reported():
 def test_rows_with_numbers_below_the_limit_are_found():
     """2**-1022 is the least normal number; 0 is not below."""
     x = np.array([[1.0, 0.0], [1.0, 2.0**-1017], [2.0**-1016, 1.0]])
-    assert too_small(x, 6).tolist() == [False, True, False]
-    assert too_small(x[::2], 6) is None
-    assert too_small(np.ones((2, 3)), 6) is None
-    assert too_small(np.ones((0, 3)), 6) is None
+    assert too_small(x, 6, Buffers()).tolist() == [False, True, False]
+    assert too_small(x[::2], 6, Buffers()) is None
+    assert too_small(np.ones((2, 3)), 6, Buffers()) is None
+    assert too_small(np.ones((0, 3)), 6, Buffers()) is None
 
 
 def test_subnormal_powers_are_flushed_whatever_is_beside_them(monkeypatch):
