@@ -149,7 +149,7 @@ def test_fully_masked_row_has_no_gradient_of_minus_zero():
 
 
 def test_gradient_of_a_shared_bias_takes_the_memory_of_one_head():
-    """A gradient for each of 64 heads would take 23 MB; scratch memory may be that of a thread not yet used."""
+    """One for each of 64 heads would take 23 MB; the thread's scratch memory may be new."""
     import tracemalloc
 
     def most(heads):
