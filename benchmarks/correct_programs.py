@@ -124,7 +124,7 @@ class TiledProgram(NamedTuple):
                 d_key[:, :, c] += d.swapaxes(-1, -2) @ query[:, :, r]
 
         def of_keys(x: Array) -> Array:
-            return x.reshape(x.shape[0], -1, group, *x.shape[2:]).sum(axis=2)
+            return x.reshape(x.shape[0], x.shape[1] // group, group, *x.shape[2:]).sum(axis=2)
 
         results = {"out": out, "d_query": d_query, "d_key": of_keys(d_key), "d_value": of_keys(d_value)}
         if bias is not None and d_bias is not None:

@@ -52,15 +52,15 @@ PROGRAMS = 48
 
 
 ABOUT = """\
-{} faults of attention. The referee and the tolerances get the same numbers, those of {} cases in each
-dtype: the smoke profile, and again with cotangents as small as those of a mean loss. A fault is computed
-in float64 and rounded once. The gradient checks get up to {} problems in float64, with their default
-settings, and output and gradients through autograd: they compare a fault's backward with the fault's own
-forward, so a wrong scale, a mask off by one or heads in another order is consistent to them. Faults of
-memory are judged over a whole run of the referee. A cell counts the alarms over the problems in which the
-fault shows; – means no such problem: it would need sizes that coincide, fully masked rows, a scale with a
-gradient, or a cotangent of lse. Correct code: {} programs in each dtype, tile by tile in any order, on the
-same cases; and this package's attention in float64 on {} problems with queries of {} sizes.
+{} faults of attention. The referee and the tolerances get the same numbers, those of {} cases in float32
+and {} in bfloat16: the smoke profile, and again with cotangents as small as those of a mean loss. A fault
+is computed in float64 and rounded once. The gradient checks get up to {} problems in float64, with their
+default settings, and output and gradients through autograd: they compare a fault's backward with the
+fault's own forward, so a wrong scale, a mask off by one or heads in another order is consistent to them.
+Faults of memory are judged over a whole run of the referee. A cell counts the alarms over the problems in
+which the fault shows; – means no such problem: it would need sizes that coincide, fully masked rows, a
+scale with a gradient, or a cotangent of lse. Correct code: {} programs in each dtype, tile by tile in any
+order, on the same cases; and this package's attention in float64 on {} problems with queries of {} sizes.
 """
 
 
@@ -221,7 +221,12 @@ def main() -> None:
         "",
         *textwrap.wrap(
             ABOUT.format(
-                len(attention), len(cases(DTYPES[0])), MAX_PROBLEMS, PROGRAMS, len(PROBLEMS), len(SIZES)
+                len(attention),
+                *(len(cases(dtype)) for dtype in DTYPES),
+                MAX_PROBLEMS,
+                PROGRAMS,
+                len(PROBLEMS),
+                len(SIZES),
             ),
             110,
         ),
