@@ -147,8 +147,7 @@ def _forget_threads() -> None:
     _pool = Pool()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_threads)
+getattr(os, "register_at_fork", dict)(after_in_child=_forget_threads)  # Windows does not fork
 
 
 def default_threads() -> int:

@@ -70,8 +70,7 @@ class SingleThreadedBlas:
 
 BLAS = SingleThreadedBlas()
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=BLAS.leave_all)
+getattr(os, "register_at_fork", dict)(after_in_child=BLAS.leave_all)  # Windows does not fork
 
 
 def run_threaded(work: Work, units: list[Any], threads: int | None) -> None:

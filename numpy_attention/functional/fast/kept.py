@@ -43,10 +43,9 @@ class Spare:
         held = list(self.arrays.items())
         excess = sum(array.size for _, array in held) - KEEP
         for key, array in held:
-            if excess <= 0:
-                return
-            self.arrays.pop(key, None)
-            excess -= array.size
+            if excess > 0:
+                self.arrays.pop(key, None)
+                excess -= array.size
 
 
 SPARE = Spare()
@@ -94,13 +93,9 @@ class Kept:
 
     def take(self) -> tuple[dict[Place, list[Array]], list[Array]]:
         """The tiles of each block and their memory, which are then no longer kept."""
-        tiles, memory = {}, []
-        for key in list(self.tiles):
-            own = self.tiles.pop(key, None)  # one of several callers gets it
-            if own is not None:
-                tiles[key] = own
-                memory += self.memory.pop(key, [])
-        return tiles, memory
+        own = ((key, self.tiles.pop(key, None)) for key in list(self.tiles))  # one of several callers gets it
+        tiles = {key: of_block for key, of_block in own if of_block is not None}
+        return tiles, [array for key in tiles for array in self.memory.pop(key, [])]
 
 
 def place(block: RowBlock) -> Place:

@@ -298,3 +298,9 @@ def test_the_table_in_the_documents_is_that_of_the_hints():
     hints = [(keyword, hint) for table in INSTEAD.values() for keyword, hint in table.items()]
     missing = [pair for pair in pairs if not any(k == pair[0] and pair[1] in hint for k, hint in hints)]
     assert missing == []
+
+
+def test_function_without_keywords_names_its_positional_arguments_alone():
+    x = np.ones((2, 2))
+    with pytest.raises(TypeError, match=r"has 4 positional arguments; x, weight, bias are expected$"):
+        na.linear(x, x, x[0], x[0])

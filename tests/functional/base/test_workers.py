@@ -206,3 +206,25 @@ def test_default_is_the_processors_of_this_process(monkeypatch):
     assert default_threads() == 3
     monkeypatch.delattr(os, "sched_getaffinity")
     assert default_threads() == os.cpu_count()
+
+
+def test_child_forgets_the_threads_of_its_parent(monkeypatch):
+    """What a forked child runs; there, coverage sees nothing."""
+    monkeypatch.setattr(workers, "_pool", workers._pool)
+    before = workers._pool
+    workers._forget_threads()
+    assert workers._pool is not before
+    assert not workers._pool.threads
+
+
+def test_caller_keeps_one_small_set_of_buffers():
+    used = []
+
+    def work(size, buffers):
+        buffers("scores", (size,), np.uint8)
+        used.append(buffers)
+
+    for size in (5, 7, workers.IDLE_BYTES, 5):
+        run(work, [size], 1)
+    assert used[0] is used[1] is used[2]
+    assert used[3] is not used[2]

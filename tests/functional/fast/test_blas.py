@@ -94,6 +94,16 @@ def test_forked_child_is_not_limited_by_the_threads_of_its_parent(blas):
         assert blas.threads == 1
 
 
+def test_child_leaves_the_limit_of_its_parent(blas):
+    """What a forked child runs; there, coverage sees nothing."""
+    forked = module.SingleThreadedBlas()
+    forked.__enter__()
+    assert blas.threads == 1
+    for _ in range(2):
+        forked.leave_all()
+        assert (blas.threads, forked.users) == (4, 0)
+
+
 def test_limit_holds_whichever_thread_set_one_before():
     """threadpoolctl lets one thread alone set limits, and ignores the others."""
     pytest.importorskip("threadpoolctl")

@@ -97,6 +97,22 @@ def test_the_numbers_are_those_of_attention(name):
             assert not d[0, :, 900:].any()
 
 
+@pytest.mark.parametrize("score, value, d_out", [(-20, 1e-34, 1), (20, 1, 1e-31), (20, 1e-30, 1)])
+def test_tiny_values_and_cotangents_are_those_of_attention(score, value, d_out):
+    """In tiles, whose exponentials are of scores as they are; the other rows keep their bits."""
+    query, key = np.full((2, 3, 1), score, np.float32), np.ones((2, 5, 1), np.float32)
+    query[1] = 0.5
+    values = np.full((2, 5, 1), value, np.float32)
+    values[:, 0] *= np.float32(1.5)
+    cotangents = np.stack([np.full((3, 1), d_out), np.ones((3, 1))]).astype(np.float32)
+    options = {"scale": np.float32(1.0), "block": (3, 2)}
+    out, saved = na.fast_attention_forward(query, key, values, **options)
+    expected, dense = na.attention_forward(query, key, values, scale=np.float32(1.0))
+    got, wanted = na.fast_attention_backward(cotangents, saved), na.attention_backward(cotangents, dense)
+    for x, y in zip((out, *got[1:3]), (expected, *wanted[1:3]), strict=True):  # d_query is 0: keys are equal
+        np.testing.assert_allclose(x, y, rtol=1e-5)
+
+
 def test_batch_entries_are_independent():
     query = entries(-300.0)
     one, other = (

@@ -184,3 +184,12 @@ def test_float16_rows_that_would_overflow():
 def test_errors(plain, x, axis, error, sentence):
     with pytest.raises(error, match=sentence):
         plain(x, axis)
+
+
+def test_infinite_cotangent_of_logsumexp_leaves_minus_infinity_alone():
+    """exp(-inf) has no share of the sum, whatever the cotangent."""
+    x = np.array([[0.0, -np.inf, np.log(3)], [1.0, 1.0, 1.0]])
+    _, saved = logsumexp_forward(x)
+    d_x = logsumexp_backward(np.array([np.inf, 3.0]), saved)
+    assert d_x[0].tolist() == [np.inf, 0, np.inf]
+    np.testing.assert_allclose(d_x[1], 1, rtol=1e-15)

@@ -80,3 +80,19 @@ def test_a_band_decides_a_tile_by_its_corners_without_computing_the_pairs():
     assert visible((50, 60), (61, 99)) is False
     assert visible((50, 52), (49, 52)) is True
     assert visible((50, 51), (47, 49)).tolist() == [[False, True]]
+
+
+@pytest.mark.parametrize(
+    "mask, diagonal",
+    [
+        (na.causal("top_left"), 0), (na.causal("bottom_right"), 2), (na.causal(offset=-3), -3),
+        (na.window(None, 4, "top_left"), 4), (na.window(3, 0, "top_left"), None),
+        (na.window(3, None, offset=1), None),
+        (na.causal(offset=[1, 2]), None), (na.padding(3), None), (na.causal("top_left") & na.prefix(2), None),
+    ],
+)  # fmt: skip
+def test_diagonal_is_that_of_causal_masks_alone(mask, diagonal):
+    """Over 5 queries and 7 keys, query i sees exactly the keys up to i + diagonal."""
+    assert mask.diagonal(5, 7) == diagonal
+    if diagonal is not None:
+        assert (mask.array(5, 7) == (np.arange(7) <= np.arange(5)[:, None] + diagonal)).all()
