@@ -49,7 +49,10 @@ def scale_by_width(query: Array, key: Array, scale: Any, visible: Any = None) ->
     """The default scale is 1/D instead of 1/sqrt(D)."""
     width = query.shape[-1]
     is_default = np.ndim(scale) == 0 and math.isclose(np.real(scale), 1 / math.sqrt(width or 1))
-    return score_forward(query, key, 1 / max(width, 1) if is_default else scale, visible)
+    wrong = 1 / max(width, 1)
+    if is_default:
+        scale = wrong if isinstance(scale, float) else np.asarray(wrong)
+    return score_forward(query, key, scale, visible)
 
 
 @SCALE.backward("score", active=SHOWS)
