@@ -16,6 +16,7 @@ from .kept import Kept, Place
 from .kernels import PEAK, UNIT, RowStatistics, power
 from .nonfinite import all_finite
 from .plan import number_of
+from .stack import HeadStack, stack_heads
 
 MOST_SCORES = 2**15
 """Above, the tiles of one thread are as fast."""
@@ -34,21 +35,15 @@ def fits(problem: TiledArguments, block: tuple[int, int] | None) -> bool:
     )
 
 
-def _stacked(problem: TiledArguments) -> tuple[Array, Array, Array]:
-    """query (N, n L, D), key (N, S, D), value (N, S, E): the queries of a key head are rows of one matrix."""
-    batch = problem.shape[:-3]
-
-    def keys(x: Array) -> Array:
-        whole = x.ndim == 2 or x.shape[:-3] == batch
-        return (x if whole else np.broadcast_to(x, (*batch, *x.shape[-3:]))).reshape(-1, *x.shape[-2:])
-
-    key, value = keys(problem.key), keys(problem.value)
-    return problem.query.reshape(len(key), -1, key.shape[-1]), key, value
+def _queries(stack: HeadStack) -> Array:
+    """The queries (N, n L, D) of a key head as rows of one matrix."""
+    return stack.query.reshape(len(stack.key), -1, stack.key.shape[-1])
 
 
-def _exponentials(problem: TiledArguments, query: Array, key: Array) -> tuple[Array, Array, Array | None]:
+def _exponentials(stack: HeadStack) -> tuple[Array, Array, Array | None]:
     """power(scores - shift), 0 where hidden; the shift (N, n L, 1); True for rows without a visible key."""
-    scores, empty = np.matmul(query * (number_of(problem.scale) * UNIT), transposed(key)), None
+    problem, empty = stack.problem, None
+    scores = np.matmul(_queries(stack) * (number_of(problem.scale) * UNIT), transposed(stack.key))
     if problem.mask is not None:
         L, S = problem.shape[-2:]
         hidden = np.logical_not(problem.visible(slice(0, L), slice(0, S)))
@@ -67,12 +62,12 @@ def forward(problem: TiledArguments, kept: Kept) -> ForwardResults:
 
     The largest exponential of a row is 1, so that its weight is 1 / summed.
     """
-    query, key, value = _stacked(problem)
-    exponentials, shift, empty = _exponentials(problem, query, key)
+    stack = stack_heads(problem)
+    exponentials, shift, empty = _exponentials(stack)
     summed = total = exponentials.sum(axis=-1)
     if empty is not None:
         total = np.where(summed == 0, 1, summed)
-    out = np.matmul(exponentials, value)
+    out = np.matmul(exponentials, stack.value)
     out /= total[..., None]
     largest = 1 / total
     good = np.ones(summed.shape, bool) if all_finite(out) else np.isfinite(out).all(axis=-1)
@@ -91,8 +86,9 @@ def backward(
     tiles: dict[Place, list[Array]],
 ) -> list[Array | None]:  # fmt: skip
     """The gradients in the shapes of `TiledArguments`, from finite inputs and cotangents."""
-    query, key, value = _stacked(problem)
-    exponentials = tiles[WHOLE][0] if tiles else _exponentials(problem, query, key)[0]
+    stack = stack_heads(problem)
+    exponentials = tiles[WHOLE][0] if tiles else _exponentials(stack)[0]
+    query, key, value = _queries(stack), stack.key, stack.value
     rows = query.shape[:2]
     out, d_out = out.reshape(*rows, -1), d_out.reshape(*rows, -1)
     summed, d_lse = statistics.summed.reshape(rows), d_lse.reshape(rows)
@@ -115,9 +111,8 @@ def backward(
         gradient *= scale
         if scale < 0:
             gradient += 0  # turns -0 into 0
-    batch = (*problem.shape[:-3], -1)
-    d_keys = [x.reshape(*batch, *x.shape[1:]) if len(problem.shape) > 2 else x[0] for x in (d_key, d_value)]
-    return [d_query.reshape(problem.query.shape), *d_keys, None, d_scale, None]
+    d_key, d_value = stack.keys_unstacked(d_key), stack.keys_unstacked(d_value)
+    return [stack.unstacked(d_query), d_key, d_value, None, d_scale, None]
 
 
 def _compute_peaks_last(d_scores: Array, exponentials: Array, largest: Array, d_lse: Array) -> None:

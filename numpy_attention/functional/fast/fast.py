@@ -57,7 +57,7 @@ class FastSaved(NamedTuple):
     work: Workload | None = None
     statistics: RowStatistics | None = None
     good: Array | None = None
-    kept: Kept = Kept()
+    kept: Kept | None = None
 
 
 def _compute(
@@ -124,16 +124,12 @@ def _natural_lse(problem: TiledArguments, statistics: RowStatistics) -> Array:
 def _differentiate(saved: FastSaved, d_out: Array, d_lse: Array) -> tuple[Sequence[Any], bool]:
     """Gradients in the shapes of `TiledArguments`; True where they are those of the kernels' range."""
     assert saved.statistics is not None
-    exponentials, memory = saved.kept.take()
+    exponentials, memory = saved.kept.take() if saved.kept else ({}, [])
+    of_forward = saved.statistics, saved.out, d_out, d_lse, exponentials
     if saved.work is None:
-        gradients, in_range = (
-            dense.backward(saved.problem, saved.statistics, saved.out, d_out, d_lse, exponentials),
-            True,
-        )
+        gradients, in_range = dense.backward(saved.problem, *of_forward), True
     else:
-        gradients, in_range = tiles.backward(
-            saved.work, saved.settings, saved.statistics, saved.out, d_out, d_lse, exponentials
-        )  # fmt: skip
+        gradients, in_range = tiles.backward(saved.work, saved.settings, *of_forward)
     SPARE.give(memory)
     return gradients, in_range and all(all_finite(x) for x in gradients if x is not None)
 

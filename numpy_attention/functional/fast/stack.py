@@ -132,7 +132,8 @@ def stack_heads(problem: TiledArguments) -> HeadStack:
     batch = problem.shape[:-3]
 
     def keys(x: Array) -> Array:
-        return (x if x.ndim == 2 else np.broadcast_to(x, (*batch, *x.shape[-3:]))).reshape(-1, *x.shape[-2:])
+        whole = x.ndim == 2 or x.shape[:-3] == batch
+        return (x if whole else np.broadcast_to(x, (*batch, *x.shape[-3:]))).reshape(-1, *x.shape[-2:])
 
     key, value, query = keys(problem.key), keys(problem.value), problem.query
     members = math.prod(problem.shape[:-2]) // len(key)

@@ -116,6 +116,13 @@ def _scale(rows: Array, eps: float) -> Array:
     return np.ldexp(np.ones(top.shape, limits.dtype), -np.where(np.isfinite(top), exponent, 0))
 
 
+def _undo_rate(unit: Array, rate: Array, d_unit: Array, products: Array) -> None:
+    """d_unit becomes rate * (d_unit - unit * mean(unit * d_unit)) in place; `products` is scratch."""
+    np.multiply(unit, _mean(np.multiply(unit, d_unit, out=products)), out=products)
+    d_unit -= products
+    d_unit *= rate
+
+
 class _Sums:
     """Σ of all rows (n, C) of an array, in float64 (complex128): of each block, and these in their order."""
 
@@ -199,9 +206,7 @@ def layer_norm_backward(d_out: npt.ArrayLike, saved: LayerNormSaved) -> LayerNor
         d_weight.add(row, np.multiply(d_out, unit, out=products))
         d_bias.add(row, d_out)
         _centred(np.multiply(gain, d_out, out=d_x), d_x)
-        np.multiply(unit, _mean(np.multiply(unit, d_x, out=products)), out=products)
-        d_x -= products
-        d_x *= rate
+        _undo_rate(unit, rate, d_x, products)
 
     (d_x,) = by_rows(formula, [unit, d_out, rate, _numbers(rate)], x.shape[-1:], threads)
     return LayerNormGradients(
@@ -284,9 +289,7 @@ def rms_norm_backward(d_out: npt.ArrayLike, saved: RmsNormSaved) -> RmsNormGradi
         products = buffers("products", d_x.shape, d_x.dtype)
         d_weight.add(row, np.multiply(d_out, unit, out=products))
         np.multiply(gain, d_out, out=d_x)
-        np.multiply(unit, _mean(np.multiply(unit, d_x, out=products)), out=products)
-        d_x -= products
-        d_x *= rate
+        _undo_rate(unit, rate, d_x, products)
 
     (d_x,) = by_rows(formula, [unit, d_out, rate, _numbers(rate)], x.shape[-1:], threads)
     return RmsNormGradients(gradient_like(d_x, x, fresh=True), gradient_like(d_weight.total(), weight))

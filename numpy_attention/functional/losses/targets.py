@@ -97,4 +97,5 @@ def target_distribution(
 
 
 def is_distribution(targets: Array, shape: tuple[int, ...]) -> bool:
+    """True for floats in the shape of the logits: a distribution for each row, not a class."""
     return targets.dtype.kind in "fc" and targets.shape == shape
