@@ -1,8 +1,9 @@
 """Units of work shared among threads, with results that do not depend on the number of threads.
 
 NumPy releases the interpreter's lock while it computes, so threads run in parallel. The threads of a pool run
-the units; the caller waits. Ctrl-C reaches the main thread alone, so it never finds a unit, or what surrounds
-the units, half done: the caller tells the threads to stop, waits for the operation at hand, and raises.
+the units, and the caller waits. Python raises KeyboardInterrupt in the main thread only, so Ctrl-C never
+interrupts a unit, nor the code around the units: the caller tells the threads to stop, waits until their
+current operation is done, and raises.
 """
 
 import math

@@ -46,7 +46,8 @@ class FastSaved(NamedTuple):
 
     work is None for a small problem. Rows that are not `good` (..., H, L) are out of the kernels' range, or
     see a number that is not finite; their results are those of `blockwise`, which is None where all rows are
-    good. Without statistics all is blockwise attention's. kept are exponentials for the first backward.
+    good. statistics is None if blockwise attention computed all rows. kept are exponentials for the first
+    backward.
     """
 
     out: Array

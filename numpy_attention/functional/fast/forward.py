@@ -30,7 +30,7 @@ class ForwardResults(NamedTuple):
 
 
 class _Rows:
-    """What the online softmax holds of a block's rows (groups, R): the shift, and sums under that shift."""
+    """State of the online softmax for a block's rows (groups, R): the shift, and sums under that shift."""
 
     def __init__(self, out: Array) -> None:
         self.out = out

@@ -9,8 +9,7 @@ from ..base.admission import Array
 from .stack import RowBlock
 
 KEEP = 2**25
-"""Default of `keep`, in bytes. Beyond, writing the exponentials to memory and reading them takes as long as
-computing them again."""
+"""Default of `keep`, in bytes. Above it, keeping exponentials takes as long as recomputing them."""
 
 Place = tuple[int, int, int]
 
@@ -99,5 +98,5 @@ class Kept:
 
 
 def place(block: RowBlock) -> Place:
-    """What tells a block from the others of its partition."""
+    """The key of a block, unique in its partition."""
     return block.groups.start, block.members.start, block.rows.start

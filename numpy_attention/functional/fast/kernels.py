@@ -22,9 +22,9 @@ numbers go from 2**-126 to 2**128, so its products stay normal if
     forward    out = Σ p v / z               2**-96 <= |v| <= 2**97 / n
     backward   d = d_out / z, then Σ p d     2**-96 n <= |d_out| <= 2**97
 
-A value is not looked at (what is hidden must not decide), but out is their weighted mean: an entry of out
-below 2**-90 shows values below the limit, an entry of d below 2**-120 a cotangent below it, and an infinity
-that one of them is above. Those rows are `blockwise_attention`'s, whose exponentials are at most 1.
+Values are not checked themselves, because hidden ones must have no influence. Instead a row is out of range
+if an entry of out, which is a weighted mean of visible values, is below 2**-90, an entry of d is below
+2**-120, or either is infinite. `blockwise_attention` computes these rows, with exponentials of at most 1.
 """
 
 import math

@@ -21,7 +21,7 @@ EDGE_ROWS = 256
 """Most rows of a tile under a mask, so that tiles follow its edges, and of a tile of few heads."""
 
 STACK = 2**18
-"""Scores of a unit: heads that are smaller are stacked up to it. NumPy's calls on less are so short that
+"""Scores of a unit: smaller heads are stacked up to it. On fewer scores, NumPy's calls are so short that
 threads wait for Python's lock."""
 
 WORTH_THREADS = 2**24

@@ -49,6 +49,18 @@ def blocks_of(monkeypatch, block):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("count", [3001, 2**15 + 1, 2**17 - 1, 2**17 + 1, 2**20 + 5])
+def test_every_number_is_in_one_block_at_the_sizes_that_are_used(count, threads):
+    x = np.arange(count, dtype=float)
+
+    def formula(x, doubled, _):
+        np.multiply(x, 2, out=doubled)
+
+    (doubled,) = by_elements(formula, x, threads=threads)
+    assert (doubled == 2 * x).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("block", [1, 5, 14, 15, 1000])
 @pytest.mark.parametrize("shape", [(5,), (7, 5), (2, 3, 5), (0, 5), (7, 0), (0, 0)], ids=str)
 def test_the_formula_is_applied_to_every_row_once(block, shape, threads, monkeypatch):
