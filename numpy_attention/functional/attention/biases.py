@@ -93,7 +93,7 @@ class Alibi(Bias):
         return Alibi(batch_entry(self.parameter, index, 0), self.align, self.offset)
 
     def _distance(self, rows: slice, columns: slice, L: int, S: int) -> Array:
-        shift = self.offset if self.offset is not None else alignment_offset(repr(self), self.align, L, S)
+        shift = self.offset if self.offset is not None else alignment_offset(self, self.align, L, S)
         ahead = np.arange(*columns.indices(S)) - np.arange(*rows.indices(L))[:, None]
         return np.asarray(np.abs(ahead - float(shift)))
 

@@ -19,6 +19,9 @@ from .workers import Buffers, default_threads, run
 BLOCK, LEAST, ALONE = 2**18, 2**15, 2**17
 """Entries of a block: a quarter of the array within the first two limits. One thread below the third."""
 
+ALONE_IF_CHEAP = 2**20
+"""One thread below so many entries, for a formula of two or three passes without an exponential."""
+
 
 def admit_threads(threads: int | None) -> int:
     """The number of threads; for None, the number of processors that this process may use."""
@@ -26,7 +29,11 @@ def admit_threads(threads: int | None) -> int:
 
 
 def by_rows(
-    formula: Callable[..., None], arrays: Sequence[Array], widths: Sequence[int], threads: int
+    formula: Callable[..., None],
+    arrays: Sequence[Array],
+    widths: Sequence[int],
+    threads: int,
+    alone: int = ALONE,
 ) -> list[Array]:
     """New arrays of these widths that formula(*rows, *rows of results, buffers) fills, block by block.
 
@@ -45,21 +52,25 @@ def by_rows(
         blocks = (np.ascontiguousarray(x[rows], wider) for x, wider in flat)
         formula(*blocks, *(result[rows] for result in results), buffers)
 
-    if threads == 1 or count * width < ALONE:
+    if threads == 1 or count * width < alone:
         run(compute, range(0, count, length), 1)
     else:
         run(np.errstate(all="ignore")(compute), range(0, count, length), threads)
     return [result.reshape(*batch, result.shape[1]) for result in results]
 
 
-def by_elements(formula: Callable[..., None], *arrays: Array, results: int = 1, threads: int) -> list[Array]:
+def by_elements(
+    formula: Callable[..., None], *arrays: Array, results: int = 1, threads: int, alone: int = ALONE
+) -> list[Array]:
     """New arrays that formula(*blocks, *blocks of results, buffers) fills, of arrays of one shape."""
     columns = [array.reshape(-1, 1) for array in arrays]
-    return [x.reshape(arrays[0].shape) for x in by_rows(formula, columns, [1] * results, threads)]
+    return [x.reshape(arrays[0].shape) for x in by_rows(formula, columns, [1] * results, threads, alone)]
 
 
-def elements_back(formula: Callable[..., None], d_out: Any, saved: Any, *arrays: Array) -> Any:
+def elements_back(
+    formula: Callable[..., None], d_out: Any, saved: Any, *arrays: Array, alone: int = ALONE
+) -> Any:
     """d_x that formula(d_out, *arrays, d_x, buffers) fills, of an output in the shape of saved.x."""
     d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
-    (d_x,) = by_elements(formula, d_out, *arrays, threads=saved.threads)
+    (d_x,) = by_elements(formula, d_out, *arrays, threads=saved.threads, alone=alone)
     return gradient_like(d_x, saved.x, fresh=True)

@@ -5,11 +5,13 @@ neither tiles nor threads nor buffers; every row is shifted by its maximum, as i
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
 from ..base.admission import Array
 from ..base.arrays import accurate_sum, transposed
+from ..masks.mask import Mask
 from ..tiled.tiling import TiledArguments
 from .forward import ForwardResults
 from .kept import Kept, Place
@@ -42,19 +44,33 @@ def _queries(stack: HeadStack) -> Array:
 
 def _exponentials(stack: HeadStack) -> tuple[Array, Array, Array | None]:
     """power(scores - shift), 0 where hidden; the shift (N, n L, 1); True for rows without a visible key."""
-    problem, empty = stack.problem, None
+    problem = stack.problem
     scores = np.matmul(_queries(stack) * (number_of(problem.scale) * UNIT), transposed(stack.key))
-    if problem.mask is not None:
-        L, S = problem.shape[-2:]
-        hidden = np.logical_not(problem.visible(slice(0, L), slice(0, S)))
-        hidden = np.broadcast_to(hidden, problem.shape).reshape(scores.shape)
-        np.copyto(scores, -np.inf, where=hidden)
-        empty = np.asarray(hidden.all(axis=-1))
+    empty = None if problem.mask is None else _hide(problem, problem.mask, scores)
     shift = scores.max(axis=-1, keepdims=True)
     if empty is not None:
         shift[shift == -np.inf] = 0
     np.subtract(scores, shift, out=scores)
     return power(scores, out=scores), shift, empty
+
+
+def _hide(problem: TiledArguments, mask: Mask, scores: Array) -> Array | None:
+    """-inf for hidden pairs, in place; True for rows without a visible key, None if every row has one."""
+    L, S = problem.shape[-2:]
+    diagonal = mask.diagonal(L, S)
+    if diagonal is not None and diagonal >= 0:
+        np.copyto(scores.reshape(-1, L, S), -np.inf, where=_above(diagonal, L, S))
+        return None
+    hidden = np.logical_not(problem.visible(slice(0, L), slice(0, S)))
+    hidden = np.broadcast_to(hidden, problem.shape).reshape(scores.shape)
+    np.copyto(scores, -np.inf, where=hidden)
+    return np.asarray(hidden.all(axis=-1))
+
+
+@lru_cache(maxsize=8)
+def _above(diagonal: int, L: int, S: int) -> Array:
+    """True above a diagonal: a causal mask costs more to build than to apply."""
+    return ~np.tri(L, S, min(diagonal, S), dtype=bool)
 
 
 def forward(problem: TiledArguments, kept: Kept) -> ForwardResults:

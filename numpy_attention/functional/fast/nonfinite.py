@@ -21,7 +21,9 @@ from ..tiled.tiling import TiledArguments, slices, tile_view
 def options_are_finite(problem: TiledArguments) -> bool:
     """True where scale is finite, and bias and sinks finite or -inf; query, key, value are not examined."""
     additive = (x for x in (problem.bias, problem.sinks) if isinstance(x, np.ndarray))
-    return bool(np.isfinite(problem.scale).all()) and not any(is_nan_or_plus_inf(x).any() for x in additive)
+    scale = problem.scale
+    finite = math.isfinite(scale) if isinstance(scale, float) else bool(np.isfinite(scale).all())
+    return finite and not any(is_nan_or_plus_inf(x).any() for x in additive)
 
 
 def all_finite(x: Array) -> bool:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..base.admission import Array, admit, explained, quiet, real_number
 from ..base.arrays import backward_of, promote, round_to, shape_repr
-from ..base.row_blocks import admit_threads, by_elements, elements_back
+from ..base.row_blocks import ALONE_IF_CHEAP, admit_threads, by_elements, elements_back
 from ..base.stable import choose, decay, sech_squared
 from ..base.workers import Buffers
 
@@ -205,7 +205,9 @@ def sigmoid(x: npt.ArrayLike, *, threads: int | None = None) -> Any:
 def relu_forward(x: npt.ArrayLike, *, threads: int | None = None) -> tuple[Any, ReluSaved]:
     """The positive part, with what its backward needs: see `relu`."""
     x, threads = admit("x", x), admit_threads(threads)
-    (out,) = by_elements(lambda x, out, _: choose(~(x.real <= 0), x, out=out), x, threads=threads)
+    (out,) = by_elements(
+        lambda x, out, _: choose(~(x.real <= 0), x, out=out), x, threads=threads, alone=ALONE_IF_CHEAP
+    )
     return round_to(out, x, fresh=True), ReluSaved(x, threads)
 
 
@@ -216,7 +218,7 @@ def relu_backward(d_out: npt.ArrayLike, saved: ReluSaved) -> Any:
     def formula(d_out: Array, x: Array, d_x: Array, _: Buffers) -> None:
         choose(~(x.real <= 0), d_out, out=d_x)
 
-    return elements_back(formula, d_out, saved, saved.x)
+    return elements_back(formula, d_out, saved, saved.x, alone=ALONE_IF_CHEAP)
 
 
 @explained
@@ -259,7 +261,7 @@ def leaky_relu_forward(
     def formula(x: Array, out: Array, _: Buffers) -> None:
         choose(x.real <= 0, slope * x, x, out=out)
 
-    (out,) = by_elements(formula, x, threads=threads)
+    (out,) = by_elements(formula, x, threads=threads, alone=ALONE_IF_CHEAP)
     return round_to(out, x, fresh=True), LeakyReluSaved(x, slope, threads)
 
 
@@ -270,7 +272,7 @@ def leaky_relu_backward(d_out: npt.ArrayLike, saved: LeakyReluSaved) -> Any:
     def formula(d_out: Array, x: Array, d_x: Array, _: Buffers) -> None:
         choose(x.real <= 0, saved.slope * d_out, d_out, out=d_x)
 
-    return elements_back(formula, d_out, saved, saved.x)
+    return elements_back(formula, d_out, saved, saved.x, alone=ALONE_IF_CHEAP)
 
 
 @explained

@@ -63,10 +63,13 @@ class Band(Mask):
         align = "" if self.align is None else f"{', ' * bool(limits)}{self.align!r}"
         return f"na.{self.name}({limits}{align})"
 
+    def check_lengths(self, L: int, S: int, heads: bool) -> None:
+        self._shift(L, S, heads)
+
     def _shift(self, L: int, S: int, heads: bool) -> Array:
         if self.offset is not None:
             return self.offset[(..., *(None,) * (2 + heads))]
-        return np.asarray(alignment_offset(repr(self), self.align, L, S))
+        return np.asarray(alignment_offset(self, self.align, L, S))
 
     def column_range(self, rows: slice, L: int, S: int) -> tuple[int, int]:
         shift = self._shift(L, S, False)

@@ -54,6 +54,10 @@ class Mask:
         """True where query positions i may attend to key positions j; broadcasts to (..., i, j)."""
         raise TypeError(f"{type(self).__name__} is no mask by itself; use na.visible, na.causal, …")
 
+    def check_lengths(self, L: int, S: int, heads: bool) -> None:
+        """Raise ValueError if there is no such mask over L queries and S keys."""
+        self.tile(slice(0), slice(0), L, S, heads=heads)
+
     def batch_shape(self, heads: bool) -> tuple[int, ...]:
         """The shape of `array` without its last two axes."""
         return ()
@@ -164,11 +168,11 @@ def _steps(mask: Mask) -> tuple[Mask | str, ...]:
     return mask.steps if isinstance(mask, Combined) else (mask,)
 
 
-def alignment_offset(name: str, align: str | None, L: int, S: int) -> int:
+def alignment_offset(mask: object, align: str | None, L: int, S: int) -> int:
     """A query's position minus its index: 0 for "top_left", S - L for "bottom_right"."""
     if L != S and align is None:
         raise ValueError(
-            f"{name} over {L} queries and {S} keys: say where the corner is, "
+            f"{mask!r} over {L} queries and {S} keys: say where the corner is, "
             'align="top_left", align="bottom_right", or offset='
         )
     return S - L if align == "bottom_right" else 0
@@ -218,12 +222,12 @@ def check_mask(mask: object, scores_shape: tuple[int, ...]) -> None:
     L, S = scores_shape[-2:]
     heads = len(scores_shape) > 2
     try:
-        mask.tile(slice(0), slice(0), L, S, heads=heads)  # checks its lengths
+        mask.check_lengths(L, S, heads)
         shape = (*mask.batch_shape(heads), L, S)
     except ValueError as error:
         raise ValueError(f"mask: {error}") from None
     try:
-        fits = np.broadcast_shapes(shape, scores_shape) == scores_shape
+        fits = len(shape) == 2 or np.broadcast_shapes(shape, scores_shape) == scores_shape
     except ValueError:
         fits = False
     if not fits:
