@@ -54,7 +54,7 @@ def _same_place(one: PathLike, other: PathLike) -> bool:
     return same or (os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other))
 
 
-def write_bytes(path: PathLike, data: bytes) -> None:
+def write_bytes(path: PathLike, data: bytes | Iterable[Any]) -> None:
     """Write `data` to `path`, whole or not at all.
 
     Parameters
@@ -62,7 +62,7 @@ def write_bytes(path: PathLike, data: bytes) -> None:
     path
         The file to create or replace; its folder must exist. A link stays, and its target is replaced.
     data
-        The whole content of the file.
+        The whole content of the file, or its pieces: anything with bytes.
 
     Raises
     ------
@@ -81,7 +81,8 @@ def write_bytes(path: PathLike, data: bytes) -> None:
     temporary = target.parent / f".{os.urandom(8).hex()}.part"
     try:
         with open(temporary, "xb") as file:
-            file.write(data)
+            pieces: Iterable[Any] = [data] if isinstance(data, bytes) else data
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
@@ -199,8 +200,10 @@ def write_npz(path: PathLike, arrays: Mapping[str, NDArray[Any]]) -> None:
     write_bytes(path, data.getvalue())
 
 
-def read_npz(path: PathLike) -> dict[str, NDArray[Any]]:
+def read_npz(path: PathLike, *, most_unpacked: int | None = None) -> dict[str, NDArray[Any]]:
     """Read the named arrays of a .npz file; pickled objects are refused, never loaded.
+
+    most_unpacked: bytes that it may unpack to, unless 20 times its own size is more; 1 GiB if None.
 
     Raises
     ------
@@ -213,14 +216,16 @@ def read_npz(path: PathLike) -> dict[str, NDArray[Any]]:
     with open(path, "rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                members = _members(archive, os.fstat(file.fileno()).st_size)
+                size = os.fstat(file.fileno()).st_size
+                least = MOST_UNPACKED if most_unpacked is None else most_unpacked
+                members = _members(archive, size, max(least, MOST_RATIO * size))
                 return {name: _member_array(archive, member) for name, member in members.items()}
         except Exception as error:  # zipfile and NumPy raise a dozen classes for damaged files
             reason = str(error).partition("\n")[0]
             raise ValueError(f"{path} is not a whole .npz of plain arrays: {reason}") from error
 
 
-def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
+def _members(archive: zipfile.ZipFile, size: int, most: int) -> dict[str, zipfile.ZipInfo]:
     """The members by the name of their array; raises before anything is unpacked."""
     members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
@@ -234,7 +239,6 @@ def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
             raise ValueError(f"its member {shown} is encrypted")
         members[name] = member
     unpacked = sum(member.file_size for member in members.values())
-    most = max(MOST_UNPACKED, MOST_RATIO * size)
     if unpacked > most:
         raise ValueError(
             f"its {size:,} bytes unpack to {unpacked:,}; at most {most:,} are expected (numpy.savez writes "

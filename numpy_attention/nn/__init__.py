@@ -9,5 +9,7 @@ Read `parameters`, then `multi_head_attention`; `token_scores` and `temperature`
 """
 
 from .multi_head_attention import MultiHeadAttention
+from .weights.files import load_weights, save_weights
+from .weights.torch_names import from_torch, to_torch
 
-__all__ = ["MultiHeadAttention"]
+__all__ = ["MultiHeadAttention", "from_torch", "load_weights", "save_weights", "to_torch"]
