@@ -29,8 +29,8 @@ BUDGETS = {
     "optim": 1_150,
     "nn": 3_500,
     "training tasks": 7_000,
-    "study": 3_000,
-    "cli": 1_300,
+    "study": 7_000,
+    "cli": 1_700,
 }
 """Lines of Python in each folder. Raised only with a reason in CHANGELOG.md, in the same commit."""
 

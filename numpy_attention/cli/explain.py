@@ -2,13 +2,15 @@
 
 import argparse
 import shutil
+from typing import Any
 
 from ..check.faults import fault
 from ..functional.scores.concat import ACTIVATIONS
-from ..study.example import SCORES, build_example
+from ..study.example import ALL_OPTIONS, SCORES, build_example
 from ..study.fault_walk import walk_with_fault
 from ..study.number_format import WIDTH
 from ..study.page import page
+from ..study.projection import MOST_HEADS
 from ..study.tokens import MOST, read_tokens
 from ..study.walk import walk
 from .numbers import finite_number, whole_number
@@ -22,9 +24,11 @@ OPTIONAL = (
 )
 
 EPILOG = f"""
-FILE.json holds the tokens, as in [[1, 0], [1, 2], [-1, 1]]: at most {MOST} of at most {MOST} numbers, used as
-query, key and value; or {{"query": …, "key": …, "value": …}}. An object may also hold "d_out" and the score's
-parameters by name: "scale" of dot, "weight" of general, concat and location, …
+FILE.json holds the tokens, as in [[1, 0], [1, 2], [-1, 1]]: at most {MOST} of at most {MOST} numbers. Step 0
+makes query, key and value of them; concat and location scores take them as they are. Or it holds an object:
+{{"tokens": …, "memory": …, "W_Q": …, "W_K": …, "W_V": …}}, of which only tokens are needed, or {{"query": …,
+"key": …, "value": …}}; and in both "d_out" and the score's parameters by name: "scale" of dot, "weight" of
+general, concat and location, …
 """
 
 
@@ -39,7 +43,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add = parser.add_argument
     add("--tokens", metavar="FILE.json", help="your own tokens (default: three tokens of width two)")
-    add("--score", choices=tuple(SCORES), default="dot", help="step 1 (default: dot)")
+    add("--score", choices=tuple(SCORES), help="step 1 (default: dot)")
     add("--activation", choices=tuple(ACTIVATIONS), help="of the concat score (default: tanh)")
     add(
         "--causal",
@@ -47,10 +51,28 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="step 4: mask later tokens (default: yes, except for concat and location, whose formulas sum "
         "over all tokens)",
     )
+    heads = whole_number(1, MOST_HEADS)
+    add("--heads", type=heads, metavar="H", help="step 0: split query, key and value into H heads")
+    add("--kv-heads", type=heads, metavar="G", help="key heads, shared by the H heads (default: H)")
+    add("--cross", action="store_true", help="keys and values come from other tokens than queries")
+    add(
+        "--window",
+        type=_window,
+        metavar="LEFT[,RIGHT]",
+        help="step 4: a query sees LEFT keys before its own and RIGHT behind it (default: 0)",
+    )
+    add(
+        "--align",
+        choices=("bottom_right", "top_left"),
+        help="with --causal or --window, where queries and keys of your own differ in number: the queries "
+        "are the last tokens, or the first",
+    )
     for name, metavar, const, step in OPTIONAL:
         text = f"{step} ({const} without {metavar})"
         add(f"--{name}", nargs="?", type=finite_number, const=const, metavar=metavar, help=text)
     add("--bias", action="store_true", help="step 3: add a bias to the scores")
+    add("--lse", action="store_true", help="the loss also depends on lse, as where parts are merged")
+    add("--all-options", action="store_true", help="a second example: every option at once")
     add(
         "--break",
         dest="fault",
@@ -58,7 +80,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="plant a fault, mark the numbers that it changes and name the laws that it breaks "
         "(`numpy-attention faults` lists all faults)",
     )
-    add("--seed", type=whole_number(), default=0, metavar="N", help="seed of dropout (default: 0)")
+    add("--seed", type=whole_number(), metavar="N", help="seed of dropout (default: 0)")
     parser.set_defaults(run=run)
 
 
@@ -66,14 +88,30 @@ def run(args: argparse.Namespace) -> int:
     """Print the page; return 1 if a number is wrong without a planted fault."""
     tokens = None if args.tokens is None else read_tokens(args.tokens)
     try:
-        problem = build_example(
-            tokens, score=args.score, activation=args.activation, causal=args.causal, softcap=args.softcap,
-            bias=args.bias, sinks=args.sinks, dropout=args.dropout, seed=args.seed,
-        )  # fmt: skip
-        broken = None if args.fault is None else walk_with_fault(problem, fault(args.fault))
-        steps = walk(problem) if broken is None else broken.walk
+        options = example_options(args)
+        planted = None if args.fault is None else fault(args.fault)
+        problem = build_example(tokens, **options) if tokens or options or planted is None else None
+        broken = None if planted is None else walk_with_fault(problem, planted)
+        steps = broken.walk if broken else walk(problem or build_example())
     except ValueError as error:
         raise ValueError(f"{args.tokens}: {error}" if args.tokens else str(error)) from error
     columns = shutil.get_terminal_size((WIDTH, 0)).columns
     print(*page(steps, min(max(columns, NARROWEST), WIDTH), broken), sep="\n")
     return 0 if steps.ok or broken else 1
+
+
+def example_options(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of `build_example` that were given."""
+    names = ("score", "activation", "heads", "kv_heads", "cross", "causal", "window", "align", "softcap",
+             "bias", "sinks", "dropout", "lse", "seed")  # fmt: skip
+    given = {name: getattr(args, name) for name in names}
+    given = {name: x for name, x in given.items() if x is not None and (x is not False or name == "causal")}
+    return {**ALL_OPTIONS, **given} if args.all_options else given
+
+
+def _window(text: str) -> tuple[int, int]:
+    """The keys that a query sees on each side besides its own."""
+    words = text.split(",")
+    if len(words) > 2 or not all(word.strip().isdecimal() for word in words):
+        raise argparse.ArgumentTypeError(f"it is {text!r}; LEFT or LEFT,RIGHT, whole numbers, is expected")
+    return int(words[0]), int(words[1]) if len(words) > 1 else 0

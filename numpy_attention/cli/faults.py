@@ -36,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
 def _all() -> Iterator[str]:
     from ..check.faults import FAULTS
     from ..check.faults.law_matrix import BROKEN_LAWS
+    from ..study.fault_examples import not_shown_because
 
     for family, faults in groupby(FAULTS, key=lambda fault: fault.family):
         yield family
@@ -44,14 +45,19 @@ def _all() -> Iterator[str]:
             yield from _wrapped(fault.statement)
             if fault.concerns_laws:
                 yield from _wrapped(_by_laws(BROKEN_LAWS.get(fault.name, ())))
+            if reason := not_shown_because(fault):
+                yield from _wrapped(f"explain cannot show it: {reason}")
         yield ""
-    yield f"{len(FAULTS)} faults. `numpy-attention faults NAME` prints one with its source,"
-    yield "`numpy-attention explain --break NAME` every number of attention with one planted."
+    shown = sum(not not_shown_because(fault) for fault in FAULTS)
+    yield f"{len(FAULTS)} faults. `numpy-attention faults NAME` prints one with its source."
+    yield f"`numpy-attention explain --break NAME` shows {shown} of them in every number of attention; of the"
+    yield "others the list says why it cannot."
 
 
 def _one(name: str) -> Iterator[str]:
     from ..check.faults import fault
     from ..check.faults.detection import detect
+    from ..study.fault_examples import not_shown_because
 
     known = fault(name)
     file = Path(inspect.getsourcefile(known.function) or "")
@@ -69,6 +75,8 @@ def _one(name: str) -> Iterator[str]:
         "gradcheck", _by_gradcheck(checks.derivative, checks.memory, known.pair.backward is None)
     )
     yield from _item("reference", "catches it: numbers are wrong" if checks.numbers else "misses it")
+    reason = not_shown_because(known)
+    yield from _item("explain", f"cannot show it: {reason}" if reason else f"explain --break {name} shows it")
     yield from ("", f"{file.relative_to(PACKAGE).as_posix()}:", "")
     yield from (f"{INDENT}{line}".rstrip() for line in known.source.splitlines())
 

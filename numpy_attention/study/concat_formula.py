@@ -48,7 +48,7 @@ class ConcatFormula(NamedTuple):
 
 @quiet
 def concat_formula(walk: Walk) -> ConcatFormula | None:
-    """The formula of a concat walk with its numbers; None for the other scores.
+    """The formula of a concat walk with its numbers; None for the other scores, and for several heads.
 
     Examples
     --------
@@ -62,8 +62,11 @@ def concat_formula(walk: Walk) -> ConcatFormula | None:
     >>> shown.ok
     True
     """
-    inner = walk.down[0].intermediates
+    steps = [stage for stage in walk.down if stage.number]
+    inner = steps[0].intermediates
     if walk.example.score != "concat" or not {"projected_query", "projected_key", "inner"} <= inner.keys():
+        return None
+    if walk.saved.weights.ndim > 2:
         return None
     name = walk.example.settings["activation"]
     act = SIGNS.get(name, name)
@@ -71,7 +74,7 @@ def concat_formula(walk: Walk) -> ConcatFormula | None:
     scored = f"w·[{query}_i; {key}_{{}}]"
     text = f"exp({act}({scored}))" if act else f"exp({scored})"
     scores, lse = walk.saved.scores, walk.saved.lse[:, None]
-    masked = next(next(iter(stage.results.values())) for stage in walk.down[3::-1] if not stage.skipped)
+    masked = next(next(iter(stage.results.values())) for stage in steps[3::-1] if not stage.skipped)
     parts = {
         f"w·[{query}_i; 0]": inner["projected_query"],
         f"w·[0; {key}_j]": inner["projected_key"].T,

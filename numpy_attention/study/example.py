@@ -11,15 +11,10 @@ from ..functional.attention.dropout import dropout as dropout_of
 from ..functional.base.admission import Array, one_of, real_number
 from ..functional.base.arrays import shape_repr
 from ..functional.masks.builders import causal as causal_mask
+from ..functional.masks.builders import window as window_mask
 from ..functional.scores.concat import ACTIVATIONS
-
-TOKENS = ((1.0, 0.0), (1.0, 2.0), (-1.0, 1.0))
-QUERY = TOKENS
-KEY = ((1.0, 1.0), (0.0, 1.0), (2.0, -1.0))
-VALUE = ((1.0, 2.0), (3.0, -1.0), (0.0, 4.0))
-
-PATTERN = (0.5, -1.0, 1.0, 0.25, -0.5, 2.0, -2.0)
-"""Default numbers of parameters and cotangents; seven of them, so that neither rows nor columns repeat."""
+from .defaults import KEY, TOKENS, VALUE, filled
+from .projection import MATRICES, Projection, build_projection, project_forward, split_heads
 
 HIDDEN_WIDTH = 2
 """The width A of the additive score's hidden layer."""
@@ -54,14 +49,21 @@ SCORES = {
 }
 """The scores by the names of `--score`."""
 
+ALL_OPTIONS: Mapping[str, Any] = {
+    "heads": 4, "kv_heads": 2, "cross": True, "window": (1, 0), "softcap": 2.0, "bias": True, "sinks": 0.5,
+    "dropout": 0.25, "lse": True,
+}  # fmt: skip
+"""The second example: every option of `build_example` at once."""
+
 
 @shape_repr
 class WalkExample(NamedTuple):
     """The inputs of a walk.
 
-    query (L, D), key (S, D), value (S, E), d_out (L, E); `options` are those of `attention_forward`, with
-    the scale of dot scores; `parameters` and `settings` belong to the other scores. With `shared`, query, key
-    and value are the same tokens.
+    query (H, L, D), key (G, S, D), value (G, S, E), d_out (H, L, E), or all four without the first axis;
+    d_lse (H, L), the cotangent of lse, or None. `options` are those of `attention_forward`, with the scale
+    of dot scores; `parameters` and `settings` belong to the other scores. With `shared`, query, key and value
+    are the same tokens; with `projection`, step 0 makes them of tokens.
     """
 
     query: Array
@@ -73,6 +75,13 @@ class WalkExample(NamedTuple):
     settings: dict[str, Any]
     options: dict[str, Any]
     shared: bool
+    projection: Projection | None = None
+    d_lse: Array | None = None
+
+    def with_projection(self, projection: Projection) -> "WalkExample":
+        """The example with query, key and value made by another step 0."""
+        query, key, value = project_forward(projection)
+        return self._replace(query=query, key=key, value=value, projection=projection)
 
 
 def build_example(
@@ -80,26 +89,41 @@ def build_example(
     *,
     score: str = "dot",
     activation: str | None = None,
+    heads: int | None = None,
+    kv_heads: int | None = None,
+    cross: bool = False,
     causal: bool | None = None,
+    window: tuple[int, int] | None = None,
+    align: str | None = None,
     softcap: float | None = None,
     bias: bool = False,
     sinks: float | None = None,
     dropout: float | None = None,
+    lse: bool = False,
     seed: int = 0,
 ) -> WalkExample:
     """A small attention problem; missing arrays get simple default numbers.
 
     Parameters
     ----------
-    arrays : by name, any of tokens (query, key and value at once), or query, key and value; d_out; and the
-        score's parameters (for dot: scale).
+    arrays : by name, any of tokens (W_Q, W_K and W_V make query, key and value of them), memory (the tokens
+        of key and value, if they are others), W_Q, W_K, W_V, or query, key and value; d_out; and the score's
+        parameters (for dot: scale). The tokens of concat and location scores are query, key and value at
+        once, unless heads or matrices are given.
     score : dot, general, additive, concat, cosine or location.
     activation : of the concat score; tanh if None.
-    causal : True if a token attends only to itself and earlier tokens. None: True, unless the score is concat
-        or location, whose formulas sum over all tokens, or the numbers of queries and keys differ.
-    softcap, sinks : as in `attention`.
-    bias : True to add a bias in step 3.
+    heads, kv_heads : query heads and key heads; step 0 makes them. None: one head without an axis; kv_heads:
+        as many as heads.
+    cross : True for keys and values from other tokens than the queries.
+    causal : True if a token attends only to itself and earlier tokens. None: True, unless there is a window,
+        the score is concat or location, whose formulas sum over all tokens, or keys are other tokens.
+    window : (left, right), the keys that a query sees on each side besides its own.
+    align : "top_left" or "bottom_right", the corner from which a mask counts if queries and keys differ in
+        number. The default example counts from the bottom right: its queries are the last tokens.
+    softcap, sinks : as in `attention`; each head has this sink.
+    bias : True to add a bias in step 3; with heads, one for each head and key.
     dropout, seed : the rate of step 6, or None, and the seed of its multipliers.
+    lse : True if the loss also depends on lse, as when attention over some of the keys is merged later.
 
     Raises
     ------
@@ -115,45 +139,78 @@ def build_example(
     one_of("score", score, tuple(SCORES))
     given: dict[str, Array] = {name: np.asarray(x, dtype=float) for name, x in (arrays or {}).items()}
     kind = SCORES[score]
-    query, key, value, shared = _query_key_value(given, kind.on_tokens)
+    if kind.rule and kv_heads not in (None, heads):
+        raise ValueError(f"kv_heads is {kv_heads}, but only dot scores share key heads here; leave it out")
+    query, key, value, shared, projection = _query_key_value(given, kind, heads, kv_heads, cross)
     parameters = _parameters(given, score, query.shape[-1], key.shape[-1])
-    rows, width = len(query), value.shape[-1]
-    options: dict[str, Any] = {"mask": _mask(causal, kind.on_tokens, rows, len(key)), "softcap": softcap}
-    options["bias"] = filled((rows, len(key)), 2) if bias else None
-    options["sinks"] = None if sinks is None else np.array(real_number("sinks", sinks))
+    batch, rows, columns = query.shape[:-2], query.shape[-2], key.shape[-2]
+    own = any(name in given for name in ("tokens", "query"))
+    if align is None and not own and rows != columns:
+        align = "bottom_right"
+    if causal is None:
+        of_other_tokens = cross or "memory" in given or (own and rows != columns)
+        causal = window is None and not kind.on_tokens and not of_other_tokens
+    options: dict[str, Any] = {"mask": _mask(causal, window, align, rows, columns), "softcap": softcap}
+    options["bias"] = filled((*batch, 1 if batch else rows, columns), 2) if bias else None
+    options["sinks"] = None if sinks is None else np.full(batch, real_number("sinks", sinks))
     options["dropout"] = None if dropout is None else dropout_of(seed, dropout)
     if not kind.rule:
         options |= parameters
         parameters = {}
     settings = _settings(score, activation)
-    d_out = given.get("d_out", filled((rows, width), 1))
-    return WalkExample(query, key, value, d_out, score, parameters, settings, options, shared)
+    d_out = _d_out(given.get("d_out"), (*batch, rows, value.shape[-1]))
+    d_lse = filled((*batch, rows), 3) if lse else None
+    return WalkExample(
+        query, key, value, d_out, score, parameters, settings, options, shared, projection, d_lse
+    )
 
 
-def filled(shape: tuple[int, ...], start: int) -> Array:
-    """An array filled by repeating PATTERN from its entry `start`."""
-    return np.resize(np.roll(PATTERN, -start), shape)
-
-
-def _query_key_value(given: Mapping[str, Array], on_tokens: bool) -> tuple[Array, Array, Array, bool]:
-    """query, key, value, and True if they are the same tokens."""
+def _query_key_value(
+    given: Mapping[str, Array], kind: ScoreKind, heads: int | None, kv_heads: int | None, cross: bool
+) -> tuple[Array, Array, Array, bool, Projection | None]:
+    """query, key, value; True if they are the same tokens; and step 0, if there is one."""
     names = [name for name in ("query", "key", "value") if name in given]
-    if "tokens" in given and names:
-        raise ValueError(f"tokens are query, key and value at once; got {names[0]} beside them")
+    of_step_0 = [name for name in ("tokens", "memory", *MATRICES) if name in given]
+    if names and of_step_0:
+        raise ValueError(f"query, key and value come from {of_step_0[0]}; got {names[0]} beside it")
+    if names and len(names) < 3:
+        raise ValueError(f"got {', '.join(names)} alone; give query, key and value, or tokens")
+    if names and (heads or kv_heads or cross):
+        option = "cross" if cross else "heads"
+        raise ValueError(f"{option} belongs to tokens; got query, key and value, which are used as they are")
     if names:
-        if len(names) < 3:
-            raise ValueError(f"got {', '.join(names)} alone; give query, key and value, or tokens")
-        return given["query"], given["key"], given["value"], False
-    if "tokens" in given or on_tokens:
-        tokens = given.get("tokens", np.array(TOKENS))
-        return tokens.copy(), tokens.copy(), tokens.copy(), True
-    return np.array(QUERY), np.array(KEY), np.array(VALUE), False
+        return given["query"], given["key"], given["value"], False, None
+    if cross and "tokens" in given and "memory" not in given:
+        raise ValueError("cross needs the tokens of keys and values: give memory beside tokens")
+    memory = given.get("memory", np.array(KEY) if cross else None)
+    tokens = given.get("tokens", np.array(TOKENS if memory is None else TOKENS[1:]))
+    if kind.on_tokens and memory is None and not heads and not set(MATRICES) & given.keys():
+        return tokens.copy(), tokens.copy(), tokens.copy(), True, None
+    if of_step_0 or heads or kv_heads:
+        step_0 = build_projection(tokens, memory, given, heads, kv_heads)
+        return *project_forward(step_0), False, step_0
+    keys = len(KEY) if cross else len(TOKENS)
+    return np.array(TOKENS[1:]), np.array(KEY[:keys]), np.array(VALUE[:keys]), False, None
+
+
+def _d_out(given: Array | None, shape: tuple[int, ...]) -> Array:
+    """The cotangent of the output; that of several heads is given as rows (L, H*E)."""
+    if given is None:
+        return filled(shape, 1)
+    if len(shape) == 2:
+        return given
+    heads, rows, width = shape
+    if given.shape != (rows, heads * width):
+        raise ValueError(
+            f"d_out has shape {given.shape}; {(rows, heads * width)}, all heads in a row, is expected"
+        )
+    return split_heads(given, heads)
 
 
 def _parameters(given: Mapping[str, Array], score: str, Dq: int, Dk: int) -> dict[str, Array]:
     """The score's parameters, given or default; raise for unknown names."""
     shapes = SCORES[score].shapes(Dq, Dk)
-    known = ["tokens", "query", "key", "value", "d_out", *shapes]
+    known = ["tokens", "memory", *MATRICES, "query", "key", "value", "d_out", *shapes]
     for name in given:
         if name not in known:
             raise ValueError(f"{name!r} is unknown to {score} scores; they take {', '.join(known)}")
@@ -162,14 +219,22 @@ def _parameters(given: Mapping[str, Array], score: str, Dq: int, Dk: int) -> dic
     return {name: given.get(name, defaults[name]) for name in shapes}
 
 
-def _mask(causal: bool | None, on_tokens: bool, queries: int, keys: int) -> Any:
-    if causal and queries != keys:
+def _mask(causal: bool, window: tuple[int, int] | None, align: str | None, queries: int, keys: int) -> Any:
+    """The mask, causal or a window; None for neither."""
+    if not causal and window is None:
+        return None
+    if causal and window is not None:
+        raise ValueError("causal and window are two masks; a causal window is window=(LEFT, 0)")
+    if align is not None:
+        one_of("align", align, ("top_left", "bottom_right"))
+    if queries != keys and align is None:
+        name = "causal=True" if causal else f"window={window}"
         raise ValueError(
-            f"causal=True needs as many queries as keys, not {queries} and {keys}: otherwise "
-            "their alignment is unknown"
+            f"{name} needs as many queries as keys, not {queries} and {keys}, or align='bottom_right' (the "
+            "queries are the last tokens) or 'top_left'"
         )
-    is_causal = queries == keys and not on_tokens if causal is None else causal
-    return causal_mask() if is_causal else None
+    align = align if queries != keys else None
+    return causal_mask(align) if window is None else window_mask(*window, align)
 
 
 def _settings(score: str, activation: str | None) -> dict[str, Any]:

@@ -2,17 +2,13 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
 from ..check.faults import Fault
 from ..functional.base.admission import Array, quiet
 from .example import WalkExample
+from .fault_examples import ROUNDING, differ, example_of, not_shown_because
 from .step_laws import StepLaw
 from .trace import largest_magnitude
 from .walk import Stage, Walk, walk
-
-ROUNDING = 1e-12
-"""Tolerance on differences between the two walks, relative to the largest number of the step."""
 
 
 class FaultyWalk(NamedTuple):
@@ -29,20 +25,19 @@ class FaultyWalk(NamedTuple):
         arrays, expected = _arrays(stage), _arrays(correct[place])
         tolerance = ROUNDING * largest_magnitude(expected.values())
         both = [name for name in arrays if name in expected]
-        return frozenset(name for name in both if _differ(arrays[name], expected[name], tolerance))
+        return frozenset(name for name in both if differ(arrays[name], expected[name], tolerance))
 
     @property
     def changed_results(self) -> tuple[str, ...]:
         """Names of the results and gradients that differ from the correct ones, in order."""
-        stages = (*self.walk.down, *self.walk.up)
-        return tuple(
-            dict.fromkeys(name for stage in stages for name in stage.results if name in self.changed(stage))
-        )
+        changed = {id(stage): self.changed(stage) for stage in self.walk.stages}
+        names = (name for stage in self.walk.stages for name in stage.results if name in changed[id(stage)])
+        return tuple(dict.fromkeys(names))
 
     @property
     def broken_laws(self) -> tuple[StepLaw, ...]:
         """Every law that fails, in order."""
-        results = [result for stage in (*self.walk.down, *self.walk.up) for result in stage.laws]
+        results = [result for stage in self.walk.stages for result in stage.laws]
         return tuple(result.law for result in results if not result.ok)
 
     @property
@@ -52,13 +47,13 @@ class FaultyWalk(NamedTuple):
 
 
 @quiet
-def walk_with_fault(example: WalkExample, fault: Fault) -> FaultyWalk:
-    """Walk an example with a fault in one of the seven steps.
+def walk_with_fault(example: WalkExample | None, fault: Fault) -> FaultyWalk:
+    """Walk an example with a fault in one of the seven steps; None: an example in which it shows.
 
     Raises
     ------
     ValueError
-        If the fault is in none of the seven steps, or changes no number of this example.
+        If no page can show the fault, or it changes no number of this example.
 
     Examples
     --------
@@ -67,14 +62,13 @@ def walk_with_fault(example: WalkExample, fault: Fault) -> FaultyWalk:
     >>> walk_with_fault(build_example(), fault("no-row-sum")).changed_results
     ('d_masked', 'd_biased', 'd_query', 'd_key', 'd_scale')
     """
-    if fault.steps is None:
-        raise ValueError(
-            f"{fault.name} is a fault of {fault.family}, in none of attention's seven steps; "
-            f"`numpy-attention faults {fault.name}` prints it"
-        )
+    if example is None or fault.steps is None:
+        example = example_of(fault)
+    assert fault.steps is not None, "example_of has no example of it"
     faulty = FaultyWalk(fault, walk(example, steps=fault.steps), walk(example))
     if not faulty.changed_results:
-        raise ValueError(f"{fault.name} changes nothing here; it shows {fault.shows_where}")
+        instead = "" if not_shown_because(fault) else f" (`explain --break {fault.name}` alone shows it)"
+        raise ValueError(f"{fault.name} changes nothing here; it shows {fault.shows_where}{instead}")
     return faulty
 
 
@@ -86,7 +80,3 @@ def _by_place(walk: Walk) -> dict[tuple[str, str], Stage]:
 
 def _arrays(stage: Stage) -> dict[str, Array]:
     return stage.inputs | stage.intermediates | stage.results
-
-
-def _differ(x: Array, expected: Array, tolerance: float) -> bool:
-    return x.shape != expected.shape or not np.allclose(x, expected, rtol=0, atol=tolerance, equal_nan=True)

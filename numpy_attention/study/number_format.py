@@ -1,7 +1,7 @@
 """Small arrays as text: at least four digits, aligned decimal points, a plain 0 only for an exact 0."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -97,10 +97,18 @@ class TextBlock(NamedTuple):
         return max(map(len, (self.title, *self.lines)))
 
 
-def array_block(name: str, x: npt.ArrayLike, *, shape: bool = True, column: bool = False) -> TextBlock:
+def array_block(
+    name: str,
+    x: npt.ArrayLike,
+    *,
+    shape: bool = True,
+    column: bool = False,
+    heads: Mapping[int, str] | None = None,
+) -> TextBlock:
     """An array under its name and shape; with three axes, one slice of the last axis below another.
 
-    With `column`, an array of one axis is printed as a column.
+    With `column`, an array of one axis is printed as a column. `heads` are names of the first axis by its
+    length: with them, one head is printed below another.
 
     Examples
     --------
@@ -110,17 +118,23 @@ def array_block(name: str, x: npt.ArrayLike, *, shape: bool = True, column: bool
     """
     array = np.asarray(x)
     title = f"{name} {array.shape}" if shape and array.shape else name
-    if column and array.ndim == 1:
-        return TextBlock(title, format_rows(array[:, None]))
+    return TextBlock(title, _array_lines(array[..., None] if column else array, heads or {}))
+
+
+def _array_lines(array: Array, heads: Mapping[int, str]) -> list[str]:
     if array.ndim == 1:
-        lines = [row for n in range(0, len(array), ROW) for row in format_rows(array[n : n + ROW])]
-        return TextBlock(title, lines)
+        return [row for n in range(0, len(array), ROW) for row in format_rows(array[n : n + ROW])]
     if array.ndim < 3:
-        return TextBlock(title, format_rows(array))
-    lines = []
-    for last in range(array.shape[-1]):
-        lines += [f"[..., {last}]", *format_rows(array[..., last])]
-    return TextBlock(title, lines)
+        return format_rows(array)
+    name = heads.get(len(array), "part")
+    if not heads:
+        slices = {f"[..., {last}]": format_rows(array[..., last]) for last in range(array.shape[-1])}
+    elif array.ndim == 3:
+        rows, n = format_rows(array.reshape(-1, array.shape[-1])), array.shape[1]
+        slices = {f"{name} {h}": rows[h * n : (h + 1) * n] for h in range(len(array))}
+    else:
+        slices = {f"{name} {h}": _array_lines(x, {}) for h, x in enumerate(array)}
+    return [line for name, lines in slices.items() for line in (name, *lines)]
 
 
 def side_by_side(blocks: Iterable[TextBlock], width: int = WIDTH - 4, gap: int = 4) -> Iterator[str]:

@@ -8,12 +8,14 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from . import page_texts as texts
 from .concat_formula import MASKED, concat_formula
 from .derivatives import Derivative
+from .example import WalkExample
 from .fault_walk import FaultyWalk
 from .number_format import WIDTH, TextBlock, array_block, format_few, side_by_side
 from .step_laws import LawResult, StepLaw
-from .trace import RESULTS
+from .trace import RESULTS, array_arguments
 from .walk import Stage, Walk
 
 _Shown = TypeVar("_Shown")
@@ -21,35 +23,6 @@ _Shown = TypeVar("_Shown")
 ARRAYS = tuple(RESULTS.values())
 INDENT = " " * 4
 GOOD, BAD = "✓", "✗ WRONG"
-
-READING = """
-Row l of the scores and weights belongs to query l, column s to key s. Below each equation are the lines of
-this package that ran, reduced to their mathematics, then the arrays that they read and computed. A plain 0
-is exactly 0. The helpers in those lines are explained at the end. The same steps on one page: core.py.
-"""
-
-UPWARDS = """
-The loss is Σ d_out * out, so d_out is its gradient with respect to out. Going up, each step receives the
-gradient of its result and returns the gradients of its inputs. Beside each is the same gradient by the
-complex step, Im loss(x + 1e-100 i) / 1e-100, one entry at a time, which needs no backward.
-"""
-
-LOCATION = """
-A location score does not depend on the query: all queries share one row of scores, the gradients of the
-rows add up, and d_query is 0.
-"""
-
-MARK = "≠"
-MARKED = f"""
-The mark {MARK} after a name: these numbers differ from those of the correct steps.
-"""
-
-CONSISTENT = """
-Everything on this page is consistent: forward and backward contain the same error, which only a comparison
-with the correct steps reveals.
-"""
-
-OVERFLOW = "exp overflows: this is why step 5 subtracts the largest score first"
 
 
 def page(walk: Walk, width: int = WIDTH, faulty: FaultyWalk | None = None) -> Iterator[str]:
@@ -68,38 +41,49 @@ def page(walk: Walk, width: int = WIDTH, faulty: FaultyWalk | None = None) -> It
     >>> from numpy_attention.study.walk import walk
     >>> lines = list(page(walk(build_example())))
     >>> print(lines[0])
-    Attention, every number: 3 queries, 3 keys, 3 values; dot scores; mask na.causal()
+    Attention, every number: 2 queries, 3 keys, 3 values; dot scores; mask na.causal('bottom_right')
     """
-    yield from _Page(width, faulty).lines(walk)
+    with_heads = {"key head": walk.example.key, "head": walk.example.query}
+    heads = {len(x): name for name, x in with_heads.items() if x.ndim > 2}
+    yield from _Page(width, faulty, heads).lines(walk)
 
 
 class _Page:
     """The parts of a page of one width."""
 
-    def __init__(self, width: int, faulty: FaultyWalk | None) -> None:
-        self.width, self.faulty = width, faulty
+    def __init__(self, width: int, faulty: FaultyWalk | None, heads: Mapping[int, str]) -> None:
+        self.width, self.faulty, self.heads = width, faulty, heads
+        self.explained: set[str] = set()
 
     def lines(self, walk: Walk) -> Iterator[str]:
         yield from self.inputs(walk)
         yield from self.fault()
         yield from self.heading("Down: seven steps from query, key and value to out")
         for stage in walk.down:
-            yield from self.down(stage)
+            yield from self.down(stage, walk.example)
         yield from self.formula(walk)
         yield from self.heading("Up: the same seven steps, from d_out to every gradient")
-        yield from self.text(UPWARDS)
+        yield from self.text(texts.UPWARDS.format(lse="" if walk.example.d_lse is None else texts.LSE))
+        yield from self.text(texts.COMPLEX_STEP)
         for stage in walk.up:
-            yield from self.up(stage)
-        yield from self.tokens(walk)
-        yield from self.helpers((*walk.down, *walk.up))
+            yield from self.up(stage, walk.example)
         yield from self.end(walk)
 
     def inputs(self, walk: Walk) -> Iterator[str]:
         example = walk.example
-        summary = [f"{len(example.query)} queries, {len(example.key)} keys, {len(example.value)} values"]
+        L, S = example.query.shape[-2], example.key.shape[-2]
+        summary = [f"{L} queries, {S} keys, {S} values"]
         arrays = {"query": example.query, "key": example.key, "value": example.value}
         if example.shared:
-            summary, arrays = [f"{len(example.query)} tokens h"], {"h": example.query, **arrays}
+            summary, arrays = [f"{L} tokens h"], {"h": example.query, **arrays}
+        if example.projection is not None:
+            arrays = array_arguments(example.projection._asdict())
+            summary = [f"{L} tokens x", f"{S} tokens of memory"][
+                : 1 if example.projection.memory is None else 2
+            ]
+        if example.query.ndim > 2:
+            H, G = len(example.query), len(example.key)
+            summary += [f"{H} heads" if H == G else f"{H} heads that share {G} key heads"]
         summary += [" ".join([example.score, "scores", *(f"with {x}" for x in example.settings.values())])]
         arrays |= example.parameters
         for name, option in example.options.items():
@@ -109,70 +93,85 @@ class _Page:
                 summary.append(f"{name} {option}")
         yield from textwrap.wrap(f"Attention, every number: {'; '.join(summary)}", self.width)
         yield from ("", *self.blocks(arrays), "")
-        if example.score == "location":
-            yield from self.text(LOCATION)
-        yield from self.text(READING)
+        yield from self.text(texts.READING)
 
     def fault(self) -> Iterator[str]:
         """The planted fault and its source."""
         if self.faulty is None:
             return
         fault = self.faulty.fault
-        yield from (*self.heading(f"Planted: {fault.name}"), *self.text(fault.statement))
+        shows = f"{fault.statement} It shows {fault.shows_where}."
+        yield from (*self.heading(f"Planted: {fault.name}"), *self.text(shows))
         for line in fault.source.splitlines():
             yield from self.hanging(INDENT, line)
-        yield from ("", *self.text(MARKED))
+        yield from ("", *self.text(texts.MARKED))
 
     def marked(self, stage: Stage, named: Mapping[str, _Shown]) -> dict[str, _Shown]:
         """`named`, with a mark after the names of arrays that the fault changed."""
         changed = frozenset() if self.faulty is None else self.faulty.changed(stage)
-        return {f"{name} {MARK}" if name in changed else name: x for name, x in named.items()}
+        return {f"{name} {texts.MARK}" if name in changed else name: x for name, x in named.items()}
 
-    def down(self, stage: Stage) -> Iterator[str]:
+    def down(self, stage: Stage, example: WalkExample) -> Iterator[str]:
         now, before = ARRAYS[stage.number - 1], ARRAYS[stage.number - 2]
         if stage.skipped:
             yield from (f"{stage.number}  {stage.name:<8} not used: {now} = {before}", "")
             return
-        yield from self.head(stage)
+        yield from self.head(stage, texts.down_texts(stage.name, example))
         inputs = {name: x for name, x in stage.inputs.items() if stage.name == "mask" or x.dtype != bool}
-        arrays = ({} if stage.name == "score" else inputs) | stage.intermediates | stage.results
-        yield from self.blocks(self.marked(stage, arrays))
-        yield from (*([""] if stage.laws else []), *self.laws(stage.laws), "")
+        arrays = ({} if stage.number < 2 else inputs) | stage.intermediates | stage.results
+        if arrays:
+            yield from (*self.blocks(self.marked(stage, arrays)), "")
+        yield from self.laws(stage.laws)
 
-    def up(self, stage: Stage) -> Iterator[str]:
+    def up(self, stage: Stage, example: WalkExample) -> Iterator[str]:
         now, before = (f"d_{ARRAYS[n]}" for n in (stage.number - 1, stage.number - 2))
         if stage.skipped:
             yield from (f"{stage.number}  {stage.name:<8} not used: {before} = {now}", "")
             return
-        yield from self.head(stage)
-        yield from (*self.blocks(self.marked(stage, stage.inputs | stage.intermediates)), "")
+        yield from self.head(stage, texts.up_texts(stage.name, example, own=not stage.stated))
+        if arrays := stage.inputs | stage.intermediates:
+            yield from (*self.blocks(self.marked(stage, arrays)), "")
         yield from self.compared(self.marked(stage, stage.derivatives))
-        yield from (*self.laws(stage.laws), "")
+        yield from self.laws(stage.laws)
 
-    def head(self, stage: Stage) -> Iterator[str]:
-        """The equation and the source lines."""
+    def head(self, stage: Stage, sentences: Iterable[str]) -> Iterator[str]:
+        """The equation, what is to be said about it, the source lines, and the functions new in them."""
         first, *others = re.sub(r"\n(?=\S)", " ", stage.equation).split("\n")  # indented lines stand alone
         yield from self.hanging(f"{stage.number}  {stage.name:<8} ", first)
         for other in others:
             yield from self.hanging(f"{'':12}", other)
-        yield f"{INDENT}{stage.source.file or 'no source available'}"
+        if stage.stated:
+            yield from self.hanging(f"{'':12}", f"here: {' '.join(stage.stated.split())}")
+        for sentence in sentences:
+            yield from self.paragraph(sentence, INDENT)
+        if stage.number or stage.source.lines:
+            yield f"{INDENT}{stage.source.file or 'no source available'}"
         for line in stage.source.lines:
             yield from self.hanging(f"{INDENT}{line.number:>4} │ ", line.text)
+        for name, doc in stage.source.helpers.items():
+            if name not in self.explained:
+                yield from self.hanging(f"{INDENT}     {name}: ", doc, further=0)
+        self.explained |= stage.source.helpers.keys()
         yield ""
 
     def compared(self, derivatives: Mapping[str, Derivative]) -> Iterator[str]:
         """Each gradient beside the complex step, and their difference."""
         for name, each in derivatives.items():
             ours, exact = (
-                array_block(name, each.ours),
-                array_block("by complex step", each.exact, shape=False),
+                array_block(name, each.ours, heads=self.heads),
+                array_block("by complex step", each.exact, shape=False, heads=self.heads),
             )
             difference = TextBlock("differ by", [f"{_small(each.difference)}  {_sign(each.ok)}"])
             yield from (*self.indented([ours, exact, difference]), "")
 
     def laws(self, results: Sequence[LawResult]) -> Iterator[str]:
+        if not results:
+            return
+        if "law" not in self.explained:
+            self.explained.add("law")
+            yield from self.paragraph(texts.LAWS, INDENT)
         statements = [_statement(result.law) for result in results]
-        start = max(map(len, statements), default=0) + 3
+        start = max(map(len, statements)) + 3
         for statement, result in zip(statements, results, strict=True):
             numbers = _sides(result)
             if result.excluded_by:
@@ -182,6 +181,7 @@ class _Page:
                 yield f"{statement + ':':<{start}}{numbers}"
             else:
                 yield from (f"{statement}:", f"{INDENT}     {numbers}")
+        yield ""
 
     def formula(self, walk: Walk) -> Iterator[str]:
         shown = concat_formula(walk)
@@ -199,19 +199,7 @@ class _Page:
         blocks = [array_block(name, x.reshape(-1, 1), shape=False) for name, x in table.items()]
         yield from ("", *self.indented(blocks, gap=2), "")
         difference = f"largest difference from the weights of step 5: {_small(shown.difference)}"
-        yield f"{INDENT}{OVERFLOW if shown.overflows else f'{difference}  {_sign(shown.ok)}'}"
-        yield ""
-
-    def tokens(self, walk: Walk) -> Iterator[str]:
-        if walk.tokens is not None:
-            yield "0  tokens   h is query, key and value at once: d_h = d_query + d_key + d_value"
-            yield from ("", *self.compared({"d_h": walk.tokens}))
-
-    def helpers(self, stages: Iterable[Stage]) -> Iterator[str]:
-        helpers = {name: doc for stage in stages for name, doc in stage.source.helpers.items()}
-        yield from self.heading("Helpers in the lines above, from their docstrings")
-        for name, doc in helpers.items():
-            yield from self.hanging(f"{INDENT}{name:<16}", doc, further=0)
+        yield f"{INDENT}{texts.OVERFLOW if shown.overflows else f'{difference}  {_sign(shown.ok)}'}"
         yield ""
 
     def fault_effects(self, faulty: FaultyWalk) -> Iterator[str]:
@@ -225,26 +213,22 @@ class _Page:
         )
         yield from map(_statement, faulty.broken_laws)
         if faulty.walk.ok:
-            yield from self.text(CONSISTENT)
+            yield from self.text(texts.CONSISTENT)
 
     def end(self, walk: Walk) -> Iterator[str]:
-        stages = (*walk.down, *walk.up)
         if self.faulty is not None:
             yield from self.fault_effects(self.faulty)
             return
         if walk.ok:
             derivatives = [x for stage in walk.up for x in stage.derivatives.values()]
-            derivatives += [] if walk.tokens is None else [walk.tokens]
             worst = _small(max(x.difference for x in derivatives))
-            laws = [result.law for stage in stages for result in stage.laws if not result.excluded_by]
+            laws = [result.law for stage in walk.stages for result in stage.laws if not result.excluded_by]
             gradients = f"{len(derivatives)} gradients match the complex step to {worst}"
             yield f"Everything agrees: {gradients}; {len(laws)} laws hold."
-            if any(law.number for law in laws):
-                yield "General statement and proof of a numbered law: numpy-attention laws NUMBER."
             return
-        wrong = [f"{stage.number}, {stage.name}" for stage in stages if not stage.ok]
+        wrong = next(stage for stage in walk.stages if not stage.ok)
         way = "down" if any(not stage.ok for stage in walk.down) else "up"
-        first = f"{wrong[0] if wrong else '0, tokens'}, on the way {way}"
+        first = f"{wrong.number}, {wrong.name}, on the way {way}"
         yield f"Not everything agrees. The first error is in step {first}."
 
     # ------------------------------------------------------------------------------------ layout
@@ -256,8 +240,15 @@ class _Page:
             array = np.asarray(x)
             titles.setdefault((array.shape, str(array.tolist())) if array.any() else name, []).append(name)
         merged = {" = ".join(names): arrays[names[0]] for names in titles.values()}
-        blocks = (array_block(title, x, column=title.startswith("lse")) for title, x in merged.items())
+        blocks = (
+            array_block(title, x, column=self.is_column(title, x), heads=self.heads)
+            for title, x in merged.items()
+        )
         return self.indented(blocks)
+
+    def is_column(self, title: str, x: npt.ArrayLike) -> bool:
+        """True for one number a row: it stands beside the rows."""
+        return title.startswith(("lse", "d_lse")) and np.ndim(x) == (2 if self.heads else 1)
 
     def indented(self, blocks: Iterable[TextBlock], gap: int = 4) -> Iterator[str]:
         lines = side_by_side(blocks, self.width - len(INDENT), gap)
@@ -267,7 +258,12 @@ class _Page:
         yield from (f"── {text} ".ljust(self.width, "─"), "")
 
     def text(self, text: str) -> Iterator[str]:
-        yield from (*textwrap.wrap(" ".join(text.split()), self.width), "")
+        yield from (*self.paragraph(text), "")
+
+    def paragraph(self, text: str, indent: str = "") -> list[str]:
+        """The text in lines; [] for none."""
+        words = " ".join(text.split())
+        return textwrap.wrap(words, self.width, initial_indent=indent, subsequent_indent=indent)
 
     def hanging(self, start: str, text: str, further: int = 4) -> Iterator[str]:
         """The text after `start`, wrapped with a hanging indent."""
@@ -286,12 +282,13 @@ def _statement(law: StepLaw) -> str:
 
 
 def _sides(result: LawResult) -> str:
-    """Both sides of a law and the deviation; a constant right side as one number."""
-    _, left, right, _, relation = result.sides
-    constant = right.size > 1 and np.ptp(right) == 0
-    sides = f"{format_few(left)} {relation} {format_few(right.flat[0] if constant else right)}"
+    """Both sides of a law at its worst entry, and the largest deviation."""
+    at, entries, left, right = result.worst
+    relation = result.sides.relation
+    place = f"at {list(at)}, " if result.deviation or relation != "=" else ""
+    place = f"{place}worst of {entries}: " if entries > 1 else ""
     deviation = f"  off by {_small(result.deviation)}" if relation == "=" else ""
-    return f"{sides}{deviation}  {_sign(result.ok)}"
+    return f"{place}{format_few(left)} {relation} {format_few(right)}{deviation}  {_sign(result.ok)}"
 
 
 def _small(x: float) -> str:

@@ -20,15 +20,23 @@ def score_pair(example: WalkExample, steps: Steps) -> Pair:
     return next(pairs) if name else steps.score
 
 
-def attention_output(
-    example: WalkExample, steps: Steps, replaced: Mapping[str, Array] | None = None
-) -> Array:
-    """The output alone; each step named in `replaced` returns that array instead of its own result."""
+def loss_inputs(example: WalkExample, steps: Steps, replaced: Mapping[str, Array] | None = None) -> Array:
+    """The numbers that the loss depends on, in one row: out, and lse if it has a cotangent.
+
+    Each step named in `replaced` returns that array instead of its own result.
+    """
     steps = with_score_step(steps, example)
     for name, x in (replaced or {}).items():
-        steps = steps._replace(**{name: _constant(Normalised(x, x[..., 0]) if name == "softmax" else x)})
-    out, _ = attention_with(steps).forward(example.query, example.key, example.value, **example.options)
-    return np.asarray(out)
+        result = Normalised(x, np.zeros(x.shape[:-1])) if name == "softmax" else x
+        steps = steps._replace(**{name: _constant(result)})
+    out, saved = attention_with(steps).forward(example.query, example.key, example.value, **example.options)
+    return np.ravel(out) if example.d_lse is None else np.concatenate([np.ravel(out), np.ravel(saved.lse)])
+
+
+def loss_cotangent(example: WalkExample) -> Array:
+    """The cotangents of those numbers: d_out, and d_lse if there is one."""
+    given = [x for x in (example.d_out, example.d_lse) if x is not None]
+    return np.concatenate([np.ravel(x) for x in given])
 
 
 def _constant(result: Any) -> Pair:
@@ -63,11 +71,12 @@ def _location_step(pair: Pair, example: WalkExample) -> Pair:
 
     def forward(query: Array, key: Array, scale: Any, visible: Any) -> tuple[Array, Any]:
         row, saved = pair.forward(key, **example.parameters)
-        return np.broadcast_to(row, (len(query), len(key))), (saved, query.shape)
+        rows = np.broadcast_to(row[..., None, :], (*query.shape[:-1], key.shape[-2]))
+        return rows, (saved, query.shape)
 
     def backward(d_scores: Array, saved: Any) -> ScoreGradients:
         row_saved, query_shape = saved
-        gradients = pair.backward(d_scores.sum(axis=0), row_saved)
+        gradients = pair.backward(d_scores.sum(axis=-2), row_saved)
         return ScoreGradients(np.zeros(query_shape), gradients[0], np.zeros(()))
 
     return Pair(forward, backward)

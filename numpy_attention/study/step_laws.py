@@ -14,9 +14,11 @@ from ..check.laws.law import Law, Sides
 from ..check.laws.laws import LAWS
 from ..check.pairs.differentiation import ALLOWED, EPS
 from ..functional.base.admission import Array
+from ..functional.base.grouped_heads import fold_groups
 
 MASKED_ROWS = "fully masked rows"  # a feature where a row of weights is all 0
 DOT_OR_GENERAL = "dot or general"
+D_LSE = "a loss that depends on lse"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,15 @@ StepLaw: TypeAlias = Law[StepEvidence]
 StepSides: TypeAlias = Callable[[StepEvidence], Iterator[Sides]]
 
 
+class Entry(NamedTuple):
+    """One entry of a law's two sides: its place, the number of all entries, and both numbers."""
+
+    place: tuple[int, ...]
+    entries: int
+    left: float
+    right: float
+
+
 class LawResult(NamedTuple):
     """A law evaluated on a walk's numbers, and the features in use with which it does not hold."""
 
@@ -59,6 +70,17 @@ class LawResult(NamedTuple):
     def deviation(self) -> float:
         """The largest excess of one side over the other."""
         return float(np.max(self.sides.excess, initial=0))
+
+    @property
+    def worst(self) -> "Entry":
+        """The entry with the largest deviation; of several, the one with the largest number."""
+        left, right, excess = np.broadcast_arrays(self.sides.left, self.sides.right, self.sides.excess)
+        if not left.size:
+            return Entry((), 0, 0.0, 0.0)
+        excess = np.where(np.isnan(excess), np.inf, excess)
+        rank = np.lexsort((np.abs(left).ravel(), excess.ravel()))
+        index = tuple(int(i) for i in np.unravel_index(rank[-1], left.shape))
+        return Entry(index, left.size, float(left[index]), float(right[index]))
 
     @property
     def ok(self) -> bool:
@@ -107,22 +129,24 @@ def _orthogonal(name: str) -> StepSides:
     def sides(e: StepEvidence) -> Iterator[Sides]:
         terms = e[f"d_{name}"] * e[name]
         size = np.abs(terms).sum(axis=-1)
-        yield Sides(name, terms.sum(axis=-1), np.zeros(len(terms)), e.allowed(size))
+        yield Sides(name, terms.sum(axis=-1), np.zeros(size.shape), e.allowed(size))
 
     return sides
 
 
 def _values_and_out(e: StepEvidence) -> Iterator[Sides]:
-    size = np.abs(e["d_value"]).sum(axis=0) + np.abs(e["d_out"]).sum(axis=0)
-    yield Sides("d_value", e["d_value"].sum(axis=0), e["d_out"].sum(axis=0), e.allowed(size))
+    d_out = fold_groups(e["d_out"], e["d_value"])  # of all query heads that read these values
+    size = np.abs(e["d_value"]).sum(axis=-2) + np.abs(d_out).sum(axis=-2)
+    yield Sides("d_value", e["d_value"].sum(axis=-2), d_out.sum(axis=-2), e.allowed(size))
 
 
 def _rows_sum_to_one(e: StepEvidence) -> Iterator[Sides]:
-    yield Sides("weights", e["weights"].sum(axis=-1), np.ones(len(e["weights"])), e.allowed(1.0))
+    summed = e["weights"].sum(axis=-1)
+    yield Sides("weights", summed, np.ones(summed.shape), e.allowed(1.0))
 
 
 def _rows_equal(e: StepEvidence) -> Iterator[Sides]:
-    spread = np.ptp(e["weights"], axis=0)
+    spread = np.ptp(e["weights"], axis=-2)
     yield Sides("weights", spread, np.zeros(spread.shape), e.allowed(1.0))
 
 
@@ -139,34 +163,41 @@ def _at_most(ratio: float) -> StepSides:
 def _one_ranking(e: StepEvidence) -> Iterator[Sides]:
     """With keys sorted by column sum, every row of scores rises; the sides are 0 and its least rise."""
     scores = e["scores"]
-    ranked = scores[:, np.argsort(scores.sum(axis=0))]
+    ranked = np.take_along_axis(scores, np.argsort(scores.sum(axis=-2, keepdims=True)), axis=-1)
     least_rise = np.min(np.diff(ranked, axis=-1), axis=-1, initial=np.inf)
     yield Sides("scores", np.zeros(()), least_rise, e.allowed(np.abs(scores)), "≤")
 
 
 def _exponentials(e: StepEvidence) -> Iterator[Sides]:
-    yield Sides("weights", e["weights"], np.exp(e["masked"] - e["lse"][:, None]), e.allowed(1.0))
+    yield Sides("weights", e["weights"], np.exp(e["masked"] - e["lse"][..., None]), e.allowed(1.0))
 
 
 def _zero_where_hidden(name: str, function: Callable[[Array], Array] = np.asarray) -> StepSides:
     def sides(e: StepEvidence) -> Iterator[Sides]:
-        x = function(e[name][~e["visible"]])
+        x = np.where(e["visible"], 0, function(e[name]))
         yield Sides(name, x, np.zeros(x.shape), e.allowed(0.0))
 
     return sides
 
 
 def _above_least(e: StepEvidence) -> Iterator[Sides]:
-    yield Sides("out", e["value"].min(axis=0), e["out"].min(axis=0), e.allowed(np.abs(e["value"])), "≤")
+    least = fold_groups(e["out"], e["value"]).min(axis=-2)
+    yield Sides("out", e["value"].min(axis=-2), least, e.allowed(np.abs(e["value"])), "≤")
 
 
 def _below_most(e: StepEvidence) -> Iterator[Sides]:
-    yield Sides("out", e["out"].max(axis=0), e["value"].max(axis=0), e.allowed(np.abs(e["value"])), "≤")
+    most = fold_groups(e["out"], e["value"]).max(axis=-2)
+    yield Sides("out", most, e["value"].max(axis=-2), e.allowed(np.abs(e["value"])), "≤")
 
 
 def _no_growth(e: StepEvidence) -> Iterator[Sides]:
     before = np.abs(e["d_capped"])
     yield Sides("d_scores", np.abs(e["d_scores"]), before, e.allowed(before), "≤")
+
+
+def _rows_sum_to_d_lse(e: StepEvidence) -> Iterator[Sides]:
+    size = np.abs(e["d_masked"]).sum(axis=-1) + np.abs(e["d_lse"])
+    yield Sides("d_masked", e["d_masked"].sum(axis=-1), e["d_lse"], e.allowed(size))
 
 
 def _bias_total(e: StepEvidence) -> Iterator[Sides]:
@@ -187,7 +218,7 @@ def _law(
 
 
 _MIXED = ("dropout", "sinks", MASKED_ROWS)
-_UNCAPPED = ("softcap", "sinks")
+_UNCAPPED = ("softcap", "sinks", D_LSE)
 
 DOWN: Mapping[str, tuple[StepLaw, ...]] = {
     "score": (
@@ -230,15 +261,21 @@ UP: Mapping[str, tuple[StepLaw, ...]] = {
     ),
     "dropout": (_law("<d_weights, weights> = <d_thinned, thinned>", _inner("weights", "thinned")),),
     "softmax": (
-        _law("rows of d_masked sum to 0", _sum("d_masked", -1), broken_by=("sinks",)),
-        _law("Σ d_masked + Σ d_sinks = 0", _sum("d_masked", None, "d_sinks"), needs=("sinks",)),
+        _law("rows of d_masked sum to 0", _sum("d_masked", -1), broken_by=("sinks", D_LSE)),
+        _law(
+            "rows of d_masked sum to d_lse", _rows_sum_to_d_lse, needs=(D_LSE,), broken_by=("sinks",),
+        ),
+        _law(
+            "Σ d_masked + Σ d_sinks = 0", _sum("d_masked", None, "d_sinks"), needs=("sinks",),
+            broken_by=(D_LSE,),
+        ),
     ),
     "mask": (_law("d_biased is 0 where masked", _zero_where_hidden("d_biased"), needs=("mask",)),),
     "bias": (_law("Σ d_bias = Σ d_biased", _bias_total),),
     "softcap": (_law("|d_scores| ≤ |d_capped|", _no_growth),),
     "score": (
         _law("rows of d_scores sum to 0", _sum("d_scores", -1), of=18, broken_by=_UNCAPPED),
-        _law("Σ_s d_key = 0", _sum("d_key", 0), of=1, needs=(DOT_OR_GENERAL,), broken_by=_UNCAPPED),
+        _law("Σ_s d_key = 0", _sum("d_key", -2), of=1, needs=(DOT_OR_GENERAL,), broken_by=_UNCAPPED),
         _law("<d_query, query> = <d_key, key>", _inner("query", "key"), of=2, needs=(DOT_OR_GENERAL,)),
         _law("d_scale * scale = <d_query, query>", _inner("scale", "query"), of=7, needs=("dot",)),
         _law("<d_weight, weight> = <d_query, query>", _inner("score.weight", "query"), needs=("general",)),

@@ -47,8 +47,8 @@ def read_tokens(path: PathLike) -> dict[str, Array]:
     return {str(name): _array(f"{path}: {name}", x, name in ROWS) for name, x in content.items()}
 
 
-ROWS = ("tokens", "query", "key", "value", "d_out")
-"""Arrays with one row per token; the other names are parameters of a score."""
+ROWS = ("tokens", "memory", "W_Q", "W_K", "W_V", "query", "key", "value", "d_out")
+"""Arrays of rows; the other names are parameters of a score."""
 
 
 def _array(place: str, x: Any, has_rows: bool) -> Array:

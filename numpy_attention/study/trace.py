@@ -12,7 +12,7 @@ from ..functional.base.arrays import Pair
 from .example import WalkExample
 from .line_trace import LineTrace, traced
 from .score_step import with_score_step
-from .step_laws import MASKED_ROWS, StepEvidence
+from .step_laws import D_LSE, MASKED_ROWS, StepEvidence
 
 RESULTS = {
     "score": "scores",
@@ -51,8 +51,8 @@ class AttentionTrace(NamedTuple):
     @property
     def visible(self) -> Array | None:
         """True where the mask shows a pair; None without a mask."""
-        mask = self.example.options["mask"]
-        return None if mask is None else np.asarray(mask.array(*self.saved.weights.shape))
+        mask, shape = self.example.options["mask"], self.saved.weights.shape
+        return None if mask is None else np.broadcast_to(mask.array(*shape[-2:]), shape)
 
     def result(self, name: str) -> Array:
         """The array that a step passed to the next."""
@@ -79,12 +79,13 @@ class AttentionTrace(NamedTuple):
 
     def magnitude(self, name: str) -> float:
         """Upper estimate of the numbers behind a step's gradients; their rounding error scales with it."""
-        magnitude = largest_magnitude([self.example.d_out])
+        magnitude = largest_magnitude([self.example.d_out, self.example.d_lse])
         for step in reversed(list(RESULTS)[list(RESULTS).index(name) :]):
             run = self.down[step]
             magnitude *= max(1.0, largest_magnitude([*run.arguments.values(), self.result(step)]))
         if name == "score" and self.example.score == "cosine":  # its gradients are divided by lengths
-            lengths = np.linalg.norm([*self.example.query, *self.example.key], axis=-1)
+            vectors = (self.example.query, self.example.key)
+            lengths = np.concatenate([np.linalg.norm(x, axis=-1).ravel() for x in vectors])
             magnitude /= min(1.0, lengths[lengths > 0].min(initial=1.0))
         return magnitude
 
@@ -102,6 +103,9 @@ class AttentionTrace(NamedTuple):
                 is_parameter = name == "score" and d.removeprefix("d_") in example.parameters
                 arrays[f"score.{d}" if is_parameter else "d_key" if d == "d_x" else d] = x
         features = {name for name, option in example.options.items() if option is not None}
+        if example.d_lse is not None:
+            arrays["d_lse"] = example.d_lse
+            features.add(D_LSE)
         features |= {example.score, example.settings.get("activation", example.score)}
         if not self.saved.weights.any(axis=-1).all():
             features.add(MASKED_ROWS)
@@ -124,7 +128,7 @@ def trace_attention(example: WalkExample, steps: Steps) -> AttentionTrace:
     traced_steps = Steps(*(Pair(traced(a, down.append), traced(b, up.append)) for a, b in steps))
     kernel = attention_with(with_score_step(traced_steps, example))
     out, saved = kernel.forward(example.query, example.key, example.value, **example.options)
-    gradients = kernel.backward(example.d_out, saved)
+    gradients = kernel.backward(example.d_out, saved, d_lse=example.d_lse)
     by_step = dict(zip(RESULTS, down, strict=True)), dict(zip(reversed(RESULTS), up, strict=True))
     return AttentionTrace(example, steps, *by_step, out, saved, gradients)
 

@@ -120,8 +120,23 @@ def held_out_lines(run: Run, data: Prepared, title: str = "Held out") -> list[st
         f"Left out: {LABELS[name]}, which takes {run.summary.tokens} tokens; these examples have {tokens}"
         for name in run.fixed_models(tokens)
     ]
+    lines += mixed_lines(run, next(iter(rows.values())).loss)
     predictions = predict(run.models()[LEARNED], run.epochs[LEARNED].params, data.test)
     return [*lines, "", *run.task.report(run.settings, data, predictions, rows)]
+
+
+def mixed_lines(run: Run, held_out: float) -> list[str]:
+    """Why the training loss is above the held-out one, where training examples are mixed in pairs."""
+    loss = run.history[-1]["loss"] if run.history else math.nan
+    if run.task.mixing is None or not loss > held_out:
+        return []
+    distorted = " and distorted" if run.task.augment else ""
+    text = (
+        f"The training loss, {format_loss(loss)}, is above the held-out one because training examples are "
+        f"mixed in pairs{distorted}: a mixed one has two labels, so even a model that is always right does "
+        "not reach 0 there; held-out examples are neither."
+    )
+    return ["", *wrap(text, LINE_WIDTH)]
 
 
 def held_out_figures(run: Run, data: Prepared) -> dict[str, Figures]:

@@ -9,7 +9,7 @@ import pytest
 
 from numpy_attention import STEPS, Pair
 from numpy_attention.cli import explain, main
-from numpy_attention.study.example import SCORES, build_example
+from numpy_attention.study.example import ALL_OPTIONS, SCORES, build_example
 from numpy_attention.study.page import page
 from numpy_attention.study.walk import walk
 
@@ -64,7 +64,8 @@ def test_own_tokens(capsys, tmp_path):
     file = tmp_path / "mine.json"
     file.write_text("[[1, 2, 3], [0.5, -1, 0]]")
     out = explained(capsys, "--tokens", str(file))
-    assert out.startswith("Attention, every number: 2 tokens h; dot scores; mask na.causal()\n")
+    assert out.startswith("Attention, every number: 2 tokens x; dot scores; mask na.causal()\n")
+    assert "query = split_heads(x @ W_Q.T, heads)" in out
     given = {"query": [[1]], "key": [[2], [3]], "value": [[4], [5]], "d_out": [[1]], "weight": [[7]]}
     file.write_text(json.dumps(given))
     out = explained(capsys, "--tokens", str(file), "--score", "general")
@@ -106,6 +107,14 @@ def test_a_bad_file_is_named_in_one_line(capsys, tmp_path, text, words, message)
         (["--sinks", "inf"], "--sinks is 'inf'; a finite"),
         (["--seed", "-1", "--dropout"], "--seed is '-1'; a whole"),
         (["--tokens"], "--tokens"),
+        (["--heads", "0"], "--heads is '0'; a whole number, at least 1 and at most 8"),
+        (["--heads", "4", "--kv-heads", "3"], "kv_heads is 3, which does not divide heads, 4"),
+        (["--kv-heads", "2"], "kv_heads is 2 without heads"),
+        (["--window", "1,2,3"], "--window is '1,2,3'; LEFT or LEFT,RIGHT"),
+        (["--window", "-1"], "--window"),
+        (["--window", "1", "--causal"], "causal and window are two masks"),
+        (["--align", "left"], "'left'"),
+        (["--softcap", "0"], "softcap is 0.0"),
         (["--bias", "2"], "2"),
     ],
 )
@@ -140,4 +149,20 @@ def test_a_number_that_is_wrong_is_status_1(capsys, monkeypatch):
 def test_a_console_without_greek_goes_on():
     done = subprocess.run(COMMAND, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
     assert (done.returncode, done.stderr) == (0, b"")
-    assert b"1  score    scores = scale * query @ key?" in done.stdout
+    assert b"1  score    scores = scale * query @ key.T" in done.stdout
+    assert b"1/?D = 1/?2 = 0.7071" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words, options",
+    [
+        (["--heads", "2"], {"heads": 2}),
+        (["--heads", "2", "--kv-heads", "1", "--cross"], {"heads": 2, "kv_heads": 1, "cross": True}),
+        (["--window", "1"], {"window": (1, 0)}),
+        (["--window", "0, 1", "--align", "top_left"], {"window": (0, 1), "align": "top_left"}),
+        (["--sinks", "0", "--lse"], {"sinks": 0.0, "lse": True}),
+        (["--all-options", "--softcap", "3"], {**ALL_OPTIONS, "softcap": 3.0}),
+    ],
+)
+def test_heads_windows_cross_attention_and_all_options(capsys, words, options):
+    assert explained(capsys, *words) == "\n".join(page(walk(build_example(**options)))) + "\n"

@@ -4,6 +4,7 @@ import pytest
 
 from numpy_attention.check.faults import FAULTS
 from numpy_attention.cli import main
+from numpy_attention.study.fault_examples import not_shown_because
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +17,7 @@ def test_all_faults_are_printed_by_family(capsys: pytest.CaptureFixture[str]) ->
     assert main(["faults"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line[2:] for line in lines if line[:2] == "  " != line[2:4]] == [fault.name for fault in FAULTS]
-    assert [line for line in lines if line and line[0] != " "][:-2] == list(
+    assert [line for line in lines if line and line[0] != " "][:-3] == list(
         dict.fromkeys(fault.family for fault in FAULTS)
     )
     assert max(map(len, lines)) <= 100
@@ -41,6 +42,7 @@ def test_one_fault_is_printed_with_its_source(capsys: pytest.CaptureFixture[str]
         "    laws       caught by laws 1, 7, 15, 17, 30\n"
         "    gradcheck  misses it: backward is the derivative of a wrong forward\n"
         "    reference  catches it: numbers are wrong\n"
+        "    explain    explain --break scale-missing shows it\n"
         "\n"
         "check/faults/attention/scale.py:\n"
         "\n"
@@ -105,10 +107,10 @@ def test_a_planted_fault_is_shown_marked_and_summed_up(capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     "words, message",
     [
-        (["softcap-times-cap"], "softcap-times-cap changes nothing here; it shows where a row"),
-        (["first-head-of-group"], "first-head-of-group changes nothing here; it shows where query heads"),
+        (["softcap-times-cap", "--bias"], "softcap-times-cap changes nothing here; it shows where a row"),
+        (["mean-of-group", "--heads", "2"], "mean-of-group changes nothing here; it shows where query heads"),
         (["scale-missing", "--score", "concat"], "scale-missing changes nothing here"),
-        (["adam-epsilon-inside"], "adam-epsilon-inside is a fault of adam, in none of attention's seven"),
+        (["adam-epsilon-inside"], "adam-epsilon-inside cannot be shown: it is in adam, and"),
     ],
 )
 def test_a_fault_without_effect_is_refused(
@@ -119,3 +121,16 @@ def test_a_fault_without_effect_is_refused(
     assert out == ""
     assert error.startswith(f"numpy-attention: {message}")
     assert error.count("\n") == 1
+
+
+def test_the_list_says_of_every_fault_that_cannot_be_shown_why(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["faults"]) == 0
+    out = capsys.readouterr().out
+    unshown = [each for each in FAULTS if not_shown_because(each)]
+    assert out.count("explain cannot show it: ") == len(unshown)
+    assert f"shows {len(FAULTS) - len(unshown)} of them" in out
+
+
+def test_a_fault_is_shown_on_an_example_that_reveals_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "--break", "causal-unasked"]) == 0
+    assert "causal-unasked changes weights, " in capsys.readouterr().out

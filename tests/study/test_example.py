@@ -6,17 +6,19 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.study.example import PATTERN, SCORES, build_example, filled
+from numpy_attention.study.example import ALL_OPTIONS, SCORES, build_example
 
 
-def test_default_has_four_distinct_arrays_and_a_causal_mask():
+def test_default_has_four_distinct_arrays_and_no_query_that_sees_one_key():
     built = build_example()
     arrays = [built.query, built.key, built.value, built.d_out]
-    assert [x.shape for x in arrays] == [(3, 2)] * 4
+    assert [x.shape for x in arrays] == [(2, 2), (3, 2), (3, 2), (2, 2)]
     assert len({x.tobytes() for x in arrays}) == 4
-    assert repr(built.options["mask"]) == "na.causal()"
+    assert repr(built.options["mask"]) == "na.causal('bottom_right')"
+    assert built.options["mask"].array(2, 3).sum(axis=1).tolist() == [2, 3]
     assert built.options["scale"] == 1 / np.sqrt(2)
     assert not built.shared
+    assert built.projection is None
 
 
 @pytest.mark.parametrize("score", SCORES)
@@ -41,7 +43,7 @@ def test_options_reach_attention():
     built = build_example(softcap=3.0, bias=True, sinks=-1.0, dropout=0.25, seed=7)
     options = built.options
     assert (options["softcap"], float(options["sinks"])) == (3.0, -1.0)
-    assert options["bias"].shape == (3, 3)
+    assert options["bias"].shape == (2, 3)
     assert repr(options["dropout"]) == "na.dropout(seed=7, rate=0.25)"
     na.attention(built.query, built.key, built.value, **options)
 
@@ -60,7 +62,47 @@ def test_given_arrays_are_used_and_missing_ones_filled():
     assert built.options["mask"] is None
     assert build_example({**given, "d_out": [[5, 6]]}, score="general").d_out.tolist() == [[5, 6]]
     assert build_example({"scale": 2}).options["scale"] == 2
-    assert build_example({"tokens": [[1, 2]]}).shared
+    assert build_example({"tokens": [[1, 2]]}, score="concat").shared
+
+
+def test_tokens_become_query_key_and_value_by_three_matrices():
+    built = build_example({"tokens": [[1, 2], [3, 4]], "W_Q": [[0, 1], [1, 0]], "d_out": [[1, 2], [3, 4]]})
+    assert built.query.tolist() == [[2, 1], [4, 3]]
+    assert not built.shared
+    assert built.options["mask"] is not None
+    memory = build_example({"tokens": [[1, 2]], "memory": [[3, 4, 5], [6, 7, 8]]})
+    assert (memory.query.shape, memory.key.shape) == ((1, 2), (2, 2))
+    assert memory.options["mask"] is None
+    assert build_example({"tokens": [[1, 2]], "W_V": [[1, 2]]}, score="concat").value.tolist() == [[5]]
+
+
+def test_heads_cross_attention_and_windows():
+    built = build_example(heads=4, kv_heads=2, cross=True, bias=True, sinks=1.0, lse=True)
+    shapes = [x.shape for x in (built.query, built.key, built.value, built.d_out, built.d_lse)]
+    assert shapes == [(4, 2, 2), (2, 4, 2), (2, 4, 2), (4, 2, 2), (4, 2)]
+    assert (built.options["bias"].shape, built.options["sinks"].shape) == ((4, 1, 4), (4,))
+    assert built.options["mask"] is None
+    assert repr(build_example(heads=2).options["mask"]) == "na.causal()"
+    assert repr(build_example(window=(1, 0)).options["mask"]) == "na.window(1, 0, 'bottom_right')"
+    assert repr(build_example(heads=1, window=(0, 1)).options["mask"]) == "na.window(0, 1)"
+    assert build_example(cross=True).key.shape == (4, 2)
+    joined = build_example({"tokens": [[1, 2]], "d_out": [[1, 2, 3, 4]]}, heads=2)
+    assert joined.d_out.tolist() == [[[1, 2]], [[3, 4]]]
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_every_score_takes_heads(score):
+    assert build_example(score=score, heads=2).query.shape == (2, 3, 2)
+
+
+def test_all_options_are_all():
+    built = build_example(**ALL_OPTIONS)
+    assert all(option is not None for option in built.options.values())
+    assert len(built.options) == 6
+    assert all(x is not None for x in built.projection)
+    assert built.d_lse is not None
+    visible = built.options["mask"].array(2, 4)
+    assert visible.sum(axis=1).tolist() == [2, 2]
 
 
 @pytest.mark.parametrize(
@@ -72,11 +114,19 @@ def test_given_arrays_are_used_and_missing_ones_filled():
         (
             {"weight": [[1, 2], [3, 4]]},
             {},
-            "'weight' is unknown to dot scores; they take tokens, query, key, value, d_out, scale",
+            "'weight' is unknown to dot scores; they take tokens, memory, W_Q, W_K, W_V, query, key, value, "
+            "d_out, scale",
         ),
-        ({"tokens": [[1, 2]], "key": [[1, 2]]}, {}, "got key beside them"),
+        ({"tokens": [[1, 2]], "key": [[1, 2]]}, {}, "come from tokens; got key beside it"),
+        ({"query": [[1]], "key": [[1]], "value": [[1]]}, {"heads": 1}, "heads belongs to tokens"),
+        ({"query": [[1]], "key": [[1]], "value": [[1]]}, {"cross": True}, "cross belongs to tokens"),
+        ({"tokens": [[1, 2]]}, {"cross": True}, "give memory beside tokens"),
+        ({}, {"score": "general", "heads": 2, "kv_heads": 1}, "only dot scores share key heads here"),
+        ({}, {"causal": True, "window": (1, 0)}, "causal and window are two masks"),
+        ({}, {"align": "left", "window": (1, 0)}, "align is 'left'"),
+        ({"tokens": [[1, 2]], "d_out": [[1, 2]]}, {"heads": 2}, "d_out has shape (1, 2); (1, 4)"),
         ({"key": [[1, 2]], "query": [[1, 2]]}, {}, "got query, key alone"),
-        ({"query": [[1]], "key": [[1], [2]], "value": [[1], [2]]}, {"causal": True}, "not 1 and 2"),
+        ({"query": [[1]], "key": [[1], [2]], "value": [[1], [2]]}, {"causal": True}, "not 1 and 2, or align"),
         ({}, {"sinks": float("nan")}, "sinks is nan"),
         ({}, {"dropout": 1.0}, "rate is 1.0"),
     ],
@@ -84,10 +134,3 @@ def test_given_arrays_are_used_and_missing_ones_filled():
 def test_invalid_arguments_are_refused(arrays, options, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         build_example(arrays, **options)
-
-
-def test_filled_rows_do_not_repeat():
-    assert len(set(PATTERN)) == 7
-    for shape in ((3, 2), (3, 3), (4, 5), (8, 8)):
-        array = filled(shape, 3)
-        assert len({row.tobytes() for row in array}) == min(7, len(array))

@@ -6,7 +6,7 @@ import pytest
 import numpy_attention as na
 from numpy_attention import STEPS
 from numpy_attention.study.example import build_example
-from numpy_attention.study.score_step import attention_output, score_pair, with_score_step
+from numpy_attention.study.score_step import loss_cotangent, loss_inputs, score_pair, with_score_step
 
 TINY = {"query": [[1.0], [2.0]], "key": [[3.0], [5.0]], "value": [[1.0], [2.0]]}
 D_SCORES = np.array([[1.0, -2.0], [0.5, 3.0]])
@@ -49,11 +49,19 @@ def test_output_with_a_replaced_step(name):
     example = build_example(TINY, causal=False)
     weights = np.array([[0.25, 0.75], [1.0, 0.0]])
     if name == "weights":
-        out = attention_output(example, STEPS, {"softmax": weights})
-        np.testing.assert_array_equal(out, [[1.75], [1.0]])
+        out = loss_inputs(example, STEPS, {"softmax": weights})
+        np.testing.assert_array_equal(out, [1.75, 1.0])
     else:
         with np.errstate(divide="ignore"):
-            out = attention_output(example, STEPS, {"score": np.log(weights)})
-        np.testing.assert_allclose(out, [[1.75], [1.0]], rtol=1e-15)
+            out = loss_inputs(example, STEPS, {"score": np.log(weights)})
+        np.testing.assert_allclose(out, [1.75, 1.0], rtol=1e-15)
     expected = na.attention(example.query, example.key, example.value)
-    np.testing.assert_array_equal(attention_output(example, STEPS), expected)
+    np.testing.assert_array_equal(loss_inputs(example, STEPS), expected.ravel())
+
+
+def test_a_loss_may_depend_on_lse():
+    example = build_example(TINY, causal=False, lse=True)
+    out, saved = na.attention_forward(example.query, example.key, example.value)
+    np.testing.assert_array_equal(loss_inputs(example, STEPS), [*out.ravel(), *saved.lse])
+    np.testing.assert_array_equal(loss_cotangent(example), [*example.d_out.ravel(), *example.d_lse])
+    assert loss_cotangent(example._replace(d_lse=None)).shape == (2,)

@@ -32,7 +32,7 @@ def texts(function, *args):
 @pytest.mark.parametrize("score", SCORES)
 def test_shown_lines_are_those_of_the_file(score, options):
     walked = walk(build_example(score=score, **options))
-    stages = [stage for stage in (*walked.down, *walked.up) if not stage.skipped]
+    stages = [stage for stage in walked.stages if stage.number and not stage.skipped]
     assert len(stages) == (14 if options else 6 if SCORES[score].on_tokens else 8)
     for stage in stages:
         file = Path(numpy_attention.__file__).parent / stage.source.file

@@ -25,7 +25,7 @@ def test_arrays_are_those_of_attention():
         np.testing.assert_array_equal(arrays[name], getattr(saved, name))
     for name, x in gradients._asdict().items():
         np.testing.assert_array_equal(arrays[name], x)
-    np.testing.assert_array_equal(arrays["visible"], np.tri(3, dtype=bool))
+    np.testing.assert_array_equal(arrays["visible"], np.tri(2, 3, 1, dtype=bool))
 
 
 def test_parameters_of_a_score_have_their_own_names():
@@ -44,14 +44,16 @@ def test_only_unused_steps_are_skipped(option, step):
 
 
 def test_magnitude_grows_with_every_step_back_from_the_output():
-    trace = trace_of({"tokens": [[10.0, 0.0], [0.0, 10.0]], "d_out": [[3.0, 0.0], [0.0, 0.0]]})
+    tokens = [[10.0, 0.0], [0.0, 10.0]]
+    given = {"query": tokens, "key": tokens, "value": tokens, "d_out": [[3.0, 0.0], [0.0, 0.0]]}
+    trace = trace_of(given)
     assert trace.magnitude("values") == 3 * 10
     assert trace.magnitude("score") >= trace.magnitude("softmax") >= trace.magnitude("values")
 
 
 def test_a_fully_masked_row_is_a_condition():
     example = build_example()
-    masked = example._replace(options=example.options | {"mask": na.hidden(np.tri(3, dtype=bool))})
+    masked = example._replace(options=example.options | {"mask": na.hidden(np.tri(2, 3, 1, dtype=bool))})
     assert "fully masked rows" in trace_attention(masked, STEPS).evidence().features
     assert trace_of(sinks=1.0).evidence().features == {"mask", "scale", "sinks", "dot"}
 

@@ -12,7 +12,8 @@ from numpy_attention import STEPS, Pair
 from numpy_attention.check.faults import fault
 from numpy_attention.functional.attention import steps as s
 from numpy_attention.functional.scores.concat import ACTIVATIONS
-from numpy_attention.study.example import SCORES, build_example
+from numpy_attention.study.example import ALL_OPTIONS, SCORES, build_example
+from numpy_attention.study.fault_examples import SQUARE
 from numpy_attention.study.tokens import LARGEST, SMALLEST
 from numpy_attention.study.walk import walk
 
@@ -23,8 +24,10 @@ OPTIONS = {
     "bias": {"bias": True},
     "sinks": {"sinks": 0.5},
     "dropout": {"dropout": 0.5},
+    "lse": {"lse": True},
     "everything": {"causal": True, "softcap": 2.0, "bias": True, "sinks": 0.5, "dropout": 0.5},
 }
+QUERY_KEY_VALUE = ("query", "key", "value")
 OWN = {
     "general": Pair(na.general_scores_forward, na.general_scores_backward),
     "additive": Pair(na.additive_scores_forward, na.additive_scores_backward),
@@ -53,7 +56,7 @@ def wrong(walked):
 def test_numbers_are_those_of_attention_to_the_bit(options):
     built = build_example(**options)
     out, saved = na.attention_forward(built.query, built.key, built.value, **built.options)
-    gradients = na.attention_backward(built.d_out, saved)
+    gradients = na.attention_backward(built.d_out, saved, d_lse=built.d_lse)
     walked = walk(built)
     np.testing.assert_array_equal(walked.out, out)
     for ours, theirs in zip(walked.gradients, gradients, strict=True):
@@ -82,7 +85,7 @@ def test_other_scores_equal_the_score_followed_by_attend(score):
     np.testing.assert_array_equal(walked.out, out)
     np.testing.assert_array_equal(walked.gradients.d_bias, gradients.d_bias)
     for name, x in of_score._asdict().items():
-        np.testing.assert_array_equal(walked.up[-1].results[name], x)
+        np.testing.assert_array_equal(stages(walked)["up", "score"].results[name], x)
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
@@ -92,7 +95,7 @@ def test_correct_code_is_ok(score, options):
         walked = walk(build_example(score=score, activation=activation, **options))
         assert wrong(walked) == set()
         assert walked.ok
-        assert (walked.tokens is not None) == SCORES[score].on_tokens
+        assert (walked.down[0].number == 0) == SCORES[score].on_tokens
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
@@ -122,8 +125,41 @@ def test_every_gradient_is_compared():
 def test_gradient_of_tokens_is_the_sum():
     walked = walk(build_example(score="concat"))
     g = walked.gradients
-    np.testing.assert_array_equal(walked.tokens.ours, g.d_query + g.d_key + g.d_value)
-    assert not walked._replace(tokens=walked.tokens._replace(ours=g.d_key)).ok
+    last = walked.up[-1]
+    np.testing.assert_array_equal(last.results["d_h"], g.d_query + g.d_key + g.d_value)
+    wrong_sum = {"d_h": last.derivatives["d_h"]._replace(ours=g.d_key)}
+    assert not walked._replace(up=(*walked.up[:-1], last._replace(derivatives=wrong_sum))).ok
+
+
+@pytest.mark.parametrize("options", [{"heads": 2}, {"heads": 4, "kv_heads": 2, "cross": True}, ALL_OPTIONS])
+def test_step_0_is_first_and_last(options):
+    walked = walk(build_example(**options))
+    assert wrong(walked) == set()
+    first, last = walked.down[0], walked.up[-1]
+    assert [x.number for x in walked.down] == [x.number for x in reversed(walked.up)] == list(range(8))
+    np.testing.assert_array_equal(first.results["query"], walked.example.query)
+    matrices = {"d_W_Q", "d_W_K", "d_W_V"}
+    tokens = {"d_x", "d_memory"} if options.get("cross") else {"d_x"}
+    parts = {"from_query", "from_key", "from_value"}
+    assert last.derivatives.keys() == last.results.keys() == matrices | tokens | parts
+    assert last.source.lines
+    assert "query = split_heads(x @ W_Q.T, heads)" in str(first.source)
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_every_score_is_right_with_heads(score):
+    rest = {name: x for name, x in ALL_OPTIONS.items() if name != "kv_heads"}
+    assert wrong(walk(build_example(score=score, **rest))) == set()
+    assert wrong(walk(build_example(score=score, heads=2))) == set()
+
+
+def test_grouped_heads_read_the_same_key_head():
+    walked = walk(build_example(**ALL_OPTIONS))
+    example = walked.example
+    out, saved = na.attention_forward(example.query, example.key, example.value, **example.options)
+    gradients = na.attention_backward(example.d_out, saved, d_lse=example.d_lse)
+    np.testing.assert_array_equal(walked.out, out)
+    np.testing.assert_array_equal(walked.gradients.d_key, gradients.d_key)
 
 
 sizes = st.floats(SMALLEST, LARGEST) | st.floats(0.1, 3)
@@ -147,13 +183,20 @@ def test_no_false_alarm(data, score, activation, options):
     shape = (data.draw(st.integers(1, 4)), data.draw(st.integers(1, 3)))
     tokens = data.draw(arrays(float, shape, elements=numbers))
     activation = activation if score == "concat" else None
-    walked = walk(build_example({"tokens": tokens}, score=score, activation=activation, **options))
+    given = {"tokens": tokens} if SCORES[score].on_tokens else dict.fromkeys(QUERY_KEY_VALUE, tokens)
+    walked = walk(build_example(given, score=score, activation=activation, **options))
     assert wrong(walked) == set()
     assert walked.ok
 
 
+@given(arrays(float, (2, 3), elements=numbers), st.sampled_from([None, 1, 2]), st.booleans())
+def test_no_false_alarm_in_step_0(tokens, heads, lse):
+    assert wrong(walk(build_example({"tokens": tokens}, heads=heads, lse=lse))) == set()
+
+
 def test_cosine_gradients_of_short_vectors_have_a_larger_tolerance():
-    assert walk(build_example({"tokens": [[1.0], [SMALLEST]]}, score="cosine")).ok
+    given = dict.fromkeys(QUERY_KEY_VALUE, np.array([[1.0], [SMALLEST]]))
+    assert walk(build_example(given, score="cosine")).ok
 
 
 # ------------------------------------------------------------------------------------ with planted faults
@@ -162,9 +205,9 @@ FAULTS = [
     ("no-row-sum", "up", "softmax", {}, "d_masked", "rows of d_masked sum to 0"),
     ("softmax-over-queries", "down", "softmax", {}, None, "rows of weights sum to 1"),
     ("scale-twice-in-d-key", "up", "score", {}, "d_key", "<d_query, query> = <d_key, key>"),
-    ("d-query-and-d-key-swapped", "up", "score", {}, "d_query", "Σ_s d_key = 0"),
+    ("d-query-and-d-key-swapped", "up", "score", {"arrays": SQUARE}, "d_query", "Σ_s d_key = 0"),
     ("scale-missing-in-d-query", "up", "score", {}, "d_query", "d_scale * scale = <d_query, query>"),
-    ("d-value-untransposed", "up", "values", {}, "d_value", "Σ_s d_value = Σ_l d_out"),
+    ("d-value-untransposed", "up", "values", {"arrays": SQUARE}, "d_value", "Σ_s d_value = Σ_l d_out"),
     ("softcap-without-derivative", "up", "softcap", OPTIONS["everything"], "d_scores", None),
     ("softcap-times-cap", "up", "softcap", OPTIONS["everything"], "d_scores", "|d_scores| ≤ |d_capped|"),
     ("bias-without-gradient", "up", "bias", OPTIONS["everything"], "d_bias", "Σ d_bias = Σ d_biased"),

@@ -28,6 +28,17 @@ def test_every_example_keeps_the_larger_share():
             assert plain.y[partner] == other
 
 
+def test_the_best_predictions_leave_the_entropy_of_the_labels():
+    batch = mix(np.random.default_rng(0), some(), 0.4)
+    labels, rows = np.zeros((41, 3)), np.arange(41)
+    labels[rows, batch.y.astype(int)] += batch.share
+    labels[rows, batch.other.astype(int)] += 1 - batch.share
+    logs = np.log(np.maximum(labels, np.finfo(float).tiny))
+    best, _ = mixed_loss_forward(logs, batch)
+    assert best == pytest.approx(-(labels * logs).sum(axis=1).mean(), rel=1e-12)
+    assert best > 0.1
+
+
 def test_the_loss_is_shared_between_the_labels():
     batch = mix(np.random.default_rng(0), some(), 0.4)
     logits = np.random.default_rng(101).normal(size=(41, 3))

@@ -5,7 +5,14 @@ import pytest
 
 from numpy_attention.tasks import load
 from numpy_attention.training.evaluation import figures, majority_baseline, predict
-from numpy_attention.training.report import end_lines, format_loss, held_out_lines, step_lines, verbose_lines
+from numpy_attention.training.report import (
+    end_lines,
+    format_loss,
+    held_out_lines,
+    mixed_lines,
+    step_lines,
+    verbose_lines,
+)
 from tests.support.runs import begin, settings_of
 
 
@@ -129,3 +136,13 @@ def test_self_attention_and_augmentation_are_named():
     assert "linear + positions, self-attention, linear + tanh: (16, 4) -> (16, 4)" in lines[3]
     assert lines[5].split("-> ")[1].startswith("10 logits")
     assert lines[7].endswith("2 epochs of 29 batches, seed 0; examples changed anew for each")
+
+
+def test_a_training_loss_of_mixed_examples_is_explained_where_it_is_the_higher_one(data):
+    run = begin(settings_of("digits", epochs=2), load("digits"))._replace(history=({"loss": 0.5},))
+    text = " ".join(mixed_lines(run, 0.25))
+    assert "The training loss, 0.5000, is above the held-out one because" in text
+    assert "mixed in pairs and distorted" in text
+    assert max(map(len, mixed_lines(run, 0.25))) <= 100
+    assert mixed_lines(run, 0.75) == []
+    assert mixed_lines(a_run(data, [{"loss": 0.5}]), 0.25) == []

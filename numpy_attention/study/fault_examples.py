@@ -1,0 +1,109 @@
+"""Which example shows a planted fault, and why no example shows some of them."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..check.faults import Fault
+from ..functional.attention.attention import attention_with
+from ..functional.attention.steps import STEPS, Steps
+from ..functional.base.admission import Array, quiet
+from .defaults import KEY, TOKENS, VALUE, filled
+from .example import ALL_OPTIONS, WalkExample, build_example
+from .trace import largest_magnitude
+
+ROUNDING = 1e-12
+"""Tolerance on differences between right and wrong numbers, relative to the largest number beside them."""
+
+SQUARE = {"query": filled((3, 3), 0), "key": filled((3, 3), 4), "value": VALUE[:3]}
+"""Three queries and three keys of width three."""
+
+TALL = {"query": (*TOKENS, *TOKENS[:1]), "key": KEY[:2], "value": VALUE[:2]}
+"""More queries than keys: the first two see none, if the last query sees the last key."""
+
+FAR_BELOW_0 = {
+    "query": [[-30000.0, 1.0], [-30000.0, -1.0]],
+    "key": [[3.0, 0.0], [3.0, 1.0], [3.0, 2.0]],
+    "value": VALUE[:3],
+}
+"""Scores near -64000."""
+
+EXAMPLES: tuple[Mapping[str, Any], ...] = (
+    {},
+    {"softcap": 2.0, "bias": True, "sinks": 0.5, "dropout": 0.5},
+    {"arrays": SQUARE, "bias": True},
+    ALL_OPTIONS,
+    {"causal": False},
+    {"arrays": TALL, "causal": True, "align": "bottom_right"},
+    {"arrays": FAR_BELOW_0},
+)
+"""Arguments of `build_example`; the first in which a fault changes out or a gradient shows it."""
+
+TOO_LARGE = {
+    "width-truncated": "it needs heads wider than 64 numbers, which do not fit on a page",
+    "batch-of-one-squeezed": "it needs a batch axis, and a page has one sequence without",
+}
+
+
+def not_shown_because(fault: Fault) -> str:
+    """The reason why no page shows a fault; "" if `example_of` has an example.
+
+    Examples
+    --------
+    >>> from numpy_attention.check.faults import fault
+    >>> not_shown_because(fault("rotary-sign"))
+    'it is in rotary, and a page shows attention'
+    """
+    if fault.rule != "attention":
+        return f"it is in {fault.rule}, and a page shows attention"
+    if fault.steps is None:
+        return "it is in the call around the seven steps, not in one of them"
+    return TOO_LARGE.get(fault.name, "")
+
+
+@quiet
+def example_of(fault: Fault) -> WalkExample:
+    """The first of EXAMPLES in which a fault changes the output or a gradient.
+
+    Raises
+    ------
+    ValueError
+        If no example shows it: the reason.
+    """
+    for n in range(len(EXAMPLES)):
+        if fault.steps is not None and _changes_results(n, fault.steps):
+            return _example(n)
+    raise ValueError(
+        f"{fault.name} cannot be shown: {not_shown_because(fault)}; "
+        f"`numpy-attention faults {fault.name}` prints it"
+    )
+
+
+@lru_cache
+def _example(n: int) -> WalkExample:
+    return build_example(**EXAMPLES[n])
+
+
+@lru_cache
+def _right(n: int) -> tuple[Array, ...]:
+    return _results(_example(n), STEPS)
+
+
+def _results(example: WalkExample, steps: Steps) -> tuple[Array, ...]:
+    """The output and every gradient."""
+    kernel = attention_with(steps)
+    out, saved = kernel.forward(example.query, example.key, example.value, **example.options)
+    gradients = kernel.backward(example.d_out, saved, d_lse=example.d_lse)
+    return (np.asarray(out), *(np.asarray(x) for x in gradients if x is not None))
+
+
+def _changes_results(n: int, steps: Steps) -> bool:
+    pairs = zip(_results(_example(n), steps), _right(n), strict=True)
+    return any(differ(x, right, ROUNDING * largest_magnitude([right])) for x, right in pairs)
+
+
+def differ(x: Array, expected: Array, tolerance: float) -> bool:
+    """True if two arrays differ in shape, or by more than the tolerance; NaN equals NaN."""
+    return x.shape != expected.shape or not np.allclose(x, expected, rtol=0, atol=tolerance, equal_nan=True)
