@@ -50,7 +50,7 @@ StepLaw: TypeAlias = Law[StepEvidence]
 StepSides: TypeAlias = Callable[[StepEvidence], Iterator[Sides]]
 
 
-class Entry(NamedTuple):
+class WorstEntry(NamedTuple):
     """One entry of a law's two sides: its place, the number of all entries, and both numbers."""
 
     place: tuple[int, ...]
@@ -72,15 +72,15 @@ class LawResult(NamedTuple):
         return float(np.max(self.sides.excess, initial=0))
 
     @property
-    def worst(self) -> "Entry":
+    def worst(self) -> "WorstEntry":
         """The entry with the largest deviation; of several, the one with the largest number."""
         left, right, excess = np.broadcast_arrays(self.sides.left, self.sides.right, self.sides.excess)
         if not left.size:
-            return Entry((), 0, 0.0, 0.0)
+            return WorstEntry((), 0, 0.0, 0.0)
         excess = np.where(np.isnan(excess), np.inf, excess)
         rank = np.lexsort((np.abs(left).ravel(), excess.ravel()))
         index = tuple(int(i) for i in np.unravel_index(rank[-1], left.shape))
-        return Entry(index, left.size, float(left[index]), float(right[index]))
+        return WorstEntry(index, left.size, float(left[index]), float(right[index]))
 
     @property
     def ok(self) -> bool:
