@@ -4,12 +4,63 @@
     out, saved = layer.forward(params, *inputs, **options)
     d_inputs, d_params = layer.backward(d_out, saved)
 
-Read `parameters`, then `multi_head_attention`; `token_scores` and `temperature` are parts of `classifier`;
-`self_attention` is a multi-head attention below such a classifier. Imports NumPy, `functional` and `optim`.
+Read `layer` and `linear`, then `multi_head_attention` and `transformer`; `classifier`, `self_attention`,
+`token_scores` and `temperature` are the models of the tasks. Imports NumPy, `functional` and `optim`.
 """
 
+from .composition import Residual, Sequential
+from .dropout import Dropout
+from .embedding import Embedding
+from .feed_forward import FeedForward
+from .layer import Layer
+from .linear import Linear
 from .multi_head_attention import MultiHeadAttention
+from .norms import LayerNorm, RMSNorm
+from .parameters import count_parameters
+from .pooling import AttentionPooling
+from .positions.added import Learned, Sinusoidal
+from .positions.alibi import ALiBi, alibi_slopes
+from .positions.buckets import T5Buckets, t5_buckets
+from .positions.rotary import Rotary
+from .positions.scaling import LinearScaling, NTKScaling, YaRNScaling
+from .positions.shaw import Shaw
+from .positions.transformer_xl import TransformerXL
+from .transformer import TransformerDecoderLayer, TransformerEncoderLayer
+from .transformer_stack import TransformerDecoder, TransformerEncoder
 from .weights.files import load_weights, save_weights
 from .weights.torch_names import from_torch, to_torch
 
-__all__ = ["MultiHeadAttention", "from_torch", "load_weights", "save_weights", "to_torch"]
+__all__ = [
+    "ALiBi",
+    "AttentionPooling",
+    "Dropout",
+    "Embedding",
+    "FeedForward",
+    "Layer",
+    "LayerNorm",
+    "Learned",
+    "Linear",
+    "LinearScaling",
+    "MultiHeadAttention",
+    "NTKScaling",
+    "RMSNorm",
+    "Residual",
+    "Rotary",
+    "Sequential",
+    "Shaw",
+    "Sinusoidal",
+    "T5Buckets",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
+    "TransformerXL",
+    "YaRNScaling",
+    "alibi_slopes",
+    "count_parameters",
+    "t5_buckets",
+    "from_torch",
+    "load_weights",
+    "save_weights",
+    "to_torch",
+]

@@ -1,74 +1,123 @@
 """Multi-head attention as a layer: project, attend in every head, join, project back.
 
     q, k, v = query @ W_qᵀ + b_q, key @ W_kᵀ + b_k, value @ W_vᵀ + b_v    in_proj_weight = [W_q; W_k; W_v]
-    joined  = [attention(q_1, k_1, v_1); …; attention(q_H, k_H, v_H)]     width / heads columns for each head
+    joined  = [attention(q_1, k_1, v_1); …; attention(q_H, k_H, v_H)]     head_width columns for each head
     out     = joined @ W_outᵀ + b_out
 
-Self-attention projects once, by all of in_proj_weight; other inputs are projected by their own rows of it.
+Options add steps between these: query and key norm, positions, a cache, extra keys, an output gate.
 """
 
-from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 import numpy.typing as npt
 
-from ..functional.attention.attention import AttentionSaved, attention_backward, attention_forward
-from ..functional.base.admission import Array, admit, shown
-from ..functional.base.arrays import check_equal, common_batch, shape_repr, whole_number
-from ..functional.layers.linear import LinearSaved, linear_backward, linear_forward
+from ..functional.attention.attention import sum_of
+from ..functional.attention.dropout import dropout
+from ..functional.base.admission import Array, admit
+from ..functional.base.arrays import check_equal, common_batch, shape_repr
+from ..functional.layers.linear import LinearSaved
 from ..functional.masks.mask import Mask
-from .parameters import Params, Shapes, check_params, check_saved, explained_layer, init_params
+from .attention_sizes import AttentionSizes
+from .attention_step import (
+    AttentionStepGradients,
+    AttentionStepSaved,
+    attention_step_backward,
+    attention_step_forward,
+)
+from .extra_keys import (
+    bias_beside,
+    bias_of_sequence,
+    extra_keys_backward,
+    extra_keys_forward,
+    mask_beside,
+)
+from .gate import gate_backward, gate_forward
+from .heads import Projection, join_heads, project_backward, project_forward, projections, split_heads
+from .layer import layer
+from .parameters import Params, check_saved
+from .positions.attention_positions import Places
+from .positions.inside import (
+    bias_backward,
+    bias_of,
+    places_of,
+    rotate_heads,
+    rotate_heads_backward,
+    values_backward,
+    values_of,
+)
+from .scores import DOT
 
 
 @shape_repr
 class MultiHeadAttentionSaved(NamedTuple):
-    """One entry per step of the forward, in its order."""
+    """One entry per step of the forward, in its order; None for a step that the layer does not have."""
 
     in_proj: tuple[LinearSaved, ...]
-    """One entry per input: (query,) for self-attention, (query, key), or (query, key, value)"""
-    attention: AttentionSaved
+    """One entry per product: for self-attention one, for (query, key) two, for three inputs three"""
+    inputs: int
+    norms: Any
+    rotation: Any
+    cached: bool
+    bias: Any
+    extra: Any
+    attention: AttentionStepSaved
+    values: Any
+    gate: Any
     out_proj: LinearSaved
 
     @property
-    def weights(self) -> Array:
-        """The attention weights (B, H, L, S)."""
-        weights: Array = self.attention.weights
-        return weights
+    def weights(self) -> Array | None:
+        """The attention weights (B, H, L, S), extra keys last; None unless attention is "reference"."""
+        return self.attention.weights
 
 
 class InputGradients(NamedTuple):
     """d_key, d_value: None if not passed; the gradient is then part of d_query (or d_key)."""
 
-    d_query: Array
-    d_key: Array | None
-    d_value: Array | None
+    d_query: Any
+    d_key: Any
+    d_value: Any
 
 
-@explained_layer
+@layer
 @dataclass(frozen=True)
-class MultiHeadAttention:
+class MultiHeadAttention(AttentionSizes):
     """Multi-head attention: concat(head_1, …, head_H) W_outᵀ + b_out, head_h = attention(q_h, k_h, v_h).
 
     Parameters
     ----------
-    width : columns of query, key, value and out
-    heads : number of heads H; each attends in width / heads columns of its own
-    bias : True for biases in both projections
+    width : columns of query and out
+    heads : number of query heads H
+    kv_heads : number of key and value heads G, a divisor of H; H if None
+    key_width, value_width : columns of key and of value; width if None
+    head_width : columns of a head; width / heads if None
+    bias : True for biases in the projections; out_bias : those of the last one, as bias if None
+    add_bias_kv, add_zero_attn : one more key and value, learned; and one of zeros (as in PyTorch)
+    query_key_norm : "rms" or "layer": normalise every query and key head; eps : that of the norm
+    gate : multiply joined by σ(query @ W_gateᵀ + b_gate)
+    sinks : learned scores (H,) of one more key without a value
+    softcap, scale : as in `na.attention`; scale is 1 / √head_width if None
+    dropout : the probability that a weight is dropped in training
+    positions : nn.Rotary(), nn.ALiBi(heads), nn.T5Buckets(heads), nn.Shaw(…), nn.TransformerXL(…), or None
+    score : "dot", or "general", "additive", "concat", "cosine", "location", with parameters for each head
+    attention : "reference", "blockwise" or "fast"; None: fast for float32 and float16, else reference
 
-    The parameters are named as PyTorch's nn.MultiheadAttention names them:
+    Parameters of the layer, as in PyTorch's nn.MultiheadAttention:
 
-        in_proj_weight (3 * width, width), in_proj_bias (3 * width,)    rows for query, then key, then value
-        out_proj.weight (width, width), out_proj.bias (width,)
+        in_proj_weight ((H + 2 G) * head_width, width)    rows for query, key, value; or, for other widths,
+        q_proj_weight, k_proj_weight, v_proj_weight       of key or value, one for each
+        in_proj_bias, bias_k, bias_v, out_proj.weight, out_proj.bias
+        q_norm.weight, k_norm.weight, gate.weight, sinks, score.…, positions.…    of the options
 
     Raises
     ------
     TypeError, ValueError
-        If width or heads is not a positive whole number, or heads does not divide width.
+        For sizes that are no whole numbers >= 1 or do not divide each other, and unknown names.
 
     Examples
     --------
+    >>> import numpy as np
     >>> layer = MultiHeadAttention(width=6, heads=2)
     >>> params = layer.init(np.random.default_rng(0))
     >>> x, memory = np.ones((5, 3, 6)), np.ones((5, 7, 6))
@@ -81,36 +130,9 @@ class MultiHeadAttention:
 
     References
     ----------
-    Vaswani et al. 2017, "Attention Is All You Need", section 3.2.2.
+    Vaswani et al. 2017, "Attention Is All You Need", section 3.2.2. Grouped heads: Ainslie et al. 2023. Query
+    and key norm: Henry et al. 2020. Output gate: Qiu et al. 2025.
     """
-
-    width: int
-    heads: int
-    _: KW_ONLY
-    bias: bool = True
-
-    def __post_init__(self) -> None:
-        for name, number in (("width", self.width), ("heads", self.heads)):
-            whole_number(name, number, 1)
-        if not isinstance(self.bias, bool):
-            raise TypeError(f"bias is {shown(self.bias)}; True or False is expected")
-        if self.width % self.heads:
-            raise ValueError(f"heads is {self.heads}; a number that divides width, {self.width}, is expected")
-
-    def shapes(self) -> Shapes:
-        """The shape of every parameter."""
-        C = self.width
-        if not self.bias:
-            return {"in_proj_weight": (3 * C, C), "out_proj": {"weight": (C, C)}}
-        return {
-            "in_proj_weight": (3 * C, C),
-            "in_proj_bias": (3 * C,),
-            "out_proj": {"weight": (C, C), "bias": (C,)},
-        }
-
-    def init(self, rng: np.random.Generator) -> Params:
-        """Initial parameters: weights by `glorot`, biases 0."""
-        return init_params(rng, self.shapes())
 
     def forward(
         self,
@@ -121,6 +143,10 @@ class MultiHeadAttention:
         *,
         mask: Mask | None = None,
         scale: npt.ArrayLike | None = None,
+        seed: int | None = None,
+        query_positions: npt.ArrayLike | None = None,
+        key_positions: npt.ArrayLike | None = None,
+        cache: Any = None,
     ) -> tuple[Any, MultiHeadAttentionSaved]:
         """The output (B, L, width), and what `backward` needs.
 
@@ -128,25 +154,52 @@ class MultiHeadAttention:
         ----------
         params : as `init` returns them
         query : (B, L, width)
-        key : (B, S, width); None for self-attention, where query is key and value too
-        value : (B, S, width); None where key is value too
-        mask : broadcasts to (B, H, L, S), e.g. causal or padding; `backward` needs hidden inputs to be finite
-        scale : a factor of the scores that broadcasts to (B, H, L, S); 1 / sqrt(width / heads) if None
+        key : (B, S, key_width); None for self-attention, where query is key and value too
+        value : (B, S, value_width); None where key is value too
+        mask : broadcasts to (B, H, L, S), e.g. causal, window, padding; `backward` needs hidden inputs to be
+            finite
+        scale : a factor of the scores that broadcasts to (B, H, L, S), in place of the layer's
+        seed : a whole number, another for each step of training; None for no dropout
+        query_positions, key_positions : (L,) or (B, L), and (S,) or (B, S), for the layer's positions; 0, 1,
+            2, … if None, and in self-attention those of the queries for the keys
+        cache : a KV cache. cache.upcoming(L) are the positions of the next L tokens, and cache.append(k, v),
+            heads (B, G, S, head_width) each, returns all keys and values so far, these last, and the keys'
+            positions. `backward` does not take what was saved with one
 
         Raises
         ------
         TypeError, ValueError
             If a parameter is missing, unknown or has another shape, or an input, mask or scale does not fit.
         """
-        check_params(params, self.shapes())
+        self.check(params)
         inputs = self._admit_inputs(query, key, value)
-        if scale is None:
-            scale = 1 / np.sqrt(self.width / self.heads)
-        projected, saved_in = self._project(params, inputs)
-        q, k, v = (self._split_heads(x) for x in projected)  # (B, H, L or S, width / H)
-        context, saved_attention = attention_forward(q, k, v, scale=scale, mask=mask)
-        out, saved_out = linear_forward(join_heads(context), **params["out_proj"])
-        return out, MultiHeadAttentionSaved(saved_in, saved_attention, saved_out)
+        scale = self._admit_scale(scale)
+        projected, in_proj = project_forward(params, inputs, self._plan(len(inputs)), self.widths)
+        q, k, v = (split_heads(x, n) for x, n in zip(projected, self.head_counts, strict=True))
+        if cache is not None and query_positions is None:
+            query_positions = cache.upcoming(q.shape[-2])
+        places = places_of(query_positions, key_positions, q.shape[-2], k.shape[-2], key is None)
+        q, k, norms = self._normalise(params, q, k)
+        q, k, rotation = rotate_heads(self.positions, q, k, places)
+        k, v, places = self._remember(cache, k, v, places)
+        bias, bias_saved = bias_of(self.positions, params, q, k, places, scale)
+        shape = (*common_batch(query=q.shape[:-3], key=k.shape[:-3]), *q.shape[-3:-1], k.shape[-2])
+        k, v, extra = self._extend(params, k, v)
+        context, attention = attention_step_forward(
+            self.attention, self.score, params.get("score", {}), q, k, v, scale,
+            mask=mask_beside(mask, shape, k.shape[-2] - shape[-1]),
+            bias=bias_beside(bias, shape, k.shape[-2] - shape[-1]),
+            softcap=self.softcap,
+            sinks=params.get("sinks"),
+            dropout=dropout(seed, self.dropout) if seed is not None and self.dropout else None,
+        )  # fmt: skip
+        context, values = values_of(self.positions, params, context, attention, places)
+        gated, gate = self._open(params, inputs[0], join_heads(context))
+        out, out_proj = self.out_proj.forward(params["out_proj"], gated)
+        return out, MultiHeadAttentionSaved(
+            in_proj, len(inputs), norms, rotation, cache is not None, bias_saved, extra, attention, values,
+            gate, out_proj,
+        )  # fmt: skip
 
     def backward(self, d_out: npt.ArrayLike, saved: MultiHeadAttentionSaved) -> tuple[InputGradients, Params]:
         """(d_query, d_key, d_value) and d_params, nested like params: the forward's steps in reverse.
@@ -162,49 +215,95 @@ class MultiHeadAttention:
     ) -> tuple[InputGradients, Params, Any]:
         """As `backward`, with the gradient of `scale`, in its shape, as a third result."""
         check_saved(saved, MultiHeadAttentionSaved)
-        # out = linear(joined, **params["out_proj"])
-        d_joined, *d_out_proj = linear_backward(d_out, saved.out_proj)
-        # context = attention(q, k, v, scale)
-        d_context = self._split_heads(d_joined)
-        d_q, d_k, d_v, _, d_scale, _ = attention_backward(d_context, saved.attention)
-        # q, k, v = linear(inputs, in_proj_weight, in_proj_bias)
-        d_inputs, d_in_proj = self._project_backward((d_q, d_k, d_v), saved.in_proj)
-        d_params = _by_name(d_in_proj, "in_proj_weight", "in_proj_bias")
-        d_params["out_proj"] = _by_name(d_out_proj, "weight", "bias")
-        return d_inputs, d_params, d_scale
+        if saved.cached:
+            raise TypeError("saved is of a forward with a cache, which has no backward; leave cache out")
+        # out = out_proj(gate(join(context)))
+        d_gated, d_out_proj = self.out_proj.backward(d_out, saved.out_proj)
+        d_query_gate, d_joined, d_gate = self._open_backward(d_gated, saved.gate)
+        d_context = split_heads(d_joined, self.heads)
+        # context = attention(q, k, v) + values(weights)
+        d_weights, d_values = values_backward(self.positions, d_context, saved.values, saved.attention)
+        d = attention_step_backward(d_context, saved.attention, d_weights)
+        # k, v = [k; extra], [v; extra]
+        d_k, d_v, d_bias, d_extra = self._extend_backward(d, saved.extra)
+        # bias = bias(q, k)
+        d_of_bias = bias_backward(self.positions, d_bias, saved.bias)
+        d_q, d_k = sum_of(d_of_bias.d_query, d.d_query), sum_of(d_of_bias.d_key, d_k)
+        # q, k = rotate(norm(q)), rotate(norm(k))
+        d_q, d_k = rotate_heads_backward(self.positions, d_q, d_k, saved.rotation)
+        d_q, d_k, d_norms = self._normalise_backward(d_q, d_k, saved.norms)
+        # q, k, v = split(inputs @ weightᵀ + bias)
+        d_projected = [join_heads(x) for x in (d_q, d_k, d_v)]
+        d_inputs, d_in_proj = project_backward(d_projected, saved.in_proj, self._plan(saved.inputs))
+        d_inputs[0] = sum_of(d_query_gate, d_inputs[0])
+        d_positions = d_of_bias.d_params | d_values
+        d_params = {
+            **d_in_proj, **d_extra,
+            **({} if d.d_sinks is None else {"sinks": d.d_sinks}),
+            **({"score": d.d_params} if d.d_params else {}),
+            **d_norms, **d_gate,
+            **({"positions": d_positions} if d_positions else {}),
+            "out_proj": d_out_proj,
+        }  # fmt: skip
+        return InputGradients(*d_inputs), d_params, d.d_scale
 
-    def _project(self, params: Params, inputs: list[Array]) -> tuple[list[Array], tuple[LinearSaved, ...]]:
-        """q, k and v, (B, L or S, width) each: one product for every array that was passed."""
-        weight, bias = params["in_proj_weight"], params.get("in_proj_bias")
-        projected: list[Array] = []
-        saved: list[LinearSaved] = []
-        for x, rows in zip(inputs, self._rows(len(inputs)), strict=True):
-            out, saved_x = linear_forward(x, weight[rows], None if bias is None else bias[rows])
-            projected += np.split(out, (rows.stop - rows.start) // self.width, axis=-1)
-            saved.append(saved_x)
-        return projected, tuple(saved)
+    # ---------------------------------------------------------------------------- steps that are options
 
-    def _project_backward(
-        self, d_heads: tuple[Array, Array, Array], saved: tuple[LinearSaved, ...]
-    ) -> tuple[InputGradients, list[Any]]:
-        """Gradients of the inputs, and [d_weight, d_bias] of the whole in-projection."""
-        d_projected = [join_heads(d) for d in d_heads]
-        d_inputs: list[Array | None] = []
-        d_weights, d_biases = [], []
-        for saved_x, rows in zip(saved, self._rows(len(saved)), strict=True):
-            own = d_projected[rows.start // self.width : rows.stop // self.width]
-            d_x, d_weight, d_bias = linear_backward(np.concatenate(own, axis=-1), saved_x)
-            d_inputs.append(d_x)
-            d_weights.append(d_weight)
-            d_biases.append(d_bias)
-        d_inputs += [None] * (3 - len(d_inputs))
-        d_in_proj = [np.concatenate(d_weights), np.concatenate(d_biases) if self.bias else None]
-        return InputGradients(*d_inputs), d_in_proj  # type: ignore[arg-type]
+    def _normalise(self, params: Params, q: Array, k: Array) -> tuple[Array, Array, Any]:
+        """q and k (B, H or G, L or S, D), every row normalised."""
+        if self.query_key_norm is None:
+            return q, k, None
+        q, saved_q = self.norm.forward(params["q_norm"], q)
+        k, saved_k = self.norm.forward(params["k_norm"], k)
+        return q, k, (saved_q, saved_k)
 
-    def _rows(self, inputs: int) -> list[slice]:
-        """The rows of in_proj_weight for each input; the last input has all that are left."""
-        C = self.width
-        return [slice(i * C, (i + 1) * C if i < inputs - 1 else 3 * C) for i in range(inputs)]
+    def _normalise_backward(self, d_q: Array, d_k: Array, saved: Any) -> tuple[Array, Array, Params]:
+        if saved is None:
+            return d_q, d_k, {}
+        d_q, d_q_norm = self.norm.backward(d_q, saved[0])
+        d_k, d_k_norm = self.norm.backward(d_k, saved[1])
+        return d_q, d_k, {"q_norm": d_q_norm, "k_norm": d_k_norm}
+
+    def _extend(self, params: Params, k: Array, v: Array) -> tuple[Array, Array, Any]:
+        """Keys and values with those that every query sees."""
+        if not self.add_bias_kv and not self.add_zero_attn:
+            return k, v, None
+        return extra_keys_forward(params, k, v, self.add_zero_attn)
+
+    def _extend_backward(self, d: AttentionStepGradients, saved: Any) -> tuple[Array, Array, Any, Params]:
+        """d_k, d_v and d_bias of the keys of the sequence, and the gradients of the learned ones."""
+        if saved is None:
+            return d.d_key, d.d_value, d.d_bias, {}
+        d_k, d_v, d_extra = extra_keys_backward(d.d_key, d.d_value, saved)
+        return d_k, d_v, bias_of_sequence(d.d_bias, saved), d_extra
+
+    def _remember(self, cache: Any, k: Array, v: Array, places: Places) -> tuple[Array, Array, Places]:
+        """All keys and values that the cache holds, these last, and where they stand."""
+        if cache is None:
+            return k, v, places
+        k, v, key_positions = cache.append(k, v)
+        return k, v, places._replace(key=key_positions)
+
+    def _open(self, params: Params, query: Array, joined: Array) -> tuple[Array, Any]:
+        """joined through the output gate."""
+        return gate_forward(self.gate_proj, params["gate"], query, joined) if self.gate else (joined, None)
+
+    def _open_backward(self, d_gated: Array, saved: Any) -> tuple[Any, Array, Params]:
+        if saved is None:
+            return None, d_gated, {}
+        d_query, d_joined, d_gate = gate_backward(self.gate_proj, d_gated, saved)
+        return d_query, d_joined, {"gate": d_gate}
+
+    def _plan(self, inputs: int) -> list[Projection]:
+        return projections(inputs, self.widths, len(set(self.input_widths)) > 1)
+
+    def _admit_scale(self, scale: Any) -> Any:
+        if scale is not None and (
+            self.score != DOT or (self.positions is not None and self.positions.scaled)
+        ):
+            other = f"score {self.score!r}" if self.score != DOT else type(self.positions).__name__
+            raise TypeError(f"scale is given, but {other} takes none; leave it out")
+        return self.scale if scale is None else scale
 
     def _admit_inputs(
         self, query: npt.ArrayLike, key: npt.ArrayLike | None, value: npt.ArrayLike | None
@@ -213,27 +312,15 @@ class MultiHeadAttention:
             raise TypeError(f"value is {type(value).__name__} and key is None; a key is expected with it")
         inputs = {"query": query, "key": key, "value": value}
         arrays = {name: admit(name, x, 2) for name, x in inputs.items() if x is not None}
-        for name, x in arrays.items():
-            if x.shape[-1] != self.width:
-                raise ValueError(f"{name} has shape {x.shape}; (B, length, {self.width}) is expected")
+        for (name, x), width in zip(arrays.items(), self.input_widths, strict=False):
+            if x.shape[-1] != width:
+                raise ValueError(f"{name} has shape {x.shape}; (B, length, {width}) is expected")
+        used = [(*arrays.values(), *[[*arrays.values()][-1]] * 3)[place] for place in range(3)]
+        for name, own, width in zip(inputs, used, self.input_widths, strict=True):
+            if inputs[name] is None and own.shape[-1] != width:
+                raise TypeError(f"{name} is None; an array (B, length, {width}) is expected")
         common_batch(**{name: x.shape[:-2] for name, x in arrays.items()})
         if len(arrays) == 3:
             lengths = arrays["key"].shape[-2], arrays["value"].shape[-2]
             check_equal("the length of key", lengths[0], "the length of value", lengths[1])
         return list(arrays.values())
-
-    def _split_heads(self, joined: Array) -> Array:
-        """(B, L, width) -> (B, H, L, width / H)"""
-        *batch, length, width = joined.shape
-        return joined.reshape(*batch, length, self.heads, width // self.heads).swapaxes(-2, -3)
-
-
-def _by_name(gradients: Sequence[Any], *names: str) -> Params:
-    """The gradients by name, without those of absent parameters."""
-    return {name: d for name, d in zip(names, gradients, strict=True) if d is not None}
-
-
-def join_heads(heads: Array) -> Array:
-    """(B, H, L, width / H) -> (B, L, width)"""
-    *batch, count, length, columns = heads.shape
-    return heads.swapaxes(-2, -3).reshape(*batch, length, count * columns)

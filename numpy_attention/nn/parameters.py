@@ -30,10 +30,15 @@ def explained_layer(cls: _Class) -> _Class:
     return cls
 
 
-def init_params(rng: np.random.Generator, shapes: Shapes, part: str = "") -> Params:
-    """Initial parameters, drawn in the order of `shapes`; `part` is the name of the enclosing dict."""
+def admit_rng(rng: object) -> None:
+    """TypeError unless `rng` is a Generator."""
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng is {type(rng).__name__}; a Generator is expected: np.random.default_rng(seed)")
+
+
+def init_params(rng: np.random.Generator, shapes: Shapes, part: str = "") -> Params:
+    """Initial parameters, drawn in the order of `shapes`; `part` is the name of the enclosing dict."""
+    admit_rng(rng)
     return {
         name: init_params(rng, inside, name) if isinstance(inside, dict) else _init(rng, part, name, inside)
         for name, inside in shapes.items()
@@ -49,6 +54,26 @@ def parameter_count(shapes: Shapes) -> int:
     8
     """
     return sum(math.prod(shape) for shape in flatten(shapes).values())
+
+
+def count_parameters(params: Mapping[str, Any]) -> int:
+    """Total number of entries of all arrays.
+
+    Parameters
+    ----------
+    params : nested dicts of arrays.
+
+    Raises
+    ------
+    TypeError
+        For anything else.
+
+    Examples
+    --------
+    >>> count_parameters({"linear1": {"weight": np.ones((2, 3)), "bias": np.ones(2)}})
+    8
+    """
+    return sum(np.size(array) for array in leaves("params", params).values())
 
 
 def check_params(params: Any, shapes: Shapes) -> None:

@@ -163,7 +163,7 @@ class SelfAttentionClassifier(NamedTuple):
         return default
 
     def _attention(self) -> MultiHeadAttention:
-        return MultiHeadAttention(self.hidden_dim, self.heads)
+        return MultiHeadAttention(self.hidden_dim, self.heads, attention="reference")
 
     def _pool(self) -> AttentionClassifier:
         C = self.hidden_dim

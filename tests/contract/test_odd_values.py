@@ -11,7 +11,7 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention import nn
-from numpy_attention.check.pairs.rules import RULES
+from numpy_attention.check.pairs.rules import FUNCTIONS
 from numpy_attention.functional.attention.dropout import Dropout
 from numpy_attention.functional.masks.mask import Mask
 from numpy_attention.nn.classifier import AttentionClassifier
@@ -128,7 +128,7 @@ def _settings(rule: Any) -> dict[str, Any]:
 
 CALLS |= {
     rule.name: (getattr(na, rule.name), _settings(rule))
-    for rule in RULES
+    for rule in FUNCTIONS
     if hasattr(na, f"{rule.name}_forward") and rule.name not in CALLS
 }
 TOO_LARGE = r"Maximum allowed|array is too big|could not be broadcast|Exceeds the limit"

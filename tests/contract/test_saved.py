@@ -11,7 +11,7 @@ import pytest
 import numpy_attention as na
 from numpy_attention.check.faults import FAULTS
 from numpy_attention.check.pairs.calls import like_outputs
-from numpy_attention.check.pairs.rules import RULES
+from numpy_attention.check.pairs.rules import FUNCTIONS
 from numpy_attention.functional.attention.attention import seven_steps_back
 from numpy_attention.functional.tiled.online_softmax import ONLINE
 
@@ -41,7 +41,9 @@ HALVING = na.STEPS._replace(dropout=na.Pair(halving_forward, halving_backward))
 NORMALISERS = {"sigmoid": na.SIGMOID, "sparsemax": na.SPARSEMAX, "entmax": na.ENTMAX}
 RIGHT = {name: na.STEPS._replace(softmax=pair) for name, pair in NORMALISERS.items()} | {"halving": HALVING}
 STEPS = RIGHT | {fault.name: fault.steps for fault in FAULTS if fault.steps is not None}
-ATTENTION = {rule.name for rule in RULES if rule.name in ("alibi", "relative") or "with weights" in rule.name}
+ATTENTION = {
+    rule.name for rule in FUNCTIONS if rule.name in ("alibi", "relative") or "with weights" in rule.name
+}
 """Rules whose forward is attention's."""
 
 
@@ -65,7 +67,7 @@ def results(rule, example):
 
 @cache
 def saved_by_every_rule():
-    return [results(rule, rule.examples[0])[1] for rule in RULES]
+    return [results(rule, rule.examples[0])[1] for rule in FUNCTIONS]
 
 
 # --------------------------------------------------------------------------------------------- other steps
@@ -188,7 +190,7 @@ def test_repr_names_the_steps_in_a_few_words():
 # ------------------------------------------------------------------------------- pickled, copied, refused
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", FUNCTIONS, ids=lambda rule: rule.name)
 def test_backward_of_a_pickled_or_copied_saved_gives_the_same_bits(rule):
     for example in rule.examples:
         _, saved, d_out = results(rule, example)
@@ -211,18 +213,18 @@ def test_pairs_and_steps_pickle_and_copy():
 
 def test_every_forward_saves_a_type_of_its_own():
     types = {}
-    for rule in RULES:
+    for rule in FUNCTIONS:
         if rule.name not in ATTENTION and not rule.name.startswith("merge"):
             types.setdefault(type(results(rule, rule.examples[0])[1]), []).append(rule.name)
     shared = [names for names in types.values() if len(names) > 1]
     assert shared == [["cross_entropy", "cross_entropy of distributions"]]  # two examples of one function
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", FUNCTIONS, ids=lambda rule: rule.name)
 def test_every_backward_refuses_what_another_forward_saved(rule):
     _, own, d_out = results(rule, rule.examples[0])
     foreign = [
-        saved for other in RULES if type(saved := results(other, other.examples[0])[1]) is not type(own)
+        saved for other in FUNCTIONS if type(saved := results(other, other.examples[0])[1]) is not type(own)
     ]
     for saved in (None, (), 5, tuple(own), *foreign):
         came = type(saved).__name__

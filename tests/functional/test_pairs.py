@@ -5,10 +5,10 @@ import pytest
 
 from numpy_attention.check.pairs.calls import as_tuple, call_of, is_float_array, like_outputs
 from numpy_attention.check.pairs.examples import ELEMENTS, Example, normal
-from numpy_attention.check.pairs.rules import RULES
+from numpy_attention.check.pairs.rules import FUNCTIONS
 
-RULE = {rule.name: rule for rule in RULES}
-PUBLIC = [pytest.param(rule, id=rule.name.replace(" ", "_")) for rule in RULES if not rule.step]
+RULE = {rule.name: rule for rule in FUNCTIONS}
+PUBLIC = [pytest.param(rule, id=rule.name.replace(" ", "_")) for rule in FUNCTIONS if not rule.step]
 
 
 def additive(size=1.0, **batch):
@@ -124,7 +124,7 @@ def flat(gradients):
 
 
 ELEMENTWISE = pytest.mark.parametrize(
-    "rule", [rule for rule in RULES if ELEMENTS[0] in rule.examples], ids=lambda r: r.name
+    "rule", [rule for rule in FUNCTIONS if ELEMENTS[0] in rule.examples], ids=lambda r: r.name
 )
 
 

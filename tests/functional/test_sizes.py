@@ -6,7 +6,7 @@ import pytest
 import numpy_attention as na
 from numpy_attention.check.pairs.calls import call_of, is_float_array, like_outputs
 from numpy_attention.check.pairs.examples import ELEMENTS, INF, Example, normal, spread
-from numpy_attention.check.pairs.rules import RULES
+from numpy_attention.check.pairs.rules import FUNCTIONS
 from tests.support.shares import share
 
 L, S, D, E, H = 131, 257, 3, 2, 2
@@ -49,7 +49,7 @@ LARGE = {
     "location_scores": (normal(7, 1, L, D), normal(H, D), np.array(0.5)),
     **dict.fromkeys(("softmax", "log_softmax", "logsumexp"), ROWS),
     "linear": (normal(4099, 3), normal(67, 3), normal(67)),
-    **{rule.name: ROWS for rule in RULES if ELEMENTS[0] in rule.examples},
+    **{rule.name: ROWS for rule in FUNCTIONS if ELEMENTS[0] in rule.examples},
     "layer_norm": (*ROWS, normal(S), normal(1, S)[0]),
     "rms_norm": (*ROWS, normal(S)),
     "embedding": (np.arange(4099) * 7 % 131, normal(S, 3)),
@@ -68,14 +68,14 @@ def large(name):
     return Example("large", (*args,), last) if isinstance(last, dict) else Example("large", (*args, last))
 
 
-@pytest.mark.parametrize("rule", share(RULES, every=3))
+@pytest.mark.parametrize("rule", share(FUNCTIONS, every=3))
 def test_backward_is_the_derivative_of_forward(rule):
     report = rule.check(large(rule.name))
     assert report.ok, report
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
-@pytest.mark.parametrize("rule", [r for r in RULES if not r.step], ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", [r for r in FUNCTIONS if not r.step], ids=lambda rule: rule.name)
 def test_long_sums_keep_the_digits_of_the_dtype(rule, dtype):
     call = call_of(rule.forward, rule.backward, large(rule.name).args, large(rule.name).kwargs)
     arrays = {name: x.astype(dtype) for name, x in call.arguments.items() if is_float_array(x)}

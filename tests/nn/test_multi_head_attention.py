@@ -131,11 +131,11 @@ def test_initial_weights_are_drawn_and_biases_are_0():
 @pytest.mark.parametrize(
     "width, heads, error, message",
     [
-        (6, 4, ValueError, "^heads is 4; a number that divides width, 6, is expected$"),
-        (6, 0, ValueError, "^heads holds 0; at least 1"),
-        (0, 1, ValueError, "^width holds 0; at least 1"),
-        (6.0, 2, TypeError, "^width has dtype float64; whole numbers"),
-        (6, [2, 3], TypeError, r"^heads has shape \(2,\); one whole number is expected"),
+        (6, 4, ValueError, "^MultiHeadAttention: heads is 4; a number that divides width, 6, is expected$"),
+        (6, 0, ValueError, "^MultiHeadAttention: heads holds 0; at least 1"),
+        (0, 1, ValueError, "^MultiHeadAttention: width holds 0; at least 1"),
+        (6.0, 2, TypeError, "^MultiHeadAttention: width has dtype float64; whole numbers"),
+        (6, [2, 3], TypeError, r"^MultiHeadAttention: heads has shape \(2,\); one whole number is expected"),
     ],
 )
 def test_sizes_that_make_no_layer(width, heads, error, message):
@@ -146,19 +146,43 @@ def test_sizes_that_make_no_layer(width, heads, error, message):
 def test_arguments_that_do_not_fit():
     layer, params, (query, key, value), d_out = problem(3)
     for arguments, error, message in (
-        ((query[..., :5],), ValueError, r"^query has shape \(2, 3, 5\); \(B, length, 6\) is expected"),
-        ((query, key[..., :1]), ValueError, r"^key has shape \(2, 5, 1\)"),
-        ((query, key, value[0, 0]), ValueError, r"^value has shape \(6,\); at least 2 axes"),
-        ((query, None, value), TypeError, "^value is ndarray and key is None; a key is expected with it"),
-        ((query.astype(int),), TypeError, "^query has dtype int64"),
-        ((query, key[:, :4], value), ValueError, "^the length of key is 4, but the length of value is 5"),
-        ((query, np.concatenate([key, key])), ValueError, r"^the batch axes do .*: query \(2,\), key \(4,\)"),
+        (
+            (query[..., :5],),
+            ValueError,
+            r"^MultiHeadAttention: query has shape \(2, 3, 5\); \(B, length, 6\) is expected",
+        ),
+        ((query, key[..., :1]), ValueError, r"^MultiHeadAttention: key has shape \(2, 5, 1\)"),
+        (
+            (query, key, value[0, 0]),
+            ValueError,
+            r"^MultiHeadAttention: value has shape \(6,\); at least 2 axes",
+        ),
+        (
+            (query, None, value),
+            TypeError,
+            "^MultiHeadAttention: value is ndarray and key is None; a key is expected with it",
+        ),
+        ((query.astype(int),), TypeError, "^MultiHeadAttention: query has dtype int64"),
+        (
+            (query, key[:, :4], value),
+            ValueError,
+            "^MultiHeadAttention: the length of key is 4, but the length of value is 5",
+        ),
+        (
+            (query, np.concatenate([key, key])),
+            ValueError,
+            r"^MultiHeadAttention: the batch axes do .*: query \(2,\), key \(4,\)",
+        ),
     ):
         with pytest.raises(error, match=message):
             layer.forward(params, *arguments)
-    with pytest.raises(ValueError, match=r"^params\['in_proj_weight'\] has shape \(1, 6\); \(18, 6\) is"):
+    with pytest.raises(
+        ValueError, match=r"^MultiHeadAttention: params\['in_proj_weight'\] has shape \(1, 6\); \(18, 6\) is"
+    ):
         layer.forward(params | {"in_proj_weight": np.ones((1, WIDTH))}, query)
-    with pytest.raises(TypeError, match=r"^saved is tuple; MultiHeadAttentionSaved is expected"):
+    with pytest.raises(
+        TypeError, match=r"^MultiHeadAttention: saved is tuple; MultiHeadAttentionSaved is expected"
+    ):
         layer.backward(d_out, ())
 
 

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from numpy_attention import nn
-from numpy_attention.nn.parameters import SHARPNESS, check_params, glorot, init_params, parameter_count
+from numpy_attention.nn.parameters import (
+    SHARPNESS,
+    check_params,
+    count_parameters,
+    glorot,
+    init_params,
+    parameter_count,
+)
 
 SHAPES = {"layer": {"weight": (3, 2), "bias": (3,)}, "norm": {"weight": (2,)}, "sharpness": ()}
 
@@ -30,6 +37,9 @@ def test_biases_start_at_0_norms_at_1_and_weights_are_drawn_in_order():
 
 def test_entries_are_counted():
     assert parameter_count(SHAPES) == 6 + 3 + 2 + 1
+    assert count_parameters(init_params(np.random.default_rng(0), SHAPES)) == 12
+    with pytest.raises(TypeError, match=r"^params is list; a dict of arrays"):
+        count_parameters([1])
 
 
 @pytest.mark.parametrize(
@@ -64,7 +74,9 @@ LAYERS = [
     cls
     for module in pkgutil.iter_modules(nn.__path__)
     for cls in vars(importlib.import_module(f"numpy_attention.nn.{module.name}")).values()
-    if hasattr(cls, "init") and cls.__module__ == f"numpy_attention.nn.{module.name}"
+    if hasattr(cls, "backward")
+    and hasattr(cls, "init")
+    and cls.__module__ == f"numpy_attention.nn.{module.name}"
 ]
 
 

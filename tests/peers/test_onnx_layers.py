@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
+from numpy_attention import nn
 from numpy_attention.functional.layers.positions import RotarySaved
 from tests.support.peers.onnx_cases import cases_of, disagreements, double, expanded_twins
 from tests.support.peers.onnx_layers import (
@@ -134,6 +135,17 @@ def test_every_case_agrees(operator, peer):
     assert {x.dtype for case in cases for x in case.outputs.values()} == {np.dtype("float32")}
     wrong = [line for case in cases for line in disagreements(case, compute(case))]
     assert not wrong, "\n".join(wrong)
+
+
+def test_rotary_cases_through_the_layer(peer):
+    """`nn.Rotary` turns by any cosines and sines, as the cases have them."""
+    for case in cases_of(peer("onnx"), "RotaryEmbedding"):
+        x, cos, sin = (case.inputs[name] for name in ("X", "cos_cache", "sin_cache"))
+        if "position_ids" in case.inputs:
+            cos, sin = cos[case.inputs["position_ids"]], sin[case.inputs["position_ids"]]
+        layer = nn.Rotary(2 * cos.shape[-1], layout=layout_of(case))
+        out, _ = layer.turn(tokens_of(case, x), cos[:, None], sin[:, None])
+        assert not disagreements(case, {"Y": (as_given(x, out), rotary_bound(x, cos[:, None], sin[:, None]))})
 
 
 def test_rotary_by_angles(peer):

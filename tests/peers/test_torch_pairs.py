@@ -9,7 +9,7 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.check.pairs.calls import as_tuple
-from numpy_attention.check.pairs.rules import RULES
+from numpy_attention.check.pairs.rules import FUNCTIONS
 from tests.support.formula import g
 from tests.support.peers.compare import (
     Results,
@@ -105,14 +105,14 @@ def torchs(torch, draw, formula, order):
 
 
 def test_every_rule_is_compared_or_excused():
-    assert {*FORMULAS, *NOT_IN_TORCH} == {rule.name for rule in RULES}
+    assert {*FORMULAS, *NOT_IN_TORCH} == {rule.name for rule in FUNCTIONS}
     assert not {*FORMULAS} & {*NOT_IN_TORCH}
-    known = {(rule.name, example.name) for rule in RULES for example in rule.examples}
+    known = {(rule.name, example.name) for rule in FUNCTIONS for example in rule.examples}
     single = {key for key in TERMS if isinstance(key, tuple)}
     assert single | MEANS_OF_NOTHING | {*FIRST_ORDER_ONLY} | ON_AN_EDGE <= known
 
 
-COMPARED = [pytest.param(rule, id=rule.name.replace(" ", "_")) for rule in RULES if rule.name in FORMULAS]
+COMPARED = [pytest.param(rule, id=rule.name.replace(" ", "_")) for rule in FUNCTIONS if rule.name in FORMULAS]
 
 
 def against(torch, rule, example, formula, order):
@@ -200,7 +200,7 @@ def test_a_floored_logarithm_is_flat(torch):
 
 
 def called(rule, example):
-    (found,) = [r for r in RULES if r.name == rule]
+    (found,) = [r for r in FUNCTIONS if r.name == rule]
     (call,) = [e for e in found.examples if e.name == example]
     return found, call
 

@@ -27,6 +27,7 @@ from ...functional.scores import products as scores
 from ...functional.tiled import blockwise
 from . import examples as e
 from .differentiation import check_vjp
+from .layer_examples import LAYER_EXAMPLES, LAYER_PAIR
 from .merging import MERGE, MERGE_PAIR
 from .report import Report
 
@@ -57,7 +58,7 @@ def _step(name: str, pair: Pair, example: e.Example) -> Rule:
     return Rule(name, pair.forward, pair.backward, (example,), step=True)
 
 
-RULES = (
+FUNCTIONS = (
     # the seven steps
     _step("score", steps.STEPS.score, e.SCORE_STEP),
     _step("softcap", steps.STEPS.softcap, e.SOFTCAP_STEP),
@@ -110,3 +111,11 @@ RULES = (
     _rule(squared_error, "mean_squared_error", *e.PREDICTIONS),
 )
 """Every pair of `functional`, once."""
+
+LAYERS = tuple(
+    Rule(name, LAYER_PAIR.forward, LAYER_PAIR.backward, examples) for name, examples in LAYER_EXAMPLES.items()
+)
+"""Every layer of `nn`: its parameters are arguments by their names, "out_proj.weight"."""
+
+RULES = (*FUNCTIONS, *LAYERS)
+"""Every pair, once."""

@@ -98,17 +98,24 @@ INSTEAD: Mapping[str, Mapping[str, str]] = {
 LAYER: Mapping[str, Mapping[str, str]] = {
     "width": {
         **_all("embed_dim d_model embedding_dim hidden_size model_dim qkv_features", "write width=number"),
-        **_all("dropout dropout_rate p", "leave it out (the layer has none; na.attention has dropout=)"),
-        **_all(
-            "kdim vdim key_dim value_dim key_width value_width out_features", "leave it out (all are width)"
-        ),
+        **_all("normalized_shape dim", "write width=number"),
         "batch_first": "leave it out (inputs are (B, length, width); np.swapaxes(x, 0, 1) makes them so)",
-        "add_zero_attn": "leave it out (na.attention(…, sinks=array) with zeros is the same)",
-        "add_bias_kv": "leave it out (np.concatenate adds a key and a value to the inputs)",
     },
+    "dropout": _all("dropout_rate dropout_p attn_dropout p", "write dropout=0.1"),
+    "key_width": _all("kdim key_dim", "write key_width=number"),
+    "value_width": _all("vdim value_dim", "write value_width=number"),
+    "kv_heads": _all("num_kv_heads num_key_value_heads", "write kv_heads=number"),
+    "head_width": _all("head_dim qk_head_dim", "write head_width=number"),
+    "query_key_norm": _all("qk_norm qk_layernorm use_qk_norm", 'write query_key_norm="rms" (or "layer")'),
+    "softcap": INSTEAD["softcap"],
+    "sinks": _all("sink s_aux learnable_sink", "write sinks=True"),
+    "hidden": _all("dim_feedforward intermediate_size d_ff ffn_dim", "write hidden=number"),
+    "eps": _all("layer_norm_eps epsilon rms_norm_eps", "write eps=1e-5"),
+    "rows": _all("num_embeddings vocab_size vocabulary", "write rows=number"),
+    "rate": _all("p prob dropout", "write rate=0.1"),
+    "in_features": _all("input_dim in_dim", "write in_features=number"),
     "heads": {
         **_all("num_heads nhead n_head n_heads num_attention_heads", "write heads=number"),
-        **_all("kv_heads num_kv_heads", "leave it out (every head has keys and values of its own)"),
     },
     "bias": _all("use_bias qkv_bias", "write bias=True (or False)"),
     "rng": _all("generator seed key rngs", "write rng=np.random.default_rng(0)"),
@@ -118,8 +125,23 @@ LAYER: Mapping[str, Mapping[str, str]] = {
         "attention_mask": "write mask=na.visible(array) (True = may attend)",
         **_all("need_weights return_attention_scores", "leave it out (saved.weights are (B, H, L, S))"),
         "average_attn_weights": "leave it out (saved.weights.mean(axis=1) is the mean over the heads)",
-        **_all("dropout dropout_p training train deterministic", "leave it out (the layer has no dropout)"),
-        **_all("bias attn_bias position_bias softcap sinks", "leave it out (na.attention takes it)"),
+        **_all("bias attn_bias position_bias", "leave it out (the layer's positions= make one)"),
+        **_all(
+            "softcap sinks dropout dropout_p", "give it to the constructor (nn.MultiHeadAttention has it)"
+        ),
+        **_all(
+            "src_mask tgt_mask", "write mask=na.hidden(array) (in PyTorch's layer, True = may not attend)"
+        ),
+        **_all(
+            "src_key_padding_mask tgt_key_padding_mask",
+            "write mask=na.real_keys(~array) (in PyTorch, True = padding)",
+        ),
+    },
+    "seed": _all("training train rng", "write seed=0 (or leave it out in evaluation)"),
+    "memory": _all("encoder_out encoder_hidden_states enc_output", "write memory=array"),
+    "memory_mask": {
+        "memory_key_padding_mask": "write memory_mask=na.real_keys(~array) (in PyTorch, True = padding)",
+        "encoder_attention_mask": "write memory_mask=na.visible(array) (True = may attend)",
     },
     "lengths": _all("mask key_padding_mask attn_mask", "write lengths=lengths (of each example)"),
     "outputs": _all("num_classes n_classes classes", "write outputs=number"),

@@ -67,7 +67,7 @@ def _pairs(x: Array, width: int, layout: str) -> tuple[Array, Array]:
     return x[..., : width // 2], x[..., width // 2 : width]
 
 
-def _rotate(x: Array, cos: Array, sin: Array, layout: str) -> Array:
+def rotate_pairs(x: Array, cos: Array, sin: Array, layout: str) -> Array:
     """x with each pair rotated by its angle; entries beyond the width are unchanged."""
     width = 2 * cos.shape[-1]
     a, b = _pairs(x, width, layout)
@@ -101,14 +101,14 @@ def rotary_forward(
         raise ValueError(f"{came}, which does not broadcast to x without its last axis, {length}")
     real = inner.real.dtype
     saved = RotarySaved(x, np.cos(angles).astype(real), np.sin(angles).astype(real), layout)
-    return round_to(_rotate(inner, *saved[1:]), x), saved
+    return round_to(rotate_pairs(inner, *saved[1:]), x), saved
 
 
 @backward_of(RotarySaved)
 def rotary_backward(d_out: npt.ArrayLike, saved: RotarySaved) -> Any:
     """Undo out = rotation(angles) x: d_x = rotation(-angles) d_out, the transpose of a rotation."""
     x, cos, sin, layout = saved
-    return gradient_like(_rotate(cotangent("d_out", d_out, x.shape, x), cos, -sin, layout), x)
+    return gradient_like(rotate_pairs(cotangent("d_out", d_out, x.shape, x), cos, -sin, layout), x)
 
 
 @explained

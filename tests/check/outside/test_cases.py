@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from numpy_attention.check.outside.cases import RECIPES, draw_cases, draw_steps
-from numpy_attention.check.pairs.rules import RULES
+from numpy_attention.check.pairs.rules import FUNCTIONS
 from numpy_attention.check.rounding.formats import FORMATS
 
 ATTENTION = {
@@ -15,7 +15,7 @@ ATTENTION = {
 
 
 def test_every_rule_but_attention_and_its_steps_has_a_recipe():
-    assert {rule.name for rule in RULES if not rule.step} - ATTENTION == {*RECIPES}
+    assert {rule.name for rule in FUNCTIONS if not rule.step} - ATTENTION == {*RECIPES}
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -109,6 +109,8 @@ MHA, POOL = nn.MultiHeadAttention(6, 2), AttentionClassifier(3, 5)
 X = RNG.standard_normal((2, 4, 6))
 HAVE = {"params": MHA.init(RNG), "query": X, "key": X, "value": X, "scale": None, "mask": None}
 BACK = {"d_out": X, "saved": MHA.forward(HAVE["params"], X)[1]}
+DECODER = nn.TransformerDecoderLayer(6, 2, 5)
+DECODE = {"params": DECODER.init(RNG), "x": X, "memory": X}
 CLASSIFY = {"params": POOL.init(RNG), "x": X[..., :3], "lengths": [2, 3]}
 LAYER_CALLS = {
     **dict.fromkeys(
@@ -118,6 +120,25 @@ LAYER_CALLS = {
     **dict.fromkeys(BACK, (MHA.backward, BACK)),
     **dict.fromkeys(("x", "lengths"), (POOL.forward, CLASSIFY)),
     "rng": (MHA.init, {"rng": RNG}),
+    **dict.fromkeys(
+        (
+            "dropout",
+            "key_width",
+            "value_width",
+            "kv_heads",
+            "head_width",
+            "query_key_norm",
+            "softcap",
+            "sinks",
+        ),
+        (nn.MultiHeadAttention, {"width": 6, "heads": 2}),
+    ),
+    **dict.fromkeys(("hidden", "eps"), (nn.TransformerEncoderLayer, {"width": 6, "heads": 2, "hidden": 5})),
+    "rows": (nn.Embedding, {"rows": 7, "width": 3}),
+    "rate": (nn.Dropout, {"rate": 0.1}),
+    "in_features": (nn.Linear, {"in_features": 3, "out_features": 2}),
+    "seed": (MHA.forward, HAVE),
+    **dict.fromkeys(("memory", "memory_mask"), (DECODER.forward, DECODE)),
     "outputs": (AttentionClassifier, {"input_dim": 3, "outputs": 1}),
 }
 """A parameter -> a constructor or method of a layer that has it, and arguments that fit."""
@@ -131,9 +152,10 @@ def test_a_foreign_keyword_of_a_layer_is_answered_by_what_runs(parameter, keywor
     hint = LAYER[parameter][keyword]
     assert answer(call, **arguments, **{keyword: None}) == f"{call.__qualname__}() has no {keyword}; {hint}"
     if hint.startswith("write "):
-        array = {"mask": np.eye(4, dtype=bool), "x": X[..., :3]}.get(parameter, X)
+        mask = np.eye(4, dtype=bool)
+        array = {"mask": mask, "memory_mask": mask, "x": X[..., :3]}.get(parameter, X)
         known = dict(
-            na=na, np=np, array=array[0] if keyword == "key_padding_mask" else array, number=2, left=1,
+            na=na, np=np, array=array[0] if "padding_mask" in keyword else array, number=2, left=1,
             right=0, lengths=[2, 3], query_ids=[0] * 4, key_ids=[0] * 4, params=HAVE["params"],
         )  # fmt: skip
         code = hint.removeprefix("write ").partition(" (in")[0].partition(" (True")[0].partition(" (of")[0]
@@ -152,7 +174,7 @@ def test_a_foreign_keyword_of_a_layer_is_answered_by_what_runs(parameter, keywor
         (lambda: MHA.init(), "MultiHeadAttention.init(): missing a required argument: 'rng'"),
         (
             lambda: MHA.forward(X, X, X),
-            "params is ndarray; a dict of arrays, as init returns it, is expected",
+            "MultiHeadAttention: params is ndarray; a dict of arrays, as init returns it, is expected",
         ),
         (lambda: MHA.backward(X), "MultiHeadAttention.backward(): missing a required argument: 'saved'"),
         (lambda: AttentionClassifier(), "AttentionClassifier(): missing a required argument: 'input_dim'"),

@@ -1,0 +1,155 @@
+"""The sizes and options of a multi-head attention, and the parameters that follow from them."""
+
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..functional.base.admission import real_number
+from .attention_step import ATTENTIONS, REFERENCE
+from .heads import SEPARATE
+from .layer import Layer, admit_choice, admit_flags, admit_rate, admit_sizes
+from .linear import Linear
+from .norms import NORMS, norm_of
+from .parameters import SHARPNESS, Shapes
+from .positions.attention_positions import AttentionPositions
+from .scores import DOT, SCORES, score_shapes
+
+
+@dataclass(frozen=True)
+class AttentionSizes(Layer):
+    """The fields of `MultiHeadAttention`, which explains them."""
+
+    width: int
+    heads: int
+    _: KW_ONLY
+    kv_heads: int | None = None
+    key_width: int | None = None
+    value_width: int | None = None
+    head_width: int | None = None
+    bias: bool = True
+    out_bias: bool | None = None
+    add_bias_kv: bool = False
+    add_zero_attn: bool = False
+    query_key_norm: str | None = None
+    eps: float = 1e-5
+    gate: bool = False
+    sinks: bool = False
+    softcap: float | None = None
+    scale: float | None = None
+    dropout: float = 0.0
+    positions: AttentionPositions | None = None
+    score: str = DOT
+    attention: str | None = None
+
+    def __post_init__(self) -> None:
+        admit_sizes(width=self.width, heads=self.heads, kv_heads=self.kv_heads, head_width=self.head_width)
+        admit_sizes(key_width=self.key_width, value_width=self.value_width)
+        admit_flags(bias=self.bias, add_bias_kv=self.add_bias_kv, add_zero_attn=self.add_zero_attn)
+        admit_flags(gate=self.gate, sinks=self.sinks)
+        if self.out_bias is not None:
+            admit_flags(out_bias=self.out_bias)
+        if self.head_width is None and self.width % self.heads:
+            raise ValueError(f"heads is {self.heads}; a number that divides width, {self.width}, is expected")
+        if self.heads % self.kv_groups:
+            raise ValueError(f"kv_heads is {self.kv_heads}; a divisor of heads, {self.heads}, is expected")
+        admit_rate("dropout", self.dropout)
+        admit_choice("score", self.score, SCORES)
+        if self.query_key_norm is not None:
+            admit_choice("query_key_norm", self.query_key_norm, NORMS)
+        if self.attention is not None:
+            admit_choice("attention", self.attention, ATTENTIONS)
+        for name, number in (("softcap", self.softcap), ("scale", self.scale)):
+            if number is not None and real_number(name, number) <= 0 and name == "softcap":
+                raise ValueError(f"softcap is {number}; a positive number is expected")
+        if self.positions is not None:
+            self._admit_positions(self.positions)
+        if self.score != DOT and (self.attention not in (None, REFERENCE) or self.scale is not None):
+            name = "scale" if self.scale is not None else "attention"
+            expected = "None" if name == "scale" else "None or 'reference'"
+            raise ValueError(
+                f"{name} is {getattr(self, name)!r}; {expected} is expected with score {self.score!r}"
+            )
+
+    def _admit_positions(self, positions: object) -> None:
+        if not isinstance(positions, AttentionPositions):
+            came = type(positions).__name__
+            raise TypeError(
+                f"positions is {came}; nn.Rotary(), nn.ALiBi(heads) or another of them is expected"
+            )
+        positions.fit(self.heads, self.columns)
+        if positions.needs_weights and self.attention != REFERENCE:
+            kind = type(positions).__name__
+            raise ValueError(
+                f"attention is {self.attention!r}; 'reference' is expected with {kind}, for its weights"
+            )
+
+    @property
+    def columns(self) -> int:
+        """Columns of a head."""
+        return self.head_width or self.width // self.heads
+
+    @property
+    def kv_groups(self) -> int:
+        """Number of key and value heads."""
+        return self.kv_heads or self.heads
+
+    @property
+    def input_widths(self) -> tuple[int, int, int]:
+        """Columns of query, key and value."""
+        return self.width, self.key_width or self.width, self.value_width or self.width
+
+    @property
+    def head_counts(self) -> tuple[int, int, int]:
+        """Number of heads of q, k and v."""
+        return self.heads, self.kv_groups, self.kv_groups
+
+    @property
+    def widths(self) -> list[int]:
+        """Columns of all heads of q, k and v."""
+        return [heads * self.columns for heads in self.head_counts]
+
+    @cached_property
+    def out_proj(self) -> Linear:
+        """The projection back to width."""
+        bias = self.bias if self.out_bias is None else self.out_bias
+        return Linear(self.widths[0], self.width, bias=bias)
+
+    @cached_property
+    def norm(self) -> Any:
+        """The norm of every query or key head."""
+        return norm_of(self.query_key_norm or "rms", self.columns, self.eps)
+
+    @cached_property
+    def gate_proj(self) -> Linear:
+        """The linear map of the output gate."""
+        return Linear(self.width, self.widths[0], bias=self.bias)
+
+    def own_shapes(self) -> Shapes:
+        shapes: Shapes = {"in_proj_weight": (sum(self.widths), self.width)}
+        if len(set(self.input_widths)) > 1:
+            rows = zip(SEPARATE, self.widths, self.input_widths, strict=True)
+            shapes = {name: (out, width) for name, out, width in rows}
+        if self.bias:
+            shapes["in_proj_bias"] = (sum(self.widths),)
+        if self.add_bias_kv:
+            shapes |= {"bias_k": (1, 1, self.widths[1]), "bias_v": (1, 1, self.widths[2])}
+        if self.sinks:
+            shapes["sinks"] = (self.heads,)
+        if self.score != DOT:
+            shapes["score"] = score_shapes(self.score, self.heads, self.columns)
+        return shapes
+
+    def parts(self) -> dict[str, Layer]:
+        norms = {"q_norm": self.norm, "k_norm": self.norm} if self.query_key_norm else {}
+        gate = {"gate": self.gate_proj} if self.gate else {}
+        positions = {} if self.positions is None else {"positions": self.positions}
+        return {**norms, **gate, **positions, "out_proj": self.out_proj}
+
+    def initial(self, rng: np.random.Generator, name: str, shape: Any) -> Any:
+        if name == "score":
+            return {inner: self.initial(rng, inner, own) for inner, own in shape.items()}
+        if name == "sinks":
+            return np.zeros(shape)
+        return np.array(SHARPNESS) if name == "sharpness" else super().initial(rng, name, shape)

@@ -1,0 +1,223 @@
+"""What all layers share: a layer is a frozen value of its sizes, its parameters stand outside.
+
+    params = layer.init(rng)
+    out, saved = layer.forward(params, *inputs, **options)
+    d_inputs, d_params = layer.backward(d_out, saved)
+
+A layer states `own_shapes`, the shapes of its own arrays, and `parts`, the layers inside it by name. Initial
+values, the check of params, the count of parameters and the printed tree follow from these two.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import fields
+from functools import cached_property, wraps
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from ..functional.base.admission import Array, admit, one_of, quiet, real_number, shown
+from ..functional.base.arrays import gradient_like, shape_repr, whole_number
+from .parameters import Params, Shapes, admit_rng, check_params, glorot, parameter_count
+
+_Class = TypeVar("_Class", bound=type)
+
+
+class Layer:
+    """Base class of layers. A subclass is a frozen dataclass under `@layer` with a forward and a backward."""
+
+    def own_shapes(self) -> Shapes:
+        """The shapes of the arrays that are not inside a part."""
+        return {}
+
+    def parts(self) -> dict[str, "Layer"]:
+        """The layers inside this one, by the names of their parameters."""
+        return {}
+
+    def shapes(self) -> Shapes:
+        """The shape of every parameter, nested as the parameters are."""
+        inside = {name: part.shapes() for name, part in self.parts().items()}
+        return self.own_shapes() | {name: shapes for name, shapes in inside.items() if shapes}
+
+    def init(self, rng: np.random.Generator) -> Params:
+        """Initial parameters in float64, drawn in the order of `shapes`."""
+        admit_rng(rng)
+        own = {name: self.initial(rng, name, shape) for name, shape in self.own_shapes().items()}
+        inside = {name: part.init(rng) for name, part in self.parts().items()}
+        return own | {name: params for name, params in inside.items() if params}
+
+    def initial(self, rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> Array:
+        """The initial value of one array: biases 0, all others by `glorot`."""
+        return np.zeros(shape) if name.endswith("bias") else glorot(rng, shape)
+
+    @cached_property
+    def expected_shapes(self) -> Shapes:
+        """`shapes`, computed once."""
+        return self.shapes()
+
+    def check(self, params: Any) -> None:
+        """Raise unless `params` has exactly the names and shapes of `shapes`."""
+        if not _fits(params, self.expected_shapes):
+            check_params(params, self.expected_shapes)
+
+    def __str__(self) -> str:
+        return "\n".join(_tree(self, ""))
+
+
+def _fits(params: Any, shapes: Shapes) -> bool:
+    """True for dicts of arrays of these names and shapes: the common case, decided in microseconds."""
+    if type(params) is not dict or params.keys() != shapes.keys():
+        return False
+    return all(
+        _fits(params[name], inside) if type(inside) is dict else
+        type(params[name]) is np.ndarray and params[name].shape == inside
+        for name, inside in shapes.items()
+    )  # fmt: skip
+
+
+def _tree(layer: Layer, name: str) -> list[str]:
+    """A line for the layer, and below it, indented, one for each array and those of each part."""
+    head = f"{name}: {summary(layer)}" if name else summary(layer)
+    count = parameter_count(layer.expected_shapes)
+    lines = [f"{head}  {count:,} parameters" if count else head]
+    lines += [f"  {own} {shape}" for own, shape in layer.own_shapes().items()]
+    for part_name, part in layer.parts().items():
+        lines += [f"  {line}" for line in _tree(part, part_name)]
+    return lines
+
+
+def summary(layer: Layer) -> str:
+    """The class and the sizes that are not their defaults; a layer among them by its class."""
+    given = {f.name: getattr(layer, f.name) for f in fields(layer)}  # type: ignore[arg-type]
+    defaults = {f.name: f.default for f in fields(layer)}  # type: ignore[arg-type]
+    sizes = [
+        f"{name}={type(size).__name__ if isinstance(size, Layer) else repr(size)}"
+        for name, size in given.items()
+        if size != defaults[name] and not isinstance(size, tuple)
+    ]
+    return f"{type(layer).__name__}({', '.join(sizes)})"
+
+
+def layer(cls: _Class) -> _Class:
+    """Class decorator: constructor, init, forward and backward name the layer in what they raise."""
+    for name in ("__init__", "init", "forward", "backward"):
+        if hasattr(cls, name):
+            setattr(cls, name, _naming(cls, name))
+    return cls
+
+
+def _naming(cls: type, name: str) -> Callable[..., Any]:
+    """The method under the layer's name, quiet: inf and NaN propagate, an error says which layer it is of."""
+    method = getattr(cls, name)
+
+    @wraps(method)
+    def own(*args: Any, **options: Any) -> Any:
+        return method(*args, **options)
+
+    own.__qualname__ = f"{cls.__name__}.{name}"
+    explained = quiet(own)
+
+    @wraps(own)
+    def call(*args: Any, **options: Any) -> Any:
+        try:
+            return explained(*args, **options)
+        except (TypeError, ValueError) as error:
+            if hasattr(error, "of_layer") or str(error).startswith(cls.__name__):
+                raise
+            named: Any = type(error)(f"{cls.__name__}: {error}")
+            named.of_layer = True
+            raise named from error
+
+    return call
+
+
+# ------------------------------------------------------------------------------------------------- options
+
+
+def admit_sizes(**sizes: int | None) -> None:
+    """Raise unless every size is a whole number >= 1, or None."""
+    for name, size in sizes.items():
+        if size is not None:
+            whole_number(name, size, 1)
+
+
+def admit_flags(**flags: object) -> None:
+    """Raise unless every flag is True or False."""
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise TypeError(f"{name} is {shown(flag)}; True or False is expected")
+
+
+def admit_rate(name: str, rate: float) -> None:
+    """Raise unless the rate of dropout lies in [0, 1)."""
+    if not 0 <= real_number(name, rate) < 1:
+        raise ValueError(f"{name} is {rate}; a probability in [0, 1) is expected")
+
+
+def admit_choice(name: str, choice: object, known: Any) -> None:
+    """Raise unless the choice is one of the known names."""
+    one_of(name, choice, tuple(known))
+
+
+def admit_width(name: str, x: object, width: int) -> Array:
+    """An input (..., width), floating or complex."""
+    array = admit(name, x, 1)
+    if array.shape[-1] != width:
+        raise ValueError(f"{name} has shape {array.shape}; (..., {width}) is expected")
+    return array
+
+
+def child_seeds(seed: int | None, count: int) -> list[int | None]:
+    """A seed for each child of a layer: child i draws from SeedSequence((seed, i)). None: no dropout.
+
+    Examples
+    --------
+    >>> child_seeds(None, 2), child_seeds(7, 3)[:2] == child_seeds(7, 2)
+    ([None, None], True)
+    """
+    if seed is None:
+        return [None] * count
+    seed = whole_number("seed", seed, least=0)
+    states = (np.random.SeedSequence((seed, child)).generate_state(1, np.uint64) for child in range(count))
+    return [int(state[0]) for state in states]
+
+
+def takes(cls: Any, option: str) -> bool:
+    """True if the forward of this class of layers has the option."""
+    return option in inspect.signature(cls.forward).parameters
+
+
+def as_one(d_inputs: Any) -> Any:
+    """The gradient of a layer's only input: bare, or the first of several of which the others are None."""
+    return d_inputs[0] if isinstance(d_inputs, tuple) else d_inputs
+
+
+# --------------------------------------------------------------------------------------- steps of a forward
+
+
+@shape_repr
+class SumSaved(NamedTuple):
+    """The summands."""
+
+    x: Array
+    branch: Array
+
+
+def sum_forward(x: Any, branch: Any) -> tuple[Any, SumSaved]:
+    """The residual connection: x + branch."""
+    return x + branch, SumSaved(x, branch)
+
+
+def sum_backward(d_sum: Array, saved: SumSaved) -> tuple[Any, Any]:
+    """Undo x + branch: d_x = d_branch = d_sum."""
+    return gradient_like(d_sum, saved.x, fresh=True), gradient_like(d_sum, saved.branch, fresh=True)
+
+
+def either(condition: bool, inner: Any, params: Params, x: Any) -> tuple[Any, Any]:
+    """inner(x) where the condition holds, else x itself, with None saved."""
+    return inner.forward(params, x) if condition else (x, None)
+
+
+def either_backward(inner: Any, d_out: Array, saved: Any) -> tuple[Any, Params]:
+    """Undo `either`."""
+    return (d_out, {}) if saved is None else inner.backward(d_out, saved)

@@ -1,0 +1,212 @@
+"""Known mistakes planted in layers: the tests of the layers turn red."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from numpy_attention import nn
+from numpy_attention.check.faults import FAULTS
+from numpy_attention.check.pairs.rules import LAYERS
+from numpy_attention.functional.attention.dropout import Dropout as Multipliers
+from numpy_attention.nn import composition, dropout, embedding, feed_forward, gate, layer, transformer
+from numpy_attention.nn import multi_head_attention as mha
+from numpy_attention.nn import norms as norm_layers
+from numpy_attention.nn.positions import inside, rotary
+from tests.nn import test_dropout as dropouts
+from tests.nn import test_feed_forward as feed_forwards
+from tests.nn import test_multi_head_attention as attentions
+from tests.nn import test_norms as norms
+from tests.nn import test_pooling as poolings
+from tests.nn import test_transformer as transformers
+from tests.nn.positions import test_rotary as rotaries
+
+RULE = {rule.name: rule for rule in LAYERS}
+ENCODER, DECODER = "TransformerEncoderLayer", "TransformerDecoderLayer"
+AFTER, BEFORE = transformers.FORMS[0], transformers.FORMS[2]
+
+
+def checked(name, example=0):
+    """The derivatives of a layer's example, as a test."""
+
+    def test():
+        report = RULE[name].check(RULE[name].examples[example])
+        assert report.ok, str(report)
+
+    return test
+
+
+def joined_without_transposing(heads):
+    *batch, count, length, columns = heads.shape
+    return heads.reshape(*batch, length, count * columns)
+
+
+def split_without_transposing(joined, heads):
+    *batch, length, width = joined.shape
+    return joined.reshape(*batch, heads, length, width // heads)
+
+
+def sum_without_x(x, branch):
+    return branch, layer.SumSaved(x, branch)
+
+
+def sum_back_without_x(d_sum, saved):
+    return np.zeros_like(saved.x), d_sum
+
+
+def branch_twice(d_sum, saved):
+    return d_sum, 2 * d_sum
+
+
+def other_place(condition, inner, params, x):
+    return layer.either(not condition, inner, params, x)
+
+
+def other_place_backward(inner, d_out, saved):
+    """The norm is taken for a constant rescaling: its own backward is left out."""
+    return d_out, {} if saved is None else inner.backward(d_out, saved)[1]
+
+
+class AlwaysDropping(nn.Dropout):
+    def forward(self, params, x, *, seed=None):
+        return super().forward(params, x, seed=0 if seed is None else None)
+
+
+class Unscaled(Multipliers):
+    def array(self, shape):
+        return super().array(shape) * (1 - self.rate)
+
+
+def drawn_anew(x, multipliers, like, calls=[0]):  # noqa: B006 - counts the calls
+    calls[0] += 1
+    return dropout.round_to(x if multipliers is None else x * np.roll(multipliers, calls[0]), like)
+
+
+def one_seed_for_all(seed, count):
+    return [seed] * count
+
+
+def embedding_back_once(d_out, saved):
+    """Of ids that occur twice the last one counts."""
+    d_weight = np.zeros_like(saved.weight)
+    d_weight[saved.indices] = d_out
+    return d_weight
+
+
+def seen_padding(mask, shape, extra):
+    return None
+
+
+def gate_back_without_joined(own, d_gated, saved):
+    d_query, d_joined, d_params = gate.gate_backward(own, d_gated, saved)
+    return 0 * d_query, d_joined, d_params
+
+
+def swapped_keys_and_values(params, inputs, plan, widths):
+    (q, k, v), saved = attentions_project(params, inputs, plan, widths)
+    return [q, v, k], saved
+
+
+attentions_project = mha.project_forward
+
+
+def unshifted(query_positions, key_positions, L, S, own):
+    return inside_places(None, key_positions, L, S, own)
+
+
+inside_places = inside.places_of
+
+SELF, CROSS, THREE = (partial(attentions.test_forward_is_its_equations, n, True) for n in (1, 2, 3))
+FIRST, LAST = (partial(transformers.test_an_encoder_layer_is_its_equations, form) for form in (AFTER, BEFORE))
+DECODED = partial(transformers.test_a_decoder_layer_is_its_equations, AFTER)
+SCALED = dropouts.test_entries_are_dropped_by_seed_and_the_others_scaled
+STILL = dropouts.test_without_a_seed_nothing_is_dropped
+SEEDS = transformers.test_each_dropout_has_a_seed_of_its_own
+SHIFT = rotaries.test_an_attention_sees_distances_alone
+PADDED = poolings.test_padding_has_no_influence
+PLANTED = {
+    "heads joined before transposing": (mha, "join_heads", joined_without_transposing, SELF),
+    "heads split without transposing": (mha, "split_heads", split_without_transposing, CROSS),
+    "keys and values exchanged": (mha, "project_forward", swapped_keys_and_values, THREE),
+    "residual forgotten": (transformer, "sum_forward", sum_without_x, FIRST),
+    "residual forgotten in the backward": (transformer, "sum_backward", sum_back_without_x, checked(ENCODER)),
+    "residual forgotten, of Residual": (
+        composition, "sum_backward", sum_back_without_x, checked("Residual"),
+    ),
+    "branch counted twice": (transformer, "sum_backward", branch_twice, checked(ENCODER)),
+    "norm before for norm after": (transformer, "either", other_place, LAST),
+    "norm after for norm before": (transformer, "either", other_place, DECODED),
+    "norm without its backward": (transformer, "either_backward", other_place_backward, checked(ENCODER)),
+    "dropout in evaluation, not in training": (dropouts.nn, "Dropout", AlwaysDropping, STILL),
+    "dropout without scaling": (dropout, "Multipliers", Unscaled, SCALED),
+    "dropout drawn anew in the backward": (dropout, "_times", drawn_anew, checked("Dropout")),
+    "one seed for all children": (transformer, "child_seeds", one_seed_for_all, SEEDS),
+    "an id that occurs twice counted once": (
+        embedding, "embedding_backward", embedding_back_once, checked("Embedding"),
+    ),
+    "padding seen": (mha, "mask_beside", seen_padding, PADDED),
+    "gate without the query's gradient": (
+        mha, "gate_backward", gate_back_without_joined, checked("MultiHeadAttention", 5),
+    ),
+    "positions not shifted": (mha, "places_of", unshifted, SHIFT),
+}  # fmt: skip
+"""A mistake -> the module, its name there, the wrong function, and the test that turns red."""
+
+
+def red(test):
+    try:
+        test()
+    except AssertionError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("mistake", PLANTED)
+def test_a_planted_mistake_turns_a_layers_test_red(mistake, monkeypatch):
+    module, name, wrong, test = PLANTED[mistake]
+    test()
+    monkeypatch.setattr(module, name, wrong)
+    assert red(test)
+
+
+OWN = {
+    "layer_norm": (norm_layers, norms.test_values_by_hand, checked("LayerNorm"), checked("LayerNorm", 1)),
+    "rms_norm": (norm_layers, norms.test_values_by_hand, checked("RMSNorm")),
+    "gelu": (
+        feed_forward,
+        partial(feed_forwards.test_forward_is_its_equation, "gelu"),
+        checked("FeedForward", 1),
+    ),
+    "rotary": (
+        rotary,
+        checked("Rotary"),
+        partial(rotaries.test_the_layer_is_the_function, "halves", 4),
+        partial(rotaries.test_the_layer_is_the_function, "interleaved", 4),
+    ),
+}
+"""A rule whose faults the layers' tests find: the module that looks it up, and the tests."""
+
+
+def plant(monkeypatch, fault):
+    """The fault's pair wherever the layer looks it up."""
+    module, *tests = OWN[fault.rule]
+    forward, backward = fault.pair
+    monkeypatch.setattr(module, f"{fault.rule}_backward", backward)
+    if fault.rule == "gelu":
+        monkeypatch.setitem(feed_forward.ACTIVATIONS, "gelu", fault.pair)
+    elif fault.rule == "rotary":
+
+        def rotate_forward(self, x, positions):
+            places = positions if positions.ndim == 1 else positions[..., None, :]
+            return forward(x, places + self.offset, layout=self.layout, width=self.width, base=self.base)
+
+        monkeypatch.setattr(nn.Rotary, "rotate_forward", rotate_forward)
+    else:
+        monkeypatch.setattr(module, f"{fault.rule}_forward", forward)
+    return tests
+
+
+@pytest.mark.parametrize("fault", [f for f in FAULTS if f.rule in OWN], ids=lambda fault: fault.name)
+def test_a_fault_of_a_rule_turns_its_layers_tests_red(fault, monkeypatch):
+    tests = plant(monkeypatch, fault)
+    assert any(map(red, tests))
