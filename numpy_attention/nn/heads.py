@@ -18,7 +18,7 @@ from .parameters import Params
 SEPARATE = ("q_proj_weight", "k_proj_weight", "v_proj_weight")
 
 
-class Projection(NamedTuple):
+class InputProjection(NamedTuple):
     """One product: of which input, by which rows of which parameter, giving which of q, k and v."""
 
     source: int
@@ -28,25 +28,25 @@ class Projection(NamedTuple):
     pieces: slice
 
 
-def projections(inputs: int, widths: Sequence[int], separate: bool) -> list[Projection]:
+def projections(inputs: int, widths: Sequence[int], separate: bool) -> list[InputProjection]:
     """The products for one, two or three inputs; `widths` are the columns of q, k and v."""
     ends = [0, *np.cumsum(widths).tolist()]
     if separate:
         own = [slice(ends[i], ends[i + 1]) for i in range(3)]
         return [
-            Projection(min(i, inputs - 1), SEPARATE[i], slice(None), own[i], slice(i, i + 1))
+            InputProjection(min(i, inputs - 1), SEPARATE[i], slice(None), own[i], slice(i, i + 1))
             for i in range(3)
         ]
     parts = [slice(i, i + 1 if i < inputs - 1 else 3) for i in range(inputs)]  # the last is all that are left
     rows = [slice(ends[part.start], ends[part.stop]) for part in parts]
     return [
-        Projection(i, "in_proj_weight", own, own, part)
+        InputProjection(i, "in_proj_weight", own, own, part)
         for i, (own, part) in enumerate(zip(rows, parts, strict=True))
     ]
 
 
 def project_forward(
-    params: Params, inputs: Sequence[Array], plan: Sequence[Projection], widths: Sequence[int]
+    params: Params, inputs: Sequence[Array], plan: Sequence[InputProjection], widths: Sequence[int]
 ) -> tuple[list[Array], tuple[LinearSaved, ...]]:
     """q, k and v, (B, L or S, columns) each, and what each product saved."""
     bias = params.get("in_proj_bias")
@@ -61,7 +61,7 @@ def project_forward(
 
 
 def project_backward(
-    d_projected: Sequence[Array], saved: Sequence[LinearSaved], plan: Sequence[Projection]
+    d_projected: Sequence[Array], saved: Sequence[LinearSaved], plan: Sequence[InputProjection]
 ) -> tuple[list[Any], Params]:
     """The gradients of the three inputs, None for one that was not passed, and those of the parameters."""
     d_inputs: list[Any] = [None, None, None]

@@ -33,7 +33,7 @@ from .extra_keys import (
     mask_beside,
 )
 from .gate import gate_backward, gate_forward
-from .heads import Projection, join_heads, project_backward, project_forward, projections, split_heads
+from .heads import InputProjection, join_heads, project_backward, project_forward, projections, split_heads
 from .layer import layer
 from .parameters import Params, check_saved
 from .positions.attention_positions import Places
@@ -294,7 +294,7 @@ class MultiHeadAttention(AttentionSizes):
         d_query, d_joined, d_gate = gate_backward(self.gate_proj, d_gated, saved)
         return d_query, d_joined, {"gate": d_gate}
 
-    def _plan(self, inputs: int) -> list[Projection]:
+    def _plan(self, inputs: int) -> list[InputProjection]:
         return projections(inputs, self.widths, len(set(self.input_widths)) > 1)
 
     def _admit_scale(self, scale: Any) -> Any:
