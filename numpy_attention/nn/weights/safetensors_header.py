@@ -23,6 +23,7 @@ from .formats import SIZES
 
 LONGEST_HEADER = 100_000_000
 """Bytes, as the `safetensors` package has it."""
+MOST_ARRAYS = 100_000
 LONGEST_NAME, MOST_AXES, MOST_PARTS = 1_000, 32, 64
 
 
@@ -106,6 +107,8 @@ def _entries(text: str) -> Iterator[Entry]:
         name, at = _name(key[1]), key.end()
         if name in seen:
             raise ValueError(f"two of its tensors are called {brief(name)}")
+        if len(seen) == MOST_ARRAYS:
+            raise ValueError(f"it has more tensors than any model; at most {MOST_ARRAYS:,} are expected")
         seen.add(name)
         if name == "__metadata__":
             at = _after_metadata(text, at)

@@ -216,9 +216,22 @@ def test_nested_json_costs_no_more_than_its_own_size(piece):
         assert peak(data) < 4 * data.nbytes
 
 
-def test_many_tensors_cost_a_small_multiple_of_the_file():
-    """1,000 here; a million takes as much for each."""
+def many(count):
+    """A file of this many tensors without a number."""
     nothing = BODY.replace("[2]", "[0]").replace("8]", "0]")
-    data = file(("{" + ",".join(f'"{n}":{nothing}' for n in range(1000)) + "}").encode())
+    return file(("{" + ",".join(f'"{n}":{nothing}' for n in range(count)) + "}").encode())
+
+
+def test_many_tensors_cost_a_small_multiple_of_the_file():
+    data = many(1000)
     assert len(read_header(data)[0]) == 1000
     assert peak(data) < 12 * data.nbytes
+
+
+def test_more_tensors_than_any_model_has_are_refused(monkeypatch):
+    """A million would take seconds, and memory ten times the file's size."""
+    assert safetensors_header.MOST_ARRAYS >= 100_000
+    monkeypatch.setattr(safetensors_header, "MOST_ARRAYS", 50)
+    assert len(read_header(many(50))[0]) == 50
+    with pytest.raises(ValueError, match=r"^it has more tensors than any model; at most 50 are expected$"):
+        read_header(many(51))
