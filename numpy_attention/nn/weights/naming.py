@@ -29,8 +29,8 @@ class Stored(NamedTuple):
     """The shape there if it has other axes: numbers, and the layer's sizes by name; -1 for what is left"""
 
 
-class Table(NamedTuple):
-    """The names of a family of models."""
+class NameTable(NamedTuple):
+    """The names that a family of models has."""
 
     family: str
     rows: Mapping[str, str | Stored]
@@ -45,7 +45,7 @@ class Table(NamedTuple):
     """An output weight, and the embedding whose copy it is where the layer has one array for both"""
 
 
-def read_by(table: Table, layer: Any, state: Mapping[str, Any]) -> Params:
+def read_by(table: NameTable, layer: Any, state: Mapping[str, Any]) -> Params:
     """The parameters of `layer` from arrays that are named as `table` says; see the callers."""
     shapes = layer_shapes(layer)
     arrays = flat_state("state", _known_names(table, flat_names("state", state)))
@@ -65,7 +65,7 @@ def read_by(table: Table, layer: Any, state: Mapping[str, Any]) -> Params:
     )
 
 
-def _known_names(table: Table, arrays: Mapping[str, Any]) -> dict[str, Any]:
+def _known_names(table: NameTable, arrays: Mapping[str, Any]) -> dict[str, Any]:
     """The arrays by the names of the table: no prefix, no older name, no constant."""
     known: dict[str, Any] = {}
     for came, x in arrays.items():
@@ -82,7 +82,7 @@ def _known_names(table: Table, arrays: Mapping[str, Any]) -> dict[str, Any]:
     return known
 
 
-def _place(table: Table, name: str) -> Stored | None:
+def _place(table: NameTable, name: str) -> Stored | None:
     """The row of a parameter, its numbers filled in; None if there is none."""
     for here, there in table.rows.items():
         pattern = re.escape(here).replace(r"\{n\}", r"(?P<n>\d+)").replace(r"\{p\}", "(?P<p>weight|bias)")

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from numpy_attention.nn.weights.naming import Stored, Table, read_by
+from numpy_attention.nn.weights.naming import Stored, NameTable, read_by
 
-TABLE = Table(
+TABLE = NameTable(
     "Toy",
     {
         "table.weight": "wte.weight",
