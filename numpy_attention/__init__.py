@@ -104,6 +104,8 @@ PUBLIC = {
     "check.referee.referee": "check_candidate assert_matches_reference",
     "check.referee.external": "cases compare",
     "check.outside.judging": "check_rule",
+    # every number as a page
+    "study.web.explanation": "explain Explanation",
 }
 """Module -> the public names it defines. Each name stands here and nowhere else."""
 # fmt: on

@@ -239,10 +239,12 @@ def _out_before_saved(node: ast.stmt) -> ast.expr | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def _assigned(node: ast.stmt) -> list[str]:
     return [x.id for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)]
 
 
+@lru_cache(maxsize=4096)
 def _read(node: ast.stmt) -> list[str]:
     """The names that a statement reads, from left to right; saved.weights is one dotted name."""
     used = {}
@@ -260,9 +262,14 @@ def _is_numeric(x: object) -> bool:
 
 
 def _helpers(nodes: list[ast.stmt], names: Names) -> dict[str, str]:
-    used = dict.fromkeys(x.id for node in nodes for x in ast.walk(node) if isinstance(x, ast.Name))
+    used = dict.fromkeys(name for node in nodes for name in _named(node))
     functions = {name: unwrapped(names[name]) for name in used if callable(names.get(name))}
     return {name: _first_sentence(f) for name, f in functions.items() if inspect.isfunction(f) and f.__doc__}
+
+
+@lru_cache(maxsize=4096)
+def _named(node: ast.stmt) -> list[str]:
+    return [x.id for x in ast.walk(node) if isinstance(x, ast.Name)]
 
 
 def _first_sentence(function: Callable[..., Any]) -> str:

@@ -1,0 +1,103 @@
+"""The examples of a page, each with every fault that shows in it and in no example before it."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...check.faults import FAULTS, Fault
+from ...functional.attention.attention import attention_with
+from ...functional.attention.steps import STEPS, Steps
+from ...functional.base.admission import Array, quiet
+from ..example import WalkExample
+from ..fault_walk import FaultyWalk
+from ..score_step import score_pair, with_score_step
+from ..source import Source
+from ..walk import Walk, walk
+from ..walk_data import fault_data, same_bits, stages_by_place, walk_data
+
+
+class Scene(NamedTuple):
+    """A walk, the faults planted in it, and its title; `name` is its place in links."""
+
+    name: str
+    title: str
+    walk: Walk
+    faults: tuple[FaultyWalk, ...]
+
+
+@quiet
+def build_scenes(
+    examples: dict[str, tuple[str, WalkExample]], faults: Iterable[Fault] = FAULTS
+) -> tuple[Scene, ...]:
+    """A scene for each example, given by name as (title, example).
+
+    Examples
+    --------
+    >>> from numpy_attention.study.example import build_example
+    >>> scene, = build_scenes({"causal": ("Causal", build_example())}, FAULTS[:3])
+    >>> scene.faults[0].fault.name
+    'scale-missing'
+    """
+    left = [fault for fault in faults if fault.steps is not None]
+    scenes = []
+    for name, (title, example) in examples.items():
+        correct, right = walk(example), _results(example, STEPS)
+        shown = []
+        for fault in left:
+            assert fault.steps is not None
+            results = _results(example, fault.steps)
+            if len(results) == len(right) and all(map(same_bits, results, right)):
+                continue
+            faulty = FaultyWalk(fault, walk(example, steps=fault.steps), correct)
+            if faulty.changed_results:
+                shown.append(faulty)
+        left = [fault for fault in left if fault.name not in {each.fault.name for each in shown}]
+        scenes.append(Scene(name, title, correct, tuple(shown)))
+    return tuple(scenes)
+
+
+def _results(example: WalkExample, steps: Steps) -> tuple[Array, ...]:
+    """The output, every gradient, and every array that was saved between."""
+    steps = steps._replace(score=score_pair(example, steps))
+    kernel = attention_with(with_score_step(steps, example))
+    out, saved = kernel.forward(example.query, example.key, example.value, **example.options)
+    gradients = kernel.backward(example.d_out, saved, d_lse=example.d_lse)
+    return tuple(np.asarray(x) for x in (out, *saved, *gradients) if isinstance(x, (np.ndarray, np.number)))
+
+
+def hidden_faults(scenes: Iterable[Scene], faults: Iterable[Fault] = FAULTS) -> dict[str, str]:
+    """The faults that show in none of the scenes, and where each shows."""
+    shown = {each.fault.name for scene in scenes for each in scene.faults}
+    return {
+        fault.name: fault.shows_where if fault.steps is not None else f"is in {fault.family}, not in a step"
+        for fault in faults
+        if fault.name not in shown
+    }
+
+
+def scene_data(scene: Scene) -> dict[str, Any]:
+    """What the script needs of a scene: the walk, the faults, the options that are no arrays."""
+    example = scene.walk.example
+    options = {name: x for name, x in example.options.items() if isinstance(x, (float, int))}
+    return {
+        "name": scene.name,
+        "options": options | example.settings | {"score": example.score},
+        **walk_data(scene.walk),
+        "faults": [_fault_data(faulty) for faulty in scene.faults],
+    }
+
+
+def _fault_data(faulty: FaultyWalk) -> dict[str, Any]:
+    """`fault_data`, and the lines of each stage that runs other ones."""
+    right = stages_by_place(faulty.correct)
+    lines = {
+        place: _lines(stage.source)
+        for place, stage in stages_by_place(faulty.walk).items()
+        if stage.source.lines != right[place].source.lines
+    }
+    return fault_data(faulty) | {"lines": lines}
+
+
+def _lines(source: Source) -> list[list[Any]]:
+    return [[line.number, line.text] for line in source.lines]

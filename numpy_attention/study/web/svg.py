@@ -1,0 +1,94 @@
+"""SVG by hand: shapes with classes that the page's style colours, in light and dark; no style attributes."""
+
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TypeAlias
+
+Point: TypeAlias = tuple[float, float]
+
+
+def svg(width: int, height: int, label: str, shapes: Iterable[str], kind: str = "") -> str:
+    """A drawing of this size in pixels; `label` describes it to those who do not see it.
+
+    Examples
+    --------
+    >>> svg(10, 10, "a dot", [dot((5, 5), "q")])
+    '<svg viewBox="0 0 10 10" width="10" height="10" role="img" aria-label="a dot"><circle class="q" cx="5" \
+cy="5" r="4"/></svg>'
+    """
+    name = f' class="{kind}"' if kind else ""
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    return f'<svg{name} {size} role="img" aria-label="{escape(label)}">{"".join(shapes)}</svg>'
+
+
+def short(x: float) -> str:
+    """A coordinate to a tenth of a pixel.
+
+    Examples
+    --------
+    >>> short(1.25), short(3.0), short(-0.01)
+    ('1.2', '3', '0')
+    """
+    text = f"{x:.1f}".removesuffix(".0")
+    return "0" if text == "-0" else text
+
+
+def dot(at: Point, kind: str, radius: float = 4) -> str:
+    """A disc."""
+    return f'<circle class="{kind}" cx="{short(at[0])}" cy="{short(at[1])}" r="{short(radius)}"/>'
+
+
+def line(start: Point, end: Point, kind: str) -> str:
+    """A straight line."""
+    (a, b), (c, d) = start, end
+    return f'<path class="{kind}" d="M{short(a)} {short(b)}L{short(c)} {short(d)}"/>'
+
+
+def bar(x: float, y: float, width: float, height: float, kind: str) -> str:
+    """A rectangle; a negative height reaches up from y."""
+    top = y + min(0.0, height)
+    size = f'width="{short(width)}" height="{short(abs(height))}"'
+    return f'<rect class="{kind}" x="{short(x)}" y="{short(top)}" {size}/>'
+
+
+def path(points: Sequence[Point], kind: str, closed: bool = False) -> str:
+    """A line through points."""
+    drawn = "L".join(f"{short(x)} {short(y)}" for x, y in points)
+    return f'<path class="{kind}" d="M{drawn}{"Z" if closed else ""}"/>'
+
+
+def text(at: Point, words: str, kind: str = "") -> str:
+    """Words that start at a point; class "m" centres them there."""
+    name = f' class="{kind}"' if kind else ""
+    return f'<text{name} x="{short(at[0])}" y="{short(at[1])}">{escape(words)}</text>'
+
+
+def arrow(start: Point, end: Point, kind: str) -> str:
+    """A line with a head at its end; a dot where both are one point."""
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    length = math.hypot(dx, dy)
+    if length < 1:
+        return dot(end, kind, 2)
+    ux, uy, head = dx / length, dy / length, min(7.0, length / 2)
+    base = end[0] - head * ux, end[1] - head * uy
+    left = base[0] - head / 2 * uy, base[1] + head / 2 * ux
+    right = base[0] + head / 2 * uy, base[1] - head / 2 * ux
+    return line(start, base, kind) + path([left, end, right], f"{kind} head", closed=True)
+
+
+class Plane:
+    """A square of the plane, centred on 0 and scaled so that all given points fit."""
+
+    def __init__(self, points: Iterable[Point], size: int = 200, margin: int = 24) -> None:
+        reach = max((abs(float(c)) for point in points for c in point), default=0.0)
+        self.size, self.unit = size, (size / 2 - margin) / (reach or 1.0)
+
+    def at(self, point: Sequence[float]) -> Point:
+        """Where a point is drawn."""
+        return self.size / 2 + float(point[0]) * self.unit, self.size / 2 - float(point[1]) * self.unit
+
+    def axes(self) -> str:
+        """Both axes through 0."""
+        middle, size = self.size / 2, self.size
+        return line((4, middle), (size - 4, middle), "axis") + line((middle, 4), (middle, size - 4), "axis")

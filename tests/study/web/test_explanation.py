@@ -1,0 +1,90 @@
+"""na.explain: one file, small, whole without a script; and what it refuses."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+import numpy_attention as na
+from numpy_attention.study.example import build_example
+from numpy_attention.study.web import explanation
+from numpy_attention.study.web.explanation import Explanation, explain_example, variants
+
+MOST_BYTES = 256 * 1024
+
+
+@pytest.fixture(scope="module")
+def page():
+    return na.explain()
+
+
+class Tags(HTMLParser):
+    def __init__(self, html):
+        super().__init__()
+        self.attributes, self.ids, self.tags = [], [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes += [name for name, _ in attributes]
+        self.ids += [value for name, value in attributes if name == "id"]
+
+
+def test_the_file_is_small_and_loads_nothing(page):
+    assert len(page.html.encode()) <= MOST_BYTES
+    tags = Tags(page.html)
+    assert not {"src", "srcset", "style"} & set(tags.attributes)
+    assert not [name for name in tags.attributes if name.startswith("on")]
+    assert not {"link", "img", "iframe", "object", "embed", "base"} & set(tags.tags)
+    assert not re.search(r"url\(|@import|https?:", page.html)
+    assert len(tags.ids) == len(set(tags.ids))
+
+
+def test_a_notebook_shows_it_in_a_frame_of_its_own(page):
+    shown = page._repr_html_()
+    assert shown.startswith("<iframe sandbox=")
+    assert "<script" not in shown
+    assert "save(path) writes it" in repr(page)
+
+
+def test_it_is_written_whole_or_not_at_all(page, tmp_path):
+    page.save(tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == page.html
+    with pytest.raises(OSError, match="nothing is written"):
+        page.save(tmp_path / "missing" / "page.html")
+
+
+def test_each_other_mask_is_an_example_of_its_own():
+    assert list(variants(build_example())) == ["causal", "window", "none"]
+    assert list(variants(build_example(causal=False))) == ["none", "causal", "window"]
+
+
+def test_every_score_has_a_page(monkeypatch):
+    monkeypatch.setattr(explanation, "build_scenes", lambda examples: build_no_faults(examples))
+    for score in ("general", "additive", "concat", "cosine", "location"):
+        assert isinstance(explain_example(build_example(score=score)), Explanation)
+
+
+def build_no_faults(examples):
+    from numpy_attention.study.web.scenes import build_scenes
+
+    return build_scenes(examples, ())
+
+
+@pytest.mark.parametrize(
+    "arrays, options, error, message",
+    [
+        (np.zeros((9, 2)), {}, ValueError, r"tokens has shape \(9, 2\); from 1 to 8"),
+        ([[1, np.nan]], {}, ValueError, "tokens holds nan; finite numbers"),
+        ([["a"]], {}, TypeError, "tokens"),
+        ({"tokens": [[1j]]}, {}, TypeError, "tokens is of complex128; real numbers"),
+        ({"other": [[1.0]]}, {}, ValueError, "'other' is unknown"),
+        (None, {"score": "dott"}, ValueError, "score is 'dott'"),
+        (None, {"scor": "dot"}, TypeError, "scor"),
+        (None, {"run": "/nowhere"}, ValueError, "/nowhere is not there"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_a_sentence(arrays, options, error, message):
+    with pytest.raises(error, match=message):
+        na.explain(arrays, **options)
