@@ -208,6 +208,8 @@ from .optim.schedules import inverse_square_root_lr as inverse_square_root_lr
 from .optim.schedules import vaswani_lr as vaswani_lr
 from .optim.sgd import sgd_init as sgd_init
 from .optim.sgd import sgd_step as sgd_step
+from .study.web.explanation import explain as explain
+from .study.web.explanation import Explanation as Explanation
 
 PUBLIC: dict[str, str]
 ALIASES: dict[str, str]

@@ -1,18 +1,23 @@
 """numpy-attention explain: print every number of attention, seven steps forward and backward."""
 
 import argparse
+import os
 import shutil
 from typing import Any
 
 from ..check.faults import fault
+from ..files import refuse_overwriting
 from ..functional.scores.concat import ACTIVATIONS
-from ..study.example import ALL_OPTIONS, SCORES, build_example
+from ..study.example import ALL_OPTIONS, SCORES, WalkExample, build_example
 from ..study.fault_walk import walk_with_fault
 from ..study.number_format import WIDTH
 from ..study.page import page
 from ..study.projection import MOST_HEADS
 from ..study.tokens import MOST, read_tokens
 from ..study.walk import walk
+from ..study.web.explanation import explain_example
+from ..study.web.replay import replay
+from ..training.run_folder import own_files
 from .numbers import finite_number, whole_number
 
 NARROWEST = 80
@@ -81,11 +86,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "(`numpy-attention faults` lists all faults)",
     )
     add("--seed", type=whole_number(), metavar="N", help="seed of dropout (default: 0)")
+    add("--html", metavar="FILE", help="write a page instead: forward beside backward, to break and to move")
+    run_help = "with --html: a run of `train --out DIR`, replayed epoch by epoch"
+    add("--run", dest="folder", metavar="DIR", help=run_help)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the page; return 1 if a number is wrong without a planted fault."""
+    """Print the page, or write it; return 1 if a number is wrong without a planted fault."""
+    check_html(args)
     tokens = None if args.tokens is None else read_tokens(args.tokens)
     try:
         options = example_options(args)
@@ -95,9 +104,35 @@ def run(args: argparse.Namespace) -> int:
         steps = broken.walk if broken else walk(problem or build_example())
     except ValueError as error:
         raise ValueError(f"{args.tokens}: {error}" if args.tokens else str(error)) from error
+    if args.html is not None:
+        return write_html(args, steps.example)
     columns = shutil.get_terminal_size((WIDTH, 0)).columns
     print(*page(steps, min(max(columns, NARROWEST), WIDTH), broken), sep="\n")
     return 0 if steps.ok or broken else 1
+
+
+def check_html(args: argparse.Namespace) -> None:
+    """Raise ValueError for a --html that cannot be written, or a --run without it."""
+    if args.html is None:
+        if args.folder is not None:
+            raise ValueError("--run belongs to --html FILE")
+        return
+    if os.path.isdir(args.html):
+        raise ValueError(f"{args.html} is a folder; --html takes a file")
+    folder = os.path.dirname(os.path.abspath(args.html))
+    if not os.path.isdir(folder):
+        raise ValueError(f"{folder} is not a folder, so {args.html} cannot be written")
+    refuse_overwriting(
+        [args.html], [args.tokens, *(own_files(args.folder) if args.folder is not None else ())]
+    )
+
+
+def write_html(args: argparse.Namespace, example: WalkExample) -> int:
+    """Write the page, open at the planted fault if there is one."""
+    run = None if args.folder is None else replay(args.folder)
+    explain_example(example, run, args.fault).save(args.html)
+    print(f"{args.html}: {os.path.getsize(args.html):,} bytes")
+    return 0
 
 
 def example_options(args: argparse.Namespace) -> dict[str, Any]:

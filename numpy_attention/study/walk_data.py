@@ -113,10 +113,10 @@ def fault_data(faulty: FaultyWalk) -> dict[str, Any]:
     Returns
     -------
     dict
-        `arrays` by "place/name", where a bit differs or the right walk has no such array, each once: another
-        of equal bits is the key of the first. `rounding`, those keys that differ by rounding alone; `laws`, the
-        broken ones, with their worst sides by "place/statement"; `gradients`, the names that disagree with the
-        complex step; `gone`, keys of the right walk that this one lacks; `skipped` by place, where it differs.
+        `arrays` by "place/name", where a bit differs or the right walk has no such array; one that equals an
+        earlier one is the key of that. `rounding`, the keys of those that differ by rounding alone. `laws`,
+        the broken ones: their worst sides by "place/statement". `gradients`, the names that disagree with
+        the complex step. `gone`, keys of the right walk that this one lacks. `skipped` by place, if changed.
 
     Examples
     --------

@@ -22,7 +22,10 @@ def few_faults(monkeypatch):
 
 def test_the_file_is_that_of_na_explain(capsys, tmp_path, few_faults):
     file = tmp_path / "page.html"
-    assert out_of(capsys, "explain", "--softcap", "2", "--html", str(file)) == f"{file}: {file.stat().st_size:,} bytes\n"
+    assert (
+        out_of(capsys, "explain", "--softcap", "2", "--html", str(file))
+        == f"{file}: {file.stat().st_size:,} bytes\n"
+    )
     assert file.read_text(encoding="utf-8") == na.explain(softcap=2.0).html
 
 
@@ -45,7 +48,7 @@ def test_a_run_is_added(capsys, tmp_path, monkeypatch, few_faults):
     "words, message",
     [
         (["--run", "run"], "--run belongs to --html FILE"),
-        (["--html", "no/such/page.html"], "no/such is not a folder"),
+        (["--html", "no/such/page.html"], "/no/such is not a folder, so no/such/page.html cannot be written"),
         (["--html", "."], ". is a folder"),
         (["--html", "mine.json", "--tokens", "mine.json"], "mine.json is read, and would be overwritten"),
         (["--html", "page.html", "--run", "nowhere"], "nowhere is not there"),

@@ -66,7 +66,9 @@ def test_a_fault_and_the_right_walk_make_the_faulty_walk(name):
             if own is None:
                 own = plain(array_of(right["arrays"][right["stages"][place]["arrays"][array]]))
             assert same_bits(array_of(own), x)
-            kept = f"{place}/{array}" in data["arrays"] and array in stage_arrays(stages_by_place(correct)[place])
+            kept = f"{place}/{array}" in data["arrays"] and array in stage_arrays(
+                stages_by_place(correct)[place]
+            )
             assert (kept and f"{place}/{array}" not in data["rounding"]) == (array in faulty.changed(stage))
     broken = [key.partition("/")[2] for key in data["laws"]]
     assert broken == [law.statement for law in faulty.broken_laws]

@@ -88,7 +88,7 @@ def explain(
     Returns
     -------
     Explanation
-        Shown by a notebook as it is; `save(path)` writes the file that `numpy-attention explain --html` writes.
+        Shown by a notebook as it is; `save(path)` writes the file of `numpy-attention explain --html`.
 
     Raises
     ------
@@ -102,11 +102,14 @@ def explain(
     >>> page.html.startswith("<!doctype html>")
     True
     """
-    named = {"tokens": arrays} if arrays is not None and not isinstance(arrays, Mapping) else dict(arrays or {})
+    named = (
+        {"tokens": arrays} if arrays is not None and not isinstance(arrays, Mapping) else dict(arrays or {})
+    )
     given = {name: _admitted(name, x) for name, x in named.items()}
     example = build_example(
         given, score=score, activation=activation, heads=heads, kv_heads=kv_heads, cross=cross, causal=causal,
-        window=window, align=align, softcap=softcap, bias=bias, sinks=sinks, dropout=dropout, lse=lse, seed=seed,
+        window=window, align=align, softcap=softcap, bias=bias, sinks=sinks, dropout=dropout, lse=lse,
+        seed=seed,
     )  # fmt: skip
     return explain_example(example, None if run is None else replay(run))
 
@@ -117,15 +120,17 @@ def _admitted(name: str, x: Any) -> Array:
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{name} is of {array.dtype}; real numbers are expected")
     if any(not 0 < length <= MOST for length in array.shape):
-        raise ValueError(f"{name} has shape {array.shape}; from 1 to {MOST} rows of as many numbers can be shown")
+        raise ValueError(
+            f"{name} has shape {array.shape}; from 1 to {MOST} rows of as many numbers can be shown"
+        )
     if not np.isfinite(array).all():
         raise ValueError(f"{name} holds {array[~np.isfinite(array)].flat[0]}; finite numbers are expected")
     return array.astype(float)
 
 
-def explain_example(example: WalkExample, run: Replay | None = None) -> Explanation:
-    """The page of an example, and of a run if there is one."""
-    return page_of(build_scenes(variants(example)), run)
+def explain_example(example: WalkExample, run: Replay | None = None, fault: str | None = None) -> Explanation:
+    """The page of an example, and of a run if there is one; `fault` is planted when the page is opened."""
+    return page_of(build_scenes(variants(example)), run, fault)
 
 
 def variants(example: WalkExample) -> dict[str, tuple[str, WalkExample]]:
@@ -138,20 +143,26 @@ def variants(example: WalkExample) -> dict[str, tuple[str, WalkExample]]:
         return {"own": (f"Mask {given}", example)}
     names = [own, *(name for name in masks if name != own)]
     return {
-        name: (OPENED[name], example._replace(options=example.options | {"mask": masks[name]})) for name in names
+        name: (OPENED[name], example._replace(options=example.options | {"mask": masks[name]}))
+        for name in names
     }
 
 
-def page_of(scenes: Sequence[Scene], run: Replay | None = None) -> Explanation:
+def page_of(scenes: Sequence[Scene], run: Replay | None = None, fault: str | None = None) -> Explanation:
     """The page of some scenes, the first of which is shown first."""
-    absent = "".join(f"<dt><code>{name}</code><dd>{escape(where)}" for name, where in hidden_faults(scenes).items())
+    absent = "".join(
+        f"<dt><code>{name}</code><dd>{escape(where)}" for name, where in hidden_faults(scenes).items()
+    )
     options = "".join(f'<option value="{scene.name}">{escape(scene.title)}' for scene in scenes)
     body = (
         f'<header><h1>{TITLE}</h1><p class="lead">{LEAD}</p></header>'
         f"{asset('bar.html').replace('{scenes}', options)}<main>{''.join(map(scene_html, scenes))}"
         f"{online_html(scenes[0].walk)}{root_d_html()}{'' if run is None else run_html(run)}"
-        '<details class="faults"><summary>Mistakes that these examples cannot show, and where each shows</summary>'
+        '<details class="faults"><summary>Mistakes that these examples cannot show, and where each '
+        "shows</summary>"
         f"<dl>{absent}</dl></details></main>"
     )
     data: dict[str, Any] = {"scenes": [scene_data(scene) for scene in scenes]}
-    return Explanation(document(TITLE, body, data | ({} if run is None else {"run": run_data(run)})))
+    data |= {} if run is None else {"run": run_data(run)}
+    data |= {} if fault is None else {"start": f"e={scenes[0].name}&m=break&f={fault}"}
+    return Explanation(document(TITLE, body, data))

@@ -13,8 +13,10 @@ from ..walk import Walk
 from .tables import number
 
 WORDS = (
-    "The same rows with one key at a time, as fast kernels take them. top is the highest score so far; when it "
-    "rises, what was summed before is multiplied by shrink = exp(old top − new top), as if the higher score had "
+    "The same rows with one key at a time, as fast kernels take them. top is the highest score so far; when "
+    "it "
+    "rises, what was summed before is multiplied by shrink = exp(old top − new top), as if the higher score "
+    "had "
     "been known from the start. At the end out = sums / summed, the same numbers as above."
 )
 
@@ -64,7 +66,9 @@ def _first_head(x: Array) -> list[object]:
 
 
 @quiet
-def _run(example: WalkExample, including: Callable[..., object], finishing: Callable[..., object] = finish) -> Array:
+def _run(
+    example: WalkExample, including: Callable[..., object], finishing: Callable[..., object] = finish
+) -> Array:
     online = ONLINE._replace(include=including, finish=finishing)  # type: ignore[arg-type]
     pair = blockwise_attention_with(online=online)
     block = (example.query.shape[-2], 1)
@@ -110,7 +114,10 @@ def online_html(walk: Walk) -> str:
     items = []
     for name, mistake in WRONG.items():
         off = float(np.abs(_run(example, mistake) - walk.out).max(initial=0))
-        items.append(f'<li><b>{name}</b>: out is off by {number(off)}{" <span class=no>✗</span>" if off > 1e-9 else ""}')
+        items.append(
+            f"<li><b>{name}</b>: out is off by "
+            f"{number(off)}{' <span class=no>✗</span>' if off > 1e-9 else ''}"
+        )
     return (
         '<section class="panel" aria-labelledby="online"><h2 id="online">The same softmax, tile by tile</h2>'
         f'<p>{WORDS} They differ by {number(same)}.</p><div class="mats">{heads}</div>'

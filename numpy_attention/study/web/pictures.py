@@ -1,7 +1,8 @@
-"""Drawings of a walk's numbers: points in the plane, bars, curves. Only what has two axes is drawn in a plane."""
+"""Drawings of a walk's numbers: bars, curves, and where vectors have two entries, the plane."""
 
 import math
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -51,19 +52,20 @@ def _score(walk: Walk, stage: Stage) -> Iterator[str]:
 
 def _score_back(walk: Walk, stage: Stage) -> Iterator[str]:
     """The keys' gradients where they are, and end to end."""
-    d_key, key, query = walk.gradients.d_key, walk.example.key, walk.example.query
+    d_key = walk.gradients.d_key
     if walk.example.score not in ("dot", "general") or d_key.shape[1] != 2 or not d_key.any():
         return
     ends = np.vstack([np.zeros(2), np.cumsum(d_key, axis=0)])
     plane = Plane(ends)
     points = [plane.at(p) for p in ends]
     shapes = [plane.axes()]
-    for n, (start, end) in enumerate(zip(points, points[1:], strict=False), 1):
+    for n, (start, end) in enumerate(pairwise(points), 1):
         middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
         shapes += [arrow(start, end, "k"), _name(middle, f"d_k{n}", "k")]
     closes = math.hypot(*ends[-1]) <= 1e-9 * np.abs(d_key).max()
     caption = (
-        "The gradients of the keys, end to end, come back to where they began: Σ d_key = 0, law 1. Moving all "
+        "The gradients of the keys, end to end, come back to where they began: Σ d_key = 0, law 1. Moving "
+        "all "
         "keys together adds one number to a whole row of scores, and softmax does not notice."
         if closes
         else "The gradients of the keys, end to end. Here they do not close: softcap or a sink breaks law 1."
@@ -97,8 +99,8 @@ def _softcap(walk: Walk, stage: Stage) -> Iterator[str]:
     tangent = reach / 7
     for x in np.unique(scores).tolist():
         slope = 1 / math.cosh(x / cap) ** 2
-        ends = (at(x + d, curve(x) + d * slope) for d in (-tangent, tangent))
-        shapes += [line(*ends, "tangent"), dot(at(x, curve(x)), "q", 3.5)]
+        start, end = (at(x + d, curve(x) + d * slope) for d in (-tangent, tangent))
+        shapes += [line(start, end, "tangent"), dot(at(x, curve(x)), "q", 3.5)]
     far = float(scores.flat[np.argmax(np.abs(scores))])
     caption = (
         f"capped over scores, and the slope at each score: {number(1 / math.cosh(far / cap) ** 2)} at "
@@ -123,7 +125,7 @@ def _softmax(walk: Walk, stage: Stage) -> Iterator[str]:
         shapes.append(bar(x, TALL + 10, BAR, -TALL * float(weights[i, j]), "o"))
     shapes += _labels(weights, TALL + 24)
     caption = (
-        "Each row of scores as exp(score − largest), outlined; filled, the same divided by their sum: the weights."
+        "Each row as exp(score − largest), outlined; filled, the same divided by their sum: the weights."
     )
     yield figure(svg(_across(weights), TALL + 32, caption, shapes), caption)
 
@@ -150,8 +152,10 @@ def _softmax_back(walk: Walk, stage: Stage) -> Iterator[str]:
         shapes.append(line((left - 3, zero - mean * unit), (right + 1, zero - mean * unit), "mean"))
     shapes += _labels(weights, int(2 * TALL + 36))
     caption = (
-        "Above: d_weights, and each row’s average, dashed; the part above or below it is what counts. Beneath: "
-        "that part times the weight is the gradient of the score. Where the weight is 0 or 1, nothing is left."
+        "Above: d_weights, and each row’s average, dashed; the part above or below it is what counts. "
+        "Beneath: "
+        "that part times the weight is the gradient of the score. Where the weight is 0 or 1, nothing is "
+        "left."
     )
     yield figure(svg(_across(weights), int(2 * TALL + 44), caption, shapes), caption)
 
@@ -164,7 +168,7 @@ def _places(rows: Array) -> Iterator[tuple[float, int, int]]:
 
 
 def _across(rows: Array) -> int:
-    return 12 + rows.shape[0] * (rows.shape[1] * (BAR + 3) + GAP) - GAP
+    return int(12 + rows.shape[0] * (rows.shape[1] * (BAR + 3) + GAP) - GAP)
 
 
 def _labels(rows: Array, y: int) -> list[str]:
@@ -187,10 +191,11 @@ def _values(walk: Walk, stage: Stage) -> Iterator[str]:
             shapes += [dot(plane.at(row), kind), _name(plane.at(row), f"{letter}{n}", kind)]
     mixed = {"dropout", "sinks"} & {name for name, x in walk.example.options.items() if x is not None}
     caption = (
-        f"The values, and out: with {' and '.join(sorted(mixed))} the weights of a row need not sum to 1, and out "
+        f"The values, and out: with {' and '.join(sorted(mixed))} the weights of a row need not sum to 1, "
+        f"and out "
         "may leave the hull."
         if mixed
-        else "The values span a hull; a mean of values cannot leave it (law 11). A query with one key lies on it."
+        else "The values span a hull, which a mean of values cannot leave (law 11)."
     )
     yield figure(svg(200, 200, caption, shapes), caption)
 
@@ -206,7 +211,9 @@ def _values_back(walk: Walk, stage: Stage) -> Iterator[str]:
         shapes += [dot(plane.at(row), "v"), _name(plane.at(row), f"v{n}", "v")]
     for n, row in enumerate(d_out, 1):
         shapes += [arrow(plane.at((0, 0)), plane.at(row), "o"), _name(plane.at(row), f"d_out {n}", "o")]
-    caption = "The cotangents d_out as arrows, the values as points: d_weights is the dot product of each pair."
+    caption = (
+        "The cotangents d_out as arrows, the values as points: d_weights is the dot product of each pair."
+    )
     yield figure(svg(200, 200, caption, shapes), caption)
 
 

@@ -57,11 +57,12 @@ def _side(scene: Scene, place: str, stage: Stage) -> str:
     if place == "up.values":
         words = f"{LOSS} {words}"
     figures = "".join(pictures(scene.walk, place, stage))
+    laws = "".join([*_gradients(stage), *map(law_html, stage.laws)])
     return (
         f"{head}{title}{_equation(stage.equation)}{f'<p>{escape(words)}</p>' if words else ''}"
         f'<div class="mats">{"".join(_tables(scene, stage))}</div>{_group_sums(scene, place)}'
         f"{f'<div class=figures>{figures}</div>' if figures else ''}"
-        f'<ul class="laws">{"".join([*_gradients(stage), *map(law_html, stage.laws)])}</ul>{_lines(stage)}</section>'
+        f'<ul class="laws">{laws}</ul>{_lines(stage)}</section>'
     )
 
 
@@ -110,7 +111,10 @@ def _group_sums(scene: Scene, place: str) -> str:
     for g, total in enumerate(summed):
         heads = range(g * per_group, (g + 1) * per_group)
         shares = [table(name, ours[h].T @ theirs[h], title=f"by head {h + 1}") for h in heads]
-        rows.append(f'<div class="sum">{" + ".join(shares)} = {table(name, total, title=f"{name}, key head {g + 1}")}</div>')
+        rows.append(
+            f'<div class="sum">{" + ".join(shares)} = '
+            f"{table(name, total, title=f'{name}, key head {g + 1}')}</div>"
+        )
     words = f"Heads that share a key head each contribute, and {name} is the sum:"
     return f"<p>{words}</p>{''.join(rows)}".replace("data-name=", "data-share=")
 
@@ -145,10 +149,7 @@ def _lines(stage: Stage) -> str:
     if not stage.source.lines:
         return ""
     lines = "\n".join(f"{line.number:>4}  {escape(line.text)}" for line in stage.source.lines)
-    return (
-        f"<details><summary>The lines that ran: {stage.source.file}</summary>"
-        f"<pre>{lines}</pre></details>"
-    )
+    return f"<details><summary>The lines that ran: {stage.source.file}</summary><pre>{lines}</pre></details>"
 
 
 def _faults(scene: Scene) -> str:

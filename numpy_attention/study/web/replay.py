@@ -55,14 +55,16 @@ def replay(folder: PathLike) -> Replay:
     Raises
     ------
     ValueError
-        If the folder holds no run, or an epoch comes out otherwise than it is recorded, by a single bit; or an
+        If the folder holds no run, or an epoch comes out otherwise than recorded, by a single bit; or an
         example has too many tokens to show.
     OSError
         If a file cannot be read.
     """
     run, data = reload_data(read_run(folder, TASKS), folder)
     if run.summary.tokens > MOST_TOKENS:
-        raise ValueError(f"{folder} has examples of {run.summary.tokens} tokens; at most {MOST_TOKENS} can be shown")
+        raise ValueError(
+            f"{folder} has examples of {run.summary.tokens} tokens; at most {MOST_TOKENS} can be shown"
+        )
     model = run.models()[LEARNED]
     shown = examples_to_show(run, data)
     examples = data.test.some(list(shown.values()))
@@ -89,14 +91,17 @@ def _same(folder: PathLike, name: str, now: float, recorded: float) -> None:
 
 def _differs(folder: PathLike, name: str) -> str:
     return (
-        f"{folder} cannot be shown: replayed here, {name} comes out otherwise than recorded (another version, "
+        f"{folder} cannot be shown: replayed here, {name} comes out otherwise than recorded (another "
+        f"version, "
         "another NumPy or another processor wrote it; train it again here)"
     )
 
 
 def examples_to_show(run: Run, data: Prepared) -> dict[str, int]:
-    """Up to three held-out examples by title: one right of the last class, one right of another, a mistake."""
-    predicted = predicted_classes(predict(run.models()[LEARNED], run.epochs[LEARNED].params, data.test).logits)
+    """Up to three held-out examples by title: right in the last class, right in another, a mistake."""
+    predicted = predicted_classes(
+        predict(run.models()[LEARNED], run.epochs[LEARNED].params, data.test).logits
+    )
     y, classes = data.test.y.astype(np.int64), run.summary.classes
     last = len(classes) - 1
     kinds = {
@@ -112,6 +117,8 @@ def _view(model: Model, params: Params, examples: Examples, number: int, loss: f
     pooled = getattr(saved, "pooled", saved)
     d_logits = loss_backward(logits, loss_forward(logits, examples.y)[1]) * len(examples.y)
     d_rows = d_logits[:, None] if d_logits.ndim == 1 else d_logits
-    d_context = linear_backward(d_rows, pooled.classifier)[0].reshape(len(d_rows), pooled.weights.shape[1], 1, -1)
+    d_context = linear_backward(d_rows, pooled.classifier)[0].reshape(
+        len(d_rows), pooled.weights.shape[1], 1, -1
+    )
     d_scores = attend_backward(d_context, pooled.attend).d_scores[:, :, 0]
     return EpochView(number, loss, pooled.weights.mean(axis=1), d_scores.sum(axis=1), probabilities(logits))

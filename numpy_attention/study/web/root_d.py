@@ -1,4 +1,4 @@
-"""Why scores are divided by √D: random queries and keys of width 4, 64 and 1024, with and without the scale."""
+"""Why scores are divided by √D: random numbers of width 4, 64 and 1024, with and without the scale."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -68,5 +68,5 @@ def root_d_html() -> str:
 def _bars(each: ScaledWidth) -> str:
     title = f"D = {each.width}, {'with' if each.scaled else 'without'} the scale"
     shapes = [bar(6 + 14 * n, 84, 11, -70 * float(x), "o") for n, x in enumerate(each.shares)]
-    label = f"{title}: the {KEYS} weights of a row in falling order, mean over rows; the largest is {number(float(each.shares[0]))}"
+    label = f"{title}: mean weights of a row in falling order, the largest {number(float(each.shares[0]))}"
     return svg(150, 104, label, [*shapes, text((75, 98), title, "m t")])

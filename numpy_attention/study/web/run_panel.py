@@ -1,4 +1,4 @@
-"""A replayed run as HTML: the loss, and for three examples weights and gradients of the scores, epoch by epoch."""
+"""A replayed run as HTML: the loss, and three examples with weights and d_scores, epoch by epoch."""
 
 from collections.abc import Iterator
 from html import escape
@@ -19,8 +19,10 @@ SIDE, LEVELS = 8, 4
 """Images of 8 by 8 pixels, drawn in four greys."""
 
 WORDS = (
-    "The training of this run, done again here and compared with its record bit by bit. Under each token stand its "
-    "weight and, beneath the line, the gradient of its score: up, where the loss would rise with the score. As the "
+    "The training of this run, done again here and compared with its record bit by bit. Under each token "
+    "stand its "
+    "weight and, beneath the line, the gradient of its score: up, where the loss would rise with the score. "
+    "As the "
     "model learns, weights move to where gradients pointed down, and the gradients die away."
 )
 
@@ -29,11 +31,10 @@ def run_html(replay: Replay) -> str:
     """The panel."""
     run, last = replay.run, replay.epochs[-1]
     question = run.task.question(run.settings, replay.data.raw)
-    examples = "".join(
-        _example(replay, n, title, row) for n, (title, row) in enumerate(replay.shown.items())
-    )
+    examples = "".join(_example(replay, n, title, row) for n, (title, row) in enumerate(replay.shown.items()))
     slider = (
-        f'<p id="epochs" hidden><label>Epoch <input id="epoch" type="range" min="0" max="{len(replay.epochs) - 1}" '
+        f'<p id="epochs" hidden><label>Epoch <input id="epoch" type="range" min="0" '
+        f'max="{len(replay.epochs) - 1}" '
         f'value="{len(replay.epochs) - 1}" step="1"></label> <output id="after" for="epoch"></output></p>'
     )
     return (
@@ -61,9 +62,14 @@ def _losses(replay: Replay) -> str:
     points = [(x, 12 + (height - 34) * (1 - loss / top)) for x, loss in zip(xs, losses, strict=True)]
     shapes = [line((30, height - 22), (width - 4, height - 22), "axis"), path(points, "curve")]
     shapes += [dot(points[n], "q", 3) for n in (0, -1)]
-    shapes += [text((2, points[0][1] + 4), f"{losses[0]:.2f}"), text((2, points[-1][1] + 4), f"{losses[-1]:.2f}")]
+    shapes += [
+        text((2, points[0][1] + 4), f"{losses[0]:.2f}"),
+        text((2, points[-1][1] + 4), f"{losses[-1]:.2f}"),
+    ]
     shapes.append(text((width / 2, height - 6), f"epoch 1 to {len(losses)}", "m"))
-    label = f"The training loss falls from {number(losses[0])} to {number(losses[-1])} in {len(losses)} epochs"
+    label = (
+        f"The training loss falls from {number(losses[0])} to {number(losses[-1])} in {len(losses)} epochs"
+    )
     return svg(width, height, label, shapes)
 
 
@@ -77,7 +83,8 @@ def _example(replay: Replay, n: int, title: str, row: int) -> str:
     shapes = [*_images(shown), *_bars(last, n, _base(shown), _reach(replay, n))]
     drawing = svg(tokens * CELL, _base(shown) + 2 * TALL + 20, label, shapes, f"run example-{n}")
     return (
-        f'<h3>{escape(title[:1].upper() + title[1:])}: example {row + 1}</h3><p>It is of the class “{escape(classes[y])}”; '
+        f"<h3>{escape(title[:1].upper() + title[1:])}: example {row + 1}</h3><p>It is of the class "
+        f"“{escape(classes[y])}”; "
         f'its probability there is <span class="probability" data-example="{n}" data-class="{y}">'
         f"{number(float(last.probabilities[n, y]))}</span>. Weights{heads}:</p>"
         f'<div class="scroll" tabindex="0" role="group" aria-label="{label}">{drawing}</div>'
@@ -116,7 +123,13 @@ def _bars(view: EpochView, n: int, top: int, reach: float) -> Iterator[str]:
     for t in range(tokens):
         yield bar(t * CELL + 8, base, CELL - 16, -TALL * float(view.weights[n, t]), "o weight")
         d = float(view.d_scores[n, t])
-        yield bar(t * CELL + 8, base + TALL / 2 + 8, CELL - 16, -TALL / 2 * d / reach, "d " + ("up" if d > 0 else "down"))
+        yield bar(
+            t * CELL + 8,
+            base + TALL / 2 + 8,
+            CELL - 16,
+            -TALL / 2 * d / reach,
+            "d " + ("up" if d > 0 else "down"),
+        )
 
 
 def _history(replay: Replay, n: int, field: str) -> str:
@@ -128,6 +141,7 @@ def _history(replay: Replay, n: int, field: str) -> str:
     )
     name = "weights" if field == "weights" else "d_scores"
     return (
-        f'<div class="scroll" tabindex="0" role="group" aria-label="{name} by epoch"><table><caption>{name}, a row for '
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{name} by epoch"><table><caption>{name}, '
+        f"a row for "
         f"each epoch, a column for each token</caption><tr><th>epoch{head}{rows}</table></div>"
     )

@@ -85,7 +85,9 @@ def table(
     <table data-name="scale"><caption>scale</caption><tr><td class=p5>0.5000</table>
     """
     caption = escape(title or f"{name} {x.shape or ''}".strip())
-    of_pairs = x.ndim == 2 and x.shape == pairs and not name.startswith(("W_", "d_W_", "weight_", "d_weight_"))
+    of_pairs = (
+        x.ndim == 2 and x.shape == pairs and not name.startswith(("W_", "d_W_", "weight_", "d_weight_"))
+    )
     of_pairs = of_pairs and name not in NOT_PAIRS
     grid = np.atleast_2d(x) if x.ndim != 1 or name not in ("lse", "d_lse") else x[:, None]
     letter = _row_letter(name, x, pairs)
@@ -93,7 +95,9 @@ def table(
     rows = [f"<tr><th>{letter}\\k{head}"] if of_pairs else []
     for n, cells in enumerate(_rows(grid, visible if of_pairs else None), 1):
         rows.append(f"<tr>{f'<th>{letter}{n}' if letter else ''}{cells}")
-    return f'<table data-name="{escape(name)}"{attributes}><caption>{caption}</caption>{"".join(rows)}</table>'
+    return (
+        f'<table data-name="{escape(name)}"{attributes}><caption>{caption}</caption>{"".join(rows)}</table>'
+    )
 
 
 def _row_letter(name: str, x: Array, pairs: tuple[int, ...]) -> str:

@@ -32,8 +32,8 @@ def open_page(chromium, page_file):
 
     def opened(path=None, *, width=1280, scheme="light", fragment="", **options):
         context = chromium.new_context(
-            color_scheme=scheme, viewport={"width": width, "height": 900}, offline=True, reduced_motion="reduce",
-            **options,
+            color_scheme=scheme, viewport={"width": width, "height": 900}, offline=True,
+            reduced_motion="reduce", **options,
         )  # fmt: skip
         contexts.append(context)
         page = context.new_page()

@@ -37,7 +37,9 @@ def test_axe_finds_nothing(open_page, scheme, mode):
     enter(page, mode)
     page.evaluate("() => document.querySelectorAll('details').forEach(d => { d.open = true })")
     page.evaluate(support.axe().read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html.slice(0, 120))]))")
+    found = page.evaluate(
+        "axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html.slice(0, 120))]))"
+    )
     assert found == []
 
 
@@ -66,7 +68,9 @@ def test_the_whole_page_is_toured_by_keyboard(open_page):
         stops.append(tuple(stop))
     else:
         pytest.fail("Tab never leaves the page")
-    used = page.evaluate("Object.entries(numpyAttention.state.scene.stages).filter(([, s]) => !s.skipped).map(([p]) => p)")
+    used = page.evaluate(
+        "Object.entries(numpyAttention.state.scene.stages).filter(([, s]) => !s.skipped).map(([p]) => p)"
+    )
     assert {place for place, *_ in stops} >= set(used)
     assert {name for _, _, name, _ in stops} >= {*MODES, "scene", "link"}
     assert all(outline != "none" for *_, outline in stops)

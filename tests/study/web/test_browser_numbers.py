@@ -48,7 +48,9 @@ def test_numbers_are_written_alike_in_python_and_javascript(open_page):
 
 def test_every_cell_is_drawn_alike_with_and_without_the_script(open_page):
     def cells(page):
-        return page.locator("table[data-name] td").evaluate_all("all => all.map(td => [td.textContent, td.className])")
+        return page.locator("table[data-name] td").evaluate_all(
+            "all => all.map(td => [td.textContent, td.className])"
+        )
 
     assert cells(open_page()) == cells(open_page(java_script_enabled=False))
 
@@ -63,12 +65,21 @@ def test_each_faults_marks_are_those_of_its_walk(open_page, scenes):
         for faulty in scene.faults:
             page.evaluate("name => numpyAttention.plant(name)", faulty.fault.name)
             marks = page.evaluate(MARKS)
-            laws = [[place, r.law.statement] for place, s in stages_by_place(faulty.walk).items() for r in s.laws if not r.ok]
+            laws = [
+                [place, r.law.statement]
+                for place, s in stages_by_place(faulty.walk).items()
+                for r in s.laws
+                if not r.ok
+            ]
             assert sorted(marks["laws"]) == sorted(laws), faulty.fault.name
-            assert sorted({name for _, name in marks["gradients"]}) == sorted(set(faulty.wrong_gradients) & set(marks["known"]))
+            assert sorted({name for _, name in marks["gradients"]}) == sorted(
+                set(faulty.wrong_gradients) & set(marks["known"])
+            )
             changed = {place: sorted(faulty.changed(s)) for place, s in stages_by_place(faulty.walk).items()}
             shown = {place: sorted(set(names)) for place, names in marks["tables"].items()}
-            assert shown == {place: names for place, names in drawn(changed, scene).items() if names}, faulty.fault.name
+            assert shown == {place: names for place, names in drawn(changed, scene).items() if names}, (
+                faulty.fault.name
+            )
         page.evaluate("numpyAttention.plant('')")
         assert page.inner_html(f".scene[data-scene={scene.name}]") == before
 
@@ -77,14 +88,19 @@ def drawn(changed, scene):
     """The changed arrays that the right walk shows as tables: numbers, of a step that is not skipped."""
     stages = stages_by_place(scene.walk)
     return {
-        place: [n for n in names if n in stage_arrays(stages[place]) and stage_arrays(stages[place])[n].dtype.kind == "f"]
+        place: [
+            n
+            for n in names
+            if n in stage_arrays(stages[place]) and stage_arrays(stages[place])[n].dtype.kind == "f"
+        ]
         for place, names in changed.items()
     }
 
 
 MARKS = """() => {
     const root = document.querySelector(`.scene[data-scene="${numpyAttention.state.scene.name}"]`);
-    const place = (node) => node.closest("[data-place]").dataset.place, all = (s) => [...root.querySelectorAll(s)];
+    const place = (node) => node.closest("[data-place]").dataset.place;
+    const all = (s) => [...root.querySelectorAll(s)];
     const tables = {};
     for (const t of all("table.differs")) {
         if (!t.querySelector("td.changed")) continue;
@@ -127,13 +143,20 @@ def test_the_error_of_the_tangent_is_a_parabola(open_page):
     assert errors[0] / errors[1] == pytest.approx(4, rel=0.05)
 
 
-@pytest.mark.parametrize("options", [dict(softcap=2.0, bias=True, sinks=0.5, dropout=0.5), dict(score="general"),
-                                     dict(score="additive"), dict(score="concat", activation="sigmoid"),
-                                     dict(score="cosine"), dict(score="location")], ids=str)  # fmt: skip
+MORE = (
+    dict(softcap=2.0, bias=True, sinks=0.5, dropout=0.5),
+    *({"score": score} for score in ("general", "additive", "concat", "cosine", "location")),
+    dict(score="concat", activation="sigmoid"),
+)
+
+
+@pytest.mark.parametrize("options", MORE, ids=str)
 def test_every_score_and_option_has_a_slider(open_page, tmp_path, options):
     page_of(build_scenes(variants(build_example(**options)), ())).save(tmp_path / "own.html")
     page = open_page(tmp_path / "own.html")
-    assert page.evaluate("numpyAttention.DATA.scenes.map(numpyAttention.disagreement)") == pytest.approx([0] * 3, abs=1e-12)
+    assert page.evaluate("numpyAttention.DATA.scenes.map(numpyAttention.disagreement)") == pytest.approx(
+        [0] * 3, abs=1e-12
+    )
 
 
 def test_cases_pass_through_the_pages_own_arithmetic(open_page):
@@ -156,9 +179,9 @@ def computed(page, case):
     scale = wide(1 / math.sqrt(case.query.shape[-1]) if case.scale is None else case.scale)
     sinks, d_lse = wide(case.sinks, (B, H)), wide(case.d_lse, (B, H, L))
     visible = np.broadcast_to(True if case.visible is None else case.visible, shape)
-    each = dict(query=case.query, key=case.key, value=case.value, d_out=case.d_out, scale=scale, visible=visible,
-                added=wide(case.bias), multipliers=wide(case.dropout), d_weights=wide(case.d_weights), d_lse=d_lse,
-                sink=sinks)  # fmt: skip
+    each = {name: getattr(case, name) for name in ("query", "key", "value", "d_out")}
+    each |= dict(scale=scale, visible=visible, added=wide(case.bias), multipliers=wide(case.dropout))
+    each |= dict(d_weights=wide(case.d_weights), d_lse=d_lse, sink=sinks)
     rows = []
     for b in range(B):
         p = {name: np.asarray(x)[b].tolist() for name, x in each.items() if x is not None}
@@ -166,7 +189,11 @@ def computed(page, case):
                                   p | {"softcap": case.softcap}))  # fmt: skip
     results = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     found = {name: results[name] for name in ("out", "lse", "weights", "d_query", "d_key", "d_value")}
-    for name, ours, given in (("d_bias", "d_bias", case.bias), ("d_scale", "d_scale", case.scale), ("d_sinks", "d_sink", case.sinks)):
+    for name, ours, given in (
+        ("d_bias", "d_bias", case.bias),
+        ("d_scale", "d_scale", case.scale),
+        ("d_sinks", "d_sink", case.sinks),
+    ):
         if given is not None and isinstance(given, np.ndarray):
             found[name] = summed_to(results[ours], given.shape)
     return found
@@ -174,4 +201,6 @@ def computed(page, case):
 
 def summed_to(x, shape):
     x = x.sum(axis=tuple(range(x.ndim - len(shape))))
-    return x.sum(axis=tuple(n for n, length in enumerate(shape) if length == 1), keepdims=True) if shape else x
+    return (
+        x.sum(axis=tuple(n for n, length in enumerate(shape) if length == 1), keepdims=True) if shape else x
+    )

@@ -8,7 +8,9 @@ from numpy_attention.study.walk import walk
 from numpy_attention.study.web.online import WRONG, online_html, online_tiles
 
 
-@pytest.mark.parametrize("options", [{}, dict(causal=False, sinks=0.5, softcap=2.0)], ids=["causal", "options"])
+@pytest.mark.parametrize(
+    "options", [{}, dict(causal=False, sinks=0.5, softcap=2.0)], ids=["causal", "options"]
+)
 def test_the_last_tile_gives_attention(options):
     walked = walk(build_example(**options))
     out, tiles = online_tiles(walked.example)

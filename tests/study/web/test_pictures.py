@@ -11,7 +11,9 @@ from numpy_attention.study.web.pictures import DRAWN, figure, hull, pictures
 
 def drawn(**options):
     walked = walk(build_example(**options))
-    return {place: "".join(pictures(walked, place, stage)) for place, stage in stages_by_place(walked).items()}
+    return {
+        place: "".join(pictures(walked, place, stage)) for place, stage in stages_by_place(walked).items()
+    }
 
 
 def test_every_step_that_has_a_drawing_has_it():
@@ -26,7 +28,7 @@ def test_the_keys_gradients_close_unless_softcap_breaks_the_law():
 
 def test_what_is_not_in_the_plane_is_not_drawn():
     tokens = {"tokens": [[1, 2, 3], [0.5, -1, 0]]}
-    walked = walk(build_example({name: tokens["tokens"] for name in ("query", "key", "value")}))
+    walked = walk(build_example(dict.fromkeys(("query", "key", "value"), tokens["tokens"])))
     stages = stages_by_place(walked)
     assert not pictures(walked, "down.score", stages["down.score"])
     assert pictures(walked, "down.softmax", stages["down.softmax"])
@@ -38,7 +40,9 @@ def test_the_hull_is_left_where_weights_need_not_sum_to_one():
     assert "with dropout and sinks the weights" in drawn(sinks=0.5, dropout=0.5)["down.values"]
 
 
-@pytest.mark.parametrize("points, corners", [([[1, 1]], 1), ([[0, 0], [1, 1], [2, 2]], 2), ([[0, 0], [1, 0], [0, 1]], 3)])
+@pytest.mark.parametrize(
+    "points, corners", [([[1, 1]], 1), ([[0, 0], [1, 1], [2, 2]], 2), ([[0, 0], [1, 0], [0, 1]], 3)]
+)
 def test_hulls_of_few_points(points, corners):
     assert len(hull(np.array(points, dtype=float))) == corners
 

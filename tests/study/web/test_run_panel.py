@@ -11,7 +11,10 @@ def test_tokens_bars_and_numbers_of_every_epoch():
     data = some_data(tokens=5)
     run = a_run(epochs=2, data=data)
     weights = np.full((1, 5), 0.2)
-    views = [EpochView(n, np.nan if n == 0 else 0.5, weights, weights - 0.2, np.full((1, 2), 0.5)) for n in range(3)]
+    views = [
+        EpochView(n, np.nan if n == 0 else 0.5, weights, weights - 0.2, np.full((1, 2), 0.5))
+        for n in range(3)
+    ]
     shown = Replay(run, data, {"yes, recognised": 3}, tuple(views))
     html = run_html(shown)
     assert html.count('class="o weight"') == 5

@@ -11,9 +11,7 @@ SOME = [fault(name) for name in ("no-row-sum", "causal-unasked", "softcap-not-sa
 
 
 def two_scenes():
-    return build_scenes(
-        {"causal": ("C", build_example()), "none": ("N", build_example(causal=False))}, SOME
-    )
+    return build_scenes({"causal": ("C", build_example()), "none": ("N", build_example(causal=False))}, SOME)
 
 
 def test_a_fault_is_planted_in_the_first_example_that_shows_it():

@@ -42,7 +42,13 @@ def test_masked_pairs_are_hatched_and_rows_are_named():
 
 @pytest.mark.parametrize(
     "name, shape, header",
-    [("value", (2, 2), "k1"), ("d_x", (2, 2), "t1"), ("out", (2, 2), "q1"), ("lse", (2,), "q1"), ("lse", (3, 2), "h1")],
+    [
+        ("value", (2, 2), "k1"),
+        ("d_x", (2, 2), "t1"),
+        ("out", (2, 2), "q1"),
+        ("lse", (2,), "q1"),
+        ("lse", (3, 2), "h1"),
+    ],
 )
 def test_rows_say_what_they_belong_to(name, shape, header):
     assert f"<tr><th>{header}<td" in table(name, np.ones(shape), pairs=(2, 3))

@@ -59,7 +59,7 @@ function writeLink() {
 }
 
 function readLink() {
-  const asked = Object.fromEntries(location.hash.slice(1).split("&").map((part) => part.split("=").map(decodeURIComponent)));
+  const asked = Object.fromEntries((location.hash.slice(1) || (DATA.start ?? "")).split("&").map((part) => part.split("=").map(decodeURIComponent)));
   if (!asked.m) return;
   if (asked.s) state.place = asked.s;
   state.mode = $(`[data-mode="${CSS.escape(asked.m)}"]`) ? asked.m : "read";

@@ -59,12 +59,17 @@ function draw(table) {
   const key = `${place}/${name}`, marks = state.fault && key in state.fault.arrays && !state.fault.rounding.includes(key);
   const tolerance = marks ? toleranceAt(place) : 0;
   table.classList.toggle("differs", Boolean(marks));
+  const reshaped = marks && String(rows.map((row) => row.length)) !== String(right.map((row) => row.length));
   cellsOf(table).forEach((cells, i) => cells.forEach((td, j) => {
+    if (reshaped) td.classList.add("changed");
     const now = rows[i]?.[j], before = right[i]?.[j];
-    if (typeof now !== "number") return;
+    if (typeof now !== "number") {
+      if (reshaped) td.textContent = "";
+      return;
+    }
     const text = format(now, whole);
     if (td.textContent !== text && !$("input", td)) td.textContent = text;
-    const changed = marks && !(Math.abs(now - before) <= tolerance || now === before || (now !== now && before !== before));
+    const changed = reshaped || marks && !(Math.abs(now - before) <= tolerance || now === before || (now !== now && before !== before));
     const moved = state.moved && now !== before;
     td.className = [td.dataset.hidden ? "h" : shade(now, largest), changed ? "changed" : "", moved ? "moved" : ""].join(" ").trim();
   }));
