@@ -36,7 +36,7 @@ def test_what_is_not_in_the_plane_is_not_drawn():
 
 
 def test_the_hull_is_left_where_weights_need_not_sum_to_one():
-    assert "cannot leave it" in drawn()["down.values"]
+    assert "cannot leave (law 11)" in drawn()["down.values"]
     assert "with dropout and sinks the weights" in drawn(sinks=0.5, dropout=0.5)["down.values"]
 
 
