@@ -1,4 +1,4 @@
-"""README and docs/ show what really happens. Their Python examples are doctests; the rest is run here.
+"""README and docs/ show what really happens: their Python examples, as a shell prints them, and the rest.
 
 A comment above a fenced block or a table says how it is checked:
 
@@ -9,6 +9,7 @@ A comment above a fenced block or a table says how it is checked:
     <!-- table: FILE -->        every line of the table is in FILE; <!-- quoted: FILE -->: of the block
 """
 
+import doctest
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -77,7 +78,19 @@ def test_the_seven_lines_and_their_backward_are_attention() -> None:
         np.testing.assert_allclose(numbers[name], right, rtol=0, atol=200 * np.finfo(float).eps, err_msg=name)
 
 
-# ---------------------------------------------------------------------------------------- transcripts
+# ------------------------------------------------------------------------------------ Python, transcripts
+
+
+@pytest.mark.parametrize("paper", LESSONS, ids=lambda paper: paper.name)
+def test_examples_print_in_a_shell_what_is_shown(paper: Path) -> None:
+    """Digit for digit: fewer digits are not enough."""
+    printed: list[str] = []
+    test = doctest.DocTestParser().get_doctest(text_of(paper), {}, paper.name, str(paper), 0)
+    options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    with np.printoptions():  # an example may change them
+        doctest.DocTestRunner(optionflags=options).run(test, out=printed.append)
+    assert "".join(printed) == ""
+
 
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]\d+)?")
 

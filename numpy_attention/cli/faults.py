@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 WIDTH = 96
+LONGEST = 100
 INDENT = "    "
 
 
@@ -78,7 +79,8 @@ def _one(name: str) -> Iterator[str]:
     reason = not_shown_because(known)
     yield from _item("explain", f"cannot show it: {reason}" if reason else f"explain --break {name} shows it")
     yield from ("", f"{file.relative_to(PACKAGE).as_posix()}:", "")
-    yield from (f"{INDENT}{line}".rstrip() for line in known.source.splitlines())
+    for line in known.source.splitlines():
+        yield from _source_line(line)
 
 
 def _by_laws(laws: tuple[int, ...]) -> str:
@@ -95,6 +97,13 @@ def _by_gradcheck(derivative: bool, memory: bool, no_backward: bool) -> str:
     if not reasons:
         return "misses it: backward is the derivative of a wrong forward"
     return f"catches it: {', and '.join(reasons)}"
+
+
+def _source_line(line: str) -> list[str]:
+    """A line of source, its rest below it if it is long."""
+    start = INDENT + " " * (len(line) - len(line.lstrip()))
+    further = start + INDENT * 2
+    return textwrap.wrap(line.strip(), LONGEST, initial_indent=start, subsequent_indent=further) or [""]
 
 
 def _wrapped(text: str) -> list[str]:

@@ -47,8 +47,8 @@ def test_one_fault_is_printed_with_its_source(capsys: pytest.CaptureFixture[str]
         "check/faults/attention/scale.py:\n"
         "\n"
         '    @SCALE.forward("score", active=SHOWS)\n'
-        "    def scale_missing(query: Array, key: Array, scale: Any, visible: Any = None) -> "
-        "tuple[Array, ScoreSaved]:\n"
+        "    def scale_missing(query: Array, key: Array, scale: Any, visible: Any = None) -> tuple[Array,\n"
+        "            ScoreSaved]:\n"
         '        """Scores are not scaled at all: scores = query @ keyᵀ, forward and backward.\n'
         "\n"
         "        The default of cuDNN's frontend and of Keras' Attention, used where 1/sqrt(D) is meant.\n"

@@ -118,7 +118,7 @@ def _failing(report: Findings) -> list[str]:
     for verdict, place in zip(placed, places, strict=True):
         got, right = _both(verdict)
         allowed = f"allowed error {verdict.bound:.1e}"
-        lines.append(f"  {place.ljust(width)}  got {got:>13}  right {right:>13}  {allowed}")
+        lines += wrapped(f"  {place.ljust(width)}  got {got:>13}  right {right:>13}  {allowed}", "    ")
     for verdict in failing.verdicts:
         if verdict not in placed:
             lines += wrapped(f"  {verdict.tensor} {verdict.reason}", "    ")

@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 from numpy_attention.check.faults import FAULTS
+from numpy_attention.check.referee.findings import CandidateProblem
 from numpy_attention.check.referee.report import CandidateReport
 from tests.support.candidates import check, spoiled
 
@@ -35,6 +36,26 @@ def test_a_report_is_printed_as_text_json_and_html():
     assert shown.count("<tr>") == 5
     assert "FAIL" in shown
     assert repr(report) == f"<my_kernel.py:attention: FAIL: {report.reason}>"
+
+
+def test_no_line_is_longer_than_100_characters_whatever_the_report_says():
+    report = check(spoiled(d_key_is_wrong))
+    words, name = "no end " * 40, "a_long_name_without_spaces" * 9
+    place = (10**9,) * 4
+    numbers = {"place": place, "got": -1.2345678901e-200, "right": -1.2345678902e-200, "bound": 1e-200}
+    verdicts = tuple(v._replace(case=words, **numbers) for v in report.verdicts)
+    simplest = report.simplest
+    simplest = simplest._replace(verdicts=tuple(v._replace(**numbers) for v in simplest.verdicts))
+    coverage = report.coverage._replace(options=(words,), widths=(7,) * 99, declined={name: (words,)})
+    report = report._replace(
+        name=name, reason=words, verdicts=verdicts, simplest=simplest, notes=(name, words), errors=(name,),
+        left_out={name: words}, laws={name: (f"law 1, {words}",)}, diagnosis=words, precision=name,
+        problems=tuple(CandidateProblem(name, words) for _ in range(20)), dtypes={name: "float64"},
+        setting={**report.setting, "layout": name, "device": words}, coverage=coverage,
+    )  # fmt: skip
+    lines = str(report).splitlines()
+    assert len(lines) > 40
+    assert max(map(len, lines)) <= 100
 
 
 def test_html_is_escaped_and_infinity_is_a_string_in_json():
