@@ -24,16 +24,25 @@ from .names import NEUTRAL, Parameters, gradient_named, match
 
 
 class RuleCall(NamedTuple):
-    """A call to be made: arguments by the forward's names, the cotangent, the differentiable arguments."""
+    """A call to be made: arguments by the forward's names, the cotangents, the differentiable arguments.
+
+    `d_lse` is None where a rule returns out alone.
+    """
 
     arguments: Mapping[str, Any]
     d_out: Array
     leaves: tuple[str, ...]
     kept: Format
+    d_lse: Array | None = None
+
+    @property
+    def cotangents(self) -> tuple[Array, ...]:
+        """Of out, and of lse if there is one."""
+        return (self.d_out,) if self.d_lse is None else (self.d_out, self.d_lse)
 
 
 class RuleResults(NamedTuple):
-    """Results by name, as "out" and "d_<argument>"; arguments that the call changed; the framework."""
+    """Results by name, "out", "lse", "d_<argument>"; arguments that the call changed; the framework."""
 
     tensors: dict[str, CandidateArray]
     changed: tuple[str, ...]
@@ -53,7 +62,11 @@ class RuleCandidate:
         self.known = tuple(parameter.name for parameter in self.wanted)
         self.parameters: Parameters = match(rule.name, self.wanted, self.function, names)
         self.takes_d_out = "d_out" in self.parameters.names
+        self.takes_d_lse = "d_lse" in (
+            inspect.signature(self.pair[1]).parameters if self.pair else self.parameters.names
+        )
         self.returns_gradients = bool(self.pair) or self.takes_d_out
+        self.uses_d_lse = self.takes_d_lse or not self.takes_d_out
 
     def supported(self, needs: tuple[str, ...]) -> str:
         """The first option in use that the candidate does not take; "" if it takes all."""
@@ -79,30 +92,41 @@ class RuleCandidate:
 
     def _results(self, call: RuleCall, native: Mapping[str, Any], framework: NumPy) -> dict[str, Any]:
         defaults = {p.name: p.default for p in self.wanted if p.default not in (p.empty, None)}
-        d_out = framework.from_numpy(call.d_out, call.kept)
+        d_out, *d_lse = (framework.from_numpy(d, call.kept) for d in call.cotangents)
         leaves = [name for name in call.leaves if name in self.parameters.names and name in native]
 
         def run(values: Mapping[str, Any]) -> Any:
             extra = {"d_out": d_out} if self.takes_d_out else {}
+            extra |= {"d_lse": d_lse[0]} if self.takes_d_lse and not self.pair and d_lse else {}
             args, named = self.parameters.arguments(defaults | dict(values) | extra, call.arguments)
             return self.function(*args, **named)
 
         if self.pair:
             out, saved = _two(run(native), "saved")
-            return {"out": out} | self._gradients(self.pair[1](d_out, saved), leaves)
+            outputs = _outputs(out, call)
+            if self.takes_d_lse and d_lse:
+                return outputs | self._gradients(self.pair[1](d_out, saved, d_lse=d_lse[0]), leaves)
+            cotangents = (d_out, *d_lse) if len(outputs) > 1 else d_out
+            return outputs | self._gradients(self.pair[1](cotangents, saved), leaves)
         if self.returns_gradients or not framework.differentiates:
             result = run(native)
-            if not self.returns_gradients and not isinstance(result, tuple | list):
-                return {"out": result}
+            if not self.returns_gradients and (d_lse or not isinstance(result, tuple | list)):
+                return _outputs(result, call)
             out, gradients = _two(result, "gradients")
             self._accept(out)
-            return {"out": out} | self._gradients(gradients, leaves)
+            return _outputs(out, call) | self._gradients(gradients, leaves)
 
         def differentiable(*values: Any) -> tuple[Any, dict[str, Any]]:
-            return run({**native, **dict(zip(leaves, values, strict=True))}), {}
+            """out, or with an lse the number whose derivatives are those of both."""
+            outputs = _outputs(run({**native, **dict(zip(leaves, values, strict=True))}), call)
+            if not d_lse:
+                return outputs["out"], outputs
+            products = zip(outputs.values(), (d_out, *d_lse), strict=False)
+            return sum((out * d).sum() for out, d in products), outputs
 
-        out, _, gradients = framework.differentiate(differentiable, [native[n] for n in leaves], d_out)
-        return {"out": out} | {f"d_{name}": d for name, d in zip(leaves, gradients, strict=True)}
+        d_total = framework.from_numpy(np.ones(()), call.kept) if d_lse else d_out
+        _, outputs, gradients = framework.differentiate(differentiable, [native[n] for n in leaves], d_total)
+        return {**outputs, **{f"d_{name}": d for name, d in zip(leaves, gradients, strict=True)}}
 
     def _accept(self, out: Any) -> None:
         """Without d_out, gradients can only be those of a single number."""
@@ -152,6 +176,13 @@ def frameworks_of(function: Any, dtype: str) -> tuple[str, ...]:
 
 def _is_array(x: Any) -> bool:
     return hasattr(x, "shape") and hasattr(x, "dtype")
+
+
+def _outputs(out: Any, call: RuleCall) -> dict[str, Any]:
+    """out by name, and lse where the rule has one and the candidate returns it."""
+    if call.d_lse is not None and isinstance(out, tuple | list):
+        return dict(zip(("out", "lse"), _two(out, "lse"), strict=True))
+    return {"out": out}
 
 
 def _two(result: Any, second: str) -> tuple[Any, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...functional.base.admission import Array
 from ..rounding.formats import Format
+from .step_cases import STEP_RECIPES
 
 Rng = np.random.Generator
 
@@ -62,6 +63,7 @@ VALUES: dict[str, Callable[[Rng, tuple[int, ...]], Array]] = {
     "constant rows": lambda rng, shape: rng.standard_normal((*shape[:-1], 1)) + np.zeros(shape),
     "mean 1e4": lambda rng, shape: 1e4 + rng.standard_normal(shape),
     "mean -1e4": lambda rng, shape: rng.standard_normal(shape) - 1e4,
+    "mean -1e5": lambda rng, shape: rng.standard_normal(shape) - 1e5,
     "-inf entries": _hidden,
     "within (0, 1)": lambda rng, shape: rng.uniform(0.01, 0.99, shape),
     "near 0 and 1": lambda rng, shape: np.where(rng.random(shape) < 0.5, 1e-3, 1 - 2.0**-8),
@@ -200,6 +202,7 @@ RECIPES = {
     "binary_cross_entropy_with_logits": Recipe(_yes_no("logits"), _LOSS_ROWS, _LOGITS, (
         *_SUM, {"targets": 0.25}, {"pos_weight": np.array(3.0)})),
     "mean_squared_error": Recipe(_predictions, _LOSS_ROWS, _PLAIN, _SUM),
+    **{name: Recipe(*recipe) for name, recipe in STEP_RECIPES.items()},
 }  # fmt: skip
 """Recipes by the names of rules."""
 
@@ -271,4 +274,6 @@ def _is_float(x: Any) -> bool:
 
 
 def _short(x: Any) -> str:
+    if np.ndim(x) and np.asarray(x).dtype == bool:
+        return f"{np.sum(x)} True"
     return f"[{np.ravel(x)[0]:g}, …]" if np.ndim(x) else f"{x:g}" if isinstance(x, float) else str(x)

@@ -6,17 +6,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...functional.base.admission import Array
-from ..pairs.calls import by_name, call_of
+from ..pairs.calls import as_outputs, as_tuple, by_name, call_of
 from ..pairs.rules import Rule
 from ..rounding.error_analysis import FLOAT64, Bounded, stored_error
 from ..rounding.formats import ARITHMETICS, Format, Roundoff
 from .calling import RuleCall
 from .formulas import FORMULAS
 from .running import Running, gradients
+from .step_formulas import STEP_FORMULAS
 
 
 class Expected(NamedTuple):
-    """Right values by tensor ("out", "d_<argument>"), their bounds before rounding to storage."""
+    """Right values by tensor ("out", "lse", "d_<argument>"), their bounds before rounding to storage."""
 
     values: dict[str, Array]
     errors: dict[str, Array]
@@ -29,27 +30,41 @@ class Expected(NamedTuple):
         return stored_error(numbers, storage, self.roundoff.arithmetic.precision)
 
 
-def right_values(forward: Any, backward: Any, arguments: Mapping[str, Any], d_out: Any) -> dict[str, Array]:
-    """Output and gradients of a pair in float64, by name; a cotangent of None stands for ones."""
+def right_values(
+    forward: Any, backward: Any, arguments: Mapping[str, Any], cotangents: tuple[Array, ...] = ()
+) -> dict[str, Array]:
+    """Outputs and gradients of a pair in float64, by name; without cotangents, those of ones."""
     with np.errstate(all="ignore"):
         call = call_of(forward, backward, (), arguments)
         out, saved = call.outputs()
-        grads = by_name(backward(np.ones(np.shape(out)) if d_out is None else d_out, saved), call)
-    named = {f"d_{name}": np.asarray(x) for name, x in grads.items() if x is not None}
-    return {"out": np.asarray(out), **named}
+        outputs = dict(zip(("out", "lse"), map(np.asarray, as_tuple(out)), strict=False))
+        given = cotangents or [np.ones(x.shape) for x in outputs.values()]
+        grads = by_name(backward(as_outputs(out, given), saved), call)
+    return outputs | {f"d_{name}": np.asarray(x) for name, x in grads.items() if x is not None}
+
+
+def formula_of(rule: str) -> Any:
+    """The textbook formula of a rule."""
+    return (FORMULAS | STEP_FORMULAS)[rule.removesuffix(" of distributions")]
 
 
 def call_for(rule: Rule, arguments: Mapping[str, Any], kept: Format, seed: int) -> RuleCall:
-    """A call with a random cotangent, exact in a format, 0 where out is infinite."""
-    values = right_values(rule.forward, rule.backward, arguments, None)
-    drawn = np.random.default_rng([seed, 1]).standard_normal(values["out"].shape)
-    d_out = np.where(np.isfinite(values["out"]), kept.rounded(drawn), 0.0)
-    return RuleCall(arguments, d_out, tuple(name[2:] for name in values if name != "out"), kept)
+    """A call with random cotangents, exact in a format; 0 where the output is infinite and not hidden."""
+    values, rng = right_values(rule.forward, rule.backward, arguments), np.random.default_rng([seed, 1])
+
+    def cotangent(out: Array) -> Array:
+        drawn = kept.rounded(rng.standard_normal(out.shape))
+        return np.where(np.isfinite(out) | (rule.name == "mask"), drawn, 0.0)
+
+    d_out = cotangent(values["out"])
+    d_lse = cotangent(values["lse"]) if "lse" in values else None
+    leaves = tuple(name[2:] for name in values if name.startswith("d_"))
+    return RuleCall(arguments, d_out, leaves, kept, d_lse)
 
 
 def expected_of(rule: Rule, call: RuleCall, roundoff: Roundoff) -> Expected:
     """Right values and bounds of a call; in float64, the pair's own error is allowed besides."""
-    values = right_values(rule.forward, rule.backward, call.arguments, call.d_out)
+    values = right_values(rule.forward, rule.backward, call.arguments, call.cotangents)
     errors = _bounds(rule.name, call, roundoff)
     if roundoff.arithmetic.u <= FLOAT64.u:
         own = _bounds(rule.name, call, roundoff._replace(arithmetic=ARITHMETICS["float64"]))
@@ -67,8 +82,9 @@ def _bounds(rule: str, call: RuleCall, roundoff: Roundoff) -> dict[str, Array]:
             else x
             for name, x in call.arguments.items()
         }
-        out = FORMULAS[rule.removesuffix(" of distributions")](**numbers)
-        derived = gradients(out, call.d_out, [numbers[name] for name in call.leaves])
-        errors = {"out": out.of.error}
+        out = formula_of(rule)(**numbers)
+        outs = out if isinstance(out, tuple) else (out,)
+        derived = gradients(outs, call.cotangents, [numbers[name] for name in call.leaves])
+        errors = {name: each.of.error for name, each in zip(("out", "lse"), outs, strict=False)}
         errors |= {f"d_{name}": d.error for name, d in zip(call.leaves, derived, strict=True)}
     return {name: np.where(np.isnan(error), np.inf, error) for name, error in errors.items()}

@@ -7,17 +7,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...functional.attention.steps import STEPS
 from ...functional.base.admission import Array
 from ...functional.base.arrays import Pair
 from ..cases.compare import FAIL, Verdict, compare_tensor
-from ..faults import FAULTS
-from ..pairs.calls import by_name, call_of
+from ..faults import FAULTS, Fault
+from ..faults.fault import VISIBLE_PLACES
+from ..pairs.calls import as_outputs, as_tuple, by_name, call_of
 from ..pairs.rules import Rule
 from ..referee.control import CaughtFault, Control, fault_dtype
 from ..rounding.formats import Roundoff
 from .expected import right_values
-from .optimizers import OPTIMIZERS, STEPS, in_steps, no_gradients
+from .optimizers import OPTIMIZERS, in_steps, no_gradients
+from .optimizers import STEPS as OPTIMIZER_STEPS
 from .outcome import JudgedCase
+from .steps import STEP_OF, attend_with, step_of_arrays
 
 _EPSILONS = tuple({"eps": eps} for eps in (1e-6, 1e-8, 1e-12, 1e-3, 0.0))
 OTHER_VALUES: dict[str, tuple[dict[str, Any], ...]] = {
@@ -29,6 +33,12 @@ OTHER_VALUES: dict[str, tuple[dict[str, Any], ...]] = {
     "adamw": ({"weight_decay": 0.0}, {"betas": (0.9, 0.999)}),
     "adam": ({"betas": (0.9, 0.999)},),
     "sgd": ({"momentum": 0.0},),
+    "softcap": ({"softcap": None},),
+    "bias": ({"bias": None},),
+    "softmax_step": ({"sinks": None},),
+    "dropout": ({"multipliers": None},),
+    "attend": tuple({name: None} for name in ("mask", "bias", "softcap", "sinks", "dropout")),
+    "alibi": ({"offset": 0},),
 }
 """Arguments with which the right pair may give the candidate's numbers, by rule."""
 
@@ -54,24 +64,23 @@ class Hypothesis(NamedTuple):
             n: np.copy(x) if isinstance(x, np.ndarray) else x for n, x in case.call.arguments.items()
         }
         try:
-            return right_values(
-                self.forward, self.backward, arguments | dict(self.changed), case.call.d_out.copy()
-            )
+            cotangents = tuple(np.copy(d) for d in case.call.cotangents)
+            return right_values(self.forward, self.backward, arguments | dict(self.changed), cotangents)
         except Exception:
             return right
 
 
 def faults_of(rule: Rule) -> list[Hypothesis]:
-    """The planted faults of a rule: for softmax those of attention's step, for AdamW also Adam's."""
+    """The planted faults of a rule: for steps and softmax those of attention's, for AdamW also Adam's."""
     found = []
+    if rule.name in (*STEP_OF, "attend"):
+        planted = ((f, _planted_in(f, rule.name)) for f in FAULTS)
+        return [_of_fault(f, pair) for f, pair in planted if pair is not None]
     if rule.name == "softmax":
         steps = [
             (f, f.steps.softmax) for f in FAULTS if f.steps and f.family in ("softmax", "maximum", "learner")
         ]
-        return [
-            Hypothesis(f.name, f"{f.name}: {f.statement}", *_of_rows(step), dtypes=f.dtypes)
-            for f, step in steps
-        ]
+        return [_of_fault(f, _of_rows(step)) for f, step in steps]
     for fault in FAULTS:
         after_decay = rule.name == "adamw" and fault.rule == "adam"
         if fault.rule != rule.name and not after_decay:
@@ -79,9 +88,30 @@ def faults_of(rule: Rule) -> list[Hypothesis]:
         pair = fault.pair
         if rule.name in OPTIMIZERS:
             step = partial(_after_decay, pair.forward) if after_decay else pair.forward
-            pair = pair._replace(forward=in_steps(step, STEPS[rule.name][1]), backward=no_gradients)
-        found.append(Hypothesis(fault.name, f"{fault.name}: {fault.statement}", *pair, dtypes=fault.dtypes))
+            pair = pair._replace(forward=in_steps(step, OPTIMIZER_STEPS[rule.name][1]), backward=no_gradients)
+        found.append(_of_fault(fault, pair))
     return found
+
+
+def _of_fault(fault: Fault, pair: Pair) -> Hypothesis:
+    return Hypothesis(fault.name, f"{fault.name}: {fault.statement}", *pair, dtypes=fault.dtypes)
+
+
+def _planted_in(fault: Fault, rule: str) -> Pair | None:
+    """A fault of attention in one step or in `attend`; None where it is in other steps.
+
+    A wrong mask is received by all steps, and is a mistake of the mask; wrong groups are one of two products.
+    """
+    if fault.steps is None:
+        return None
+    changed = {name for name, step in fault.steps._asdict().items() if step != getattr(STEPS, name)}
+    own = {"mask"} if changed == {*VISIBLE_PLACES} else changed
+    groups = own == {"score", "values"}
+    if rule == "attend":
+        return attend_with(fault.steps) if groups or "score" not in own else None
+    step = STEP_OF[rule]
+    alone = own == {step} or (groups and step in own)
+    return step_of_arrays(rule, getattr(fault.steps, step)) if alone else None
 
 
 def _of_rows(step: Pair) -> Pair:
@@ -119,7 +149,8 @@ def plant(rule: Rule, judged: Sequence[JudgedCase], rounding: Roundoff) -> Contr
     caught: list[CaughtFault] = []
     missed: list[str] = []
     below: list[str] = []
-    tensors = dict.fromkeys(name for case in judged for name in case.tensors if name in case.expected.values)
+    tensors = dict.fromkeys(name for case in judged for name in case.tensors)
+    judged = sorted(judged, key=lambda case: -len(case.case.needs))  # many faults show with an option alone
     for fault in (*faults_of(rule), *(_one_per_cent(rule, name) for name in tensors)):
         verdicts = (verdict for case in judged for verdict in _verdicts(fault, case))
         failed = next((verdict for verdict in verdicts if verdict.verdict == FAIL), None)
@@ -138,7 +169,9 @@ def _one_per_cent(rule: Rule, tensor: str) -> Hypothesis:
 
     def forward(*args: Any, **arguments: Any) -> Any:
         out, saved = rule.forward(*args, **arguments)
-        return (more(out) if tensor == "out" else out), (saved, call_of(*rule[1:3], args, arguments))
+        named = zip(("out", "lse"), as_tuple(out), strict=False)
+        changed = as_outputs(out, [more(x) if name == tensor else x for name, x in named])
+        return changed, (saved, call_of(*rule[1:3], args, arguments))
 
     def backward(d_out: Any, saved: Any) -> Any:
         gradients = by_name(rule.backward(d_out, saved[0]), saved[1])

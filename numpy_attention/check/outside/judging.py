@@ -23,13 +23,23 @@ from .expected import call_for, expected_of
 from .explaining import explain, plant
 from .optimizers import OPTIMIZERS, OptimizerCandidate
 from .outcome import JudgedCase, outcome_of, simplest_failure
+from .steps import ELSEWHERE, OF_ATTENTION, OTHER_WORDS
 
 JUDGED = (*RECIPES, *OPTIMIZERS)
 """The names of what can be judged besides attention."""
 
 
+def rule_named(name: str) -> Rule:
+    """The rule of a name in JUDGED, in the form in which a candidate is called."""
+    own = OPTIMIZERS | OF_ATTENTION
+    return own[name] if name in own else next(rule for rule in RULES if rule.name == name)
+
+
 class RuleRun(NamedTuple):
-    """What all cases of a run share; `fixed` are arguments of which the candidate leaves no choice."""
+    """What all cases of a run share; `fixed` are arguments of which the candidate leaves no choice.
+
+    `without_lse`: the candidate returns no lse, or takes no cotangent of it.
+    """
 
     candidate: RuleCandidate | OptimizerCandidate
     framework: NumPy
@@ -37,11 +47,14 @@ class RuleRun(NamedTuple):
     fixed: dict[str, Any]
     seed: int
     timeout: float
+    without_lse: bool = False
 
     def call(self, case: RuleCase) -> RuleCall:
         """The call that a case makes of this candidate."""
         arguments = self.candidate.adapted(case.arguments | self.fixed)
         call = call_for(self.candidate.rule, arguments, self.rounding.storage, self.seed)
+        if self.without_lse and call.d_lse is not None:
+            call = call._replace(d_lse=np.zeros_like(call.d_lse))
         gradients_of_out = self.candidate.returns_gradients or self.framework.differentiates
         return call if gradients_of_out or call.d_out.ndim else call._replace(d_out=np.ones(()))
 
@@ -63,7 +76,8 @@ def check_rule(
         d_out and returns (out, gradients); or a pair (forward, backward) in this package's form. For an
         optimizer, step(params, grads, state, **options) -> (params, state), a torch.optim.Optimizer class,
         or (init, update) as optax has them. A NumPy function without gradients is judged on its output.
-    rule : "softmax", "layer_norm", "cross_entropy", "adam", …; an unknown one is refused with all names.
+    rule : "softmax", "layer_norm", "attend", "sparsemax", "adam", …; an unknown one is refused with all
+        names, and attention itself with where it is judged.
     names : {the candidate's parameter: the rule's argument}, where the names are not common ones.
     dtype, arithmetic : of inputs and results, and of the computation, as in `check_candidate`.
     framework, device : of its arrays; found by trial calls if None.
@@ -85,16 +99,17 @@ def check_rule(
     ('FAIL', True, False)
     """
     start = time.monotonic()
-    if rule == "attention":
-        raise ValueError("attention is judged by check_candidate (on the command line: without --as)")
+    rule = OTHER_WORDS.get(str(rule), rule)
+    rule = next((known for known in (*JUDGED, *ELSEWHERE) if known.replace(" ", "_") == rule), rule)
+    if rule in ELSEWHERE:
+        raise ValueError(ELSEWHERE[rule])
     if rule not in JUDGED:
         near = did_you_mean(str(rule), JUDGED)
         raise ValueError(f"rule is {rule!r}{near}; one of {', '.join(JUDGED)} is expected")
-    optimizer, halves = OPTIMIZERS.get(rule), ("float16", "bfloat16")
+    optimizer, halves = rule in OPTIMIZERS, ("float16", "bfloat16")
     if optimizer and dtype in halves:
         arithmetic = arithmetic or dtype  # moments are kept in the parameters' dtype, as PyTorch does
-    pair = optimizer or next(each for each in RULES if each.name == rule)
-    candidate = (OptimizerCandidate if optimizer else RuleCandidate)(function, pair, names or {})
+    candidate = (OptimizerCandidate if optimizer else RuleCandidate)(function, rule_named(rule), names or {})
     own = name or str(getattr(candidate.function, "__name__", type(candidate.function).__name__))
     tried = (framework,) if framework else frameworks_of(candidate.function, dtype)
     run, notes, failure = _first_call(candidate, tried, device, roundoff(dtype, arithmetic), seed, timeout)
@@ -136,8 +151,11 @@ def _judge(run: RuleRun, notes: tuple[str, ...]) -> CandidateReport:
         else:
             judged.append(result)
     verdicts = tuple(verdict for case in judged for verdict in case.verdicts)
-    if rule.name not in OPTIMIZERS and {verdict.tensor for verdict in verdicts} == {"out"}:
+    tensors = {verdict.tensor for verdict in verdicts}
+    if rule.name not in OPTIMIZERS and not tensors - {"out", "lse"}:
         left_out["gradients"] = "none returned"
+    if judged and judged[0].call.d_lse is not None and "lse" not in tensors:
+        left_out["lse"] = "none returned"
     control = plant(rule, judged, run.rounding)
     own = run.framework.dtype(run.rounding.storage)
     dtypes = {
@@ -177,7 +195,8 @@ def _first_call(
             continue
         fixed = _reduction(run, plain, result.value)
         notes += [f"{argument}={value!r}, by its result" for argument, value in fixed.items()]
-        return run._replace(fixed=fixed), tuple(notes), ""
+        without_lse = "lse" not in result.value.tensors or not candidate.uses_d_lse
+        return run._replace(fixed=fixed, without_lse=without_lse), tuple(notes), ""
     return failures[0]
 
 
@@ -205,16 +224,16 @@ def _judge_case(run: RuleRun, rule: Rule, case: RuleCase) -> JudgedCase:
         if refused and not result.hung:
             return judged._replace(declined=result.failure)
         return judged._replace(problems=(result.failure,))
-    tensors = result.value.tensors
+    tensors = {name: x for name, x in result.value.tensors.items() if name in expected.values}
     verdicts = []
-    for name in tensors.keys() & expected.values.keys():
+    for name in tensors:
         kept = format_of(tensors[name].dtype, call.kept)
         bound = expected.allowed(name, kept)
         numbers, right = tensors[name].numbers, expected.values[name]
         verdicts.append(compare_tensor(case.name, name, numbers, right, bound, kept))
     problems = [f"changes its argument {name}" for name in result.value.changed]
     gradients = [f"d_{name}" for name in call.leaves if name in run.candidate.parameters.names]
-    if any(name in tensors for name in gradients):
+    if call.d_out.size and any(name in tensors for name in gradients):
         problems += [f"returns no gradient for {name[2:]}" for name in gradients if name not in tensors]
     verdicts.sort(key=lambda verdict: [*expected.values].index(verdict.tensor))
     return judged._replace(tensors=tensors, verdicts=tuple(verdicts), problems=tuple(problems))

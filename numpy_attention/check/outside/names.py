@@ -12,7 +12,7 @@ from ...functional.base.wording import did_you_mean
 OTHER_NAMES = {
     "axis": "dim axes",
     "weight": "gamma g scale w kernel table embeddings",
-    "bias": "beta b offset shift",
+    "bias": "beta b offset shift attn_bias",
     "eps": "epsilon variance_epsilon layer_norm_eps layer_norm_epsilon",
     "targets": "target labels label y y_true classes",
     "slope": "negative_slope alpha",
@@ -27,7 +27,28 @@ OTHER_NAMES = {
     "sharpness": "scale beta temperature",
     "indices": "ids idx tokens token_ids",
     "scale": "sm_scale scaling",
+    "value": "v values",
+    "scores": "logits attn_scores",
+    "capped": "scores logits",
+    "biased": "scores logits",
+    "masked": "scores logits",
+    "thinned": "weights attn probs",
+    "softcap": "cap logit_cap soft_cap logits_soft_cap",
+    "visible": "mask attn_mask keep",
+    "mask": "visible attn_mask",
+    "multipliers": "mask dropout_mask keep",
+    "dropout": "multipliers dropout_mask",
+    "sinks": "sink s_aux attention_sinks",
+    "slopes": "slope alibi_slopes",
+    "table": "bias_table relative_attention_bias",
+    "buckets": "bucket index relative_position_index",
+    "offset": "q_offset start",
+    "out_1": "out1 out out_a prefix_output",
+    "lse_1": "lse1 lse lse_a prefix_lse",
+    "out_2": "out2 block_out out_b suffix_output",
+    "lse_2": "lse2 block_lse lse_b suffix_lse",
     "d_out": "dout do dy grad_out grad_output upstream cotangent",
+    "d_lse": "dlse grad_lse",
     "params": "parameters",
     "grads": "gradients updates grad",
     "lr": "learning_rate step_size eta",
@@ -51,11 +72,16 @@ def _last_axis(arguments: Mapping[str, Any], default: Any) -> tuple[int, ...]:
     return tuple(np.shape(arguments["x"])[-1:])
 
 
+def _last(arguments: Mapping[str, Any], default: Any) -> int:
+    return -1
+
+
 DERIVED: dict[str, dict[str, Derived]] = {
     "layer_norm": {"normalized_shape": _last_axis},
     "rms_norm": {"normalized_shape": _last_axis},
     "gelu": {"approximate": _approximate(tanh=False)},
     "gelu_tanh": {"approximate": _approximate(tanh=True)},
+    **{name: {"dim": _last, "axis": _last} for name in ("sigmoid weights", "sparsemax", "entmax")},
 }
 """Parameters of known libraries that are no argument of the rule, but follow from its arguments."""
 
@@ -72,13 +98,21 @@ def _none(arguments: Mapping[str, Any]) -> Any:
     return None
 
 
+def _scale(arguments: Mapping[str, Any]) -> Any:
+    return 1 / max(np.shape(arguments["query"])[-1], 1) ** 0.5
+
+
 NEUTRAL: dict[str, dict[str, Callable[[Mapping[str, Any]], Any]]] = {
     "layer_norm": {"weight": _ones, "bias": _zeros},
     "rms_norm": {"weight": _ones},
     "linear": {"bias": _none},
     "location_scores": {"bias": _none},
+    "score": {"scale": _scale},
+    "softmax_step": {"sinks": _none},
 }
-"""Values at which an argument that the candidate does not take changes nothing."""
+"""Values of arguments that the candidate does not take: those that change nothing, and the usual scale."""
+
+COTANGENTS = ("d_out", "d_lse")
 
 
 class Parameters(NamedTuple):
@@ -116,7 +150,7 @@ def match(
     known = [parameter.name for parameter in wanted]
     expected = f"the arguments of {rule} are {', '.join(known)}"
     for name, meant in names.items():
-        if meant not in (*known, "d_out"):
+        if meant not in (*known, *COTANGENTS):
             raise ValueError(f"{name}={meant}: {expected}{did_you_mean(meant, known)}")
     parameters, by_place = parameters_of(function)
     if parameters is None:
@@ -163,11 +197,10 @@ def match(
 
 def argument_named(name: str, known: Sequence[str]) -> str | None:
     """The argument that a parameter's name stands for: itself, or the first of which it is another name."""
-    if name in known or name == "d_out":
+    everything = (*known, *COTANGENTS)
+    if name in everything:
         return name
-    others = (
-        argument for argument in (*known, "d_out") if name.lower() in OTHER_NAMES.get(argument, "").split()
-    )
+    others = (argument for argument in everything if name.lower() in OTHER_NAMES.get(argument, "").split())
     return next(others, None)
 
 
@@ -175,7 +208,7 @@ def gradient_named(name: str, known: Sequence[str]) -> str | None:
     """The argument whose gradient has this name: d_x, dx, grad_x, x_grad, or x itself."""
     for pattern in ("d_(.+)", "grad_(.+)", "d(.+)", "(.+)_grad", "(.+)"):
         whole = re.fullmatch(pattern, name)
-        if whole and (argument := argument_named(whole[1], known)) not in (None, "d_out"):
+        if whole and (argument := argument_named(whole[1], known)) not in (None, *COTANGENTS):
             return argument
     return None
 

@@ -103,6 +103,7 @@ class OptimizerCandidate:
     """A candidate for an optimizer, called like a `RuleCandidate`."""
 
     returns_gradients = True
+    uses_d_lse = False
 
     def __init__(self, candidate: Any, rule: Rule, names: Mapping[str, str]) -> None:
         self.rule = rule

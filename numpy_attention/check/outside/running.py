@@ -8,7 +8,7 @@ better form; it may not be worse than this by more than the factor λ of `Arithm
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -145,6 +145,12 @@ class Running:
 
         return self._result(each(self.of, lambda x: np.asarray(x[index])), (self, back))
 
+    def masked(self, visible: Array) -> Running:
+        """-inf where not visible; the derivative is 0 there."""
+        a, shape = self.arithmetic, self.shape
+        of = self.of.where(visible, -np.inf)
+        return self._result(of, (self, lambda d: a.sum_to_shape(d.where(visible), shape)))
+
     # ------------------------------------------------------------------------------ functions
 
     def exp(self) -> Running:
@@ -243,7 +249,7 @@ class Running:
         return self._result(lse, (self, lambda d: a.times(d, weights.of)))
 
 
-def gradients(out: Running, d_out: Array, leaves: list[Running]) -> list[Bounded]:
+def gradients(outs: Sequence[Running], cotangents: Sequence[Any], leaves: list[Running]) -> list[Bounded]:
     """The derivatives by the leaves, with their bounds: the chain rule in the same arithmetic."""
     ordered: list[Running] = []
     seen: set[int] = set()
@@ -255,8 +261,10 @@ def gradients(out: Running, d_out: Array, leaves: list[Running]) -> list[Bounded
                 visit(source)
             ordered.append(node)
 
-    visit(out)
-    of = {id(out): Bounded(np.asarray(d_out, dtype=float), np.zeros(np.shape(d_out)))}
+    of = {}
+    for out, d in zip(outs, cotangents, strict=True):
+        visit(out)
+        of[id(out)] = Bounded(np.asarray(d, dtype=float), np.zeros(np.shape(d)))
     for node in reversed(ordered):
         for source, back in node.sources:
             d = back(of[id(node)])
@@ -270,6 +278,19 @@ def stacked(rows: list[Running]) -> Running:
     """Rows on a new first axis, without derivative."""
     value, error = (np.array([row.of[n] for row in rows]) for n in (0, 1))
     return Running(Bounded(value, error), rows[0].arithmetic)
+
+
+def beside(x: Running, y: Running) -> Running:
+    """[x, y] along the last axis; the other axes of y broadcast to those of x."""
+    a, n, shape = x.arithmetic, x.shape[-1], (*x.shape[:-1], y.shape[-1])
+    parts = zip(x.of, each(y.of, lambda part: np.broadcast_to(part, shape)), strict=True)
+    return Running(
+        Bounded(*(np.concatenate(pair, axis=-1) for pair in parts)), a,
+        (
+            (x, lambda d: each(d, lambda part: part[..., :n])),
+            (y, lambda d: a.sum_to_shape(each(d, lambda part: part[..., n:]), y.shape)),
+        ),
+    )  # fmt: skip
 
 
 def each(x: Bounded, function: Callable[[Array], Array]) -> Bounded:

@@ -4,18 +4,16 @@ import numpy as np
 import pytest
 
 from numpy_attention.check.outside.cases import RECIPES, draw_cases, draw_steps
-from numpy_attention.check.pairs.rules import FUNCTIONS
+from numpy_attention.check.outside.steps import ELSEWHERE
+from numpy_attention.check.pairs.rules import RULES
 from numpy_attention.check.rounding.formats import FORMATS
 
-ATTENTION = {
-    "attention", "attend", "blockwise_attention", "fast_attention", "attention with weights and lse",
-    "merge of attention", "alibi", "relative", "sigmoid weights", "sparsemax", "entmax",
-}  # fmt: skip
-"""Judged by check_candidate, and parts of it."""
 
-
-def test_every_rule_but_attention_and_its_steps_has_a_recipe():
-    assert {rule.name for rule in FUNCTIONS if not rule.step} - ATTENTION == {*RECIPES}
+def test_every_rule_is_taken_or_refused_with_what_to_judge_instead():
+    assert {rule.name for rule in RULES} == {*RECIPES} | {*ELSEWHERE}
+    assert not {*RECIPES} & {*ELSEWHERE}
+    for sentence in ELSEWHERE.values():
+        assert "without --as" in sentence or sentence.partition(" --as ")[2] in RECIPES, sentence
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -12,7 +12,7 @@ X = {"x": np.random.default_rng(0).standard_normal((3, 5)).astype(np.float32).as
 
 
 def test_right_values_are_those_of_the_pair():
-    values = right_values(SOFTMAX.forward, SOFTMAX.backward, X, None)
+    values = right_values(SOFTMAX.forward, SOFTMAX.backward, X)
     assert np.array_equal(values["out"], na.softmax(X["x"]))
     assert np.abs(values["d_x"]).max() < 1e-16  # of a cotangent of ones
 

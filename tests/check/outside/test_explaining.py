@@ -7,20 +7,27 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.check.faults import FAULTS
-from numpy_attention.check.outside.explaining import _after_decay
-from numpy_attention.check.outside.judging import JUDGED
+from numpy_attention.check.outside.explaining import _after_decay, faults_of
+from numpy_attention.check.outside.judging import JUDGED, rule_named
+from numpy_attention.check.outside.steps import OF_ATTENTION, STEP_OF
+from tests.support.right_steps import RIGHT
 from tests.support.rule_mistakes import MISTAKES
+from tests.support.wrong_steps import WRONG
 
 PLANTED = [fault for fault in FAULTS if fault.rule in JUDGED]
 NOISY = {"layer-norm-epsilon-outside", "rms-norm-epsilon-outside"}
 """Planted through 1 / rate² - eps, which has no digits left in float32 on small rows: they fail unnamed."""
 
-OWN = [pytest.param(rule, name, id=f"{rule} {name}") for rule, table in MISTAKES.items() for name in table]
-QUICK = ("no row sum", "half", "base two", "without the half")
+UNNAMED = {"maximum-from-5e4", "lse-in-wrong-base", "lse-without-maximum"}
+"""The first equals maximum-from-1e4 here, the second is a factor, the third overflows in float32."""
+
+ALL = MISTAKES | WRONG
+OWN = [pytest.param(rule, name, id=f"{rule} {name}") for rule, table in ALL.items() for name in table]
+QUICK = ("no row sum", "half", "base two", "without the half", "let through", "mean of all", "not divided")
 
 
 def judged(rule, name):
-    candidate, named = MISTAKES[rule][name]
+    candidate, named = ALL[rule][name]
     report = na.check_rule(candidate, rule)
     assert report.outcome == "FAIL", str(report)
     assert named in report.diagnosis, report.diagnosis
@@ -45,6 +52,24 @@ def test_every_planted_fault_fails_and_is_named(fault):
     report = na.check_rule(candidate, fault.rule)
     assert report.outcome == "FAIL"
     assert fault.name in NOISY or report.diagnosis.startswith(fault.name + ":"), report.diagnosis
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", OF_ATTENTION)
+def test_a_right_step_of_attention_passes_and_ten_mistakes_fail(rule):
+    own = rule_named(rule)
+    report = na.check_rule(RIGHT.get(rule, (own.forward, own.backward)), rule)
+    assert report.ok, str(report)
+    assert not report.control.missed
+    caught = {fault for fault, _ in report.control.caught}
+    planted = [fault for fault in faults_of(own) if fault.name in caught]
+    assert len(planted) + len(WRONG.get(rule, ())) >= 10
+    unnamed = []
+    for fault in planted[:: 1 if rule in STEP_OF else 9]:
+        report = na.check_rule((fault.forward, fault.backward), rule)
+        assert report.outcome == "FAIL", fault.name
+        unnamed += [] if report.diagnosis.startswith(fault.name + ":") else [fault.name]
+    assert not {*unnamed} - UNNAMED, unnamed
 
 
 @pytest.mark.slow

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from numpy_attention.check.outside.cases import RECIPES, draw_cases, draw_steps
-from numpy_attention.check.outside.expected import call_for, right_values
-from numpy_attention.check.outside.formulas import FORMULAS
+from numpy_attention.check.outside.expected import call_for, formula_of, right_values
+from numpy_attention.check.outside.judging import rule_named
 from numpy_attention.check.outside.optimizers import OPTIMIZERS
 from numpy_attention.check.outside.running import Running, gradients
-from numpy_attention.check.pairs.rules import RULES
 from numpy_attention.check.rounding.error_analysis import Bounded
 from numpy_attention.check.rounding.formats import ARITHMETICS, FORMATS
 
@@ -17,10 +16,10 @@ FLOAT64 = FORMATS["float64"]
 
 @pytest.mark.parametrize("name", [*RECIPES, *OPTIMIZERS])
 def test_formula_and_derivative_are_those_of_the_rule_within_their_bounds(name):
-    rule = OPTIMIZERS.get(name) or next(rule for rule in RULES if rule.name == name)
+    rule = rule_named(name)
     for case in (draw_steps if name in OPTIMIZERS else draw_cases)(name, FLOAT64):
         call = call_for(rule, case.arguments, FLOAT64, 0)
-        right = right_values(rule.forward, rule.backward, case.arguments, call.d_out)
+        right = right_values(rule.forward, rule.backward, case.arguments, call.cotangents)
         with np.errstate(all="ignore"):
             numbers = {
                 n: Running(Bounded(np.asarray(x), np.zeros(np.shape(x))), ARITHMETICS["float64"])
@@ -28,9 +27,11 @@ def test_formula_and_derivative_are_those_of_the_rule_within_their_bounds(name):
                 else x
                 for n, x in case.arguments.items()
             }
-            out = FORMULAS[name.removesuffix(" of distributions")](**numbers)
-            found = [out.of, *gradients(out, call.d_out, [numbers[n] for n in call.leaves])]
-        for tensor, x in zip(["out", *(f"d_{n}" for n in call.leaves)], found, strict=True):
+            out = formula_of(name)(**numbers)
+            outs = out if isinstance(out, tuple) else (out,)
+            derived = gradients(outs, call.cotangents, [numbers[n] for n in call.leaves])
+        found = [*(each.of for each in outs), *derived]
+        for tensor, x in zip(right, found, strict=True):
             assert x.value.shape == right[tensor].shape
             with np.errstate(invalid="ignore"):
                 apart = np.abs(x.value - right[tensor])

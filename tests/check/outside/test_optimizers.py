@@ -42,6 +42,7 @@ CANDIDATES = {
     "init and step": ("adamw", (na.adamw_init, na.adamw_step)),
     "one array": ("adam", adam),
     "in place": ("sgd", in_place),
+    "in place, with its own state": ("adamw", (na.adamw_init, na.adamw_update)),
     "a factory": ("sgd", chain),
     "init and update": ("sgd", Chain(1e-3)),
 }

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from numpy_attention.check.outside.running import Running, gradients, stacked
+from numpy_attention.check.outside.running import Running, beside, gradients, stacked
 from numpy_attention.check.rounding.error_analysis import Bounded
 from numpy_attention.check.rounding.formats import ARITHMETICS
 
@@ -49,7 +49,7 @@ def test_derivative_is_the_slope(name):
     leaf = running(X)
     out = formula(leaf)
     d_out = np.random.default_rng(1).standard_normal(out.shape)
-    (d_x,) = gradients(out, d_out, [leaf])
+    (d_x,) = gradients([out], [d_out], [leaf])
     direction = np.random.default_rng(2).standard_normal(X.shape)
     ahead, behind = (function(EXACT + t * direction) for t in (1e-5, -1e-5))
     assert (d_x.value * direction).sum() == pytest.approx((d_out * (ahead - behind)).sum() / 2e-5, rel=1e-6)
@@ -57,7 +57,7 @@ def test_derivative_is_the_slope(name):
 
 def test_an_entry_read_twice_sums_both_derivatives():
     leaf = running([[1.0, 2.0], [3.0, 4.0]])
-    (d_x,) = gradients(leaf[np.array([1, 1])], np.ones((2, 2)), [leaf])
+    (d_x,) = gradients([leaf[np.array([1, 1])]], [np.ones((2, 2))], [leaf])
     assert d_x.value.tolist() == [[0, 0], [2, 2]]
     assert (d_x.error[1] > 0).all()
     assert not d_x.error[0].any()
@@ -65,11 +65,28 @@ def test_an_entry_read_twice_sums_both_derivatives():
 
 def test_kink_allows_any_derivative_and_floor_none():
     leaf = running([-1.0, 0.0, 2.0])
-    (d_bent,) = gradients(leaf.bent(0.1), np.ones(3), [leaf])
+    (d_bent,) = gradients([leaf.bent(0.1)], [np.ones(3)], [leaf])
     assert np.isinf(d_bent.error[1])
     assert d_bent.error[[0, 2]].max() < 1e-6
-    (d_floored,) = gradients(leaf.floored(-0.5), np.ones(3), [leaf])
+    (d_floored,) = gradients([leaf.floored(-0.5)], [np.ones(3)], [leaf])
     assert d_floored.value.tolist() == [0, 1, 1]
+
+
+def test_derivatives_of_two_outputs_are_added_and_columns_beside_each_other_are_kept_apart():
+    first, second = running([[1.0, 2.0], [3.0, 4.0]]), running([5.0])
+    columns = beside(first, second)
+    assert columns.of.value.tolist() == [[1, 2, 5], [3, 4, 5]]
+    d_first, d_second = gradients([columns, second], [np.ones((2, 3)), np.array([10.0])], [first, second])
+    assert d_first.value.tolist() == [[1, 1], [1, 1]]
+    assert d_second.value.tolist() == [12]
+
+
+def test_what_is_masked_is_minus_infinity_and_has_no_derivative():
+    leaf = running([[1.0, 2.0]])
+    hidden = leaf.masked(np.array([[True, False], [False, False]]))
+    assert hidden.of.value.tolist() == [[1, -np.inf], [-np.inf, -np.inf]]
+    (d_x,) = gradients([hidden], [np.ones((2, 2))], [leaf])
+    assert d_x.value.tolist() == [[1, 0]]
 
 
 def test_stacked_rows_keep_their_errors():

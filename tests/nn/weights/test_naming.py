@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from numpy_attention.nn.weights.naming import Stored, NameTable, read_by
+from numpy_attention.nn.weights.naming import NameTable, Stored, read_by
 
 TABLE = NameTable(
     "Toy",
