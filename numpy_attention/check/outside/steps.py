@@ -126,7 +126,7 @@ ELSEWHERE = {
 } | {
     layer.name: f"{layer.name} is a layer; its function is judged --as {_FUNCTION[layer.name]}"
     if layer.name in _FUNCTION
-    else f"{layer.name} is a layer; what it is made of is judged: linear, layer_norm, …, attention without --as"
+    else f"{layer.name} is a layer; its parts are judged: linear, layer_norm, …, attention without --as"
     for layer in LAYERS
 }
 """Rules that are not judged under their own name, and what is judged instead."""
