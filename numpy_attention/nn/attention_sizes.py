@@ -44,8 +44,11 @@ class AttentionSizes(Layer):
     attention: str | None = None
 
     def __post_init__(self) -> None:
-        admit_sizes(width=self.width, heads=self.heads, kv_heads=self.kv_heads, head_width=self.head_width)
-        admit_sizes(key_width=self.key_width, value_width=self.value_width)
+        admit_sizes(width=self.width, heads=self.heads)
+        others = {
+            name: getattr(self, name) for name in ("kv_heads", "key_width", "value_width", "head_width")
+        }
+        admit_sizes(**{name: size for name, size in others.items() if size is not None})
         admit_flags(bias=self.bias, add_bias_kv=self.add_bias_kv, add_zero_attn=self.add_zero_attn)
         admit_flags(gate=self.gate, sinks=self.sinks)
         if self.out_bias is not None:

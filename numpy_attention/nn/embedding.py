@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..functional.base.admission import Array
+from ..functional.base.admission import Array, whole_numbers
 from ..functional.layers.embedding import EmbeddingSaved, embedding_backward, embedding_forward
 from ..functional.layers.linear import LinearSaved, linear_backward, linear_forward
 from .layer import Layer, admit_sizes, admit_width, layer
@@ -62,6 +62,9 @@ class Embedding(Layer):
     def forward(self, params: Params, ids: npt.ArrayLike) -> tuple[Any, EmbeddingSaved]:
         """Rows (..., width) of the whole numbers ids (...), and what `backward` needs."""
         self.check(params)
+        ids = whole_numbers("ids", ids, least=0)
+        if ids.size and ids.max() >= self.rows:
+            raise ValueError(f"ids holds {ids.max()}; less than {self.rows}, the rows of weight, is expected")
         return embedding_forward(ids, params["weight"])
 
     def backward(self, d_out: npt.ArrayLike, saved: EmbeddingSaved) -> tuple[None, Params]:

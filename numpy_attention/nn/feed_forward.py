@@ -17,7 +17,7 @@ from ..functional.layers.activations import relu_backward, relu_forward
 from ..functional.layers.gelu import gelu_backward, gelu_forward, gelu_tanh_backward, gelu_tanh_forward
 from ..functional.layers.smooth import silu_backward, silu_forward
 from .dropout import Dropout
-from .layer import Layer, admit_choice, admit_flags, admit_sizes, admit_width, child_seeds, layer
+from .layer import Layer, admit_choice, admit_flags, admit_rate, admit_sizes, admit_width, child_seeds, layer
 from .linear import Linear
 from .parameters import Params, check_saved
 
@@ -85,7 +85,7 @@ class FeedForward(Layer):
         admit_sizes(width=self.width, hidden=self.hidden)
         admit_choice("activation", self.activation, (*ACTIVATIONS, *GATED))
         admit_flags(bias=self.bias)
-        _ = self.thin
+        admit_rate("dropout", self.dropout)
 
     @cached_property
     def linear1(self) -> Linear:

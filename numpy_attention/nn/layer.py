@@ -134,11 +134,10 @@ def _naming(cls: type, name: str) -> Callable[..., Any]:
 # ------------------------------------------------------------------------------------------------- options
 
 
-def admit_sizes(**sizes: int | None) -> None:
-    """Raise unless every size is a whole number >= 1, or None."""
+def admit_sizes(**sizes: int) -> None:
+    """Raise unless every size is a whole number >= 1."""
     for name, size in sizes.items():
-        if size is not None:
-            whole_number(name, size, 1)
+        whole_number(name, size, 1)
 
 
 def admit_flags(**flags: object) -> None:

@@ -311,7 +311,7 @@ class MultiHeadAttention(AttentionSizes):
         if key is None and value is not None:
             raise TypeError(f"value is {type(value).__name__} and key is None; a key is expected with it")
         inputs = {"query": query, "key": key, "value": value}
-        arrays = {name: admit(name, x, 2) for name, x in inputs.items() if x is not None}
+        arrays = {name: admit(name, x, 2) for name, x in inputs.items() if x is not None or name == "query"}
         for (name, x), width in zip(arrays.items(), self.input_widths, strict=False):
             if x.shape[-1] != width:
                 raise ValueError(f"{name} has shape {x.shape}; (B, length, {width}) is expected")

@@ -14,7 +14,7 @@ from ..functional.base.admission import Array, admit
 from ..functional.base.arrays import shape_repr
 from ..functional.masks.mask import Mask
 from .embedding import SPREAD
-from .layer import Layer, admit_sizes, child_seeds, layer
+from .layer import Layer, admit_sizes, admit_width, child_seeds, layer
 from .multi_head_attention import MultiHeadAttention, MultiHeadAttentionSaved
 from .parameters import Params, Shapes, check_saved
 
@@ -94,7 +94,7 @@ class AttentionPooling(Layer):
         mask: na.padding(lengths) for sequences of different lengths.
         """
         self.check(params)
-        x, own_seed = admit("x", x, 2), child_seeds(seed, 1)[0]
+        x, own_seed = admit_width("x", admit("x", x, 2), self.width), child_seeds(seed, 1)[0]
         out, saved = self.attend.forward(params["attention"], params["queries"], x, mask=mask, seed=own_seed)
         return out[..., 0, :] if self.queries == 1 else out, AttentionPoolingSaved(saved)
 

@@ -11,6 +11,7 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention import nn
+from numpy_attention.check.pairs.layer_examples import LAYER_EXAMPLES
 from numpy_attention.check.pairs.rules import FUNCTIONS
 from numpy_attention.functional.attention.dropout import Dropout
 from numpy_attention.functional.masks.mask import Mask
@@ -117,6 +118,18 @@ for layer in (AttentionClassifier(6, 5), SelfAttentionClassifier(6, 3, 4), Logis
         f"{type(layer).__name__}.backward": (layer.backward, dict(d_logits=logits, saved=saved)),
     }
 
+LAYERS = {
+    name: examples[0].kwargs
+    for name, examples in LAYER_EXAMPLES.items()
+    if name not in ("Embedding, tied", "Sequential")
+}
+for name, given in LAYERS.items():
+    layer = given["layer"]
+    sizes = {field: getattr(layer, field) for field in signature(type(layer)).parameters if field != "layers"}
+    arguments = {n: x for n, x in given.items() if n in signature(layer.forward).parameters}
+    arguments["params"] = layer.init(np.random.default_rng(0))
+    CALLS |= {f"nn.{name}": (type(layer), sizes), f"nn.{name}.forward": (layer.forward, arguments)}
+
 
 def _settings(rule: Any) -> dict[str, Any]:
     """The arguments of a public pair, those with a default too."""
@@ -151,7 +164,7 @@ def test_an_odd_value_is_refused_by_name_in_a_short_line_or_works(call: str, nam
                 _use(result)
         except (TypeError, ValueError) as refusal:
             named = re.search(
-                rf"\b{name}\b|^part 2 |array of na|^(mask|bias|grads|targets)\b|number of (key|value)s",
+                rf"\b{name}\b|^part 2 |array of na|(^|: )(mask|bias|grads|targets)\b|number of (key|value)s",
                 str(refusal),
             )
             if (not named and not re.search(TOO_LARGE, str(refusal))) or re.search(LONG, str(refusal)):

@@ -21,9 +21,9 @@ def test_a_row_for_each_id_and_logits_of_every_row():
 def test_ids_out_of_range_are_a_sentence():
     params = LAYER.init(np.random.default_rng(0))
     for ids, error, said in (
-        ([7], ValueError, "indices holds 7; less than 7, the rows of weight, is expected"),
-        ([-1], ValueError, "indices holds -1; at least 0 is expected"),
-        ([0.5], TypeError, "indices has dtype float64; whole numbers are expected"),
+        ([7], ValueError, "ids holds 7; less than 7, the rows of weight, is expected"),
+        ([-1], ValueError, "ids holds -1; at least 0 is expected"),
+        ([0.5], TypeError, "ids has dtype float64; whole numbers are expected"),
     ):
         with pytest.raises(error, match=f"^Embedding: {said}$"):
             LAYER.forward(params, ids)

@@ -105,6 +105,11 @@ class Rotary(AttentionPositions):
         """Heads (..., heads, L, D), turned. positions: (..., L); 0, 1, 2, … if None."""
         self.check(params)
         x = admit("x", x, 2)
+        width = x.shape[-1] if self.width is None else self.width
+        if width > x.shape[-1] or width % 2:
+            raise ValueError(
+                f"x has shape {x.shape}; {self.width or 'an even number of'} columns are expected"
+            )
         return self.rotate_forward(x, admit_positions("positions", positions, x.shape[-2]))
 
     def backward(self, d_out: npt.ArrayLike, saved: RotarySaved) -> tuple[Any, Params]:

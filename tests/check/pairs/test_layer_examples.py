@@ -32,5 +32,5 @@ def test_a_tied_table_has_both_gradients():
     np.testing.assert_allclose(gradient[2], 2 * params["weight"][1])
     np.testing.assert_allclose(gradient[1], 2 * params["weight"][2])
     assert out.shape == (2, 5)
-    with pytest.raises(ValueError, match=r"^Embedding: indices holds 5"):
+    with pytest.raises(ValueError, match=r"^Embedding: ids holds 5"):
         layer_forward(layer, ids=ids + 4, **params)

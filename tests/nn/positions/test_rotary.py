@@ -60,7 +60,7 @@ def test_options_that_make_no_positions(options, error, message):
 def test_positions_that_do_not_fit():
     with pytest.raises(ValueError, match=r"^Rotary: positions has shape \(4,\); \(..., 5\) is expected"):
         nn.Rotary().forward({}, X, positions=np.arange(4))
-    with pytest.raises(ValueError, match=r"^Rotary: head_width is 5; an even number"):
+    with pytest.raises(ValueError, match=r"^Rotary: x has shape \(2, 3, 5, 5\); an even number of columns"):
         nn.Rotary().forward({}, X[..., :5])
     with pytest.raises(TypeError, match=r"^Rotary: positions has dtype bool"):
         nn.Rotary().forward({}, X, positions=np.ones(5, bool))
