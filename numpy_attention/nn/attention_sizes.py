@@ -109,9 +109,10 @@ class AttentionSizes(Layer):
         return self.heads, self.kv_groups, self.kv_groups
 
     @property
-    def widths(self) -> list[int]:
+    def widths(self) -> tuple[int, int, int]:
         """Columns of all heads of q, k and v."""
-        return [heads * self.columns for heads in self.head_counts]
+        H, G, _ = self.head_counts
+        return H * self.columns, G * self.columns, G * self.columns
 
     @cached_property
     def out_proj(self) -> Linear:

@@ -7,6 +7,7 @@ is projected once. Otherwise there are q_proj_weight, k_proj_weight and v_proj_w
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,36 +27,38 @@ class InputProjection(NamedTuple):
     rows: slice
     bias_rows: slice
     pieces: slice
+    columns: tuple[slice, ...]
+    """Of its result those of each piece"""
 
 
-def projections(inputs: int, widths: Sequence[int], separate: bool) -> list[InputProjection]:
+@cache
+def projections(inputs: int, widths: tuple[int, int, int], separate: bool) -> list[InputProjection]:
     """The products for one, two or three inputs; `widths` are the columns of q, k and v."""
-    ends = [0, *np.cumsum(widths).tolist()]
+    ends = (0, widths[0], widths[0] + widths[1], sum(widths))
     if separate:
-        own = [slice(ends[i], ends[i + 1]) for i in range(3)]
-        return [
-            InputProjection(min(i, inputs - 1), SEPARATE[i], slice(None), own[i], slice(i, i + 1))
-            for i in range(3)
-        ]
-    parts = [slice(i, i + 1 if i < inputs - 1 else 3) for i in range(inputs)]  # the last is all that are left
-    rows = [slice(ends[part.start], ends[part.stop]) for part in parts]
-    return [
-        InputProjection(i, "in_proj_weight", own, own, part)
-        for i, (own, part) in enumerate(zip(rows, parts, strict=True))
-    ]
+        parts, sources = [(i, i + 1) for i in range(3)], [min(i, inputs - 1) for i in range(3)]
+    else:  # the last input is projected by all rows that are left
+        parts, sources = [(i, i + 1 if i < inputs - 1 else 3) for i in range(inputs)], [*range(inputs)]
+    plan = []
+    for source, (first, last) in zip(sources, parts, strict=True):
+        own = slice(ends[first], ends[last])
+        columns = tuple(slice(ends[i] - own.start, ends[i + 1] - own.start) for i in range(first, last))
+        weight, rows = (SEPARATE[first], slice(None)) if separate else ("in_proj_weight", own)
+        plan.append(InputProjection(source, weight, rows, own, slice(first, last), columns))
+    return plan
 
 
 def project_forward(
-    params: Params, inputs: Sequence[Array], plan: Sequence[InputProjection], widths: Sequence[int]
+    params: Params, inputs: Sequence[Array], plan: Sequence[InputProjection]
 ) -> tuple[list[Array], tuple[LinearSaved, ...]]:
     """q, k and v, (B, L or S, columns) each, and what each product saved."""
     bias = params.get("in_proj_bias")
     projected: list[Array] = []
     saved: list[LinearSaved] = []
-    for source, weight, rows, bias_rows, pieces in plan:
+    for source, weight, rows, bias_rows, _, columns in plan:
         own_bias = None if bias is None else bias[bias_rows]
         out, saved_product = linear_forward(inputs[source], params[weight][rows], own_bias)
-        projected += np.split(out, np.cumsum(widths[pieces])[:-1], axis=-1)
+        projected += [out[..., own] for own in columns]
         saved.append(saved_product)
     return projected, tuple(saved)
 
@@ -67,7 +70,7 @@ def project_backward(
     d_inputs: list[Any] = [None, None, None]
     d_weights: dict[str, list[Array]] = {}
     d_biases: list[Any] = []
-    for (source, weight, _, _, pieces), saved_product in zip(plan, saved, strict=True):
+    for (source, weight, _, _, pieces, _), saved_product in zip(plan, saved, strict=True):
         d_x, d_weight, d_bias = linear_backward(np.concatenate(d_projected[pieces], axis=-1), saved_product)
         d_inputs[source] = d_x if d_inputs[source] is None else d_inputs[source] + d_x
         d_weights.setdefault(weight, []).append(d_weight)

@@ -174,7 +174,7 @@ class MultiHeadAttention(AttentionSizes):
         self.check(params)
         inputs = self._admit_inputs(query, key, value)
         scale = self._admit_scale(scale)
-        projected, in_proj = project_forward(params, inputs, self._plan(len(inputs)), self.widths)
+        projected, in_proj = project_forward(params, inputs, self._plan(len(inputs)))
         q, k, v = (split_heads(x, n) for x, n in zip(projected, self.head_counts, strict=True))
         if cache is not None and query_positions is None:
             query_positions = cache.upcoming(q.shape[-2])

@@ -65,7 +65,7 @@ def head_scores_forward(name: str, params: Params, query: Array, key: Array) -> 
     grouped = {n: p.reshape(G, H // G, *p.shape[1:]) if p.ndim else p for n, p in params.items()}
     if name == "location":
         scores, saved = location_scores_forward(columns, grouped["weight"])  # (B, G, H / G, S)
-        scores = scores[..., None, :]
+        scores = scores[..., None, :].astype(np.result_type(scores, query), copy=False)
     else:
         scores, saved = PAIRS[name].forward(rows, columns, **grouped)
     scores = np.broadcast_to(scores, (*scores.shape[:-2], L, S)).reshape(*scores.shape[:-4], H, L, S)

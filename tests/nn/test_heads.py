@@ -21,17 +21,17 @@ def test_heads_stand_side_by_side():
 
 
 def test_the_last_input_is_projected_by_all_rows_that_are_left():
-    pieces = {n: [(p.source, p.rows, p.pieces) for p in projections(n, [4, 2, 2], False)] for n in (1, 2, 3)}
+    pieces = {n: [(p.source, p.rows, p.pieces) for p in projections(n, (4, 2, 2), False)] for n in (1, 2, 3)}
     assert pieces[1] == [(0, slice(0, 8), slice(0, 3))]
     assert pieces[2] == [(0, slice(0, 4), slice(0, 1)), (1, slice(4, 8), slice(1, 3))]
     assert [source for source, *_ in pieces[3]] == [0, 1, 2]
-    assert [p.source for p in projections(2, [4, 2, 2], True)] == [0, 1, 1]
+    assert [p.source for p in projections(2, (4, 2, 2), True)] == [0, 1, 1]
 
 
 def test_an_input_used_twice_has_the_sum_of_its_gradients():
     params = {f"{n}_proj_weight": RNG.standard_normal((2, 3)) for n in "qkv"}
-    x, plan = RNG.standard_normal((5, 3)), projections(1, [2, 2, 2], True)
-    _, saved = project_forward(params, [x], plan, [2, 2, 2])
+    x, plan = RNG.standard_normal((5, 3)), projections(1, (2, 2, 2), True)
+    _, saved = project_forward(params, [x], plan)
     d = [RNG.standard_normal((5, 2)) for _ in range(3)]
     (d_x, d_key, _), d_params = project_backward(d, saved, plan)
     expected = sum(each @ weight for each, weight in zip(d, params.values(), strict=True))

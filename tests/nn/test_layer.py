@@ -24,8 +24,26 @@ EXAMPLES = [
     for name, examples in LAYER_EXAMPLES.items()
     for example in examples[:3]
 ]
+ALL = [example for examples in LAYER_EXAMPLES.values() for example in examples]
 every_layer = pytest.mark.parametrize("layer, example", EXAMPLES)
 RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("example", ALL, ids=lambda example: example.name.replace(" ", "_"))
+def test_backward_is_the_derivative_of_forward_by_all_arguments_at_once(example):
+    """<d_out, f'(x) v> = <gradients, v> for a random v over inputs and parameters, by the complex step."""
+    arrays = {n: x for n, x in example.kwargs.items() if str(getattr(x, "dtype", "")) == "float64"}
+    rng = np.random.default_rng(3)
+    v = {name: rng.standard_normal(x.shape) for name, x in arrays.items()}
+    out, saved = layer_forward(**example.kwargs)
+    d_out = rng.standard_normal(out.shape)
+    gradients = layer_backward(d_out, saved)
+    moved, _ = layer_forward(
+        **example.kwargs | {n: x + 1e-100j * v[n] for n, x in arrays.items() if f"d_{n}" in gradients}
+    )
+    terms = [(gradients[f"d_{name}"] * v[name]).sum() for name in arrays if f"d_{name}" in gradients]
+    change = (d_out * moved.imag).sum() / 1e-100
+    assert change == pytest.approx(sum(terms), abs=1e-12 * sum(map(abs, terms)))
 
 
 @every_layer

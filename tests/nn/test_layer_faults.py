@@ -7,7 +7,7 @@ import pytest
 
 from numpy_attention import nn
 from numpy_attention.check.faults import FAULTS
-from numpy_attention.check.pairs.rules import LAYERS
+from numpy_attention.check.pairs.layer_examples import LAYER_EXAMPLES
 from numpy_attention.functional.attention.dropout import Dropout as Multipliers
 from numpy_attention.nn import composition, dropout, embedding, feed_forward, gate, layer, transformer
 from numpy_attention.nn import multi_head_attention as mha
@@ -15,25 +15,23 @@ from numpy_attention.nn import norms as norm_layers
 from numpy_attention.nn.positions import inside, rotary
 from tests.nn import test_dropout as dropouts
 from tests.nn import test_feed_forward as feed_forwards
+from tests.nn import test_layer as layers
 from tests.nn import test_multi_head_attention as attentions
 from tests.nn import test_norms as norms
 from tests.nn import test_pooling as poolings
 from tests.nn import test_transformer as transformers
 from tests.nn.positions import test_rotary as rotaries
 
-RULE = {rule.name: rule for rule in LAYERS}
 ENCODER, DECODER = "TransformerEncoderLayer", "TransformerDecoderLayer"
 AFTER, BEFORE = transformers.FORMS[0], transformers.FORMS[2]
 
 
 def checked(name, example=0):
-    """The derivatives of a layer's example, as a test."""
-
-    def test():
-        report = RULE[name].check(RULE[name].examples[example])
-        assert report.ok, str(report)
-
-    return test
+    """The derivative of a layer's example, as a test."""
+    return partial(
+        layers.test_backward_is_the_derivative_of_forward_by_all_arguments_at_once,
+        LAYER_EXAMPLES[name][example],
+    )
 
 
 def joined_without_transposing(heads):
@@ -102,8 +100,8 @@ def gate_back_without_joined(own, d_gated, saved):
     return 0 * d_query, d_joined, d_params
 
 
-def swapped_keys_and_values(params, inputs, plan, widths):
-    (q, k, v), saved = attentions_project(params, inputs, plan, widths)
+def swapped_keys_and_values(params, inputs, plan):
+    (q, k, v), saved = attentions_project(params, inputs, plan)
     return [q, v, k], saved
 
 

@@ -140,7 +140,6 @@ def test_encoder_and_decoder(peer, seed, norm):
     torch = peer("torch")
     rng = np.random.default_rng(seed)
     options = {"norm_first": norm}
-    last = torch.nn.LayerNorm(6, dtype=torch.float64) if norm else None
     x, memory = rng.standard_normal((2, 5, 6)), rng.standard_normal((2, 7, 6))
     for stack, theirs, name, inputs in (
         (nn.TransformerEncoder(nn.TransformerEncoderLayer(6, 2, 7, **options), 2, norm=norm),
@@ -149,6 +148,7 @@ def test_encoder_and_decoder(peer, seed, norm):
          torch.nn.TransformerDecoder, "TransformerDecoderLayer", [x, memory]),
     ):  # fmt: skip
         extra = {"enable_nested_tensor": False} if "Encoder" in name else {}
+        last = torch.nn.LayerNorm(6, dtype=torch.float64) if norm else None
         module = theirs(torch_block(torch, name, options), 2, norm=last, **extra).train()
         compare(stack, random_params(stack, seed), inputs, {}, module, {}, torch, rng)
 

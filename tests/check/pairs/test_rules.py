@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,10 +10,28 @@ import pytest
 import numpy_attention.functional
 from numpy_attention.check.pairs.calls import as_tuple, by_name, call_of, is_float_array, like_outputs
 from numpy_attention.check.pairs.examples import Example
-from numpy_attention.check.pairs.rules import RULES, Rule
+from numpy_attention.check.pairs.rules import LAYERS, RULES, Rule
 from numpy_attention.functional.attention.merge import attention_merge_backward, attention_merge_forward
 
-CALLS = [pytest.param(r, e, id=f"{r.name}-{e.name}".replace(" ", "_")) for r in RULES for e in r.examples]
+LARGE = ("TransformerEncoder", "TransformerDecoder", "TransformerDecoderLayer")
+"""Layers of which all examples are left to the slow tests; of other layers all but the first.
+
+`tests/nn/test_layer.py` takes one derivative of every example, by all arguments at once.
+"""
+
+
+def marks(rule: Rule, example: Example) -> Any:
+    late = rule in LAYERS and (rule.name in LARGE or example is not rule.examples[0])
+    return pytest.mark.slow if late else ()
+
+
+CALLS = [
+    pytest.param(
+        rule, example, id=f"{rule.name}-{example.name}".replace(" ", "_"), marks=marks(rule, example)
+    )
+    for rule in RULES
+    for example in rule.examples
+]
 
 
 TILED = ("blockwise_attention", "fast_attention")
