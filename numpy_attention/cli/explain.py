@@ -47,14 +47,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--tokens", metavar="FILE.json", help="your own tokens (default: three tokens of width two)")
+    add("--tokens", metavar="FILE.json", help="your own tokens (default: two queries, three keys)")
     add("--score", choices=tuple(SCORES), help="step 1 (default: dot)")
     add("--activation", choices=tuple(ACTIVATIONS), help="of the concat score (default: tanh)")
     add(
         "--causal",
         action=argparse.BooleanOptionalAction,
-        help="step 4: mask later tokens (default: yes, except for concat and location, whose formulas sum "
-        "over all tokens)",
+        help="step 4: mask later tokens (default: yes, unless there is a window, keys are other tokens, or "
+        "the score is concat or location, whose formulas sum over all tokens)",
     )
     heads = whole_number(1, MOST_HEADS)
     add("--heads", type=heads, metavar="H", help="step 0: split query, key and value into H heads")
@@ -64,7 +64,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--window",
         type=_window,
         metavar="LEFT[,RIGHT]",
-        help="step 4: a query sees LEFT keys before its own and RIGHT behind it (default: 0)",
+        help="step 4: a query sees LEFT keys before its own and RIGHT after it (default: 0)",
     )
     add(
         "--align",

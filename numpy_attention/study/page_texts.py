@@ -5,30 +5,30 @@ import math
 from .example import WalkExample
 
 READING = """
-Row l of the scores and weights belongs to query l, column s to key s. Each step is given by its plain line.
-Below it are the lines of this package that ran, which also handle masks, groups of heads and extreme numbers,
-and what the functions in them do, where they first occur; then the arrays that these lines read and computed.
-A plain 0 is exactly 0. The same steps on one page: core.py.
+Row l of the scores and weights belongs to query l, column s to key s. Each step begins with its plain line.
+Below are the lines of this package that ran; they also handle masks, grouped heads and extreme numbers. A
+function in them is explained where it first occurs. Then come the arrays that these lines read and computed.
+A plain 0 is exactly 0. core.py has the same steps on one page.
 """
 
 LAWS = """
 A law is a relation that right numbers keep whatever the inputs are, so it can be checked without a second
-program. Each is shown at its worst entry, the one that comes closest to breaking it. Laws with a number
-are stated in general, and proved, by: numpy-attention laws NUMBER.
+program. It is shown at its worst entry, the one that comes closest to breaking it. A law with a number is
+stated in general, and proved, by: numpy-attention laws NUMBER.
 """
 
 UPWARDS = """
-Backward needs d_out, the gradient of a loss with respect to out, also called the cotangent of out. A loss
-gives it: that of ½ Σ (out - target)², for example, is out - target. Which loss it was no longer matters, and
-the simplest with this gradient is Σ d_out * out{lse}. Going up, each step receives the gradient of its result
-and returns the gradients of its inputs.
+Backward starts from d_out, the gradient of a loss with respect to out, also called the cotangent of out. It
+comes from whatever follows attention: with the loss ½ Σ (out - target)², for example, d_out is out - target.
+Which loss it was does not matter any more; the simplest one with this gradient is Σ d_out * out{lse}. Going
+up, each step receives the gradient of its result and returns the gradients of its inputs.
 """
 
 LSE = " + Σ d_lse * lse"
 
 COMPLEX_STEP = """
 Beside each gradient is the same one by the complex step, which needs no backward: add 1e-100 i to one entry
-of x and run forward; the imaginary part of the loss, divided by 1e-100, is the derivative. Nothing is
+of the array and run forward; the imaginary part of the loss, divided by 1e-100, is the derivative. Nothing is
 subtracted, so it is right to the last digits.
 """
 

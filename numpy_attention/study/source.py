@@ -36,7 +36,8 @@ class SourceLine(NamedTuple):
 class Source(NamedTuple):
     """Lines of one file, whose path is relative to the package's folder if it lies in it.
 
-    `helpers` maps each function that the lines call to the first sentence of its docstring.
+    `helpers` maps each function that the lines call to the first sentence of its docstring, inner calls
+    first.
     """
 
     file: str
@@ -262,7 +263,7 @@ def _is_numeric(x: object) -> bool:
 
 
 def _helpers(nodes: list[ast.stmt], names: Names) -> dict[str, str]:
-    used = dict.fromkeys(name for node in nodes for name in _named(node))
+    used = dict.fromkeys(name for node in nodes for name in reversed(_named(node)))
     functions = {name: unwrapped(names[name]) for name in used if callable(names.get(name))}
     return {name: _first_sentence(f) for name, f in functions.items() if inspect.isfunction(f) and f.__doc__}
 

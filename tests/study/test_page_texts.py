@@ -40,7 +40,7 @@ def test_whose_query_a_location_score_has():
         ({"arrays": {"scale": 2.0}}, "The scale here is 2, which was given."),
         (ALL_OPTIONS, "Query head h reads key head h // 2, so 2 query heads share"),
         (ALL_OPTIONS, "memory goes two ways, into key and value"),
-        (ALL_OPTIONS, "the simplest with this gradient is Σ d_out * out + Σ d_lse * lse"),
+        (ALL_OPTIONS, "the simplest one with this gradient is Σ d_out * out + Σ d_lse * lse"),
         ({"heads": 2}, "x goes three ways, into query, key and value"),
         ({}, "the last 2 of the 3 keys, so query l stands at key l + 1"),
         ({"window": (0, 0), "align": "top_left"}, "the first 2 of the 3 keys"),

@@ -141,6 +141,11 @@ def test_arrays_read_from_saved():
     assert list(arrays_read(trace)) == ["d", "weights"]
 
 
+def test_inner_helpers_come_first():
+    helpers = walk(build_example()).down[0].source.helpers
+    assert list(helpers) == ["transposed", "fold_groups", "unfold_groups"]
+
+
 def test_helpers_come_with_their_docstrings():
     def shows(x):
         return keep_visible(2 * x, None)

@@ -146,11 +146,12 @@ def test_step_0_is_first_and_last(options):
     assert "query = split_heads(x @ W_Q.T, heads)" in str(first.source)
 
 
-@pytest.mark.parametrize("score", SCORES)
-def test_every_score_is_right_with_heads(score):
-    rest = {name: x for name, x in ALL_OPTIONS.items() if name != "kv_heads"}
-    assert wrong(walk(build_example(score=score, **rest))) == set()
-    assert wrong(walk(build_example(score=score, heads=2))) == set()
+REST = {name: x for name, x in ALL_OPTIONS.items() if name != "kv_heads"} | {"heads": 2}
+
+
+@pytest.mark.parametrize("score, options", [*((x, {"heads": 2}) for x in SCORES), ("location", REST)])
+def test_every_score_is_right_with_heads(score, options):
+    assert wrong(walk(build_example(score=score, **options))) == set()
 
 
 def test_grouped_heads_read_the_same_key_head():
@@ -189,7 +190,8 @@ def test_no_false_alarm(data, score, activation, options):
     assert walked.ok
 
 
-@given(arrays(float, (2, 3), elements=numbers), st.sampled_from([None, 1, 2]), st.booleans())
+@hypothesis.settings(max_examples=hypothesis.settings().max_examples // 2)
+@given(arrays(float, (2, 2), elements=numbers), st.sampled_from([None, 1, 2]), st.booleans())
 def test_no_false_alarm_in_step_0(tokens, heads, lse):
     assert wrong(walk(build_example({"tokens": tokens}, heads=heads, lse=lse))) == set()
 
