@@ -3,6 +3,8 @@
 A comment above a fenced block or a table says how it is checked:
 
     <!-- run: COMMAND -->       the block is what `numpy-attention COMMAND` prints; … stands for any lines
+    <!-- fails: COMMAND -->     the same, with exit status 1
+    <!-- written: NAME -->      the block is a file in the folder in which the commands run
     <!-- code -->               the block is run first, in the folder in which the commands run
     <!-- file: NAME -->         the block is a file; <!-- edit: NAME --> replaces the line that starts alike
     <!-- judged N: COMMAND -->  what COMMAND prints of that file, with status N; the next one after the edit
@@ -112,6 +114,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         for _, code in blocks("code"):
             exec(code, {})
+        for name, text in blocks("written: "):
+            Path(name).write_text(text, encoding="utf-8")
     return folder
 
 
@@ -142,24 +146,32 @@ LONG = ("--start-from", "--npz", "--hidden-dim 10,50")
 
 
 @pytest.mark.parametrize(
-    "command, shown",
+    "command, shown, status",
     [
         pytest.param(
             *block,
+            status,
             id=block[0].strip(),
             marks=pytest.mark.slow if any(words in block[0] for words in LONG) else (),
         )
-        for block in blocks("run:")
+        for status, mark in enumerate(("run:", "fails:"))
+        for block in blocks(mark)
     ],
 )
 def test_a_transcript_is_what_the_command_prints(
-    command: str, shown: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str,
+    shown: str,
+    status: int,
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(place)
     monkeypatch.setenv("COLUMNS", "100")
-    prepare(command.strip(), [each.strip() for each, _ in blocks("run:")])
+    if not status:
+        prepare(command.strip(), [each.strip() for each, _ in blocks("run:")])
     capsys.readouterr()
-    assert main(command.split()) == 0
+    assert main(command.split()) == status
     printed = capsys.readouterr().out.splitlines()
     at, skipping = 0, False
     for line in without_prompt(command.strip(), shown):

@@ -19,7 +19,7 @@ from typing import NoReturn
 from .. import __version__
 from ..functional.base.wording import did_you_mean
 
-COMMANDS = ("list", "train", "eval", "predict", "explain", "gradcheck", "laws", "faults", "check")
+COMMANDS = ("list", "train", "eval", "predict", "explain", "gradcheck", "laws", "faults", "check", "exercise")
 
 LONGEST = 2000
 """Characters of a message."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -45,6 +45,24 @@ OTHER_VALUES: dict[str, tuple[dict[str, Any], ...]] = {
 LEFT_OPEN, MOST = 2.0**-5, 0.9
 """Share of a wrong number's deviation that an explanation may leave open, as its own rounding is not bounded;
 the share of the cases that it must explain."""
+
+
+class Theory(Protocol):
+    """A mistake that predicts numbers, as a `Hypothesis` does."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """The dtypes in which it exceeds rounding."""
+
+    def results(self, case: JudgedCase) -> dict[str, Array]:
+        """The predicted results of a case; the right ones if they cannot be computed."""
+
+
+AnyTheory = TypeVar("AnyTheory", bound=Theory)
 
 
 class Hypothesis(NamedTuple):
@@ -146,12 +164,18 @@ def _after_decay(
 
 def plant(rule: Rule, judged: Sequence[JudgedCase], rounding: Roundoff) -> Control:
     """Plant each fault of the rule in the judged cases, and one per cent in each tensor."""
+    tensors = dict.fromkeys(name for case in judged for name in case.tensors)
+    judged = sorted(judged, key=lambda case: -len(case.case.needs))  # many faults show with an option alone
+    faults = (*faults_of(rule), *(_one_per_cent(rule, name) for name in tensors))
+    return plant_each(faults, judged, rounding)
+
+
+def plant_each(faults: Sequence[Theory], judged: Sequence[JudgedCase], rounding: Roundoff) -> Control:
+    """Plant each fault in one judged case after another, until it is caught."""
     caught: list[CaughtFault] = []
     missed: list[str] = []
     below: list[str] = []
-    tensors = dict.fromkeys(name for case in judged for name in case.tensors)
-    judged = sorted(judged, key=lambda case: -len(case.case.needs))  # many faults show with an option alone
-    for fault in (*faults_of(rule), *(_one_per_cent(rule, name) for name in tensors)):
+    for fault in faults:
         verdicts = (verdict for case in judged for verdict in _verdicts(fault, case))
         failed = next((verdict for verdict in verdicts if verdict.verdict == FAIL), None)
         if failed is not None:
@@ -182,15 +206,17 @@ def _one_per_cent(rule: Rule, tensor: str) -> Hypothesis:
     return Hypothesis(f"{tensor}-one-per-cent-too-large", "", forward, backward)
 
 
-def _verdicts(fault: Hypothesis, case: JudgedCase) -> Iterator[Verdict]:
+def _verdicts(fault: Theory, case: JudgedCase) -> Iterator[Verdict]:
     """The verdicts on what a fault predicts for the judged tensors of a case."""
     predicted, right, kept = fault.results(case), case.expected.values, case.call.kept
     for name in predicted.keys() & case.tensors.keys():
+        if np.array_equal(predicted[name], right[name]):
+            continue
         allowed = case.expected.allowed(name)
         yield compare_tensor(case.case.name, name, kept.rounded(predicted[name]), right[name], allowed, kept)
 
 
-def _changes(fault: Hypothesis, case: JudgedCase) -> bool:
+def _changes(fault: Theory, case: JudgedCase) -> bool:
     """True if a fault changes a judged tensor by more than another order of summation does."""
     predicted, right = fault.results(case), case.expected.values
     names = predicted.keys() & case.tensors.keys()
@@ -204,42 +230,53 @@ def explain(rule: Rule, judged: Sequence[JudgedCase]) -> str:
                    rule.forward, rule.backward, changed)
         for changed in OTHER_VALUES.get(rule.name, ())
     ]  # fmt: skip
-    hypotheses = (*faults_of(rule), *others)
+    fitting = closest((*faults_of(rule), *others), judged)
+    return fitting[0].text if fitting else factors(judged) or _places(judged)
+
+
+def closest(
+    hypotheses: Sequence[AnyTheory], judged: Sequence[JudgedCase], left_open: float = LEFT_OPEN
+) -> list[AnyTheory]:
+    """The hypotheses that explain the wrong numbers in the most cases, if that is MOST of them."""
     wrong = [any(verdict.verdict == FAIL for verdict in case.verdicts) for case in judged]
-
+    if not any(wrong):
+        return []
     order = np.argsort(~np.array(wrong), kind="stable")  # failing cases first: most hypotheses end there
-    shares = [_share(each, [judged[n] for n in order], sum(wrong)) for each in hypotheses if any(wrong)]
-    if shares and max(shares) >= MOST:
-        return hypotheses[int(np.argmax(shares))].text
-    return _factors(judged) or _places(judged)
+    ordered = [judged[n] for n in order]
+    shares = [_share(each, ordered, sum(wrong), left_open) for each in hypotheses]
+    best = max(shares, default=0.0)
+    return [each for each, share in zip(hypotheses, shares, strict=True) if share == best >= MOST]
 
 
-def _share(hypothesis: Hypothesis, judged: Sequence[JudgedCase], failing: int) -> float:
+def _share(hypothesis: Theory, judged: Sequence[JudgedCase], failing: int, left_open: float) -> float:
     """The share of all cases, or of the failing ones if lower, that it explains; 0 once that is too low."""
     explained = []
     for case in judged:
-        explained.append(_explains(hypothesis.results(case), case))
+        explained.append(_explains(hypothesis.results(case), case, left_open))
         if explained.count(False) > (1 - MOST) * failing:
             return 0.0
     return min(sum(explained) / len(explained), sum(explained[:failing]) / failing)
 
 
-def _explains(predicted: dict[str, Array], case: JudgedCase) -> bool:
-    return all(_near(case, tensor, predicted[tensor]) for tensor in case.tensors if tensor in predicted)
+def _explains(predicted: dict[str, Array], case: JudgedCase, left_open: float) -> bool:
+    return all(
+        _near(case, tensor, predicted[tensor], left_open) for tensor in case.tensors if tensor in predicted
+    )
 
 
-def _near(case: JudgedCase, tensor: str, predicted: Array) -> bool:
+def _near(case: JudgedCase, tensor: str, predicted: Array, left_open: float = LEFT_OPEN) -> bool:
     """True if the candidate's numbers are these, up to the bound and a small share of their deviation."""
     got, right = case.tensors[tensor].numbers, case.expected.values[tensor]
     if got.shape != predicted.shape:
         return False
+    same = predicted.shape == right.shape
     with np.errstate(all="ignore"):
-        left_open = case.expected.allowed(tensor) + LEFT_OPEN * np.abs(predicted - right)
-        near = np.abs(got - predicted) <= left_open
+        deviation = left_open * np.abs(predicted - right if same else np.abs(predicted).max(initial=0))
+        near = np.abs(got - predicted) <= deviation + (case.expected.allowed(tensor) if same else 0.0)
     return bool((near | (got == predicted) | (~np.isfinite(predicted) & ~np.isfinite(got))).all())
 
 
-def _factors(judged: Sequence[JudgedCase]) -> str:
+def factors(judged: Sequence[JudgedCase]) -> str:
     """ "d_x is 2 times the right one" for each wrong tensor that is a constant times the right one."""
     found = []
     for tensor in dict.fromkeys(v.tensor for case in judged for v in case.verdicts if v.verdict == FAIL):

@@ -1,0 +1,160 @@
+"""Recognise the mistake in a submission by its numbers: those of which wrong solution are they?"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ...check.cases.compare import FAIL
+from ...check.faults import fault as known_fault
+from ...check.outside.explaining import closest, factors
+from ...check.outside.outcome import JudgedCase
+from .changes import MASK, RANGE
+from .exercise import Exercise, Named
+from .planted import in_words
+from .variations import CONSTANT, Mistake, Workbook, as_sentence
+
+LEFT_OPEN = 1e-6
+"""Share of a wrong number's deviation that an explanation may leave open: the rounding of other code."""
+
+EXTREME = ("far", "tiny", "large", "vanishing", "thousands", "hidden", "ignored")
+"""Words in the names of cases whose numbers are not plain."""
+
+RANGES = {
+    ("in the thousands", "far above"): (
+        RANGE, "an exponential overflows: nothing is subtracted from large scores before it"),
+    ("far below", "far apart"): (
+        RANGE, "all exponentials of a row vanish: its own largest score is not subtracted before them"),
+    ("in the thousands", "far below", "far apart", "far above"): (
+        RANGE, "exponentials overflow or vanish: each row's own largest score is not subtracted before them"),
+    ("tiny gradients", "vanishing gradients"): (
+        RANGE, "something absolute, an epsilon or a rounding, swallows small gradients"),
+    ("far ahead",): (RANGE, "digits are lost where one score is far ahead of its row"),
+    ("hidden",): (MASK, "it is right only where nothing is hidden"),
+    ("hidden", "far ahead", "tiny gradients"): (
+        RANGE, "weights or gradients that are zero or nearly zero are altered: a clip, or an epsilon"),
+    ("ignored", "by hand 2", "in the thousands"): (MASK, "it is right only where no target is ignored"),
+}  # fmt: skip
+"""What is wrong if it is wrong in such cases alone, by words of their names."""
+
+
+class Diagnosis(NamedTuple):
+    """The kind of the mistake, the mistake in a sentence, "" if it is unknown; planted faults like it."""
+
+    kind: str = ""
+    sentence: str = ""
+    faults: tuple[str, ...] = ()
+
+
+def wrong_tensors(judged: Sequence[JudgedCase]) -> list[str]:
+    """The results that are wrong in some case."""
+    return list(dict.fromkeys(v.tensor for case in judged for v in case.verdicts if v.verdict == FAIL))
+
+
+def planted_mistakes(exercise: Exercise) -> list[Mistake]:
+    """The planted faults that concern an exercise, under their names."""
+    return [_planted(name, function) for name, function in exercise.planted().items()]
+
+
+def _planted(name: str, function: Callable[..., Named]) -> Mistake:
+    return Mistake("a known fault", name, lambda case: function(**case.call.arguments))
+
+
+def diagnose(exercise: Exercise, workbook: Workbook, judged: Sequence[JudgedCase]) -> Diagnosis:
+    """The mistake whose numbers are the submission's: one for all results, one for each, or two at once."""
+    if not (wrong := wrong_tensors(judged)):
+        return Diagnosis()
+    faults = tuple(each.name for each in fitting(planted_mistakes(exercise), judged))
+    if coarse := _coarse(judged):
+        return Diagnosis(RANGE, coarse, faults)
+    single = workbook.mistakes()
+    if found := fitting(single, judged):
+        return Diagnosis(found[0].kind, found[0].sentence, faults)
+    if sentence := next((text for name in faults if (text := in_words(name))), ""):
+        return Diagnosis(f"a known fault in {_family(faults[0])}", sentence, faults)
+    by_tensor: dict[str, list[Mistake]] = {name: [] for name in wrong}
+    for mistakes in (single, workbook.too_much(), workbook.pairs(_plain(judged))):
+        kept = list(mistakes)
+        if mistakes is not single and (found := fitting(kept, judged)):
+            return Diagnosis(found[0].kind, found[0].sentence, faults)
+        for name in wrong:
+            by_tensor[name] = by_tensor[name] or fitting(kept, _only(judged, name))
+        if all(by_tensor.values()):
+            return _together(by_tensor, faults)
+    if any(by_tensor.values()):
+        return _together(by_tensor, faults)
+    if multiple := factors(judged):
+        return Diagnosis(CONSTANT, as_sentence(multiple), faults)
+    return Diagnosis(*_by_cases(judged), faults)
+
+
+def _family(name: str) -> str:
+    family = known_fault(name).family
+    return {"learner": "the softmax", "lse": "the online softmax"}.get(family, family)
+
+
+def fitting(mistakes: Sequence[Mistake], judged: Sequence[JudgedCase]) -> list[Mistake]:
+    """The mistakes that give a submission's numbers, those alone that do so in one plain case first."""
+    case = _plain(judged)
+    near = [each for each in mistakes if _near(each.results(case), case)]
+    return closest(near, judged, LEFT_OPEN)
+
+
+def _plain(judged: Sequence[JudgedCase]) -> JudgedCase:
+    """The largest case with wrong numbers, without extreme ones if there is one."""
+    failing = [case for case in judged if case.wrong]
+    plain = [case for case in failing if not any(word in case.case.name for word in EXTREME)]
+    return max(plain or failing, key=lambda case: sum(x.size for x in case.expected.values.values()))
+
+
+def _near(results: Named, case: JudgedCase) -> bool:
+    """True if the submission's numbers are these, but for a small share of the largest."""
+    for name, answer in case.tensors.items():
+        got, x, right = answer.numbers, results[name], case.expected.values[name]
+        if got.shape != x.shape:
+            return False
+        size = max(float(np.nan_to_num(np.abs(each)).max(initial=0)) for each in (x, right))
+        with np.errstate(all="ignore"):
+            off = np.abs(got - x) > LEFT_OPEN * size
+        if off.any() or (np.isfinite(got) != np.isfinite(x)).any():
+            return False
+    return True
+
+
+def _coarse(judged: Sequence[JudgedCase]) -> str:
+    """A sentence if all that is wrong with the results is their dtype."""
+    failing = [(case, verdict) for case in judged for verdict in case.wrong]
+    dtypes = {case.tensors[verdict.tensor].dtype for case, verdict in failing}
+    if not dtypes <= {"float32", "float16"} or any(verdict.reason for _, verdict in failing):
+        return ""
+    near = all(verdict.absolute <= 1e-2 * np.abs(case.expected.values[verdict.tensor]).max(initial=0)
+               for case, verdict in failing)  # fmt: skip
+    return f"The numbers are rounded to {' and '.join(sorted(dtypes))}; float64 came in." if near else ""
+
+
+def _only(judged: Sequence[JudgedCase], name: str) -> list[JudgedCase]:
+    """The cases with one result alone."""
+    return [
+        case._replace(
+            tensors={n: x for n, x in case.tensors.items() if n == name},
+            verdicts=tuple(v for v in case.verdicts if v.tensor == name),
+        )
+        for case in judged
+    ]
+
+
+def _together(by_tensor: dict[str, list[Mistake]], faults: tuple[str, ...]) -> Diagnosis:
+    """A mistake for each result, or for those of which it is known."""
+    mistakes = {name: found[0] for name, found in by_tensor.items() if found}
+    kinds = list(dict.fromkeys(each.kind for each in mistakes.values()))
+    sentences = dict.fromkeys(f"{name}: {each.sentence}" for name, each in mistakes.items())
+    return Diagnosis(", and ".join(kinds), " ".join(sentences), faults)
+
+
+def _by_cases(judged: Sequence[JudgedCase]) -> tuple[str, str]:
+    """What the failing cases have in common, if others are right."""
+    failing = [case.case.name for case in judged if case.wrong]
+    for words, (kind, sentence) in RANGES.items():
+        if all(any(word in name for word in words) for name in failing):
+            return kind, as_sentence(sentence)
+    return "", ""

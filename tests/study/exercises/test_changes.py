@@ -1,0 +1,21 @@
+import string
+
+from numpy_attention.study.exercises.catalogue import EXERCISES
+from numpy_attention.study.exercises.changes import CHANGES, Change
+from numpy_attention.study.exercises.operations import FUNCTIONS
+
+USED = {line.operation for each in EXERCISES.values() for line in each.solution.lines}
+
+
+def test_changes_are_of_operations_that_some_solution_uses():
+    assert set(CHANGES) <= set(FUNCTIONS)
+    assert set(CHANGES) <= USED
+
+
+def test_sentences_name_operands_that_there_are():
+    for changes in CHANGES.values():
+        for change in changes:
+            assert isinstance(change, Change)
+            fields = {name for _, name, _, _ in string.Formatter().parse(change.words) if name}
+            assert fields <= {"t", "a", "b"}
+            assert not change.words.endswith(".")

@@ -1,0 +1,47 @@
+from numpy_attention.study.exercises.diagnosis import Diagnosis
+from numpy_attention.study.exercises.hints import UNKNOWN, hints, wrapped
+
+from .inprocess import drawn, graded
+from .learners import SOLUTIONS
+
+
+def test_three_layers_from_the_place_to_the_mistake():
+    source = SOLUTIONS["softmax-back"].replace("weights * (d_weights - dot)", "weights * d_weights")
+    where, kind, mistake = graded("softmax-back", source).hints
+    assert (
+        "\n".join(where)
+        == """\
+d_scores is wrong. The smallest failing case:
+
+    d_weights (1, 2)    weights (1, 2)
+    1  0                0.2500  0.7500
+
+    your d_scores (1, 2)    the right d_scores (1, 2)
+    0.2500  0               0.1875  -0.1875
+
+It breaks a law: each row of d_scores adds up to 0. Here: 0.25 and 0."""
+    )
+    assert kind == ("Kind of mistake: a term is missing.",)
+    assert mistake[0] == "The row's weighted average of d_weights is not subtracted from d_weights."
+
+
+def test_a_law_that_holds_is_said_to():
+    source = SOLUTIONS["softmax-back"].replace("return ds", "return 2 * ds")
+    assert graded("softmax-back", source).hints[0][-1] == "It breaks no law of this step."
+
+
+def test_what_is_no_number_has_hints_too():
+    source = SOLUTIONS["values-back"].replace("dv = ", "dv = np.ones((2, 3)) @ np.ones((4, 3)) + ")
+    where, kind, mistake = graded("values-back", source).hints
+    assert "raises ValueError" in where[0]
+    assert any("first call in which it does" in line for line in where)
+    assert kind[0].startswith("Kind of mistake: it ")
+    assert "shapes do not fit" in mistake[0]
+    assert hints(None, [], ["keeps a state"], Diagnosis())[0] == ("It keeps a state.",)
+
+
+def test_an_unknown_mistake_leads_back_to_the_case():
+    cases = drawn("softmax-back")
+    assert UNKNOWN.startswith("No known mistake")
+    assert all(len(line) <= 100 for line in wrapped(UNKNOWN, "b" * 99 + " c"))
+    assert cases

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from numpy_attention.check.cases.compare import compare_tensor
+from numpy_attention.study.exercises.catalogue import EXERCISES, exercise
+from numpy_attention.study.exercises.variations import Mistake, Workbook
+
+from .inprocess import drawn
+from .test_grading import quick_or_slow
+
+
+def named(name, words):
+    (found,) = (each for each in Workbook(exercise(name), drawn(name)).mistakes() if each.name == words)
+    return found
+
+
+def test_one_changed_line_gives_the_numbers_of_the_mistake():
+    mistake = named(
+        "softmax-back", "the row's weighted average of d_weights is not subtracted from d_weights"
+    )
+    case = drawn("softmax-back")[0]
+    n = case.call.arguments
+    assert mistake.results(case)["d_scores"].tolist() == (n["weights"] * n["d_weights"]).tolist()
+    assert mistake.kind == "a term is missing"
+    assert mistake.sentence.startswith("The row's")
+
+
+def test_what_cannot_be_computed_gives_the_right_results():
+    mistake = named("values-back", "value is not transposed, in d_weights")
+    wide = next(case for case in drawn("values-back") if case.case.name == "fewer queries than keys")
+    assert mistake.results(wide) == wide.expected.values
+
+
+def test_pairs_are_two_mistakes_in_two_lines():
+    cases = drawn("softmax-back")
+    pairs = [*Workbook(exercise("softmax-back"), cases).pairs(cases[3])]
+    assert all(isinstance(each, Mistake) and len(each.changes) == 2 for each in pairs)
+    plain_mean = [each for each in pairs if "mean" in each.name]
+    assert plain_mean
+
+
+@pytest.mark.parametrize("name", quick_or_slow(EXERCISES))
+def test_mistakes_that_change_a_result_are_caught_by_the_cases(name):
+    """Of all that differ by more than rounding somewhere, none stays within all bounds."""
+    cases = drawn(name)
+    for mistake in Workbook(exercise(name), cases).mistakes():
+        differs = fails = False
+        for case in cases:
+            for tensor, right in case.expected.values.items():
+                got = mistake.results(case)[tensor]
+                differs |= got.shape != right.shape or not np.allclose(got, right, 1e-9, 1e-9, equal_nan=True)
+                verdict = compare_tensor(
+                    "", tensor, got, right, case.expected.allowed(tensor), case.call.kept
+                )
+                fails |= not verdict.ok
+            if fails:
+                break
+        assert fails >= differs, mistake.name
