@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
+from numpy_attention import nn
 from numpy_attention.nn import MultiHeadAttention
 from numpy_attention.optim.trees import flatten, unflatten
+from tests.support.layer_formulas import random_params
 
 B, L, S, HEADS, WIDTH = 2, 3, 5, 2, 6
 D = WIDTH // HEADS
@@ -184,6 +186,77 @@ def test_arguments_that_do_not_fit():
         TypeError, match=r"^MultiHeadAttention: saved is tuple; MultiHeadAttentionSaved is expected"
     ):
         layer.backward(d_out, ())
+
+
+class Kept:
+    """The least that a cache is: all keys and values, at the places 0, 1, 2, …"""
+
+    def __init__(self):
+        self.key = self.value = np.zeros((B, HEADS, 0, D))
+
+    def upcoming(self, length):
+        return self.key.shape[-2] + np.arange(length)
+
+    def append(self, key, value):
+        self.key, self.value = (
+            np.concatenate(pair, axis=-2) for pair in ((self.key, key), (self.value, value))
+        )
+        return self.key, self.value, np.arange(self.key.shape[-2])
+
+
+@pytest.mark.parametrize(
+    "positions", [nn.Rotary(2), nn.ALiBi(HEADS), nn.T5Buckets(HEADS), nn.TransformerXL(HEADS, D, 4), None]
+)
+def test_step_by_step_with_a_cache_is_one_causal_pass(positions):
+    layer = MultiHeadAttention(WIDTH, HEADS, positions=positions, query_key_norm="rms")
+    params, x = random_params(layer), np.random.default_rng(0).normal(size=(B, 5, WIDTH))
+    whole, _ = layer.forward(params, x, mask=na.causal())
+    cache, steps = Kept(), []
+    for start, stop in ((0, 2), (2, 3), (3, 5)):
+        mask = na.causal(offset=start)
+        out, saved = layer.forward(params, x[:, start:stop], mask=mask, cache=cache)
+        steps.append(out)
+    np.testing.assert_allclose(np.concatenate(steps, axis=1), whole, rtol=1e-11, atol=1e-13)
+    with pytest.raises(TypeError, match=r"^MultiHeadAttention: saved is of a forward with a cache"):
+        layer.backward(out, saved)
+
+
+def test_options_that_exclude_each_other_are_refused():
+    x = np.ones((B, L, WIDTH))
+    layer = MultiHeadAttention(WIDTH, HEADS, score="additive")
+    with pytest.raises(TypeError, match=r"^MultiHeadAttention: scale is given, but score 'additive' takes"):
+        layer.forward(random_params(layer), x, scale=0.5)
+    layer = MultiHeadAttention(WIDTH, HEADS, positions=nn.TransformerXL(HEADS, D, 4))
+    with pytest.raises(TypeError, match=r"^MultiHeadAttention: scale is given, but TransformerXL takes none"):
+        layer.forward(random_params(layer), x, scale=0.5)
+    layer = MultiHeadAttention(WIDTH, HEADS, key_width=5)
+    with pytest.raises(TypeError, match=r"^MultiHeadAttention: key is None; an array \(B, length, 5\) is"):
+        layer.forward(random_params(layer), x)
+
+
+def test_query_and_key_norm_makes_the_size_of_a_head_meaningless():
+    """Queries ten times as long score the same; the output gate alone still sees it."""
+    layer = MultiHeadAttention(WIDTH, HEADS, query_key_norm="rms", eps=0.0, bias=False)
+    params, x = random_params(layer), np.random.default_rng(0).normal(size=(B, L, WIDTH))
+    weights = layer.forward(params, x)[1].weights
+    np.testing.assert_allclose(layer.forward(params, 10 * x)[1].weights, weights, rtol=1e-10)
+    gated = MultiHeadAttention(WIDTH, HEADS, gate=True)
+    params = random_params(gated)
+    params["gate"] = {"weight": np.zeros((WIDTH, WIDTH)), "bias": np.full(WIDTH, -1e4)}
+    np.testing.assert_array_equal(
+        gated.forward(params, x)[0], np.broadcast_to(params["out_proj"]["bias"], x.shape)
+    )
+
+
+def test_zeros_as_one_more_key_are_sinks_of_score_0():
+    x = np.random.default_rng(0).normal(size=(B, L, WIDTH))
+    extra, sinks = (
+        MultiHeadAttention(WIDTH, HEADS, add_zero_attn=True),
+        MultiHeadAttention(WIDTH, HEADS, sinks=True),
+    )
+    params = random_params(extra)
+    expected, _ = sinks.forward({**params, "sinks": np.zeros(HEADS)}, x, mask=na.causal())
+    np.testing.assert_allclose(extra.forward(params, x, mask=na.causal())[0], expected, rtol=1e-12)
 
 
 @every_kind
