@@ -248,6 +248,27 @@ def test_query_and_key_norm_makes_the_size_of_a_head_meaningless():
     )
 
 
+def test_grouped_heads_share_keys_and_values():
+    """The same as a key and a value for each head, those of a group alike: heads 0, 1 read group 0."""
+    H, G, columns = 6, 3, 4
+    layer = MultiHeadAttention(WIDTH, H, kv_heads=G, head_width=columns)
+    params, x = random_params(layer), np.random.default_rng(0).normal(size=(B, L, WIDTH))
+    q, k, v = np.split(params["in_proj_weight"], [H * columns, (H + G) * columns])
+    bq, bk, bv = np.split(params["in_proj_bias"], [H * columns, (H + G) * columns])
+
+    def each(rows):
+        groups = rows.reshape(G, columns, *rows.shape[1:])
+        return np.repeat(groups, H // G, axis=0).reshape(H * columns, *rows.shape[1:])
+
+    every = {
+        "in_proj_weight": np.concatenate([q, each(k), each(v)]),
+        "in_proj_bias": np.concatenate([bq, each(bk), each(bv)]),
+        "out_proj": params["out_proj"],
+    }
+    expected, _ = MultiHeadAttention(WIDTH, H, head_width=columns).forward(every, x, mask=na.causal())
+    np.testing.assert_allclose(layer.forward(params, x, mask=na.causal())[0], expected, rtol=1e-12)
+
+
 def test_zeros_as_one_more_key_are_sinks_of_score_0():
     x = np.random.default_rng(0).normal(size=(B, L, WIDTH))
     extra, sinks = (
