@@ -12,6 +12,8 @@ from .composition import Residual, Sequential
 from .dropout import Dropout
 from .embedding import Embedding
 from .feed_forward import FeedForward
+from .kv_cache import KVCache, ModelCache
+from .language_model import LanguageModel
 from .layer import Layer
 from .linear import Linear
 from .multi_head_attention import MultiHeadAttention
@@ -37,7 +39,10 @@ __all__ = [
     "Embedding",
     "FeedForward",
     "Layer",
+    "KVCache",
+    "LanguageModel",
     "LayerNorm",
+    "ModelCache",
     "Learned",
     "Linear",
     "LinearScaling",

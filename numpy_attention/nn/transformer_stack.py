@@ -77,15 +77,24 @@ class TransformerEncoder(_Stack):
     """
 
     def forward(
-        self, params: Params, x: npt.ArrayLike, *, mask: Mask | None = None, seed: int | None = None
+        self,
+        params: Params,
+        x: npt.ArrayLike,
+        *,
+        mask: Mask | None = None,
+        seed: int | None = None,
+        cache: Any = None,
     ) -> tuple[Any, StackSaved]:
-        """out, in the shape of x (B, T, width), and what `backward` needs; mask and seed as of a layer."""
+        """out, in the shape of x (B, T, width), and what `backward` needs; options as of a layer.
+
+        cache: a `ModelCache`, one KV cache for each layer.
+        """
         self.check(params)
         saved = []
         inner: Any = self.layer
         for place, own_seed in enumerate(child_seeds(seed, self.layers)):
-            own = params["layers"][str(place)]
-            x, saved_layer = inner.forward(own, x, mask=mask, seed=own_seed)
+            own, kept = params["layers"][str(place)], None if cache is None else cache[place]
+            x, saved_layer = inner.forward(own, x, mask=mask, seed=own_seed, cache=kept)
             saved.append(saved_layer)
         out, norm = either(self.norm, self.last_norm, params.get("norm", {}), x)
         return out, StackSaved(tuple(saved), norm)
@@ -130,15 +139,19 @@ class TransformerDecoder(_Stack):
         mask: Mask | None = None,
         memory_mask: Mask | None = None,
         seed: int | None = None,
+        cache: Any = None,
     ) -> tuple[Any, StackSaved]:
-        """out, in the shape of x (B, T, width), and what `backward` needs; options as of a layer."""
+        """out, in the shape of x (B, T, width), and what `backward` needs; options as of a layer.
+
+        cache: a `ModelCache`, one KV cache for each layer's self-attention.
+        """
         self.check(params)
         masks = {"mask": mask, "memory_mask": memory_mask}
         saved = []
         inner: Any = self.layer
         for place, own_seed in enumerate(child_seeds(seed, self.layers)):
-            own = params["layers"][str(place)]
-            x, saved_layer = inner.forward(own, x, memory, **masks, seed=own_seed)
+            own, kept = params["layers"][str(place)], None if cache is None else cache[place]
+            x, saved_layer = inner.forward(own, x, memory, **masks, seed=own_seed, cache=kept)
             saved.append(saved_layer)
         out, norm = either(self.norm, self.last_norm, params.get("norm", {}), x)
         return out, StackSaved(tuple(saved), norm)

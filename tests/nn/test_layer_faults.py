@@ -9,13 +9,25 @@ from numpy_attention import nn
 from numpy_attention.check.faults import FAULTS
 from numpy_attention.check.pairs.layer_examples import LAYER_EXAMPLES
 from numpy_attention.functional.attention.dropout import Dropout as Multipliers
-from numpy_attention.nn import composition, dropout, embedding, feed_forward, gate, layer, transformer
+from numpy_attention.nn import (
+    composition,
+    dropout,
+    embedding,
+    feed_forward,
+    gate,
+    kv_cache,
+    language_model,
+    layer,
+    transformer,
+)
 from numpy_attention.nn import multi_head_attention as mha
 from numpy_attention.nn import norms as norm_layers
 from numpy_attention.nn.positions import inside, rotary
 from tests.nn import test_dropout as dropouts
 from tests.nn import test_feed_forward as feed_forwards
 from tests.nn import test_layer as layers
+from tests.nn import test_kv_cache as caches
+from tests.nn import test_language_model as models
 from tests.nn import test_multi_head_attention as attentions
 from tests.nn import test_norms as norms
 from tests.nn import test_pooling as poolings
@@ -114,6 +126,52 @@ def unshifted(query_positions, key_positions, L, S, own):
 
 inside_places = inside.places_of
 
+
+def one_key_short(self, key, value):
+    """Off by one: the newest key is missing."""
+    keys, values, places = cache_append(self, key, value)
+    return keys[:, :, :-1], values[:, :, :-1], places[..., :-1]
+
+
+def one_slot_early(self, key, value):
+    """Off by one: the new keys overwrite the last ones."""
+    self.filled = max(0, self.filled - 1)
+    return cache_append(self, key, value)
+
+
+def one_key_more(self):
+    """Off by one: a sliding cache shows a key too many."""
+    return max(0, self.filled - self.capacity) if self.sliding else 0
+
+
+def from_zero(self, length):
+    return np.arange(length)
+
+
+def without_starts(self, length):
+    return np.arange(self.filled, self.filled + length)
+
+
+def never_hidden(self, length):
+    return None if length == 1 else cache_mask(self, length)
+
+
+def input_only(self, d_logits, saved):
+    d_x, d_output = tied_backward(self, d_logits, saved)
+    return d_x, {"weight": np.zeros_like(d_output["weight"])}
+
+
+cache_append, cache_mask = kv_cache.KVCache.append, kv_cache.KVCache.mask
+tied_backward = embedding.Embedding.tied_backward
+LEARNED, ROTARY, SLIDING = (
+    partial(caches.test_pieces_equal_one_causal_pass, caches.POSITIONS["none"], [1] * caches.T, 2),
+    partial(caches.test_pieces_equal_one_causal_pass, caches.POSITIONS["rotary"], [1] * caches.T, 2),
+    partial(caches.test_a_sliding_cache_equals_a_window, None, [1] * caches.T),
+)
+DECODED_GPT = partial(models.test_pieces_with_a_cache_equal_one_pass, {}, [1] * 5)
+RAGGED = partial(models.test_prompts_of_different_lengths_go_on_each_at_its_own_position, {})
+TIED = models.test_a_tied_table_has_the_gradients_of_input_and_output
+AHEAD = partial(models.test_later_ids_have_no_influence, {})
 SELF, CROSS, THREE = (partial(attentions.test_forward_is_its_equations, n, True) for n in (1, 2, 3))
 FIRST, LAST = (partial(transformers.test_an_encoder_layer_is_its_equations, form) for form in (AFTER, BEFORE))
 DECODED = partial(transformers.test_a_decoder_layer_is_its_equations, AFTER)
@@ -147,6 +205,17 @@ PLANTED = {
         mha, "gate_backward", gate_back_without_joined, checked("MultiHeadAttention", 5),
     ),
     "positions not shifted": (mha, "places_of", unshifted, SHIFT),
+    "cache without the newest key": (kv_cache.KVCache, "append", one_key_short, LEARNED),
+    "cache a slot early": (kv_cache.KVCache, "append", one_slot_early, LEARNED),
+    "cache with a key too many": (kv_cache.KVCache, "_first", one_key_more, SLIDING),
+    "rotary positions not shifted at decode": (kv_cache.KVCache, "upcoming", from_zero, ROTARY),
+    "learned positions not shifted at decode": (kv_cache.KVCache, "upcoming", from_zero, DECODED_GPT),
+    "one position for entries of different length": (kv_cache.KVCache, "upcoming", without_starts, RAGGED),
+    "slots of no token seen": (kv_cache.KVCache, "mask", never_hidden, RAGGED),
+    "later ids seen": (language_model, "causal", lambda: None, AHEAD),
+    "tied table counted once": (
+        embedding.Embedding, "tied_backward", input_only, TIED,
+    ),
 }  # fmt: skip
 """A mistake -> the module, its name there, the wrong function, and the test that turns red."""
 

@@ -132,6 +132,7 @@ _MODERN: dict[str, Any] = {
     "norm_first": True, "norm": "rms", "activation": "swiglu", "bias": False, "kv_heads": 1,
     "positions": nn.Rotary(layout="halves"), "query_key_norm": "rms",
 }  # fmt: skip
+_MODEL: dict[str, Any] = {"vocabulary": 6, "width": 4, "heads": 2, "layers": 1, "context": 3, "hidden": 3}
 _CROSS: dict[str, Any] = {"x": _X, "memory": _MEMORY, "mask": causal(), "memory_mask": padding([5, 3])}
 _ENCODER = nn.TransformerEncoderLayer(**_BLOCK, activation="gelu", norm_first=True, dropout=0.2)
 _DROPPING = nn.TransformerDecoderLayer(**_BLOCK, norm_first=True, dropout=0.3)
@@ -194,5 +195,11 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
         _example("two layers, a norm", nn.TransformerEncoder(_ENCODER, 2, norm=True), x=_X, seed=1),
     ),
     "TransformerDecoder": (_example("two layers", nn.TransformerDecoder(_DECODER, 2), **_CROSS),),
+    "LanguageModel": (
+        _example("as GPT-2, dropout", nn.LanguageModel(**_MODEL, dropout=0.2), ids=_IDS, seed=1),
+        _example(
+            "as Llama", nn.LanguageModel(**_MODEL, **_MODERN, tied=False), ids=_IDS, mask=padding([3, 2])
+        ),
+    ),
 }  # fmt: skip
 """The examples of every layer, by its name."""

@@ -1,0 +1,93 @@
+"""What the models of transformer blocks have in common: the options of their blocks, ids, token positions."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..functional.base.admission import Array, whole_numbers
+from .layer import Layer
+from .positions.added import Learned, Sinusoidal
+from .positions.attention_positions import AttentionPositions
+from .transformer import TransformerDecoderLayer, TransformerEncoderLayer
+
+ADDED = ("learned", "sinusoidal")
+"""Positions that are added to the embeddings."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockOptions(Layer):
+    """The options that every block of a model has; see `LanguageModel`."""
+
+    hidden: int | None = None
+    activation: str = "gelu_tanh"
+    norm_first: bool = True
+    norm: str = "layer"
+    eps: float = 1e-5
+    bias: bool = True
+    kv_heads: int | None = None
+    head_width: int | None = None
+    query_key_norm: str | None = None
+    gate: bool = False
+    sinks: bool = False
+    softcap: float | None = None
+    dropout: float = 0.0
+    attention: str | None = None
+
+
+OPTIONS = tuple(name for name in BlockOptions.__dataclass_fields__ if name != "hidden")
+
+
+def block(model: Any, kind: Any = TransformerEncoderLayer, positions: Any = None) -> Any:
+    """A block with the sizes and options of a model; positions are those inside its attention."""
+    options = {name: getattr(model, name) for name in OPTIONS}
+    hidden = 4 * model.width if model.hidden is None else model.hidden
+    return kind(model.width, model.heads, hidden, positions=positions, **options)
+
+
+def decoder_block(model: Any, positions: Any = None) -> Any:
+    """`block` of a decoder."""
+    return block(model, TransformerDecoderLayer, positions)
+
+
+def added_positions(positions: object, context: int, width: int) -> Learned | Sinusoidal | None:
+    """The layer that adds positions to embeddings; None for none, or those inside the attention."""
+    if positions is None or isinstance(positions, AttentionPositions):
+        return None
+    if positions == "learned":
+        return Learned(context, width)
+    if positions == "sinusoidal":
+        return Sinusoidal(width)
+    expected = "'learned', 'sinusoidal', None, nn.Rotary(…) or another of them"
+    raise ValueError(f"positions is {positions!r}; {expected} is expected")
+
+
+def inside_positions(positions: object) -> AttentionPositions | None:
+    """Positions for the attention of every block, or None."""
+    return positions if isinstance(positions, AttentionPositions) else None
+
+
+def admit_ids(name: str, ids: object, rows: int, context: int, size: str = "vocabulary") -> Array:
+    """Whole numbers (..., T), each a row of a table, at most `context` of them in a sequence."""
+    array = whole_numbers(name, ids, least=0)
+    if not array.ndim:
+        raise ValueError(f"{name} is {array}, without an axis; (B, T) is expected")
+    if array.size and array.max() >= rows:
+        raise ValueError(f"{name} holds {array.max()}; less than {rows}, the {size}, is expected")
+    if array.shape[-1] > context:
+        raise ValueError(f"{name} has length {array.shape[-1]}; at most {context}, the context, is expected")
+    return array
+
+
+def add_positions(added: Any, params: Any, x: Array, first: Array | None = None) -> tuple[Array, Any]:
+    """x with its positions, from 0 or as given; x itself and None saved where none are added."""
+    if added is None:
+        return x, None
+    out, saved = added.forward(params.get("positions", {}), x, positions=first)
+    return out, saved
+
+
+def add_positions_backward(added: Any, d_out: Array, saved: Any) -> tuple[Array, Any]:
+    """Undo `add_positions`: d_x, and {"positions": gradients} where they are learned."""
+    if added is None:
+        return d_out, {}
+    d_x, d_positions = added.backward(d_out, saved)
+    return d_x, {"positions": d_positions} if d_positions else {}
