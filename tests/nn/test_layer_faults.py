@@ -25,9 +25,9 @@ from numpy_attention.nn import norms as norm_layers
 from numpy_attention.nn.positions import inside, rotary
 from tests.nn import test_dropout as dropouts
 from tests.nn import test_feed_forward as feed_forwards
-from tests.nn import test_layer as layers
 from tests.nn import test_kv_cache as caches
 from tests.nn import test_language_model as models
+from tests.nn import test_layer as layers
 from tests.nn import test_multi_head_attention as attentions
 from tests.nn import test_norms as norms
 from tests.nn import test_pooling as poolings
