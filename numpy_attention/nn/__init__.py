@@ -30,6 +30,7 @@ from .positions.transformer_xl import TransformerXL
 from .transformer import TransformerDecoderLayer, TransformerEncoderLayer
 from .transformer_stack import TransformerDecoder, TransformerEncoder
 from .weights.files import load_weights, save_weights
+from .weights.hugging_face import from_bert, from_gpt2, from_llama, from_vit
 from .weights.torch_names import from_torch, to_torch
 
 __all__ = [
@@ -64,7 +65,11 @@ __all__ = [
     "alibi_slopes",
     "count_parameters",
     "t5_buckets",
+    "from_bert",
+    "from_gpt2",
+    "from_llama",
     "from_torch",
+    "from_vit",
     "load_weights",
     "save_weights",
     "to_torch",

@@ -89,7 +89,7 @@ def _place(table: NameTable, name: str) -> Stored | None:
         if found := re.fullmatch(pattern, name):
             stored = there if isinstance(there, Stored) else Stored((there,))
             names = tuple(each.format(**found.groupdict()) for each in stored.names)
-            return stored._replace(names=names, transposed=stored.transposed and name.endswith("weight"))
+            return stored._replace(names=names)
     return None
 
 

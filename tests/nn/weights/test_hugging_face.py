@@ -1,0 +1,110 @@
+"""The names that Hugging Face gives, typed as they stand in a checkpoint of one layer."""
+
+import numpy as np
+import pytest
+
+from numpy_attention import nn
+
+GPT2 = nn.LanguageModel(vocabulary=11, width=6, heads=3, layers=1, context=5)
+GPT2_STATE = {
+    "transformer.wte.weight": (11, 6),
+    "transformer.wpe.weight": (5, 6),
+    "transformer.h.0.ln_1.weight": (6,),
+    "transformer.h.0.ln_1.bias": (6,),
+    "transformer.h.0.attn.c_attn.weight": (6, 18),
+    "transformer.h.0.attn.c_attn.bias": (18,),
+    "transformer.h.0.attn.c_proj.weight": (6, 6),
+    "transformer.h.0.attn.c_proj.bias": (6,),
+    "transformer.h.0.ln_2.weight": (6,),
+    "transformer.h.0.ln_2.bias": (6,),
+    "transformer.h.0.mlp.c_fc.weight": (6, 24),
+    "transformer.h.0.mlp.c_fc.bias": (24,),
+    "transformer.h.0.mlp.c_proj.weight": (24, 6),
+    "transformer.h.0.mlp.c_proj.bias": (6,),
+    "transformer.ln_f.weight": (6,),
+    "transformer.ln_f.bias": (6,),
+}
+LLAMA = nn.LanguageModel(
+    11, 6, 4, 1, 5, kv_heads=2, head_width=2, hidden=7, activation="swiglu", norm="rms", bias=False,
+    positions=nn.Rotary(layout="halves"), tied=False,
+)  # fmt: skip
+LLAMA_STATE = {
+    "model.embed_tokens.weight": (11, 6),
+    "model.layers.0.self_attn.q_proj.weight": (8, 6),
+    "model.layers.0.self_attn.k_proj.weight": (4, 6),
+    "model.layers.0.self_attn.v_proj.weight": (4, 6),
+    "model.layers.0.self_attn.o_proj.weight": (6, 8),
+    "model.layers.0.mlp.gate_proj.weight": (7, 6),
+    "model.layers.0.mlp.up_proj.weight": (7, 6),
+    "model.layers.0.mlp.down_proj.weight": (6, 7),
+    "model.layers.0.input_layernorm.weight": (6,),
+    "model.layers.0.post_attention_layernorm.weight": (6,),
+    "model.norm.weight": (6,),
+    "lm_head.weight": (11, 6),
+}
+FAMILIES = {"gpt2": (nn.from_gpt2, GPT2, GPT2_STATE), "llama": (nn.from_llama, LLAMA, LLAMA_STATE)}
+
+
+def drawn(shapes):
+    rng = np.random.default_rng(0)
+    return {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_parameter_is_read_and_every_number_used_once(family):
+    read, layer, shapes = FAMILIES[family]
+    state = drawn(shapes)
+    params = read(layer, state)
+    layer.check(params)
+    numbers = np.concatenate([x.ravel() for x in nn.to_torch(layer, params).values()])
+    np.testing.assert_array_equal(
+        np.sort(numbers), np.sort(np.concatenate([x.ravel() for x in state.values()]))
+    )
+    bare = {
+        name.partition(".")[2] if name.split(".")[0] in ("transformer", "model") else name: x
+        for name, x in state.items()
+    }
+    np.testing.assert_array_equal(read(layer, bare)["embedding"]["weight"], params["embedding"]["weight"])
+
+
+def test_gpt2s_weights_are_transposed_and_its_masks_left_out():
+    state = drawn(GPT2_STATE)
+    constants = {
+        f"transformer.h.0.attn.{name}": np.ones((1, 1, 5, 5), bool) for name in ("bias", "masked_bias")
+    }
+    (own,) = nn.from_gpt2(GPT2, state | constants)["layers"].values()
+    np.testing.assert_array_equal(
+        own["self_attn"]["in_proj_weight"], state["transformer.h.0.attn.c_attn.weight"].T
+    )
+    np.testing.assert_array_equal(own["linear2"]["weight"], state["transformer.h.0.mlp.c_proj.weight"].T)
+    np.testing.assert_array_equal(own["linear2"]["bias"], state["transformer.h.0.mlp.c_proj.bias"])
+
+
+def test_llamas_rows_are_query_key_value():
+    state = drawn(LLAMA_STATE)
+    (own,) = nn.from_llama(LLAMA, state | {"model.rotary_emb.inv_freq": np.ones(1)})["layers"].values()
+    rows = [state[f"model.layers.0.self_attn.{x}_proj.weight"] for x in "qkv"]
+    np.testing.assert_array_equal(own["self_attn"]["in_proj_weight"], np.concatenate(rows))
+    np.testing.assert_array_equal(own["gate"]["weight"], state["model.layers.0.mlp.gate_proj.weight"])
+    np.testing.assert_array_equal(own["linear1"]["weight"], state["model.layers.0.mlp.up_proj.weight"])
+
+
+def test_rotary_pairs_of_another_layout_are_refused():
+    other = nn.LanguageModel(11, 6, 3, 1, 5, positions=nn.Rotary(layout="interleaved"))
+    with pytest.raises(
+        ValueError, match=r"^positions have layout 'interleaved'; nn.Rotary\(layout='halves'\) is"
+    ):
+        nn.from_llama(other, {})
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_weights_of_another_model_are_one_error_with_every_name(family):
+    read, layer, shapes = FAMILIES[family]
+    others = {
+        name: shape for _, _, each in FAMILIES.values() for name, shape in each.items() if each is not shapes
+    }
+    with pytest.raises(ValueError, match=r"^state does not fit \w+: missing ") as caught:
+        read(layer, drawn(others))
+    for name in shapes:
+        assert name.split(".", 1)[-1] in str(caught.value) or name in others
+    assert "\n" not in str(caught.value)
