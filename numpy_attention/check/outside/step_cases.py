@@ -27,7 +27,7 @@ PARTS = ((2, 3, 5, 4), (1, 2, 33, 16), (5, 4), (1, 1, 1, 2), (0, 3, 5, 4))
 ROWS = ((3, 5), (2, 65), (7,), (1, 1), (2, 1), (2, 17), (3, 64), (0, 5), (2, 3, 5), (2, 1, 3, 4))
 
 PLAIN = ("normal", "huge", "tiny", "zeros", "equal")
-LOGITS = (*PLAIN, "wide", "one entry dominating", "mean 1e4", "mean -1e4", "mean -1e5")
+LOGITS = (*PLAIN, "wide", "one entry dominating", "mean 1e4", "mean -1e4", "mean -6e4")
 HIDDEN = (*LOGITS, "constant rows", "-inf entries")
 
 

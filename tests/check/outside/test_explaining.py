@@ -23,7 +23,10 @@ UNNAMED = {"maximum-from-5e4", "lse-in-wrong-base", "lse-without-maximum"}
 
 ALL = MISTAKES | WRONG
 OWN = [pytest.param(rule, name, id=f"{rule} {name}") for rule, table in ALL.items() for name in table]
-QUICK = ("no row sum", "half", "base two", "without the half", "let through", "mean of all", "not divided")
+QUICK = {
+    "softmax": "no row sum", "layer_norm": "half", "cross_entropy": "base two", "gelu": "without the half",
+    "mask": "let through", "sparsemax": "mean of all", "merge of attention": "d_lse forgotten",
+}  # fmt: skip
 
 
 def judged(rule, name):
@@ -34,7 +37,7 @@ def judged(rule, name):
     assert report.simplest is not None
 
 
-@pytest.mark.parametrize("rule, name", [own for own in OWN if own.values[1] in QUICK])
+@pytest.mark.parametrize("rule, name", QUICK.items())
 def test_own_mistakes_fail(rule, name):
     judged(rule, name)
 

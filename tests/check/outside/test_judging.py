@@ -12,7 +12,7 @@ from numpy_attention.check.outside.steps import ELSEWHERE
 from numpy_attention.check.pairs.rules import RULES
 from tests.support.right_steps import RIGHT
 
-QUICK = ("softmax", "layer_norm", "cross_entropy", "additive_scores", "softmax_step", "sparsemax")
+QUICK = ("softmax", "layer_norm", "cross_entropy", "additive_scores", "sparsemax", "relative")
 
 
 @pytest.mark.slow
@@ -65,7 +65,8 @@ def test_reduction_of_a_loss_is_read_from_its_result():
 
 @pytest.mark.parametrize("name", ["attention_merge", "merge of attention", "merge_of_attention"])
 def test_rules_have_names_without_spaces_too(name):
-    assert na.check_rule(RIGHT["merge of attention"], name).ok
+    with pytest.raises(ValueError, match="takes no lse_1: the arguments of merge of attention are out_1"):
+        na.check_rule(lambda out: out, name)
 
 
 def test_every_optimizer_and_every_rule_has_its_name():
@@ -75,20 +76,22 @@ def test_every_optimizer_and_every_rule_has_its_name():
 
 
 def test_an_lse_that_is_not_returned_is_left_out_and_one_without_cotangent_is_judged():
-    def weights_alone(scores, sink):
-        return RIGHT["softmax_step"][0](masked=scores, sinks=sink)[0][0]
+    forward, backward = RIGHT["merge of attention"]
 
-    report = na.check_rule(weights_alone, "softmax_step")
+    def out_alone(out_1, lse_1, out_2, lse_2):
+        return forward(out_1=out_1, lse_1=lse_1, out_2=out_2, lse_2=lse_2)[0][0]
+
+    report = na.check_rule(out_alone, "attention_merge")
     assert report.ok, str(report)
     assert report.left_out == {"lse": "none returned", "gradients": "none returned"}
 
-    def with_gradients(scores, sinks, d_out):
-        (weights, lse), saved = RIGHT["softmax_step"][0](masked=scores, sinks=sinks)
-        return (weights, lse), RIGHT["softmax_step"][1]((d_out, np.zeros_like(lse)), saved)
+    def with_gradients(out_1, lse_1, out_2, lse_2, d_out):
+        (out, lse), saved = forward(out_1=out_1, lse_1=lse_1, out_2=out_2, lse_2=lse_2)
+        return (out, lse), backward((d_out, np.zeros_like(lse)), saved)
 
-    report = na.check_rule(with_gradients, "softmax_step")
+    report = na.check_rule(with_gradients, "attention_merge")
     assert report.ok, str(report)
-    assert {*report.worst} == {"out", "lse", "d_masked", "d_sinks"}
+    assert {*report.worst} == {"out", "lse", "d_out_1", "d_lse_1", "d_out_2", "d_lse_2"}
 
 
 def test_absent_arguments_take_neutral_values():
