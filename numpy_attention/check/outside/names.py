@@ -29,9 +29,7 @@ OTHER_NAMES = {
     "scale": "sm_scale scaling",
     "value": "v values",
     "scores": "logits attn_scores",
-    "capped": "scores logits",
-    "biased": "scores logits",
-    "masked": "scores logits",
+    **dict.fromkeys(("capped", "biased", "masked"), "scores logits"),
     "thinned": "weights attn probs",
     "softcap": "cap logit_cap soft_cap logits_soft_cap",
     "visible": "mask attn_mask keep",
@@ -72,16 +70,15 @@ def _last_axis(arguments: Mapping[str, Any], default: Any) -> tuple[int, ...]:
     return tuple(np.shape(arguments["x"])[-1:])
 
 
-def _last(arguments: Mapping[str, Any], default: Any) -> int:
-    return -1
-
-
 DERIVED: dict[str, dict[str, Derived]] = {
     "layer_norm": {"normalized_shape": _last_axis},
     "rms_norm": {"normalized_shape": _last_axis},
     "gelu": {"approximate": _approximate(tanh=False)},
     "gelu_tanh": {"approximate": _approximate(tanh=True)},
-    **{name: {"dim": _last, "axis": _last} for name in ("sigmoid weights", "sparsemax", "entmax")},
+    **dict.fromkeys(
+        ("sigmoid weights", "sparsemax", "entmax"),
+        dict.fromkeys(("dim", "axis"), lambda arguments, default: -1),
+    ),
 }
 """Parameters of known libraries that are no argument of the rule, but follow from its arguments."""
 
@@ -98,16 +95,12 @@ def _none(arguments: Mapping[str, Any]) -> Any:
     return None
 
 
-def _scale(arguments: Mapping[str, Any]) -> Any:
-    return 1 / max(np.shape(arguments["query"])[-1], 1) ** 0.5
-
-
 NEUTRAL: dict[str, dict[str, Callable[[Mapping[str, Any]], Any]]] = {
     "layer_norm": {"weight": _ones, "bias": _zeros},
     "rms_norm": {"weight": _ones},
     "linear": {"bias": _none},
     "location_scores": {"bias": _none},
-    "score": {"scale": _scale},
+    "score": {"scale": lambda arguments: 1 / max(np.shape(arguments["query"])[-1], 1) ** 0.5},
     "softmax_step": {"sinks": _none},
 }
 """Values of arguments that the candidate does not take: those that change nothing, and the usual scale."""
