@@ -229,7 +229,7 @@ def keep_visible(x: Array, visible: Array | None, fresh: bool = False) -> Array:
 
 
 def beside_zeros(x: Array, visible: Array | None) -> Array:
-    """`x` where visible, for weights that are exactly 0 elsewhere: 0 there too, unless 0 * x is 0 as it is.
+    """`x` with 0 where masked; `x` itself if it is finite, because it meets weights that are 0 there.
 
     One look at the extremes proves that, and that differences between entries of `x` do not overflow.
     """

@@ -15,7 +15,7 @@ def row_maximum(x: Array) -> Array:
 
 
 def finite_shift(top: Array) -> Array:
-    """Subtracted from a row before exp: its maximum `top`, or 0 where that is not finite.
+    """What is subtracted from each row before exp: its maximum `top`, or 0 where that is not finite.
 
     A complex maximum is subtracted whole: the peak's own term is then exactly 1, and complex-step derivatives
     keep their digits even where one weight is almost 1.
@@ -38,7 +38,7 @@ def entry_at_peak(x: Array, weights: Array) -> Array:
 
 
 def sink_weights(quotients: Array, sinks: Array) -> Array:
-    """exp(sinks) / Σ exp, from quotients good for finite sinks: 0 at -inf, all of the weight at +inf."""
+    """Weights of the sinks: the quotients exp(sinks) / Σ exp, but 0 for a sink of -inf and 1 for +inf."""
     return np.where(sinks.real == -np.inf, 0, np.where(sinks.real == np.inf, 1, quotients))
 
 
