@@ -18,6 +18,7 @@ import numpy as np
 
 from ..functional.base.admission import Array, admit, one_of, quiet, real_number, shown
 from ..functional.base.arrays import gradient_like, shape_repr, whole_number
+from ..optim.trees import flatten
 from .parameters import Params, Shapes, admit_rng, check_params, glorot, parameter_count
 
 _Class = TypeVar("_Class", bound=type)
@@ -70,7 +71,7 @@ def _fits(params: Any, shapes: Shapes) -> bool:
         return False
     return all(
         _fits(params[name], inside) if type(inside) is dict else
-        type(params[name]) is np.ndarray and params[name].shape == inside
+        type(params[name]) is np.ndarray and params[name].shape == inside and params[name].dtype.kind in "fc"
         for name, inside in shapes.items()
     )  # fmt: skip
 
@@ -80,7 +81,7 @@ def _tree(layer: Layer, name: str) -> list[str]:
     head = f"{name}: {summary(layer)}" if name else summary(layer)
     count = parameter_count(layer.expected_shapes)
     lines = [f"{head}  {count:,} parameters" if count else head]
-    lines += [f"  {own} {shape}" for own, shape in layer.own_shapes().items()]
+    lines += [f"  {own} {shape}" for own, shape in flatten(layer.own_shapes()).items()]
     for part_name, part in layer.parts().items():
         lines += [f"  {line}" for line in _tree(part, part_name)]
     return lines

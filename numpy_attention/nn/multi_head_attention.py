@@ -17,7 +17,7 @@ from ..functional.attention.dropout import dropout
 from ..functional.base.admission import Array, admit
 from ..functional.base.arrays import check_equal, common_batch, shape_repr
 from ..functional.layers.linear import LinearSaved
-from ..functional.masks.mask import Mask
+from ..functional.masks.mask import Mask, check_mask
 from .attention_sizes import AttentionSizes
 from .attention_step import (
     AttentionStepGradients,
@@ -174,6 +174,9 @@ class MultiHeadAttention(AttentionSizes):
         self.check(params)
         inputs = self._admit_inputs(query, key, value)
         scale = self._admit_scale(scale)
+        if cache is None and mask is not None:
+            batch = common_batch(query=inputs[0].shape[:-2], key=inputs[-1].shape[:-2])
+            check_mask(mask, (*batch, self.heads, inputs[0].shape[-2], inputs[-1].shape[-2]))
         projected, in_proj = project_forward(params, inputs, self._plan(len(inputs)))
         q, k, v = (split_heads(x, n) for x, n in zip(projected, self.head_counts, strict=True))
         if cache is not None and query_positions is None:

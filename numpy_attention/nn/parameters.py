@@ -8,6 +8,7 @@ import numpy as np
 
 from ..functional.base.admission import Array, admit, explained
 from ..functional.base.arrays import cotangent
+from ..functional.base.wording import some_names
 from ..optim.trees import flatten
 from ..optim.updates import leaves, path_text
 
@@ -82,7 +83,7 @@ def check_params(params: Any, shapes: Shapes) -> None:
     Raises
     ------
     TypeError
-        If a dict or an array is expected and something else is there.
+        If a dict or a floating array is expected and something else is there.
     ValueError
         If a parameter is missing or unknown, or has another shape.
     """
@@ -101,9 +102,10 @@ def check_params(params: Any, shapes: Shapes) -> None:
             raise ValueError(
                 f"{path_text('params', path)} has shape {np.shape(arrays[path])}; {shape} is expected"
             )
+        admit(path_text("params", path), arrays[path])
     for path in arrays:
         if path not in expected:
-            names = ", ".join(".".join(known) for known in expected)
+            names = some_names([".".join(known) for known in expected])
             raise ValueError(f"{path_text('params', path)} is unknown; one of {names} is expected")
 
 

@@ -52,6 +52,7 @@ def test_entries_are_counted():
             TypeError,
             r"^params\['layer'\]\['weight'\] is tuple; an",
         ),
+        ({"sharpness": np.array(5)}, TypeError, r"^params\['sharpness'\] has dtype int64; float16, float32,"),
         ({"extra": 1.0}, ValueError, r"^params\['extra'\] is unknown; one of layer.weight, "),
     ],
 )
