@@ -3,7 +3,6 @@
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 
-from .dropout import Dropout
 from .feed_forward import FeedForward
 from .layer import Layer, admit_choice, admit_flags
 from .multi_head_attention import MultiHeadAttention
@@ -83,11 +82,6 @@ class Block(Layer):
     def norm2(self) -> LayerNorm | RMSNorm:
         """The norm of the second part."""
         return self.norm1
-
-    @cached_property
-    def thin(self) -> Dropout:
-        """Dropout of each part's output."""
-        return Dropout(self.dropout)
 
     def parts(self) -> dict[str, Layer]:
         parts = {"self_attn": self.self_attn, **self.feed_forward.parts()}

@@ -58,18 +58,26 @@ class Dropout(Layer):
         """out, in the shape of x, and what `backward` needs. seed: a whole number, another for each step."""
         self.check(params)
         x = admit("x", x)
-        multipliers = None
-        if seed is not None and self.rate:
-            multipliers = Multipliers(seed, self.rate).array(x.shape).astype(upcast(x)[0].real.dtype)
-        return _times(x, multipliers, x), DropoutLayerSaved(x, multipliers)
+        out, saved = thin_forward(self.rate, x, seed)
+        return x.copy() if out is x else out, saved
 
     def backward(self, d_out: npt.ArrayLike, saved: DropoutLayerSaved) -> tuple[Any, Params]:
         """Undo out = x * multipliers: d_x = d_out * multipliers."""
         check_saved(saved, DropoutLayerSaved)
-        d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
-        return gradient_like(_times(d_out, saved.multipliers, d_out), saved.x, fresh=True), {}
+        d_x = thin_backward(cotangent("d_out", d_out, saved.x.shape, saved.x), saved)
+        return gradient_like(d_x, saved.x), {}
 
 
-def _times(x: Array, multipliers: Array | None, like: Array) -> Any:
-    """A new array: x * multipliers, rounded to the dtype of `like`."""
-    return x.copy() if multipliers is None else round_to(x * multipliers, like, fresh=True)
+def thin_forward(rate: float, x: Array, seed: int | None) -> tuple[Any, DropoutLayerSaved]:
+    """x * multipliers, or x itself where nothing is dropped."""
+    if seed is None or not rate:
+        return x, DropoutLayerSaved(x, None)
+    multipliers = Multipliers(seed, rate).array(x.shape).astype(upcast(x)[0].real.dtype)
+    return round_to(x * multipliers, x, fresh=True), DropoutLayerSaved(x, multipliers)
+
+
+def thin_backward(d_out: Array, saved: DropoutLayerSaved) -> Any:
+    """Undo `thin_forward`: d_x = d_out * multipliers, or d_out itself."""
+    return (
+        d_out if saved.multipliers is None else gradient_like(d_out * saved.multipliers, saved.x, fresh=True)
+    )

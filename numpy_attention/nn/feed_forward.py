@@ -16,7 +16,7 @@ from ..functional.base.arrays import Pair, shape_repr
 from ..functional.layers.activations import relu_backward, relu_forward
 from ..functional.layers.gelu import gelu_backward, gelu_forward, gelu_tanh_backward, gelu_tanh_forward
 from ..functional.layers.smooth import silu_backward, silu_forward
-from .dropout import Dropout
+from .dropout import thin_backward, thin_forward
 from .layer import Layer, admit_choice, admit_flags, admit_rate, admit_sizes, admit_width, child_seeds, layer
 from .linear import Linear
 from .parameters import Params, check_saved
@@ -97,11 +97,6 @@ class FeedForward(Layer):
         """The second linear map, hidden -> width."""
         return Linear(self.hidden, self.width, bias=self.bias)
 
-    @cached_property
-    def thin(self) -> Dropout:
-        """Dropout between the linear maps."""
-        return Dropout(self.dropout)
-
     def parts(self) -> dict[str, Layer]:
         gate = {"gate": self.linear1} if self.activation in GATED else {}
         return {"linear1": self.linear1, **gate, "linear2": self.linear2}
@@ -121,7 +116,7 @@ class FeedForward(Layer):
             hidden, product = active * hidden, (active, hidden)
         else:
             hidden, activation = ACTIVATIONS[self.activation].forward(hidden)
-        thinned, dropout = self.thin.forward({}, hidden, seed=child_seeds(seed, 1)[0])
+        thinned, dropout = thin_forward(self.dropout, hidden, child_seeds(seed, 1)[0])
         out, linear2 = self.linear2.forward(params["linear2"], thinned)
         return out, FeedForwardSaved(linear1, gate, activation, product, dropout, linear2)
 
@@ -130,7 +125,7 @@ class FeedForward(Layer):
         check_saved(saved, FeedForwardSaved)
         # out = linear2(dropout(hidden))
         d_thinned, d_linear2 = self.linear2.backward(d_out, saved.linear2)
-        d_hidden, _ = self.thin.backward(d_thinned, saved.dropout)
+        d_hidden = thin_backward(d_thinned, saved.dropout)
         if saved.product is None:
             # hidden = activation(linear1(x))
             d_hidden = ACTIVATIONS[self.activation].backward(d_hidden, saved.activation)

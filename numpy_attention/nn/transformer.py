@@ -4,8 +4,9 @@
     before (norm_first=True)   x = x + self_attn(norm1(x))          x = x + feed_forward(norm2(x))
 
 A decoder block has a second attention between the two, whose keys and values are an encoder's output:
-x = x + multihead_attn(x, memory). Each backward is its forward's lines upwards. Parameters are named as in
-PyTorch's nn.TransformerEncoderLayer and nn.TransformerDecoderLayer.
+x = x + multihead_attn(x, memory). Each backward is its forward's lines upwards. What draws dropout has a seed of
+its own, numbered in the order of the lines. Parameters are named as in PyTorch's nn.TransformerEncoderLayer and
+nn.TransformerDecoderLayer.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from ..functional.base.admission import admit
 from ..functional.base.arrays import shape_repr
 from ..functional.masks.mask import Mask
 from .block import Block
+from .dropout import thin_backward, thin_forward
 from .layer import (
     Layer,
     admit_width,
@@ -106,12 +108,12 @@ class TransformerEncoderLayer(Block):
         attended, self_attn = self.self_attn.forward(
             params["self_attn"], normed, mask=mask, seed=seeds[0], query_positions=positions, cache=cache
         )
-        thinned, dropout1 = self.thin.forward({}, attended, seed=seeds[1])
+        thinned, dropout1 = thin_forward(self.dropout, attended, seeds[1])
         summed, sum1 = sum_forward(x, thinned)
         x, norm1_after = either(after, self.norm1, params["norm1"], summed)
         normed, norm2_before = either(before, self.norm2, params["norm2"], x)
         fed, feed_forward = self.feed_forward.forward(self.of_feed_forward(params), normed, seed=seeds[2])
-        thinned, dropout2 = self.thin.forward({}, fed, seed=seeds[3])
+        thinned, dropout2 = thin_forward(self.dropout, fed, seeds[3])
         summed, sum2 = sum_forward(x, thinned)
         out, norm2_after = either(after, self.norm2, params["norm2"], summed)
         return out, EncoderLayerSaved(
@@ -125,14 +127,14 @@ class TransformerEncoderLayer(Block):
         # out = x + dropout(feed_forward(x)), with norm2 before or after
         d_summed, d_norm2_after = either_backward(self.norm2, admit("d_out", d_out), saved.norm2_after)
         d_x, d_thinned = sum_backward(d_summed, saved.sum2)
-        d_fed, _ = self.thin.backward(d_thinned, saved.dropout2)
+        d_fed = thin_backward(d_thinned, saved.dropout2)
         d_normed, d_feed_forward = self.feed_forward.backward(d_fed, saved.feed_forward)
         d_branch, d_norm2_before = either_backward(self.norm2, d_normed, saved.norm2_before)
         d_x = d_x + d_branch
         # x = x + dropout(self_attn(x)), with norm1 before or after
         d_summed, d_norm1_after = either_backward(self.norm1, d_x, saved.norm1_after)
         d_x, d_thinned = sum_backward(d_summed, saved.sum1)
-        d_attended, _ = self.thin.backward(d_thinned, saved.dropout1)
+        d_attended = thin_backward(d_thinned, saved.dropout1)
         d_inputs, d_self_attn = self.self_attn.backward(d_attended, saved.self_attn)
         d_branch, d_norm1_before = either_backward(self.norm1, d_inputs.d_query, saved.norm1_before)
         d_x = d_x + d_branch
@@ -230,19 +232,19 @@ class TransformerDecoderLayer(Block):
         attended, self_attn = self.self_attn.forward(
             params["self_attn"], normed, mask=mask, seed=seeds[0], query_positions=positions, cache=cache
         )
-        thinned, dropout1 = self.thin.forward({}, attended, seed=seeds[1])
+        thinned, dropout1 = thin_forward(self.dropout, attended, seeds[1])
         summed, sum1 = sum_forward(x, thinned)
         x, norm1_after = either(after, self.norm1, params["norm1"], summed)
         normed, norm2_before = either(before, self.norm2, params["norm2"], x)
         attended, multihead_attn = self.multihead_attn.forward(
             params["multihead_attn"], normed, memory, mask=memory_mask, seed=seeds[2]
         )
-        thinned, dropout2 = self.thin.forward({}, attended, seed=seeds[3])
+        thinned, dropout2 = thin_forward(self.dropout, attended, seeds[3])
         summed, sum2 = sum_forward(x, thinned)
         x, norm2_after = either(after, self.norm2, params["norm2"], summed)
         normed, norm3_before = either(before, self.norm3, params["norm3"], x)
         fed, feed_forward = self.feed_forward.forward(self.of_feed_forward(params), normed, seed=seeds[4])
-        thinned, dropout3 = self.thin.forward({}, fed, seed=seeds[5])
+        thinned, dropout3 = thin_forward(self.dropout, fed, seeds[5])
         summed, sum3 = sum_forward(x, thinned)
         out, norm3_after = either(after, self.norm3, params["norm3"], summed)
         return out, DecoderLayerSaved(
@@ -257,21 +259,21 @@ class TransformerDecoderLayer(Block):
         # out = x + dropout(feed_forward(x)), with norm3 before or after
         d_summed, d_norm3_after = either_backward(self.norm3, admit("d_out", d_out), saved.norm3_after)
         d_x, d_thinned = sum_backward(d_summed, saved.sum3)
-        d_fed, _ = self.thin.backward(d_thinned, saved.dropout3)
+        d_fed = thin_backward(d_thinned, saved.dropout3)
         d_normed, d_feed_forward = self.feed_forward.backward(d_fed, saved.feed_forward)
         d_branch, d_norm3_before = either_backward(self.norm3, d_normed, saved.norm3_before)
         d_x = d_x + d_branch
         # x = x + dropout(multihead_attn(x, memory)), with norm2 before or after
         d_summed, d_norm2_after = either_backward(self.norm2, d_x, saved.norm2_after)
         d_x, d_thinned = sum_backward(d_summed, saved.sum2)
-        d_attended, _ = self.thin.backward(d_thinned, saved.dropout2)
+        d_attended = thin_backward(d_thinned, saved.dropout2)
         d_cross, d_multihead_attn = self.multihead_attn.backward(d_attended, saved.multihead_attn)
         d_branch, d_norm2_before = either_backward(self.norm2, d_cross.d_query, saved.norm2_before)
         d_x = d_x + d_branch
         # x = x + dropout(self_attn(x)), with norm1 before or after
         d_summed, d_norm1_after = either_backward(self.norm1, d_x, saved.norm1_after)
         d_x, d_thinned = sum_backward(d_summed, saved.sum1)
-        d_attended, _ = self.thin.backward(d_thinned, saved.dropout1)
+        d_attended = thin_backward(d_thinned, saved.dropout1)
         d_inputs, d_self_attn = self.self_attn.backward(d_attended, saved.self_attn)
         d_branch, d_norm1_before = either_backward(self.norm1, d_inputs.d_query, saved.norm1_before)
         d_x = d_x + d_branch

@@ -87,9 +87,8 @@ class Unscaled(Multipliers):
         return super().array(shape) * (1 - self.rate)
 
 
-def drawn_anew(x, multipliers, like, calls=[0]):  # noqa: B006 - counts the calls
-    calls[0] += 1
-    return dropout.round_to(x if multipliers is None else x * np.roll(multipliers, calls[0]), like)
+def drawn_anew(d_out, saved):
+    return d_out * np.roll(saved.multipliers, 1)
 
 
 def one_seed_for_all(seed, count):
@@ -195,7 +194,7 @@ PLANTED = {
     "norm without its backward": (transformer, "either_backward", other_place_backward, checked(ENCODER)),
     "dropout in evaluation, not in training": (dropouts.nn, "Dropout", AlwaysDropping, STILL),
     "dropout without scaling": (dropout, "Multipliers", Unscaled, SCALED),
-    "dropout drawn anew in the backward": (dropout, "_times", drawn_anew, checked("Dropout")),
+    "dropout drawn anew in the backward": (dropout, "thin_backward", drawn_anew, checked("Dropout")),
     "one seed for all children": (transformer, "child_seeds", one_seed_for_all, SEEDS),
     "an id that occurs twice counted once": (
         embedding, "embedding_backward", embedding_back_once, checked("Embedding"),
