@@ -4,9 +4,9 @@
     before (norm_first=True)   x = x + self_attn(norm1(x))          x = x + feed_forward(norm2(x))
 
 A decoder block has a second attention between the two, whose keys and values are an encoder's output:
-x = x + multihead_attn(x, memory). Each backward is its forward's lines upwards. What draws dropout has a seed of
-its own, numbered in the order of the lines. Parameters are named as in PyTorch's nn.TransformerEncoderLayer and
-nn.TransformerDecoderLayer.
+x = x + multihead_attn(x, memory). Each backward is its forward's lines upwards. Each dropout has a seed of
+its own, numbered in the order of the lines. Parameters are named as in PyTorch's nn.TransformerEncoderLayer
+and nn.TransformerDecoderLayer.
 """
 
 from dataclasses import dataclass
