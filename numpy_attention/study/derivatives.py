@@ -11,6 +11,9 @@ import numpy as np
 from ..check.pairs.differentiation import ALLOWED, EPS, H
 from ..functional.base.admission import Array
 
+GOLDEN = (5**0.5 - 1) / 2
+"""Its multiples, modulo 1, are spread evenly: the entries of a direction without symmetry."""
+
 
 class Derivative(NamedTuple):
     """A gradient, the same gradient by the complex step, and the tolerance of each entry."""
@@ -63,3 +66,29 @@ def derivative(
         exact[index], sizes[index] = terms.sum(), np.abs(terms).sum()
     tolerance = ALLOWED * np.abs(exact).max(initial=0) + 16 * EPS * (sizes + magnitude)
     return Derivative(ours, exact, tolerance)
+
+
+def directional(
+    ours: Array,
+    x: Array,
+    function: Callable[[Array], Array],
+    d_out: Array,
+    magnitude: float,
+    free: Array | None = None,
+) -> Derivative:
+    """<ours, v> beside the derivative of Σ d_out * function(x) along one direction v: one complex step.
+
+    Parameters are those of `derivative`. A gradient that is wrong anywhere is wrong along almost every v.
+
+    Examples
+    --------
+    >>> squares = directional(np.array([2.0, 5.0]), np.array([1.0, 2.0]), np.square, np.ones(2), magnitude=1)
+    >>> squares.ok
+    False
+    """
+    v = (1 + np.arange(x.size) * GOLDEN % 1).reshape(x.shape)
+    moved = v if free is None else np.where(free, v, 0)
+    terms = d_out * (np.imag(function(x + 1j * H * moved)) / H)
+    ours = ours * v
+    sizes = ALLOWED * np.abs(ours).sum() + 16 * EPS * (np.abs(terms).sum() + magnitude * v.sum())
+    return Derivative(ours.sum(), terms.sum(), sizes)

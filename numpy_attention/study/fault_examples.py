@@ -106,4 +106,6 @@ def _changes_results(n: int, steps: Steps) -> bool:
 
 def differ(x: Array, expected: Array, tolerance: float) -> bool:
     """True if two arrays differ in shape, or by more than the tolerance; NaN equals NaN."""
+    if x.shape == expected.shape and (x == expected).all():  # much faster than allclose
+        return False
     return x.shape != expected.shape or not np.allclose(x, expected, rtol=0, atol=tolerance, equal_nan=True)

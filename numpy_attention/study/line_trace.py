@@ -6,7 +6,7 @@ A page shows the code that actually ran, so a changed line or a planted fault ap
 import inspect
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -84,8 +84,11 @@ def _run_traced(code: CodeType | None, call: Callable[[], Any]) -> tuple[Any, fr
     return result, frozenset(lines), local_names
 
 
+_signature = lru_cache(maxsize=1024)(inspect.signature)
+
+
 def _by_name(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     try:
-        return dict(inspect.signature(function).bind(*args, **kwargs).arguments)
+        return dict(_signature(function).bind(*args, **kwargs).arguments)
     except (TypeError, ValueError):  # no readable signature: number the arguments
         return {f"argument_{n}": x for n, x in enumerate(args)} | kwargs

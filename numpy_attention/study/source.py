@@ -88,14 +88,9 @@ def math_source(call: LineTrace) -> Source:
     out = unfold_groups(visible_product(fold_groups(thinned, value), value, visible_rows), thinned)
     """
     try:
-        body = _body(call)
-        file = Path(inspect.getsourcefile(unwrapped(call.function)) or "")
+        return _source(*_run(call))
     except (OSError, TypeError):
         return NO_SOURCE
-    in_package = file.is_relative_to(PACKAGE)
-    name = file.relative_to(PACKAGE).as_posix() if in_package else file.name
-    lines = tuple(line for node in body.shown for line in body.lines(node))
-    return Source(name, lines, _helpers(body.shown, _namespace(unwrapped(call.function))))
 
 
 def intermediate_arrays(call: LineTrace) -> dict[str, Array]:
@@ -112,7 +107,7 @@ def intermediate_arrays(call: LineTrace) -> dict[str, Array]:
            [0., 1.]])}
     """
     try:
-        body = _body(call)
+        body = _body(*_run(call))
     except (OSError, TypeError):
         return {}
     names = dict.fromkeys(name for node in body.shown for name in _assigned(node))
@@ -133,7 +128,7 @@ def arrays_read(call: LineTrace) -> dict[str, Array]:
     {'d_capped': array([[3.]]), 'scores': array([[1.]])}
     """
     try:
-        nodes = _body(call).shown
+        nodes = _body(*_run(call)).shown
     except (OSError, TypeError):
         return {}
     values = call.local_names | {
@@ -168,15 +163,31 @@ class _Body(NamedTuple):
         return (SourceLine(self.first + node.lineno - 1 + n, line) for n, line in enumerate(dedented))
 
 
-def _body(call: LineTrace) -> _Body:
-    function = unwrapped(call.function)
+def _run(call: LineTrace) -> tuple[Any, frozenset[int], frozenset[str]]:
+    """What decides which statements are shown: function, lines that ran, numeric variables."""
+    numeric = frozenset(name for name, x in call.local_names.items() if _is_numeric(x))
+    return unwrapped(call.function), call.lines, numeric
+
+
+@lru_cache(maxsize=1024)
+def _source(function: Any, lines: frozenset[int], numeric: frozenset[str]) -> Source:
+    body = _body(function, lines, numeric)
+    file = Path(inspect.getsourcefile(function) or "")
+    in_package = file.is_relative_to(PACKAGE)
+    name = file.relative_to(PACKAGE).as_posix() if in_package else file.name
+    shown = tuple(line for node in body.shown for line in body.lines(node))
+    return Source(name, shown, _helpers(body.shown, _namespace(function)))
+
+
+@lru_cache(maxsize=1024)
+def _body(function: Any, lines: frozenset[int], numeric: frozenset[str]) -> _Body:
     text, first, definition = _parsed(function)
     if not isinstance(definition, ast.FunctionDef):
         whole = ast.Pass(lineno=1, end_lineno=len(text), col_offset=0, end_col_offset=0)
         return _Body(text, first, [whole])
-    executed = [node for node in _simple(definition.body) if _was_executed(node, first, call.lines)]
+    executed = [node for node in _simple(definition.body) if _was_executed(node, first, lines)]
     names = _namespace(function)
-    shown = [node for node in executed if _is_mathematics(node, names, call.local_names)]
+    shown = [node for node in executed if _is_mathematics(node, names, numeric)]
     return _Body(text, first, shown or executed)
 
 
@@ -207,13 +218,13 @@ def _was_executed(node: ast.stmt, first: int, lines: frozenset[int]) -> bool:
     return not lines.isdisjoint(range(first + node.lineno - 1, first + last))
 
 
-def _is_mathematics(node: ast.stmt, names: Names, values: Names) -> bool:
+def _is_mathematics(node: ast.stmt, names: Names, numeric: frozenset[str]) -> bool:
     if isinstance(node, ast.Return):
         return node.value is not None and not _is_bookkeeping(node.value, names)
     value = getattr(node, "value", None)
     if not isinstance(value, ast.expr) or _is_bookkeeping(value, names):
         return False
-    return any(_is_numeric(values.get(name)) for name in _assigned(node))
+    return not numeric.isdisjoint(_assigned(node))
 
 
 def _is_bookkeeping(node: ast.expr, names: Names) -> bool:
@@ -268,7 +279,6 @@ def _helpers(nodes: list[ast.stmt], names: Names) -> dict[str, str]:
     return {name: _first_sentence(f) for name, f in functions.items() if inspect.isfunction(f) and f.__doc__}
 
 
-@lru_cache(maxsize=4096)
 def _named(node: ast.stmt) -> list[str]:
     return [x.id for x in ast.walk(node) if isinstance(x, ast.Name)]
 

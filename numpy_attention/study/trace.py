@@ -1,6 +1,6 @@
 """One run of attention, traced: each step's forward and backward call, and every array by name."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ from ..functional.attention.attention import AttentionGradients, AttentionSaved,
 from ..functional.attention.steps import Steps
 from ..functional.base.admission import Array
 from ..functional.base.arrays import Pair
+from .derivatives import Derivative, derivative
 from .example import WalkExample
 from .line_trace import LineTrace, traced
 from .score_step import with_score_step
@@ -47,6 +48,8 @@ class AttentionTrace(NamedTuple):
     out: Array
     saved: AttentionSaved
     gradients: AttentionGradients
+    differentiate: Callable[..., Derivative] = derivative
+    """Sets a gradient beside the complex step: entry by entry, or `directional`."""
 
     @property
     def visible(self) -> Array | None:

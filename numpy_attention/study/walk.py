@@ -15,7 +15,7 @@ from ..functional.attention.steps import STEPS, Steps
 from ..functional.base.admission import Array, quiet
 from ..functional.base.arrays import Pair
 from . import plain_lines
-from .derivatives import Derivative, derivative
+from .derivatives import Derivative, derivative, directional
 from .example import SCORES, WalkExample
 from .line_trace import LineTrace, traced
 from .projection import project_backward, project_forward
@@ -82,7 +82,9 @@ class Walk(NamedTuple):
 
 
 @quiet
-def walk(example: WalkExample, *, steps: Steps = STEPS, score: Pair | None = None) -> Walk:
+def walk(
+    example: WalkExample, *, steps: Steps = STEPS, score: Pair | None = None, entries: bool = True
+) -> Walk:
     """Walk an example through the seven steps and back.
 
     Parameters
@@ -90,6 +92,7 @@ def walk(example: WalkExample, *, steps: Steps = STEPS, score: Pair | None = Non
     example : from `study.example.build_example`.
     steps : the seven pairs; STEPS._replace(…) shows another convention, or a planted fault.
     score : a pair with the signature of the example's score, used instead of it; None: the score's own pair.
+    entries : False to compare each gradient with the complex step along one direction, not entry by entry.
 
     Examples
     --------
@@ -104,6 +107,7 @@ def walk(example: WalkExample, *, steps: Steps = STEPS, score: Pair | None = Non
     masked = biased if visible is None else np.where(visible, biased, -np.inf)
     """
     trace = trace_attention(example, steps._replace(score=score or score_pair(example, steps)))
+    trace = trace._replace(differentiate=derivative if entries else directional)
     evidence = trace.evidence()
     down = tuple(_down(trace, name, evidence) for name in Steps._fields)
     up = tuple(_up(trace, name, evidence) for name in reversed(Steps._fields))
@@ -193,13 +197,15 @@ def _derivative(trace: AttentionTrace, step: str, d: str, ours: Array, magnitude
             return loss_inputs(example, steps, {before: x})
 
         free = trace.visible if before in ("softmax", "dropout") else None  # hidden weights stay 0
-        return derivative(ours, trace.result(before), output_from, loss_cotangent(example), magnitude, free)
+        return trace.differentiate(
+            ours, trace.result(before), output_from, loss_cotangent(example), magnitude, free
+        )
     field, x = _argument(example, step, name)
 
     def output(x: Array) -> Array:
         return loss_inputs(_with_array(example, field, name, x), steps)
 
-    return derivative(ours, x, output, loss_cotangent(example), magnitude)
+    return trace.differentiate(ours, x, output, loss_cotangent(example), magnitude)
 
 
 def _argument(example: WalkExample, step: str, name: str) -> tuple[str, Array]:
@@ -236,7 +242,7 @@ def _step_0(trace: AttentionTrace) -> tuple[tuple[Stage, ...], tuple[Stage, ...]
     magnitude = trace.magnitude("score") * max(1.0, largest_magnitude(inputs.values()))
     results = {name: x for name, x in found._asdict().items() if x is not None}
     derivatives = {
-        name: derivative(ours, *_of_projection(trace, name), loss_cotangent(example), magnitude)
+        name: trace.differentiate(ours, *_of_projection(trace, name), loss_cotangent(example), magnitude)
         for name, ours in results.items()
     }
     tokens = {name: x for name, x in inputs.items() if name in ("x", "memory")}
@@ -275,7 +281,7 @@ def _shared_tokens(trace: AttentionTrace) -> tuple[tuple[Stage, ...], tuple[Stag
 
     ours = gradients.d_query + gradients.d_key + gradients.d_value
     cotangent, magnitude = loss_cotangent(example), trace.magnitude("score")
-    d_h = derivative(ours, example.query, function, cotangent, magnitude)
+    d_h = trace.differentiate(ours, example.query, function, cotangent, magnitude)
     used = "h is query, key and value at once"
     down = Stage(0, "tokens", used, "", {}, {}, {}, {}, NO_SOURCE, (), skipped=False)
     text = f"{used}: d_h = d_query + d_key + d_value"

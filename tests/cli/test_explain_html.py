@@ -7,7 +7,6 @@ import pytest
 import numpy_attention as na
 from numpy_attention.cli import main
 from numpy_attention.study.web import explanation
-from numpy_attention.study.web.scenes import build_scenes
 from tests.support.commands import QUICK, out_of, write_own_data
 
 
@@ -17,7 +16,7 @@ def few_faults(monkeypatch):
     from numpy_attention.check.faults import fault
 
     planted = [fault(name) for name in ("scale-missing", "no-row-sum", "d-value-untransposed")]
-    monkeypatch.setattr(explanation, "build_scenes", lambda examples: build_scenes(examples, planted))
+    monkeypatch.setattr(explanation, "FAULTS", planted)
 
 
 def test_the_file_is_that_of_na_explain(capsys, tmp_path, few_faults):

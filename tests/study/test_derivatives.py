@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from numpy_attention.study.derivatives import derivative
+from numpy_attention.study.derivatives import derivative, directional
 
 X = np.array([[0.3, -1.2, 2.0], [0.7, 0.1, -0.4]])
 D_OUT = np.array([[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]])
@@ -50,3 +50,14 @@ def test_rounding_of_large_cancelling_terms_is_tolerated():
     noise = derivative(np.full(3, 3e-13), np.ones(3), lambda x: 0 * x, np.ones(3), magnitude=1e3)
     assert noise.ok
     assert not noise._replace(ours=np.full(3, 1e-11)).ok
+
+
+def test_one_direction_finds_what_entries_find():
+    x, d_out = np.array([[1.0, -2.0], [0.5, 3.0]]), np.array([[1.0, 2.0], [-1.0, 0.5]])
+    right = 3 * x**2 * d_out
+    free = np.array([[True, False], [True, True]])
+    assert directional(right, x, lambda x: x**3, d_out, magnitude=30).ok
+    assert not directional(right + 1e-9, x, lambda x: x**3, d_out, magnitude=30).ok
+    assert not directional(right, x, lambda x: x**3, d_out, magnitude=30, free=free).ok
+    assert directional(np.where(free, right, 0), x, lambda x: x**3, d_out, magnitude=30, free=free).ok
+    assert not directional(right * np.nan, x, lambda x: x**3, d_out, magnitude=30).ok

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...check.faults import FAULTS, Fault
 from ...files import PathLike, write_text
 from ...functional.base.admission import Array, as_array, explained
 from ...functional.masks.builders import causal as causal_mask
@@ -19,8 +20,11 @@ from .render import scene_html
 from .replay import Replay, replay
 from .root_d import root_d_html
 from .run_panel import run_data, run_html
-from .scenes import Scene, build_scenes, hidden_faults, scene_data
+from .scenes import Scene, build_scenes, hidden_faults, plant_faults, scene_data
 from .sentences import LEAD
+
+MOST_BYTES = 256 * 1024
+"""The largest page without a run."""
 
 TITLE = "Attention, there and back"
 
@@ -130,39 +134,65 @@ def _admitted(name: str, x: Any) -> Array:
 
 def explain_example(example: WalkExample, run: Replay | None = None, fault: str | None = None) -> Explanation:
     """The page of an example, and of a run if there is one; `fault` is planted when the page is opened."""
-    return page_of(build_scenes(variants(example)), run, fault)
+    faults = sorted(FAULTS, key=lambda each: each.name != fault)  # the planted one first
+    return page_of(variants(example), run, fault, faults)
 
 
 def variants(example: WalkExample) -> dict[str, tuple[str, WalkExample]]:
-    """The example by the name of its mask, and the same with each other mask: causal, a window, none."""
+    """The example by the name of its mask; of one head also with each other mask: causal, a window, none."""
     given = example.options["mask"]
     align = "bottom_right" if example.query.shape[-2] != example.key.shape[-2] else None
     masks = {"causal": causal_mask(align), "window": window_mask(1, 0, align), "none": None}
     own = next((name for name, mask in masks.items() if str(mask) == str(given)), None)
     if own is None:
         return {"own": (f"Mask {given}", example)}
-    names = [own, *(name for name in masks if name != own)]
-    return {
-        name: (OPENED[name], example._replace(options=example.options | {"mask": masks[name]}))
-        for name in names
-    }
+    names = [own, *(name for name in masks if name != own and example.query.ndim == 2)]
+    options = {name: example.options | {"mask": masks[name]} for name in names}
+    return {name: (OPENED[name], example._replace(options=options[name])) for name in names}
 
 
-def page_of(scenes: Sequence[Scene], run: Replay | None = None, fault: str | None = None) -> Explanation:
-    """The page of some scenes, the first of which is shown first."""
+def page_of(
+    examples: dict[str, tuple[str, WalkExample]], run: Replay | None = None, fault: str | None = None,
+    faults: Sequence[Fault] = FAULTS,
+) -> Explanation:  # fmt: skip
+    """The page of some examples, the first of which is shown first; other ones and faults as they fit.
+
+    Raises
+    ------
+    ValueError
+        If the first example alone needs more than MOST_BYTES.
+    """
+    bare = build_scenes(examples, ())
+    sizes = [len(page_html((scene,), None).encode()) for scene in bare]
+    alone = len(page_html((), None).encode())
+    if sizes[0] > MOST_BYTES:
+        raise ValueError(f"the page would have {sizes[0]:,} bytes, and at most {MOST_BYTES:,} are written; "
+                         "take fewer tokens, or fewer heads")  # fmt: skip
+    kept, total = [bare[0]], sizes[0]
+    for scene, size in zip(bare[1:], sizes[1:], strict=True):
+        if total + size - alone <= MOST_BYTES:
+            kept.append(scene)
+            total += size - alone
+    scenes = plant_faults(kept, faults, MOST_BYTES - total)
+    return Explanation(page_html(scenes, run, fault))
+
+
+def page_html(scenes: Sequence[Scene], run: Replay | None, fault: str | None = None) -> str:
+    """The file of these scenes."""
     absent = "".join(
         f"<dt><code>{name}</code><dd>{escape(where)}" for name, where in hidden_faults(scenes).items()
     )
     options = "".join(f'<option value="{scene.name}">{escape(scene.title)}' for scene in scenes)
+    online = online_html(scenes[0].walk) if scenes else ""
     body = (
         f'<header><h1>{TITLE}</h1><p class="lead">{LEAD}</p></header>'
         f"{asset('bar.html').replace('{scenes}', options)}<main>{''.join(map(scene_html, scenes))}"
-        f"{online_html(scenes[0].walk)}{root_d_html()}{'' if run is None else run_html(run)}"
-        '<details class="faults"><summary>Mistakes that these examples cannot show, and where each '
-        "shows</summary>"
+        f"{online}{root_d_html()}{'' if run is None else run_html(run)}"
+        '<details class="faults"><summary>Mistakes that are not on this page, and where each shows; '
+        "<code>explain --break NAME --html FILE</code> makes a page of one</summary>"
         f"<dl>{absent}</dl></details></main>"
     )
     data: dict[str, Any] = {"scenes": [scene_data(scene) for scene in scenes]}
     data |= {} if run is None else {"run": run_data(run)}
     data |= {} if fault is None else {"start": f"e={scenes[0].name}&m=break&f={fault}"}
-    return Explanation(document(TITLE, body, data))
+    return document(TITLE, body, data)

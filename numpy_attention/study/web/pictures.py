@@ -11,7 +11,7 @@ from ..walk import Stage, Walk
 from .svg import Plane, Point, arrow, bar, dot, line, path, svg, text
 from .tables import brief, number
 
-BAR, GAP, TALL = 15, 14, 72
+BAR, GAP, TALL = 24, 20, 90
 """Width of a bar, the gap between rows of bars, and the height of the tallest, in pixels."""
 
 
@@ -46,7 +46,7 @@ def _score(walk: Walk, stage: Stage) -> Iterator[str]:
         terms = " + ".join(f"{brief(a)} × {brief(b)}" for a, b in zip(query[i], key[j], strict=True))
         product = float(query[i] @ key[j])
         way = "points the query’s way" if product > 0 else "points away from the query"
-        caption += f" q{i + 1} · k{j + 1} = {terms} = {number(product)}: the key {way}."
+        caption += f" q{i + 1} · k{j + 1} = {terms} = {brief(product)}: the key {way}."
     yield figure(svg(200, 200, caption, shapes), caption)
 
 
@@ -60,8 +60,7 @@ def _score_back(walk: Walk, stage: Stage) -> Iterator[str]:
     points = [plane.at(p) for p in ends]
     shapes = [plane.axes()]
     for n, (start, end) in enumerate(pairwise(points), 1):
-        middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
-        shapes += [arrow(start, end, "k"), _name(middle, f"d_k{n}", "k")]
+        shapes += [arrow(start, end, "k"), _beside(start, end, f"d_k{n}")]
     closes = math.hypot(*ends[-1]) <= 1e-9 * np.abs(d_key).max()
     caption = (
         "The gradients of the keys, end to end, come back to where they began: Σ d_key = 0, law 1. Moving "
@@ -71,6 +70,14 @@ def _score_back(walk: Walk, stage: Stage) -> Iterator[str]:
         else "The gradients of the keys, end to end. Here they do not close: softcap or a sink breaks law 1."
     )
     yield figure(svg(200, 200, caption, shapes), caption)
+
+
+def _beside(start: Point, end: Point, words: str) -> str:
+    """A name at the middle of an arrow, on its left: a thin polygon has its names on both sides."""
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    length = math.hypot(dx, dy) or 1.0
+    middle = (start[0] + end[0]) / 2 + 18 * dy / length, (start[1] + end[1]) / 2 - 12 * dx / length + 4
+    return text(middle, words, "k t m")
 
 
 def _name(at: Point, words: str, kind: str) -> str:

@@ -79,7 +79,7 @@ def _tables(scene: Scene, stage: Stage) -> Iterator[str]:
     for name, x in stage_arrays(stage).items():
         kind = "result" if name in stage.results else "inner" if name in stage.intermediates else ""
         result = f' class="{kind}"' if kind else ""
-        if x.dtype.kind == "b" or x.ndim > 3:
+        if x.dtype.kind == "b" or x.ndim > 3 or (name == "d_lse" and not x.any()):
             continue
         if x.ndim < 3:
             yield table(name, x, pairs=pairs, visible=visible, attributes=result)
@@ -127,22 +127,21 @@ def _visible(scene: Scene) -> Array | None:
 
 def _gradients(stage: Stage) -> Iterator[str]:
     for name, each in stage.derivatives.items():
-        off = f"off by {number(each.difference)}"
-        sign = YES if each.ok else NO
-        yield f'<li data-gradient="{name}"><code>{name}</code> by the complex step: {off} {sign}'
+        off = f"by the complex step: off by {number(each.difference)} {YES if each.ok else NO}"
+        yield f'<li data-gradient="{name}"><code>{name}</code> <span class=sides>{off}</span>'
 
 
 def law_html(result: LawResult) -> str:
     """A law of a step as a list item, with both sides where they differ most."""
     law = result.law
     name = f"<b>law {law.number}</b> " if law.number else "<b>law</b> "
-    start = f'<li data-law="{escape(law.statement)}">{name}{escape(law.statement)}'
+    start = f'<li data-law="{escape(law.statement)}">{name}{escape(law.statement)}<span class=sides>: '
     if result.excluded_by:
-        return f"{start}: does not apply with {', '.join(result.excluded_by)}"
+        return f"{start}does not apply with {', '.join(result.excluded_by)}</span>"
     left, right, excess = worst_sides(result)
     relation = result.sides.relation
     off = f", off by {number(excess)}" if relation == "=" else ""
-    return f"{start}: {number(left)} {relation} {number(right)}{off} {YES if result.ok else NO}"
+    return f"{start}{number(left)} {relation} {number(right)}{off} {YES if result.ok else NO}</span>"
 
 
 def _lines(stage: Stage) -> str:
@@ -156,9 +155,10 @@ def _faults(scene: Scene) -> str:
     if not scene.faults:
         return ""
     items = []
-    for faulty in scene.faults:
+    for planted in scene.faults:
+        faulty = planted.walk
         laws = "; ".join(dict.fromkeys(_name(law.number, law.statement) for law in faulty.broken_laws))
-        wrong = f"It changes {', '.join(faulty.changed_results)}. "
+        wrong = f"It changes {', '.join(planted.changed)}. "
         broken = f"It breaks {laws}." if laws else "It breaks no law of these steps."
         items.append(
             f'<dt id="{scene.name}-{faulty.fault.name}"><code>{faulty.fault.name}</code>'

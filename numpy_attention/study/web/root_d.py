@@ -1,6 +1,7 @@
 """Why scores are divided by √D: random numbers of width 4, 64 and 1024, with and without the scale."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -48,6 +49,7 @@ def measure_widths(widths: Sequence[int] = WIDTHS) -> tuple[ScaledWidth, ...]:
     return tuple(measured)
 
 
+@cache
 def root_d_html() -> str:
     """The panel: bars and a table."""
     measured = measure_widths()

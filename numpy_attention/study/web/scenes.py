@@ -1,5 +1,7 @@
 """The examples of a page, each with every fault that shows in it and in no example before it."""
 
+import json
+import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -16,6 +18,27 @@ from ..source import Source
 from ..walk import Walk, walk
 from ..walk_data import fault_data, same_bits, stages_by_place, walk_data
 
+ITEM = 350
+"""About the bytes of a fault's entry in the list of a page."""
+
+
+class PlantedFault(NamedTuple):
+    """A fault in an example: its walk, the results that it changes, what the script needs of it."""
+
+    walk: FaultyWalk
+    changed: tuple[str, ...]
+    data: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The fault's name."""
+        return self.walk.fault.name
+
+    @property
+    def size(self) -> int:
+        """About its bytes on a page."""
+        return len(json.dumps(self.data, separators=(",", ":"))) + ITEM
+
 
 class Scene(NamedTuple):
     """A walk, the faults planted in it, and its title; `name` is its place in links."""
@@ -23,38 +46,48 @@ class Scene(NamedTuple):
     name: str
     title: str
     walk: Walk
-    faults: tuple[FaultyWalk, ...]
+    faults: tuple[PlantedFault, ...] = ()
 
 
-@quiet
 def build_scenes(
-    examples: dict[str, tuple[str, WalkExample]], faults: Iterable[Fault] = FAULTS
+    examples: dict[str, tuple[str, WalkExample]], faults: Iterable[Fault] = FAULTS, room: float = math.inf
 ) -> tuple[Scene, ...]:
-    """A scene for each example, given by name as (title, example).
+    """A scene for each example, given by name as (title, example); `room` as in `plant_faults`.
 
     Examples
     --------
     >>> from numpy_attention.study.example import build_example
     >>> scene, = build_scenes({"causal": ("Causal", build_example())}, FAULTS[:3])
-    >>> scene.faults[0].fault.name
+    >>> scene.faults[0].name
     'scale-missing'
     """
+    scenes = [Scene(name, title, walk(example)) for name, (title, example) in examples.items()]
+    return plant_faults(scenes, faults, room)
+
+
+@quiet
+def plant_faults(
+    scenes: Iterable[Scene], faults: Iterable[Fault] = FAULTS, room: float = math.inf
+) -> tuple[Scene, ...]:
+    """The scenes with each fault in the first that shows it, as long as there is room (in bytes)."""
     left = [fault for fault in faults if fault.steps is not None]
-    scenes = []
-    for name, (title, example) in examples.items():
-        correct, right = walk(example), _results(example, STEPS)
-        shown = []
+    filled = []
+    for scene in scenes:
+        example, right = scene.walk.example, _results(scene.walk.example, STEPS)
+        shown: list[PlantedFault] = []
         for fault in left:
             assert fault.steps is not None
-            results = _results(example, fault.steps)
-            if len(results) == len(right) and all(map(same_bits, results, right)):
+            wrong = _results(example, fault.steps)
+            if room <= 0 or (len(wrong) == len(right) and all(map(same_bits, wrong, right))):
                 continue
-            faulty = FaultyWalk(fault, walk(example, steps=fault.steps), correct)
-            if faulty.changed_results:
-                shown.append(faulty)
-        left = [fault for fault in left if fault.name not in {each.fault.name for each in shown}]
-        scenes.append(Scene(name, title, correct, tuple(shown)))
-    return tuple(scenes)
+            faulty = FaultyWalk(fault, walk(example, steps=fault.steps, entries=False), scene.walk)
+            if changed := faulty.changed_results:
+                planted = PlantedFault(faulty, changed, _fault_data(faulty))
+                room -= planted.size
+                shown += [planted] * (room >= 0)
+        left = [fault for fault in left if fault.name not in {each.name for each in shown}]
+        filled.append(scene._replace(faults=tuple(shown)))
+    return tuple(filled)
 
 
 def _results(example: WalkExample, steps: Steps) -> tuple[Array, ...]:
@@ -68,7 +101,7 @@ def _results(example: WalkExample, steps: Steps) -> tuple[Array, ...]:
 
 def hidden_faults(scenes: Iterable[Scene], faults: Iterable[Fault] = FAULTS) -> dict[str, str]:
     """The faults that show in none of the scenes, and where each shows."""
-    shown = {each.fault.name for scene in scenes for each in scene.faults}
+    shown = {each.name for scene in scenes for each in scene.faults}
     return {
         fault.name: fault.shows_where if fault.steps is not None else f"is in {fault.family}, not in a step"
         for fault in faults
@@ -84,7 +117,7 @@ def scene_data(scene: Scene) -> dict[str, Any]:
         "name": scene.name,
         "options": options | example.settings | {"score": example.score},
         **walk_data(scene.walk),
-        "faults": [_fault_data(faulty) for faulty in scene.faults],
+        "faults": [each.data for each in scene.faults],
     }
 
 

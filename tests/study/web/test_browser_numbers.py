@@ -62,7 +62,7 @@ def test_each_faults_marks_are_those_of_its_walk(open_page, scenes):
         scene_of(page, scene.name)
         page.evaluate("numpyAttention.plant('')")
         before = page.inner_html(f".scene[data-scene={scene.name}]")
-        for faulty in scene.faults:
+        for faulty in (planted.walk for planted in scene.faults):
             page.evaluate("name => numpyAttention.plant(name)", faulty.fault.name)
             marks = page.evaluate(MARKS)
             laws = [
@@ -152,7 +152,7 @@ MORE = (
 
 @pytest.mark.parametrize("options", MORE, ids=str)
 def test_every_score_and_option_has_a_slider(open_page, tmp_path, options):
-    page_of(build_scenes(variants(build_example(**options)), ())).save(tmp_path / "own.html")
+    page_of(variants(build_example(**options)), faults=()).save(tmp_path / "own.html")
     page = open_page(tmp_path / "own.html")
     assert page.evaluate("numpyAttention.DATA.scenes.map(numpyAttention.disagreement)") == pytest.approx(
         [0] * 3, abs=1e-12
@@ -187,7 +187,7 @@ def computed(page, case):
         p = {name: np.asarray(x)[b].tolist() for name, x in each.items() if x is not None}
         rows.append(page.evaluate("p => { const { seen, ...x } = numpyAttention.attention(p); return x; }",
                                   p | {"softcap": case.softcap}))  # fmt: skip
-    results = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    results = {name: np.array([row[name] for row in rows], dtype=float) for name in rows[0]}
     found = {name: results[name] for name in ("out", "lse", "weights", "d_query", "d_key", "d_value")}
     for name, ours, given in (
         ("d_bias", "d_bias", case.bias),

@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.study.example import build_example
+from numpy_attention.study.example import ALL_OPTIONS, build_example
 from numpy_attention.study.web import explanation
-from numpy_attention.study.web.explanation import Explanation, explain_example, variants
-
-MOST_BYTES = 256 * 1024
+from numpy_attention.study.web.explanation import MOST_BYTES, Explanation, page_of, variants
 
 
 @pytest.fixture(scope="module")
@@ -60,16 +58,24 @@ def test_each_other_mask_is_an_example_of_its_own():
     assert list(variants(build_example(causal=False))) == ["none", "causal", "window"]
 
 
-def test_every_score_has_a_page(monkeypatch):
-    monkeypatch.setattr(explanation, "build_scenes", lambda examples: build_no_faults(examples))
+def test_every_score_has_a_page():
     for score in ("general", "additive", "concat", "cosine", "location"):
-        assert isinstance(explain_example(build_example(score=score)), Explanation)
+        assert isinstance(page_of(variants(build_example(score=score)), faults=()), Explanation)
 
 
-def build_no_faults(examples):
-    from numpy_attention.study.web.scenes import build_scenes
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options", [dict(heads=8), dict(arrays=np.eye(8)), ALL_OPTIONS], ids=["heads", "tokens", "all"]
+)
+def test_a_large_example_leaves_out_what_does_not_fit(options):
+    page = na.explain(**options)
+    assert MOST_BYTES / 2 < len(page.html.encode()) <= MOST_BYTES
 
-    return build_scenes(examples, ())
+
+def test_an_example_that_is_too_large_alone_is_refused(monkeypatch):
+    monkeypatch.setattr(explanation, "MOST_BYTES", 100_000)
+    with pytest.raises(ValueError, match=r"the page would have 1.*; take fewer tokens, or fewer heads"):
+        page_of(variants(build_example(heads=4)), faults=())
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ function markSection(node) {
   const place = node.dataset.place, fault = state.fault;
   for (const law of $$("li[data-law]", node)) markItem(law, fault && `${place}/${law.dataset.law}` in fault.laws, fault && lawText(place, law));
   for (const item of $$("li[data-gradient]", node)) {
-    markItem(item, fault && place.startsWith("up") && fault.gradients.includes(item.dataset.gradient), " differs from the complex step");
+    markItem(item, fault && place.startsWith("up") && fault.gradients.includes(item.dataset.gradient), "differs from the complex step");
   }
   markLines(node, fault && fault.lines[place]);
   if (!fault) return;
@@ -46,7 +46,7 @@ function markSection(node) {
     const item = document.createElement("p");
     item.className = "extra bad";
     item.dataset.law = key.slice(place.length + 1);
-    item.textContent = `✗ ${item.dataset.law} ✗ broken`;
+    item.textContent = `${item.dataset.law} ✗ broken`;
     node.append(item);
   }
   if (place in fault.skipped) {
@@ -59,7 +59,7 @@ function markSection(node) {
 
 function lawText(place, law) {
   const sides = state.fault.laws[`${place}/${law.dataset.law}`];
-  return sides ? `: ${format(sides[0])} against ${format(sides[1])}, off by ${format(sides[2])}` : "";
+  return sides ? `broken: ${format(sides[0])} against ${format(sides[1])}, off by ${format(sides[2])}` : "";
 }
 
 // A broken law says so in words and by its sign, not by colour alone.
@@ -69,7 +69,7 @@ function markItem(item, broken, words) {
   if (!broken) return;
   const verdict = document.createElement("strong");
   verdict.className = "verdict";
-  verdict.textContent = ` ✗ broken${words}`;
+  verdict.textContent = ` ✗ ${words}`;
   item.append(verdict);
 }
 

@@ -140,7 +140,7 @@ function outline() {
   const { place, name, head, i, j } = state.cell, made = origin(name), own = find(name, head, i, j, place);
   own?.classList.add("is");
   const covered = own && $("input", own);
-  const now = covered ? "?" : brief(number(place, name, head, i, j)), first = `${label(name, head, i, j)} = ${now}`;
+  const now = number(place, name, head, i, j), first = `${label(name, head, i, j)} = ${covered ? "?" : brief(now)}`;
   if (state.outline === "goes") {
     const to = consumers().get([made, head, i, j].join("/")) ?? [];
     to.forEach(([n, h, r, c]) => find(n, h, r, c, null)?.classList.add("to"));
@@ -152,6 +152,13 @@ function outline() {
   for (const [n, h, r, c] of known?.[0] ?? []) find(n, h, r, c, PRODUCED[made])?.classList.add("from");
   if (covered) {
     $("#told").textContent = `${first}, made of what is outlined.`;
+    return;
+  }
+  const wrong = state.fault && state.fault.lines[PRODUCED[made]] && PRODUCED[made];
+  const before = state.fault && rightRows(place, name, head)?.[i]?.[j];
+  if (state.fault && (wrong || (before !== undefined && before !== now))) {
+    const by = wrong ? ` by the wrong line${known?.[1] ? `; the right one makes ${known[1]} of these numbers` : ""}` : "";
+    $("#told").textContent = `${first}${same}${by}. Without the mistake it is ${brief(before ?? NaN)}.`;
     return;
   }
   const sumText = known ? (known[1] ? ` = ${known[1]}` : ", by the equation of its step") : PRODUCED[made] ? "" : " is given";

@@ -133,6 +133,7 @@ function curves(at, slope, t) {
   const above = place([...losses, ...lines], 10), beside = place([...errors, 0], 200);
   $("#loss").setAttribute("d", drawn(steps.map((s, n) => above(s, losses[n]))));
   $("#tangent").setAttribute("d", drawn([-1, 1].map((s) => above(s, at + slope * s))));
+  $("#zero").setAttribute("d", drawn([-1, 1].map((s) => beside(s, 0))));
   $("#error").setAttribute("d", drawn(steps.map((s, n) => beside(s, errors[n]))));
   const now = movedBy(t).loss;
   for (const [id, [x, y]] of [["here", above(t, now)], ["off", beside(t, now - at - slope * t)]]) {

@@ -37,7 +37,7 @@ function listHeads() {
     button.addEventListener("click", () => showHead(head));
     box.append(button);
   }
-  if (H) showHead("all");
+  if (H) showHead(0);
 }
 
 function showHead(head) {
