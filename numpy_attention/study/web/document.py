@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -32,8 +33,9 @@ def document(title: str, body: str, data: Any) -> str:
     >>> page.startswith("<!doctype html>"), "http" in page.partition("<body>")[0].replace("http-equiv", "")
     (True, False)
     """
-    style = asset("style.css")
+    style = _unindented(asset("style.css"))
     script = "(() => {\n'use strict';\n" + "".join(asset(f"{name}.js") for name in SCRIPTS) + "})();\n"
+    script = _unindented(script)
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False).replace(
         "<", "\\u003c"
     )
@@ -47,6 +49,10 @@ def document(title: str, body: str, data: Any) -> str:
         f'<script type="application/json" '
         f'id="data">{text}</script>\n<script>{script}</script>\n</body>\n</html>\n'
     )
+
+
+def _unindented(text: str) -> str:
+    return re.sub("(?m)^ +", "", text)
 
 
 def _hash(text: str) -> str:

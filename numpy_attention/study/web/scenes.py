@@ -18,8 +18,8 @@ from ..source import Source
 from ..walk import Walk, walk
 from ..walk_data import fault_data, same_bits, stages_by_place, walk_data
 
-ITEM = 350
-"""About the bytes of a fault's entry in the list of a page."""
+ITEM = 200
+"""About the bytes of a fault's entry in the list of a page, less those of its entry in the list of the others."""
 
 
 class PlantedFault(NamedTuple):
@@ -37,7 +37,7 @@ class PlantedFault(NamedTuple):
     @property
     def size(self) -> int:
         """About its bytes on a page."""
-        return len(json.dumps(self.data, separators=(",", ":"))) + ITEM
+        return len(json.dumps(self.data, separators=(",", ":"), ensure_ascii=False).encode()) + ITEM
 
 
 class Scene(NamedTuple):

@@ -10,6 +10,7 @@ import numpy_attention as na
 from numpy_attention.study.example import ALL_OPTIONS, build_example
 from numpy_attention.study.web import explanation
 from numpy_attention.study.web.explanation import MOST_BYTES, Explanation, page_of, variants
+from numpy_attention.study.web.scenes import build_scenes
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,9 @@ class Tags(HTMLParser):
 
 def test_the_file_is_small_and_loads_nothing(page):
     assert len(page.html.encode()) <= MOST_BYTES
+    scenes = build_scenes(variants(build_example()))
+    for name in (planted.name for scene in scenes for planted in scene.faults):
+        assert f'"name":"{name}"' in page.html
     tags = Tags(page.html)
     assert not {"src", "srcset", "style"} & set(tags.attributes)
     assert not [name for name in tags.attributes if name.startswith("on")]
