@@ -19,7 +19,7 @@ from ..walk import Walk, walk
 from ..walk_data import fault_data, same_bits, stages_by_place, walk_data
 
 ITEM = 200
-"""About the bytes of a fault's entry in the list of a page, less those of its entry in the list of the others."""
+"""About the bytes by which a planted fault makes the lists of a page longer."""
 
 
 class PlantedFault(NamedTuple):
