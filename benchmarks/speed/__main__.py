@@ -1,7 +1,7 @@
 """Speed of attention beside other libraries: python -m benchmarks.speed [--quick]
 
 Writes tables to benchmarks/speed.md, every measured number to benchmarks/speed.json and, with matplotlib,
-speed-growth.svg. Everything takes half an hour on two cores; --quick takes two minutes and writes speed-quick
+speed-growth.svg. Everything takes an hour on two cores; --quick takes two minutes and writes speed-quick
 instead of speed. --only NAME measures one section again and keeps the others of the file. Status 1 if any
 results differ.
 """
