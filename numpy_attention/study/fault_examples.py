@@ -30,16 +30,19 @@ FAR_BELOW_0 = {
 }
 """Scores near -64000."""
 
-EXAMPLES: tuple[Mapping[str, Any], ...] = (
-    {},
-    {"softcap": 2.0, "bias": True, "sinks": 0.5, "dropout": 0.5},
-    {"arrays": SQUARE, "bias": True},
-    ALL_OPTIONS,
-    {"causal": False},
-    {"arrays": TALL, "causal": True, "align": "bottom_right"},
-    {"arrays": FAR_BELOW_0},
-)
-"""Arguments of `build_example`; the first in which a fault changes out or a gradient shows it."""
+EXAMPLES: Mapping[str, Mapping[str, Any]] = {
+    "explain": {},
+    "explain --softcap --bias --sinks --dropout": dict(softcap=2.0, bias=True, sinks=0.5, dropout=0.5),
+    "as many queries as keys, as wide as many": {"arrays": SQUARE, "bias": True},
+    "explain --all-options": ALL_OPTIONS,
+    "explain --no-causal": {"causal": False},
+    "more queries than keys": {"arrays": TALL, "causal": True, "align": "bottom_right"},
+    "scores far below 0": {"arrays": FAR_BELOW_0},
+}
+"""The command that prints an example, or what its own numbers are for -> arguments of `build_example`.
+
+The first in which a fault changes out or a gradient shows it.
+"""
 
 TOO_LARGE = {
     "width-truncated": "it needs heads wider than 64 numbers, which do not fit on a page",
@@ -64,17 +67,17 @@ def not_shown_because(fault: Fault) -> str:
 
 
 @quiet
-def example_of(fault: Fault) -> WalkExample:
-    """The first of EXAMPLES in which a fault changes the output or a gradient.
+def example_of(fault: Fault) -> tuple[str, WalkExample]:
+    """The first of EXAMPLES in which a fault changes the output or a gradient, with its name.
 
     Raises
     ------
     ValueError
         If no example shows it: the reason.
     """
-    for n in range(len(EXAMPLES)):
-        if fault.steps is not None and _changes_results(n, fault.steps):
-            return _example(n)
+    for name in EXAMPLES:
+        if fault.steps is not None and _changes_results(name, fault.steps):
+            return name, _example(name)
     raise ValueError(
         f"{fault.name} cannot be shown: {not_shown_because(fault)}; "
         f"`numpy-attention faults {fault.name}` prints it"
@@ -82,13 +85,13 @@ def example_of(fault: Fault) -> WalkExample:
 
 
 @lru_cache
-def _example(n: int) -> WalkExample:
-    return build_example(**EXAMPLES[n])
+def _example(name: str) -> WalkExample:
+    return build_example(**EXAMPLES[name])
 
 
 @lru_cache
-def _right(n: int) -> tuple[Array, ...]:
-    return _results(_example(n), STEPS)
+def _right(name: str) -> tuple[Array, ...]:
+    return _results(_example(name), STEPS)
 
 
 def _results(example: WalkExample, steps: Steps) -> tuple[Array, ...]:
@@ -99,8 +102,8 @@ def _results(example: WalkExample, steps: Steps) -> tuple[Array, ...]:
     return (np.asarray(out), *(np.asarray(x) for x in gradients if x is not None))
 
 
-def _changes_results(n: int, steps: Steps) -> bool:
-    pairs = zip(_results(_example(n), steps), _right(n), strict=True)
+def _changes_results(name: str, steps: Steps) -> bool:
+    pairs = zip(_results(_example(name), steps), _right(name), strict=True)
     return any(differ(x, right, ROUNDING * largest_magnitude([right])) for x, right in pairs)
 
 

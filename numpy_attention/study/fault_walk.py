@@ -12,11 +12,12 @@ from .walk import Stage, Walk, walk
 
 
 class FaultyWalk(NamedTuple):
-    """A planted fault, the walk with it, and the correct walk."""
+    """A planted fault, the walk with it, the correct walk, and the example's name in EXAMPLES, if any."""
 
     fault: Fault
     walk: Walk
     correct: Walk
+    example_name: str = ""
 
     def changed(self, stage: Stage) -> frozenset[str]:
         """Names of a stage's arrays that differ from those of the correct walk."""
@@ -62,10 +63,11 @@ def walk_with_fault(example: WalkExample | None, fault: Fault) -> FaultyWalk:
     >>> walk_with_fault(build_example(), fault("no-row-sum")).changed_results
     ('d_masked', 'd_biased', 'd_query', 'd_key', 'd_scale')
     """
+    name = ""
     if example is None or fault.steps is None:
-        example = example_of(fault)
+        name, example = example_of(fault)
     assert fault.steps is not None, "example_of has no example of it"
-    faulty = FaultyWalk(fault, walk(example, steps=fault.steps), walk(example))
+    faulty = FaultyWalk(fault, walk(example, steps=fault.steps), walk(example), name)
     if not faulty.changed_results:
         instead = "" if not_shown_because(fault) else f" (`explain --break {fault.name}` alone shows it)"
         raise ValueError(f"{fault.name} changes nothing here; it shows {fault.shows_where}{instead}")

@@ -104,7 +104,7 @@ class _Page:
         yield from (*self.heading(f"Planted: {fault.name}"), *self.text(shows))
         for line in fault.source.splitlines():
             yield from self.hanging(INDENT, line)
-        yield from ("", *self.text(texts.MARKED))
+        yield from ("", *self.text(texts.MARKED + texts.example_text(self.faulty.example_name)))
 
     def marked(self, stage: Stage, named: Mapping[str, _Shown]) -> dict[str, _Shown]:
         """`named`, with a mark after the names of arrays that the fault changed."""

@@ -94,6 +94,13 @@ with the correct steps reveals.
 OVERFLOW = "exp overflows: this is why step 5 subtracts the largest score first"
 
 
+def example_text(name: str) -> str:
+    """How to print the correct steps, if a command does; what the numbers are for, if none does."""
+    if not name.startswith("explain"):
+        return f"The example is made for this fault: {name}." if name else ""
+    return f"Those are printed by: numpy-attention {name}."
+
+
 def down_texts(step: str, example: WalkExample) -> list[str]:
     """What a page says about a forward step."""
     L, D, S = *example.query.shape[-2:], example.key.shape[-2]

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from numpy_attention.check.faults import FAULTS, fault
-from numpy_attention.study.example import ALL_OPTIONS, build_example
+from numpy_attention.cli import build_parser
+from numpy_attention.cli.explain import example_options
+from numpy_attention.study.example import build_example
 from numpy_attention.study.fault_examples import EXAMPLES, differ, example_of, not_shown_because
 
 
@@ -12,7 +14,7 @@ def test_every_fault_is_shown_or_has_a_reason():
     """The whole table: an example shows each fault, unless there is a reason why not, and then none does."""
     for each in FAULTS:
         if not not_shown_because(each):
-            assert isinstance(example_of(each).query, np.ndarray), each.name
+            assert example_of(each)[0] in EXAMPLES, each.name
             continue
         with pytest.raises(ValueError, match=f"^{each.name} cannot be shown: it ") as refused:
             example_of(each)
@@ -25,18 +27,31 @@ def test_most_faults_of_attention_are_shown():
 
 
 @pytest.mark.parametrize(
-    "name, options",
+    "name, command",
     [
-        ("no-row-sum", {}),
-        ("softcap-times-cap", {"softcap": 2.0, "bias": True, "sinks": 0.5, "dropout": 0.5}),
-        ("heads-tiled", ALL_OPTIONS),
-        ("causal-unasked", {"causal": False}),
+        ("no-row-sum", "explain"),
+        ("softcap-times-cap", "explain --softcap --bias --sinks --dropout"),
+        ("heads-tiled", "explain --all-options"),
+        ("causal-unasked", "explain --no-causal"),
+        ("maximum-from-1e4", "scores far below 0"),
+        ("mask-of-a-finite-number", "more queries than keys"),
     ],
 )
-def test_the_simplest_example_is_taken(name, options):
-    assert options in EXAMPLES
-    taken, built = example_of(fault(name)), build_example(**options)
-    assert (taken.query.tobytes(), repr(taken.options)) == (built.query.tobytes(), repr(built.options))
+def test_the_simplest_example_is_taken(name, command):
+    taken, example = example_of(fault(name))
+    assert taken == command
+    assert repr(example.options) == repr(build_example(**EXAMPLES[command]).options)
+
+
+def test_an_example_is_what_its_command_prints():
+    for command, options in EXAMPLES.items():
+        if command.startswith("explain"):
+            given = example_options(build_parser().parse_args(command.split()))
+            built, example = build_example(**given), build_example(**options)
+            assert (built.query.tobytes(), repr(built.options)) == (
+                example.query.tobytes(),
+                repr(example.options),
+            )
 
 
 def test_arrays_differ_by_more_than_the_tolerance_or_in_shape():
