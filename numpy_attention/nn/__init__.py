@@ -11,6 +11,7 @@ Read `layer` and `linear`, then `multi_head_attention` and `transformer`; `class
 from .composition import Residual, Sequential
 from .dropout import Dropout
 from .embedding import Embedding
+from .encoder_classifier import EncoderClassifier
 from .feed_forward import FeedForward
 from .kv_cache import KVCache, ModelCache
 from .language_model import LanguageModel
@@ -27,8 +28,10 @@ from .positions.rotary import Rotary
 from .positions.scaling import LinearScaling, NTKScaling, YaRNScaling
 from .positions.shaw import Shaw
 from .positions.transformer_xl import TransformerXL
+from .seq2seq import Seq2Seq
 from .transformer import TransformerDecoderLayer, TransformerEncoderLayer
 from .transformer_stack import TransformerDecoder, TransformerEncoder
+from .vision_transformer import VisionTransformer
 from .weights.files import load_weights, save_weights
 from .weights.hugging_face import from_bert, from_gpt2, from_llama, from_vit
 from .weights.torch_names import from_torch, to_torch
@@ -38,6 +41,7 @@ __all__ = [
     "AttentionPooling",
     "Dropout",
     "Embedding",
+    "EncoderClassifier",
     "FeedForward",
     "Layer",
     "KVCache",
@@ -52,6 +56,7 @@ __all__ = [
     "RMSNorm",
     "Residual",
     "Rotary",
+    "Seq2Seq",
     "Sequential",
     "Shaw",
     "Sinusoidal",
@@ -61,6 +66,7 @@ __all__ = [
     "TransformerEncoder",
     "TransformerEncoderLayer",
     "TransformerXL",
+    "VisionTransformer",
     "YaRNScaling",
     "alibi_slopes",
     "count_parameters",

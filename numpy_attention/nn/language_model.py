@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from ..functional.base.admission import Array, shown
+from ..functional.base.admission import Array
 from ..functional.base.arrays import shape_repr
-from ..functional.masks.builders import causal
 from ..functional.masks.mask import Mask
 from .dropout import Dropout
 from .embedding import Embedding
@@ -27,7 +26,10 @@ from .model_options import (
     added_positions,
     admit_ids,
     block,
+    causal_mask,
     inside_positions,
+    summed,
+    upcoming_positions,
 )
 from .parameters import Params, check_saved
 from .positions.added import Learned, Sinusoidal
@@ -171,10 +173,11 @@ class LanguageModel(BlockOptions):
         self.check(params)
         ids = admit_ids("ids", ids, self.vocabulary, self.context)
         cache = admit_cache(cache, self.layers, ids.shape[-1])
-        visible = self._visible(mask, ids, cache)
+        visible = causal_mask(mask, cache, ids.shape[-1])
+        places = upcoming_positions(self.added, cache, ids.shape[-1])
         first, last = child_seeds(seed, 2)
         embedded, embedding = self.embedding.forward(params["embedding"], ids)
-        placed, positions = add_positions(self.added, params, embedded, self._places(ids, cache))
+        placed, positions = add_positions(self.added, params, embedded, places)
         x, dropout = self.thin.forward({}, placed, seed=first)
         x, stack = self.stack.forward(self._of_stack(params), x, mask=visible, seed=last, cache=cache)
         logits, head = self._output(params, x)
@@ -194,8 +197,8 @@ class LanguageModel(BlockOptions):
         # embedded = embedding[ids]
         _, d_embedding = self.embedding.backward(d_embedded, saved.embedding)
         if self.tied:
-            d_embedding = {"weight": d_embedding["weight"] + d_output["weight"]}
-        head = {} if self.tied else {"head": d_output}
+            d_embedding, d_output = summed(d_embedding, d_output), {}
+        head = {"head": d_output} if d_output else {}
         return None, {"embedding": d_embedding, **d_positions, **d_stack, **head}
 
     def _output(self, params: Params, x: Array) -> tuple[Any, Any]:
@@ -211,27 +214,3 @@ class LanguageModel(BlockOptions):
     def _of_stack(self, params: Params) -> Params:
         """The parameters of the blocks and the last norm, which stand beside the others."""
         return {name: params[name] for name in self.stack.expected_shapes}
-
-    def _places(self, ids: Array, cache: ModelCache | None) -> Array | None:
-        """The positions of the ids; None for 0, 1, 2, …"""
-        if cache is None or self.added is None:
-            return None
-        places = cache[0].upcoming(ids.shape[-1])
-        if self.positions == "learned" and places.size and places.max() >= self.context:
-            raise ValueError(
-                f"ids go up to position {places.max()} with those in the cache; there are {self.context} "
-                f"positions, from 0 to {self.context - 1}"
-            )
-        return places
-
-    def _visible(self, mask: Any, ids: Array, cache: ModelCache | None) -> Mask | None:
-        """The mask of the attention: nothing ahead, and nothing that `mask` hides."""
-        if mask is not None and not isinstance(mask, Mask):
-            raise TypeError(
-                f"mask is {shown(mask)}; a Mask is expected, e.g. na.padding(lengths), or None: later ids "
-                "are hidden anyway"
-            )
-        own = causal() if cache is None else cache[0].mask(ids.shape[-1])
-        if mask is None:
-            return own
-        return mask if own is None else own & mask

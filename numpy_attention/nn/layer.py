@@ -101,7 +101,7 @@ def summary(layer: Layer) -> str:
 
 def layer(cls: _Class) -> _Class:
     """Class decorator: constructor, init, forward and backward name the layer in what they raise."""
-    for name in ("__init__", "init", "forward", "backward"):
+    for name in ("__init__", "init", "forward", "backward", "encode", "decode"):
         if hasattr(cls, name):
             setattr(cls, name, _naming(cls, name))
     return cls

@@ -1,10 +1,15 @@
 """What the models of transformer blocks have in common: the options of their blocks, ids, token positions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..functional.base.admission import Array, whole_numbers
-from .layer import Layer
+from ..functional.base.admission import Array, shown, whole_numbers
+from ..functional.masks.builders import causal
+from ..functional.masks.mask import Mask
+from .kv_cache import ModelCache
+from .layer import Layer, admit_sizes
+from .parameters import Params
 from .positions.added import Learned, Sinusoidal
 from .positions.attention_positions import AttentionPositions
 from .transformer import TransformerDecoderLayer, TransformerEncoderLayer
@@ -65,6 +70,11 @@ def inside_positions(positions: object) -> AttentionPositions | None:
     return positions if isinstance(positions, AttentionPositions) else None
 
 
+def admit_optional_sizes(**sizes: int | None) -> None:
+    """`admit_sizes` of those that are not None."""
+    admit_sizes(**{name: size for name, size in sizes.items() if size is not None})
+
+
 def admit_ids(name: str, ids: object, rows: int, context: int, size: str = "vocabulary") -> Array:
     """Whole numbers (..., T), each a row of a table, at most `context` of them in a sequence."""
     array = whole_numbers(name, ids, least=0)
@@ -75,6 +85,32 @@ def admit_ids(name: str, ids: object, rows: int, context: int, size: str = "voca
     if array.shape[-1] > context:
         raise ValueError(f"{name} has length {array.shape[-1]}; at most {context}, the context, is expected")
     return array
+
+
+def causal_mask(mask: Any, cache: ModelCache | None, length: int) -> Mask | None:
+    """The mask of a decoder's attention: nothing ahead, and nothing that `mask` hides."""
+    if mask is not None and not isinstance(mask, Mask):
+        raise TypeError(
+            f"mask is {shown(mask)}; a Mask is expected, e.g. na.padding(lengths), or None: later ids are "
+            "hidden anyway"
+        )
+    own = causal() if cache is None else cache[0].mask(length)
+    if mask is None:
+        return own
+    return mask if own is None else own & mask
+
+
+def upcoming_positions(added: Any, cache: ModelCache | None, length: int) -> Array | None:
+    """The positions to add to the next ids; None for 0, 1, 2, …"""
+    if cache is None or added is None:
+        return None
+    places = cache[0].upcoming(length)
+    if isinstance(added, Learned) and places.size and places.max() >= added.length:
+        raise ValueError(
+            f"ids go up to position {places.max()} with those in the cache; there are {added.length} "
+            f"positions, from 0 to {added.length - 1}"
+        )
+    return places
 
 
 def add_positions(added: Any, params: Any, x: Array, first: Array | None = None) -> tuple[Array, Any]:
@@ -91,3 +127,12 @@ def add_positions_backward(added: Any, d_out: Array, saved: Any) -> tuple[Array,
         return d_out, {}
     d_x, d_positions = added.backward(d_out, saved)
     return d_x, {"positions": d_positions} if d_positions else {}
+
+
+def summed(one: Params, other: Params, order: Iterable[str] = ()) -> Params:
+    """Gradients of the same nested parameters, added up where both have one; in this order of names."""
+    both = {**one, **other}
+    for name in one.keys() & other.keys():
+        mine, yours = one[name], other[name]
+        both[name] = summed(mine, yours) if isinstance(mine, dict) else mine + yours
+    return {name: both[name] for name in order or both if name in both}

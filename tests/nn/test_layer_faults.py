@@ -16,14 +16,17 @@ from numpy_attention.nn import (
     feed_forward,
     gate,
     kv_cache,
-    language_model,
     layer,
+    model_options,
+    seq2seq,
+    token_pooling,
     transformer,
 )
 from numpy_attention.nn import multi_head_attention as mha
 from numpy_attention.nn import norms as norm_layers
 from numpy_attention.nn.positions import inside, rotary
 from tests.nn import test_dropout as dropouts
+from tests.nn import test_encoder_classifier as encoders
 from tests.nn import test_feed_forward as feed_forwards
 from tests.nn import test_kv_cache as caches
 from tests.nn import test_language_model as models
@@ -31,6 +34,7 @@ from tests.nn import test_layer as layers
 from tests.nn import test_multi_head_attention as attentions
 from tests.nn import test_norms as norms
 from tests.nn import test_pooling as poolings
+from tests.nn import test_seq2seq as translators
 from tests.nn import test_transformer as transformers
 from tests.nn.positions import test_rotary as rotaries
 
@@ -160,6 +164,10 @@ def input_only(self, d_logits, saved):
     return d_x, {"weight": np.zeros_like(d_output["weight"])}
 
 
+def other_only(one, other, order=()):
+    return {name: {**one, **other}[name] for name in order or {**one, **other} if name in {**one, **other}}
+
+
 cache_append, cache_mask = kv_cache.KVCache.append, kv_cache.KVCache.mask
 tied_backward = embedding.Embedding.tied_backward
 LEARNED, ROTARY, SLIDING = (
@@ -169,6 +177,8 @@ LEARNED, ROTARY, SLIDING = (
 )
 DECODED_GPT = partial(models.test_pieces_with_a_cache_equal_one_pass, {}, [1] * 5)
 RAGGED = partial(models.test_prompts_of_different_lengths_go_on_each_at_its_own_position, {})
+MEANS = partial(encoders.test_padding_has_no_influence, "mean")
+SHARED = translators.test_one_table_has_the_gradients_of_source_target_and_output
 TIED = models.test_a_tied_table_has_the_gradients_of_input_and_output
 AHEAD = partial(models.test_later_ids_have_no_influence, {})
 SELF, CROSS, THREE = (partial(attentions.test_forward_is_its_equations, n, True) for n in (1, 2, 3))
@@ -211,7 +221,9 @@ PLANTED = {
     "learned positions not shifted at decode": (kv_cache.KVCache, "upcoming", from_zero, DECODED_GPT),
     "one position for entries of different length": (kv_cache.KVCache, "upcoming", without_starts, RAGGED),
     "slots of no token seen": (kv_cache.KVCache, "mask", never_hidden, RAGGED),
-    "later ids seen": (language_model, "causal", lambda: None, AHEAD),
+    "padding in the mean": (token_pooling, "real_tokens", lambda mask, x: None, MEANS),
+    "source and target share no gradient": (seq2seq, "summed", other_only, SHARED),
+    "later ids seen": (model_options, "causal", lambda: None, AHEAD),
     "tied table counted once": (
         embedding.Embedding, "tied_backward", input_only, TIED,
     ),

@@ -133,6 +133,12 @@ _MODERN: dict[str, Any] = {
     "positions": nn.Rotary(layout="halves"), "query_key_norm": "rms",
 }  # fmt: skip
 _MODEL: dict[str, Any] = {"vocabulary": 6, "width": 4, "heads": 2, "layers": 1, "context": 3, "hidden": 3}
+_NARROW: dict[str, Any] = _MODEL | {"width": 3, "heads": 1}
+_OWN_TABLES: dict[str, Any] = {
+    "target_vocabulary": 4, "tied": False, "positions": "learned", "norm_first": True, "dropout": 0.2,
+}  # fmt: skip
+_MEAN: dict[str, Any] = {"pooling": "mean", "pooler": False, "segments": 0, "embedding_norm": False}
+_IMAGE: dict[str, Any] = {"channels": 1, "hidden": 3}
 _CROSS: dict[str, Any] = {"x": _X, "memory": _MEMORY, "mask": causal(), "memory_mask": padding([5, 3])}
 _ENCODER = nn.TransformerEncoderLayer(**_BLOCK, activation="gelu", norm_first=True, dropout=0.2)
 _DROPPING = nn.TransformerDecoderLayer(**_BLOCK, norm_first=True, dropout=0.3)
@@ -199,6 +205,28 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
         _example("as GPT-2, dropout", nn.LanguageModel(**_MODEL, dropout=0.2), ids=_IDS, seed=1),
         _example(
             "as Llama", nn.LanguageModel(**_MODEL, **_MODERN, tied=False), ids=_IDS, mask=padding([3, 2])
+        ),
+    ),
+    "Seq2Seq": (
+        _example("one table", nn.Seq2Seq(**_MODEL), source=_IDS, target=_IDS[:, :2]),
+        _example(
+            "tables and positions of their own, dropout", nn.Seq2Seq(**_MODEL, **_OWN_TABLES),
+            source=_IDS, target=[[3, 1], [0, 1]], source_mask=padding([3, 2]), seed=1,
+        ),
+    ),
+    "EncoderClassifier": (
+        _example("as BERT", nn.EncoderClassifier(**_NARROW, classes=3, dropout=0.2), ids=_IDS, seed=1),
+        _example(
+            "a mean of the real tokens", nn.EncoderClassifier(**_MODEL, **_MODERN, **_MEAN),
+            ids=_IDS, mask=padding([3, 2]),
+        ),
+    ),
+    "VisionTransformer": (
+        _example(
+            "a class token", nn.VisionTransformer((4, 6), 2, 3, 1, 1, 3, **_IMAGE), images=normal(2, 1, 4, 6)
+        ),
+        _example(
+            "a mean", nn.VisionTransformer(4, 2, 4, 2, 1, pooling="mean", **_IMAGE), images=normal(2, 1, 4, 4)
         ),
     ),
 }  # fmt: skip
