@@ -4,8 +4,8 @@
     out, saved = layer.forward(params, *inputs, **options)
     d_inputs, d_params = layer.backward(d_out, saved)
 
-Read `layer` and `linear`, then `multi_head_attention` and `transformer`; `classifier`, `self_attention`,
-`token_scores` and `temperature` are the models of the tasks. Imports NumPy, `functional` and `optim`.
+Read `layer` and `linear`, then `multi_head_attention`, `transformer` and `language_model`; `classifier`,
+`self_attention`, `token_scores`, `temperature` are the tasks' models. Imports NumPy, `functional`, `optim`.
 """
 
 from .composition import Residual, Sequential
