@@ -175,3 +175,31 @@ def test_small_layers(peer, seed):
     close(out, expected, "out")
     expected.backward(torch.tensor(out))
     close(layer.backward(out, saved)[1]["weight"], theirs.weight.grad, "weight")
+
+
+@given(seeds, blocks)
+def test_ten_adamw_steps(peer, seed, options):
+    """Gradients of both sides drive their own optimizers; parameters stay within 1e-10.
+
+    A key's bias has gradient 0, since it shifts all scores of a row: rounding is all that either side has of
+    it, and AdamW divides that by eps, here not small.
+    """
+    torch = peer("torch")
+    rng = np.random.default_rng(seed)
+    layer = nn.TransformerEncoderLayer(6, 2, 7, **options)
+    params = random_params(layer, seed)
+    theirs = torch_block(torch, "TransformerEncoderLayer", options)
+    theirs.load_state_dict({name: torch.tensor(x) for name, x in flatten(params).items()})
+    optimizer = torch.optim.AdamW(theirs.parameters(), lr=1e-2, weight_decay=0.1, eps=1e-3)
+    state = na.adamw_init(params)
+    for _ in range(10):
+        x, target = rng.standard_normal((2, 2, 5, 6))
+        out, saved = layer.forward(params, x)
+        _, grads = layer.backward(out - target, saved)
+        params, state = na.adamw_step(params, grads, state, lr=1e-2, weight_decay=0.1, eps=1e-3)
+        optimizer.zero_grad()
+        (0.5 * (theirs(torch.tensor(x)) - torch.tensor(target)) ** 2).sum().backward()
+        optimizer.step()
+    for name, parameter in theirs.named_parameters():
+        expected = parameter.detach().numpy()
+        assert np.linalg.norm(flatten(params)[name] - expected) <= 1e-10 * np.linalg.norm(expected), name
