@@ -38,12 +38,14 @@ def run(args: argparse.Namespace) -> int:
     print(f"{'rule':<{width}}  {'gradient':<14}   error/bound  where")
     wrong = checks = 0
     for rule in rules:
-        for gradient, example, worst, count in worst_of(rule, args.order, args.seed):
+        rows = [*worst_of(rule, args.order, args.seed)]
+        column = max(14, *(len(gradient) for gradient, *_ in rows))
+        for gradient, example, worst, count in rows:
             checks += count
             wrong += not worst.ok
             verdict = "" if worst.ok else "FAIL: "
             text = f"{verdict}{worst.check}" + (f", {worst.where}" if worst.where else "")
-            label = f"{rule.name:<{width}}  {gradient:<14} {worst.ratio:13.2e}  "
+            label = f"{rule.name:<{width}}  {gradient:<{column}} {worst.ratio:13.2e}  "
             print(beside(label, f"{example}: {text}"))
     verdict = f"{wrong} wrong" if wrong else "all right"
     print(f"{checks} checks of {len(rules)} rule{'s' if len(rules) > 1 else ''}: {verdict}")
