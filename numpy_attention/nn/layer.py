@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from ..functional.base.admission import Array, admit, one_of, quiet, real_number, shown
-from ..functional.base.arrays import gradient_like, shape_repr, whole_number
+from ..functional.base.arrays import cotangent, gradient_like, shape_repr, whole_number
 from ..optim.trees import flatten
 from .parameters import Params, Shapes, admit_rng, check_params, glorot, parameter_count
 
@@ -210,7 +210,9 @@ def sum_forward(x: Any, branch: Any) -> tuple[Any, SumSaved]:
 
 def sum_backward(d_sum: Array, saved: SumSaved) -> tuple[Any, Any]:
     """Undo x + branch: d_x = d_branch = d_sum."""
-    return gradient_like(d_sum, saved.x, fresh=True), gradient_like(d_sum, saved.branch, fresh=True)
+    x, branch = saved
+    d_sum = cotangent("d_out", d_sum, np.broadcast_shapes(x.shape, branch.shape), x, branch)
+    return gradient_like(d_sum, x, fresh=True), gradient_like(d_sum, branch, fresh=True)
 
 
 def either(condition: bool, inner: Any, params: Params, x: Any) -> tuple[Any, Any]:

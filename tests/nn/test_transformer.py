@@ -92,3 +92,10 @@ def test_inputs_that_do_not_fit():
             layer.forward(params, *arguments)
     with pytest.raises(TypeError, match=r"^TransformerDecoderLayer: saved is NoneType; DecoderLayerSaved"):
         layer.backward(X, None)
+    first = nn.TransformerEncoderLayer(WIDTH, HEADS, HIDDEN, norm_first=True)
+    _, saved = first.forward(random_params(first), X)
+    for d_out in (X[:1], X[..., :1], X[0]):
+        with pytest.raises(
+            ValueError, match=r"^TransformerEncoderLayer: d_out has shape .* \(2, 5, 6\), is exp"
+        ):
+            first.backward(d_out, saved)

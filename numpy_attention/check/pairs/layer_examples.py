@@ -195,6 +195,7 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     "TransformerDecoderLayer": (
         _example("norms after", _DECODER, **_CROSS),
+        _example("one sequence, two memories", _DECODER, x=normal(1, 3, 4), memory=_MEMORY),
         _example("norms first, dropout", _DROPPING, **_CROSS, seed=2),
     ),
     "TransformerEncoder": (
