@@ -25,7 +25,7 @@ GPT2 = NameTable(
         "head.weight": "lm_head.weight",
     },
     prefixes=("transformer.",),
-    constants=r"h\.\d+\.attn\.(bias|masked_bias)",
+    left_out=r"h\.\d+\.attn\.(bias|masked_bias)",
     tied=("lm_head.weight", "wte.weight"),
 )
 
@@ -46,7 +46,7 @@ LLAMA = NameTable(
         "head.weight": "lm_head.weight",
     },
     prefixes=("model.",),
-    constants=r"(layers\.\d+\.self_attn\.)?rotary_emb\.inv_freq",
+    left_out=r"(layers\.\d+\.self_attn\.)?rotary_emb\.inv_freq",
     tied=("lm_head.weight", "embed_tokens.weight"),
 )
 
@@ -70,7 +70,7 @@ BERT = NameTable(
     },
     prefixes=("bert.",),
     renamed={r"LayerNorm\.gamma$": "LayerNorm.weight", r"LayerNorm\.beta$": "LayerNorm.bias"},
-    constants=r"embeddings\.(position_ids|token_type_ids)",
+    left_out=r"embeddings\.(position_ids|token_type_ids)|pooler\.dense\.(weight|bias)",
 )
 
 VIT = NameTable(
@@ -92,6 +92,7 @@ VIT = NameTable(
         "classifier.{p}": "classifier.{p}",
     },
     prefixes=("vit.",),
+    left_out=r"pooler\.dense\.(weight|bias)",
     renamed={
         r"^encoder\.layer\.": "layers.",
         r"attention\.attention\.(q|k|v)(uery|ey|alue)\.": r"attention.\1_proj.",
@@ -148,8 +149,9 @@ def from_llama(layer: Any, state: Mapping[str, Any]) -> Params:
 def from_bert(layer: Any, state: Mapping[str, Any]) -> Params:
     """The parameters of an EncoderClassifier from those of BERT: BertModel or BertForSequenceClassification.
 
-    The names of its first versions, LayerNorm.gamma and LayerNorm.beta, are known too. Arguments, result and
-    errors as `from_gpt2`.
+    The names of its first versions, LayerNorm.gamma and LayerNorm.beta, are known too. A layer with
+    pooler=False, such as a sentence encoder, leaves the pooler out. Arguments, result and errors as
+    `from_gpt2`.
     """
     return read_by(BERT, layer, state)
 
@@ -159,6 +161,7 @@ def from_vit(layer: Any, state: Mapping[str, Any]) -> Params:
     """The parameters of a VisionTransformer from those of ViT: ViTForImageClassification or ViTModel.
 
     The names of transformers 4 (encoder.layer.0.attention.attention.query) are known as those of 5 are
-    (layers.0.attention.q_proj). Arguments, result and errors as `from_gpt2`.
+    (layers.0.attention.q_proj). The pooler of ViTModel is left out. Arguments, result and errors as
+    `from_gpt2`.
     """
     return read_by(VIT, layer, state)

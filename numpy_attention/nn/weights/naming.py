@@ -39,8 +39,8 @@ class NameTable(NamedTuple):
     """What the names of the model's own arrays may begin with, if it is a part of a larger one"""
     renamed: Mapping[str, str] = {}
     """Patterns of names that other versions give, and their replacement"""
-    constants: str = "(?!)"
-    """Pattern of arrays that are no parameters, but saved with them"""
+    left_out: str = "(?!)"
+    """Pattern of arrays that may come where the layer has none: constants, and parts that nothing uses"""
     tied: tuple[str, str] | None = None
     """An output weight, and the embedding whose copy it is where the layer has one array for both"""
 
@@ -48,7 +48,7 @@ class NameTable(NamedTuple):
 def read_by(table: NameTable, layer: Any, state: Mapping[str, Any]) -> Params:
     """The parameters of `layer` from arrays that are named as `table` says; see the callers."""
     shapes = layer_shapes(layer)
-    arrays = flat_state("state", _known_names(table, flat_names("state", state)))
+    known = _known_names(table, flat_names("state", state))
     places = {name: _place(table, name) for name in shapes}
     nameless = [name for name, place in places.items() if place is None]
     others = [f"{table.family} has no {', '.join(nameless)}, as this layer has"] if nameless else []
@@ -56,6 +56,10 @@ def read_by(table: NameTable, layer: Any, state: Mapping[str, Any]) -> Params:
     for name, place in places.items():
         if place is not None:
             expected |= dict(zip(place.names, _shapes_there(layer, shapes, name, place), strict=True))
+    kept = {
+        name: x for name, x in known.items() if name in expected or not re.fullmatch(table.left_out, name)
+    }
+    arrays = flat_state("state", kept)
     copy, original = table.tied or ("", "")
     if copy not in expected and copy in arrays and np.array_equal(arrays[copy], arrays.get(original, ())):
         del arrays[copy]
@@ -66,7 +70,7 @@ def read_by(table: NameTable, layer: Any, state: Mapping[str, Any]) -> Params:
 
 
 def _known_names(table: NameTable, arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """The arrays by the names of the table: no prefix, no older name, no constant."""
+    """The arrays by the names of the table: without a prefix, and by the newest of their names."""
     known: dict[str, Any] = {}
     for came, x in arrays.items():
         name = came
@@ -74,8 +78,6 @@ def _known_names(table: NameTable, arrays: Mapping[str, Any]) -> dict[str, Any]:
             name = name.removeprefix(prefix)
         for pattern, replacement in table.renamed.items():
             name = re.sub(pattern, replacement, name)
-        if re.fullmatch(table.constants, name):
-            continue
         if name in known:
             raise ValueError(f"state has {brief(name)} twice, the second time as {brief(came)}")
         known[name] = x

@@ -19,7 +19,7 @@ TABLE = NameTable(
     },
     prefixes=("model.",),
     renamed={r"gamma$": "weight"},
-    constants=r"h\.\d+\.(mask|ids)",
+    left_out=r"h\.\d+\.(mask|ids)",
     tied=("lm_head.weight", "wte.weight"),
 )
 SHAPES = {
