@@ -1,12 +1,13 @@
 """A trained sentence encoder, all-MiniLM-L6-v2: the same embeddings as onnxruntime's of the same file."""
 
+import dataclasses
 import warnings
 
 import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention import nn
+from benchmarks.attention_maps import encoder, maps, picture
 
 SENTENCES = [
     "A cat sits on the mat.",
@@ -63,10 +64,12 @@ def unit(rows):
     return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
 
 
-def test_embeddings_are_those_of_onnxruntime(folder, tokens, theirs):
+@pytest.mark.parametrize("reference", [True, False])
+def test_embeddings_are_those_of_onnxruntime(folder, tokens, theirs, reference):
     ids, lengths = tokens
-    layer = nn.EncoderClassifier(30522, 384, 12, 6, 512, hidden=1536, pooling="mean", pooler=False)
-    params = nn.from_bert(layer, nn.load_weights(folder / "model.safetensors"))
+    layer, params = encoder(folder)
+    if not reference:
+        layer = dataclasses.replace(layer, attention=None)  # fast, for float32
     pooled, saved = layer.forward(params, ids, mask=na.padding(lengths))
     assert pooled.dtype == np.float32
     real = np.arange(ids.shape[1]) < lengths[:, None]
@@ -75,3 +78,13 @@ def test_embeddings_are_those_of_onnxruntime(folder, tokens, theirs):
     assert np.abs(unit(pooled) - unit(expected)).max() <= 1e-5
     alike, other = unit(pooled)[0] @ unit(pooled)[1], unit(pooled)[0] @ unit(pooled)[2]
     assert alike > 0.8 > 0.2 > other  # it is a sentence encoder
+
+
+def test_its_attention_maps_are_drawn(peer, folder, tokens, tmp_path):
+    peer("matplotlib")
+    ids, (length, *_) = tokens
+    weights = maps(*encoder(folder), ids[0, :length].tolist())
+    assert weights.shape == (6, 12, length, length)
+    np.testing.assert_allclose(weights.sum(axis=-1), 1, atol=1e-6)
+    assert weights[0, 2].argmax(axis=-1)[1:].tolist() == list(range(length - 1))  # a head of the token before
+    picture(weights[:1, :2], ["token"] * length).savefig(tmp_path / "maps.svg")

@@ -26,7 +26,7 @@ from .formats import (
     too_large,
     write_numbers,
 )
-from .safetensors_header import Entry, read_header, write_header
+from .safetensors_header import Entry, check_name, read_header, write_header
 from .state import flat_names, not_finite
 
 SUFFIXES = (".npz", ".safetensors")
@@ -168,6 +168,10 @@ def _read_npz(path: PathLike) -> dict[str, Array]:
     for name, array in arrays.items():
         if array.dtype.kind not in "biufc":
             raise ValueError(f"{path}: {brief(name)} has dtype {array.dtype}; numbers are expected")
+        try:
+            check_name(name)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
     return arrays
 
 

@@ -131,15 +131,20 @@ def _word(expected: re.Pattern[str], text: str, at: int, word: str) -> re.Match[
 
 def _name(written: str) -> str:
     """A name from its JSON form."""
-    if len(written) > LONGEST_NAME:
-        raise ValueError(
-            f"one of its names has {len(written):,} characters; at most {LONGEST_NAME:,} are expected"
-        )
     name: str = json.loads(written) if "\\" in written else written[1:-1]
     name.encode()  # half a surrogate pair is a UnicodeEncodeError, which is a ValueError
+    check_name(name)
+    return name
+
+
+def check_name(name: str) -> None:
+    """Raise for a name that is longer or deeper than any layer's."""
+    if len(name) > LONGEST_NAME:
+        raise ValueError(
+            f"one of its names has {len(name):,} characters; at most {LONGEST_NAME:,} are expected"
+        )
     if name.count(".") >= MOST_PARTS:
         raise ValueError(f"the name {brief(name)} has more than {MOST_PARTS} parts")
-    return name
 
 
 def _after_metadata(text: str, at: int) -> int:

@@ -272,7 +272,14 @@ def test_names_that_contradict_each_other_are_refused(tmp_path, package):
             load_weights(tmp_path / f"a{suffix}")
 
 
-def test_an_npz_of_text_or_of_too_much_is_refused(tmp_path, monkeypatch):
+def test_an_npz_of_text_or_of_too_much_is_refused(tmp_path):
+    for name, message in (
+        ("k" * 2000, "one of its names has 2,000 characters"),
+        ("k." * 99, "more than 64 parts"),
+    ):
+        np.savez(tmp_path / "names.npz", **{name: np.ones(1)})
+        with pytest.raises(ValueError, match=rf"names\.npz: .*{message}"):
+            load_weights(tmp_path / "names.npz")
     np.savez(tmp_path / "text.npz", a=np.array(["x"]))
     with pytest.raises(ValueError, match=r"text\.npz: 'a' has dtype <U1; numbers are expected"):
         load_weights(tmp_path / "text.npz")
