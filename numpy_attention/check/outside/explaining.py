@@ -272,7 +272,11 @@ def _near(case: JudgedCase, tensor: str, predicted: Array, left_open: float = LE
     same = predicted.shape == right.shape
     with np.errstate(all="ignore"):
         deviation = left_open * np.abs(predicted - right if same else np.abs(predicted).max(initial=0))
-        near = np.abs(got - predicted) <= deviation + (case.expected.allowed(tensor) if same else 0.0)
+        sizes = (
+            float(np.abs(np.nan_to_num(x, neginf=0.0)).max(initial=0)) for x in case.expected.values.values()
+        )
+        allowed = case.expected.allowed(tensor) if same else left_open * left_open * max(sizes)
+        near = np.abs(got - predicted) <= deviation + allowed
     return bool((near | (got == predicted) | (~np.isfinite(predicted) & ~np.isfinite(got))).all())
 
 

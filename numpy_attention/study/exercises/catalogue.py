@@ -5,13 +5,13 @@ import re
 from pathlib import Path
 
 from ...functional.base.wording import did_you_mean, some_names
-from . import around, back, layers, there
+from . import around, back, heads, layers, losses, there
 from .exercise import Exercise
 
 SETS: dict[str, tuple[Exercise, ...]] = {
     "there": there.EXERCISES,
     "back": back.EXERCISES,
-    "around": (*layers.EXERCISES, *around.EXERCISES),
+    "around": (*layers.EXERCISES, *losses.EXERCISES, *heads.EXERCISES, *around.EXERCISES),
 }
 """The exercises by set."""
 

@@ -9,10 +9,12 @@ from ...check.cases.compare import FAIL
 from ...check.faults import fault as known_fault
 from ...check.outside.explaining import closest, factors
 from ...check.outside.outcome import JudgedCase
+from ...functional.base.admission import Array
 from .changes import MASK, RANGE
 from .exercise import Exercise, Named
+from .mistake import Mistake, as_sentence
 from .planted import in_words
-from .variations import CONSTANT, Mistake, Workbook, as_sentence
+from .variations import CONSTANT, Workbook
 
 LEFT_OPEN = 1e-6
 """Share of a wrong number's deviation that an explanation may leave open: the rounding of other code."""
@@ -73,12 +75,13 @@ def diagnose(exercise: Exercise, workbook: Workbook, judged: Sequence[JudgedCase
     if sentence := next((text for name in faults if (text := in_words(name))), ""):
         return Diagnosis(f"a known fault in {_family(faults[0])}", sentence, faults)
     by_tensor: dict[str, list[Mistake]] = {name: [] for name in wrong}
+    single = [each for each in single if " and " not in each.name.partition(" are ")[0]]  # of one result
     for mistakes in (single, workbook.too_much(), workbook.pairs(_plain(judged))):
-        kept = list(mistakes)
-        if mistakes is not single and (found := fitting(kept, judged)):
+        near = _near(list(mistakes), _plain(judged))
+        if mistakes is not single and (found := closest(_in_all(near), judged, LEFT_OPEN)):
             return Diagnosis(found[0].kind, found[0].sentence, faults)
         for name in wrong:
-            by_tensor[name] = by_tensor[name] or fitting(kept, _only(judged, name))
+            by_tensor[name] = by_tensor[name] or closest(near[name], _only(judged, name), LEFT_OPEN)
         if all(by_tensor.values()):
             return _together(by_tensor, faults)
     if any(by_tensor.values()):
@@ -95,9 +98,13 @@ def _family(name: str) -> str:
 
 def fitting(mistakes: Sequence[Mistake], judged: Sequence[JudgedCase]) -> list[Mistake]:
     """The mistakes that give a submission's numbers, those alone that do so in one plain case first."""
-    case = _plain(judged)
-    near = [each for each in mistakes if _near(each.results(case), case)]
-    return closest(near, judged, LEFT_OPEN)
+    return closest(_in_all(_near(mistakes, _plain(judged))), judged, LEFT_OPEN)
+
+
+def _in_all(near: dict[str, list[Mistake]]) -> list[Mistake]:
+    first, *others = near.values()
+    sets = [{*map(id, each)} for each in others]
+    return [each for each in first if all(id(each) in found for found in sets)]
 
 
 def _plain(judged: Sequence[JudgedCase]) -> JudgedCase:
@@ -107,18 +114,30 @@ def _plain(judged: Sequence[JudgedCase]) -> JudgedCase:
     return max(plain or failing, key=lambda case: sum(x.size for x in case.expected.values.values()))
 
 
-def _near(results: Named, case: JudgedCase) -> bool:
-    """True if the submission's numbers are these, but for a small share of the largest."""
-    for name, answer in case.tensors.items():
-        got, x, right = answer.numbers, results[name], case.expected.values[name]
-        if got.shape != x.shape:
-            return False
-        size = max(float(np.nan_to_num(np.abs(each)).max(initial=0)) for each in (x, right))
-        with np.errstate(all="ignore"):
-            off = np.abs(got - x) > LEFT_OPEN * size
-        if off.any() or (np.isfinite(got) != np.isfinite(x)).any():
-            return False
-    return True
+def _near(mistakes: Sequence[Mistake], case: JudgedCase) -> dict[str, list[Mistake]]:
+    """The mistakes that give the submission's numbers in a case, result by result."""
+    near: dict[str, list[Mistake]] = {name: [] for name in case.tensors}
+    for each in mistakes:
+        results = each.results(case)
+        for name, answer in case.tensors.items():
+            if _alike(answer.numbers, results[name], case.expected.values[name]):
+                near[name].append(each)
+    return near
+
+
+def _alike(got: Array, x: Array, right: Array) -> bool:
+    """True if the numbers are these, but for a small share of the largest."""
+    if got.shape != x.shape:
+        return False
+    with np.errstate(all="ignore"):
+        off = np.abs(got - x)
+        size = max(_largest(x), _largest(right))
+        both = ~np.isfinite(got) & ~np.isfinite(x)
+        return bool(((off <= LEFT_OPEN * size) | both).all())
+
+
+def _largest(x: Array) -> float:
+    return float(np.abs(x[np.isfinite(x)]).max(initial=0))
 
 
 def _coarse(judged: Sequence[JudgedCase]) -> str:

@@ -105,7 +105,8 @@ def softmax(x: Array) -> Array:
 
 FUNCTIONS: dict[str, Function] = {
     "*": np.multiply, "/": np.divide, "+": np.add, "-": np.subtract, "@": np.matmul, "**": np.power,
-    "larger": np.maximum, "exp": np.exp, "root": np.sqrt, "square": np.square, "cos": np.cos, "sin": np.sin,
+    "larger": np.maximum, "exp": np.exp, "root": np.sqrt, "log": np.log, "square": np.square, "cos": np.cos,
+    "sin": np.sin,
     "rowsum": along_rows,
     "rowmean": lambda x: x.mean(axis=-1, keepdims=True),
     "rowmax": lambda x: x.max(axis=-1, keepdims=True),

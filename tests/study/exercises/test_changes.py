@@ -1,19 +1,20 @@
 import string
 
 from numpy_attention.study.exercises.catalogue import EXERCISES
-from numpy_attention.study.exercises.changes import CHANGES, Change
+from numpy_attention.study.exercises.changes import Change
 from numpy_attention.study.exercises.operations import FUNCTIONS
+from numpy_attention.study.exercises.variations import ALL_CHANGES
 
 USED = {line.operation for each in EXERCISES.values() for line in each.solution.lines}
 
 
 def test_changes_are_of_operations_that_some_solution_uses():
-    assert set(CHANGES) <= set(FUNCTIONS)
-    assert set(CHANGES) <= USED
+    assert set(ALL_CHANGES) <= set(FUNCTIONS)
+    assert set(ALL_CHANGES) <= USED
 
 
 def test_sentences_name_operands_that_there_are():
-    for changes in CHANGES.values():
+    for changes in ALL_CHANGES.values():
         for change in changes:
             assert isinstance(change, Change)
             fields = {name for _, name, _, _ in string.Formatter().parse(change.words) if name}

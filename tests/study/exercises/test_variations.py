@@ -3,7 +3,8 @@ import pytest
 
 from numpy_attention.check.cases.compare import compare_tensor
 from numpy_attention.study.exercises.catalogue import EXERCISES, exercise
-from numpy_attention.study.exercises.variations import Mistake, Workbook
+from numpy_attention.study.exercises.mistake import Mistake
+from numpy_attention.study.exercises.variations import Workbook, is_broadcast
 
 from .inprocess import drawn
 from .test_grading import quick_or_slow
@@ -56,3 +57,9 @@ def test_mistakes_that_change_a_result_are_caught_by_the_cases(name):
             if fails:
                 break
         assert fails >= differs, mistake.name
+
+
+def test_shapes_that_broadcast():
+    assert is_broadcast((3,), (2, 3))
+    assert is_broadcast((), (2, 3))
+    assert not is_broadcast((2,), (2, 3))
