@@ -6,7 +6,7 @@ from ..check.faults import Fault
 from ..functional.base.admission import Array, quiet
 from .example import WalkExample
 from .fault_examples import ROUNDING, differ, example_of, not_shown_because
-from .step_laws import StepLaw
+from .law_results import StepLaw
 from .trace import largest_magnitude
 from .walk import Stage, Walk, walk
 

@@ -13,8 +13,8 @@ from .concat_formula import MASKED, concat_formula
 from .derivatives import Derivative
 from .example import WalkExample
 from .fault_walk import FaultyWalk
+from .law_results import LawResult, StepLaw
 from .number_format import WIDTH, TextBlock, array_block, format_few, side_by_side
-from .step_laws import LawResult, StepLaw
 from .trace import RESULTS, array_arguments
 from .walk import Stage, Walk
 
@@ -283,7 +283,7 @@ def _statement(law: StepLaw) -> str:
 
 def _sides(result: LawResult) -> str:
     """Both sides of a law at its worst entry, and the largest deviation."""
-    at, entries, left, right = result.worst
+    at, entries, left, right, _ = result.worst
     relation = result.sides.relation
     place = f"at {list(at)}, " if result.deviation or relation != "=" else ""
     place = f"{place}worst of {entries}: " if entries > 1 else ""

@@ -11,9 +11,10 @@ from ..functional.base.admission import Array
 from ..functional.base.arrays import Pair
 from .derivatives import Derivative, derivative
 from .example import WalkExample
+from .law_results import StepEvidence
 from .line_trace import LineTrace, traced
 from .score_step import with_score_step
-from .step_laws import D_LSE, MASKED_ROWS, StepEvidence
+from .step_laws import D_LSE, MASKED_ROWS
 
 RESULTS = {
     "score": "scores",

@@ -17,11 +17,12 @@ from ..functional.base.arrays import Pair
 from . import plain_lines
 from .derivatives import Derivative, derivative, directional
 from .example import SCORES, WalkExample
+from .law_results import LawResult, StepEvidence, check_step_laws
 from .line_trace import LineTrace, traced
 from .projection import project_backward, project_forward
 from .score_step import loss_cotangent, loss_inputs, score_pair
 from .source import NO_SOURCE, Source, arrays_read, equation, intermediate_arrays, math_source
-from .step_laws import DOWN, UP, LawResult, StepEvidence, check_step_laws
+from .step_laws import DOWN, UP
 from .trace import RESULTS, AttentionTrace, array_arguments, largest_magnitude, trace_attention
 
 NUMBERS = {name: n for n, name in enumerate(("project", *Steps._fields))}

@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from ..functional.base.admission import Array
 from .fault_walk import FaultyWalk
-from .step_laws import LawResult
 from .walk import Stage, Walk
 
 
@@ -144,23 +143,5 @@ def fault_data(faulty: FaultyWalk) -> dict[str, Any]:
         data["gone"] += [f"{place}/{name}" for name in expected if name not in own]
         if stage.skipped != right[place].skipped:
             data["skipped"][place] = stage.skipped
-        data["laws"] |= {f"{place}/{r.law.statement}": plain(worst_sides(r)) for r in stage.laws if not r.ok}
+        data["laws"] |= {f"{place}/{r.law.statement}": plain(r.worst[2:]) for r in stage.laws if not r.ok}
     return {"name": faulty.fault.name, **data, "gradients": list(faulty.wrong_gradients)}
-
-
-def worst_sides(result: LawResult) -> tuple[float, float, float]:
-    """The entry in which a law is farthest from holding: its left and right side, and the excess there.
-
-    Examples
-    --------
-    >>> from numpy_attention.study.example import build_example
-    >>> from numpy_attention.study.walk import walk
-    >>> worst_sides(walk(build_example()).down[4].laws[1])
-    (0.0, 0.0, 0.0)
-    """
-    excess = np.atleast_1d(result.sides.excess)
-    if not excess.size:
-        return 0.0, 0.0, 0.0
-    left, right = (np.broadcast_to(x, excess.shape).flat for x in result.sides[1:3])
-    n = int(np.argmax(excess))  # NaN counts as the largest
-    return float(left[n]), float(right[n]), float(excess.flat[n])

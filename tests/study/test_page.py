@@ -195,7 +195,7 @@ def test_a_law_is_shown_at_its_worst_entry():
     (result,) = (x for x in walked.up[2].laws if x.law.statement == "rows of d_masked sum to 0")
     sums = walked.up[2].results["d_masked"].sum(axis=-1)
     assert result.worst.place == (int(np.abs(sums).argmax()),)
-    assert result.worst[1:] == (2, sums[result.worst.place], 0)
+    assert result.worst[1:4] == (2, sums[result.worst.place], 0)
     (line,) = (line for line in page(walked) if "law     rows of d_masked sum to 0" in line)
     assert f"at {list(result.worst.place)}, worst of 2: " in line
     assert line.endswith("✗ WRONG")

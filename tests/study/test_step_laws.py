@@ -11,8 +11,9 @@ from numpy_attention.check.laws.law import Law, Sides
 from numpy_attention.check.laws.laws import LAWS as ALL_LAWS
 from numpy_attention.functional.scores.concat import ACTIVATIONS
 from numpy_attention.study.example import SCORES, build_example
+from numpy_attention.study.law_results import LawResult, check_step_laws
 from numpy_attention.study.score_step import score_pair
-from numpy_attention.study.step_laws import D_LSE, DOWN, UP, LawResult, check_step_laws
+from numpy_attention.study.step_laws import D_LSE, DOWN, UP
 from numpy_attention.study.trace import trace_attention
 
 POSITIVE = [[1.0, 3.0, 0.5], [2.0, 0.25, 1.5], [0.5, 1.25, 4.0]]

@@ -17,7 +17,6 @@ from numpy_attention.study.walk_data import (
     stage_arrays,
     stages_by_place,
     walk_data,
-    worst_sides,
 )
 
 OPTIONS = {
@@ -79,11 +78,3 @@ def test_a_fault_stores_only_what_it_changes():
     data = fault_data(walk_with_fault(build_example(), fault("scale-missing-in-d-key")))
     assert list(data["arrays"]) == ["up.score/d_key"]
     assert FAULTS[0].name == "scale-missing"
-
-
-def test_worst_sides_are_those_farthest_apart():
-    walked = walk_with_fault(build_example(), fault("no-row-sum")).walk
-    result = next(r for r in stages_by_place(walked)["up.softmax"].laws if not r.ok)
-    left, right, excess = worst_sides(result)
-    assert right == 0
-    assert abs(left) == excess == np.abs(result.sides.left).max()

@@ -7,10 +7,10 @@ from html import escape
 import numpy as np
 
 from ...functional.base.admission import Array
-from ..step_laws import LawResult
+from ..law_results import LawResult
 from ..trace import RESULTS
 from ..walk import Stage
-from ..walk_data import stage_arrays, stages_by_place, worst_sides
+from ..walk_data import stage_arrays, stages_by_place
 from .pictures import pictures
 from .scenes import Scene
 from .sentences import BACK, FAULTS, LOSS, THERE
@@ -138,7 +138,7 @@ def law_html(result: LawResult) -> str:
     start = f'<li data-law="{escape(law.statement)}">{name}{escape(law.statement)}<span class=sides>: '
     if result.excluded_by:
         return f"{start}does not apply with {', '.join(result.excluded_by)}</span>"
-    left, right, excess = worst_sides(result)
+    _, _, left, right, excess = result.worst
     relation = result.sides.relation
     off = f", off by {number(excess)}" if relation == "=" else ""
     return f"{start}{number(left)} {relation} {number(right)}{off} {YES if result.ok else NO}</span>"
