@@ -2,7 +2,7 @@
 
 Reading order: `example` is the problem (`projection` makes query, key and value of tokens); `trace` runs it
 and records each step through `line_trace` (`score_step` turns any score into step 1); `walk` adds each step's
-lines (`plain_lines`, `source`), gradients by complex step (`derivatives`) and laws (`step_laws`, `law_results`).
+lines (`plain_lines`, `source`), gradients (`derivatives`) and laws (`step_laws`, `law_results`).
 `fault_walk` is a walk with a planted fault, on one of `fault_examples`; `page` prints all (`page_texts`,
 `number_format`, `concat_formula`). `tokens` reads a user's own numbers from a JSON file.
 
