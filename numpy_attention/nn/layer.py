@@ -12,11 +12,12 @@ import inspect
 from collections.abc import Callable
 from dataclasses import fields
 from functools import cached_property, wraps
-from typing import Any, NamedTuple, TypeVar
+from importlib import import_module
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
-from ..functional.base.admission import Array, admit, one_of, quiet, real_number, shown
+from ..functional.base.admission import Array, admit, one_of, real_number, shown
 from ..functional.base.arrays import cotangent, gradient_like, shape_repr, whole_number
 from ..optim.trees import flatten
 from .parameters import Params, Shapes, admit_rng, check_params, glorot, parameter_count
@@ -108,28 +109,32 @@ def layer(cls: _Class) -> _Class:
 
 
 def _naming(cls: type, name: str) -> Callable[..., Any]:
-    """The method under the layer's name, quiet: inf and NaN propagate, an error says which layer it is of."""
+    """The method, quiet (inf and NaN pass under any errstate), with the layer's name in what it raises."""
     method = getattr(cls, name)
 
     @wraps(method)
-    def own(*args: Any, **options: Any) -> Any:
-        return method(*args, **options)
-
-    own.__qualname__ = f"{cls.__name__}.{name}"
-    explained = quiet(own)
-
-    @wraps(own)
     def call(*args: Any, **options: Any) -> Any:
         try:
-            return explained(*args, **options)
+            with np.errstate(all="ignore"):
+                return method(*args, **options)
         except (TypeError, ValueError) as error:
-            if hasattr(error, "of_layer") or str(error).startswith(cls.__name__):
+            if hasattr(error, "of_layer"):
                 raise
-            named: Any = type(error)(f"{cls.__name__}: {error}")
-            named.of_layer = True
-            raise named from error
+            raise _named(cls, call, args, options, error) from error
 
+    call.__qualname__ = f"{cls.__name__}.{name}"
     return call
+
+
+def _named(
+    cls: type, call: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any], error: Exception
+) -> Exception:
+    """The error, or what to write where a call does not fit, after the name of the innermost layer."""
+    said = import_module("..functional.base.hints", __package__).explain(call, args, options, error) or error
+    text = str(said)
+    named: Any = type(said)(text if text.startswith(cls.__name__) else f"{cls.__name__}: {text}")
+    named.of_layer = True
+    return cast(Exception, named)
 
 
 # ------------------------------------------------------------------------------------------------- options
