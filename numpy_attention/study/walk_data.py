@@ -102,8 +102,11 @@ def same_bits(x: Array, y: Array | None) -> bool:
     """True if two arrays are equal in shape, kind and every bit; any NaN equals any other."""
     if y is None or x.shape != y.shape or x.dtype.kind != y.dtype.kind:
         return False
-    signs = np.signbit(x) == np.signbit(y) if x.dtype.kind == "f" else True
-    return bool((((x == y) & signs) | ((x != x) & (y != y))).all())
+    if x.dtype == y.dtype and x.tobytes() == y.tobytes():
+        return True
+    if x.dtype.kind != "f" or not np.isnan(x).any():
+        return x.dtype != y.dtype and bool(((x == y) & (np.signbit(x) == np.signbit(y))).all())
+    return bool((((x == y) & (np.signbit(x) == np.signbit(y))) | (np.isnan(x) & np.isnan(y))).all())
 
 
 def fault_data(faulty: FaultyWalk) -> dict[str, Any]:

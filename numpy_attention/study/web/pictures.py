@@ -47,7 +47,7 @@ def _score(walk: Walk, stage: Stage) -> Iterator[str]:
         product = float(query[i] @ key[j])
         way = "points the query’s way" if product > 0 else "points away from the query"
         caption += f" q{i + 1} · k{j + 1} = {terms} = {brief(product)}: the key {way}."
-    yield figure(svg(200, 200, caption, shapes), caption)
+    yield figure(svg(plane.size, plane.size, caption, shapes), caption)
 
 
 def _score_back(walk: Walk, stage: Stage) -> Iterator[str]:
@@ -69,7 +69,7 @@ def _score_back(walk: Walk, stage: Stage) -> Iterator[str]:
         if closes
         else "The gradients of the keys, end to end. Here they do not close: softcap or a sink breaks law 1."
     )
-    yield figure(svg(200, 200, caption, shapes), caption)
+    yield figure(svg(plane.size, plane.size, caption, shapes), caption)
 
 
 def _beside(start: Point, end: Point, words: str) -> str:
@@ -81,7 +81,7 @@ def _beside(start: Point, end: Point, words: str) -> str:
 
 
 def _name(at: Point, words: str, kind: str) -> str:
-    return text((min(at[0] + 5, 172), max(at[1] - 5, 12)), words, f"{kind} t")
+    return text((min(at[0] + 5, 180), max(at[1] - 5, 12)), words, f"{kind} t")
 
 
 # -------------------------------------------------------------------------------------------- softcap
@@ -103,7 +103,7 @@ def _softcap(walk: Walk, stage: Stage) -> Iterator[str]:
     shapes = [line(at(-reach, 0), at(reach, 0), "axis"), line(at(0, -1.2 * cap), at(0, 1.2 * cap), "axis")]
     shapes += [line(at(-reach, c), at(reach, c), "limit") for c in (-cap, cap)]
     shapes.append(path([at(x, curve(x)) for x in xs], "curve"))
-    tangent = reach / 7
+    tangent = reach / 4
     for x in np.unique(scores).tolist():
         slope = 1 / math.cosh(x / cap) ** 2
         start, end = (at(x + d, curve(x) + d * slope) for d in (-tangent, tangent))
@@ -204,7 +204,7 @@ def _values(walk: Walk, stage: Stage) -> Iterator[str]:
         if mixed
         else "The values span a hull, which a mean of values cannot leave (law 11)."
     )
-    yield figure(svg(200, 200, caption, shapes), caption)
+    yield figure(svg(plane.size, plane.size, caption, shapes), caption)
 
 
 def _values_back(walk: Walk, stage: Stage) -> Iterator[str]:
@@ -221,7 +221,7 @@ def _values_back(walk: Walk, stage: Stage) -> Iterator[str]:
     caption = (
         "The cotangents d_out as arrows, the values as points: d_weights is the dot product of each pair."
     )
-    yield figure(svg(200, 200, caption, shapes), caption)
+    yield figure(svg(plane.size, plane.size, caption, shapes), caption)
 
 
 def hull(points: Array) -> list[tuple[float, float]]:

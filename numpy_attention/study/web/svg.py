@@ -78,17 +78,20 @@ def arrow(start: Point, end: Point, kind: str) -> str:
 
 
 class Plane:
-    """A square of the plane, centred on 0 and scaled so that all given points fit."""
+    """A square of the plane that holds 0 and all given points, as large as they allow."""
 
-    def __init__(self, points: Iterable[Point], size: int = 200, margin: int = 24) -> None:
-        reach = max((abs(float(c)) for point in points for c in point), default=0.0)
-        self.size, self.unit = size, (size / 2 - margin) / (reach or 1.0)
+    def __init__(self, points: Iterable[Sequence[float]], size: int = 220, margin: int = 26) -> None:
+        xs, ys = zip((0.0, 0.0), *((float(p[0]), float(p[1])) for p in points), strict=True)
+        self.size, self.center = size, ((min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2)
+        reach = max(max(xs) - min(xs), max(ys) - min(ys))
+        self.unit = (size - 2 * margin) / (reach or 1.0)
 
     def at(self, point: Sequence[float]) -> Point:
         """Where a point is drawn."""
-        return self.size / 2 + float(point[0]) * self.unit, self.size / 2 - float(point[1]) * self.unit
+        right, up = float(point[0]) - self.center[0], float(point[1]) - self.center[1]
+        return self.size / 2 + right * self.unit, self.size / 2 - up * self.unit
 
     def axes(self) -> str:
         """Both axes through 0."""
-        middle, size = self.size / 2, self.size
-        return line((4, middle), (size - 4, middle), "axis") + line((middle, 4), (middle, size - 4), "axis")
+        (x, y), end = self.at((0, 0)), self.size - 4
+        return line((4, y), (end, y), "axis") + line((x, 4), (x, end), "axis")

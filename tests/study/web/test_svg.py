@@ -21,10 +21,10 @@ def test_an_arrow_of_no_length_is_a_dot():
     assert arrow((3, 3), (3, 3), "k").startswith("<circle")
 
 
-def test_all_points_fit_in_the_plane():
+def test_all_points_and_zero_fit_in_the_plane():
     plane = Plane([(3, 0), (0, -4)], size=100, margin=10)
-    assert plane.at((0, 0)) == (50, 50)
-    assert plane.at((0, -4)) == (50, 90)
-    assert Plane([(0, 0)]).at((0, 0)) == (100, 100)
+    assert plane.at((0, 0)) == (20, 10)
+    assert plane.at((3, -4)) == (80, 90)
+    assert Plane([(0, 0)], size=200).at((0, 0)) == (100, 100)
     assert plane.axes().count("<path") == 2
     assert short(-0.04) == "0"
