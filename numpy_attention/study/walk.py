@@ -84,7 +84,7 @@ class Walk(NamedTuple):
 
 @quiet
 def walk(
-    example: WalkExample, *, steps: Steps = STEPS, score: Pair | None = None, entries: bool = True
+    example: WalkExample, *, steps: Steps = STEPS, score: Pair | None = None, like: Walk | None = None
 ) -> Walk:
     """Walk an example through the seven steps and back.
 
@@ -93,7 +93,8 @@ def walk(
     example : from `study.example.build_example`.
     steps : the seven pairs; STEPS._replace(…) shows another convention, or a planted fault.
     score : a pair with the signature of the example's score, used instead of it; None: the score's own pair.
-    entries : False to compare each gradient with the complex step along one direction, not entry by entry.
+    like : the right walk of the same example, for speed: its stages are used where nothing differs, and other
+        gradients are compared with the complex step along one direction, not entry by entry.
 
     Examples
     --------
@@ -108,15 +109,36 @@ def walk(
     masked = biased if visible is None else np.where(visible, biased, -np.inf)
     """
     trace = trace_attention(example, steps._replace(score=score or score_pair(example, steps)))
-    trace = trace._replace(differentiate=derivative if entries else directional)
+    trace = trace._replace(differentiate=derivative if like is None else directional)
     evidence = trace.evidence()
-    down = tuple(_down(trace, name, evidence) for name in Steps._fields)
-    up = tuple(_up(trace, name, evidence) for name in reversed(Steps._fields))
+    kept = {} if like is None else _unchanged(trace, like, evidence)
+    down = tuple(kept.get(("down", name)) or _down(trace, name, evidence) for name in Steps._fields)
+    up = tuple(kept.get(("up", name)) or _up(trace, name, evidence) for name in reversed(Steps._fields))
     first, last = _step_0(trace)
     return Walk(example, first + down, up + last, trace.out, trace.saved, trace.gradients)
 
 
 # ----------------------------------------------------------------------------------------------- stages
+
+
+def _unchanged(trace: AttentionTrace, like: Walk, evidence: StepEvidence) -> dict[tuple[str, str], Stage]:
+    """The stages of `like` whose functions are the right ones, on the same arrays, by direction and name."""
+    right = STEPS._replace(score=score_pair(trace.example, STEPS))
+    pairs = {name: (getattr(trace.steps, name), getattr(right, name)) for name in Steps._fields}
+    kept = {}
+    for stage in (stage for stage in like.down if stage.number and not stage.skipped):
+        inputs = array_arguments(trace.down[stage.name].arguments)
+        if pairs[stage.name][0].forward is pairs[stage.name][1].forward and all(
+            np.array_equal(x, inputs[name]) for name, x in stage.inputs.items()
+        ):
+            kept["down", stage.name] = stage
+    if any(own.forward is not other.forward for own, other in pairs.values()):
+        return kept
+    for stage in (stage for stage in like.up if stage.number and not stage.skipped):
+        d, (own, other) = f"d_{RESULTS[stage.name]}", pairs[stage.name]
+        if own.backward is other.backward and np.array_equal(stage.inputs[d], evidence[d]):
+            kept["up", stage.name] = stage
+    return kept
 
 
 def _down(trace: AttentionTrace, name: str, evidence: StepEvidence) -> Stage:

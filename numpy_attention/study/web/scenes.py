@@ -80,7 +80,7 @@ def plant_faults(
             wrong = _results(example, fault.steps)
             if room <= 0 or (len(wrong) == len(right) and all(map(same_bits, wrong, right))):
                 continue
-            faulty = FaultyWalk(fault, walk(example, steps=fault.steps, entries=False), scene.walk)
+            faulty = FaultyWalk(fault, walk(example, steps=fault.steps, like=scene.walk), scene.walk)
             if changed := faulty.changed_results:
                 planted = PlantedFault(faulty, changed, _fault_data(faulty))
                 room -= planted.size
