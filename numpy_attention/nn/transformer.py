@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from ..functional.base.admission import admit
-from ..functional.base.arrays import shape_repr
+from ..functional.base.arrays import common_batch, shape_repr
 from ..functional.masks.mask import Mask
 from .block import Block
 from .dropout import thin_backward, thin_forward
@@ -227,6 +227,7 @@ class TransformerDecoderLayer(Block):
         before, after = self.norm_first, not self.norm_first
         x = admit_width("x", admit("x", x, 2), self.width)
         memory = admit_width("memory", admit("memory", memory, 2), self.width)
+        common_batch(x=x.shape[:-2], memory=memory.shape[:-2])
         seeds = child_seeds(seed, 6)
         normed, norm1_before = either(before, self.norm1, params["norm1"], x)
         attended, self_attn = self.self_attn.forward(

@@ -22,6 +22,9 @@ from .norms import LayerNorm, RMSNorm
 from .parameters import Params, check_saved
 from .transformer import DecoderGradients, TransformerDecoderLayer, TransformerEncoderLayer
 
+MOST = 10_000
+"""Largest number of layers: a slip of the keys is a sentence, not a full memory."""
+
 
 @shape_repr
 class StackSaved(NamedTuple):
@@ -43,6 +46,8 @@ class _Stack(Layer):
         if not isinstance(self.layer, kind):
             raise TypeError(f"layer is {type(self.layer).__name__}; a {kind.__name__} is expected")
         admit_sizes(layers=self.layers)
+        if self.layers > MOST:
+            raise ValueError(f"layers is {self.layers}; at most {MOST:,} are expected")
         admit_flags(norm=self.norm)
 
     @cached_property

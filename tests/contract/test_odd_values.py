@@ -118,14 +118,12 @@ for layer in (AttentionClassifier(6, 5), SelfAttentionClassifier(6, 3, 4), Logis
         f"{type(layer).__name__}.backward": (layer.backward, dict(d_logits=logits, saved=saved)),
     }
 
-LAYERS = {
-    name: examples[0].kwargs
-    for name, examples in LAYER_EXAMPLES.items()
-    if name not in ("Embedding, tied", "Sequential")
-}
+MODELS = ("LanguageModel", "Seq2Seq", "EncoderClassifier", "VisionTransformer")
+STACKS = ("Embedding, tied", "Sequential", "TransformerEncoder", "TransformerDecoder", *MODELS)
+LAYERS = {name: examples[0].kwargs for name, examples in LAYER_EXAMPLES.items() if name not in STACKS}
 for name, given in LAYERS.items():
     layer = given["layer"]
-    sizes = {field: getattr(layer, field) for field in signature(type(layer)).parameters if field != "layers"}
+    sizes = {field: getattr(layer, field) for field in signature(type(layer)).parameters}
     arguments = {n: x for n, x in given.items() if n in signature(layer.forward).parameters}
     arguments["params"] = layer.init(np.random.default_rng(0))
     CALLS |= {f"nn.{name}": (type(layer), sizes), f"nn.{name}.forward": (layer.forward, arguments)}

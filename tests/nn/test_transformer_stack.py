@@ -43,5 +43,9 @@ def test_what_is_no_stack():
         TypeError, match=r"^TransformerDecoder: layer is TransformerEncoderLayer; a TransformerDec"
     ):
         nn.TransformerDecoder(LAYER, 2)
+    with pytest.raises(
+        ValueError, match=r"^TransformerEncoder: layers is 4611686018427387904; at most 10,000"
+    ):
+        nn.TransformerEncoder(LAYER, 2**62)
     with pytest.raises(ValueError, match=r"^TransformerEncoder: layers holds 0; at least 1"):
         nn.TransformerEncoder(LAYER, 0)
