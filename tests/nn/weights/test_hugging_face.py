@@ -138,22 +138,37 @@ def test_every_parameter_is_read_and_every_number_used_once(family):
 
 def test_gpt2s_weights_are_transposed_and_its_masks_left_out():
     state = drawn(GPT2_STATE)
+    theirs = {name.removeprefix("transformer.h.0."): x for name, x in state.items()}
     constants = {
         f"transformer.h.0.attn.{name}": np.ones((1, 1, 5, 5), bool) for name in ("bias", "masked_bias")
     }
-    (own,) = nn.from_gpt2(GPT2, state | constants)["layers"].values()
-    np.testing.assert_array_equal(
-        own["self_attn"]["in_proj_weight"], state["transformer.h.0.attn.c_attn.weight"].T
-    )
-    np.testing.assert_array_equal(own["linear2"]["weight"], state["transformer.h.0.mlp.c_proj.weight"].T)
-    np.testing.assert_array_equal(own["linear2"]["bias"], state["transformer.h.0.mlp.c_proj.bias"])
+    tied = {"lm_head.weight": state["transformer.wte.weight"]}
+    (own,) = nn.from_gpt2(GPT2, state | constants | tied)["layers"].values()
+    np.testing.assert_array_equal(own["self_attn"]["in_proj_weight"], theirs["attn.c_attn.weight"].T)
+    np.testing.assert_array_equal(own["self_attn"]["out_proj"]["weight"], theirs["attn.c_proj.weight"].T)
+    np.testing.assert_array_equal(own["linear2"]["weight"], theirs["mlp.c_proj.weight"].T)
+    np.testing.assert_array_equal(own["linear2"]["bias"], theirs["mlp.c_proj.bias"])
 
 
-def test_llamas_rows_are_query_key_value():
+@pytest.mark.parametrize(
+    "family, names",
+    [
+        ("llama", [f"model.layers.0.self_attn.{x}_proj" for x in "qkv"]),
+        ("bert", [f"bert.encoder.layer.0.attention.self.{x}" for x in ("query", "key", "value")]),
+        ("vit", [f"vit.layers.0.attention.{x}_proj" for x in "qkv"]),
+    ],
+)
+def test_rows_are_query_key_value(family, names):
+    read, layer, shapes = FAMILIES[family]
+    state = drawn(shapes)
+    (own,) = read(layer, state)["layers"].values()
+    rows = np.concatenate([state[f"{name}.weight"] for name in names])
+    np.testing.assert_array_equal(own["self_attn"]["in_proj_weight"], rows)
+
+
+def test_llamas_gate_and_constants():
     state = drawn(LLAMA_STATE)
     (own,) = nn.from_llama(LLAMA, state | {"model.rotary_emb.inv_freq": np.ones(1)})["layers"].values()
-    rows = [state[f"model.layers.0.self_attn.{x}_proj.weight"] for x in "qkv"]
-    np.testing.assert_array_equal(own["self_attn"]["in_proj_weight"], np.concatenate(rows))
     np.testing.assert_array_equal(own["gate"]["weight"], state["model.layers.0.mlp.gate_proj.weight"])
     np.testing.assert_array_equal(own["linear1"]["weight"], state["model.layers.0.mlp.up_proj.weight"])
 
