@@ -91,7 +91,8 @@ def save_weights(path: PathLike, params: Mapping[str, Any], *, dtype: str | None
 def load_weights(path: PathLike, *, finite: bool = True) -> Params:
     """The arrays of a .npz or .safetensors file, nested by the dots of their names.
 
-    The numbers of a .safetensors file are memory-mapped; changing them changes no file. bfloat16 and float8
+    The numbers of a .safetensors file are memory-mapped; changing them changes no file, and those of a file
+    that exceeds the memory are read-only. bfloat16 and float8
     come as float32, which holds each of their numbers exactly. Where the `safetensors` package is installed,
     it opens the file too, after its header was checked here, and both must find the same arrays.
 
@@ -132,7 +133,7 @@ def read_safetensors(path: PathLike) -> dict[str, Array]:
     """The arrays of a .safetensors file by name, in the order of their bytes; see `load_weights`."""
     with open(path, "rb") as file:
         empty = not os.fstat(file.fileno()).st_size  # nothing to map
-        mapped = np.zeros(0, np.uint8) if empty else np.asarray(np.memmap(file, np.uint8, "c"))
+        mapped = np.zeros(0, np.uint8) if empty else _map(file)
     try:
         entries, start = read_header(mapped)
         _check_with_package(path, entries)
@@ -141,6 +142,14 @@ def read_safetensors(path: PathLike) -> dict[str, Array]:
         }
     except ValueError as error:
         raise ValueError(f"{path} is not a whole .safetensors file: {error}") from None
+
+
+def _map(file: Any) -> Array:
+    """The bytes of a file, memory-mapped: copied where they are changed, or read-only if memory is too small."""
+    try:
+        return np.asarray(np.memmap(file, np.uint8, "c"))
+    except OSError:
+        return np.asarray(np.memmap(file, np.uint8, "r"))
 
 
 def _mapped(entry: Entry, raw: Array) -> Array:

@@ -128,6 +128,27 @@ def test_numbers_are_mapped_and_changing_them_changes_no_file(tmp_path):
     assert load_weights(path)["weight"].all()
 
 
+def test_a_file_beyond_the_memory_is_read_only(tmp_path, monkeypatch):
+    """64 GiB of zeros, of which the disk holds nothing, are refused; a true file is mapped."""
+    path = tmp_path / "a.safetensors"
+    with open(path, "wb") as file:
+        file.truncate(2**36)
+    with pytest.raises(ValueError, match=r"its header has nothing at character 0; \{ is expected"):
+        load_weights(path)
+    save_weights(path, {"a": np.arange(3.0)})
+    memmap = np.memmap
+
+    def small(file, dtype, mode):
+        if mode == "c":
+            raise OSError(12, "Cannot allocate memory")
+        return memmap(file, dtype, mode)
+
+    monkeypatch.setattr(np, "memmap", small)
+    array = load_weights(path)["a"]
+    assert array.tolist() == [0, 1, 2]
+    assert not array.flags.writeable
+
+
 def test_the_file_may_be_saved_again_while_it_is_mapped(tmp_path):
     path = tmp_path / "a.safetensors"
     save_weights(path, {"weight": np.arange(5.0)})
