@@ -145,7 +145,7 @@ def read_safetensors(path: PathLike) -> dict[str, Array]:
 
 
 def _map(file: Any) -> Array:
-    """The bytes of a file, memory-mapped: copied where they are changed, or read-only if memory is too small."""
+    """The bytes of a file, mapped: copied where they are changed, or read-only if memory is too small."""
     try:
         return np.asarray(np.memmap(file, np.uint8, "c"))
     except OSError:

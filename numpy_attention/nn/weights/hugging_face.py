@@ -125,6 +125,17 @@ def from_gpt2(layer: Any, state: Mapping[str, Any]) -> Params:
         If a value is not a floating-point array.
     ValueError
         One for all: names that are missing or unexpected, shapes that differ, numbers that are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numpy_attention import nn
+    >>> layer = nn.LanguageModel(vocabulary=5, width=2, heads=1, layers=1, context=3)
+    >>> from_gpt2(layer, {"transformer.wte.weight": np.ones((5, 3))})
+    Traceback (most recent call last):
+        ...
+    ValueError: state does not fit LanguageModel: missing wpe.weight (3, 2), h.0.attn.c_attn.weight (2, 6), ...;
+    misshapen wte.weight (5, 3) (not (5, 2))
     """
     return read_by(GPT2, layer, state)
 

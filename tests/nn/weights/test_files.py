@@ -257,7 +257,7 @@ def test_a_foreign_damaged_or_missing_file_is_one_sentence(suffix, tmp_path, pac
     save_weights(path, {"weight": np.arange(3.0)})
     whole = path.read_bytes()
     foreign = [b"[1, 2", b"\xff" * 40, b"PK\x05\x06", pickle.dumps({"a": 1}), b"\x80\x02" * 100]
-    for data in (*(whole[:length] for length in range(len(whole))), *foreign):
+    for data in (*(whole[:length] for length in range(0, len(whole), 5)), *foreign):
         path.write_bytes(data)
         with pytest.raises(ValueError, match=rf"a\{suffix} is not a whole \{suffix}") as caught:
             load_weights(path)
@@ -304,7 +304,7 @@ def test_an_npz_of_text_or_of_too_much_is_refused(tmp_path):
     np.savez(tmp_path / "text.npz", a=np.array(["x"]))
     with pytest.raises(ValueError, match=r"text\.npz: 'a' has dtype <U1; numbers are expected"):
         load_weights(tmp_path / "text.npz")
-    np.savez_compressed(tmp_path / "bomb.npz", a=np.zeros(2**22))
+    np.savez_compressed(tmp_path / "bomb.npz", a=np.zeros(2**22))  # 33 MB in 33 kB
     with pytest.raises(ValueError, match=r"bytes unpack to 33,554,560; at most 16,777,216 are expected"):
         load_weights(tmp_path / "bomb.npz")
 
