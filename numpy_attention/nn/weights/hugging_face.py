@@ -134,7 +134,7 @@ def from_gpt2(layer: Any, state: Mapping[str, Any]) -> Params:
     >>> from_gpt2(layer, {"transformer.wte.weight": np.ones((5, 3))})
     Traceback (most recent call last):
         ...
-    ValueError: state does not fit LanguageModel: missing wpe.weight (3, 2), h.0.attn.c_attn.weight (2, 6), ...;
+    ValueError: state does not fit LanguageModel: missing wpe.weight (3, 2), ...;
     misshapen wte.weight (5, 3) (not (5, 2))
     """
     return read_by(GPT2, layer, state)
