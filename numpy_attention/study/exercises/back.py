@@ -100,7 +100,8 @@ VALUES_BACK = Exercise(
     """
     out = weights value
 
-A loss has the gradient d_out with respect to out. Return its gradients with respect to weights and value.
+A loss has the gradient d_out with respect to out. Return its gradients with respect to weights and value. In
+which entries of out does weights_ls occur, and with which factor? In which does value_se?
 """,
     {"d_out": "(L, E)", "weights": "(L, S)", "value": "(S, E)"}, {"d_weights": "(L, S)", "d_value": "(S, E)"},
     ({"d_out": np.array([[1.0, 0.0]]), "weights": np.array([[0.25, 0.75]]), "value": np.array([[2.0, 1.0],
@@ -144,7 +145,8 @@ SOFTMAX_BACK = Exercise(
     weights_s = exp(scores_s) / Σ_t exp(scores_t)      for each row
 
 A loss has the gradient d_weights with respect to the weights. Return its gradient with respect to the scores.
-A score has a say in every weight of its row.
+A score has a say in every weight of its row: how much does weights_t change with scores_s, for t = s and for
+another t?
 """,
     {"d_weights": "(L, S)", "weights": "(L, S), rows sum to 1"}, {"d_scores": "(L, S)"},
     ({"d_weights": np.array([[1.0, 0.0]]), "weights": np.array([[0.25, 0.75]])},
@@ -183,7 +185,7 @@ SCORE_BACK = Exercise(
     scores_ls = query_l · key_s / √D
 
 A loss has the gradient d_scores with respect to the scores. Return its gradients with respect to query and
-key.
+key. In which scores does query_ld occur, and with which factor?
 """,
     {"d_scores": "(L, S)", "query": "(L, D)", "key": "(S, D)"}, {"d_query": "(L, D)", "d_key": "(S, D)"},
     ({"d_scores": np.array([[1.0, -1.0]]), "query": np.array([[2.0, 0.0, 1.0, 1.0]]),
@@ -230,7 +232,8 @@ ATTENTION_BACK = Exercise(
     out     = weights value
 
 A loss has the gradient d_out with respect to out. Return its gradients with respect to query, key and value.
-Each query sees at least one key.
+Each query sees at least one key, and scores may be in the thousands. values-back, softmax-back and score-back
+are its parts: where their files lie beside this one, `from softmax_back import softmax_back` works.
 """,
     {"d_out": "(L, E)", "query": "(L, D)", "key": "(S, D)", "value": "(S, E)",
      "visible": "(L, S), True = may attend"},

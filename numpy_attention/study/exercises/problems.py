@@ -40,6 +40,10 @@ def problems() -> Iterator[tuple[str, Inputs]]:
 
 def far_out() -> Iterator[tuple[str, Inputs]]:
     """Scores in the thousands, and far below zero: an exponential of them is inf or 0."""
+    yield "scores in the thousands, two keys", Inputs(
+        np.array([[1000.0]]), np.array([[2.0], [1.0]]), np.array([[1.0], [3.0]]), np.array([[1.0]]),
+        mask=np.ones((1, 2), dtype=bool),
+    )  # fmt: skip
     wide, sign = drawn(3, 5, 2, 7), np.array([1.0, 1.0])
     yield "scores in the thousands", wide.replace(query=40 * wide.query, key=40 * wide.key)
     below = {"query": 40 * np.abs(wide.query) * sign, "key": -40 * np.abs(wide.key) * sign}

@@ -1,5 +1,6 @@
 """The file that a learner starts from: the question, an example that is right, and a function to write."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,12 @@ from ...files import write_text
 from .exercise import Exercise
 
 DECIMALS = 4
+
+LETTERS = {
+    "L": "queries", "S": "keys", "D": "columns of query and key", "E": "columns of value", "C": "columns",
+    "H": "query heads", "G": "key heads", "N": "rows", "n": "entries", "T": "tokens",
+}  # fmt: skip
+GRADIENT = "d_x has the shape of x: by how much the loss grows for each unit by which an entry of x does."
 
 
 def write_new(path: Path, text: str) -> None:
@@ -23,15 +30,20 @@ def stub(exercise: Exercise) -> str:
     asked = "\n".join(f"    {name:<9} {shape}" for name, shape in exercise.arguments.items())
     answer = "\n".join(f"    {name:<9} {shape}" for name, shape in exercise.results.items())
     arguments = ", ".join(exercise.arguments)
+    shapes = re.findall(r"\((.*?)\)", " ".join((*exercise.arguments.values(), *exercise.results.values())))
+    letters = [
+        f"{n} {LETTERS[n]}" for n in dict.fromkeys(re.findall(r"\w+", " ".join(shapes))) if n in LETTERS
+    ]
+    gradient = f"{GRADIENT}\n" if exercise.forward else ""
     return f'''"""{exercise.name}: {exercise.title}.
 
 {exercise.equation.strip(chr(10))}
-
-Arguments:
+{gradient}
+Arguments, for {", ".join(letters)}:
 
 {asked}
 
-To be returned, in this order:
+To be returned{", in this order" if len(exercise.results) > 1 else ""}:
 
 {answer}
 

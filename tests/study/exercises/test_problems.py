@@ -23,7 +23,8 @@ def test_problems_are_peaked_hidden_unequal_tiny():
 
 
 def test_scores_far_out_leave_the_range_of_an_exponential():
-    high, low = (weights_of(problem).scores for _, problem in far_out())
+    small, high, low = (weights_of(problem).scores for _, problem in far_out())
+    assert small.tolist() == [[2000, 1000]]
     with np.errstate(over="ignore"):
         assert np.isinf(np.exp(high.max()))
         assert (np.exp(low.max(axis=-1)) == 0).any()
