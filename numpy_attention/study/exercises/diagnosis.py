@@ -23,7 +23,7 @@ EXTREME = ("far", "tiny", "large", "vanishing", "thousands", "hidden", "ignored"
 """Words in the names of cases whose numbers are not plain."""
 
 RANGES = {
-    ("in the thousands", "far above"): (
+    ("in the thousands", "far above", "far ahead"): (
         RANGE, "an exponential overflows: nothing is subtracted from large scores before it"),
     ("far below", "far apart"): (
         RANGE, "all exponentials of a row vanish: its own largest score is not subtracted before them"),
@@ -117,6 +117,9 @@ def _plain(judged: Sequence[JudgedCase]) -> JudgedCase:
 def _near(mistakes: Sequence[Mistake], case: JudgedCase) -> dict[str, list[Mistake]]:
     """The mistakes that give the submission's numbers in a case, result by result."""
     near: dict[str, list[Mistake]] = {name: [] for name in case.tensors}
+    lost = any(not np.isfinite(x.numbers).any() and x.numbers.size for x in case.tensors.values())
+    if lost and not any(word in case.case.name for word in EXTREME):
+        return near  # many mistakes give nothing but NaN
     for each in mistakes:
         results = each.results(case)
         for name, answer in case.tensors.items():
@@ -173,6 +176,9 @@ def _together(by_tensor: dict[str, list[Mistake]], faults: tuple[str, ...]) -> D
 def _by_cases(judged: Sequence[JudgedCase]) -> tuple[str, str]:
     """What the failing cases have in common, if others are right."""
     failing = [case.case.name for case in judged if case.wrong]
+    wrong = [case.tensors[v.tensor].numbers for case in judged for v in case.wrong]
+    if all(np.isnan(x).any() for x in wrong):
+        return RANGE, "Numbers become NaN: an infinity is multiplied by zero, or taken from another one."
     for words, (kind, sentence) in RANGES.items():
         if all(any(word in name for word in words) for name in failing):
             return kind, as_sentence(sentence)

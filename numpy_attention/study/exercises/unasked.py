@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .changes import ORDER
+from .changes import ORDER, STEP
 from .operations import softmax
 
 TOO_MUCH = "a step too many"
@@ -14,6 +14,7 @@ POWERS = ((-1.0, "divided by {name}"), (1.0, "multiplied by {name}"), (-0.5, "di
           (0.5, "multiplied by the root of {name}"))  # fmt: skip
 
 UNASKED: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
+    (STEP, "{t} is zero throughout", lambda x: 0 * x),
     (TOO_MUCH, "{t} is squared", np.square),
     (TOO_MUCH, "the absolute value of {t} is taken", np.abs),
     (TOO_MUCH, "the exponential of {t} is taken", np.exp),

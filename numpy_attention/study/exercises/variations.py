@@ -211,6 +211,7 @@ class Workbook:
             if moved := [n for n, m in zip(names, order, strict=True) if n != m]:
                 words = f"{' and '.join(moved)} are returned in the wrong order"
                 yield Mistake(ORDER, words, partial(_renamed, names, order))
+                yield Mistake(ORDER, f"{words}, and transposed", partial(_renamed, names, order, turned=True))
         for name in names:
             yield Mistake(ORDER, f"{name} is returned transposed", partial(_turned, name))
 
@@ -277,9 +278,10 @@ def _all_times(constant: Callable[[JudgedCase], float], case: JudgedCase) -> Nam
     return {name: constant(case) * x for name, x in case.expected.values.items()}
 
 
-def _renamed(names: Sequence[str], order: Sequence[str], case: JudgedCase) -> Named:
-    """The right results under each other's names."""
-    return {name: case.expected.values[other] for name, other in zip(names, order, strict=True)}
+def _renamed(names: Sequence[str], order: Sequence[str], case: JudgedCase, *, turned: bool = False) -> Named:
+    """The right results under each other's names, transposed or as they are."""
+    right = {name: x.T if turned else x for name, x in case.expected.values.items()}
+    return {name: right[other] for name, other in zip(names, order, strict=True)}
 
 
 def _turned(name: str, case: JudgedCase) -> Named:
