@@ -30,7 +30,7 @@ def quick_or_slow(names):
 
 @pytest.mark.parametrize("name", quick_or_slow(EXERCISES))
 def test_right_solutions_pass_and_get_no_hint(name):
-    for source in (*SOLUTIONS[name], *[PLANTED_IN[name]] * (name in PLANTED_IN)):
+    for source in (*SOLUTIONS[name], *([PLANTED_IN[name]] if name in PLANTED_IN else ())):
         grade = graded(name, source)
         assert (grade.outcome, grade.hints) == (PASS, ()), (source, grade)
 
