@@ -17,7 +17,7 @@ from ..functional.base.admission import Array, admit
 from ..functional.base.arrays import shape_repr
 from ..functional.layers.activations import tanh_backward, tanh_forward
 from ..functional.masks.mask import Mask
-from .dropout import Dropout
+from .dropout import thin_backward, thin_forward
 from .embedding import Embedding
 from .layer import Layer, admit_choice, admit_flags, admit_sizes, child_seeds, either, either_backward, layer
 from .linear import Linear
@@ -137,11 +137,6 @@ class EncoderClassifier(BlockOptions):
         return norm_of(self.norm, self.width, self.eps, self.bias)
 
     @cached_property
-    def thin(self) -> Dropout:
-        """Dropout of the embeddings."""
-        return Dropout(self.dropout)
-
-    @cached_property
     def stack(self) -> TransformerEncoder:
         """The blocks, and a last norm where each begins with one."""
         inner = block(self, positions=inside_positions(self.positions))
@@ -192,7 +187,7 @@ class EncoderClassifier(BlockOptions):
         x, segment = self._add_segments(params, x, segments)
         x, positions = add_positions(self.added, params, x)
         x, norm = either(self.embedding_norm, self.first_norm, params.get("embedding_norm", {}), x)
-        x, dropout = self.thin.forward({}, x, seed=first)
+        x, dropout = thin_forward(self.dropout, x, first)
         hidden, stack = self.stack.forward(self._of_stack(params), x, mask=mask, seed=last)
         pooled, pooling = pool_forward(self.pooling, hidden, mask)
         pooled, pooler = self._pooler_forward(params, pooled)
@@ -212,7 +207,7 @@ class EncoderClassifier(BlockOptions):
         d_hidden = pool_backward(d_pooled, saved.pooling)
         # hidden = layers(dropout(norm(x)))
         d_x, d_stack = self.stack.backward(d_hidden, saved.stack)
-        d_x, _ = self.thin.backward(d_x, saved.dropout)
+        d_x = thin_backward(d_x, saved.dropout)
         d_x, d_norm = either_backward(self.first_norm, d_x, saved.embedding_norm)
         # x = embedding[ids] + segment + positions
         d_x, d_positions = add_positions_backward(self.added, d_x, saved.positions)

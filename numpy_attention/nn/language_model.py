@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..functional.base.admission import Array
 from ..functional.base.arrays import shape_repr
 from ..functional.masks.mask import Mask
-from .dropout import Dropout
+from .dropout import thin_backward, thin_forward
 from .embedding import Embedding
 from .kv_cache import ModelCache, admit_cache
 from .layer import Layer, admit_flags, admit_sizes, child_seeds, layer
@@ -119,11 +119,6 @@ class LanguageModel(BlockOptions):
         return added_positions(self.positions, self.context, self.width)
 
     @cached_property
-    def thin(self) -> Dropout:
-        """Dropout of the embeddings."""
-        return Dropout(self.dropout)
-
-    @cached_property
     def stack(self) -> TransformerEncoder:
         """The blocks and the last norm."""
         inner = block(self, positions=inside_positions(self.positions))
@@ -178,7 +173,7 @@ class LanguageModel(BlockOptions):
         first, last = child_seeds(seed, 2)
         embedded, embedding = self.embedding.forward(params["embedding"], ids)
         placed, positions = add_positions(self.added, params, embedded, places)
-        x, dropout = self.thin.forward({}, placed, seed=first)
+        x, dropout = thin_forward(self.dropout, placed, first)
         x, stack = self.stack.forward(self._of_stack(params), x, mask=visible, seed=last, cache=cache)
         logits, head = self._output(params, x)
         return logits, LanguageModelSaved(embedding, positions, dropout, stack, head, cache is not None)
@@ -192,7 +187,7 @@ class LanguageModel(BlockOptions):
         d_x, d_output = self._output_backward(d_logits, saved.head)
         # x = norm(layers(dropout(embedded + positions)))
         d_x, d_stack = self.stack.backward(d_x, saved.stack)
-        d_placed, _ = self.thin.backward(d_x, saved.dropout)
+        d_placed = thin_backward(d_x, saved.dropout)
         d_embedded, d_positions = add_positions_backward(self.added, d_placed, saved.positions)
         # embedded = embedding[ids]
         _, d_embedding = self.embedding.backward(d_embedded, saved.embedding)

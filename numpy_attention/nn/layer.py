@@ -9,6 +9,7 @@ values, the check of params, the count of parameters and the printed tree follow
 """
 
 import inspect
+import threading
 from collections.abc import Callable
 from dataclasses import fields
 from functools import cached_property, wraps
@@ -23,6 +24,16 @@ from ..optim.trees import flatten
 from .parameters import Params, Shapes, admit_rng, check_params, glorot, parameter_count
 
 _Class = TypeVar("_Class", bound=type)
+
+
+class _Call(threading.local):
+    """The calls of layers in this thread: how many inside each other, and whether params are checked."""
+
+    depth = 0
+    checked = False
+
+
+_call = _Call()
 
 
 class Layer:
@@ -58,9 +69,12 @@ class Layer:
         return self.shapes()
 
     def check(self, params: Any) -> None:
-        """Raise unless `params` has exactly the names and shapes of `shapes`."""
+        """Raise unless `params` has exactly the names and shapes of `shapes`; once for all parts."""
+        if _call.checked:
+            return
         if not _fits(params, self.expected_shapes):
             check_params(params, self.expected_shapes)
+        _call.checked = _call.depth > 0
 
     def __str__(self) -> str:
         return "\n".join(_tree(self, ""))
@@ -114,13 +128,19 @@ def _naming(cls: type, name: str) -> Callable[..., Any]:
 
     @wraps(method)
     def call(*args: Any, **options: Any) -> Any:
+        _call.depth += 1
         try:
+            if _call.depth > 1:
+                return method(*args, **options)  # quiet already
             with np.errstate(all="ignore"):
                 return method(*args, **options)
         except (TypeError, ValueError) as error:
             if hasattr(error, "of_layer"):
                 raise
             raise _named(cls, call, args, options, error) from error
+        finally:
+            _call.depth -= 1
+            _call.checked = _call.checked and _call.depth > 0
 
     call.__qualname__ = f"{cls.__name__}.{name}"
     return call

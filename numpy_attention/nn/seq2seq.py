@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..functional.base.admission import Array
 from ..functional.base.arrays import shape_repr
 from ..functional.masks.mask import Mask
-from .dropout import Dropout
+from .dropout import thin_backward, thin_forward
 from .embedding import Embedding
 from .kv_cache import ModelCache, admit_cache
 from .layer import Layer, admit_flags, admit_sizes, child_seeds, layer
@@ -158,11 +158,6 @@ class Seq2Seq(BlockOptions):
         return added_positions(self.positions, self.context, self.width)
 
     @cached_property
-    def thin(self) -> Dropout:
-        """Dropout of the embeddings."""
-        return Dropout(self.dropout)
-
-    @cached_property
     def encoder(self) -> TransformerEncoder:
         """The blocks that read the source."""
         inner = block(self, positions=inside_positions(self.positions))
@@ -202,7 +197,7 @@ class Seq2Seq(BlockOptions):
         first, last = child_seeds(seed, 2)
         x, embedding = self.embedding.forward(params["embedding"], ids)
         x, positions = add_positions(self.added, params, x)
-        x, dropout = self.thin.forward({}, x, seed=first)
+        x, dropout = thin_forward(self.dropout, x, first)
         memory, encoder = self.encoder.forward(params["encoder"], x, mask=mask, seed=last)
         return memory, EncodeSaved(embedding, positions, dropout, encoder)
 
@@ -210,7 +205,7 @@ class Seq2Seq(BlockOptions):
         """Undo `encode`."""
         check_saved(saved, EncodeSaved)
         d_x, d_encoder = self.encoder.backward(d_memory, saved.encoder)
-        d_x, _ = self.thin.backward(d_x, saved.dropout)
+        d_x = thin_backward(d_x, saved.dropout)
         d_x, d_positions = add_positions_backward(self.added, d_x, saved.positions)
         _, d_embedding = self.embedding.backward(d_x, saved.embedding)
         return None, {"embedding": d_embedding, **d_positions, "encoder": d_encoder}
@@ -239,7 +234,7 @@ class Seq2Seq(BlockOptions):
         first, last = child_seeds(seed, 2)
         x, embedding = self.target_embedding.forward(params[self.target_name], ids)
         x, positions = add_positions(self.added, params, x, places)
-        x, dropout = self.thin.forward({}, x, seed=first)
+        x, dropout = thin_forward(self.dropout, x, first)
         x, decoder = self.decoder.forward(
             params["decoder"], x, memory, mask=visible, memory_mask=memory_mask, seed=last, cache=cache
         )
@@ -253,7 +248,7 @@ class Seq2Seq(BlockOptions):
             raise TypeError("saved is of a forward with a cache, which has no backward; leave cache out")
         d_x, d_output = self._output_backward(d_logits, saved.head)
         (d_x, d_memory), d_decoder = self.decoder.backward(d_x, saved.decoder)
-        d_x, _ = self.thin.backward(d_x, saved.dropout)
+        d_x = thin_backward(d_x, saved.dropout)
         d_x, d_positions = add_positions_backward(self.added, d_x, saved.positions)
         _, d_embedding = self.target_embedding.backward(d_x, saved.embedding)
         if self.tied:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ..functional.base.admission import Array, admit
 from ..functional.base.arrays import cotangent, gradient_like, shape_repr, unbroadcast
-from .dropout import Dropout
+from .dropout import thin_backward, thin_forward
 from .embedding import SPREAD
 from .layer import Layer, admit_choice, admit_sizes, child_seeds, either, either_backward, layer
 from .linear import Linear
@@ -141,11 +141,6 @@ class VisionTransformer(BlockOptions):
         return added_positions(self.positions, tokens, self.width)
 
     @cached_property
-    def thin(self) -> Dropout:
-        """Dropout of the tokens."""
-        return Dropout(self.dropout)
-
-    @cached_property
     def stack(self) -> TransformerEncoder:
         """The blocks, and a last norm where each begins with one."""
         inner = block(self, positions=inside_positions(self.positions))
@@ -181,7 +176,7 @@ class VisionTransformer(BlockOptions):
         x, patches = self.project.forward(params["patches"], self.patches_of(images))
         x, token = class_token_forward(params.get("class_token"), x)
         x, positions = add_positions(self.added, params, x)
-        x, dropout = self.thin.forward({}, x, seed=first)
+        x, dropout = thin_forward(self.dropout, x, first)
         hidden, stack = self.stack.forward(self._of_stack(params), x, seed=last)
         pooled, pooling = pool_forward("first" if self.pooling == CLASS else MEAN, hidden, None)
         out, classifier = either(
@@ -199,7 +194,7 @@ class VisionTransformer(BlockOptions):
         d_hidden = pool_backward(d_pooled, saved.pooling)
         # hidden = layers(dropout(x + positions))
         d_x, d_stack = self.stack.backward(d_hidden, saved.stack)
-        d_x, _ = self.thin.backward(d_x, saved.dropout)
+        d_x = thin_backward(d_x, saved.dropout)
         d_x, d_positions = add_positions_backward(self.added, d_x, saved.positions)
         # x = [class token; patches(images) @ weightᵀ + bias]
         d_x, d_token = class_token_backward(d_x, saved.class_token)
