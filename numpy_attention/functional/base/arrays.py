@@ -3,7 +3,7 @@
 A formula calls these before its first line and after its last, so that the lines between are the equation.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -127,14 +127,23 @@ def cotangent(name: str, d_out: object, shape: tuple[int, ...], *arguments: Arra
 # -------------------------------------------------------------------------------------------- dtypes
 
 
+def _all_have(dtype: np.dtype[Any], arrays: Sequence[Array]) -> bool:
+    """True if all arrays have this dtype: much sooner known than a result_type."""
+    return all(array.dtype == dtype for array in arrays)
+
+
 def upcast(*arrays: Array) -> list[Array]:
     """The arrays in their common `compute_dtype`."""
+    if _all_have(arrays[0].dtype, arrays[1:]) and arrays[0].dtype != np.float16:
+        return list(arrays)  # the common case
     dtype = compute_dtype(*arrays)
     return [array.astype(dtype, copy=False) for array in arrays]
 
 
 def cast_optional(array: Array, *arguments: Array) -> Array:
     """An optional argument in the precision of the required ones: it never promotes, but stays complex."""
+    if array.dtype != np.float16 and _all_have(array.dtype, arguments):
+        return array
     kind = np.complex64 if array.dtype.kind == "c" else np.float16
     return array.astype(np.result_type(compute_dtype(*arguments), kind), copy=False)
 
@@ -151,6 +160,8 @@ def round_to(out: Array, *arguments: Array, fresh: bool = False) -> Any:
 
     fresh: `out` shares memory with nothing, so it may be returned itself.
     """
+    if fresh and out.ndim and _all_have(out.dtype, arguments):
+        return out  # the common case
     dtype = np.result_type(*arguments)
     if out.dtype.kind == "c":
         dtype = np.result_type(dtype, np.complex64)

@@ -64,13 +64,13 @@ def logistic(x: Array) -> Array:
     return logistic_of(x, small, np.empty_like(small))
 
 
-def logistic_of(x: Array, small: Array, out: Array) -> Array:
+def logistic_of(x: Array, small: Array, out: Array, scratch: Array | None = None) -> Array:
     """out = σ(x), of small = exp(-|x|): small / (1 + small), or 1 / (1 + small) where x > 0."""
     if x.dtype.kind == "c":
         out[...] = np.where(x.real > 0, 1, small)
     else:
         np.maximum(small, x > 0, out=out)
-    out /= 1 + small
+    out /= np.add(1, small, out=scratch)
     return out
 
 
@@ -85,11 +85,11 @@ def decay_into(x: Array, out: Array, buffers: Buffers) -> Array:
     return out
 
 
-def times_probability(x: Array, probability: Array) -> Array:
+def times_probability(x: Array, probability: Array, scratch: Array | None = None) -> Array:
     """x *= probability, in the array of the probability; 0 at -inf, where -inf * 0 would be NaN."""
     if x.dtype.kind == "c":
         x = np.where(x.real == -np.inf, np.finfo(x.dtype).min, x)
-    finite = np.maximum(x, np.finfo(x.dtype).min) if x.dtype.kind == "f" else x
+    finite = np.maximum(x, np.finfo(x.dtype).min, out=scratch) if x.dtype.kind == "f" else x
     return np.asarray(np.multiply(finite, probability, out=probability))
 
 

@@ -3,6 +3,7 @@
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 from ..base.admission import Array, admit, explained, quiet
@@ -53,7 +54,8 @@ def linear_forward(
     inner, matrix = upcast(x, weight)
     out = (_rows(inner) @ matrix.T).reshape(*x.shape[:-1], len(matrix))
     if bias is not None:
-        out = out + cast_optional(bias, x, weight)
+        added = cast_optional(bias, x, weight)
+        out = np.add(out, added, out=out if added.dtype == out.dtype else None)
     return round_to(out, x, weight, fresh=True), LinearSaved(x, weight, bias)
 
 
