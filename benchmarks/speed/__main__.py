@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks.contenders import machine
 from benchmarks.speed import attention
 from benchmarks.speed.functions import adam, functions
+from benchmarks.speed.gpt import gpt
 from benchmarks.speed.growth import growth
 from benchmarks.speed.peers import installed, threads
 from benchmarks.speed.plot import draw
@@ -40,6 +41,7 @@ COMPARISONS: dict[str, Callable[[bool], Iterator[SpeedComparison]]] = {
     "float64": attention.float64,
     "functions": functions,
     "adam": adam,
+    "gpt": gpt,
     "training": training,
     "commands": commands,
 }

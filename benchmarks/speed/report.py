@@ -34,6 +34,7 @@ SECTIONS = {
     "floor": "The floor: the products of fast_attention, exp2 and one multiplication, and nothing else",
     "functions": "Functions, float32",
     "adam": "Adam, float32",
+    "gpt": "A GPT of 4 layers, width 128, 4 heads, float32",
     "training": "Training digit-bags, float64",
     "commands": "Commands and imports, as whole processes",
     "growth": "How cost grows: one head, width 64, float32, forward + backward",
