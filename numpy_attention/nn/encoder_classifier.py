@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..functional.base.admission import Array, admit
+from ..functional.base.admission import Array, admit, shown
 from ..functional.base.arrays import shape_repr
 from ..functional.layers.activations import tanh_backward, tanh_forward
 from ..functional.masks.mask import Mask
@@ -223,7 +223,7 @@ class EncoderClassifier(BlockOptions):
         if segments is None:
             return np.zeros(ids.shape, np.int64)
         if not self.segments:
-            raise TypeError("segments is given, but the model has none; leave it out")
+            raise TypeError(f"segments is {shown(segments)}; None is expected, for the model has no segments")
         array = admit_ids("segments", segments, self.segments, self.context, "number of segments")
         if array.shape != ids.shape:
             raise ValueError(f"segments has shape {array.shape}; that of ids, {ids.shape}, is expected")

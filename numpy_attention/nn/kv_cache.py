@@ -79,7 +79,10 @@ class KVCache:
         """ValueError if `length` more tokens are too many."""
         if not self.sliding and self.filled + length > self.capacity:
             held = f" {self.filled} tokens and" if self.filled else ""
-            raise ValueError(f"cache has capacity {self.capacity}, not enough for{held} {length} more")
+            raise ValueError(
+                f"cache has capacity {self.capacity}; at least {self.filled + length} is expected, for{held} "
+                f"{length} more"
+            )
 
     def mask(self, length: int) -> Mask | None:
         """What the next tokens see of the keys that `append` will return; None for everything."""
@@ -151,7 +154,7 @@ class KVCache:
         missing = np.maximum(0, kept - self.capacity + 1) < self._oldest
         if missing.any():
             raise ValueError(
-                f"lengths holds {kept[missing][0]}; the keys before it have slid out of the cache"
+                f"lengths holds {kept[missing][0]}; one whose earlier keys have not slid out is expected"
             )
         moved = (own - kept) - (own - kept).min()  # slots to the right, so that all entries end in one slot
         self.filled -= int((own - kept).min())
@@ -169,7 +172,9 @@ class KVCache:
         kept = np.broadcast_to(kept, own.shape)
         if (kept > own).any():
             place = int(np.argmax(kept > own))
-            raise ValueError(f"lengths holds {kept[place]}; entry {place} has {own[place]} tokens")
+            raise ValueError(
+                f"lengths holds {kept[place]}; at most {own[place]} is expected, the tokens of entry {place}"
+            )
         return kept
 
     @explained

@@ -182,7 +182,9 @@ class LanguageModel(BlockOptions):
         """None, for ids have no gradient, and d_params: the forward's lines upwards."""
         check_saved(saved, LanguageModelSaved)
         if saved.cached:
-            raise TypeError("saved is of a forward with a cache, which has no backward; leave cache out")
+            raise TypeError(
+                f"saved is {type(saved).__name__} of a forward with a cache; one without a cache is expected"
+            )
         # logits = x @ embeddingᵀ
         d_x, d_output = self._output_backward(d_logits, saved.head)
         # x = norm(layers(dropout(embedded + positions)))

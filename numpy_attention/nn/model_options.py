@@ -62,7 +62,7 @@ def added_positions(positions: object, context: int, width: int) -> Learned | Si
     if positions == "sinusoidal":
         return Sinusoidal(width)
     expected = "'learned', 'sinusoidal', None, nn.Rotary(…) or another of them"
-    raise ValueError(f"positions is {positions!r}; {expected} is expected")
+    raise ValueError(f"positions is {shown(positions)}; {expected} is expected")
 
 
 def inside_positions(positions: object) -> AttentionPositions | None:

@@ -245,7 +245,9 @@ class Seq2Seq(BlockOptions):
         """Undo `decode`: d_memory, and d_params."""
         check_saved(saved, DecodeSaved)
         if saved.cached:
-            raise TypeError("saved is of a forward with a cache, which has no backward; leave cache out")
+            raise TypeError(
+                f"saved is {type(saved).__name__} of a forward with a cache; one without a cache is expected"
+            )
         d_x, d_output = self._output_backward(d_logits, saved.head)
         (d_x, d_memory), d_decoder = self.decoder.backward(d_x, saved.decoder)
         d_x = thin_backward(d_x, saved.dropout)

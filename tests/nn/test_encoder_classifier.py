@@ -94,7 +94,7 @@ def test_what_does_not_fit_is_one_sentence(inputs, options, error, text):
 
 def test_what_is_no_encoder():
     model, params = model_of(segments=0)
-    with pytest.raises(TypeError, match=r"^EncoderClassifier: segments is given, but the model has none"):
+    with pytest.raises(TypeError, match=r"^EncoderClassifier: segments is .*; None is expected, for"):
         model.forward(params, IDS, SEGMENTS)
     with pytest.raises(ValueError, match=r"^MultiHeadAttention: mask.* \(2, 1, 5, 5\)"):
         model.forward(params, IDS, mask=na.padding([1, 2]))

@@ -126,20 +126,28 @@ def test_a_trim_and_then_an_earlier_one_finds_what_has_slid_out():
     for _ in range(9):
         cache.append(rows, rows)
     cache.trim([9, 8])
-    with pytest.raises(ValueError, match=r"^lengths holds 4; the keys before it have slid out"):
+    with pytest.raises(ValueError, match=r"^lengths holds 4; one whose earlier keys have not slid out"):
         cache.trim([9, 4])
     cache.reorder([1, 0])
-    with pytest.raises(ValueError, match=r"^lengths holds 4; the keys before it have slid out"):
+    with pytest.raises(ValueError, match=r"^lengths holds 4; one whose earlier keys have not slid out"):
         cache.trim([4, 9])
 
 
 ROWS = np.ones((2, 1, 3, 4))
 BAD = {
-    "too many": (lambda c: c.append(ROWS, ROWS), ValueError, "cache has capacity 5, not enough for 3 tokens"),
+    "too many": (
+        lambda c: c.append(ROWS, ROWS),
+        ValueError,
+        "cache has capacity 5; at least 6 is expected, for 3 tokens and 3 more",
+    ),
     "heads": (lambda c: c.append(ROWS[:, [0, 0], :1], ROWS), ValueError, r"key has shape \(2, 2, 1, 4\);"),
     "dtype": (lambda c: c.append(ROWS[:, :, :1].astype("f4"), ROWS), TypeError, "key has dtype float32;"),
     "value": (lambda c: c.append(ROWS[:, :, :1], ROWS[:1, :, :1]), ValueError, "value has shape"),
-    "longer": (lambda c: c.trim([2, 4]), ValueError, "lengths holds 4; entry 1 has 3 tokens"),
+    "longer": (
+        lambda c: c.trim([2, 4]),
+        ValueError,
+        "lengths holds 4; at most 3 is expected, the tokens of entry 1",
+    ),
     "negative": (lambda c: c.trim(-1), ValueError, "lengths holds -1; at least 0"),
     "other count": (lambda c: c.trim([1, 1, 1]), ValueError, r"lengths has shape \(3,\); one for each entry"),
     "no entry": (lambda c: c.reorder([0, 2]), ValueError, "entries holds 2; less than 2"),

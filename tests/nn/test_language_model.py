@@ -147,7 +147,7 @@ BAD = {
     "full": (
         {"ids": IDS, "cache": nn.ModelCache(2, 4)},
         ValueError,
-        "cache has capacity 4, not enough for 5",
+        "cache has capacity 4; at least 5 is expected",
     ),
 }
 
@@ -182,5 +182,7 @@ def test_what_is_no_model():
         nn.LanguageModel(V, WIDTH, 4, LAYERS, CONTEXT)
     model, params = model_of()
     _, saved = model.forward(params, IDS, cache=model.cache())
-    with pytest.raises(TypeError, match=r"^LanguageModel: saved is of a forward with a cache"):
+    with pytest.raises(
+        TypeError, match=r"^LanguageModel: saved is LanguageModelSaved of a forward with a cache"
+    ):
         model.backward(np.ones((3, 5, V)), saved)

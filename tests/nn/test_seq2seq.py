@@ -115,7 +115,7 @@ def test_a_cache_has_no_backward_and_a_layer_for_each_block():
     model, params = model_of(decoder_layers=1)
     memory, _ = model.encode(params, SOURCE)
     _, saved = model.decode(params, TARGET, memory, cache=model.cache())
-    with pytest.raises(TypeError, match=r"saved is of a forward with a cache"):
+    with pytest.raises(TypeError, match=r"saved is DecodeSaved of a forward with a cache"):
         model.decode_backward(np.ones((3, 5, 13)), saved)
     with pytest.raises(ValueError, match=r"^Seq2Seq: cache is for 2 layers; 1"):
         model.decode(params, TARGET, memory, cache=nn.ModelCache(2, 5))
