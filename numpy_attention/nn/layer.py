@@ -222,20 +222,22 @@ def as_one(d_inputs: Any) -> Any:
 
 @shape_repr
 class SumSaved(NamedTuple):
-    """The summands."""
+    """x, and the branch; None where its shape and dtype are those of x: no more is needed of it."""
 
     x: Array
-    branch: Array
+    branch: Array | None
 
 
 def sum_forward(x: Any, branch: Any) -> tuple[Any, SumSaved]:
     """The residual connection: x + branch."""
-    return x + branch, SumSaved(x, branch)
+    alike = x.shape == branch.shape and x.dtype == branch.dtype
+    return x + branch, SumSaved(x, None if alike else branch)
 
 
 def sum_backward(d_sum: Array, saved: SumSaved) -> tuple[Any, Any]:
     """Undo x + branch: d_x = d_branch = d_sum."""
-    x, branch = saved
+    x = saved.x
+    branch = x if saved.branch is None else saved.branch
     d_sum = cotangent("d_out", d_sum, np.broadcast_shapes(x.shape, branch.shape), x, branch)
     return gradient_like(d_sum, x, fresh=True), gradient_like(d_sum, branch, fresh=True)
 

@@ -18,7 +18,7 @@ from ..base.arrays import backward_of, promote, round_to, shape_repr
 from ..base.row_blocks import admit_threads, by_elements, elements_back
 from ..base.stable import choose
 from ..base.workers import Buffers
-from .activations import DecaySaved, decay_into, logistic_of, times_probability
+from .activations import decay_into, logistic_of, times_probability
 
 ROOT = math.sqrt(2 * math.pi)
 
@@ -116,8 +116,12 @@ class GeluSaved(NamedTuple):
     threads: int
 
 
-class GeluTanhSaved(DecaySaved):
-    """The input of gelu_tanh, exp(-|2u|), and the number of threads."""
+@shape_repr
+class GeluTanhSaved(NamedTuple):
+    """The input and the number of threads: to keep exp(-|2u|) costs more than to compute it again."""
+
+    x: Array
+    threads: int
 
 
 @quiet
@@ -206,15 +210,16 @@ def gelu_tanh_forward(x: npt.ArrayLike, *, threads: int | None = None) -> tuple[
     """The tanh approximation of GELU, with what its backward needs: see `gelu_tanh`."""
     x, threads = admit("x", x), admit_threads(threads)
 
-    def formula(x: Array, out: Array, small: Array, buffers: Buffers) -> None:
-        exponent, scratch = (buffers(name, x.shape, x.dtype) for name in ("exponent", "scratch"))
+    def formula(x: Array, out: Array, buffers: Buffers) -> None:
+        names = ("exponent", "small", "scratch")
+        exponent, small, scratch = (buffers(name, x.shape, x.dtype) for name in names)
         _twice_u(_clamp(x, scratch), exponent)
         _decay(exponent, small, buffers)
         logistic_of(exponent, small, out, scratch)  # (1 + tanh u) / 2, without cancellation
         times_probability(x, out, scratch)
 
-    out, small = by_elements(formula, x, results=2, threads=threads)
-    return round_to(out, x, fresh=True), GeluTanhSaved(x, small, threads)
+    (out,) = by_elements(formula, x, threads=threads)
+    return round_to(out, x, fresh=True), GeluTanhSaved(x, threads)
 
 
 def _decay(exponent: Array, small: Array, buffers: Buffers) -> None:
@@ -251,13 +256,13 @@ def _clamp(x: Array, out: Array) -> Array:
 def gelu_tanh_backward(d_out: npt.ArrayLike, saved: GeluTanhSaved) -> Any:
     """Undo out = x σ(2u): d_x = d_out * (σ(2u) + x σ(2u) σ(-2u) (2u)')."""
 
-    def formula(d_out: Array, x: Array, small: Array, d_x: Array, buffers: Buffers) -> None:
-        names = ("left", "right", "clamped", "scratch")
-        left, right, clamped, scratch = (buffers(name, x.shape, x.dtype) for name in names)
+    def formula(d_out: Array, x: Array, d_x: Array, buffers: Buffers) -> None:
+        names = ("left", "right", "clamped", "exponent", "small", "scratch")
+        left, right, clamped, exponent, small, scratch = (buffers(n, x.shape, x.dtype) for n in names)
         x = _clamp(x, clamped)
-        signed = _twice_u(x, np.empty_like(x)) if x.dtype.kind == "c" else x  # the sign of a real 2u
-        logistic_of(signed, small, left, scratch)
-        logistic_of(-signed, small, right, scratch)
+        _decay(_twice_u(x, exponent), small, buffers)
+        logistic_of(exponent, small, left, scratch)
+        logistic_of(np.negative(exponent, out=exponent), small, right, scratch)
         right *= left
         right *= x
         slope = np.multiply(x, x, out=scratch)  # (2u)'
@@ -267,7 +272,7 @@ def gelu_tanh_backward(d_out: npt.ArrayLike, saved: GeluTanhSaved) -> Any:
         left += right
         np.multiply(d_out, left, out=d_x)
 
-    return elements_back(formula, d_out, saved, saved.x, saved.decay)
+    return elements_back(formula, d_out, saved, saved.x)
 
 
 @explained
