@@ -64,14 +64,17 @@ def project_forward(
 
 
 def project_backward(
-    d_projected: Sequence[Array], saved: Sequence[LinearSaved], plan: Sequence[InputProjection]
+    d_heads: Sequence[Array], saved: Sequence[LinearSaved], plan: Sequence[InputProjection]
 ) -> tuple[list[Any], Params]:
-    """The gradients of the three inputs, None for one that was not passed, and those of the parameters."""
+    """The gradients of the three inputs, None for one that was not passed, and those of the parameters.
+
+    d_heads: those of q, k and v, (B, H or G, L or S, D) each.
+    """
     d_inputs: list[Any] = [None, None, None]
     d_weights: dict[str, list[Array]] = {}
     d_biases: list[Any] = []
     for (source, weight, _, _, pieces, _), saved_product in zip(plan, saved, strict=True):
-        d_x, d_weight, d_bias = linear_backward(np.concatenate(d_projected[pieces], axis=-1), saved_product)
+        d_x, d_weight, d_bias = linear_backward(join_heads(*d_heads[pieces]), saved_product)
         d_inputs[source] = d_x if d_inputs[source] is None else d_inputs[source] + d_x
         d_weights.setdefault(weight, []).append(d_weight)
         d_biases.append(d_bias)
@@ -85,7 +88,9 @@ def split_heads(joined: Array, heads: int) -> Array:
     return joined.reshape(*batch, length, heads, width // heads).swapaxes(-2, -3)
 
 
-def join_heads(heads: Array) -> Array:
-    """(B, H, L, D) -> (B, L, H * D)"""
-    *batch, count, length, columns = heads.shape
-    return heads.swapaxes(-2, -3).reshape(*batch, length, count * columns)
+def join_heads(*heads: Array) -> Array:
+    """(B, H, L, D) -> (B, L, H * D); of several, side by side."""
+    parts = [each.swapaxes(-2, -3) for each in heads]
+    joined = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-2)
+    *batch, length, count, columns = joined.shape
+    return joined.reshape(*batch, length, count * columns)

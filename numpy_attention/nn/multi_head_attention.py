@@ -236,8 +236,7 @@ class MultiHeadAttention(AttentionSizes):
         d_q, d_k = rotate_heads_backward(self.positions, d_q, d_k, saved.rotation)
         d_q, d_k, d_norms = self._normalise_backward(d_q, d_k, saved.norms)
         # q, k, v = split(inputs @ weightᵀ + bias)
-        d_projected = [join_heads(x) for x in (d_q, d_k, d_v)]
-        d_inputs, d_in_proj = project_backward(d_projected, saved.in_proj, self._plan(saved.inputs))
+        d_inputs, d_in_proj = project_backward((d_q, d_k, d_v), saved.in_proj, self._plan(saved.inputs))
         d_inputs[0] = sum_of(d_query_gate, d_inputs[0])
         d_positions = d_of_bias.d_params | d_values
         d_params = {

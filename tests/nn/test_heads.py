@@ -18,6 +18,7 @@ def test_heads_stand_side_by_side():
     heads = split_heads(joined, 3)
     assert heads[0, 1].tolist() == [[2, 3], [8, 9]]
     np.testing.assert_array_equal(join_heads(heads), joined)
+    np.testing.assert_array_equal(join_heads(heads, heads), np.concatenate([joined, joined], axis=-1))
 
 
 def test_the_last_input_is_projected_by_all_rows_that_are_left():
@@ -33,7 +34,8 @@ def test_an_input_used_twice_has_the_sum_of_its_gradients():
     x, plan = RNG.standard_normal((5, 3)), projections(1, (2, 2, 2), True)
     _, saved = project_forward(params, [x], plan)
     d = [RNG.standard_normal((5, 2)) for _ in range(3)]
-    (d_x, d_key, _), d_params = project_backward(d, saved, plan)
+    d_heads = [split_heads(each, 1) for each in d]
+    (d_x, d_key, _), d_params = project_backward(d_heads, saved, plan)
     expected = sum(each @ weight for each, weight in zip(d, params.values(), strict=True))
     np.testing.assert_allclose(d_x, expected, rtol=1e-13)
     assert d_key is None
