@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..functional.base.admission import real_number
+from ..functional.base.admission import real_number, shown
 from .attention_step import ATTENTIONS, REFERENCE
 from .heads import SEPARATE
 from .layer import Layer, admit_choice, admit_flags, admit_rate, admit_sizes
@@ -71,9 +71,8 @@ class AttentionSizes(Layer):
         if self.score != DOT and (self.attention not in (None, REFERENCE) or self.scale is not None):
             name = "scale" if self.scale is not None else "attention"
             expected = "None" if name == "scale" else "None or 'reference'"
-            raise ValueError(
-                f"{name} is {getattr(self, name)!r}; {expected} is expected with score {self.score!r}"
-            )
+            came = shown(getattr(self, name))
+            raise ValueError(f"{name} is {came}; {expected} is expected with score {shown(self.score)}")
 
     def _admit_positions(self, positions: object) -> None:
         if not isinstance(positions, AttentionPositions):
@@ -85,7 +84,7 @@ class AttentionSizes(Layer):
         if positions.needs_weights and self.attention != REFERENCE:
             kind = type(positions).__name__
             raise ValueError(
-                f"attention is {self.attention!r}; 'reference' is expected with {kind}, for its weights"
+                f"attention is {shown(self.attention)}; 'reference' is expected with {kind}, for its weights"
             )
 
     @property

@@ -83,7 +83,7 @@ class Sequential(Layer):
         for place, inner in enumerate(layers):
             admit_layer(f"layer {place}", inner)
         if not layers:
-            raise TypeError("no layer is given; at least one is expected")
+            raise TypeError(f"layers is {layers}; at least one layer is expected")
         object.__setattr__(self, "layers", layers)
 
     def parts(self) -> dict[str, Layer]:
@@ -99,7 +99,9 @@ class Sequential(Layer):
         self.check(params)
         kinds: list[Any] = [type(inner) for inner in self.layers]
         if mask is not None and not any(takes(kind, "mask") for kind in kinds):
-            raise TypeError("mask is given, but no layer of these takes one; leave it out")
+            raise TypeError(
+                f"mask is {type(mask).__name__}, but no layer of these takes one; None is expected"
+            )
         saved = []
         for (name, inner), own_seed in zip(
             self.parts().items(), child_seeds(seed, len(self.layers)), strict=True

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..functional.attention.attention import sum_of
 from ..functional.attention.dropout import dropout
-from ..functional.base.admission import Array, admit
+from ..functional.base.admission import Array, admit, shown
 from ..functional.base.arrays import check_equal, common_batch, shape_repr
 from ..functional.layers.linear import LinearSaved
 from ..functional.masks.mask import Mask, check_mask
@@ -219,7 +219,8 @@ class MultiHeadAttention(AttentionSizes):
         """As `backward`, with the gradient of `scale`, in its shape, as a third result."""
         check_saved(saved, MultiHeadAttentionSaved)
         if saved.cached:
-            raise TypeError("saved is of a forward with a cache, which has no backward; leave cache out")
+            came = type(saved).__name__
+            raise TypeError(f"saved is {came} of a forward with a cache; one without a cache is expected")
         # out = out_proj(gate(join(context)))
         d_gated, d_out_proj = self.out_proj.backward(d_out, saved.out_proj)
         d_query_gate, d_joined, d_gate = self._open_backward(d_gated, saved.gate)
@@ -304,7 +305,7 @@ class MultiHeadAttention(AttentionSizes):
             self.score != DOT or (self.positions is not None and self.positions.scaled)
         ):
             other = f"score {self.score!r}" if self.score != DOT else type(self.positions).__name__
-            raise TypeError(f"scale is given, but {other} takes none; leave it out")
+            raise TypeError(f"scale is {shown(scale)}, but {other} takes none; None is expected")
         return self.scale if scale is None else scale
 
     def _admit_inputs(

@@ -23,8 +23,13 @@ def raised(file: Path) -> list[tuple[str, ast.expr]]:
     ]
 
 
+PARTS = ("safetensors_header.py",)
+"""Files whose sentences are the second half of one that begins "… is not a whole .safetensors file:"."""
+
 SENTENCES = {
-    folder: [each for file in (ROOT / folder).rglob("*.py") for each in raised(file)]
+    folder: [
+        each for file in (ROOT / folder).rglob("*.py") if file.name not in PARTS for each in raised(file)
+    ]
     for folder in ("functional", "optim", "nn")
 }
 

@@ -28,14 +28,14 @@ def test_a_mask_goes_to_the_layers_that_take_one():
     _, saved = layer.forward(params, X, mask=na.causal())
     assert (np.triu(saved.layers[1].inner.weights, 1) == 0).all()
     assert options_of(nn.Linear(3, 3), na.causal(), 1) == {}
-    with pytest.raises(TypeError, match=r"^Sequential: mask is given, but no layer of these takes one"):
+    with pytest.raises(TypeError, match=r"^Sequential: mask is Band, but no layer of these takes one"):
         nn.Sequential(nn.Linear(4, 4)).forward({"0": params["0"]}, X, mask=na.causal())
 
 
 def test_what_is_no_layer_and_shapes_that_do_not_add():
     with pytest.raises(TypeError, match=r"^Sequential: layer 1 is function; a layer is expected"):
         nn.Sequential(nn.Linear(4, 4), na.relu)
-    with pytest.raises(TypeError, match=r"^Sequential: no layer is given"):
+    with pytest.raises(TypeError, match=r"^Sequential: layers is \(\); at least one layer"):
         nn.Sequential()
     layer = Residual(nn.Linear(4, 3))
     with pytest.raises(ValueError, match=r"^Residual: inner gives \(2, 3, 3\) for x of shape \(2, 3, 4\)"):

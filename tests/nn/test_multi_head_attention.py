@@ -217,17 +217,17 @@ def test_step_by_step_with_a_cache_is_one_causal_pass(positions):
         out, saved = layer.forward(params, x[:, start:stop], mask=mask, cache=cache)
         steps.append(out)
     np.testing.assert_allclose(np.concatenate(steps, axis=1), whole, rtol=1e-11, atol=1e-13)
-    with pytest.raises(TypeError, match=r"^MultiHeadAttention: saved is of a forward with a cache"):
+    with pytest.raises(TypeError, match=r"^MultiHeadAttention: saved is \w+ of a forward with a cache"):
         layer.backward(out, saved)
 
 
 def test_options_that_exclude_each_other_are_refused():
     x = np.ones((B, L, WIDTH))
     layer = MultiHeadAttention(WIDTH, HEADS, score="additive")
-    with pytest.raises(TypeError, match=r"^MultiHeadAttention: scale is given, but score 'additive' takes"):
+    with pytest.raises(TypeError, match=r"^MultiHeadAttention: scale is .*, but score 'additive' takes"):
         layer.forward(random_params(layer), x, scale=0.5)
     layer = MultiHeadAttention(WIDTH, HEADS, positions=nn.TransformerXL(HEADS, D, 4))
-    with pytest.raises(TypeError, match=r"^MultiHeadAttention: scale is given, but TransformerXL takes none"):
+    with pytest.raises(TypeError, match=r"^MultiHeadAttention: scale is .*, but TransformerXL takes none"):
         layer.forward(random_params(layer), x, scale=0.5)
     layer = MultiHeadAttention(WIDTH, HEADS, key_width=5)
     with pytest.raises(TypeError, match=r"^MultiHeadAttention: key is None; an array \(B, length, 5\) is"):

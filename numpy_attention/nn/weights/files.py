@@ -169,7 +169,8 @@ def _check_with_package(path: PathLike, entries: Sequence[Entry]) -> None:
     except package.SafetensorError as error:
         raise ValueError(f"the safetensors package says: {error}") from None
     if found != {entry.name: (entry.code, entry.shape) for entry in entries}:
-        raise ValueError("the safetensors package finds other tensors in it")
+        came = f"{len(entries)} tensors here and {len(found)} in the safetensors package"
+        raise ValueError(f"it has {came}; the same ones are expected")
 
 
 def _read_npz(path: PathLike) -> dict[str, Array]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ...functional.base.admission import explained
+from ...functional.base.admission import explained, shown
 from ..parameters import Params
 from ..positions.rotary import Rotary
 from .naming import NameTable, Stored, read_by
@@ -150,8 +150,8 @@ def from_llama(layer: Any, state: Mapping[str, Any]) -> Params:
     positions = getattr(layer, "positions", None)
     if isinstance(positions, Rotary) and positions.layout != "halves":
         raise ValueError(
-            f"positions have layout {positions.layout!r}; nn.Rotary(layout='halves') is expected: these are "
-            "the pairs of Llama's rows"
+            f"positions have layout {shown(positions.layout)}; nn.Rotary(layout='halves') is expected: "
+            "these are the pairs of Llama's rows"
         )
     return read_by(LLAMA, layer, state)
 

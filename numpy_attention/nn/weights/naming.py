@@ -79,7 +79,9 @@ def _known_names(table: NameTable, arrays: Mapping[str, Any]) -> dict[str, Any]:
         for pattern, replacement in table.renamed.items():
             name = re.sub(pattern, replacement, name)
         if name in known:
-            raise ValueError(f"state has {brief(name)} twice, the second time as {brief(came)}")
+            raise ValueError(
+                f"state has {brief(name)} twice, the second time as {brief(came)}; once is expected"
+            )
         known[name] = x
     return known
 

@@ -37,7 +37,7 @@ def flat_names(name: str, tree: Any, above: str = "") -> dict[str, Any]:
         below = flat_names(name, value, f"{path}.") if isinstance(value, Mapping) else {path: value}
         twice = next((path for path in below if path in found), None)
         if twice is not None:
-            raise ValueError(f"{name} has {brief(twice)} twice, once with dots and once nested")
+            raise ValueError(f"{name} has {brief(twice)} twice, with dots and nested; one of them is expected")
         found |= below
     return found
 
@@ -81,7 +81,8 @@ def check_state(
     }
     sentences = [f"{kind} {_listed(names)}" for kind, names in kinds.items() if names] + list(others)
     if sentences:
-        raise ValueError(f"state does not fit {type(layer).__name__}: {'; '.join(sentences)}")
+        problem = "; ".join(sentences)
+        raise ValueError(f"state does not fit {type(layer).__name__}: {problem}")
 
 
 def _problem(array: Array | None) -> str | None:

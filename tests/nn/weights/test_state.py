@@ -22,7 +22,11 @@ def test_paths_are_joined_by_dots():
     [
         ([1], TypeError, "^state is list; a dict of arrays is expected"),
         ({"a": {2: 1}}, TypeError, "^state has the key 2; strings are expected"),
-        ({"a.b": 1, "a": {"b": 1}}, ValueError, "^state has 'a.b' twice, once with dots and once nested"),
+        (
+            {"a.b": 1, "a": {"b": 1}},
+            ValueError,
+            "^state has 'a.b' twice, with dots and nested; one of them is expected",
+        ),
     ],
 )
 def test_trees_without_paths_are_refused(tree, error, message):
