@@ -37,7 +37,9 @@ def flat_names(name: str, tree: Any, above: str = "") -> dict[str, Any]:
         below = flat_names(name, value, f"{path}.") if isinstance(value, Mapping) else {path: value}
         twice = next((path for path in below if path in found), None)
         if twice is not None:
-            raise ValueError(f"{name} has {brief(twice)} twice, with dots and nested; one of them is expected")
+            raise ValueError(
+                f"{name} has {brief(twice)} twice, with dots and nested; one of them is expected"
+            )
         found |= below
     return found
 
