@@ -24,6 +24,7 @@ from numpy_attention.check.cases.conditions import CONDITIONS
 from numpy_attention.check.faults import FAULTS
 from numpy_attention.check.referee.report import STATUS
 from numpy_attention.cli import build_parser, main
+from numpy_attention.study.exercises.catalogue import EXERCISES
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -285,3 +286,17 @@ def test_the_page_on_checking_lists_every_condition() -> None:
         expected.setdefault(" and ".join(condition.factors), []).append(condition.name)
     shown = {name: " ".join(text.split()) for name, text in listed}
     assert shown == {name: ", ".join(names) for name, names in expected.items()}
+
+
+def test_each_session_of_the_course_takes_ninety_minutes_and_its_commands_exist() -> None:
+    page = text_of(ROOT / "docs" / "course.md")
+    sessions = page.split("\n## ")[1:]
+    assert len(sessions) == 3
+    names = {*EXERCISES, "predict", "hunt"}
+    for session in sessions:
+        rows = re.findall(r"^\| (\d+) +\| .* \| `numpy-attention (.*?)` +\|$", session, re.MULTILINE)
+        assert sum(int(minutes) for minutes, _ in rows) == 90
+        for _, command in rows:
+            build_parser().parse_args(command.split())
+            if command.startswith("exercise start "):
+                assert command.split()[2] in names, command
