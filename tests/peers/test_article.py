@@ -31,7 +31,9 @@ def numbers_of_the_page():
     (test,) = [
         doctest.DocTestParser().get_doctest(PAGE.read_text(encoding="utf-8"), {}, "article", str(PAGE), 0)
     ]
-    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=io.StringIO().write, clear_globs=False)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    with np.printoptions():  # the page changes them
+        runner.run(test, out=io.StringIO().write, clear_globs=False)
     return test.globs
 
 
