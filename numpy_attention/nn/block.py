@@ -4,9 +4,9 @@ from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 
 from .feed_forward import FeedForward
-from .layer import Layer, admit_choice, admit_flags
+from .layer import Layer, admit_flags
 from .multi_head_attention import MultiHeadAttention
-from .norms import NORMS, LayerNorm, RMSNorm, norm_of
+from .norms import LayerNorm, RMSNorm, norm_of
 from .parameters import Params
 from .positions.attention_positions import AttentionPositions
 
@@ -36,7 +36,6 @@ class Block(Layer):
 
     def __post_init__(self) -> None:
         admit_flags(norm_first=self.norm_first)
-        admit_choice("norm", self.norm, NORMS)
         self.parts()
 
     @cached_property

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..functional.base.admission import Array, admit, shown
-from ..functional.base.arrays import shape_repr
+from ..functional.base.arrays import shape_repr, whole_number
 from ..functional.layers.activations import tanh_backward, tanh_forward
 from ..functional.masks.mask import Mask
 from .dropout import thin_backward, thin_forward
@@ -25,18 +25,13 @@ from .model_options import (
     BlockOptions,
     add_positions,
     add_positions_backward,
-    added_positions,
     admit_ids,
     admit_optional_sizes,
-    block,
-    inside_positions,
 )
 from .norms import LayerNorm, RMSNorm, norm_of
 from .parameters import Params, check_saved
-from .positions.added import Learned, Sinusoidal
 from .positions.attention_positions import AttentionPositions
 from .token_pooling import POOLINGS, pool_backward, pool_forward
-from .transformer_stack import TransformerEncoder
 
 
 @shape_repr
@@ -111,7 +106,9 @@ class EncoderClassifier(BlockOptions):
 
     def __post_init__(self) -> None:
         admit_sizes(vocabulary=self.vocabulary, layers=self.layers, context=self.context)
-        admit_optional_sizes(classes=self.classes, segments=self.segments or None)
+        admit_optional_sizes(classes=self.classes)
+        if whole_number("segments", self.segments, 0):
+            admit_sizes(segments=self.segments)
         admit_choice("pooling", self.pooling, POOLINGS)
         admit_flags(pooler=self.pooler, embedding_norm=self.embedding_norm)
         self.parts()
@@ -127,20 +124,9 @@ class EncoderClassifier(BlockOptions):
         return Embedding(self.segments, self.width)
 
     @cached_property
-    def added(self) -> Learned | Sinusoidal | None:
-        """The positions that are added to the embeddings."""
-        return added_positions(self.positions, self.context, self.width)
-
-    @cached_property
     def first_norm(self) -> LayerNorm | RMSNorm:
         """The norm of the embeddings."""
         return norm_of(self.norm, self.width, self.eps, self.bias)
-
-    @cached_property
-    def stack(self) -> TransformerEncoder:
-        """The blocks, and a last norm where each begins with one."""
-        inner = block(self, positions=inside_positions(self.positions))
-        return TransformerEncoder(inner, self.layers, norm=self.norm_first)
 
     @cached_property
     def dense(self) -> Linear:
@@ -188,7 +174,7 @@ class EncoderClassifier(BlockOptions):
         x, positions = add_positions(self.added, params, x)
         x, norm = either(self.embedding_norm, self.first_norm, params.get("embedding_norm", {}), x)
         x, dropout = thin_forward(self.dropout, x, first)
-        hidden, stack = self.stack.forward(self._of_stack(params), x, mask=mask, seed=last)
+        hidden, stack = self.stack.forward(self.of_stack(params), x, mask=mask, seed=last)
         pooled, pooling = pool_forward(self.pooling, hidden, mask)
         pooled, pooler = self._pooler_forward(params, pooled)
         out, classifier = either(
@@ -247,7 +233,3 @@ class EncoderClassifier(BlockOptions):
     def _pooler_backward(self, d_out: Array, saved: Any) -> tuple[Array, Params]:
         """Undo tanh(linear(pooled))."""
         return (d_out, {}) if saved is None else self.dense.backward(tanh_backward(d_out, saved[1]), saved[0])
-
-    def _of_stack(self, params: Params) -> Params:
-        """The parameters of the blocks, which stand beside the others."""
-        return {name: params[name] for name in self.stack.expected_shapes}

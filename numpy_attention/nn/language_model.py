@@ -23,18 +23,13 @@ from .model_options import (
     BlockOptions,
     add_positions,
     add_positions_backward,
-    added_positions,
     admit_ids,
-    block,
     causal_mask,
-    inside_positions,
     summed,
     upcoming_positions,
 )
 from .parameters import Params, check_saved
-from .positions.added import Learned, Sinusoidal
 from .positions.attention_positions import AttentionPositions
-from .transformer_stack import TransformerEncoder
 
 
 @shape_repr
@@ -114,17 +109,6 @@ class LanguageModel(BlockOptions):
         return Embedding(self.vocabulary, self.width)
 
     @cached_property
-    def added(self) -> Learned | Sinusoidal | None:
-        """The positions that are added to the embeddings."""
-        return added_positions(self.positions, self.context, self.width)
-
-    @cached_property
-    def stack(self) -> TransformerEncoder:
-        """The blocks and the last norm."""
-        inner = block(self, positions=inside_positions(self.positions))
-        return TransformerEncoder(inner, self.layers, norm=self.norm_first)
-
-    @cached_property
     def head(self) -> Linear:
         """The output layer, where it is not the table of embeddings."""
         return Linear(self.width, self.vocabulary, bias=False)
@@ -174,7 +158,7 @@ class LanguageModel(BlockOptions):
         embedded, embedding = self.embedding.forward(params["embedding"], ids)
         placed, positions = add_positions(self.added, params, embedded, places)
         x, dropout = thin_forward(self.dropout, placed, first)
-        x, stack = self.stack.forward(self._of_stack(params), x, mask=visible, seed=last, cache=cache)
+        x, stack = self.stack.forward(self.of_stack(params), x, mask=visible, seed=last, cache=cache)
         logits, head = self._output(params, x)
         return logits, LanguageModelSaved(embedding, positions, dropout, stack, head, cache is not None)
 
@@ -207,7 +191,3 @@ class LanguageModel(BlockOptions):
         if self.tied:
             return self.embedding.tied_backward(d_logits, saved)
         return self.head.backward(d_logits, saved)
-
-    def _of_stack(self, params: Params) -> Params:
-        """The parameters of the blocks and the last norm, which stand beside the others."""
-        return {name: params[name] for name in self.stack.expected_shapes}

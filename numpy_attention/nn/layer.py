@@ -160,10 +160,16 @@ def _named(
 # ------------------------------------------------------------------------------------------------- options
 
 
+MOST, MOST_LAYERS = 2**31, 10_000
+"""The largest size, and the largest number of layers: a slip of the keys is a sentence, not a full memory."""
+
+
 def admit_sizes(**sizes: int) -> None:
-    """Raise unless every size is a whole number >= 1."""
+    """Raise unless every size is a whole number from 1 to MOST, or MOST_LAYERS for a number of layers."""
     for name, size in sizes.items():
-        whole_number(name, size, 1)
+        most = MOST_LAYERS if name.endswith("layers") else MOST
+        if whole_number(name, size, 1) > most:
+            raise ValueError(f"{name} is {size}; at most {most:,} are expected")
 
 
 def admit_flags(**flags: object) -> None:

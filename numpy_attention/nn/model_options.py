@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ..functional.base.admission import Array, shown, whole_numbers
@@ -13,6 +14,7 @@ from .parameters import Params
 from .positions.added import Learned, Sinusoidal
 from .positions.attention_positions import AttentionPositions
 from .transformer import TransformerDecoderLayer, TransformerEncoderLayer
+from .transformer_stack import TransformerEncoder
 
 ADDED = ("learned", "sinusoidal")
 """Positions that are added to the embeddings."""
@@ -20,7 +22,7 @@ ADDED = ("learned", "sinusoidal")
 
 @dataclass(frozen=True, kw_only=True)
 class BlockOptions(Layer):
-    """The options that every block of a model has; see `LanguageModel`."""
+    """The options that every block of a model has, see `LanguageModel`; and what follows from them."""
 
     hidden: int | None = None
     activation: str = "gelu_tanh"
@@ -36,6 +38,23 @@ class BlockOptions(Layer):
     softcap: float | None = None
     dropout: float = 0.0
     attention: str | None = None
+
+    @cached_property
+    def added(self) -> Learned | Sinusoidal | None:
+        """The positions that are added to the embeddings."""
+        model: Any = self
+        return added_positions(model.positions, model.context, model.width)
+
+    @cached_property
+    def stack(self) -> TransformerEncoder:
+        """The blocks, and a last norm where each begins with one."""
+        model: Any = self
+        inner = block(model, positions=inside_positions(model.positions))
+        return TransformerEncoder(inner, model.layers, norm=model.norm_first)
+
+    def of_stack(self, params: Params) -> Params:
+        """The parameters of the blocks and the last norm, where they stand beside the others."""
+        return {name: params[name] for name in self.stack.expected_shapes}
 
 
 OPTIONS = tuple(name for name in BlockOptions.__dataclass_fields__ if name != "hidden")
@@ -57,10 +76,8 @@ def added_positions(positions: object, context: int, width: int) -> Learned | Si
     """The layer that adds positions to embeddings; None for none, or those inside the attention."""
     if positions is None or isinstance(positions, AttentionPositions):
         return None
-    if positions == "learned":
-        return Learned(context, width)
-    if positions == "sinusoidal":
-        return Sinusoidal(width)
+    if isinstance(positions, str) and positions in ADDED:
+        return Learned(context, width) if positions == "learned" else Sinusoidal(width)
     expected = "'learned', 'sinusoidal', None, nn.Rotary(…) or another of them"
     raise ValueError(f"positions is {shown(positions)}; {expected} is expected")
 

@@ -19,7 +19,7 @@ from ..functional.layers.normalization import (
     rms_norm_backward,
     rms_norm_forward,
 )
-from .layer import Layer, admit_flags, admit_sizes, admit_width, layer
+from .layer import Layer, admit_choice, admit_flags, admit_sizes, admit_width, layer
 from .parameters import Params, Shapes
 
 
@@ -123,6 +123,7 @@ class RMSNorm(Layer):
 
 def norm_of(kind: str, width: int, eps: float, bias: bool = True) -> LayerNorm | RMSNorm:
     """A LayerNorm for "layer", an RMSNorm for "rms"."""
+    admit_choice("norm", kind, NORMS)
     return LayerNorm(width, eps=eps, bias=bias) if kind == "layer" else RMSNorm(width, eps=eps)
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from ..functional.base.admission import Array
-from ..functional.base.arrays import shape_repr
+from ..functional.base.arrays import common_batch, shape_repr
 from ..functional.masks.mask import Mask
 from .dropout import thin_backward, thin_forward
 from .embedding import Embedding
@@ -23,10 +23,8 @@ from .model_options import (
     BlockOptions,
     add_positions,
     add_positions_backward,
-    added_positions,
     admit_ids,
     admit_optional_sizes,
-    block,
     causal_mask,
     decoder_block,
     inside_positions,
@@ -34,7 +32,6 @@ from .model_options import (
     upcoming_positions,
 )
 from .parameters import Params, check_saved
-from .positions.added import Learned, Sinusoidal
 from .positions.attention_positions import AttentionPositions
 from .transformer_stack import TransformerDecoder, TransformerEncoder
 
@@ -152,16 +149,10 @@ class Seq2Seq(BlockOptions):
         """The table of the target's embeddings."""
         return Embedding(self.target_ids, self.width)
 
-    @cached_property
-    def added(self) -> Learned | Sinusoidal | None:
-        """The positions that are added to the embeddings."""
-        return added_positions(self.positions, self.context, self.width)
-
-    @cached_property
+    @property
     def encoder(self) -> TransformerEncoder:
         """The blocks that read the source."""
-        inner = block(self, positions=inside_positions(self.positions))
-        return TransformerEncoder(inner, self.layers, norm=self.norm_first)
+        return self.stack
 
     @cached_property
     def decoder(self) -> TransformerDecoder:
@@ -273,6 +264,9 @@ class Seq2Seq(BlockOptions):
         source, target: whole numbers (B, S) and (B, T). source_mask: what is hidden of the source, from
         encoder and decoder, e.g. na.padding(lengths). target_mask: what is hidden besides later ids.
         """
+        source = admit_ids("source", source, self.vocabulary, self.context)
+        target = admit_ids("target", target, self.target_ids, self.context)
+        common_batch(source=source.shape[:-1], target=target.shape[:-1])
         first, last = child_seeds(seed, 2)
         memory, encode = self.encode(params, source, mask=source_mask, seed=first)
         logits, decode = self.decode(

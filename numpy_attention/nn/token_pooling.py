@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..functional.base.admission import Array
-from ..functional.base.arrays import accurate_sum, gradient_like, round_to, shape_repr, upcast
+from ..functional.base.arrays import accurate_sum, cotangent, gradient_like, round_to, shape_repr, upcast
 from ..functional.masks.mask import Mask, check_mask
 
 POOLINGS = ("first", "mean")
@@ -35,7 +35,7 @@ def real_tokens(mask: Mask | None, x: Array) -> Array | None:
 def pool_forward(kind: str, x: Array, mask: Mask | None) -> tuple[Any, TokenPoolingSaved]:
     """out (..., C) of x (..., T, C); 0 where there is no real token."""
     if kind == "first":
-        return x[..., 0, :].copy(), TokenPoolingSaved(x, None)
+        return x[..., :1, :].sum(axis=-2), TokenPoolingSaved(x, None)
     real = real_tokens(mask, x)
     (inner,) = upcast(x)
     if real is None:
@@ -49,9 +49,10 @@ def pool_forward(kind: str, x: Array, mask: Mask | None) -> tuple[Any, TokenPool
 def pool_backward(d_out: Array, saved: TokenPoolingSaved) -> Any:
     """Undo `pool_forward`: d_x (..., T, C), 0 for tokens that were left out."""
     x, shares = saved
+    d_out = cotangent("d_out", d_out, (*x.shape[:-2], x.shape[-1]), x)
     if shares is None:
         d_x = np.zeros(x.shape, d_out.dtype)
-        d_x[..., 0, :] = d_out
+        d_x[..., :1, :] = d_out[..., None, :]
     else:
         d_x = d_out[..., None, :] * shares
     return gradient_like(d_x, x, fresh=True)

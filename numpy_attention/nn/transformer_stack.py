@@ -22,9 +22,6 @@ from .norms import LayerNorm, RMSNorm
 from .parameters import Params, check_saved
 from .transformer import DecoderGradients, TransformerDecoderLayer, TransformerEncoderLayer
 
-MOST = 10_000
-"""Largest number of layers: a slip of the keys is a sentence, not a full memory."""
-
 
 @shape_repr
 class StackSaved(NamedTuple):
@@ -46,8 +43,6 @@ class _Stack(Layer):
         if not isinstance(self.layer, kind):
             raise TypeError(f"layer is {type(self.layer).__name__}; a {kind.__name__} is expected")
         admit_sizes(layers=self.layers)
-        if self.layers > MOST:
-            raise ValueError(f"layers is {self.layers}; at most {MOST:,} are expected")
         admit_flags(norm=self.norm)
 
     @cached_property
@@ -56,7 +51,7 @@ class _Stack(Layer):
         return self.layer.norm1
 
     def parts(self) -> dict[str, Layer]:
-        layers = Group(*[self.layer] * self.layers)
+        layers = Group(*(self.layer for _ in range(self.layers)))
         return {"layers": layers, "norm": self.last_norm} if self.norm else {"layers": layers}
 
 

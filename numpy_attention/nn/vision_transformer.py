@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..functional.base.admission import Array, admit
+from ..functional.base.admission import Array, admit, shown
 from ..functional.base.arrays import cotangent, gradient_like, shape_repr, unbroadcast
 from .dropout import thin_backward, thin_forward
 from .embedding import SPREAD
@@ -25,14 +25,11 @@ from .model_options import (
     add_positions_backward,
     added_positions,
     admit_optional_sizes,
-    block,
-    inside_positions,
 )
 from .parameters import Params, Shapes, check_saved
 from .positions.added import Learned, Sinusoidal
 from .positions.attention_positions import AttentionPositions
 from .token_pooling import pool_backward, pool_forward
-from .transformer_stack import TransformerEncoder
 
 CLASS, MEAN = "class", "mean"
 
@@ -121,7 +118,7 @@ class VisionTransformer(BlockOptions):
     def size(self) -> tuple[int, int]:
         """Height and width of an image."""
         if isinstance(self.image, tuple) and len(self.image) != 2:
-            raise ValueError(f"image is {self.image}; (height, width) is expected")
+            raise ValueError(f"image is {shown(self.image)}; (height, width) is expected")
         return self.image if isinstance(self.image, tuple) else (self.image, self.image)
 
     @property
@@ -139,12 +136,6 @@ class VisionTransformer(BlockOptions):
         """The positions that are added to the tokens."""
         tokens = self.grid[0] * self.grid[1] + (self.pooling == CLASS)
         return added_positions(self.positions, tokens, self.width)
-
-    @cached_property
-    def stack(self) -> TransformerEncoder:
-        """The blocks, and a last norm where each begins with one."""
-        inner = block(self, positions=inside_positions(self.positions))
-        return TransformerEncoder(inner, self.layers, norm=self.norm_first)
 
     @cached_property
     def classifier(self) -> Linear:
@@ -177,7 +168,7 @@ class VisionTransformer(BlockOptions):
         x, token = class_token_forward(params.get("class_token"), x)
         x, positions = add_positions(self.added, params, x)
         x, dropout = thin_forward(self.dropout, x, first)
-        hidden, stack = self.stack.forward(self._of_stack(params), x, seed=last)
+        hidden, stack = self.stack.forward(self.of_stack(params), x, seed=last)
         pooled, pooling = pool_forward("first" if self.pooling == CLASS else MEAN, hidden, None)
         out, classifier = either(
             self.classes is not None, self.classifier, params.get("classifier", {}), pooled
@@ -222,10 +213,6 @@ class VisionTransformer(BlockOptions):
             sizes = ", ".join(map(str, expected))
             raise ValueError(f"images has shape {array.shape}; (B, {sizes}) is expected")
         return array
-
-    def _of_stack(self, params: Params) -> Params:
-        """The parameters of the blocks and the last norm, which stand beside the others."""
-        return {name: params[name] for name in self.stack.expected_shapes}
 
 
 def _ahead(squares: Array) -> Array:

@@ -118,8 +118,7 @@ for layer in (AttentionClassifier(6, 5), SelfAttentionClassifier(6, 3, 4), Logis
         f"{type(layer).__name__}.backward": (layer.backward, dict(d_logits=logits, saved=saved)),
     }
 
-MODELS = ("LanguageModel", "Seq2Seq", "EncoderClassifier", "VisionTransformer")
-STACKS = ("Embedding, tied", "Sequential", "TransformerEncoder", "TransformerDecoder", *MODELS)
+STACKS = ("Embedding, tied", "Sequential", "TransformerEncoder", "TransformerDecoder")
 LAYERS = {name: examples[0].kwargs for name, examples in LAYER_EXAMPLES.items() if name not in STACKS}
 for name, given in LAYERS.items():
     layer = given["layer"]

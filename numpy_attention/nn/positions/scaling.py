@@ -20,19 +20,17 @@ def rates_of(width: int, base: float) -> Array:
     return np.asarray(base ** (-np.arange(0, width, 2) / max(width, 1)))
 
 
-def _admit_factor(factor: float) -> None:
-    if real_number("factor", factor) < 1:
-        raise ValueError(f"factor is {factor}; a number >= 1 is expected")
-
-
 @dataclass(frozen=True)
-class LinearScaling:
-    """Positions divided by factor. Chen et al. 2023, equation 4."""
-
+class _Scaling:
     factor: float
 
     def __post_init__(self) -> None:
-        _admit_factor(self.factor)
+        if real_number("factor", self.factor) < 1:
+            raise ValueError(f"factor is {self.factor}; a number >= 1 is expected")
+
+
+class LinearScaling(_Scaling):
+    """Positions divided by factor. Chen et al. 2023, equation 4."""
 
     def rates(self, width: int, base: float) -> tuple[Array, float]:
         """Rates (width / 2,), and the factor of cosines and sines.
@@ -45,14 +43,8 @@ class LinearScaling:
         return rates_of(width, base) / self.factor, 1.0
 
 
-@dataclass(frozen=True)
-class NTKScaling:
+class NTKScaling(_Scaling):
     """A larger base: the slowest pair turns 1 / factor as fast, the fastest as before. bloc97 2023."""
-
-    factor: float
-
-    def __post_init__(self) -> None:
-        _admit_factor(self.factor)
 
     def rates(self, width: int, base: float) -> tuple[Array, float]:
         """Rates (width / 2,), and the factor of cosines and sines.
@@ -66,7 +58,7 @@ class NTKScaling:
 
 
 @dataclass(frozen=True)
-class YaRNScaling:
+class YaRNScaling(_Scaling):
     """Pairs that turn often keep their rate, those that turn seldom are divided by factor; between, a ramp.
 
     Parameters
@@ -81,7 +73,6 @@ class YaRNScaling:
     Peng et al. 2023, equations 17 to 22; rounded to whole pairs as in their code and in Hugging Face's.
     """
 
-    factor: float
     original_length: int
     _: KW_ONLY
     fast: float = 32.0
@@ -89,7 +80,7 @@ class YaRNScaling:
     amplitude: float | None = None
 
     def __post_init__(self) -> None:
-        _admit_factor(self.factor)
+        super().__post_init__()
         admit_sizes(original_length=self.original_length)
         for name, number in (("fast", self.fast), ("slow", self.slow), ("amplitude", self.amplitude)):
             if number is not None and real_number(name, number) <= 0:

@@ -115,16 +115,13 @@ def from_gpt2(layer: Any, state: Mapping[str, Any]) -> Params:
 
     Returns
     -------
-    Copies, nested as `layer.init` nests them, each in the dtype that came. Arrays that are no parameters,
-    such as h.0.attn.bias, GPT-2's causal mask, are left out; so is lm_head.weight where the layer ties it and
-    it equals wte.weight.
+    Copies as from `from_torch`. Arrays that are no parameters, such as h.0.attn.bias, GPT-2's causal mask,
+    are left out; so is lm_head.weight where the layer ties it and it equals wte.weight.
 
     Raises
     ------
-    TypeError
-        If a value is not a floating-point array.
-    ValueError
-        One for all: names that are missing or unexpected, shapes that differ, numbers that are not finite.
+    TypeError, ValueError
+        As `from_torch` does.
 
     Examples
     --------
