@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..check.pairs.rules import RULES
+from ..check.pairs.function_rules import FUNCTIONS
 from ..functional.attention.attention import attention_with
 from ..functional.attention.steps import Normalised, ScoreGradients, Steps
 from ..functional.base.admission import Array
@@ -16,7 +16,7 @@ from .example import SCORES, WalkExample
 def score_pair(example: WalkExample, steps: Steps) -> Pair:
     """The pair that scores an example: its rule's pair, or step 1 itself for dot scores."""
     name = SCORES[example.score].rule
-    pairs: Iterator[Pair] = (Pair(rule.forward, rule.backward) for rule in RULES if rule.name == name)
+    pairs: Iterator[Pair] = (Pair(rule.forward, rule.backward) for rule in FUNCTIONS if rule.name == name)
     return next(pairs) if name else steps.score
 
 

@@ -19,7 +19,7 @@ from ..laws.laws import laws
 from ..pairs.calls import as_tuple, call_of, like_outputs
 from ..pairs.differentiation import check_vjp
 from ..pairs.examples import Example
-from ..pairs.rules import RULES
+from ..pairs.function_rules import FUNCTIONS
 from ..reference.inputs import Inputs
 from .fault import Fault
 from .small_problems import PROBLEMS
@@ -70,7 +70,7 @@ def detect(fault: Fault, problems: Collection[Inputs] = PROBLEMS.values()) -> De
         wrong = _with_all_results(fault.pair)
         calls = [Comparison(wrong, right, p.arguments, p.keywords) for p in active[:4]]
     else:
-        rule = next(rule for rule in RULES if rule.name == fault.rule)
+        rule = next(rule for rule in FUNCTIONS if rule.name == fault.rule)
         right = Pair(rule.forward, rule.backward)
         examples = [example for example in rule.examples if _is_active(fault, example)]
         calls = [Comparison(fault.pair, right, each.args, each.kwargs) for each in examples]

@@ -18,7 +18,7 @@ from ..candidate.frameworks import (
     to_numpy,
 )
 from ..candidate.returned import ReturnError
-from ..pairs.rules import Rule
+from ..pairs.function_rules import Rule
 from ..rounding.formats import Format
 from .names import NEUTRAL, Parameters, gradient_named, match
 

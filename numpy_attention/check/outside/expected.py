@@ -7,7 +7,7 @@ import numpy as np
 
 from ...functional.base.admission import Array
 from ..pairs.calls import as_outputs, as_tuple, by_name, call_of
-from ..pairs.rules import Rule
+from ..pairs.function_rules import Rule
 from ..rounding.error_analysis import FLOAT64, Bounded, stored_error
 from ..rounding.formats import ARITHMETICS, Format, Roundoff
 from .calling import RuleCall

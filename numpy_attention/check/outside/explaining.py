@@ -14,7 +14,7 @@ from ..cases.compare import FAIL, Verdict, compare_tensor
 from ..faults import FAULTS, Fault
 from ..faults.fault import VISIBLE_PLACES
 from ..pairs.calls import as_outputs, as_tuple, by_name, call_of
-from ..pairs.rules import Rule
+from ..pairs.function_rules import Rule
 from ..referee.control import CaughtFault, Control, fault_dtype
 from ..rounding.formats import Roundoff
 from .expected import right_values

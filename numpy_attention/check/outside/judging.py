@@ -12,7 +12,7 @@ from ...functional.base.wording import did_you_mean
 from ..candidate.frameworks import NumPy, get_framework
 from ..candidate.sandbox import run_sandboxed
 from ..cases.compare import FAIL, compare_tensor, format_of
-from ..pairs.rules import RULES, Rule
+from ..pairs.function_rules import FUNCTIONS, Rule
 from ..referee.coverage import Coverage
 from ..referee.findings import CandidateProblem
 from ..referee.report import CandidateReport
@@ -23,7 +23,7 @@ from .expected import call_for, expected_of
 from .explaining import explain, plant
 from .optimizers import OPTIMIZERS, OptimizerCandidate
 from .outcome import JudgedCase, outcome_of, simplest_failure
-from .steps import ELSEWHERE, OF_ATTENTION, OTHER_WORDS
+from .steps import OF_ATTENTION, OTHER_WORDS, elsewhere
 
 JUDGED = (*RECIPES, *OPTIMIZERS)
 """The names of what can be judged besides attention."""
@@ -32,7 +32,7 @@ JUDGED = (*RECIPES, *OPTIMIZERS)
 def rule_named(name: str) -> Rule:
     """The rule of a name in JUDGED, in the form in which a candidate is called."""
     own = OPTIMIZERS | OF_ATTENTION
-    return own[name] if name in own else next(rule for rule in RULES if rule.name == name)
+    return own[name] if name in own else next(rule for rule in FUNCTIONS if rule.name == name)
 
 
 class RuleRun(NamedTuple):
@@ -100,10 +100,11 @@ def check_rule(
     """
     start = time.monotonic()
     rule = OTHER_WORDS.get(str(rule), rule)
-    rule = next((known for known in (*JUDGED, *ELSEWHERE) if known.replace(" ", "_") == rule), rule)
-    if rule in ELSEWHERE:
-        raise ValueError(ELSEWHERE[rule])
+    rule = next((known for known in JUDGED if known.replace(" ", "_") == rule), rule)
     if rule not in JUDGED:
+        for other, sentence in elsewhere().items():
+            if str(rule) in (other, other.replace(" ", "_")):
+                raise ValueError(sentence)
         near = did_you_mean(str(rule), JUDGED)
         raise ValueError(f"rule is {rule!r}{near}; one of {', '.join(JUDGED)} is expected")
     optimizer, halves = rule in OPTIMIZERS, ("float16", "bfloat16")

@@ -17,7 +17,7 @@ from ...optim.adam import adam_init, adam_step, adamw_step
 from ...optim.sgd import sgd_init, sgd_step
 from ..candidate.frameworks import NumPy, to_numpy
 from ..candidate.returned import ReturnError
-from ..pairs.rules import Rule
+from ..pairs.function_rules import Rule
 from .calling import RuleCall, RuleResults
 from .names import Parameters, match
 

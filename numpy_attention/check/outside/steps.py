@@ -18,7 +18,7 @@ from ...functional.attention.steps import STEPS, Steps
 from ...functional.base.admission import Array
 from ...functional.base.arrays import Pair
 from ...functional.masks.builders import visible
-from ..pairs.rules import LAYERS, Rule
+from ..pairs.function_rules import Rule
 
 STEP_OF = {
     "score": "score", "softcap": "softcap", "bias": "bias", "mask": "mask", "softmax_step": "softmax",
@@ -118,18 +118,23 @@ _FUNCTION = {
     "Linear": "linear", "LayerNorm": "layer_norm", "RMSNorm": "rms_norm", "Dropout": "dropout",
     "Rotary": "rotary", "Embedding": "embedding", "Embedding, tied": "embedding",
 }  # fmt: skip
-ELSEWHERE = {
+_OTHERS = {
     "attention": f"attention is {_WITHOUT}",
     "blockwise_attention": f"blockwise_attention is attention, {_WITHOUT}",
     "fast_attention": f"fast_attention is attention, {_WITHOUT}",
     "attention with weights and lse": f"attention that also returns weights or lse is {_WITHOUT}",
-} | {
-    layer.name: f"{layer.name} is a layer; its function is judged --as {_FUNCTION[layer.name]}"
-    if layer.name in _FUNCTION
-    else f"{layer.name} is a layer; its parts are judged: linear, layer_norm, …, attention without --as"
-    for layer in LAYERS
 }
-"""Rules that are not judged under their own name, and what is judged instead."""
+_PARTS = "its parts are judged: linear, layer_norm, …, attention without --as"
+
+
+def elsewhere() -> dict[str, str]:
+    """Rules that are not judged under their own name, and what is judged instead."""
+    from ..pairs.rules import LAYERS  # all of nn, which no other name needs
+
+    functions = {name: f"its function is judged --as {function}" for name, function in _FUNCTION.items()}
+    names = [layer.name for layer in LAYERS]
+    return _OTHERS | {name: f"{name} is a layer; {functions.get(name, _PARTS)}" for name in names}
+
 
 OTHER_WORDS = {"attention_merge": "merge of attention", "sparsemax_weights": "sparsemax",
                "entmax15": "entmax", "entmax_weights": "entmax"}  # fmt: skip

@@ -12,7 +12,7 @@ import numpy as np
 from ...check.faults import FAULTS, Fault, fault
 from ...check.outside.expected import right_values
 from ...check.outside.explaining import faults_of
-from ...check.pairs.rules import RULES
+from ...check.pairs.function_rules import FUNCTIONS
 from ...functional.attention.steps import STEPS, SoftmaxStepSaved
 from ...functional.base.admission import Array
 from ...functional.masks.builders import visible as mask_of
@@ -165,4 +165,4 @@ def adam_answer(step: Callable[..., Any]) -> Callable[..., Named]:
 
 
 def _rule(name: str) -> Any:
-    return next(rule for rule in RULES if rule.name == name)
+    return next(rule for rule in FUNCTIONS if rule.name == name)

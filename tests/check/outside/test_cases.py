@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from numpy_attention.check.outside.cases import RECIPES, draw_cases, draw_steps
-from numpy_attention.check.outside.steps import ELSEWHERE
+from numpy_attention.check.outside.steps import elsewhere
 from numpy_attention.check.pairs.rules import RULES
 from numpy_attention.check.rounding.formats import FORMATS
 
 
 def test_every_rule_is_taken_or_refused_with_what_to_judge_instead():
-    assert {rule.name for rule in RULES} == {*RECIPES} | {*ELSEWHERE}
-    assert not {*RECIPES} & {*ELSEWHERE}
-    for sentence in ELSEWHERE.values():
+    assert {rule.name for rule in RULES} == {*RECIPES} | {*elsewhere()}
+    assert not {*RECIPES} & {*elsewhere()}
+    for sentence in elsewhere().values():
         assert "without --as" in sentence or sentence.partition(" --as ")[2] in RECIPES, sentence
 
 

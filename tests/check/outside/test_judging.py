@@ -8,7 +8,7 @@ import pytest
 import numpy_attention as na
 from numpy_attention.check.outside.judging import JUDGED, rule_named
 from numpy_attention.check.outside.optimizers import OPTIMIZERS, STEPS
-from numpy_attention.check.outside.steps import ELSEWHERE
+from numpy_attention.check.outside.steps import elsewhere
 from numpy_attention.check.pairs.rules import RULES
 from tests.support.right_steps import RIGHT
 
@@ -42,7 +42,7 @@ def passes(name, dtype):
 @pytest.mark.parametrize(
     "rule, sentence",
     [
-        *((name, re.escape(sentence)) for name, sentence in ELSEWHERE.items()),
+        *((name, re.escape(sentence)) for name, sentence in elsewhere().items()),
         ("softmaxx", "rule is 'softmaxx' .did you mean 'softmax'"),
         (None, "rule is None; one of softmax, log_softmax"),
     ],
@@ -72,7 +72,7 @@ def test_rules_have_names_without_spaces_too(name):
 def test_every_optimizer_and_every_rule_has_its_name():
     public = " ".join(na.PUBLIC[f"optim.{module}"] for module in ("adam", "sgd", "in_place"))
     assert {name.partition("_")[0] for name in public.split()} == {*OPTIMIZERS}
-    assert {rule.name for rule in RULES} == {*JUDGED} - {*OPTIMIZERS} | {*ELSEWHERE}
+    assert {rule.name for rule in RULES} == {*JUDGED} - {*OPTIMIZERS} | {*elsewhere()}
 
 
 def test_an_lse_that_is_not_returned_is_left_out_and_one_without_cotangent_is_judged():
