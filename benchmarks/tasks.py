@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.contenders import machine
 from numpy_attention.files import write_text
 from numpy_attention.tasks import TASKS, load, with_defaults
-from numpy_attention.training.evaluation import Figures
+from numpy_attention.tasks.classification.evaluation import Figures
 from numpy_attention.training.report import held_out_figures
 from numpy_attention.training.run import run_epochs, start_run
 

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from numpy_attention.training.data import ORDER, START, Examples, stream
+
 import numpy_attention as na
 from benchmarks.speed.peers import installed, threads
 from benchmarks.speed.turns import SpeedComparison, left_out
 from numpy_attention.nn.classifier import AttentionClassifier
 from numpy_attention.nn.parameters import Params
 from numpy_attention.tasks import load
-from numpy_attention.training.data import ORDER, START, Examples, stream
 from numpy_attention.training.loop import loss_and_gradients, train
 from numpy_attention.training.settings import Settings
 from numpy_attention.training.vectors import Vectors

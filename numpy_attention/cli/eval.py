@@ -3,8 +3,8 @@
 import argparse
 
 from ..tasks import TASKS
+from ..tasks.classification.report import held_out_lines, prepare_examples
 from ..tasks.run_data import from_file, reload_data
-from ..training.report import held_out_lines, prepare_examples
 from ..training.run_folder import read_run
 
 
@@ -30,7 +30,8 @@ def run(args: argparse.Namespace) -> int:
     kept = read_run(args.folder, TASKS)
     file = args.csv or args.npz
     if file is None and args.delimiter is None and args.decimal is None:
-        lines = held_out_lines(*reload_data(kept, args.folder))
+        run, data = reload_data(kept, args.folder)
+        lines = run.task.held_out_lines(run, data)
     else:
         examples = from_file(kept, args.csv, args.npz, args.delimiter, args.decimal, labelled=True)
         lines = held_out_lines(kept, prepare_examples(kept, examples), file)

@@ -6,10 +6,10 @@ import sys
 
 from ..files import refuse_overwriting, write_csv
 from ..tasks import TASKS
+from ..tasks.classification.comparison import LEARNED, models_of
+from ..tasks.classification.evaluation import Predictions, predict, probabilities
+from ..tasks.classification.report import prepare_examples
 from ..tasks.run_data import from_file
-from ..training.comparison import LEARNED
-from ..training.evaluation import Predictions, predict, probabilities
-from ..training.report import prepare_examples
 from ..training.run import Run
 from ..training.run_folder import own_files, read_run
 
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
         refuse_overwriting([args.out], read)
     examples = from_file(kept, args.csv, args.npz, args.delimiter, args.decimal, labelled=False)
     data = prepare_examples(kept, examples)
-    predictions = predict(kept.models()[LEARNED], kept.epochs[LEARNED].params, data.test)
+    predictions = predict(models_of(kept)[LEARNED], kept.params, data.test)
     header, rows = table(kept, predictions)
     if args.out is not None:
         write_csv(args.out, header, rows)
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 def table(kept: Run, predictions: Predictions) -> tuple[list[str], list[list[object]]]:
     """A row for each example: number, predicted class, probability of each class, attention weights."""
     _, heads, tokens = predictions.weights.shape
-    classes = kept.summary.classes
+    classes = kept.facts.classes
     places = [(head, token) for head in range(1, heads + 1) for token in range(1, tokens + 1)]
     header = ["example", "predicted", *(f"probability of {name}" for name in classes)]
     header += [f"weight of token {token}" + f", head {head}" * (heads > 1) for head, token in places]

@@ -9,27 +9,18 @@ from typing import Any
 
 from ..files import refuse_overwriting, write_csv
 from ..tasks import DEFAULT_TASK, TASKS, load
+from ..tasks.classification.cleaning import Prepared
 from ..tasks.options import grid_settings
 from ..tasks.run_data import reload_data
 from ..training import run_folder
-from ..training.cleaning import Prepared
-from ..training.evaluation import Figures
 from ..training.folder_lock import only_writer
 from ..training.grid import Point, data_settings, format_point, grid_table, sensitivity
 from ..training.interrupt import deferred_interrupt
 from ..training.loop import NotFinite, steps_per_epoch
+from ..training.objective import Figures
 from ..training.pictures import draw_pictures, require_matplotlib
 from ..training.progress import progress
-from ..training.report import (
-    end_lines,
-    epoch_line,
-    format_loss,
-    held_out_figures,
-    held_out_lines,
-    start_lines,
-    step_lines,
-    verbose_lines,
-)
+from ..training.report import end_lines, epoch_line, format_loss, verbose_lines
 from ..training.run import Run, run_epochs, start_run
 from ..training.settings import CHOICES, Settings
 
@@ -140,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
     with only_writer(out):
         data, source = load(settings), source_run(settings)
         first = start_run(TASKS[settings.task], settings, data, source)
-        print(*step_lines(first, data), *start_lines(first, source), "", sep="\n")
+        print(*first.task.step_lines(first, data, source), "", sep="\n")
         return finish_run(first, data, out, args)
 
 
@@ -155,7 +146,7 @@ def resume_run(args: argparse.Namespace, options: dict[str, Any]) -> int:
     with only_writer(run_folder.check_folder(folder, TASKS)):
         kept, data = reload_data(run_folder.read_run(folder, TASKS), folder)
         run_folder.write_text_files(folder, kept)
-        print(*step_lines(kept, data), "", sep="\n")
+        print(*kept.task.step_lines(kept, data), "", sep="\n")
         print(f"Resumed after epoch {kept.number} of {kept.settings.epochs}")
         return finish_run(kept, data, folder, args)
 
@@ -173,17 +164,17 @@ def finish_run(start: Run, data: Prepared, out: Path | None, args: argparse.Name
         print(f"numpy-attention: {error}", file=sys.stderr)
         return 1
     if args.plot and out is not None:
-        draw_pictures(out, last, data)
+        draw_pictures(out, last, last.task.attention_map(last, data))
     for line in end_lines(last):
         print("", line, sep="\n")
-    print("", *held_out_lines(last, data), sep="\n")
+    print("", *last.task.held_out_lines(last, data), sep="\n")
     return 0
 
 
 def train_run(start: Run, data: Prepared, out: Path | None, *, loud: bool, verbose: bool) -> Run:
     """The run after its last epoch, saved after each; NotFinite and Ctrl-C report the epoch that is kept."""
     last = start
-    batches = steps_per_epoch(start.settings, len(data.train.y)) * len(start.epochs)
+    batches = steps_per_epoch(start.settings, data.train.size) * len(start.epochs)
     with (
         deferred_interrupt() as stop,
         progress(start.settings.epochs * batches, start.number * batches) as bar,
@@ -259,8 +250,8 @@ def train_point(
         print(f"{label}: {error}", flush=True)
         return Point(settings, Figures(math.nan, math.nan))
     if args.plot and out is not None:
-        draw_pictures(out, last, data)
-    figures = next(iter(held_out_figures(last, data).values()))
+        draw_pictures(out, last, last.task.attention_map(last, data))
+    figures = next(iter(last.task.held_out(last, data).values()))
     print(f"{label}: held-out loss {format_loss(figures.loss)}, accuracy {figures.accuracy:.4f}", flush=True)
     return Point(settings, figures)
 

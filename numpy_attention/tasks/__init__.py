@@ -7,8 +7,9 @@ first, then models; hold_out, tables and sequences make data from arrays and fil
 the command line. May import `training` and what lies below it.
 """
 
+from typing import Any
+
 from ..functional.base.admission import one_of
-from ..training.cleaning import Normalisation, Prepared, prepare
 from ..training.settings import Settings
 from ..training.task import Task
 from .breast_cancer import BREAST_CANCER
@@ -20,8 +21,8 @@ TASKS: dict[str, Task] = {task.name: task for task in (DIGIT_BAGS, BREAST_CANCER
 DEFAULT_TASK = DIGIT_BAGS.name
 
 
-def load(name: str | Settings, *, seed: int = 0, normalisation: Normalisation | None = None) -> Prepared:
-    """The examples of a task, cleaned and normalised.
+def load(name: str | Settings, *, seed: int = 0, facts: Any = None) -> Any:
+    """The data of a task, ready for its models.
 
     Parameters
     ----------
@@ -29,13 +30,14 @@ def load(name: str | Settings, *, seed: int = 0, normalisation: Normalisation | 
         A name in `TASKS`; or settings, with the task, the seed and, for your own data, the file.
     seed
         Determines the examples, where a task draws them.
-    normalisation
-        The one saved with a trained model; fitted to the training part if None.
+    facts
+        `Run.facts` of an earlier run, by which the data are prepared; taken from the data themselves if None.
 
     Returns
     -------
     Prepared
-        train and test, each x (N, T, input_dim) and y (N,); the normalisation; the raw data.
+        For a classification: train and test, each x (N, T, input_dim) and y (N,); the normalisation; the raw
+        data.
 
     Raises
     ------
@@ -50,7 +52,7 @@ def load(name: str | Settings, *, seed: int = 0, normalisation: Normalisation | 
     """
     settings = name if isinstance(name, Settings) else Settings(task=name, seed=seed)
     task = TASKS[one_of("task", settings.task, tuple(TASKS))]
-    return prepare(task.load_data(settings), normalisation)
+    return task.load(settings, facts)
 
 
 def with_defaults(options: dict[str, object]) -> Settings:

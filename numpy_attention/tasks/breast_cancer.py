@@ -11,12 +11,13 @@ from importlib import resources
 
 import numpy as np
 
-from ..training.cleaning import Prepared
-from ..training.data import Data
-from ..training.evaluation import Figures, Predictions
-from ..training.records import focus
+from ..training.objective import Figures
 from ..training.settings import Settings
-from ..training.task import Task
+from .classification.classification import Classification
+from .classification.cleaning import Prepared
+from .classification.data import Data
+from .classification.evaluation import Predictions
+from .classification.records import focus
 from .hold_out import split
 from .models import attention_classifier
 from .tables import read_examples
@@ -72,7 +73,7 @@ def question(settings: Settings, data: Data | None) -> str:
     return "ten measurements three times over; is the tumour malignant?"
 
 
-BREAST_CANCER = Task(
+BREAST_CANCER = Classification(
     name="breast-cancer",
     question=question,
     load_data=load_data,

@@ -11,11 +11,13 @@ import numpy as np
 
 from ..functional.base.admission import Array
 from ..functional.layers.activations import sigmoid
-from ..training.cleaning import Prepared
-from ..training.data import EXAMPLES, Data, Examples, stream
-from ..training.evaluation import Figures, Predictions
+from ..training.objective import Figures
 from ..training.settings import Settings
-from ..training.task import Task
+from ..training.streams import EXAMPLES, stream
+from .classification.classification import Classification
+from .classification.cleaning import Prepared
+from .classification.data import Data, Examples
+from .classification.evaluation import Predictions
 from .drawing import draw_digits
 from .images import TRAINING_DIGITS, read_digits
 from .models import attention_classifier
@@ -127,7 +129,7 @@ def question(settings: Settings, data: Data | None) -> str:
     return f"ten digits a bag; is there a {WORDS[settings.digit or 0]} among them?"
 
 
-DIGIT_BAGS = Task(
+DIGIT_BAGS = Classification(
     name="digit-bags",
     question=question,
     load_data=load_data,

@@ -10,11 +10,12 @@ The defaults were chosen by 3-fold cross-validation within the 898.
 import numpy as np
 
 from ..functional.base.admission import Array
-from ..training.cleaning import Prepared
-from ..training.data import Data, Examples
-from ..training.evaluation import Figures, Predictions, figures_without_loss, predicted_classes
+from ..training.objective import Figures
 from ..training.settings import Settings
-from ..training.task import Task
+from .classification.classification import Classification
+from .classification.cleaning import Prepared
+from .classification.data import Data, Examples
+from .classification.evaluation import Predictions, figures_without_loss, predicted_classes
 from .distortion import distorted
 from .drawing import draw_digits
 from .images import SIDE, TRAINING_DIGITS, read_digits
@@ -109,7 +110,7 @@ def question(settings: Settings, data: Data | None) -> str:
     return "sixteen patches of a handwritten digit; which of ten is it?"
 
 
-DIGITS = Task(
+DIGITS = Classification(
     name="digits",
     question=question,
     load_data=load_data,

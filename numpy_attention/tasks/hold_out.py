@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..functional.base.admission import Array
-from ..training.data import EXAMPLES, Data, Examples, stream
+from ..training.streams import EXAMPLES, stream
+from .classification.data import Data, Examples
 
 SHARE = 0.2
 

@@ -2,8 +2,8 @@
 
 from ..nn.classifier import AttentionClassifier
 from ..nn.self_attention import SelfAttentionClassifier
-from ..training.models import DataSizes
 from ..training.settings import Settings
+from .classification.models import DataSizes
 
 
 def attention_classifier(settings: Settings, sizes: DataSizes) -> AttentionClassifier:

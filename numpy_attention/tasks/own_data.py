@@ -3,11 +3,12 @@
 import numpy as np
 
 from ..functional.base.wording import cut, some_names
-from ..training.cleaning import Prepared
-from ..training.data import Data
-from ..training.evaluation import Figures, Predictions
+from ..training.objective import Figures
 from ..training.settings import Settings
-from ..training.task import Task
+from .classification.classification import Classification
+from .classification.cleaning import Prepared
+from .classification.data import Data
+from .classification.evaluation import Predictions
 from .dropping import index_notes
 from .hold_out import split
 from .labels import notes
@@ -70,7 +71,7 @@ def _which(data: Data) -> str:
     return f"which is it of {some_names(data.classes, MAX_CLASSES)}?"
 
 
-CSV_TASK = Task(
+CSV_TASK = Classification(
     name="csv",
     question=question_csv,
     load_data=load_csv,
@@ -81,7 +82,7 @@ CSV_TASK = Task(
     required=("csv", "label", "tokens"),
     logistic=True,
 )
-NPZ_TASK = Task(
+NPZ_TASK = Classification(
     name="npz",
     question=question_npz,
     load_data=load_npz,

@@ -2,16 +2,16 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..files import PathLike
-from ..training.cleaning import Prepared
-from ..training.comparison import LEARNED
-from ..training.data import Examples
 from ..training.run import Run, file_digest
 from ..training.settings import Settings, check_decimal, check_delimiter
 from . import load, sequences, tables
+from .classification.comparison import LEARNED, fixed_models
+from .classification.data import Examples
 
 
 def find_data(run: Run, folder: PathLike) -> Run:
@@ -30,24 +30,24 @@ def find_data(run: Run, folder: PathLike) -> Run:
     file = run.settings.data_file
     if file is None:
         return run
-    name = "csv" if run.settings.csv is not None else "npz"
+    name = next(name for name in ("csv", "npz", "text_file") if getattr(run.settings, name) is not None)
     parts = Path(file).parts[1 if Path(file).is_absolute() else 0 :]
     ends = [Path(*parts[start:]) for start in reversed(range(len(parts)))]
     home = Path(os.path.abspath(folder))
     candidates = [Path(file), *(place / end for place in (home, *home.parents) for end in ends)]
     for candidate in filter(Path.is_file, candidates):
         found = Settings(**{**run.settings._asdict(), name: str(candidate)})
-        if file_digest(found) == run.summary.digest:
+        if file_digest(found) == run.facts.digest:
             return run._replace(settings=found)
     if Path(file).exists():
         raise ValueError(f"{file} has changed since the run was trained on it")
     raise ValueError(
         f"{file}, the data of the run, is not there, nor beside {folder}; put it beside the run folder, or "
-        f"evaluate another file with --{name}"
+        f"evaluate another file with --{name.replace('_', '-')}"
     )
 
 
-def reload_data(run: Run, folder: PathLike) -> tuple[Run, Prepared]:
+def reload_data(run: Run, folder: PathLike) -> tuple[Run, Any]:
     """The run, with the path of its data file as it is now, and its data, by its normalisation.
 
     Raises
@@ -56,7 +56,7 @@ def reload_data(run: Run, folder: PathLike) -> tuple[Run, Prepared]:
         As `find_data` does.
     """
     found = find_data(run, folder)
-    return found, load(found.settings, normalisation=run.normalisation)
+    return found, load(found.settings, facts=run.facts)
 
 
 def from_table(
@@ -73,7 +73,7 @@ def from_table(
     OSError
         If it cannot be read.
     """
-    summary = run.summary
+    summary = run.facts
     if summary.label is None:
         raise ValueError(f"the run's task, {run.settings.task}, has no columns; --npz takes its examples")
     table = tables.read_table(file, delimiter or run.settings.delimiter, decimal or run.settings.decimal)
@@ -124,7 +124,7 @@ def from_sequences(run: Run, file: PathLike, *, labelled: bool) -> Examples:
     OSError
         If it cannot be read.
     """
-    summary = run.summary
+    summary = run.facts
     examples, labels = sequences.read_sequences(file, strict=run.settings.strict, labelled=labelled)
     _, tokens, width = examples.x.shape
     if width != summary.input_dim or not takes_tokens(run, tokens):
@@ -139,5 +139,5 @@ def from_sequences(run: Run, file: PathLike, *, labelled: bool) -> Examples:
 
 def takes_tokens(run: Run, tokens: int) -> bool:
     """True if normalisation and model of the run take examples of this many tokens."""
-    by_place = run.normalisation.mean.ndim == 2
-    return tokens == run.summary.tokens or not (by_place or LEARNED in run.fixed_models(tokens))
+    by_place = run.facts.normalisation.mean.ndim == 2
+    return tokens == run.facts.tokens or not (by_place or LEARNED in fixed_models(run, tokens))

@@ -5,7 +5,7 @@ import numpy as np
 from ..files import PathLike, read_npz
 from ..functional.base.admission import Array
 from ..functional.base.wording import cut, some_names
-from ..training.data import Examples
+from .classification.data import Examples
 
 NAMES = ("x", "y", "lengths")
 

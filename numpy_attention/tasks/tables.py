@@ -15,7 +15,7 @@ import numpy as np
 from ..files import PathLike
 from ..functional.base.admission import Array
 from ..functional.base.wording import counted, cut, did_you_mean, some_names
-from ..training.data import Examples
+from .classification.data import Examples
 from .dropping import drop_hint, dropped_names
 from .labels import check_classes, ordered_classes, spelling
 from .table_text import check_row_lengths, looks_like_number, read_rows

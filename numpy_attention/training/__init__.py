@@ -1,8 +1,8 @@
-"""Training: the loop, settings, runs and their files, grids, reports. Knows no task.
+"""Training: the loop, settings, runs and their files, grids. Knows no task and no kind of data.
 
-A `Task` (task.py) declares data, model, settings and report; its instances live in `tasks/` and are passed
-in. Read in this order: data, cleaning, settings, models, evaluation, task; loop, comparison, run,
-run_folder; then what is printed or drawn: records, report, grid, pictures, progress. `mixing`, `optimizers`,
+What is trained is an `Objective` (objective.py), a model with its loss; a `Task` (task.py) gives objectives,
+data and what is printed; its instances live in `tasks/` and are passed in. Read in this order: objective,
+settings, streams, loop, task, run, run_folder; then what is printed: report, grid, progress. `optimizers`,
 `vectors` and `interrupt` are parts of the loop.
 
 May import `functional`, `optim`, `nn` and `files`, never `tasks`, `study` or `cli`.

@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .evaluation import Figures
+from .objective import Figures
 from .report import format_loss
 from .settings import Settings
 
-DATA_SETTINGS = ("task", "seed", "digit", "csv", "label", "tokens", "npz", "strict")
+DATA_SETTINGS = ("task", "seed", "digit", "csv", "label", "tokens", "npz", "strict", "text_file",
+                 "code", "context", "patience")  # fmt: skip
 
 
 class Point(NamedTuple):

@@ -9,12 +9,10 @@ import numpy as np
 from ..functional.base.admission import Array
 from ..nn.parameters import Params
 from ..optim.clipping import clip_by_global_norm
-from .data import CHANGES, ORDER, START, Examples, stream
-from .evaluation import loss_backward, loss_forward, predicted_classes
-from .mixing import mixed_loss_backward, mixed_loss_forward
-from .models import Model
+from .objective import ExampleSet, Objective
 from .optimizers import OPTIMIZERS, lr_at
 from .settings import Settings
+from .streams import CHANGES, ORDER, START, step_seed, stream
 from .vectors import Vectors
 
 
@@ -24,7 +22,7 @@ class Epoch(NamedTuple):
     number: int
     """Counted from 1; 0 is the initial state."""
     loss: float
-    """Mean over the epoch's examples, each with the parameters its batch was computed with."""
+    """Mean over the epoch's targets, each with the parameters its batch was computed with."""
     params: Params
     state: dict[str, Any]
     """The optimizer's."""
@@ -32,23 +30,32 @@ class Epoch(NamedTuple):
     """Of the same predictions as the loss."""
 
 
+class Gradients(NamedTuple):
+    """What a step needs of its batch: sums over the targets, and the gradient of the mean loss."""
+
+    loss: float
+    targets: int
+    right: int
+    vectors: dict[str, Array]
+
+
 class NotFinite(ArithmeticError):
     """A loss or a parameter is NaN or infinite; training cannot continue."""
 
 
-def epoch_zero(model: Model, settings: Settings, params: Params | None = None) -> Epoch:
+def epoch_zero(objective: Objective, settings: Settings, params: Params | None = None) -> Epoch:
     """The initial state, with `params` or else with parameters drawn from the seed."""
-    params = model.init(stream(settings.seed, START)) if params is None else params
+    params = objective.init(stream(settings.seed, START)) if params is None else params
     return Epoch(0, math.nan, params, OPTIMIZERS[settings.optimizer].init(params))
 
 
 def train(
-    model: Model,
-    examples: Examples,
+    objective: Objective,
+    examples: ExampleSet,
     settings: Settings,
     *,
     after: Epoch | None = None,
-    augment: Callable[[np.random.Generator], Examples] | None = None,
+    changed: Callable[[np.random.Generator], ExampleSet] | None = None,
     on_step: Callable[[], None] | None = None,
 ) -> Iterator[Epoch]:
     """Train on shuffled batches, one epoch at a time.
@@ -58,17 +65,17 @@ def train(
 
     Parameters
     ----------
-    model
-        The model to train.
+    objective
+        The model and its loss.
     examples
-        x (N, T, input_dim), y (N,), lengths (N,) or None.
+        The examples of an epoch, in the form that the objective takes.
     settings
-        epochs, batch_size, lr, seed, optimizer, schedule and clip. The last batch of an epoch is smaller
-        where `batch_size` does not divide N.
+        epochs, batch_size, accumulate, lr, seed, optimizer, weight_decay, schedule and clip. The last batch
+        of an epoch is smaller where `batch_size` does not divide their number.
     after
         The epoch to resume from; the initial state of the seed if None.
-    augment
-        augment(rng): the examples of one epoch, instead of `examples`.
+    changed
+        changed(rng): the examples of one epoch, instead of `examples`; always equally many.
     on_step
         Called after every step.
 
@@ -84,23 +91,28 @@ def train(
 
     Examples
     --------
+    An objective of `tasks/classification`:
+
     >>> from numpy_attention.nn.classifier import AttentionClassifier
+    >>> from numpy_attention.tasks.classification.data import Examples
+    >>> from numpy_attention.tasks.classification.objective import Classifying
     >>> examples = Examples(np.array([[[1.0], [0.0]], [[0.0], [0.0]]]), y=np.array([1.0, 0.0]))
-    >>> for epoch in train(AttentionClassifier(1, hidden_dim=2), examples, Settings(epochs=2)):
+    >>> objective = Classifying(AttentionClassifier(1, hidden_dim=2))
+    >>> for epoch in train(objective, examples, Settings(epochs=2)):
     ...     print(f"Epoch [{epoch.number}/2], Loss: {epoch.loss:.4f}")
     Epoch [1/2], Loss: 0.8349
     Epoch [2/2], Loss: 0.8341
     """
-    epoch = epoch_zero(model, settings) if after is None else after
+    epoch = epoch_zero(objective, settings) if after is None else after
     for number in range(epoch.number + 1, settings.epochs + 1):
-        current = examples if augment is None else augment(stream(settings.seed, CHANGES, number))
-        epoch = train_epoch(model, current, settings, epoch, on_step)
+        current = examples if changed is None else changed(stream(settings.seed, CHANGES, number))
+        epoch = train_epoch(objective, current, settings, epoch, on_step)
         yield epoch
 
 
 def train_epoch(
-    model: Model,
-    examples: Examples,
+    objective: Objective,
+    examples: ExampleSet,
     settings: Settings,
     last: Epoch,
     on_step: Callable[[], None] | None = None,
@@ -109,29 +121,31 @@ def train_epoch(
     number, vectors = last.number + 1, Vectors(last.params)
     joined, state = vectors.joined(last.params), vectors.joined_state(last.state)
     params = vectors.views(joined)
-    order = stream(settings.seed, ORDER, number).permutation(len(examples.y))
+    optimizer = OPTIMIZERS[settings.optimizer]
+    order = stream(settings.seed, ORDER, number).permutation(examples.size)
     steps = steps_per_epoch(settings, len(order))
-    total, right = 0.0, 0
+    total, targets, right = 0.0, 0, 0
     for step, first in enumerate(range(0, len(order), settings.batch_size), 1):
         batch = examples.some(order[first : first + settings.batch_size])
-        logits, loss, d_params = loss_and_gradients(model, params, batch)
-        where = f"with {model.name} in epoch {number}, step {step}"
-        if not math.isfinite(loss):
-            raise NotFinite(f"the loss is {loss} {where}")
+        seed = step_seed(settings.seed, number, step)
+        found = batch_gradients(objective, params, batch, vectors, settings.accumulate, seed)
+        where = f"with {objective.name} in epoch {number}, step {step}"
+        if not math.isfinite(found.loss):
+            raise NotFinite(f"the loss is {found.loss} {where}")
+        gradients = found.vectors
         if settings.clip is not None:
-            d_params, _ = clip_by_global_norm(d_params, settings.clip)
+            gradients, _ = clip_by_global_norm(gradients, settings.clip)
         lr = lr_at(settings, (number - 1) * steps + step, settings.epochs * steps)
-        joined, state = OPTIMIZERS[settings.optimizer].step(joined, vectors.joined(d_params), state, lr=lr)
+        joined, state = optimizer.step(joined, gradients, state, lr=lr, **decay(settings))
         params = vectors.views(joined)
         if not all(np.isfinite(vector).all() for vector in joined.values()):
             raise NotFinite(f"a parameter is no longer finite {where}")
-        total += loss * len(batch.y)
-        right += int((predicted_classes(logits) == batch.y).sum())
+        total, targets, right = total + found.loss, targets + found.targets, right + found.right
         if on_step is not None:
             on_step()
     if not math.isfinite(total):
-        raise NotFinite(f"the mean loss is {total} with {model.name} in epoch {number}")
-    return Epoch(number, total / len(order), params, vectors.state_views(state), right / len(order))
+        raise NotFinite(f"the mean loss is {total / targets} with {objective.name} in epoch {number}")
+    return Epoch(number, total / targets, params, vectors.state_views(state), right / targets)
 
 
 def steps_per_epoch(settings: Settings, examples: int) -> int:
@@ -139,14 +153,30 @@ def steps_per_epoch(settings: Settings, examples: int) -> int:
     return math.ceil(examples / settings.batch_size)
 
 
-def loss_and_gradients(model: Model, params: Params, batch: Examples) -> tuple[Array, float, Params]:
-    """Logits and mean loss of a batch, and the gradient of the loss by every parameter."""
-    logits, saved = model.forward(params, batch.x, batch.lengths)
-    if batch.share is not None:
-        loss, loss_saved = mixed_loss_forward(logits, batch)
-        d_logits = mixed_loss_backward(loss_saved)
-    else:
-        loss, loss_saved = loss_forward(logits, batch.y)
-        d_logits = loss_backward(logits, loss_saved)
-    _, d_params = model.backward(d_logits, saved, needs_d_x=False)
-    return logits, loss, d_params
+def decay(settings: Settings) -> dict[str, float]:
+    """The weight decay as an argument of the optimizer's step; none where the setting is not set."""
+    return {} if settings.weight_decay is None else {"weight_decay": settings.weight_decay}
+
+
+def batch_gradients(
+    objective: Objective, params: Params, batch: ExampleSet, vectors: Vectors, parts: int, seed: int
+) -> Gradients:
+    """The gradient of a batch's mean loss, its examples going through the model in so many parts.
+
+        d_params = Σ_part targets_part d_params_part / Σ_part targets_part
+
+    The parts need less memory than the whole; the gradient is the same but for rounding.
+    """
+    outcomes = []
+    for part, rows in enumerate(np.array_split(np.arange(batch.size), min(parts, batch.size))):
+        own = batch if parts == 1 else batch.some(rows)
+        outcome = objective.loss_and_gradients(params, own, seed + part)
+        outcomes.append(outcome._replace(d_params=vectors.joined(outcome.d_params)))
+    loss, targets = sum(one.loss * one.targets for one in outcomes), sum(one.targets for one in outcomes)
+    joined = outcomes[0].d_params
+    if len(outcomes) > 1:
+        joined = {
+            name: np.asarray(sum(one.d_params[name] * (one.targets / targets) for one in outcomes), x.dtype)
+            for name, x in joined.items()
+        }
+    return Gradients(loss, targets, sum(one.right for one in outcomes), joined)

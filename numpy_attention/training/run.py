@@ -7,43 +7,17 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from ..nn.parameters import Params
 from ..optim.trees import flatten
-from .cleaning import Normalisation, Prepared, normalise
-from .comparison import LEARNED, LOGISTIC, SCRATCH, models_to_train
-from .data import Examples
-from .evaluation import attention_maps
 from .loop import Epoch, epoch_zero, train
-from .mixing import mix
-from .models import DataSizes, Model
-from .records import epoch_records
+from .objective import Objective
 from .settings import Settings, parse_until
-from .task import Task
+from .task import DataFacts, Task, TaskData
 
-
-class DataSummary(NamedTuple):
-    """Sizes and names of a run's data, as the run folder stores them."""
-
-    tokens: int
-    input_dim: int
-    classes: tuple[str, ...]
-    counts: tuple[int, ...]
-    """Number of training examples of each class."""
-    columns: tuple[str, ...]
-    """Columns of a table, in the order in which they fill the tokens."""
-    label: str | None
-    """The column of a table that holds the class."""
-    digest: str | None
-    """SHA-256 of the user's own data file, if there is one."""
-
-    @property
-    def sizes(self) -> DataSizes:
-        """The sizes of a model for these data."""
-        return DataSizes(self.tokens, self.input_dim, 1 if len(self.classes) == 2 else len(self.classes))
+LEARNED, SCRATCH = "learned", "scratch"
+"""The task's model; and the same from a random start, if the others start from another run's parameters."""
 
 
 class Run(NamedTuple):
@@ -51,29 +25,36 @@ class Run(NamedTuple):
 
     task: Task
     settings: Settings
-    summary: DataSummary
-    normalisation: Normalisation
+    facts: Any
+    """The task's `DataFacts` about the data."""
     epochs: dict[str, Epoch]
     """The last epoch of each model."""
     starts: dict[str, Params]
     """The initial parameters of each model."""
     history: tuple[dict[str, float], ...]
     """One row of records per epoch, by column."""
+    best: Params | None = None
+    """The learned model's parameters after the epoch of the least validation loss; None without such."""
 
-    def models(self) -> dict[str, Model]:
+    def objectives(self) -> dict[str, Objective]:
         """The models trained side by side."""
-        return models_to_train(self.task, self.settings, self.summary.sizes)
+        return objectives_of(self.task, self.settings, self.facts)
 
-    def fixed_models(self, tokens: int) -> tuple[str, ...]:
-        """Names of the models whose parameters do not fit examples of this many tokens."""
-        sizes = self.summary.sizes._replace(tokens=tokens)
-        others = models_to_train(self.task, self.settings, sizes)
-        return tuple(name for name, own in self.models().items() if own.shapes() != others[name].shapes())
+    @property
+    def params(self) -> Params:
+        """The learned model's parameters: the best, by the validation part, or else the last."""
+        return self.epochs[LEARNED].params if self.best is None else self.best
 
     @property
     def number(self) -> int:
         """Number of complete epochs."""
         return len(self.history)
+
+    @property
+    def best_number(self) -> int | None:
+        """The number of the epoch with the least validation loss, the first of several; None without any."""
+        losses = [row["validation_loss"] for row in self.history if "validation_loss" in row]
+        return losses.index(min(losses)) + 1 if losses else None
 
     @property
     def reached(self) -> bool:
@@ -85,12 +66,32 @@ class Run(NamedTuple):
         return now >= value if name == "accuracy" else now <= value
 
     @property
+    def exhausted(self) -> bool:
+        """True once the validation loss has not fallen for `patience` epochs."""
+        best, patience = self.best_number, self.settings.patience
+        return best is not None and patience is not None and self.number - best >= patience
+
+    @property
     def done(self) -> bool:
         """True if no epoch is left."""
-        return self.reached or self.number >= self.settings.epochs
+        return self.reached or self.exhausted or self.number >= self.settings.epochs
 
 
-def start_run(task: Task, settings: Settings, data: Prepared, source: Run | None = None) -> Run:
+def objectives_of(task: Task, settings: Settings, facts: DataFacts) -> dict[str, Objective]:
+    """The models of a run: those of its task, and the start from scratch where there is another start.
+
+    Raises
+    ------
+    ValueError
+        If the settings do not fit the task's model.
+    """
+    objectives = task.objectives(settings, facts)
+    if settings.start_from is not None:
+        objectives[SCRATCH] = objectives[LEARNED]
+    return objectives
+
+
+def start_run(task: Task, settings: Settings, data: TaskData, source: Run | None = None) -> Run:
     """A run before its first epoch, with initial parameters drawn from the seed, or those of `source`.
 
     Raises
@@ -98,31 +99,21 @@ def start_run(task: Task, settings: Settings, data: Prepared, source: Run | None
     ValueError
         If the parameters of `source` do not fit.
     """
-    summary = summarise(settings, data)
+    facts = task.facts(settings, data)
     epochs = {}
-    for name, model in models_to_train(task, settings, summary.sizes).items():
+    for name, objective in objectives_of(task, settings, facts).items():
         params = None
-        if source is not None and name in source.epochs and not starts_afresh(name, source, summary):
-            params = source.epochs[name].params
-            _check_start(settings, name, params, model)
-        epochs[name] = epoch_zero(model, settings, params)
+        if source is not None and name in source.epochs and not starts_afresh(task, name, source, facts):
+            params = source.params if name == LEARNED else source.epochs[name].params
+            _check_start(settings, name, params, objective)
+        epochs[name] = epoch_zero(objective, settings, params)
     starts = {name: epoch.params for name, epoch in epochs.items()}
-    return Run(task, settings, summary, data.normalisation, epochs, starts, ())
+    return Run(task, settings, facts, epochs, starts, ())
 
 
-def starts_afresh(name: str, source: Run, summary: DataSummary) -> bool:
-    """True for the start from scratch, and a baseline that `source` fitted to another number of tokens."""
-    return name == SCRATCH or (name == LOGISTIC and summary.tokens != source.summary.tokens)
-
-
-def summarise(settings: Settings, data: Prepared) -> DataSummary:
-    """Sizes and names of the data, and the digest of their file."""
-    _, tokens, width = data.train.x.shape
-    raw = data.raw
-    counts = np.bincount(data.train.y.astype(np.int64), minlength=len(raw.classes))
-    return DataSummary(
-        tokens, width, raw.classes, tuple(map(int, counts)), raw.columns, raw.label, file_digest(settings)
-    )
+def starts_afresh(task: Task, name: str, source: Run, facts: DataFacts) -> bool:
+    """True for the start from scratch, and a model that was fitted to data of another form."""
+    return name == SCRATCH or task.starts_afresh(name, source.facts, facts)
 
 
 def file_digest(settings: Settings) -> str | None:
@@ -131,7 +122,7 @@ def file_digest(settings: Settings) -> str | None:
     return None if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
-def run_epochs(run: Run, data: Prepared, on_step: Callable[[], None] | None = None) -> Iterator[Run]:
+def run_epochs(run: Run, data: TaskData, on_step: Callable[[], None] | None = None) -> Iterator[Run]:
     """The run after each remaining epoch; `on_step` is called after every step of every model.
 
     Raises
@@ -139,44 +130,33 @@ def run_epochs(run: Run, data: Prepared, on_step: Callable[[], None] | None = No
     NotFinite
         If a loss or a parameter is NaN or infinite.
     """
-    models = run.models()
-    augment = augmentation(run, data)
+    objectives = run.objectives()
+    changed = run.task.changed(run.settings, run.facts, data)
     trainings = [
         train(
-            model, data.train, run.settings, after=run.epochs[name], augment=augment, on_step=on_step
+            objective, data.train, run.settings, after=run.epochs[name], changed=changed, on_step=on_step
         )
-        for name, model in models.items()
+        for name, objective in objectives.items()
     ]  # fmt: skip
     while not run.done:
-        epochs = {name: next(training) for name, training in zip(models, trainings, strict=True)}
-        row = history_row(models[LEARNED], run.starts[LEARNED], epochs, data)
+        epochs = {name: next(training) for name, training in zip(objectives, trainings, strict=True)}
+        row = history_row(run, objectives[LEARNED], epochs, data)
         run = run._replace(epochs=epochs, history=(*run.history, row))
+        if run.best_number == run.number:
+            run = run._replace(best=epochs[LEARNED].params)
         yield run
 
 
-def augmentation(run: Run, data: Prepared) -> Callable[[np.random.Generator], Examples] | None:
-    """augment(rng): the training part of one epoch; None if the task does not change it."""
-    task = run.task
-    if task.augment is None and task.mixing is None:
-        return None
-
-    def augment(rng: np.random.Generator) -> Examples:
-        examples = data.train
-        if task.augment is not None:
-            raw = task.augment(rng, data.raw.train.x)
-            examples = examples._replace(x=normalise(raw, run.normalisation))
-        return examples if task.mixing is None else mix(rng, examples, task.mixing)
-
-    return augment
-
-
-def history_row(model: Model, start: Params, epochs: dict[str, Epoch], data: Prepared) -> dict[str, float]:
-    """The records of an epoch, by column: losses of all models, and `records` of the learned one."""
+def history_row(
+    run: Run, objective: Objective, epochs: dict[str, Epoch], data: TaskData
+) -> dict[str, float]:  # fmt: skip
+    """The records of an epoch, by column: losses of all models, and the task's of the learned one."""
     learned = epochs[LEARNED]
-    maps = attention_maps(model, learned.params, data.train)
     row = {"epoch": float(learned.number), "loss": learned.loss, "accuracy": learned.accuracy}
     row |= {f"{name}_loss": epoch.loss for name, epoch in epochs.items() if name != LEARNED}
-    return row | epoch_records(maps, learned.params, start, data.train.lengths)
+    if data.validation is not None:
+        row["validation_loss"] = objective.figures(learned.params, data.validation).loss
+    return row | run.task.records(objective, learned.params, run.starts[LEARNED], data)
 
 
 def first_epoch_at_scratch_loss(history: tuple[dict[str, float], ...]) -> int | None:
@@ -185,8 +165,8 @@ def first_epoch_at_scratch_loss(history: tuple[dict[str, float], ...]) -> int | 
     return next((number for number, row in enumerate(history, 1) if row["loss"] <= goal), None)
 
 
-def _check_start(settings: Settings, name: str, params: Params, model: Model) -> None:
-    arrays, shapes = flatten(params), flatten(model.shapes())
+def _check_start(settings: Settings, name: str, params: Params, objective: Objective) -> None:
+    arrays, shapes = flatten(params), flatten(objective.shapes())
     for place in [*shapes, *arrays]:
         shape = arrays[place].shape if place in arrays else "nothing"
         expected = shapes.get(place, "nothing")

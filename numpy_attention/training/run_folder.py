@@ -1,10 +1,11 @@
 """The run folder: the files that a training leaves.
 
-    run.npz         the whole run: settings, normalisation, history; for each model its parameters, named as
-                    PyTorch's state_dict names them ("learned.features.weight"), their initial values, and the
-                    optimizer's state
+    run.npz         the whole run: settings, facts about the data, history; for each model its parameters,
+                    named as PyTorch's state_dict names them ("learned.features.weight"), their initial
+                    values, and the optimizer's state; the best parameters, if there is a validation part
     settings.json   the settings; `train --config` reads them
     history.csv     the records of every epoch
+    result.json     task, metric, the model's figure and its baselines', seconds, parameters
     loss, attention as .png and .svg, with `train --plot`
 
 Only run.npz is read back. It is replaced atomically after every epoch: whenever a run is killed, its last
@@ -14,7 +15,7 @@ files are kept absolute. While a training writes, it holds `folder_lock.LOCK`.
 
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +24,19 @@ import numpy as np
 from ..files import PathLike, is_partial_file, parse_json, read_npz, write_csv, write_json, write_npz
 from ..functional.base.admission import Array
 from ..functional.base.wording import brief
-from ..nn.parameters import Shapes
+from ..nn.parameters import Shapes, parameter_count
 from ..optim.trees import flatten
 from ..optim.updates import with_leaves
-from .cleaning import Normalisation
-from .comparison import LEARNED
 from .folder_lock import LOCK
 from .loop import Epoch
+from .objective import Figures
 from .optimizers import OPTIMIZERS
-from .run import DataSummary, Run
+from .run import LEARNED, Run
 from .settings import Settings, check_fields, with_absolute_paths
 from .task import Task, validated
 
 FORMAT = "numpy_attention run 2"
-RUN, SETTINGS, HISTORY = "run.npz", "settings.json", "history.csv"
+RUN, SETTINGS, HISTORY, RESULT = "run.npz", "settings.json", "history.csv", "result.json"
 PICTURES = ("loss.png", "loss.svg", "attention.png", "attention.svg")
 Tasks = Mapping[str, Task]
 
@@ -62,7 +62,7 @@ def check_folder(out: PathLike, tasks: Tasks) -> Path:
 
 def own_files(folder: PathLike) -> tuple[Path, ...]:
     """The files that a training writes in its folder."""
-    return tuple(Path(folder) / name for name in (RUN, SETTINGS, HISTORY, *PICTURES))
+    return tuple(Path(folder) / name for name in (RUN, SETTINGS, HISTORY, RESULT, *PICTURES))
 
 
 def is_empty(folder: Path) -> bool:
@@ -102,8 +102,8 @@ def save_numbers(folder: PathLike, run: Run) -> None:
     """Write run.npz alone."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for picture in PICTURES:  # of an earlier epoch, or of another run
-        (folder / picture).unlink(missing_ok=True)
+    for file in (RESULT, *PICTURES):  # of an earlier epoch, or of another run
+        (folder / file).unlink(missing_ok=True)
     write_npz(folder / RUN, to_arrays(run))
 
 
@@ -119,18 +119,45 @@ def write_text_files(folder: PathLike, run: Run) -> None:
     write_csv(folder / HISTORY, names, rows)
 
 
+def write_result(folder: PathLike, run: Run, figures: Mapping[str, Figures], seconds: float) -> None:
+    """Write result.json: the learned model's held-out figure beside its baselines'.
+
+    Parameters
+    ----------
+    folder
+        The run folder.
+    run
+        The run after its last epoch.
+    figures
+        Of every model and baseline, by name, the learned one first.
+    seconds
+        How long this training took, from its start or from where it was resumed.
+    """
+    place = 1 if run.task.metric == "accuracy" else 0
+    (_, ours), *baselines = ((name, float(one[place])) for name, one in figures.items())
+    known = {name: value for name, value in baselines if not np.isnan(value)}
+    parameters = parameter_count(run.objectives()[LEARNED].shapes())
+    result = {
+        "task": run.task.name, "seed": run.settings.seed, "metric": run.task.metric, "ours": ours,
+        "baselines": known, "seconds": round(seconds, 1), "parameters": parameters,
+    }  # fmt: skip
+    write_json(Path(folder) / RESULT, result)
+
+
 def to_arrays(run: Run) -> dict[str, Array]:
     """The contents of run.npz."""
     settings = with_absolute_paths(run.settings)._asdict()
-    texts = {"format": FORMAT, "settings": settings, "facts": run.summary._asdict()}
+    facts, arrays = run.task.packed(run.facts)
+    texts = {"format": FORMAT, "settings": settings, "facts": facts}
     names = tuple(run.history[-1])
     return {
         **{name: np.array(json.dumps(value)) for name, value in texts.items()},
-        **flatten({"normalisation": run.normalisation._asdict()}),
+        **flatten(arrays),
         "history.columns": np.array(names),
         "history.rows": np.array([[row[name] for name in names] for row in run.history]),
         **flatten({name: epoch.params for name, epoch in run.epochs.items()}),
         **flatten({"start": run.starts}),
+        **({} if run.best is None else flatten({"best": {LEARNED: run.best}})),
         **flatten({"optimizer": {name: epoch.state for name, epoch in run.epochs.items()}}),
     }
 
@@ -163,22 +190,26 @@ def read_run(folder: PathLike, tasks: Tasks) -> Run:
 
 def _from_arrays(file: Path, arrays: dict[str, Array], tasks: Tasks) -> Run:
     settings = validated(Settings(**check_fields(_json(file, arrays, "settings"))), tasks)
-    summary = _summary(file, _json(file, arrays, "facts"))
-    normalisation = _normalisation(file, arrays, summary)
-    history = _history(file, arrays)
+    task = tasks[settings.task]
+    facts, fact_arrays = task.unpacked(file, _json(file, arrays, "facts"), arrays)
+    run = Run(task, settings, facts, {}, {}, ())
+    objectives = run.objectives()
+    history = _history(file, arrays, [f"{name}_loss" for name in objectives if name != LEARNED])
     if len(history) > settings.epochs:
         raise ValueError(
             f"{file}: the history has {len(history)} epochs; at most {settings.epochs} are expected"
         )
-    run = Run(tasks[settings.task], settings, summary, normalisation, {}, {}, history)
-    parameters = {name: model.shapes() for name, model in run.models().items()}
+    parameters = {name: objective.shapes() for name, objective in objectives.items()}
     states = {name: state_shapes(settings, shapes) for name, shapes in parameters.items()}
-    trees = {**parameters, "start": parameters, "optimizer": states}
+    best = {"best": {LEARNED: parameters[LEARNED]}} if "validation_loss" in history[-1] else {}
+    trees = {**parameters, "start": parameters, **best, "optimizer": states}
     expected = flatten(trees)
-    others = ("format", "settings", "facts", "normalisation.mean", "normalisation.deviation")
+    others = ("format", "settings", "facts", *fact_arrays)
     _check_names(file, arrays, {*expected, *others, "history.columns", "history.rows"})
     for name, shape in expected.items():
-        _check_numbers(file, name, arrays[name], shape, np.int64 if name.endswith(".step") else np.float64)
+        model = next(part for part in name.split(".") if part in objectives)
+        dtype = np.int64 if name.endswith(".step") else objectives[model].dtype
+        check_numbers(file, name, arrays[name], shape, dtype)
         if name.endswith(".step") and arrays[name] < 0:
             raise ValueError(f"{file}: {name} is {arrays[name]}; a number of steps is expected")
     nested = with_leaves(trees, {tuple(name.split(".")): arrays[name] for name in expected})
@@ -188,7 +219,8 @@ def _from_arrays(file: Path, arrays: dict[str, Array], tasks: Tasks) -> Run:
         name: Epoch(len(history), losses[name], nested[name], nested["optimizer"][name])
         for name in parameters
     }
-    return run._replace(epochs=epochs, starts=nested["start"])
+    kept = nested["best"][LEARNED] if best else None
+    return run._replace(epochs=epochs, starts=nested["start"], history=history, best=kept)
 
 
 def state_shapes(settings: Settings, shapes: Shapes) -> Shapes:
@@ -207,57 +239,17 @@ def _json(file: Path, arrays: dict[str, Array], name: str) -> Any:
         raise ValueError(f"{file}: {name} is not whole: {error}") from None
 
 
-def _summary(file: Path, facts: Any) -> DataSummary:
-    """The summary from its JSON form; raises unless it has the fields and types that a run writes."""
-    kinds: dict[str, Any] = {
-        "tokens": int, "input_dim": int, "classes": list, "counts": list, "columns": list,
-        "label": (str, type(None)), "digest": (str, type(None)),
-    }  # fmt: skip
-    if not isinstance(facts, dict) or set(facts) != set(kinds):
-        raise ValueError(f"{file}: facts are not those of a run")
-    for name, kind in kinds.items():
-        if not isinstance(facts[name], kind) or not _valid_fact(name, facts[name]):
-            raise ValueError(f"{file}: facts are not those of a run: {name} is {brief(facts[name])}")
-    if len(facts["counts"]) != len(facts["classes"]):
-        raise ValueError(f"{file}: facts are not those of a run: counts and classes differ in number")
-    fields: dict[str, Any] = {name: tuple(x) if isinstance(x, list) else x for name, x in facts.items()}
-    return DataSummary(**fields)
-
-
-def _valid_fact(name: str, value: Any) -> bool:
-    if name in ("tokens", "input_dim"):
-        return type(value) is int and value >= 1
-    if name == "counts":
-        return all(type(count) is int and count >= 0 for count in value) and any(value)
-    if name in ("classes", "columns"):
-        texts = all(type(text) is str for text in value)
-        return texts and len(set(value)) == len(value) and (name == "columns" or len(value) >= 2)
-    return True
-
-
-def _normalisation(file: Path, arrays: dict[str, Array], summary: DataSummary) -> Normalisation:
-    for name in Normalisation._fields:
-        if f"normalisation.{name}" not in arrays:
-            raise ValueError(f"{file} has no array 'normalisation.{name}'")
-    normalisation = Normalisation(*(arrays[f"normalisation.{name}"] for name in Normalisation._fields))
-    by_place = normalisation.mean.ndim == 2
-    shape = (summary.tokens, summary.input_dim) if by_place else (summary.input_dim,)
-    for name, array in normalisation._asdict().items():
-        _check_numbers(file, f"normalisation.{name}", array, shape)
-    if not (normalisation.deviation > 0).all():
-        raise ValueError(f"{file}: normalisation.deviation has an entry that is not above 0")
-    return normalisation
-
-
-def _history(file: Path, arrays: dict[str, Array]) -> tuple[dict[str, float], ...]:
+def _history(file: Path, arrays: dict[str, Array], losses: Sequence[str]) -> tuple[dict[str, float], ...]:
     columns, rows = arrays.get("history.columns"), arrays.get("history.rows")
     if columns is None or rows is None or rows.dtype != np.float64 or rows.ndim != 2 or not rows.size:
         raise ValueError(f"{file} has no history")
     if columns.shape != rows.shape[1:] or columns.dtype.kind != "U":
         raise ValueError(f"{file}: history.columns does not name the columns of history.rows")
     names = [str(name) for name in columns]
-    if not {"epoch", "loss", "accuracy", "uniform_loss"} <= set(names):
-        raise ValueError(f"{file}: history.columns does not name epoch, loss, accuracy and uniform_loss")
+    expected = ("epoch", "loss", "accuracy", *losses)
+    for name in expected:
+        if name not in names:
+            raise ValueError(f"{file}: history.columns does not name {name}")
     if len(set(names)) < len(names):
         raise ValueError(f"{file}: history.columns names a column twice")
     for place, name in enumerate(names):
@@ -289,9 +281,10 @@ def _check_names(file: Path, arrays: dict[str, Array], expected: Collection[str]
             raise ValueError(f"{file} has an array {brief(name)} that does not belong to the run")
 
 
-def _check_numbers(
+def check_numbers(
     file: Path, name: str, array: Array, shape: tuple[int, ...], dtype: Any = np.float64
 ) -> None:
+    """Raise ValueError unless an array of a run has this dtype and shape and finite numbers."""
     if array.dtype != dtype or array.shape != shape:
         expected = f"{np.dtype(dtype)} {shape}"
         raise ValueError(f"{file}: {name} is {array.dtype} {array.shape}; {expected} is expected")

@@ -15,6 +15,7 @@ from ..nn.token_scores import SCORES
 OPTIMIZER_NAMES = ("adam", "adamw", "sgd", "momentum")
 SCHEDULE_NAMES = ("constant", "warmup", "cosine", "inverse-square-root")
 UNTIL_FIGURES = ("accuracy", "loss")
+CODES = ("characters", "byte-pairs")
 
 
 class Settings(NamedTuple):
@@ -45,14 +46,24 @@ class Settings(NamedTuple):
     npz: str | None = None
     strict: bool = False
     start_from: str | None = None
+    accumulate: int = 1
+    """Parts of a batch, one after the other."""
+    weight_decay: float | None = None
+    patience: int | None = None
+    """Epochs without a lower loss on the validation part, after which training stops."""
+    layers: int | None = None
+    context: int | None = None
+    dropout: float | None = None
+    code: str | None = None
+    text_file: str | None = None
 
     @property
     def data_file(self) -> str | None:
         """The user's own data file, if there is one."""
-        return self.csv or self.npz
+        return self.csv or self.npz or self.text_file
 
 
-FILES = ("csv", "npz", "start_from")
+FILES = ("csv", "npz", "start_from", "text_file")
 """Settings that are paths."""
 
 
@@ -67,17 +78,23 @@ CHOICES = {
     "optimizer": OPTIMIZER_NAMES,
     "schedule": SCHEDULE_NAMES,
     "temperature": TEMPERATURES,
+    "code": CODES,
 }
-MINIMUM = {"heads": 1, "hidden_dim": 1, "epochs": 1, "batch_size": 1, "seed": 0, "tokens": 1, "digit": 0}
+MINIMUM = {"heads": 1, "hidden_dim": 1, "epochs": 1, "batch_size": 1, "seed": 0, "tokens": 1, "digit": 0,
+           "accumulate": 1, "patience": 1, "layers": 1, "context": 1}  # fmt: skip
 MAXIMUM = {"seed": math.inf, "digit": 9}
 DEFAULT_MAXIMUM = 10**6
 """Upper limit of every whole number not in MAXIMUM; memory runs out first."""
 DELIMITER_NAMES = {"tab": "\t", "\\t": "\t", "space": " "}
 NO_DELIMITERS = "\"'.+-_#?\r\n\0"
 POSITIVE = ("lr", "clip")
-TEXTS = ("task", "csv", "label", "drop", "npz", "start_from")
+SHARES = ("dropout",)
+"""Numbers from 0 to below 1."""
+NOT_NEGATIVE = ("weight_decay",)
+TEXTS = ("task", "csv", "label", "drop", "npz", "start_from", "text_file")
 OPTIONAL = ("clip", "until", "digit", "csv", "label", "tokens", "delimiter", "drop", "drop_text", "decimal",
-            "npz", "start_from")  # fmt: skip
+            "npz", "start_from", "weight_decay", "patience", "layers", "context", "dropout", "code",
+            "text_file")  # fmt: skip
 """Settings that may be None, which means unset."""
 
 
@@ -114,6 +131,12 @@ def check_field(name: str, value: Any) -> None:
     elif name in POSITIVE:
         if type(value) not in (int, float) or not (math.isfinite(value) and value > 0):
             raise ValueError(f"{name} is {brief(value)}; a finite number above 0 is expected")
+    elif name in SHARES:
+        if type(value) not in (int, float) or not 0 <= value < 1:
+            raise ValueError(f"{name} is {brief(value)}; a number from 0 to below 1 is expected")
+    elif name in NOT_NEGATIVE:
+        if type(value) not in (int, float) or not (math.isfinite(value) and value >= 0):
+            raise ValueError(f"{name} is {brief(value)}; a finite number, at least 0, is expected")
     elif name in TEXTS:
         if type(value) is not str or not value:
             raise ValueError(f"{name} is {brief(value)}; a text is expected")

@@ -1,44 +1,120 @@
-"""A task: data, model, baselines and report, declared as a value that training receives."""
+"""A task: data, models with their losses, and what is shown of them, as a value that training receives."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from ..functional.base.admission import Array, one_of
-from .cleaning import Prepared
-from .data import Data
-from .evaluation import Figures, Predictions
-from .models import AttentionModel, DataSizes
+from ..nn.parameters import Params
+from .objective import ExampleSet, Figures, Objective
 from .settings import OPTIONAL, Settings, check_field
 
 
-class Task(NamedTuple):
-    """Everything that training needs of a task."""
+class TaskData(Protocol):
+    """A task's data, ready for its models."""
 
-    name: str
-    question: Callable[[Settings, Data | None], str]
-    """question(settings, data): what is predicted, in one line; without data, as a list of tasks shows it."""
-    load_data: Callable[[Settings], Data]
-    """load_data(settings): the raw data."""
-    model: Callable[[Settings, DataSizes], AttentionModel]
-    """model(settings, sizes)"""
-    report: Callable[[Settings, Prepared, Predictions, dict[str, Figures]], list[str]]
-    """report(settings, data, predictions for data.test, figures by name): the task's own lines."""
-    defaults: dict[str, Any]
-    """The settings that differ from the defaults of `Settings`."""
-    own_settings: tuple[str, ...] = ()
-    """Settings that no other task has."""
-    required: tuple[str, ...] = ()
-    """Those of `own_settings` that must not be None."""
-    logistic: bool = False
-    """True to train logistic regression on all columns beside the model."""
-    baselines: Callable[[Data], dict[str, Figures]] | None = None
-    """baselines(data): figures that need no training, by name."""
-    augment: Callable[[np.random.Generator, Array], Array] | None = None
-    """augment(rng, raw x of the training part): the same examples, slightly changed, anew for each epoch."""
-    mixing: float | None = None
-    """α of `mixing` where examples are mixed in pairs, anew for each epoch; else None."""
+    @property
+    def train(self) -> Any:
+        """The training part, `ExampleSet`."""
+
+    @property
+    def validation(self) -> Any:
+        """A part that is neither trained on nor held out; None if training does not look at one."""
+
+    @property
+    def test(self) -> Any:
+        """The held-out part, in the form of the training part."""
+
+
+class DataFacts(Protocol):
+    """What models need to know of the data they were trained on; a run folder keeps it."""
+
+    @property
+    def digest(self) -> str | None:
+        """SHA-256 of the user's own data file, if there is one."""
+
+
+class AttentionMap(NamedTuple):
+    """Attention weights as a picture shows them: a row for each query or example, a column for each key."""
+
+    weights: Array
+    """(rows, columns)"""
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    title: str
+    keys: str = "token"
+    """What a column is."""
+
+
+class Task(Protocol):
+    """Everything that training needs of a task: two kinds are `tasks/classification` and `tasks/words`."""
+
+    @property
+    def name(self) -> str:
+        """As in --task."""
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The settings that differ from the defaults of `Settings`."""
+
+    @property
+    def own_settings(self) -> tuple[str, ...]:
+        """Settings that not every task has, and this one has."""
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Those of `own_settings` that must not be None."""
+
+    @property
+    def metric(self) -> str:
+        """The figure that counts, as tables call it: "accuracy", or the unit of the loss."""
+
+    @property
+    def question(self) -> Callable[[Settings, Any], str]:
+        """question(settings, data): what is predicted, in one line; without data, as a list shows it."""
+
+    def load(self, settings: Settings, facts: Any = None) -> TaskData:
+        """The data; prepared by the facts of an earlier run, where there was one."""
+
+    def facts(self, settings: Settings, data: Any) -> Any:
+        """The `DataFacts` of data."""
+
+    def objectives(self, settings: Settings, facts: Any) -> dict[str, Objective]:
+        """The models to train side by side, by name: "learned" first, then baselines.
+
+        Raises ValueError if the settings do not fit.
+        """
+
+    def changed(
+        self, settings: Settings, facts: Any, data: Any
+    ) -> Callable[[np.random.Generator], ExampleSet] | None:
+        """changed(rng): the training part of one epoch; None if it is always the same."""
+
+    def starts_afresh(self, name: str, source: Any, facts: Any) -> bool:
+        """True if a model cannot start from the parameters it has in a run with the facts `source`."""
+
+    def records(self, objective: Any, params: Params, start: Params, data: Any) -> dict[str, float]:
+        """Numbers that show what an epoch of training did to the learned model, by name."""
+
+    def packed(self, facts: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Facts as JSON, and as nested arrays."""
+
+    def unpacked(self, file: Path, facts: Any, arrays: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
+        """Facts from both, and the names of the arrays; raises ValueError unless they are such facts."""
+
+    def step_lines(self, run: Any, data: Any, source: Any = None) -> list[str]:
+        """The steps of a run with their sizes, printed before training; source: the run it starts from."""
+
+    def held_out(self, run: Any, data: Any) -> dict[str, Figures]:
+        """Held-out figures of models and baselines, by the label of the row; the learned one first."""
+
+    def attention_map(self, run: Any, data: Any) -> "AttentionMap":
+        """Weights of held-out examples, for a picture."""
+
+    def held_out_lines(self, run: Any, data: Any, title: str = "Held out") -> list[str]:
+        """The held-out figures, and what is shown of the learned model."""
 
 
 def validated(settings: Settings, tasks: Mapping[str, Task]) -> Settings:
@@ -53,14 +129,27 @@ def validated(settings: Settings, tasks: Mapping[str, Task]) -> Settings:
     for name, value in settings._asdict().items():
         if value is not None or name not in OPTIONAL:
             check_field(name, value)
-    for task in tasks.values():
-        for name in task.own_settings:
-            if getattr(settings, name) is not None and settings.task != task.name:
-                raise ValueError(f"{name} belongs to the task {task.name}; the task is {settings.task}")
+    own = tasks[settings.task].own_settings
+    for name in dict.fromkeys(name for task in tasks.values() for name in task.own_settings):
+        if getattr(settings, name) is not None and name not in own:
+            raise ValueError(f"{name} belongs to {_owners(name, tasks)}; the task is {settings.task}")
     for name in tasks[settings.task].required:
         if getattr(settings, name) is None:
             options = tasks[settings.task].question(settings, None)
             option = f"--{name.replace('_', '-')}"
             raise ValueError(f"the task {settings.task} needs the setting {name}; write {option} ({options})")
-    clip = None if settings.clip is None else float(settings.clip)
-    return settings._replace(lr=float(settings.lr), clip=clip)
+    if settings.weight_decay is not None and settings.optimizer != "adamw":
+        raise ValueError(
+            f"weight_decay belongs to the optimizer adamw; the optimizer is {settings.optimizer}"
+        )
+    floats = ("lr", "clip", "weight_decay", "dropout")
+    given: dict[str, Any] = {name: getattr(settings, name) for name in floats}
+    changed: dict[str, Any] = {name: float(x) for name, x in given.items() if x is not None}
+    return settings._replace(**changed)
+
+
+def _owners(name: str, tasks: Mapping[str, Task]) -> str:
+    """ "the task csv", or "the tasks text and python-docs"."""
+    owners = [task.name for task in tasks.values() if name in task.own_settings]
+    *others, last = owners
+    return f"the tasks {', '.join(others)} and {last}" if others else f"the task {last}"

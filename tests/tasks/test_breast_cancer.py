@@ -8,7 +8,7 @@ import pytest
 from numpy_attention.nn.logistic import Logistic
 from numpy_attention.tasks import load
 from numpy_attention.tasks.breast_cancer import verdict
-from numpy_attention.training.evaluation import figures
+from numpy_attention.tasks.classification.evaluation import figures
 from numpy_attention.training.loop import train
 from numpy_attention.training.settings import Settings
 

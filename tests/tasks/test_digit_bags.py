@@ -4,6 +4,7 @@ from importlib import resources
 
 import numpy as np
 import pytest
+from numpy_attention.training.data import Examples
 
 from numpy_attention.tasks import digit_bags
 from numpy_attention.tasks.digit_bags import (
@@ -14,7 +15,6 @@ from numpy_attention.tasks.digit_bags import (
     load_data,
 )
 from numpy_attention.tasks.images import read_digits
-from numpy_attention.training.data import Examples
 from numpy_attention.training.settings import Settings
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from numpy_attention.training.data import Examples
 
 from numpy_attention.tasks.hold_out import held_out_rows, split
-from numpy_attention.training.data import Examples
 
 
 def test_a_fifth_of_each_class_is_held_out():

@@ -4,8 +4,8 @@ import pytest
 
 from numpy_attention.nn.classifier import AttentionClassifier
 from numpy_attention.nn.self_attention import SelfAttentionClassifier
+from numpy_attention.tasks.classification.models import DataSizes
 from numpy_attention.tasks.models import attention_classifier, self_attention_classifier
-from numpy_attention.training.models import DataSizes
 from numpy_attention.training.settings import Settings
 
 SIZES = DataSizes(tokens=7, input_dim=5, outputs=3)

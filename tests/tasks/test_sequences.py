@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from numpy_attention.training.data import Examples
 
 from numpy_attention.files import write_npz
 from numpy_attention.tasks.sequences import read_sequences, renumber_classes
-from numpy_attention.training.data import Examples
 
 
 def read(folder, **arrays):

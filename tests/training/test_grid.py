@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from numpy_attention.training.evaluation import Figures
+from numpy_attention.tasks.classification.evaluation import Figures
 from numpy_attention.training.grid import Point, data_settings, format_point, grid_table, sensitivity
 from numpy_attention.training.settings import Settings
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from numpy_attention.training.data import ORDER, START, Examples, stream
 
 import numpy_attention as na
 from numpy_attention.nn.classifier import AttentionClassifier
 from numpy_attention.optim.trees import flatten
-from numpy_attention.training.data import ORDER, START, Examples, stream
-from numpy_attention.training.evaluation import figures
+from numpy_attention.tasks.classification.evaluation import figures
 from numpy_attention.training.loop import NotFinite, loss_and_gradients, train
 from numpy_attention.training.optimizers import OPTIMIZERS, lr_at
 from numpy_attention.training.settings import OPTIMIZER_NAMES, SCHEDULE_NAMES, Settings

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from numpy_attention.tasks import load
-from numpy_attention.training.evaluation import figures, majority_baseline, predict
+from numpy_attention.tasks.classification.evaluation import figures, majority_baseline, predict
 from numpy_attention.training.report import (
     end_lines,
     format_loss,

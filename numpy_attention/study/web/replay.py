@@ -11,14 +11,21 @@ from ...functional.layers.linear import linear_backward
 from ...nn.parameters import Params
 from ...optim.trees import flatten
 from ...tasks import TASKS
+from ...tasks.classification.cleaning import Prepared
+from ...tasks.classification.comparison import LEARNED, models_of
+from ...tasks.classification.data import Examples
+from ...tasks.classification.evaluation import (
+    loss_backward,
+    loss_forward,
+    predict,
+    predicted_classes,
+    probabilities,
+)
+from ...tasks.classification.models import Model
+from ...tasks.classification.objective import Classifying
 from ...tasks.run_data import reload_data
-from ...training.cleaning import Prepared
-from ...training.comparison import LEARNED
-from ...training.data import Examples
-from ...training.evaluation import loss_backward, loss_forward, predict, predicted_classes, probabilities
 from ...training.loop import epoch_zero, train
-from ...training.models import Model
-from ...training.run import Run, augmentation
+from ...training.run import Run
 from ...training.run_folder import read_run
 
 MOST_EPOCHS = 40
@@ -61,17 +68,24 @@ def replay(folder: PathLike) -> Replay:
         If a file cannot be read.
     """
     run, data = reload_data(read_run(folder, TASKS), folder)
-    if run.summary.tokens > MOST_TOKENS:
+    if run.facts.tokens > MOST_TOKENS:
         raise ValueError(
-            f"{folder} has examples of {run.summary.tokens} tokens; at most {MOST_TOKENS} can be shown"
+            f"{folder} has examples of {run.facts.tokens} tokens; at most {MOST_TOKENS} can be shown"
         )
-    model = run.models()[LEARNED]
+    model = models_of(run)[LEARNED]
     shown = examples_to_show(run, data)
     examples = data.test.some(list(shown.values()))
     kept = set(np.linspace(0, run.number, min(MOST_EPOCHS, run.number) + 1).round().astype(int).tolist())
-    epoch = epoch_zero(model, run.settings, run.starts[LEARNED])
+    objective = Classifying(model)
+    epoch = epoch_zero(objective, run.settings, run.starts[LEARNED])
     views = [_view(model, epoch.params, examples, 0, float("nan"))]
-    trained = train(model, data.train, run.settings, after=epoch, augment=augmentation(run, data))
+    trained = train(
+        objective,
+        data.train,
+        run.settings,
+        after=epoch,
+        changed=run.task.changed(run.settings, run.facts, data),
+    )
     for row, epoch in zip(run.history, trained, strict=False):
         _same(folder, f"the loss of epoch {epoch.number}", epoch.loss, row["loss"])
         _same(folder, f"the accuracy of epoch {epoch.number}", epoch.accuracy, row["accuracy"])
@@ -99,10 +113,8 @@ def _differs(folder: PathLike, name: str) -> str:
 
 def examples_to_show(run: Run, data: Prepared) -> dict[str, int]:
     """Up to three held-out examples by title: right in the last class, right in another, a mistake."""
-    predicted = predicted_classes(
-        predict(run.models()[LEARNED], run.epochs[LEARNED].params, data.test).logits
-    )
-    y, classes = data.test.y.astype(np.int64), run.summary.classes
+    predicted = predicted_classes(predict(models_of(run)[LEARNED], run.params, data.test).logits)
+    y, classes = data.test.y.astype(np.int64), run.facts.classes
     last = len(classes) - 1
     kinds = {
         f"{classes[last]}, recognised": (y == last) & (predicted == last),

@@ -48,7 +48,7 @@ def run_html(replay: Replay) -> str:
 def run_data(replay: Replay) -> dict[str, Any]:
     """What the script needs: every epoch shown."""
     return {
-        "classes": list(replay.run.summary.classes),
+        "classes": list(replay.run.facts.classes),
         "epochs": [
             {name: plain(x) for name, x in view._asdict().items()} for view in replay.epochs
         ],
@@ -75,7 +75,7 @@ def _losses(replay: Replay) -> str:
 
 def _example(replay: Replay, n: int, title: str, row: int) -> str:
     run, last = replay.run, replay.epochs[-1]
-    classes, y = run.summary.classes, int(replay.data.test.y[row])
+    classes, y = run.facts.classes, int(replay.data.test.y[row])
     shown = replay.data.raw.test.x[row]
     tokens = shown.shape[0]
     heads = f", averaged over {run.settings.heads} heads" if run.settings.heads > 1 else ""

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from numpy_attention.training.records import epoch_records, focus, head_overlap, relative_change
+from numpy_attention.tasks.classification.records import epoch_records, focus, head_overlap, relative_change
 
 
 def test_focus_is_0_for_uniform_and_1_for_a_single_token():

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..functional.base.admission import Array
-from ..functional.losses.losses import cross_entropy_backward, cross_entropy_forward
+from ...functional.base.admission import Array
+from ...functional.losses.losses import cross_entropy_backward, cross_entropy_forward
 from .data import Examples
 
 

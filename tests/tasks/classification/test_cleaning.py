@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from numpy_attention.training.data import Data, Examples
 
-from numpy_attention.training.cleaning import (
+from numpy_attention.tasks.classification.cleaning import (
     Normalisation,
     count_missing,
     fit_normalisation,
@@ -12,7 +13,6 @@ from numpy_attention.training.cleaning import (
     prepare,
     real_values,
 )
-from numpy_attention.training.data import Data, Examples
 
 
 def examples(seed, size, gaps=0):

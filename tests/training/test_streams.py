@@ -1,7 +1,6 @@
 """Examples, the number of logits, and random streams."""
 
 import numpy as np
-
 from numpy_attention.training.data import EXAMPLES, ORDER, START, Data, Examples, stream
 
 

@@ -1,10 +1,8 @@
-"""Examples, a task's two parts, and the random streams of a seed."""
+"""Examples of classification, and a task's parts."""
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from ..functional.base.admission import Array
+from ...functional.base.admission import Array
 
 
 class Examples(NamedTuple):
@@ -23,6 +21,11 @@ class Examples(NamedTuple):
     share: Array | None = None
     """(N,) the share of y where examples are mixed; the rest is that of `other`"""
 
+    @property
+    def size(self) -> int:
+        """N"""
+        return len(self.y)
+
     def some(self, rows: Any) -> "Examples":
         """The examples selected by an index array or a slice."""
         optional = [None if array is None else array[rows] for array in self[2:]]
@@ -34,6 +37,7 @@ class Data(NamedTuple):
 
     train: Examples
     test: Examples
+    """The held-out part"""
     classes: tuple[str, ...] = ("no", "yes")
     """Names of the classes, two or more."""
     columns: tuple[str, ...] = ()
@@ -44,17 +48,10 @@ class Data(NamedTuple):
     """The column of a table that holds the class."""
     notes: tuple[str, ...] = ()
     """What the user should know about the data, a sentence each."""
+    validation: Examples | None = None
+    """A share of the training part that is not trained on, where training stops early by it"""
 
     @property
     def outputs(self) -> int:
         """Number of logits per example: one for two classes, else one per class."""
         return 1 if len(self.classes) == 2 else len(self.classes)
-
-
-# Uses of a seed; each has a random stream of its own.
-EXAMPLES, START, ORDER, CHANGES = 1, 2, 3, 4
-
-
-def stream(seed: int, use: int, part: int = 1) -> np.random.Generator:
-    """The random stream for one use of a seed (EXAMPLES, START, …), parts counted from 1."""
-    return np.random.default_rng((seed, use, part))

@@ -3,8 +3,8 @@
 from numpy_attention.nn.logistic import Logistic
 from numpy_attention.nn.token_scores import UNIFORM
 from numpy_attention.tasks import TASKS
-from numpy_attention.training.comparison import models_to_train
-from numpy_attention.training.models import DataSizes
+from numpy_attention.tasks.classification.comparison import models_to_train
+from numpy_attention.tasks.classification.models import DataSizes
 from numpy_attention.training.settings import Settings
 
 SIZES = DataSizes(3, 5, 7)

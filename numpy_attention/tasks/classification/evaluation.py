@@ -6,28 +6,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..functional.base.admission import Array
-from ..functional.layers.activations import sigmoid
-from ..functional.layers.softmax import softmax
-from ..functional.losses.binary import (
+from ...functional.base.admission import Array
+from ...functional.layers.activations import sigmoid
+from ...functional.layers.softmax import softmax
+from ...functional.losses.binary import (
     binary_cross_entropy_with_logits_backward,
     binary_cross_entropy_with_logits_forward,
 )
-from ..functional.losses.losses import cross_entropy_backward, cross_entropy_forward
-from ..nn.parameters import Params
+from ...functional.losses.losses import cross_entropy_backward, cross_entropy_forward
+from ...nn.parameters import Params
+from ...training.objective import Figures
 from .data import Examples
 from .models import Model
 
 BATCH = 1000
 """Examples per forward where nothing is trained; it bounds the memory."""
-
-
-class Figures(NamedTuple):
-    """Quality of predictions."""
-
-    loss: float
-    """The mean over the examples; NaN for predictions without probabilities."""
-    accuracy: float
 
 
 class Predictions(NamedTuple):

@@ -5,8 +5,8 @@ import pytest
 
 from numpy_attention.optim.trees import flatten
 from numpy_attention.tasks import TASKS
-from numpy_attention.training.comparison import models_to_train
-from numpy_attention.training.models import DataSizes
+from numpy_attention.tasks.classification.comparison import models_to_train
+from numpy_attention.tasks.classification.models import DataSizes
 from numpy_attention.training.settings import Settings
 
 SIZES = DataSizes(tokens=3, input_dim=5, outputs=2)

@@ -4,8 +4,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..functional.base.admission import Array
-from ..nn.parameters import Params, Shapes
+from ...functional.base.admission import Array
+from ...nn.parameters import Params, Shapes
 
 
 class DataSizes(NamedTuple):

@@ -12,9 +12,9 @@ import math
 
 import numpy as np
 
-from ..functional.base.admission import Array
-from ..nn.parameters import Params
-from ..optim.trees import flatten
+from ...functional.base.admission import Array
+from ...nn.parameters import Params
+from ...optim.trees import flatten
 
 
 def focus(weights: Array, lengths: Array | None = None) -> float:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..functional.base.admission import Array
+from ...functional.base.admission import Array
 from .data import Data, Examples
 
 CONSTANT = 4 * np.finfo(np.float64).eps
@@ -36,6 +36,12 @@ class Prepared(NamedTuple):
     normalisation: Normalisation
     raw: Data
     """The same examples before cleaning."""
+
+    @property
+    def validation(self) -> Examples | None:
+        """The validation part, where training stops early by it."""
+        part = self.raw.validation
+        return None if part is None else normalise_examples(part, self.normalisation)
 
 
 def prepare(data: Data, normalisation: Normalisation | None = None) -> Prepared:
