@@ -3,7 +3,7 @@
 import argparse
 
 from ..tasks import TASKS
-from ..tasks.classification.report import held_out_lines, prepare_examples
+from ..tasks.classification.report import prepare_examples
 from ..tasks.run_data import from_file, reload_data
 from ..training.run_folder import read_run
 
@@ -31,9 +31,10 @@ def run(args: argparse.Namespace) -> int:
     file = args.csv or args.npz
     if file is None and args.delimiter is None and args.decimal is None:
         run, data = reload_data(kept, args.folder)
-        lines = run.task.held_out_lines(run, data)
+        lines = run.task.held_out_lines(run, data, run.task.held_out(run, data))
     else:
         examples = from_file(kept, args.csv, args.npz, args.delimiter, args.decimal, labelled=True)
-        lines = held_out_lines(kept, prepare_examples(kept, examples), file)
+        prepared = prepare_examples(kept, examples)
+        lines = kept.task.held_out_lines(kept, prepared, kept.task.held_out(kept, prepared), file)
     print(*lines, sep="\n")
     return 0

@@ -3,13 +3,13 @@
 import argparse
 import math
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..files import refuse_overwriting, write_csv
 from ..tasks import DEFAULT_TASK, TASKS, load
-from ..tasks.classification.cleaning import Prepared
 from ..tasks.options import grid_settings
 from ..tasks.run_data import reload_data
 from ..training import run_folder
@@ -32,7 +32,13 @@ NUMBERS = {
     "batch_size": (int, "N", "examples in each step"),
     "seed": (int, "N", "seed of all random numbers"),
     "clip": (float, "X", "clip the global norm of the gradients to this"),
+    "accumulate": (int, "N", "parts of a batch, one after the other, which takes less memory"),
+    "weight_decay": (float, "X", "with adamw: how much of lr times a parameter is taken off at each step"),
+    "patience": (int, "N", "stop after so many epochs without a lower loss on a part that is set aside"),
     "digit": (int, "N", "with digit-bags: the digit to look for"),
+    "layers": (int, "N", "with words: blocks of the transformer"),
+    "context": (int, "N", "with words: the most symbols that attention sees"),
+    "dropout": (float, "X", "with words: the share of numbers that dropout sets to 0"),
 }
 NAMES = {
     "task": "the task; see numpy-attention list",
@@ -40,6 +46,7 @@ NAMES = {
     "optimizer": "optimizer; momentum is SGD with momentum 0.9",
     "schedule": "learning-rate schedule; all but constant warm up over the first tenth of the steps",
     "temperature": "learned: each head divides its scores by a learned number",
+    "code": "with text: what a symbol is",
 }
 TEXTS = {
     "csv": ("FILE", "your own table: a header, then one example in each line"),
@@ -47,6 +54,7 @@ TEXTS = {
     "delimiter": ("CHAR", "with --csv: what separates the cells, such as ';', tab or space (default: comma)"),
     "decimal": ("CHAR", "with --csv: . or , in numbers (default: .)"),
     "npz": ("FILE", "your own sequences: x (N, T, F), y (N,) and, if they differ, lengths (N,)"),
+    "text_file": ("FILE", "with text: your own text, in UTF-8"),
     "until": ("WHAT", "stop at accuracy=X, or loss=X, on the training part"),
     "start_from": ("DIR", "start from the parameters of this run, on other data"),
 }
@@ -93,6 +101,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         action="store_true",
         help="print attention focus and parameter changes after each epoch",
     )
+    add("--time-limit", type=float, metavar="SECONDS", help="stop before an epoch that would end later")
     add("--plot", action="store_true", help="with --out: draw the loss curve and the attention map")
     parser.set_defaults(run=run)
 
@@ -115,6 +124,8 @@ def run(args: argparse.Namespace) -> int:
         if args.out is None and args.resume is None:
             raise ValueError("--plot needs --out DIR, the folder for the pictures")
         require_matplotlib()
+    if args.time_limit is not None and not 0 < args.time_limit < math.inf:
+        raise ValueError(f"--time-limit is {args.time_limit:g}; a number of seconds above 0 is expected")
     options = {name: getattr(args, name) for name in Settings._fields if getattr(args, name) is not None}
     if args.drop is not None:
         options["drop"] = [",".join(args.drop)]
@@ -156,24 +167,34 @@ def source_run(settings: Settings) -> Run | None:
     return None if settings.start_from is None else run_folder.read_run(settings.start_from, TASKS)
 
 
-def finish_run(start: Run, data: Prepared, out: Path | None, args: argparse.Namespace) -> int:
+def finish_run(start: Run, data: Any, out: Path | None, args: argparse.Namespace) -> int:
     """Train to the last epoch and print the held-out figures; return the exit status."""
+    begun = time.monotonic()
     try:
-        last = train_run(start, data, out, loud=True, verbose=args.verbose)
+        last = train_run(start, data, out, loud=True, verbose=args.verbose, time_limit=args.time_limit)
     except NotFinite as error:
         print(f"numpy-attention: {error}", file=sys.stderr)
         return 1
+    seconds = time.monotonic() - begun
     if args.plot and out is not None:
         draw_pictures(out, last, last.task.attention_map(last, data))
     for line in end_lines(last):
         print("", line, sep="\n")
-    print("", *last.task.held_out_lines(last, data), sep="\n")
+    rows = last.task.held_out(last, data)
+    if out is not None:
+        run_folder.write_result(out, last, rows, seconds)
+    print("", *last.task.held_out_lines(last, data, rows), sep="\n")
     return 0
 
 
-def train_run(start: Run, data: Prepared, out: Path | None, *, loud: bool, verbose: bool) -> Run:
-    """The run after its last epoch, saved after each; NotFinite and Ctrl-C report the epoch that is kept."""
-    last = start
+def train_run(
+    start: Run, data: Any, out: Path | None, *, loud: bool, verbose: bool, time_limit: float | None = None
+) -> Run:
+    """The run after its last epoch, saved after each; NotFinite and Ctrl-C report the epoch that is kept.
+
+    With a time limit, the run after the last epoch before which another one like it would not have fitted.
+    """
+    last, begun, before, longest = start, time.monotonic(), 0.0, 0.0
     batches = steps_per_epoch(start.settings, data.train.size) * len(start.epochs)
     with (
         deferred_interrupt() as stop,
@@ -190,6 +211,11 @@ def train_run(start: Run, data: Prepared, out: Path | None, *, loud: bool, verbo
                     bar.print(epoch_line(last), *(verbose_lines(last) if verbose else ()))
                 if stop.requested:
                     raise KeyboardInterrupt
+                spent = time.monotonic() - begun
+                longest = max(longest, spent - before)
+                before = spent
+                if time_limit is not None and spent + longest > time_limit:
+                    break
         except NotFinite as error:
             raise NotFinite(f"{error}; {kept_message(out, last.number)}") from None
         except OSError as error:
@@ -238,7 +264,7 @@ def train_points(args: argparse.Namespace, grid: list[Settings], varied: list[st
 
 
 def train_point(
-    settings: Settings, data: Prepared, out: Path | None, args: argparse.Namespace, varied: list[str]
+    settings: Settings, data: Any, out: Path | None, args: argparse.Namespace, varied: list[str]
 ) -> Point:
     """Train one point of a grid and print its held-out figures."""
     label = format_point(settings, varied)

@@ -113,8 +113,10 @@ class Task(Protocol):
     def attention_map(self, run: Any, data: Any) -> "AttentionMap":
         """Weights of held-out examples, for a picture."""
 
-    def held_out_lines(self, run: Any, data: Any, title: str = "Held out") -> list[str]:
-        """The held-out figures, and what is shown of the learned model."""
+    def held_out_lines(
+        self, run: Any, data: Any, rows: dict[str, Figures], title: str = "Held out"
+    ) -> list[str]:
+        """The figures of `held_out`, and what is shown of the learned model."""
 
 
 def validated(settings: Settings, tasks: Mapping[str, Task]) -> Settings:

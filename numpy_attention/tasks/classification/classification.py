@@ -131,9 +131,11 @@ class Classification(NamedTuple):
         """The weights of a few held-out examples."""
         return attention_map(run, data)
 
-    def held_out_lines(self, run: Run, data: Prepared, title: str = "Held out") -> list[str]:
-        """The held-out figures of models and baselines, then the task's own lines."""
-        return lines.held_out_lines(run, data, title)
+    def held_out_lines(
+        self, run: Run, data: Prepared, rows: dict[str, Figures], title: str = "Held out"
+    ) -> list[str]:
+        """The figures of `held_out`, then the task's own lines."""
+        return lines.held_out_lines(run, data, rows, title)
 
 
 def with_validation(data: Data, seed: int) -> Data:

@@ -2,7 +2,7 @@
 
     focus   1 - entropy / log T     0: uniform over the tokens, 1: all on a single one
     alike   Σ_t min(a_t, b_t)       the share of weight that two heads have on the same tokens
-    moved   ||W - W_0|| / ||W_0||   distance of a parameter from its initial value
+    moved   ||W - W_0|| / ||W_0||   distance of a parameter from its initial value: training/records.py
 
 The names are those of the history and of `train --verbose`.
 """
@@ -15,6 +15,7 @@ import numpy as np
 from ...functional.base.admission import Array
 from ...nn.parameters import Params
 from ...optim.trees import flatten
+from ...training.records import moved
 
 
 def focus(weights: Array, lengths: Array | None = None) -> float:
@@ -54,25 +55,6 @@ def head_overlap(weights: Array) -> float:
     return float(np.mean(shared))
 
 
-def relative_change(params: Params, start: Params) -> dict[str, float]:
-    """||W - W_0|| / ||W_0|| of every parameter whose initial value is not 0, in the Frobenius norm.
-
-    Examples
-    --------
-    >>> relative_change({"a": {"weight": np.array([3.0, 1.0])}}, {"a": {"weight": np.array([3.0, 4.0])}})
-    {'a.weight': 0.6}
-    """
-    now, then = flatten(params), flatten(start)
-    norms = {name: _norm(array) for name, array in then.items()}
-    return {name: _norm(now[name] - then[name]) / norm for name, norm in norms.items() if norm > 0}
-
-
-def _norm(array: Array) -> float:
-    """The Frobenius norm, in units of the largest entry, so that squares do not overflow."""
-    largest = float(np.abs(array).max(initial=0.0))
-    return largest * float(np.linalg.norm(array / largest)) if largest > 0 else 0.0
-
-
 def epoch_records(
     maps: dict[str, Array], params: Params, start: Params, lengths: Array | None = None
 ) -> dict[str, float]:
@@ -87,4 +69,4 @@ def epoch_records(
             place = "tokens" if name.startswith("self_attn.") else "pooling"
             heads = enumerate(np.exp(array), 1)
             row |= {f"temperature.{place}.{head}": float(value) for head, value in heads}
-    return row | {f"moved.{name}": value for name, value in relative_change(params, start).items()}
+    return row | moved(params, start)

@@ -70,9 +70,10 @@ def start_lines(run: Run, source: Run | None) -> list[str]:
             f"{source.facts.tokens} tokens, the data have {run.facts.tokens}"]  # fmt: skip
 
 
-def held_out_lines(run: Run, data: Prepared, title: str = "Held out") -> list[str]:
+def held_out_lines(
+    run: Run, data: Prepared, rows: dict[str, Figures], title: str = "Held out"
+) -> list[str]:  # fmt: skip
     """The held-out figures of models and baselines, then the task's own lines."""
-    rows = held_out_figures(run, data)
     width = max(18, *map(len, rows))
     lines = [f"{title}: {len(data.test.y)} examples", f"{'':<{width}}    Loss  Accuracy"]
     lines += [
