@@ -14,8 +14,7 @@ import numpy as np
 from benchmarks.contenders import machine
 from numpy_attention.files import write_text
 from numpy_attention.tasks import TASKS, load, with_defaults
-from numpy_attention.tasks.classification.evaluation import Figures
-from numpy_attention.training.report import held_out_figures
+from numpy_attention.training.objective import Figures
 from numpy_attention.training.run import run_epochs, start_run
 
 TRAINED_TASKS = ("digit-bags", "breast-cancer", "digits")
@@ -38,7 +37,7 @@ def trained(task: str, seed: int) -> Trained:
     run = start_run(TASKS[task], settings, data)
     for now in run_epochs(run, data):
         run = now
-    return Trained(held_out_figures(run, data), time.process_time() - before)
+    return Trained(TASKS[task].held_out(run, data), time.process_time() - before)
 
 
 def table(runs: list[Trained]) -> list[str]:

@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from numpy_attention.training.data import ORDER, START, Examples, stream
-
 import numpy_attention as na
 from benchmarks.speed.peers import installed, threads
 from benchmarks.speed.turns import SpeedComparison, left_out
 from numpy_attention.nn.classifier import AttentionClassifier
 from numpy_attention.nn.parameters import Params
 from numpy_attention.tasks import load
-from numpy_attention.training.loop import loss_and_gradients, train
+from numpy_attention.tasks.classification.data import Examples
+from numpy_attention.tasks.classification.objective import Classifying
+from numpy_attention.training.loop import train
 from numpy_attention.training.settings import Settings
+from numpy_attention.training.streams import ORDER, START, stream
 from numpy_attention.training.vectors import Vectors
 
 STEPS_APART = 1e-6
@@ -60,7 +61,7 @@ def our_step(model: AttentionClassifier, params: Params) -> Callable[[Examples],
 
     def step(batch: Examples) -> Any:
         nonlocal params, joined, state
-        _, _, d_params = loss_and_gradients(model, params, batch)
+        d_params = Classifying(model).loss_and_gradients(params, batch).d_params
         joined, state = na.adam_step(joined, vectors.joined(d_params), state, lr=0.001)
         params = vectors.views(joined)
         return params
@@ -70,7 +71,7 @@ def our_step(model: AttentionClassifier, params: Params) -> Callable[[Examples],
 
 def our_training(model: AttentionClassifier, examples: Examples, settings: Settings) -> Any:
     """The parameters after the last epoch."""
-    return [epoch.params for epoch in train(model, examples, settings)][-1]
+    return [epoch.params for epoch in train(Classifying(model), examples, settings)][-1]
 
 
 def torch_step(params: Params, kind: str) -> Callable[[Any, Any], Any]:

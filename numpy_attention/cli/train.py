@@ -23,6 +23,7 @@ from ..training.progress import progress
 from ..training.report import end_lines, epoch_line, format_loss, verbose_lines
 from ..training.run import Run, run_epochs, start_run
 from ..training.settings import CHOICES, Settings
+from .numbers import positive_number
 
 NUMBERS = {
     "heads": (int, "N", "attention heads, each with its own scores"),
@@ -101,7 +102,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         action="store_true",
         help="print attention focus and parameter changes after each epoch",
     )
-    add("--time-limit", type=float, metavar="SECONDS", help="stop before an epoch that would end later")
+    add(
+        "--time-limit",
+        type=positive_number,
+        metavar="SECONDS",
+        help="stop before an epoch that would end later",
+    )
     add("--plot", action="store_true", help="with --out: draw the loss curve and the attention map")
     parser.set_defaults(run=run)
 
@@ -124,8 +130,6 @@ def run(args: argparse.Namespace) -> int:
         if args.out is None and args.resume is None:
             raise ValueError("--plot needs --out DIR, the folder for the pictures")
         require_matplotlib()
-    if args.time_limit is not None and not 0 < args.time_limit < math.inf:
-        raise ValueError(f"--time-limit is {args.time_limit:g}; a number of seconds above 0 is expected")
     options = {name: getattr(args, name) for name in Settings._fields if getattr(args, name) is not None}
     if args.drop is not None:
         options["drop"] = [",".join(args.drop)]

@@ -119,7 +119,7 @@ def test_tables_that_train_and_are_evaluated_alike(capsys, folder, how):
     assert main(["predict", "run", "--csv", "t.csv"]) == 0
     assert capsys.readouterr().err == ""
     dropped = words[words.index("--drop") + 1].split(",") if "--drop" in words else []
-    assert not set(dropped) & set(read_run("run", TASKS).summary.columns)
+    assert not set(dropped) & set(read_run("run", TASKS).facts.columns)
 
 
 @pytest.mark.parametrize("how", REFUSED)
@@ -170,7 +170,7 @@ def test_what_to_drop_is_said_shortly_where_it_is_long(capsys, folder, name):
     words = ["train", "--csv", "t.csv", "--label", "c", *QUICK]
     assert suggested(capsys, words) == ("--drop-text", "out every column of text")
     assert main([*words, "--drop-text", "--out", "run"]) == 0
-    assert read_run("run", TASKS).summary.columns == ("x", "y")
+    assert read_run("run", TASKS).facts.columns == ("x", "y")
     write(folder, lines("c,x,y,m", numbered("{c},{x},{y},")))
     assert suggested(capsys, [*words, "--drop", "x"])[0] == "--drop x,m"
 

@@ -3,6 +3,7 @@
 Three kills of ten epochs; HYPOTHESIS_PROFILE=thorough makes it twenty of 25.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -34,7 +35,9 @@ def started(folder, until):
 
 
 def contents(folder):
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+    files = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert json.loads(files.pop("result.json"))["seconds"] > 0
+    return files
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")

@@ -11,13 +11,26 @@ from numpy_attention.training.settings import Settings
 NO_NUMBER = ("ten", "", "nan", "inf", "1e999", "9" * 5000)
 WHOLE = (*NO_NUMBER, "-1", "1.5", "1e9")
 REAL = (*NO_NUMBER, "-1", "0")
-COUNTS = ("heads", "hidden-dim", "epochs", "batch-size", "tokens")
+COUNTS = (
+    "heads",
+    "hidden-dim",
+    "epochs",
+    "batch-size",
+    "tokens",
+    "accumulate",
+    "patience",
+    "layers",
+    "context",
+)
 OPTIONS = {
     **{f"train --{name}": (*WHOLE, "0") for name in COUNTS},
     "train --seed": WHOLE,
     "train --digit": (*WHOLE, "10"),
     "train --lr": REAL,
     "train --clip": REAL,
+    "train --weight-decay": (*NO_NUMBER, "-1"),
+    "train --dropout": (*NO_NUMBER, "-1", "1"),
+    "train --time-limit": REAL,
     "train --until": ("ten", "loss", "loss=nan", "loss=inf", "loss=-1", "accuracy=2", "x=1"),
     "check a.py:f --seed": WHOLE,
     "check a.py:f --repeat": (*WHOLE, "0"),
@@ -49,7 +62,7 @@ def test_a_value_out_of_range_is_refused_in_one_short_sentence(capsys, option):
 def test_every_setting_that_is_a_number_is_in_the_table():
     numbers = ("int", "int | None", "float", "float | None")
     names = [name for name, kind in Settings.__annotations__.items() if kind_name(kind) in numbers]
-    assert len(names) == 9
+    assert len(names) == 15
     assert {f"train --{name.replace('_', '-')}" for name in names} <= set(OPTIONS)
 
 

@@ -9,6 +9,7 @@ import pytest
 import numpy_attention as na
 from numpy_attention.cli import main
 from numpy_attention.tasks import TASKS
+from numpy_attention.tasks.classification.comparison import models_of
 from numpy_attention.training import run_folder
 from tests.support.commands import QUICK, TABLE, out_of, write_own_data
 
@@ -37,9 +38,9 @@ def test_predictions_are_those_of_the_model(capsys, files, kind):
     assert (weights[lengths == 1] == [1.0, 0.0]).all()  # a padded token has weight 0, exactly
     kept = run_folder.read_run("run", TASKS)
     x = np.load("s.npz")["x"]
-    normalised = (x - kept.normalisation.mean) / kept.normalisation.deviation
+    normalised = (x - kept.facts.normalisation.mean) / kept.facts.normalisation.deviation
     normalised[np.arange(2) >= lengths[:, None]] = 0
-    logits, _ = kept.models()["learned"].forward(kept.epochs["learned"].params, normalised, lengths)
+    logits, _ = models_of(kept)["learned"].forward(kept.epochs["learned"].params, normalised, lengths)
     np.testing.assert_allclose(shares, na.softmax(logits), rtol=1e-9)
     assert out_of(capsys, "predict", "run", f"--{kind}", file, "--out", "p.csv") == ""
     with open("p.csv", newline="") as written:

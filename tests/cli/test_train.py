@@ -88,6 +88,14 @@ def test_options_reach_the_folder(capsys, tmp_path):
         "npz": None,
         "strict": False,
         "start_from": None,
+        "accumulate": 1,
+        "weight_decay": None,
+        "patience": None,
+        "layers": None,
+        "context": None,
+        "dropout": None,
+        "code": None,
+        "text_file": None,
     }
 
 

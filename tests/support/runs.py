@@ -1,10 +1,10 @@
 """Small data and short runs for tests of training."""
 
 import numpy as np
-from numpy_attention.training.data import Data, Examples
 
 from numpy_attention.tasks import TASKS
 from numpy_attention.tasks.classification.cleaning import prepare
+from numpy_attention.tasks.classification.data import Data, Examples
 from numpy_attention.training.run import run_epochs, start_run
 from numpy_attention.training.settings import Settings
 

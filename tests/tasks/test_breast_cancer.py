@@ -9,6 +9,7 @@ from numpy_attention.nn.logistic import Logistic
 from numpy_attention.tasks import load
 from numpy_attention.tasks.breast_cancer import verdict
 from numpy_attention.tasks.classification.evaluation import figures
+from numpy_attention.tasks.classification.objective import Classifying
 from numpy_attention.training.loop import train
 from numpy_attention.training.settings import Settings
 
@@ -58,5 +59,5 @@ def test_the_verdict_follows_the_figures():
 
 def test_logistic_regression_reaches_93_percent(data):
     model = Logistic(3, 10)
-    *_, last = train(model, data.train, Settings(epochs=30, lr=0.01))
+    *_, last = train(Classifying(model), data.train, Settings(epochs=30, lr=0.01))
     assert figures(model.forward(last.params, data.test.x)[0], data.test.y).accuracy > 0.93

@@ -4,9 +4,9 @@ from importlib import resources
 
 import numpy as np
 import pytest
-from numpy_attention.training.data import Examples
 
 from numpy_attention.tasks import digit_bags
+from numpy_attention.tasks.classification.data import Examples
 from numpy_attention.tasks.digit_bags import (
     bag_lines,
     bags_to_show,

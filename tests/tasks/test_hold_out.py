@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from numpy_attention.training.data import Examples
 
+from numpy_attention.tasks.classification.data import Examples
 from numpy_attention.tasks.hold_out import held_out_rows, split
 
 

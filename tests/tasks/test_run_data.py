@@ -24,7 +24,7 @@ def test_the_same_data_by_the_same_normalisation_until_the_file_changes(run, tmp
     found, data = reload_data(run, "run")
     assert found.settings == run.settings
     np.testing.assert_array_equal(data.train.x, load(run.settings).train.x)
-    assert data.normalisation is run.normalisation
+    assert data.normalisation is run.facts.normalisation
     (tmp_path / "t.csv").write_text("a,ill,b\n1,no,2\n")
     with pytest.raises(ValueError, match=r"^t.csv has changed since the run was trained on it$"):
         reload_data(run, "run")

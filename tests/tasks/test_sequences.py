@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from numpy_attention.training.data import Examples
 
 from numpy_attention.files import write_npz
+from numpy_attention.tasks.classification.data import Examples
 from numpy_attention.tasks.sequences import read_sequences, renumber_classes
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from numpy_attention.tasks import load
-from numpy_attention.training.report import start_lines
-from numpy_attention.training.run import augmentation, file_digest, first_epoch_at_scratch_loss, run_epochs
+from numpy_attention.tasks import TASKS, load
+from numpy_attention.tasks.classification.comparison import fixed_models
+from numpy_attention.tasks.classification.report import start_lines
+from numpy_attention.training.run import file_digest, first_epoch_at_scratch_loss, run_epochs
 from numpy_attention.training.settings import Settings
 from tests.support.runs import a_run, begin, settings_of, some_data
 
@@ -44,8 +45,8 @@ def test_a_start_on_data_of_another_length_leaves_the_baseline_that_has_one():
     run = begin(settings_of("npz", npz=__file__, start_from="x", seed=1), longer, source)
     assert run.epochs["learned"].params is source.epochs["learned"].params
     assert run.epochs["logistic"].params["logistic"]["weight"].shape == (1, 27)
-    assert run.fixed_models(5) == ("logistic",)
-    assert run.fixed_models(9) == ()
+    assert fixed_models(run, 5) == ("logistic",)
+    assert fixed_models(run, 9) == ()
     assert start_lines(run, source) == [
         "logistic regression starts from scratch: x fitted it to 5 tokens, the data have 9"
     ]
@@ -55,13 +56,13 @@ def test_a_start_on_data_of_another_length_leaves_the_baseline_that_has_one():
 def test_augmentation_changes_the_training_part_alone_and_depends_on_the_stream():
     settings = settings_of("digits")
     data = load(settings)
-    changed = augmentation(begin(settings, data), data)
+    changed = TASKS["digits"].changed(settings, begin(settings, data).facts, data)
     one, again, other = (changed(np.random.default_rng(seed)) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one.x, again.x)
     assert (np.abs(one.x - other.x).max(axis=(1, 2)) > 0).all()
     np.testing.assert_array_equal(one.y, data.train.y)
     bags = load("digit-bags")
-    assert augmentation(begin(settings_of(batch_size=32), bags), bags) is None
+    assert TASKS["digit-bags"].changed(settings_of(), None, bags) is None
 
 
 def test_a_batch_larger_than_the_training_part_is_all_of_it():
@@ -71,8 +72,8 @@ def test_a_batch_larger_than_the_training_part_is_all_of_it():
 
 def test_the_summary_and_the_columns_of_the_history():
     run = a_run(2)
-    assert run.summary == (5, 3, ("no", "yes"), (9, 8), (), None, None)
-    assert run.summary.sizes == (5, 3, 1)
+    assert run.facts[:-1] == (5, 3, ("no", "yes"), (9, 8), (), None, None)
+    assert run.facts.sizes == (5, 3, 1)
     assert [row["epoch"] for row in run.history] == [1, 2]
     assert list(run.history[0])[:5] == ["epoch", "loss", "accuracy", "uniform_loss", "focus.pooling"]
     assert (run.number, run.done, run.reached) == (2, False, False)

@@ -28,7 +28,7 @@ def same_run(one, other):
     assert list(ours) == list(theirs)
     for name, array in ours.items():
         np.testing.assert_array_equal(array, theirs[name], err_msg=name)
-    assert one.models() == other.models()
+    assert one.objectives() == other.objectives()
 
 
 @pytest.mark.parametrize("score", SCORES)
@@ -265,4 +265,4 @@ def test_initial_parameters_are_saved(folder):
     for name, start in run.starts.items():
         moved = flatten(run.epochs[name].params)
         assert any((array != moved[place]).any() for place, array in flatten(start).items()), name
-    assert run.summary[:4] == (5, 3, ("no", "yes"), (9, 8))
+    assert run.facts[:4] == (5, 3, ("no", "yes"), (9, 8))

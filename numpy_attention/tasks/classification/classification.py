@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...functional.base.admission import Array
-from ...nn.logistic import Logistic
 from ...nn.parameters import Params
 from ...training.objective import Figures, Objective
 from ...training.run import Run
@@ -18,10 +17,10 @@ from . import facts as stored
 from . import report as lines
 from .attention_map import attention_map
 from .cleaning import Prepared, normalise, prepare
-from .comparison import LEARNED, LOGISTIC, UNIFORM
+from .comparison import LOGISTIC, models_to_train
 from .data import Data, Examples
 from .evaluation import Predictions, attention_maps
-from .facts import Facts
+from .facts import ClassificationFacts
 from .mixing import mix
 from .models import AttentionModel, DataSizes
 from .objective import Classifying
@@ -63,27 +62,24 @@ class Classification(NamedTuple):
         """The figure that counts."""
         return "accuracy"
 
-    def load(self, settings: Settings, facts: Facts | None = None) -> Prepared:
+    def load(self, settings: Settings, facts: ClassificationFacts | None = None) -> Prepared:
         """The data, cleaned and normalised, by an earlier run's normalisation where there is one."""
         data = self.load_data(settings)
         if settings.patience is not None:
             data = with_validation(data, settings.seed)
         return prepare(data, None if facts is None else facts.normalisation)
 
-    def facts(self, settings: Settings, data: Prepared) -> Facts:
+    def facts(self, settings: Settings, data: Prepared) -> ClassificationFacts:
         """Sizes, names and normalisation of the data."""
         return stored.facts_of(settings, data)
 
-    def objectives(self, settings: Settings, facts: Facts) -> dict[str, Objective]:
+    def objectives(self, settings: Settings, facts: ClassificationFacts) -> dict[str, Objective]:
         """The task's model, the same with uniform weights, and logistic regression if the task has it."""
-        learned = self.model(settings, facts.sizes)
-        models: dict[str, Objective] = {
-            LEARNED: Classifying(learned), UNIFORM: Classifying(learned.with_uniform_weights())
-        }  # fmt: skip
-        return models | ({LOGISTIC: Classifying(Logistic(*facts.sizes))} if self.logistic else {})
+        models = models_to_train(self, settings, facts.sizes)
+        return {name: Classifying(model) for name, model in models.items()}
 
     def changed(
-        self, settings: Settings, facts: Facts, data: Prepared
+        self, settings: Settings, facts: ClassificationFacts, data: Prepared
     ) -> Callable[[np.random.Generator], Examples] | None:
         """changed(rng): the training part of one epoch; None if the task does not change it."""
         if self.augment is None and self.mixing is None:
@@ -98,7 +94,7 @@ class Classification(NamedTuple):
 
         return changed
 
-    def starts_afresh(self, name: str, source: Facts, facts: Facts) -> bool:
+    def starts_afresh(self, name: str, source: ClassificationFacts, facts: ClassificationFacts) -> bool:
         """True for logistic regression on another number of tokens."""
         return name == LOGISTIC and facts.tokens != source.tokens
 
@@ -109,13 +105,13 @@ class Classification(NamedTuple):
         maps = attention_maps(objective.model, params, data.train)
         return epoch_records(maps, params, start, data.train.lengths)
 
-    def packed(self, facts: Facts) -> tuple[dict[str, Any], dict[str, Any]]:
+    def packed(self, facts: ClassificationFacts) -> tuple[dict[str, Any], dict[str, Any]]:
         """Facts as JSON, and as nested arrays."""
         return stored.packed(facts)
 
     def unpacked(
         self, file: Path, facts: Any, arrays: Mapping[str, Array]
-    ) -> tuple[Facts, tuple[str, ...]]:  # fmt: skip
+    ) -> tuple[ClassificationFacts, tuple[str, ...]]:  # fmt: skip
         """Facts from both, and the names of the arrays; raises ValueError unless they are such facts."""
         return stored.unpacked(file, facts, arrays)
 

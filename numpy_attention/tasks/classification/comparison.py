@@ -7,10 +7,21 @@
 The names are those of run.npz and of the columns of history.csv.
 """
 
+from typing import Any
+
+from ...nn.logistic import Logistic
 from ...training.run import LEARNED, SCRATCH, Run
-from .models import Model
+from ...training.settings import Settings
+from .models import AttentionModel, DataSizes, Model
 
 UNIFORM, LOGISTIC = "uniform", "logistic"
+
+
+def models_to_train(task: Any, settings: Settings, sizes: DataSizes) -> dict[str, Model]:
+    """The models of a `Classification`, by the names above; ValueError if the settings do not fit."""
+    learned: AttentionModel = task.model(settings, sizes)
+    models: dict[str, Model] = {LEARNED: learned, UNIFORM: learned.with_uniform_weights()}
+    return models | ({LOGISTIC: Logistic(*sizes)} if task.logistic else {})
 
 
 def models_of(run: Run) -> dict[str, Model]:
@@ -24,4 +35,4 @@ def fixed_models(run: Run, tokens: int) -> tuple[str, ...]:
     return tuple(name for name, own in models_of(run).items() if own.shapes() != others[name].shapes())
 
 
-__all__ = ["LEARNED", "LOGISTIC", "SCRATCH", "UNIFORM", "fixed_models", "models_of"]
+__all__ = ["LEARNED", "LOGISTIC", "SCRATCH", "UNIFORM", "fixed_models", "models_of", "models_to_train"]

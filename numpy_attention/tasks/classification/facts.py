@@ -15,7 +15,7 @@ from .cleaning import Normalisation, Prepared
 from .models import DataSizes
 
 
-class Facts(NamedTuple):
+class ClassificationFacts(NamedTuple):
     """Sizes and names of a run's data, as the run folder stores them, and the training part's statistics."""
 
     tokens: int
@@ -37,18 +37,18 @@ class Facts(NamedTuple):
         return DataSizes(self.tokens, self.input_dim, 1 if len(self.classes) == 2 else len(self.classes))
 
 
-def facts_of(settings: Settings, data: Prepared) -> Facts:
+def facts_of(settings: Settings, data: Prepared) -> ClassificationFacts:
     """Sizes, names and normalisation of the data, and the digest of their file."""
     _, tokens, width = data.train.x.shape
     raw = data.raw
     counts = np.bincount(data.train.y.astype(np.int64), minlength=len(raw.classes))
-    return Facts(
+    return ClassificationFacts(
         tokens, width, raw.classes, tuple(map(int, counts)), raw.columns, raw.label, file_digest(settings),
         data.normalisation,
     )  # fmt: skip
 
 
-def packed(facts: Facts) -> tuple[dict[str, Any], dict[str, Any]]:
+def packed(facts: ClassificationFacts) -> tuple[dict[str, Any], dict[str, Any]]:
     """Facts as JSON, and the arrays among them."""
     texts = facts._asdict()
     return texts, {"normalisation": texts.pop("normalisation")._asdict()}
@@ -57,7 +57,9 @@ def packed(facts: Facts) -> tuple[dict[str, Any], dict[str, Any]]:
 ARRAYS = tuple(f"normalisation.{name}" for name in Normalisation._fields)
 
 
-def unpacked(file: Path, facts: Any, arrays: Mapping[str, Array]) -> tuple[Facts, tuple[str, ...]]:
+def unpacked(
+    file: Path, facts: Any, arrays: Mapping[str, Array]
+) -> tuple[ClassificationFacts, tuple[str, ...]]:
     """The facts from their JSON form and arrays, and the names of these.
 
     Raises
@@ -78,7 +80,7 @@ def unpacked(file: Path, facts: Any, arrays: Mapping[str, Array]) -> tuple[Facts
         raise ValueError(f"{file}: facts are not those of a run: counts and classes differ in number")
     fields: dict[str, Any] = {name: tuple(x) if isinstance(x, list) else x for name, x in facts.items()}
     sizes = facts["tokens"], facts["input_dim"]
-    return Facts(**fields, normalisation=_normalisation(file, arrays, *sizes)), ARRAYS
+    return ClassificationFacts(**fields, normalisation=_normalisation(file, arrays, *sizes)), ARRAYS
 
 
 def _valid_fact(name: str, value: Any) -> bool:

@@ -110,7 +110,7 @@ class WordTask(NamedTuple):
         return moved(params, start)
 
     def packed(self, facts: WordFacts) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Facts as JSON; no arrays."""
+        """ClassificationFacts as JSON; no arrays."""
         target = facts.target_vocabulary
         symbols = None if target is None else target.symbols
         return {"symbols": facts.vocabulary.symbols, "target_symbols": symbols, "digest": facts.digest}, {}
@@ -118,7 +118,7 @@ class WordTask(NamedTuple):
     def unpacked(
         self, file: Path, facts: Any, arrays: Mapping[str, Array]
     ) -> tuple[WordFacts, tuple[str, ...]]:  # fmt: skip
-        """Facts from their JSON form; raises ValueError unless they are such facts."""
+        """ClassificationFacts from their JSON form; raises ValueError unless they are such facts."""
         if not isinstance(facts, dict) or set(facts) != {"symbols", "target_symbols", "digest"}:
             raise ValueError(f"{file}: facts are not those of a run")
         for name in ("symbols", "target_symbols"):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from numpy_attention.training.data import Data, Examples
 
 from numpy_attention.tasks.classification.cleaning import (
     Normalisation,
@@ -13,6 +12,7 @@ from numpy_attention.tasks.classification.cleaning import (
     prepare,
     real_values,
 )
+from numpy_attention.tasks.classification.data import Data, Examples
 
 
 def examples(seed, size, gaps=0):

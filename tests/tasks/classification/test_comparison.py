@@ -3,9 +3,10 @@
 from numpy_attention.nn.logistic import Logistic
 from numpy_attention.nn.token_scores import UNIFORM
 from numpy_attention.tasks import TASKS
-from numpy_attention.tasks.classification.comparison import models_to_train
+from numpy_attention.tasks.classification.comparison import models_of, models_to_train
 from numpy_attention.tasks.classification.models import DataSizes
 from numpy_attention.training.settings import Settings
+from tests.support.runs import begin, settings_of
 
 SIZES = DataSizes(3, 5, 7)
 
@@ -25,6 +26,7 @@ def test_logistic_regression_only_where_the_task_has_it():
 
 
 def test_a_start_from_another_run_adds_one_from_scratch():
-    models = models_to_train(TASKS["digit-bags"], Settings(start_from="run"), SIZES)
+    run = begin(settings_of(start_from="run"))
+    models = models_of(run)
     assert list(models) == ["learned", "uniform", "scratch"]
     assert models["scratch"] == models["learned"]

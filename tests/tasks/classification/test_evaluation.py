@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from numpy_attention.training.data import Examples
 
 import numpy_attention as na
 from numpy_attention.nn.classifier import AttentionClassifier
+from numpy_attention.tasks.classification import evaluation
+from numpy_attention.tasks.classification.data import Examples
 from numpy_attention.tasks.classification.evaluation import (
     attention_maps,
     batches,
@@ -21,7 +22,6 @@ from numpy_attention.tasks.classification.evaluation import (
     predicted_classes,
     probabilities,
 )
-from numpy_attention.training import evaluation
 
 
 def test_figures():

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from numpy_attention.training.data import Examples
 
 import numpy_attention as na
+from numpy_attention.tasks.classification.data import Examples
 from numpy_attention.tasks.classification.evaluation import loss_forward
 from numpy_attention.tasks.classification.mixing import mix, mixed_loss_backward, mixed_loss_forward
 

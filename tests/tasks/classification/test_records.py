@@ -1,11 +1,11 @@
-"""Focus, overlap of heads and change of parameters, for values that a hand can compute."""
+"""Focus and overlap of heads, for values that a hand can compute."""
 
 import math
 
 import numpy as np
 import pytest
 
-from numpy_attention.tasks.classification.records import epoch_records, focus, head_overlap, relative_change
+from numpy_attention.tasks.classification.records import epoch_records, focus, head_overlap
 
 
 def test_focus_is_0_for_uniform_and_1_for_a_single_token():
@@ -29,14 +29,6 @@ def test_overlap_of_heads():
     weights = np.array([[0.5, 0.5, 0.0], [0.0, 0.5, 0.5], [0.5, 0.5, 0.0]]).reshape(1, 3, 1, 3)
     assert head_overlap(weights) == pytest.approx((0.5 + 1 + 0.5) / 3)
     assert math.isnan(head_overlap(weights[:, :1]))
-
-
-def test_relative_change_of_parameters():
-    start = {"a": {"weight": np.array([[3.0, 4.0]]), "bias": np.zeros(2)}}
-    now = {"a": {"weight": np.array([[3.0, 7.0]]), "bias": np.ones(2)}}
-    assert relative_change(now, start) == {
-        "a.weight": 0.6
-    }  # a bias starts at 0: there is nothing to compare with
 
 
 def test_records_by_name():
