@@ -4,5 +4,6 @@ Each module is a command (`python -m benchmarks.NAME`) that writes its tables to
 `exactness`, `faults`, `false_alarms`, `overhead`, `profile`, `tasks`, and the folder `speed`. The rest are
 shared: `contenders` (attention in NumPy, PyTorch and JAX), `frameworks` and `correct_programs` (correct
 candidates for the referee), `checkers` and `tolerances` (how others check gradients and numbers).
-`attention_maps` draws those of a trained sentence encoder. `test_regression.py` needs pytest-benchmark.
+`attention_maps` draws those of a trained sentence encoder, the folder `figures` the figures of the documents.
+`test_regression.py` needs pytest-benchmark.
 """

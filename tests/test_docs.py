@@ -25,6 +25,7 @@ from numpy_attention.check.faults import FAULTS
 from numpy_attention.check.referee.report import STATUS
 from numpy_attention.cli import build_parser, main
 from numpy_attention.study.exercises.catalogue import EXERCISES
+from tests.support.transcripts import same_line
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -95,17 +96,6 @@ def test_examples_print_in_a_shell_what_is_shown(paper: Path) -> None:
     assert "".join(printed) == ""
 
 
-NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]\d+)?")
-
-
-def same_line(shown: str, printed: str) -> bool:
-    """Equal but for the last digit of numbers: another BLAS rounds a sum of products another way."""
-    if NUMBER.sub("#", shown.rstrip()) != NUMBER.sub("#", printed.rstrip()):
-        return False
-    pairs = zip(NUMBER.findall(shown), NUMBER.findall(printed), strict=True)
-    return all(abs(float(a) - float(b)) <= 1.001 * last_digit(a) for a, b in pairs)
-
-
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the package in it, as in the clone, and with the files that the code blocks write."""
@@ -135,11 +125,6 @@ def without_prompt(command: str, shown: str) -> list[str]:
     if lines[0].startswith("$ "):
         assert lines.pop(0).split() == ["$", "numpy-attention", *command.split()]
     return lines
-
-
-def last_digit(number: str) -> float:
-    digits, _, exponent = number.partition("e")
-    return float(10.0 ** (int(exponent or 0) - len(digits.partition(".")[2])))
 
 
 LONG = ("--start-from", "--npz", "--hidden-dim 10,50")
@@ -242,7 +227,8 @@ def test_quoted_lines_are_in_the_file_they_are_quoted_from(paper: Path) -> None:
 
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda paper: str(paper.relative_to(ROOT)))
 def test_links_lead_somewhere(paper: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text_of(paper)):
+    pictures = re.findall(r'(?:src|srcset)="([^":]+)"', text_of(paper))
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text_of(paper)) + pictures:
         assert (paper.parent / target).exists(), target
 
 

@@ -16,10 +16,11 @@ WIDTHS, KEYS, QUERIES = (4, 64, 1024), 10, 100
 
 
 class ScaledWidth(NamedTuple):
-    """A width D: each row's weights in falling order, their mean over the rows; the median |d_scores|."""
+    """A width D: the scores; each row's weights in falling order, their mean over the rows; |d_scores|."""
 
     width: int
     scaled: bool
+    scores: Array
     shares: Array
     median_gradient: float
 
@@ -42,10 +43,12 @@ def measure_widths(widths: Sequence[int] = WIDTHS) -> tuple[ScaledWidth, ...]:
     for width in widths:
         products = rng.standard_normal((QUERIES, width)) @ rng.standard_normal((KEYS, width)).T
         for scaled in (False, True):
-            _, saved = attend_forward(products / np.sqrt(width) if scaled else products, value)
+            scores = products / np.sqrt(width) if scaled else products
+            _, saved = attend_forward(scores, value)
             shares = np.sort(saved.weights, axis=-1)[:, ::-1].mean(axis=0)
             d_scores = attend_backward(d_out, saved).d_scores
-            measured.append(ScaledWidth(width, scaled, shares, float(np.median(np.abs(d_scores)))))
+            gradient = float(np.median(np.abs(d_scores)))
+            measured.append(ScaledWidth(width, scaled, scores, shares, gradient))
     return tuple(measured)
 
 
