@@ -22,7 +22,7 @@ from ..training.pictures import draw_pictures, require_matplotlib
 from ..training.progress import progress
 from ..training.report import end_lines, epoch_line, format_loss, verbose_lines
 from ..training.run import Run, run_epochs, start_run
-from ..training.settings import CHOICES, Settings
+from ..training.settings import CHOICES, FILES, Settings
 from .numbers import positive_number
 
 NUMBERS = {
@@ -137,14 +137,15 @@ def run(args: argparse.Namespace) -> int:
         return resume_run(args, options)
     grid, varied = grid_settings(options, args.config)
     if args.out is not None:
-        read = (args.config, grid[0].csv, grid[0].npz, grid[0].start_from)
+        read = (args.config, *(getattr(grid[0], name) for name in FILES))
         refuse_overwriting([args.out, *run_folder.own_files(args.out)], read)
     if varied:
         return train_grid(args, grid, varied)
     (settings,) = grid
     out = None if args.out is None else run_folder.check_folder(args.out, TASKS)
     with only_writer(out):
-        data, source = load(settings), source_run(settings)
+        source = source_run(settings)
+        data = load(settings, source=facts_of(source))
         first = start_run(TASKS[settings.task], settings, data, source)
         print(*first.task.step_lines(first, data, source), "", sep="\n")
         return finish_run(first, data, out, args)
@@ -169,6 +170,11 @@ def resume_run(args: argparse.Namespace, options: dict[str, Any]) -> int:
 def source_run(settings: Settings) -> Run | None:
     """The run named by `start_from`, if any."""
     return None if settings.start_from is None else run_folder.read_run(settings.start_from, TASKS)
+
+
+def facts_of(source: Run | None) -> Any:
+    """What a run knows of its data; None for no run."""
+    return None if source is None else source.facts
 
 
 def finish_run(start: Run, data: Any, out: Path | None, args: argparse.Namespace) -> int:
@@ -250,9 +256,11 @@ def train_grid(args: argparse.Namespace, grid: list[Settings], varied: list[str]
 
 def train_points(args: argparse.Namespace, grid: list[Settings], varied: list[str], out: Path | None) -> int:
     """Train the points of a grid in a folder that no other training writes to."""
-    data = {key: load(settings) for settings in grid for key in [data_settings(settings)]}
+    source = source_run(grid[0])
+    keys = {data_settings(settings): settings for settings in grid}
+    data = {key: load(settings, source=facts_of(source)) for key, settings in keys.items()}
     for number, settings in enumerate(grid, 1):  # raises for wrong settings before any training
-        start_run(TASKS[settings.task], settings, data[data_settings(settings)], source_run(settings))
+        start_run(TASKS[settings.task], settings, data[data_settings(settings)], source)
         if out is not None:
             run_folder.check_folder(out / str(number), TASKS)
     print(f"{len(grid)} trainings: {', '.join(varied)}", flush=True)
@@ -275,13 +283,19 @@ def train_point(
     try:
         start = start_run(TASKS[settings.task], settings, data, source_run(settings))
         with only_writer(out):
-            last = train_run(start, data, out, loud=args.verbose, verbose=args.verbose)
+            begun = time.monotonic()
+            last = train_run(
+                start, data, out, loud=args.verbose, verbose=args.verbose, time_limit=args.time_limit
+            )
+            rows, seconds = last.task.held_out(last, data), time.monotonic() - begun
+            if out is not None:
+                run_folder.write_result(out, last, rows, seconds)
     except NotFinite as error:
         print(f"{label}: {error}", flush=True)
         return Point(settings, Figures(math.nan, math.nan))
     if args.plot and out is not None:
         draw_pictures(out, last, last.task.attention_map(last, data))
-    figures = next(iter(last.task.held_out(last, data).values()))
+    figures = next(iter(rows.values()))
     print(f"{label}: held-out loss {format_loss(figures.loss)}, accuracy {figures.accuracy:.4f}", flush=True)
     return Point(settings, figures)
 

@@ -21,7 +21,7 @@ TASKS: dict[str, Task] = {task.name: task for task in (DIGIT_BAGS, BREAST_CANCER
 DEFAULT_TASK = DIGIT_BAGS.name
 
 
-def load(name: str | Settings, *, seed: int = 0, facts: Any = None) -> Any:
+def load(name: str | Settings, *, seed: int = 0, facts: Any = None, source: Any = None) -> Any:
     """The data of a task, ready for its models.
 
     Parameters
@@ -31,7 +31,9 @@ def load(name: str | Settings, *, seed: int = 0, facts: Any = None) -> Any:
     seed
         Determines the examples, where a task draws them.
     facts
-        `Run.facts` of an earlier run, by which the data are prepared; taken from the data themselves if None.
+        `Run.facts` of this run, by which the data are prepared; taken from the data themselves if None.
+    source
+        `Run.facts` of another run, from whose parameters this one starts.
 
     Returns
     -------
@@ -52,7 +54,7 @@ def load(name: str | Settings, *, seed: int = 0, facts: Any = None) -> Any:
     """
     settings = name if isinstance(name, Settings) else Settings(task=name, seed=seed)
     task = TASKS[one_of("task", settings.task, tuple(TASKS))]
-    return task.load(settings, facts)
+    return task.load(settings, facts, source)
 
 
 def with_defaults(options: dict[str, object]) -> Settings:

@@ -11,13 +11,13 @@ from typing import Any
 from ..files import read_json
 from ..functional.base.admission import one_of
 from ..training.run_folder import FORMAT, read_run
-from ..training.settings import Settings, check_fields
+from ..training.settings import FILES, Settings, check_fields
 from ..training.task import validated
 from . import TASKS, with_defaults
 from .own_data import CSV_TASK, NPZ_TASK
 
 MODEL_SETTINGS = ("score", "heads", "hidden_dim", "temperature")
-"""Settings that a run with `start_from` takes from the other run, unless they are set."""
+"""What a run with `start_from` takes from the other run besides its task's own settings, unless it is set."""
 
 
 def resolve_settings(options: dict[str, Any], config: str | None = None) -> Settings:
@@ -36,9 +36,9 @@ def resolve_settings(options: dict[str, Any], config: str | None = None) -> Sett
         chosen |= next(({"task": task.name} for task in (CSV_TASK, NPZ_TASK) if task.name in chosen), {})
     if chosen.get("start_from") is not None:
         source = read_run(chosen["start_from"], TASKS).settings
-        names = [*MODEL_SETTINGS, *(() if "task" in chosen else ("task", "digit"))]
-        if chosen.get("task", source.task) == source.task == CSV_TASK.name:
-            names += ["label", "tokens", "delimiter", "drop", "drop_text", "decimal"]
+        task = one_of("task", chosen.get("task", source.task), tuple(TASKS))
+        shared = set(TASKS[task].own_settings) & set(TASKS[source.task].own_settings) - set(FILES)
+        names = ["task", *MODEL_SETTINGS, *sorted(shared)]
         chosen = {name: getattr(source, name) for name in names} | chosen
     return validated(with_defaults(chosen), TASKS)
 

@@ -75,8 +75,11 @@ class Task(Protocol):
     def question(self) -> Callable[[Settings, Any], str]:
         """question(settings, data): what is predicted, in one line; without data, as a list shows it."""
 
-    def load(self, settings: Settings, facts: Any = None) -> TaskData:
-        """The data; prepared by the facts of an earlier run, where there was one."""
+    def load(self, settings: Settings, facts: Any = None, source: Any = None) -> TaskData:
+        """The data; prepared by the facts of their own run, if it is read again.
+
+        source: the facts of another run, from whose parameters this one starts.
+        """
 
     def facts(self, settings: Settings, data: Any) -> Any:
         """The `DataFacts` of data."""

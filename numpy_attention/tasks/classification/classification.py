@@ -62,8 +62,10 @@ class Classification(NamedTuple):
         """The figure that counts."""
         return "accuracy"
 
-    def load(self, settings: Settings, facts: ClassificationFacts | None = None) -> Prepared:
-        """The data, cleaned and normalised, by an earlier run's normalisation where there is one."""
+    def load(
+        self, settings: Settings, facts: ClassificationFacts | None = None, source: Any = None
+    ) -> Prepared:
+        """The data, cleaned and normalised; by the run's own normalisation, if it is read again."""
         data = self.load_data(settings)
         if settings.patience is not None:
             data = with_validation(data, settings.seed)

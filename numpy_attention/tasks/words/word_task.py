@@ -75,9 +75,9 @@ class WordTask(NamedTuple):
     resampled: Callable[[np.random.Generator, Settings, WordData], ExampleSet] | None = None
     """resampled(rng, settings, data): the training part of one epoch, where every epoch has another"""
 
-    def load(self, settings: Settings, facts: WordFacts | None = None) -> WordData:
-        """The data; with the vocabulary of an earlier run, where there is one."""
-        return self.load_data(settings, facts)
+    def load(self, settings: Settings, facts: WordFacts | None = None, source: Any = None) -> WordData:
+        """The data; by the vocabulary of the run itself, or of the one from which it starts."""
+        return self.load_data(settings, facts or (source if isinstance(source, WordFacts) else None))
 
     def facts(self, settings: Settings, data: WordData) -> WordFacts:
         """The vocabularies, and the digest of the user's text."""

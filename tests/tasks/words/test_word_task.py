@@ -7,6 +7,7 @@ import pytest
 
 from numpy_attention.files import read_npz, write_npz
 from numpy_attention.optim.trees import flatten
+from numpy_attention.tasks.words.vocabulary import Vocabulary
 from numpy_attention.training import run_folder
 from numpy_attention.training.run import run_epochs, start_run
 from tests.support.words import RHYME, rhyme_settings
@@ -60,6 +61,17 @@ def test_every_line_of_a_run(tmp_path):
     assert result["ours"] == rows["language model"].loss
     assert (result["task"], result["metric"], result["baselines"]) == ("rhyme", "nats a character", {})
     assert result["parameters"] == sum(x.size for x in flatten(last.params).values())
+
+
+def test_a_start_from_another_run_keeps_its_vocabulary_and_its_best_parameters():
+    source = runs(lr=0.1, epochs=6)[-1]
+    assert source.best_number < 6
+    facts = source.facts._replace(vocabulary=Vocabulary(source.facts.vocabulary.symbols[::-1]))
+    data = RHYME.load(rhyme_settings(), source=facts)
+    assert data.vocabulary == facts.vocabulary
+    run = start_run(RHYME, rhyme_settings(start_from="x"), data, source._replace(facts=facts))
+    assert run.epochs["learned"].params is source.best
+    assert list(run.epochs) == ["learned", "scratch"]
 
 
 @pytest.mark.parametrize("setting, value", [("score", "dot"), ("temperature", "learned")])
