@@ -9,9 +9,10 @@ from numpy_attention.functional.base.admission import Array
 from numpy_attention.study.web.run_panel import SIDE
 from numpy_attention.study.web.svg import bar, text
 from numpy_attention.tasks import TASKS, load, with_defaults
+from numpy_attention.tasks.classification.comparison import LEARNED, models_of
+from numpy_attention.tasks.classification.evaluation import predict, probabilities
+from numpy_attention.tasks.classification.objective import Classifying
 from numpy_attention.tasks.digit_bags import bags_to_show, largest_weight_hits
-from numpy_attention.training.comparison import LEARNED
-from numpy_attention.training.evaluation import predict, probabilities
 from numpy_attention.training.loop import train
 from numpy_attention.training.run import start_run
 
@@ -30,8 +31,8 @@ def found() -> tuple[Array, int, list[Found]]:
     settings = with_defaults({"task": "digit-bags"})
     data = load(settings)
     run = start_run(TASKS[settings.task], settings, data)
-    model, start, test = run.models()[LEARNED], run.epochs[LEARNED], data.raw.test
-    epochs = [start, *train(model, data.train, settings, after=start)]
+    model, start, test = models_of(run)[LEARNED], run.epochs[LEARNED], data.raw.test
+    epochs = [start, *train(Classifying(model), data.train, settings, after=start)]
     outcomes = [predict(model, epoch.params, data.test) for epoch in epochs]
     _, bag = bags_to_show(test, outcomes[-1].logits)[0]
     return (
