@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..functional.attention.arguments import admit_softcap
 from ..functional.attention.dropout import dropout as dropout_of
 from ..functional.base.admission import Array, one_of, real_number
 from ..functional.base.arrays import shape_repr
@@ -18,6 +19,9 @@ from .projection import MATRICES, Projection, build_projection, project_forward,
 
 HIDDEN_WIDTH = 2
 """The width A of the additive score's hidden layer."""
+
+LEAST_CAP, MOST_CAP = 1e-50, 1e150
+"""Softcaps by which the complex step, 1e-100, can be divided without losing digits."""
 
 
 class ScoreKind(NamedTuple):
@@ -120,7 +124,7 @@ def build_example(
     window : (left, right), the keys that a query sees on each side besides its own.
     align : "top_left" or "bottom_right", the corner from which a mask counts if queries and keys differ in
         number. The default example counts from the bottom right: its queries are the last tokens.
-    softcap, sinks : as in `attention`; each head has this sink.
+    softcap, sinks : as in `attention`; the softcap from 1e-50 to 1e150; each head has this sink.
     bias : True to add a bias in step 3; with heads, one for each head and key.
     dropout, seed : the rate of step 6, or None, and the seed of its multipliers.
     lse : True if the loss also depends on lse, as when attention over some of the keys is merged later.
@@ -128,7 +132,7 @@ def build_example(
     Raises
     ------
     ValueError
-        For an unknown score, arrays that it does not take, or shapes that do not fit.
+        For an unknown score, arrays that it does not take, shapes that do not fit, or a softcap out of range.
 
     Examples
     --------
@@ -150,7 +154,10 @@ def build_example(
     if causal is None:
         of_other_tokens = cross or "memory" in given or (own and rows != columns)
         causal = window is None and not kind.on_tokens and not of_other_tokens
-    options: dict[str, Any] = {"mask": _mask(causal, window, align, rows, columns), "softcap": softcap}
+    options: dict[str, Any] = {
+        "mask": _mask(causal, window, align, rows, columns),
+        "softcap": _softcap(softcap),
+    }
     options["bias"] = filled((*batch, 1 if batch else rows, columns), 2) if bias else None
     options["sinks"] = None if sinks is None else np.full(batch, real_number("sinks", sinks))
     options["dropout"] = None if dropout is None else dropout_of(seed, dropout)
@@ -235,6 +242,16 @@ def _mask(causal: bool, window: tuple[int, int] | None, align: str | None, queri
         )
     align = align if queries != keys else None
     return causal_mask(align) if window is None else window_mask(*window, align)
+
+
+def _softcap(softcap: float | None) -> float | None:
+    cap = admit_softcap(softcap)
+    if cap is not None and not LEAST_CAP <= cap <= MOST_CAP:
+        raise ValueError(
+            f"softcap is {cap}; a number from {LEAST_CAP:g} to {MOST_CAP:g} is expected, for which the "
+            "complex step, beside which gradients are shown, is exact"
+        )
+    return cap
 
 
 def _settings(score: str, activation: str | None) -> dict[str, Any]:

@@ -115,6 +115,8 @@ def test_a_bad_file_is_named_in_one_line(capsys, tmp_path, text, words, message)
         (["--window", "1", "--causal"], "causal and window are two masks"),
         (["--align", "left"], "'left'"),
         (["--softcap", "0"], "softcap is 0.0"),
+        (["--softcap", "1e-300"], "softcap is 1e-300; a number from 1e-50 to 1e+150 is expected"),
+        (["--softcap", "1e300"], "softcap is 1e+300; a number from 1e-50 to 1e+150 is expected"),
         (["--bias", "2"], "2"),
     ],
 )

@@ -12,7 +12,7 @@ from numpy_attention import STEPS, Pair
 from numpy_attention.check.faults import fault
 from numpy_attention.functional.attention import steps as s
 from numpy_attention.functional.scores.concat import ACTIVATIONS
-from numpy_attention.study.example import ALL_OPTIONS, SCORES, build_example
+from numpy_attention.study.example import ALL_OPTIONS, LEAST_CAP, MOST_CAP, SCORES, build_example
 from numpy_attention.study.fault_examples import SQUARE
 from numpy_attention.study.tokens import LARGEST, SMALLEST
 from numpy_attention.study.walk import walk
@@ -152,6 +152,13 @@ REST = {name: x for name, x in ALL_OPTIONS.items() if name != "kv_heads"} | {"he
 @pytest.mark.parametrize("score, options", [*((x, {"heads": 2}) for x in SCORES), ("location", REST)])
 def test_every_score_is_right_with_heads(score, options):
     assert wrong(walk(build_example(score=score, **options))) == set()
+
+
+@pytest.mark.parametrize("softcap", [LEAST_CAP, MOST_CAP])
+@pytest.mark.parametrize("query", [[[1, 2]], [[SMALLEST, LARGEST]]])
+def test_the_smallest_and_the_largest_softcap_are_no_false_alarm(softcap, query):
+    arrays = {"query": query, "key": [[LARGEST, 0], [0, SMALLEST], [0, 0]], "value": SQUARE["value"]}
+    assert wrong(walk(build_example(arrays, softcap=softcap))) == set()
 
 
 def test_grouped_heads_read_the_same_key_head():
