@@ -1,10 +1,10 @@
 """The command line, numpy-attention COMMAND …: one file for each command.
 
-A command's file has `add_parser(subparsers)`, which registers the command, its help and its options, and
-`run(args)`, which returns the exit status: 0 done or PASS, 1 a bad result or FAIL, 3 no conclusion. Wrong
-usage raises ValueError or OSError with a one-line message and exits with status 2. Read `main` here, then any
-command. A command may import every other part of the package; only `__main__` imports this folder. `numbers`
-reads the numbers of options.
+A command's file has its description on top, `add_options(parser)`, and `run(args)`, which returns the exit
+status: 0 done or PASS, 1 a bad result or FAIL, 3 no conclusion. Wrong usage raises ValueError or OSError with
+a one-line message and exits with status 2. Read `main` here, then any command. A command may import every
+other part of the package, and is imported only if it is the one that is run; only `__main__` imports this
+folder. `numbers` reads the numbers of options.
 """
 
 import argparse
@@ -19,7 +19,19 @@ from typing import NoReturn
 from .. import __version__
 from ..functional.base.wording import did_you_mean
 
-COMMANDS = ("list", "train", "eval", "predict", "explain", "gradcheck", "laws", "faults", "check", "exercise")
+COMMANDS = {
+    "list": "list the tasks",
+    "train": "train an attention classifier and see where it looks",
+    "eval": "print the held-out figures of a kept run",
+    "predict": "print predictions and attention weights for new examples as CSV",
+    "explain": "print every number of attention, forward and backward",
+    "gradcheck": "check every backward against its forward by the complex step",
+    "laws": "print the laws that every correct attention obeys",
+    "faults": "print the faults that the checks must catch",
+    "check": "judge your own attention, forward and gradients",
+    "exercise": "write attention's steps yourself, and be told what is wrong",
+}
+"""The commands, each with its line of the help."""
 
 LONGEST = 2000
 """Characters of a message."""
@@ -42,8 +54,8 @@ class Parser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"{self.prog}: {shortened(message)}\n")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line, with every command registered."""
+def build_parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The parser of the whole command line, with the options of every command, or of one alone."""
     parser = Parser(
         prog="numpy-attention",
         description="Attention in NumPy: every step forward, and backward by hand.",
@@ -51,9 +63,14 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in COMMANDS:
-        importlib.import_module(f"{__name__}.{name}").add_parser(subparsers)
-        subparsers.choices[name].set_defaults(command=subparsers.choices[name])
+    for name, text in COMMANDS.items():
+        command = subparsers.add_parser(name, help=text, allow_abbrev=False)
+        command.set_defaults(command=command)
+        if only in (None, name):
+            module = importlib.import_module(f"{__name__}.{name}")
+            command.description = module.__doc__
+            module.add_options(command)
+            command.set_defaults(run=module.run)
     return parser
 
 
@@ -93,7 +110,9 @@ def _run(argv: Sequence[str] | None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a console that lacks σ or ᵀ shows ?
     try:
-        args, unknown = build_parser().parse_known_args(argv)
+        words = sys.argv[1:] if argv is None else argv
+        named = next((word for word in words if not word.startswith("-")), "")
+        args, unknown = build_parser(named).parse_known_args(words)
         if unknown:
             refuse_unknown(args.command, unknown[0])
     except SystemExit as ending:  # after --help, --version or an error

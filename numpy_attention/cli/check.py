@@ -30,17 +30,14 @@ DTYPE: right numbers, not in the inputs' dtype; 130 after Ctrl-C.
 """
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Register the command and its options."""
-    parser = subparsers.add_parser(
-        "check",
-        help="judge your own attention, forward and gradients",
-        description="Judge an attention in NumPy, PyTorch, JAX or anything with __dlpack__ or __array__: "
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.description = (
+        "Judge an attention in NumPy, PyTorch, JAX or anything with __dlpack__ or __array__: "
         "every number of the output and of every gradient, against an exact reference, under a derived error "
-        "bound.",
-        epilog=EPILOG,
-        allow_abbrev=False,
+        "bound."
     )
+    parser.epilog = EPILOG
     add = parser.add_argument
     add(
         "candidate",
@@ -83,7 +80,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add("--forward-only", action="store_true", help="judge the output alone")
     _add_conventions(parser.add_argument_group("calling convention").add_argument)
     _add_limits(parser.add_argument_group("inputs").add_argument)
-    parser.set_defaults(run=run)
 
 
 def _add_conventions(add: Callable[..., Any]) -> None:

@@ -8,21 +8,14 @@ from ..tasks.run_data import from_file, reload_data
 from ..training.run_folder import read_run
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Register the command and its options."""
-    parser = subparsers.add_parser(
-        "eval",
-        help="print the held-out figures of a kept run",
-        description=__doc__,
-        allow_abbrev=False,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     parser.add_argument("folder", metavar="DIR", help="the run folder, train's --out")
     files = parser.add_mutually_exclusive_group()
     files.add_argument("--csv", metavar="FILE", help="evaluate this table, with the same columns")
     files.add_argument("--npz", metavar="FILE", help="evaluate these sequences, of the same form")
     parser.add_argument("--delimiter", metavar="CHAR", help="with --csv: the separator (default: the run's)")
     parser.add_argument("--decimal", metavar="CHAR", help="with --csv: . or , (default: the run's)")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

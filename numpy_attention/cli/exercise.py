@@ -13,19 +13,15 @@ STATUS = {"PASS": 0, "FAIL": 1, "NOT GRADED": 3}
 MOST_HINTS = 3
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Register the command and its own commands."""
-    parser = subparsers.add_parser(
-        "exercise", allow_abbrev=False, description=__doc__,
-        help="write attention's steps yourself, and be told what is wrong",
-    )  # fmt: skip
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add its own commands."""
     own = parser.add_subparsers(title="commands", metavar="list|start|check|report", required=True)
 
-    def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    def command(name: str, chosen: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         found: argparse.ArgumentParser = own.add_parser(
             name, allow_abbrev=False, help=text, description=text + "."
         )
-        found.set_defaults(run=run, command=found)
+        found.set_defaults(chosen=chosen, command=found)
         return found
 
     command("list", _list, "print all exercises")
@@ -50,6 +46,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
             metavar="SECONDS",
             help="for one file (default: 10)",
         )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the chosen one of its own commands."""
+    chosen: Callable[[argparse.Namespace], int] = args.chosen
+    return chosen(args)
 
 
 def _list(args: argparse.Namespace) -> int:

@@ -37,15 +37,9 @@ general, concat and location, …
 """
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Register the command and its options."""
-    parser = subparsers.add_parser(
-        "explain",
-        help="print every number of attention, forward and backward",
-        description=__doc__,
-        epilog=EPILOG,
-        allow_abbrev=False,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.epilog = EPILOG
     add = parser.add_argument
     add("--tokens", metavar="FILE.json", help="your own tokens (default: two queries, three keys)")
     add("--score", choices=tuple(SCORES), help="step 1 (default: dot)")
@@ -89,7 +83,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add("--html", metavar="FILE", help="write a page instead: forward beside backward, to break and to move")
     run_help = "with --html: a run of `train --out DIR`, replayed epoch by epoch"
     add("--run", dest="folder", metavar="DIR", help=run_help)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

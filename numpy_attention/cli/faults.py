@@ -15,17 +15,13 @@ INDENT = "    "
 PACKAGE = Path(__file__).parents[1]
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Register the command and its options."""
-    parser = subparsers.add_parser(
-        "faults",
-        help="print the faults that the checks must catch",
-        description="Print the planted faults by family, with the laws that catch each; or one of them with "
-        "its source, the inputs and dtypes that reveal it, and the checks that catch it.",
-        allow_abbrev=False,
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.description = (
+        "Print the planted faults by family, with the laws that catch each; or one of them with "
+        "its source, the inputs and dtypes that reveal it, and the checks that catch it."
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="one fault (default: all)")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -8,15 +8,12 @@ from ..check.pairs.rules import RULES, Rule
 from .numbers import whole_number
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Register the command and its options."""
-    parser = subparsers.add_parser(
-        "gradcheck",
-        allow_abbrev=False,
-        help="check every backward against its forward by the complex step",
-        description="Check every pair of forward and backward, or one: derivatives by the complex step, and "
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.description = (
+        "Check every pair of forward and backward, or one: derivatives by the complex step, and "
         "general rules. Prints each gradient's worst error over its bound, and where. Exit status 1 if any "
-        "check fails.",
+        "check fails."
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="one rule (default: all)")
     parser.add_argument(
@@ -25,7 +22,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--seed", type=whole_number(), default=0, help="seed of the cotangents and directions"
     )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

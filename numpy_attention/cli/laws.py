@@ -5,17 +5,13 @@ import argparse
 from ..check.laws.laws import LAWS
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Register the command and its options."""
-    parser = subparsers.add_parser(
-        "laws",
-        help="print the laws that every correct attention obeys",
-        description="Print the numbered laws of attention, each with its statement, proof and domain; "
-        "numpy_attention.laws checks arrays against them.",
-        allow_abbrev=False,
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.description = (
+        "Print the numbered laws of attention, each with its statement, proof and domain; "
+        "numpy_attention.laws checks arrays against them."
     )
     parser.add_argument("number", nargs="?", metavar="N", help="one law (default: all)")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,10 +6,8 @@ from ..tasks import TASKS, with_defaults
 from ..training.settings import Settings
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Register the command; it has no options."""
-    parser = subparsers.add_parser("list", help="list the tasks", description=__doc__, allow_abbrev=False)
-    parser.set_defaults(run=run)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add nothing: it has no options."""
 
 
 def run(args: argparse.Namespace) -> int:

@@ -14,14 +14,8 @@ from ..training.run import Run
 from ..training.run_folder import own_files, read_run
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Register the command and its options."""
-    parser = subparsers.add_parser(
-        "predict",
-        help="print predictions and attention weights for new examples as CSV",
-        description=__doc__,
-        allow_abbrev=False,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     parser.add_argument("folder", metavar="DIR", help="the run folder, train's --out")
     files = parser.add_mutually_exclusive_group(required=True)
     files.add_argument("--csv", metavar="FILE", help="a table with the same columns; labels are optional")
@@ -29,7 +23,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--out", metavar="FILE.csv", help="write the predictions to this file, not to stdout")
     parser.add_argument("--delimiter", metavar="CHAR", help="with --csv: the separator (default: the run's)")
     parser.add_argument("--decimal", metavar="CHAR", help="with --csv: . or , (default: the run's)")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

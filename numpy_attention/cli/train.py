@@ -66,15 +66,9 @@ combinations, and prints the sensitivity of the held-out loss to each setting.
 """
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Register the command and its options."""
-    parser = subparsers.add_parser(
-        "train",
-        help="train an attention classifier and see where it looks",
-        description=__doc__,
-        epilog=EPILOG,
-        allow_abbrev=False,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.epilog = EPILOG
     for name, text in NAMES.items():
         choices = ", ".join(TASKS if name == "task" else CHOICES[name])
         _add(parser, name, comma_separated(str), "NAME", f"{text}: {choices}{_default(name)}")
@@ -109,7 +103,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="stop before an epoch that would end later",
     )
     add("--plot", action="store_true", help="with --out: draw the loss curve and the attention map")
-    parser.set_defaults(run=run)
 
 
 def comma_separated(kind: type) -> Callable[[str], list[Any]]:

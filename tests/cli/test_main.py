@@ -128,6 +128,18 @@ def test_every_command_has_its_file_and_every_file_its_command() -> None:
     assert files == set(cli.COMMANDS)
 
 
+def test_a_command_imports_no_other_command() -> None:
+    """exercise needs no tasks and no layers, the help nothing."""
+    for argv, others in (
+        (["exercise", "list"], "tasks|training|nn|cli.train"),
+        (["--help"], r"cli\.\w+|check"),
+    ):
+        script = f"import sys; from numpy_attention.cli import main; main({argv}); print(*sys.modules)"
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        imported = done.stdout.splitlines()[-1]
+        assert not re.search(rf"numpy_attention\.({others})\b", imported), argv
+
+
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"numpy-attention {numpy_attention.__version__}\n"
