@@ -20,8 +20,11 @@ def format_loss(loss: float) -> str:
 
 
 def epoch_line(run: Run) -> str:
-    """The line of the last epoch."""
-    return f"Epoch [{run.number}/{run.settings.epochs}], Loss: {format_loss(run.history[-1]['loss'])}"
+    """The line of the last epoch: its loss, and that of the validation part if there is one."""
+    last = run.history[-1]
+    line = f"Epoch [{run.number}/{run.settings.epochs}], Loss: {format_loss(last['loss'])}"
+    validation = last.get("validation_loss")
+    return line if validation is None else f"{line}, validation {format_loss(validation)}"
 
 
 def verbose_lines(run: Run) -> list[str]:
@@ -40,8 +43,15 @@ def verbose_lines(run: Run) -> list[str]:
 
 
 def end_lines(run: Run) -> list[str]:
-    """The outcome of the settings `until` and `start_from`, for those that are set."""
+    """What ended the run early, which epoch was the best, and the outcome of `until` and `start_from`."""
     settings, lines = run.settings, []
+    if not run.done:
+        lines.append(f"The time limit ended training after {epochs_text(run.number)} of {settings.epochs}")
+    if run.best_number is not None:
+        least = format_loss(run.history[run.best_number - 1]["validation_loss"])
+        ended = f", and not lower in the {settings.patience} after it" * run.exhausted
+        lines.append(f"The validation loss was least after epoch {run.best_number}, {least}{ended}; "
+                     "the figures are those of that epoch")  # fmt: skip
     if settings.until is not None:
         name, _ = parse_until(settings.until)
         outcome = "reached after" if run.reached else "not reached in"

@@ -133,6 +133,41 @@ def test_wrong_settings_are_refused_before_any_work(capsys, tmp_path, words, mes
     assert not (tmp_path / "run").exists()
 
 
+def test_a_time_limit_ends_training_after_a_whole_epoch_and_resuming_goes_on(capsys, tmp_path):
+    words = [
+        "train",
+        *QUICK[: QUICK.index("--epochs")],
+        *QUICK[QUICK.index("--epochs") + 2 :],
+        "--epochs",
+        "3",
+    ]
+    assert main([*words, "--out", str(tmp_path / "whole")]) == 0
+    whole = capsys.readouterr().out
+    assert main([*words, "--time-limit", "1e-6", "--out", str(tmp_path / "run")]) == 0
+    out = capsys.readouterr().out
+    assert "Epoch [1/3]" in out
+    assert "Epoch [2/3]" not in out
+    assert "The time limit ended training after 1 epoch of 3" in out
+    assert main(["train", "--resume", str(tmp_path / "run")]) == 0
+    resumed = capsys.readouterr().out
+    assert resumed[resumed.index("Epoch [2/3]") :] == whole[whole.index("Epoch [2/3]") :]
+
+
+def test_patience_ends_training_and_names_the_best_epoch(capsys, tmp_path):
+    words = ["--patience", "2", "--epochs", "60", "--lr", "0.5", "--hidden-dim", "5", "--out", str(tmp_path)]
+    assert main(["train", "--task", "breast-cancer", *words]) == 0
+    out = capsys.readouterr().out
+    best, number = re.search(
+        r"least after epoch (\d+), [\d.]+, and not lower in the (\d) after it", out
+    ).groups()
+    assert number == "2"
+    rows = (tmp_path / "history.csv").read_text().splitlines()
+    assert len(rows) == 1 + int(best) + 2
+    assert "validation_loss" in rows[0]
+    assert main(["eval", str(tmp_path)]) == 0
+    assert capsys.readouterr().out in out
+
+
 def test_a_folder_without_a_run_is_left_alone(capsys, tmp_path):
     (tmp_path / "thesis.tex").write_text("mine")
     assert main(["train", *QUICK, "--out", str(tmp_path)]) == 2
