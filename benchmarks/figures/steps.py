@@ -10,7 +10,8 @@ from numpy_attention.functional.base.admission import Array
 from numpy_attention.study.example import build_example
 from numpy_attention.study.fault_walk import walk_with_fault
 from numpy_attention.study.plain_lines import PLAIN
-from numpy_attention.study.walk import Stage, Walk, walk
+from numpy_attention.study.stage import Stage
+from numpy_attention.study.walk import Walk, walk
 from numpy_attention.study.web.svg import arrow, dot, text
 
 # ------------------------------------------------------------------------------------------- the ladder

@@ -7,8 +7,9 @@ from ..functional.base.admission import Array, quiet
 from .example import WalkExample
 from .fault_examples import ROUNDING, differ, example_of, not_shown_because
 from .law_results import StepLaw
+from .stage import Stage
 from .trace import largest_magnitude
-from .walk import Stage, Walk, walk
+from .walk import Walk, walk
 
 
 class FaultyWalk(NamedTuple):

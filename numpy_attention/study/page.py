@@ -15,8 +15,9 @@ from .example import WalkExample
 from .fault_walk import FaultyWalk
 from .law_results import LawResult, StepLaw
 from .number_format import WIDTH, TextBlock, array_block, format_few, side_by_side
+from .stage import Stage
 from .trace import RESULTS, array_arguments
-from .walk import Stage, Walk
+from .walk import Walk
 
 _Shown = TypeVar("_Shown")
 

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from ..functional.base.admission import Array
 from .fault_walk import FaultyWalk
-from .walk import Stage, Walk
+from .stage import Stage
+from .walk import Walk
 
 
 def plain(x: npt.ArrayLike) -> Any:

@@ -122,30 +122,6 @@ def test_every_gradient_is_compared():
         assert {"d_bias", "d_sinks"} <= names
 
 
-def test_gradient_of_tokens_is_the_sum():
-    walked = walk(build_example(score="concat"))
-    g = walked.gradients
-    last = walked.up[-1]
-    np.testing.assert_array_equal(last.results["d_h"], g.d_query + g.d_key + g.d_value)
-    wrong_sum = {"d_h": last.derivatives["d_h"]._replace(ours=g.d_key)}
-    assert not walked._replace(up=(*walked.up[:-1], last._replace(derivatives=wrong_sum))).ok
-
-
-@pytest.mark.parametrize("options", [{"heads": 2}, {"heads": 4, "kv_heads": 2, "cross": True}, ALL_OPTIONS])
-def test_step_0_is_first_and_last(options):
-    walked = walk(build_example(**options))
-    assert wrong(walked) == set()
-    first, last = walked.down[0], walked.up[-1]
-    assert [x.number for x in walked.down] == [x.number for x in reversed(walked.up)] == list(range(8))
-    np.testing.assert_array_equal(first.results["query"], walked.example.query)
-    matrices = {"d_W_Q", "d_W_K", "d_W_V"}
-    tokens = {"d_x", "d_memory"} if options.get("cross") else {"d_x"}
-    parts = {"from_query", "from_key", "from_value"}
-    assert last.derivatives.keys() == last.results.keys() == matrices | tokens | parts
-    assert last.source.lines
-    assert "query = split_heads(x @ W_Q.T, heads)" in str(first.source)
-
-
 REST = {name: x for name, x in ALL_OPTIONS.items() if name != "kv_heads"} | {"heads": 2}
 
 

@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 
 from ...functional.base.admission import Array
-from ..walk import Stage, Walk
+from ..stage import Stage
+from ..walk import Walk
 from .svg import Plane, Point, arrow, bar, dot, line, path, svg, text
 from .tables import brief, number
 

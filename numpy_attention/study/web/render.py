@@ -8,8 +8,8 @@ import numpy as np
 
 from ...functional.base.admission import Array
 from ..law_results import LawResult
+from ..stage import Stage
 from ..trace import RESULTS
-from ..walk import Stage
 from ..walk_data import stage_arrays, stages_by_place
 from .pictures import pictures
 from .scenes import Scene
