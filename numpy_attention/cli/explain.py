@@ -15,9 +15,6 @@ from ..study.page import page
 from ..study.projection import MOST_HEADS
 from ..study.tokens import MOST, read_tokens
 from ..study.walk import walk
-from ..study.web.explanation import explain_example
-from ..study.web.replay import replay
-from ..training.run_folder import own_files
 from .numbers import finite_number, whole_number
 
 NARROWEST = 80
@@ -115,14 +112,23 @@ def check_html(args: argparse.Namespace) -> None:
     folder = os.path.dirname(os.path.abspath(args.html))
     if not os.path.isdir(folder):
         raise ValueError(f"{folder} is not a folder, so {args.html} cannot be written")
-    refuse_overwriting(
-        [args.html], [args.tokens, *(own_files(args.folder) if args.folder is not None else ())]
-    )
+    read = [args.tokens]
+    if args.folder is not None:
+        from ..training.run_folder import own_files
+
+        read += own_files(args.folder)
+    refuse_overwriting([args.html], read)
 
 
 def write_html(args: argparse.Namespace, example: WalkExample) -> int:
     """Write the page, open at the planted fault if there is one."""
-    run = None if args.folder is None else replay(args.folder)
+    from ..study.web.explanation import explain_example
+
+    run = None
+    if args.folder is not None:
+        from ..study.web.replay import replay
+
+        run = replay(args.folder)
     explain_example(example, run, args.fault).save(args.html)
     print(f"{args.html}: {os.path.getsize(args.html):,} bytes")
     return 0

@@ -24,6 +24,8 @@ class FaultyWalk(NamedTuple):
         """Names of a stage's arrays that differ from those of the correct walk."""
         faulty, correct = _by_place(self.walk), _by_place(self.correct)
         place = next(place for place, each in faulty.items() if each is stage)
+        if stage is correct[place]:
+            return frozenset()
         arrays, expected = _arrays(stage), _arrays(correct[place])
         tolerance = ROUNDING * largest_magnitude(expected.values())
         both = [name for name in arrays if name in expected]

@@ -134,6 +134,8 @@ def fault_data(faulty: FaultyWalk) -> dict[str, Any]:
     arrays: dict[str, Array] = {}
     data: dict[str, Any] = {"arrays": {}, "rounding": [], "laws": {}, "gone": [], "skipped": {}}
     for place, stage in stages_by_place(faulty.walk).items():
+        if stage is right[place]:
+            continue
         own, expected = stage_arrays(stage), stage_arrays(right[place])
         changed = faulty.changed(stage)
         for name, x in own.items():

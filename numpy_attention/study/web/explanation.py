@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,13 @@ from ..tokens import MOST
 from .document import asset, document
 from .online import online_html
 from .render import scene_html
-from .replay import Replay, replay
 from .root_d import root_d_html
 from .run_panel import run_data, run_html
 from .scenes import Scene, build_scenes, hidden_faults, plant_faults, scene_data
 from .sentences import LEAD
+
+if TYPE_CHECKING:
+    from .replay import Replay
 
 MOST_BYTES = 256 * 1024
 """The largest page without a run."""
@@ -115,7 +117,11 @@ def explain(
         window=window, align=align, softcap=softcap, bias=bias, sinks=sinks, dropout=dropout, lse=lse,
         seed=seed,
     )  # fmt: skip
-    return explain_example(example, None if run is None else replay(run))
+    if run is None:
+        return explain_example(example)
+    from .replay import replay  # all tasks and layers
+
+    return explain_example(example, replay(run))
 
 
 def _admitted(name: str, x: Any) -> Array:
@@ -132,7 +138,9 @@ def _admitted(name: str, x: Any) -> Array:
     return array.astype(float)
 
 
-def explain_example(example: WalkExample, run: Replay | None = None, fault: str | None = None) -> Explanation:
+def explain_example(
+    example: WalkExample, run: "Replay | None" = None, fault: str | None = None
+) -> Explanation:
     """The page of an example, and of a run if there is one; `fault` is planted when the page is opened."""
     faults = sorted(FAULTS, key=lambda each: each.name != fault)  # the planted one first
     return page_of(variants(example), run, fault, faults)
@@ -152,7 +160,7 @@ def variants(example: WalkExample) -> dict[str, tuple[str, WalkExample]]:
 
 
 def page_of(
-    examples: dict[str, tuple[str, WalkExample]], run: Replay | None = None, fault: str | None = None,
+    examples: dict[str, tuple[str, WalkExample]], run: "Replay | None" = None, fault: str | None = None,
     faults: Sequence[Fault] = FAULTS,
 ) -> Explanation:  # fmt: skip
     """The page of some examples, the first of which is shown first; other ones and faults as they fit.
@@ -177,7 +185,7 @@ def page_of(
     return Explanation(page_html(scenes, run, fault))
 
 
-def page_html(scenes: Sequence[Scene], run: Replay | None, fault: str | None = None) -> str:
+def page_html(scenes: Sequence[Scene], run: "Replay | None", fault: str | None = None) -> str:
     """The file of these scenes."""
     absent = "".join(
         f"<dt><code>{name}</code><dd>{escape(where)}" for name, where in hidden_faults(scenes).items()

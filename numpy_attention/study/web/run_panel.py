@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...functional.base.admission import Array
 from ..walk_data import plain
-from .replay import EpochView, Replay
 from .svg import bar, dot, line, path, svg, text
 from .tables import number
+
+if TYPE_CHECKING:
+    from .replay import EpochView, Replay
 
 CELL, TALL = 44, 60
 """Width of a token's column, and height of a weight of 1, in pixels."""
@@ -27,7 +29,7 @@ WORDS = (
 )
 
 
-def run_html(replay: Replay) -> str:
+def run_html(replay: "Replay") -> str:
     """The panel."""
     run, last = replay.run, replay.epochs[-1]
     question = run.task.question(run.settings, replay.data.raw)
@@ -45,7 +47,7 @@ def run_html(replay: Replay) -> str:
     )
 
 
-def run_data(replay: Replay) -> dict[str, Any]:
+def run_data(replay: "Replay") -> dict[str, Any]:
     """What the script needs: every epoch shown."""
     return {
         "classes": list(replay.run.facts.classes),
@@ -55,7 +57,7 @@ def run_data(replay: Replay) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _losses(replay: Replay) -> str:
+def _losses(replay: "Replay") -> str:
     losses = [row["loss"] for row in replay.run.history]
     top, width, height = max(losses) or 1.0, 300, 120
     xs = np.linspace(34, width - 8, len(losses)).tolist() if len(losses) > 1 else [width / 2]
@@ -73,7 +75,7 @@ def _losses(replay: Replay) -> str:
     return svg(width, height, label, shapes)
 
 
-def _example(replay: Replay, n: int, title: str, row: int) -> str:
+def _example(replay: "Replay", n: int, title: str, row: int) -> str:
     run, last = replay.run, replay.epochs[-1]
     classes, y = run.facts.classes, int(replay.data.test.y[row])
     shown = replay.data.raw.test.x[row]
@@ -98,7 +100,7 @@ def _base(shown: Array) -> int:
     return CELL if shown.shape[1] == SIDE * SIDE else 4
 
 
-def _reach(replay: Replay, n: int) -> float:
+def _reach(replay: "Replay", n: int) -> float:
     return max(float(np.abs(view.d_scores[n]).max()) for view in replay.epochs) or 1.0
 
 
@@ -116,7 +118,7 @@ def _images(shown: Array) -> Iterator[str]:
         yield f'<path class="ink{level}" d="{"".join(squares)}"/>'
 
 
-def _bars(view: EpochView, n: int, top: int, reach: float) -> Iterator[str]:
+def _bars(view: "EpochView", n: int, top: int, reach: float) -> Iterator[str]:
     base, tokens = top + TALL + 4, view.weights.shape[1]
     yield line((0, base), (tokens * CELL, base), "axis")
     yield line((0, base + TALL / 2 + 8), (tokens * CELL, base + TALL / 2 + 8), "axis")
@@ -132,7 +134,7 @@ def _bars(view: EpochView, n: int, top: int, reach: float) -> Iterator[str]:
         )
 
 
-def _history(replay: Replay, n: int, field: str) -> str:
+def _history(replay: "Replay", n: int, field: str) -> str:
     tokens = replay.epochs[0].weights.shape[1]
     head = "".join(f"<th>{t + 1}" for t in range(tokens))
     rows = "".join(
