@@ -1,4 +1,7 @@
-"""numpy-attention predict: write a kept run's predictions and attention weights for new examples as CSV."""
+"""numpy-attention predict: write a kept run's predictions and attention weights for new examples as CSV.
+
+With --text, print what the model of a task of words makes of it.
+"""
 
 import argparse
 import csv
@@ -20,6 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     files = parser.add_mutually_exclusive_group(required=True)
     files.add_argument("--csv", metavar="FILE", help="a table with the same columns; labels are optional")
     files.add_argument("--npz", metavar="FILE", help="sequences of the same form; y is optional")
+    files.add_argument("--text", metavar="STRING", help="a text of your own, for a task that reads one")
     parser.add_argument("--out", metavar="FILE.csv", help="write the predictions to this file, not to stdout")
     parser.add_argument("--delimiter", metavar="CHAR", help="with --csv: the separator (default: the run's)")
     parser.add_argument("--decimal", metavar="CHAR", help="with --csv: . or , (default: the run's)")
@@ -28,6 +32,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict every example, and print the table or write it."""
     kept = read_run(args.folder, TASKS)
+    if args.text is not None:
+        print(prediction(kept, args))
+        return 0
     if args.out is not None:
         read = (args.csv, args.npz, kept.settings.data_file, *own_files(args.folder))
         refuse_overwriting([args.out], read)
@@ -40,6 +47,17 @@ def run(args: argparse.Namespace) -> int:
     else:
         csv.writer(sys.stdout, lineterminator="\n").writerows([header, *rows])
     return 0
+
+
+def prediction(kept: Run, args: argparse.Namespace) -> str:
+    """What the model makes of a text."""
+    translate = getattr(kept.task, "translate", None)
+    if translate is None:
+        raise ValueError(f"--text: the run's task, {kept.settings.task}, reads no text of your own")
+    for name in ("out", "delimiter", "decimal"):
+        if getattr(args, name) is not None:
+            raise ValueError(f"--{name} does not belong to --text STRING; leave it out")
+    return str(translate(kept, args.text))
 
 
 def table(kept: Run, predictions: Predictions) -> tuple[list[str], list[list[object]]]:

@@ -56,6 +56,7 @@ TEXTS = {
     "decimal": ("CHAR", "with --csv: . or , in numbers (default: .)"),
     "npz": ("FILE", "your own sequences: x (N, T, F), y (N,) and, if they differ, lengths (N,)"),
     "text_file": ("FILE", "with text: your own text, in UTF-8"),
+    "locales": ("NAME[,NAME]", "with dates: more languages, by babel; such as it,nl"),
     "until": ("WHAT", "stop at accuracy=X, or loss=X, on the training part"),
     "start_from": ("DIR", "start from the parameters of this run, on other data"),
 }

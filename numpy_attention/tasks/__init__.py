@@ -16,8 +16,12 @@ from .breast_cancer import BREAST_CANCER
 from .digit_bags import DIGIT_BAGS
 from .digits import DIGITS
 from .own_data import CSV_TASK, NPZ_TASK
+from .words.dates import DATES
+from .words.numbers import NUMBERS
 
-TASKS: dict[str, Task] = {task.name: task for task in (DIGIT_BAGS, BREAST_CANCER, DIGITS, CSV_TASK, NPZ_TASK)}
+TASKS: dict[str, Task] = {
+    task.name: task for task in (DIGIT_BAGS, BREAST_CANCER, DIGITS, DATES, NUMBERS, CSV_TASK, NPZ_TASK)
+}
 DEFAULT_TASK = DIGIT_BAGS.name
 
 

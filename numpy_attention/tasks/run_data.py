@@ -10,6 +10,7 @@ from ..files import PathLike
 from ..training.run import Run, file_digest
 from ..training.settings import Settings, check_decimal, check_delimiter
 from . import load, sequences, tables
+from .classification.classification import Classification
 from .classification.comparison import LEARNED, fixed_models
 from .classification.data import Examples
 
@@ -96,10 +97,12 @@ def from_file(
     Raises
     ------
     ValueError
-        If the file does not hold such examples, or the delimiter or decimal is none.
+        If the task takes none, the file does not hold such examples, or the delimiter or decimal is none.
     OSError
         If it cannot be read.
     """
+    if not isinstance(run.task, Classification):
+        raise ValueError(f"the run's task, {run.settings.task}, takes no examples from a file")
     if delimiter is not None:
         check_delimiter(delimiter)
         if csv is None:

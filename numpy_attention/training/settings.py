@@ -56,6 +56,7 @@ class Settings(NamedTuple):
     dropout: float | None = None
     code: str | None = None
     text_file: str | None = None
+    locales: str | None = None
 
     @property
     def data_file(self) -> str | None:
@@ -63,7 +64,7 @@ class Settings(NamedTuple):
         return self.csv or self.npz or self.text_file
 
 
-FILES = ("csv", "npz", "start_from", "text_file")
+FILES = ("csv", "npz", "start_from", "text_file", "locales")
 """Settings that are paths."""
 
 
@@ -91,10 +92,10 @@ POSITIVE = ("lr", "clip")
 SHARES = ("dropout",)
 """Numbers from 0 to below 1."""
 NOT_NEGATIVE = ("weight_decay",)
-TEXTS = ("task", "csv", "label", "drop", "npz", "start_from", "text_file")
+TEXTS = ("task", "csv", "label", "drop", "npz", "start_from", "text_file", "locales")
 OPTIONAL = ("clip", "until", "digit", "csv", "label", "tokens", "delimiter", "drop", "drop_text", "decimal",
             "npz", "start_from", "weight_decay", "patience", "layers", "context", "dropout", "code",
-            "text_file")  # fmt: skip
+            "text_file", "locales")  # fmt: skip
 """Settings that may be None, which means unset."""
 
 

@@ -8,11 +8,13 @@ import numpy as np
 from ... import nn
 from ...functional.base.admission import Array
 from ...functional.losses.losses import cross_entropy_backward, cross_entropy_forward
+from ...functional.masks.builders import padding
 from ...nn.parameters import Params, Shapes
 from ...optim.trees import flatten
 from ...optim.updates import with_leaves
 from ...training.objective import Figures, Outcome
-from .examples import Windows
+from .examples import Pairs, Windows
+from .vocabulary import END, PAD, START
 
 BATCH = 32
 """Windows per forward where nothing is trained; it bounds the memory."""
@@ -68,3 +70,83 @@ class NextToken(NamedTuple):
             right += int((logits.argmax(axis=-1) == rows[:, 1:]).sum())
             targets += rows[:, 1:].size
         return Figures(math.fsum(losses) / targets, right / targets)
+
+
+class Translating(NamedTuple):
+    """An encoder-decoder, and the mean cross-entropy of every real id of a target after `START`."""
+
+    model: nn.Seq2Seq
+
+    @property
+    def name(self) -> str:
+        """Label of the model in tables."""
+        return "encoder-decoder"
+
+    @property
+    def dtype(self) -> type[np.floating[Any]]:
+        """The dtype of the parameters."""
+        return np.float32
+
+    def shapes(self) -> Shapes:
+        """The shape of every parameter."""
+        return self.model.expected_shapes
+
+    def init(self, rng: np.random.Generator) -> Params:
+        """Initial parameters."""
+        return float32_init(self.model, rng)
+
+    def loss_and_gradients(self, params: Params, batch: Pairs, seed: int) -> Outcome:
+        """The outcome of a batch, with dropout from the seed; right counts symbols."""
+        logits, wanted, saved = self.forward(params, batch, seed if self.model.dropout else None)
+        loss, saved_loss = cross_entropy_forward(logits, wanted, ignore_index=PAD)
+        d_logits = cross_entropy_backward(np.ones((), logits.dtype), saved_loss)
+        _, d_params = self.model.backward(d_logits, saved)
+        real = wanted != PAD
+        right = int((logits.argmax(axis=-1) == wanted)[real].sum())
+        return Outcome(float(loss), d_params, int(real.sum()), right)
+
+    def figures(self, params: Params, examples: Pairs) -> Figures:
+        """Mean loss, in nats a symbol; and the share of targets that greedy decoding gives exactly.
+
+        It gives the target exactly where each symbol, after those of the target before it, has the highest
+        probability: one forward tells.
+        """
+        losses, exact, targets = [], 0, 0
+        for first in range(0, examples.size, BATCH):
+            logits, wanted, _ = self.forward(params, examples.some(slice(first, first + BATCH)))
+            real = wanted != PAD
+            losses.append(float(cross_entropy_forward(logits, wanted, ignore_index=PAD)[0]) * int(real.sum()))
+            exact += int(((logits.argmax(axis=-1) == wanted) | ~real).all(axis=1).sum())
+            targets += int(real.sum())
+        return Figures(math.fsum(losses) / targets, exact / examples.size)
+
+    def forward(self, params: Params, batch: Pairs, seed: int | None = None) -> tuple[Array, Array, Any]:
+        """Logits of every symbol after `START`, those symbols, and what the model's backward needs."""
+        source = batch.source[:, : batch.source_lengths.max()]
+        target = batch.target[:, : batch.target_lengths.max()]
+        real = padding(batch.source_lengths)
+        logits, saved = self.model.forward(params, source, target[:, :-1], source_mask=real, seed=seed)
+        return logits, target[:, 1:], saved
+
+
+def translated(model: nn.Seq2Seq, params: Params, examples: Pairs) -> list[list[int]]:
+    """The ids of each target by greedy decoding, on the cache, up to `END`; at most `context` of them."""
+    results: list[list[int]] = []
+    for first in range(0, examples.size, BATCH):
+        some = examples.some(slice(first, first + BATCH))
+        real = padding(some.source_lengths)
+        memory, _ = model.encode(params, some.source[:, : some.source_lengths.max()], mask=real)
+        ids, cache = np.full((some.size, 1), START), model.cache()
+        written = np.zeros((some.size, 0), dtype=np.int64)
+        while written.shape[1] < model.context and not (written == END).any(axis=1).all():
+            logits, _ = model.decode(params, ids, memory, memory_mask=real, cache=cache)
+            ids = logits[:, -1:].argmax(axis=-1)
+            written = np.hstack([written, ids])
+        results += [[int(place) for place in _until_end(row)] for row in written]
+    return results
+
+
+def _until_end(ids: Array) -> Array:
+    """The ids before the first `END`."""
+    ends = np.flatnonzero(ids == END)
+    return ids[: ends[0]] if ends.size else ids

@@ -74,6 +74,8 @@ class WordTask(NamedTuple):
     """baselines(settings, data): figures of methods without attention, by name"""
     resampled: Callable[[np.random.Generator, Settings, WordData], ExampleSet] | None = None
     """resampled(rng, settings, data): the training part of one epoch, where every epoch has another"""
+    translate: Callable[[Run, str], str] | None = None
+    """translate(run, text): what the model makes of a text of one's own, where it makes one"""
 
     def load(self, settings: Settings, facts: WordFacts | None = None, source: Any = None) -> WordData:
         """The data; by the vocabulary of the run itself, or of the one from which it starts."""

@@ -5,8 +5,10 @@ import pytest
 
 from numpy_attention import nn
 from numpy_attention.optim.trees import flatten
-from numpy_attention.tasks.words.examples import Windows
-from numpy_attention.tasks.words.objectives import NextToken
+from numpy_attention.tasks.words.examples import Pairs, Windows
+from numpy_attention.tasks.words.objectives import NextToken, Translating, translated
+from numpy_attention.training.loop import train
+from numpy_attention.training.settings import Settings
 
 OBJECTIVE = NextToken(nn.LanguageModel(5, 8, 2, 1, 6))
 WINDOWS = Windows(np.random.default_rng(0).integers(5, size=60), np.arange(0, 50, 6), 6)
@@ -33,3 +35,49 @@ def test_dropout_follows_the_seed():
     params = objective.init(np.random.default_rng(3))
     losses = [objective.loss_and_gradients(params, WINDOWS, seed).loss for seed in (0, 0, 1)]
     assert losses[0] == losses[1] != losses[2]
+
+
+TRANSLATING = Translating(nn.Seq2Seq(7, 8, 2, 1, 6, target_vocabulary=6, positions="learned"))
+PAIRS = Pairs(
+    np.array([[3, 4, 5], [4, 6, 0], [5, 0, 0], [6, 3, 3]]),
+    np.array([3, 2, 1, 3]),
+    np.array([[1, 3, 4, 2], [1, 4, 2, 0], [1, 5, 5, 2], [1, 2, 0, 0]]),
+    np.array([4, 3, 4, 2]),
+)
+
+
+def test_the_loss_of_pairs_is_that_of_their_figures():
+    params = TRANSLATING.init(np.random.default_rng(3))
+    loss, d_params, targets, _ = TRANSLATING.loss_and_gradients(params, PAIRS, 0)
+    assert targets == 3 + 2 + 3 + 1
+    assert TRANSLATING.figures(params, PAIRS).loss == pytest.approx(loss, rel=1e-6)
+    assert {name: x.shape for name, x in flatten(d_params).items()} == flatten(TRANSLATING.shapes())
+
+
+def test_padding_of_pairs_changes_nothing():
+    params = TRANSLATING.init(np.random.default_rng(3))
+    wider = PAIRS._replace(
+        source=np.pad(PAIRS.source, ((0, 0), (0, 2))), target=np.pad(PAIRS.target, ((0, 0), (0, 3)))
+    )
+    outcomes = [TRANSLATING.loss_and_gradients(params, pairs, 0) for pairs in (PAIRS, wider)]
+    assert outcomes[0][::2] == outcomes[1][::2]
+    alone = [TRANSLATING.loss_and_gradients(params, PAIRS.some([row]), 0) for row in range(4)]
+    assert sum(one.loss * one.targets for one in alone) == pytest.approx(outcomes[0].loss * 9, rel=1e-5)
+
+
+def test_exact_figures_are_those_of_greedy_decoding():
+    settings, shares = Settings(epochs=24, batch_size=2, lr=0.02), set()
+    for epoch in train(TRANSLATING, PAIRS, settings):
+        found = translated(TRANSLATING.model, epoch.params, PAIRS)
+        exact = [
+            ids == row[1 : length - 1].tolist() for ids, row, length in zip(found, *PAIRS[2:], strict=True)
+        ]
+        assert TRANSLATING.figures(epoch.params, PAIRS).accuracy == np.mean(exact)
+        shares.add(np.mean(exact))
+    assert len(shares) > 2
+
+
+def test_decoding_stops_at_the_context():
+    params = TRANSLATING.init(np.random.default_rng(3))
+    params["target_embedding"]["weight"][2] = -100 * params["target_embedding"]["weight"][1]  # never END
+    assert {len(ids) for ids in translated(TRANSLATING.model, params, PAIRS)} <= {*range(7)}

@@ -1,0 +1,89 @@
+"""What tasks of translation share: learning, resuming, the alignment, one's own text."""
+
+import numpy as np
+import pytest
+
+from numpy_attention.optim.trees import flatten
+from numpy_attention.tasks import TASKS, load, with_defaults
+from numpy_attention.tasks.words import translation
+from numpy_attention.tasks.words.translation import alignment, cross_attention, shown_example, translate_text
+from numpy_attention.training import run_folder
+from numpy_attention.training.run import run_epochs, start_run
+from tests.tasks.words.test_word_task import same
+
+SMALL = {"task": "dates", "hidden_dim": 8, "layers": 1, "epochs": 3, "batch_size": 16, "dropout": 0.1}
+
+
+@pytest.fixture(scope="module")
+def runs():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(translation, "EPOCH", 128)
+        settings = with_defaults(SMALL)
+        data = load(settings)
+        few = data._replace(validation=data.validation.some(slice(32)), test=data.test.some(slice(32)))
+        few = few._replace(raw=data.raw._replace(test=data.raw.test[:32]))
+        yield few, list(run_epochs(start_run(TASKS["dates"], settings, few), few))
+
+
+def test_the_loss_falls_and_examples_are_drawn_anew(runs):
+    _, whole = runs
+    losses = [row["loss"] for row in whole[-1].history]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < losses[0]
+
+
+def test_a_resumed_run_ends_in_the_same_bits(runs, tmp_path):
+    data, whole = runs
+    run_folder.save_run(tmp_path, whole[0])
+    *_, last = run_epochs(run_folder.read_run(tmp_path, TASKS), data)
+    same(last, whole[-1])
+
+
+def test_uniform_weights_are_on_the_right_part_by_chance(runs):
+    data, whole = runs
+    model, params = whole[-1].objectives()["learned"].model, whole[-1].params
+    for name, array in flatten(params).items():
+        if "multihead_attn.in_proj" in name:
+            array[...] = 0
+    weights = cross_attention(model, params, data.test)
+    lengths = data.test.source_lengths
+    np.testing.assert_allclose(weights[0, :, :, 0], np.ones((32, 11)) / lengths[:, None], rtol=1e-6)
+    shares, _, chance = alignment(model, params, data)
+    np.testing.assert_allclose(shares, chance, rtol=1e-6)
+    one, shown = shown_example(model, params, data)
+    assert shown.shape == (10, len(one.text))
+
+
+def test_every_line_of_the_report(runs):
+    data, whole = runs
+    last = whole[-1]
+    rows = last.task.held_out(last, data)
+    lines = last.task.held_out_lines(last, data, rows)
+    exact = round(next(iter(rows.values())).accuracy * 32)
+    assert f"Accuracy is the share of exact translations: {exact} of 32 by greedy decoding" in lines
+    assert [line[0] for line in lines[-14:-4]] == list(data.raw.test[0].translation)
+    assert [line.split("  ")[0] for line in lines[-3:]] == [
+        "On the right part of the source", "layer 1", "uniform weights"
+    ]  # fmt: skip
+    shown = last.task.attention_map(last, data)
+    assert shown.weights.shape == (len(shown.rows), len(shown.columns))
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("", "text is empty; 1 to 64 characters are expected"),
+        ("3 March 2020" * 6, "text is '3 March .*, 72 characters; 1 to 64 characters are expected"),
+        ("3 ☃ 2020", "text holds '☃'; characters that the model has seen are expected"),
+    ],
+)
+def test_a_text_that_is_none_of_the_models_is_refused(runs, text, told):
+    with pytest.raises(ValueError, match=f"^{told}"):
+        translate_text(runs[1][0], text)
+
+
+def test_a_text_is_translated_as_the_held_out_example_is(runs):
+    data, whole = runs
+    model = whole[0].objectives()["learned"].model
+    (ids,) = translation.translated(model, whole[0].params, data.test.some(slice(1)))
+    assert translate_text(whole[0], data.raw.test[0].text) == data.target_vocabulary.decode(ids)
