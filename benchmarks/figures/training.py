@@ -3,8 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy_attention.training.comparison import LEARNED
-from numpy_attention.training.evaluation import predict, probabilities
 
 from benchmarks.figures.canvas import Figure
 from numpy_attention.functional.base.admission import Array

@@ -9,7 +9,7 @@ from .report import format_loss
 from .settings import Settings
 
 DATA_SETTINGS = ("task", "seed", "digit", "csv", "label", "tokens", "npz", "strict", "text_file",
-                 "code", "context", "patience")  # fmt: skip
+                 "code", "context", "patience", "locales")  # fmt: skip
 
 
 class Point(NamedTuple):

@@ -10,6 +10,7 @@ import numpy_attention as na
 from numpy_attention.cli import main
 from numpy_attention.tasks import TASKS
 from numpy_attention.tasks.classification.comparison import models_of
+from numpy_attention.tasks.words import translation
 from numpy_attention.training import run_folder
 from tests.support.commands import QUICK, TABLE, out_of, write_own_data
 
@@ -58,4 +59,34 @@ def test_predict_needs_no_labels_and_reads_columns_by_name(capsys, files):
 
 def test_one_file_of_new_examples_is_required(capsys):
     assert main(["predict", "run"]) == 2
-    assert "one of the arguments --csv --npz is required" in capsys.readouterr().err
+    assert "one of the arguments --csv --npz --text is required" in capsys.readouterr().err
+
+
+WORDS = ["--task", "dates", "--epochs", "1", "--hidden-dim", "8", "--layers", "1", "--out", "run"]
+
+
+def test_a_text_of_ones_own_is_translated(capsys, monkeypatch):
+    monkeypatch.setattr(translation, "EPOCH", 64)
+    out_of(capsys, "train", *WORDS)
+    run = run_folder.read_run("run", TASKS)
+    told = out_of(capsys, "predict", "run", "--text", "3 March 2020")
+    assert told == translation.translate_text(run, "3 March 2020") + "\n"
+    refused = {
+        ("--text", "3 ☃ 2020"): "text holds '☃'; characters that the model has seen are expected",
+        ("--text", ""): "text is empty; 1 to 64 characters are expected",
+        ("--text", "3 March 2020", "--out", "p.csv"): "--out does not belong to --text STRING; leave it out",
+        ("--csv", "t.csv"): "the run's task, dates, takes no examples from a file",
+    }
+    for words, message in refused.items():
+        assert main(["predict", "run", *words]) == 2
+        out, error = capsys.readouterr()
+        assert out == ""
+        assert message in error
+    assert main(["eval", "run", "--npz", "s.npz"]) == 2
+    assert "the run's task, dates, takes no examples from a file" in capsys.readouterr().err
+
+
+def test_a_task_of_numbers_reads_no_text(capsys, files):
+    out_of(capsys, "train", *TABLE, *QUICK, "--out", "run")
+    assert main(["predict", "run", "--text", "3 March 2020"]) == 2
+    assert "--text: the run's task, csv, reads no text of your own" in capsys.readouterr().err
