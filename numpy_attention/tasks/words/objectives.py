@@ -28,9 +28,14 @@ def float32_init(layer: Any, rng: np.random.Generator) -> Params:
 
 
 class NextToken(NamedTuple):
-    """A language model, and the mean cross-entropy of every id of a window after its first."""
+    """A language model, and the mean cross-entropy of every id of a window after its first.
+
+    loss = sum of -log p(target) / sum of the lengths of the targets
+    """
 
     model: nn.LanguageModel
+    lengths: Array | None = None
+    """(vocabulary,) characters of each symbol, for a loss in nats a character; None: nats an id"""
 
     @property
     def name(self) -> str:
@@ -50,26 +55,34 @@ class NextToken(NamedTuple):
         """Initial parameters."""
         return float32_init(self.model, rng)
 
+    def sizes(self, targets: Array) -> Array:
+        """The length of each target."""
+        return np.ones_like(targets) if self.lengths is None else self.lengths[targets]
+
     def loss_and_gradients(self, params: Params, batch: Windows, seed: int) -> Outcome:
-        """The outcome of a batch, with dropout from the seed."""
+        """The outcome of a batch, with dropout from the seed; the share right is that of the lengths too."""
         rows = batch.rows
         logits, saved = self.model.forward(params, rows[:, :-1], seed=seed if self.model.dropout else None)
-        loss, saved_loss = cross_entropy_forward(logits, rows[:, 1:])
-        d_logits = cross_entropy_backward(np.ones((), logits.dtype), saved_loss)
+        targets, sizes = rows[:, 1:], self.sizes(rows[:, 1:])
+        loss, saved_loss = cross_entropy_forward(logits, targets)
+        each = targets.size / sizes.sum()
+        d_logits = cross_entropy_backward(np.asarray(each, logits.dtype), saved_loss)
         _, d_params = self.model.backward(d_logits, saved)
-        right = int((logits.argmax(axis=-1) == rows[:, 1:]).sum())
-        return Outcome(float(loss), d_params, rows[:, 1:].size, right)
+        right = int(sizes[logits.argmax(axis=-1) == targets].sum())
+        return Outcome(float(loss * each), d_params, int(sizes.sum()), right)
 
     def figures(self, params: Params, examples: Windows) -> Figures:
-        """Mean loss, in nats an id, and the share of ids that had the highest probability."""
-        losses, right, targets = [], 0, 0
+        """Mean loss of the judged targets and the share of them that had the highest probability."""
+        losses, right, total = [], 0, 0
         for first in range(0, examples.size, BATCH):
-            rows = examples.some(slice(first, first + BATCH)).rows
-            logits: Array = self.model.forward(params, rows[:, :-1])[0]
-            losses.append(float(cross_entropy_forward(logits, rows[:, 1:])[0]) * rows[:, 1:].size)
-            right += int((logits.argmax(axis=-1) == rows[:, 1:]).sum())
-            targets += rows[:, 1:].size
-        return Figures(math.fsum(losses) / targets, right / targets)
+            windows = examples.some(slice(first, first + BATCH))
+            logits: Array = self.model.forward(params, windows.rows[:, :-1])[0][windows.judged]
+            targets = windows.rows[:, 1:][windows.judged]
+            sizes = self.sizes(targets)
+            losses.append(float(cross_entropy_forward(logits, targets, reduction="sum")[0]))
+            right += int(sizes[logits.argmax(axis=-1) == targets].sum())
+            total += int(sizes.sum())
+        return Figures(math.fsum(losses) / total, right / total)
 
 
 class Translating(NamedTuple):

@@ -81,3 +81,31 @@ def test_decoding_stops_at_the_context():
     params = TRANSLATING.init(np.random.default_rng(3))
     params["target_embedding"]["weight"][2] = -100 * params["target_embedding"]["weight"][1]  # never END
     assert {len(ids) for ids in translated(TRANSLATING.model, params, PAIRS)} <= {*range(7)}
+
+
+def test_lengths_give_nats_a_character_and_their_gradient():
+    lengths = np.array([1, 2, 3, 1, 5])
+    params, longer = OBJECTIVE.init(np.random.default_rng(3)), OBJECTIVE._replace(lengths=lengths)
+    ids, characters = (
+        f(params, WINDOWS, 0) for f in (OBJECTIVE.loss_and_gradients, longer.loss_and_gradients)
+    )
+    assert characters.targets == lengths[WINDOWS.rows[:, 1:]].sum()
+    assert characters.loss * characters.targets == pytest.approx(ids.loss * ids.targets, rel=1e-6)
+    for name, x in flatten(ids.d_params).items():
+        wanted = x * (ids.targets / characters.targets)
+        np.testing.assert_allclose(flatten(characters.d_params)[name], wanted, rtol=1e-4, atol=1e-7)
+    figures = longer.figures(params, WINDOWS)
+    assert figures == (pytest.approx(characters.loss, rel=1e-6), characters.right / characters.targets)
+
+
+def test_figures_count_the_judged_targets_alone():
+    params = OBJECTIVE.init(np.random.default_rng(3))
+    one = WINDOWS.some(slice(2, 3))
+    by_hand = [
+        OBJECTIVE.figures(params, one._replace(counted=np.array([count]))).loss * count
+        for count in range(1, 7)
+    ]
+    logits = OBJECTIVE.model.forward(params, one.rows[:, :-1])[0][0].astype(float)
+    log_p = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    each = -log_p[np.arange(6), one.rows[0, 1:]]
+    np.testing.assert_allclose(by_hand, each[::-1].cumsum(), rtol=1e-5)

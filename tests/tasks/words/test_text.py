@@ -1,0 +1,90 @@
+"""The task text: parts of a text, what is refused, and a model that learns."""
+
+import numpy as np
+import pytest
+
+from numpy_attention.optim.trees import flatten
+from numpy_attention.tasks import load, with_defaults
+from numpy_attention.tasks.words.text import ALICE, TEXT
+from numpy_attention.training import run_folder
+from numpy_attention.training.run import run_epochs, start_run
+
+SMALL = dict(layers=1, hidden_dim=8, heads=2, context=8, epochs=3, batch_size=16, dropout=0.1, lr=0.01)
+BEGINNING = ALICE.read_text()[:3000]
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """settings(content, **others) of a small model of a text."""
+
+    def settings(content=BEGINNING, **others):
+        file = tmp_path / "own.txt"
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return with_defaults({"task": "text", **SMALL, "text_file": str(file), **others})
+
+    return settings
+
+
+@pytest.mark.parametrize("code", ["characters", "byte-pairs"])
+@pytest.mark.parametrize("patience, parts", [(None, (900, 0, 100)), (3, (800, 100, 100))])
+def test_the_last_tenth_is_held_out_and_the_one_before_validates(settings, code, patience, parts):
+    content = ALICE.read_text()[7000:8000]
+    data = load(settings(content, code=code, patience=patience))
+    train, validation, test = data.train, data.validation, data.test
+    words = [data.vocabulary.decode(train.ids)]
+    for part in (validation, test):
+        words.append("" if part is None else data.vocabulary.decode(part.rows[:, 1:][part.judged]))
+    assert tuple(map(len, words)) == parts
+    assert "".join(words) == content
+    assert (data.vocabulary.size > len(set(content))) == (code == "byte-pairs")
+
+
+def test_every_epoch_has_other_windows_but_equally_many(settings):
+    data = load(settings())
+    one, other = (TEXT.resampled(np.random.default_rng(seed), settings(), data) for seed in (0, 1))
+    assert one.size == other.size == data.train.size
+    assert one.starts[0] != other.starts[0]
+
+
+def test_the_loss_falls_and_a_resumed_run_equals_the_unbroken_one(settings, tmp_path):
+    these = settings(patience=3)
+    data = load(these)
+    whole = list(run_epochs(start_run(TEXT, these, data), data))
+    assert whole[-1].history[-1]["validation_loss"] < whole[0].history[0]["validation_loss"]
+    run_folder.save_run(tmp_path / "run", whole[0])
+    kept = run_folder.read_run(tmp_path / "run", {"text": TEXT})
+    *_, last = run_epochs(kept, load(kept.settings, facts=kept.facts))
+    for name, x in flatten(last.params).items():
+        np.testing.assert_array_equal(x, flatten(whole[-1].params)[name], err_msg=name)
+    rows = TEXT.held_out(last, data)
+    assert list(rows) == ["language model", "3-gram", "4-gram", "5-gram"]
+    assert "300 characters" in TEXT.held_out_lines(last, data, rows)[-1]
+    weights = TEXT.attention_map(last, data).weights
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    np.testing.assert_array_equal(weights, np.tril(weights))
+
+
+@pytest.mark.parametrize(
+    "content, told",
+    [
+        ("", "own.txt is empty; a text is expected"),
+        (b"Gr\xfc\xdfe", "own.txt is not in UTF-8: byte 2 is 0xfc"),
+        ("abc", "own.txt has 2 symbols to train on; more than 8, the context, are expected"),
+    ],
+)
+def test_what_is_no_text_is_refused(settings, content, told):
+    with pytest.raises(ValueError, match=told):
+        load(settings(content))
+
+
+def test_characters_that_the_earlier_run_never_saw_are_named(settings):
+    facts = TEXT.facts(settings(), load(settings()))
+    with pytest.raises(
+        ValueError, match=r"^own\.txt holds 'ß'; characters that the model has seen are expected"
+    ):
+        load(settings("Spaß " * 50), source=facts)
+
+
+def test_the_files_that_ship_are_those_of_the_canterbury_corpus():
+    sizes = {name: (ALICE.parent / name).stat().st_size for name in ("alice.txt", "as_you_like_it.txt")}
+    assert sizes == {"alice.txt": 148480, "as_you_like_it.txt": 125179}
