@@ -18,8 +18,8 @@ from benchmarks.speed.peers import (
     torch_sdpa,
 )
 from benchmarks.speed.turns import SpeedComparison, left_out
+from numpy_attention.functional.base.blas import run_threaded
 from numpy_attention.functional.base.workers import Buffers
-from numpy_attention.functional.fast.blas import run_threaded
 from numpy_attention.functional.fast.plan import SIDE, STACK
 from numpy_attention.functional.tiled.tiling import slices
 

@@ -97,17 +97,17 @@ class AttentionSizes(Layer):
         """Number of key and value heads."""
         return self.kv_heads or self.heads
 
-    @property
+    @cached_property
     def input_widths(self) -> tuple[int, int, int]:
         """Columns of query, key and value."""
         return self.width, self.key_width or self.width, self.value_width or self.width
 
-    @property
+    @cached_property
     def head_counts(self) -> tuple[int, int, int]:
         """Number of heads of q, k and v."""
         return self.heads, self.kv_groups, self.kv_groups
 
-    @property
+    @cached_property
     def widths(self) -> tuple[int, int, int]:
         """Columns of all heads of q, k and v."""
         H, G, _ = self.head_counts

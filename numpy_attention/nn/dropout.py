@@ -59,25 +59,24 @@ class Dropout(Layer):
         self.check(params)
         x = admit("x", x)
         out, saved = thin_forward(self.rate, x, seed)
-        return x.copy() if out is x else out, saved
+        return (x.copy(), DropoutLayerSaved(x, None)) if saved is None else (out, saved)
 
     def backward(self, d_out: npt.ArrayLike, saved: DropoutLayerSaved) -> tuple[Any, Params]:
         """Undo out = x * multipliers: d_x = d_out * multipliers."""
         check_saved(saved, DropoutLayerSaved)
-        d_x = thin_backward(cotangent("d_out", d_out, saved.x.shape, saved.x), saved)
+        d_out = cotangent("d_out", d_out, saved.x.shape, saved.x)
+        d_x = thin_backward(d_out, None if saved.multipliers is None else saved)
         return gradient_like(d_x, saved.x), {}
 
 
-def thin_forward(rate: float, x: Array, seed: int | None) -> tuple[Any, DropoutLayerSaved]:
-    """x * multipliers, or x itself where nothing is dropped."""
+def thin_forward(rate: float, x: Array, seed: int | None) -> tuple[Any, DropoutLayerSaved | None]:
+    """x * multipliers; or x itself, and None saved, where nothing is dropped."""
     if seed is None or not rate:
-        return x, DropoutLayerSaved(x, None)
+        return x, None
     multipliers = Multipliers(seed, rate).array(x.shape).astype(upcast(x)[0].real.dtype)
     return round_to(x * multipliers, x, fresh=True), DropoutLayerSaved(x, multipliers)
 
 
-def thin_backward(d_out: Array, saved: DropoutLayerSaved) -> Any:
+def thin_backward(d_out: Array, saved: DropoutLayerSaved | None) -> Any:
     """Undo `thin_forward`: d_x = d_out * multipliers, or d_out itself."""
-    return (
-        d_out if saved.multipliers is None else gradient_like(d_out * saved.multipliers, saved.x, fresh=True)
-    )
+    return d_out if saved is None else gradient_like(d_out * saved.multipliers, saved.x, fresh=True)

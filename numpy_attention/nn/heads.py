@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..functional.base.admission import Array
+from ..functional.base.memory import contiguous, new_array
 from ..functional.layers.linear import LinearSaved, linear_backward, linear_forward
 from .parameters import Params
 
@@ -85,12 +86,14 @@ def project_backward(
 def split_heads(joined: Array, heads: int) -> Array:
     """(B, L, heads * D) -> (B, heads, L, D)"""
     *batch, length, width = joined.shape
-    return joined.reshape(*batch, length, heads, width // heads).swapaxes(-2, -3)
+    return contiguous(joined.reshape(*batch, length, heads, width // heads).swapaxes(-2, -3))
 
 
 def join_heads(*heads: Array) -> Array:
     """(B, H, L, D) -> (B, L, H * D); of several, side by side."""
     parts = [each.swapaxes(-2, -3) for each in heads]
-    joined = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-2)
-    *batch, length, count, columns = joined.shape
+    *batch, length, _, columns = parts[0].shape
+    count = sum(part.shape[-2] for part in parts)
+    joined = new_array((*batch, length, count, columns), np.result_type(*parts))
+    np.concatenate(parts, axis=-2, out=joined)
     return joined.reshape(*batch, length, count * columns)

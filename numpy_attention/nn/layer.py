@@ -20,6 +20,7 @@ import numpy as np
 
 from ..functional.base.admission import Array, admit, one_of, real_number, shown
 from ..functional.base.arrays import cotangent, gradient_like, shape_repr, whole_number
+from ..functional.base.memory import added
 from ..optim.trees import flatten
 from .parameters import Params, Shapes, admit_rng, check_params, glorot, parameter_count
 
@@ -237,7 +238,7 @@ class SumSaved(NamedTuple):
 def sum_forward(x: Any, branch: Any) -> tuple[Any, SumSaved]:
     """The residual connection: x + branch."""
     alike = x.shape == branch.shape and x.dtype == branch.dtype
-    return x + branch, SumSaved(x, None if alike else branch)
+    return added(x, branch), SumSaved(x, None if alike else branch)
 
 
 def sum_backward(d_sum: Array, saved: SumSaved) -> tuple[Any, Any]:

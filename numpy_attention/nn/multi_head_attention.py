@@ -179,7 +179,7 @@ class MultiHeadAttention(AttentionSizes):
             check_mask(mask, (*batch, self.heads, inputs[0].shape[-2], inputs[-1].shape[-2]))
         projected, in_proj = project_forward(params, inputs, self._plan(len(inputs)))
         q, k, v = (split_heads(x, n) for x, n in zip(projected, self.head_counts, strict=True))
-        if cache is not None and query_positions is None:
+        if cache is not None and query_positions is None and self.positions is not None:
             query_positions = cache.upcoming(q.shape[-2])
         places = places_of(query_positions, key_positions, q.shape[-2], k.shape[-2], key is None)
         q, k, norms = self._normalise(params, q, k)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ..functional.base.admission import admit
 from ..functional.base.arrays import common_batch, shape_repr
+from ..functional.base.memory import added
 from ..functional.masks.mask import Mask
 from .block import Block
 from .dropout import thin_backward, thin_forward
@@ -130,14 +131,14 @@ class TransformerEncoderLayer(Block):
         d_fed = thin_backward(d_thinned, saved.dropout2)
         d_normed, d_feed_forward = self.feed_forward.backward(d_fed, saved.feed_forward)
         d_branch, d_norm2_before = either_backward(self.norm2, d_normed, saved.norm2_before)
-        d_x = d_x + d_branch
+        d_x = added(d_x, d_branch)
         # x = x + dropout(self_attn(x)), with norm1 before or after
         d_summed, d_norm1_after = either_backward(self.norm1, d_x, saved.norm1_after)
         d_x, d_thinned = sum_backward(d_summed, saved.sum1)
         d_attended = thin_backward(d_thinned, saved.dropout1)
         d_inputs, d_self_attn = self.self_attn.backward(d_attended, saved.self_attn)
         d_branch, d_norm1_before = either_backward(self.norm1, d_inputs.d_query, saved.norm1_before)
-        d_x = d_x + d_branch
+        d_x = added(d_x, d_branch)
         d_norms = {"norm1": d_norm1_before | d_norm1_after, "norm2": d_norm2_before | d_norm2_after}
         return d_x, {"self_attn": d_self_attn, **d_feed_forward, **d_norms}
 
@@ -263,21 +264,21 @@ class TransformerDecoderLayer(Block):
         d_fed = thin_backward(d_thinned, saved.dropout3)
         d_normed, d_feed_forward = self.feed_forward.backward(d_fed, saved.feed_forward)
         d_branch, d_norm3_before = either_backward(self.norm3, d_normed, saved.norm3_before)
-        d_x = d_x + d_branch
+        d_x = added(d_x, d_branch)
         # x = x + dropout(multihead_attn(x, memory)), with norm2 before or after
         d_summed, d_norm2_after = either_backward(self.norm2, d_x, saved.norm2_after)
         d_x, d_thinned = sum_backward(d_summed, saved.sum2)
         d_attended = thin_backward(d_thinned, saved.dropout2)
         d_cross, d_multihead_attn = self.multihead_attn.backward(d_attended, saved.multihead_attn)
         d_branch, d_norm2_before = either_backward(self.norm2, d_cross.d_query, saved.norm2_before)
-        d_x = d_x + d_branch
+        d_x = added(d_x, d_branch)
         # x = x + dropout(self_attn(x)), with norm1 before or after
         d_summed, d_norm1_after = either_backward(self.norm1, d_x, saved.norm1_after)
         d_x, d_thinned = sum_backward(d_summed, saved.sum1)
         d_attended = thin_backward(d_thinned, saved.dropout1)
         d_inputs, d_self_attn = self.self_attn.backward(d_attended, saved.self_attn)
         d_branch, d_norm1_before = either_backward(self.norm1, d_inputs.d_query, saved.norm1_before)
-        d_x = d_x + d_branch
+        d_x = added(d_x, d_branch)
         d_attentions = {"self_attn": d_self_attn, "multihead_attn": d_multihead_attn}
         return DecoderGradients(d_x, d_cross.d_key), {
             **d_attentions, **d_feed_forward,

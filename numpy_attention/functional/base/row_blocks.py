@@ -14,6 +14,7 @@ import numpy as np
 
 from .admission import Array, compute_dtype
 from .arrays import cotangent, gradient_like, whole_number
+from .memory import new_array
 from .workers import Buffers, default_threads, run
 
 BLOCK, LEAST, ALONE = 2**18, 2**15, 2**17
@@ -21,6 +22,10 @@ BLOCK, LEAST, ALONE = 2**18, 2**15, 2**17
 
 ALONE_IF_CHEAP = 2**20
 """One thread below so many entries, for a formula of two or three passes without an exponential."""
+
+
+SMALL = 2**12
+"""Entries of arrays that are one block, without anything around the formula."""
 
 
 def admit_threads(threads: int | None) -> int:
@@ -44,8 +49,12 @@ def by_rows(
     count = math.prod(batch)
     flat = [(x.reshape(count, x.shape[-1]), np.float32 if x.dtype == np.float16 else None) for x in arrays]
     dtype = compute_dtype(*(array for array in arrays if array.dtype.kind in "fc"))
-    results = [np.empty((count, each), dtype) for each in widths]
+    results = [new_array((count, each), dtype) for each in widths]
     length = max(1, min(max(count * width // 4, LEAST), BLOCK) // width)
+
+    if 0 < count <= length and count * width <= SMALL:
+        formula(*(np.ascontiguousarray(x, wider) for x, wider in flat), *results, Buffers())
+        return [result.reshape(*batch, result.shape[1]) for result in results]
 
     def compute(start: int, buffers: Buffers) -> None:
         rows = slice(start, start + length)

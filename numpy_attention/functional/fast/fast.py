@@ -18,6 +18,7 @@ from ..base.arrays import (
     shape_repr,
     whole_number,
 )
+from ..base.memory import SPARE, copied
 from ..base.workers import Buffers
 from ..masks.mask import Mask
 from ..tiled.blockwise import BlockwiseSaved, backward_tiles, forward_tiles
@@ -25,7 +26,7 @@ from ..tiled.online_softmax import ONLINE
 from ..tiled.tiling import TiledArguments, admit_cotangents, admit_tiled, tile_shape, to_gradients
 from . import dense, tiles
 from .forward import ForwardResults
-from .kept import KEEP, SPARE, Kept
+from .kept import KEEP, Kept
 from .kernels import RowStatistics, Workload, too_small
 from .nonfinite import (
     all_finite,
@@ -192,7 +193,7 @@ def fast_attention_forward(
         query, key, value, mask, bias, scale, softcap, sinks, dropout, block, threads, keep
     )
     out, saved = _run_forward(problem, settings)
-    return round_to(out, *problem.arguments[:3]), saved
+    return round_to(copied(out), *problem.arguments[:3], fresh=True), saved
 
 
 def _admit(*arguments: Any) -> tuple[TiledArguments, FastSettings]:

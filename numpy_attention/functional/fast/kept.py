@@ -6,48 +6,13 @@ from typing import Any
 import numpy as np
 
 from ..base.admission import Array
+from ..base.memory import SPARE
 from .stack import RowBlock
 
 KEEP = 2**25
 """Default of `keep`, in bytes. Above it, keeping exponentials takes as long as recomputing them."""
 
 Place = tuple[int, int, int]
-
-
-class Spare:
-    """Arrays given back, for the next call: new memory costs as much as the exponentials in it.
-
-    Each step is one operation of a dict, so that no lock is needed, which an interrupt or a fork might leave
-    locked.
-    """
-
-    def __init__(self) -> None:
-        self.arrays: dict[int, Array] = {}
-
-    def take(self, size: int) -> Array | None:
-        """An array of `size` bytes and at most a quarter more, or None if there is no memory."""
-        for key, array in list(self.arrays.items()):
-            if size <= array.size <= size + size // 4 and self.arrays.pop(key, None) is not None:
-                return array
-        try:
-            return np.empty(size, np.uint8)
-        except MemoryError:
-            return None
-
-    def give(self, arrays: list[Array]) -> None:
-        """Keep arrays that nobody uses any more, the latest, up to KEEP bytes together."""
-        if not arrays:
-            return
-        self.arrays.update((id(array), array) for array in arrays)
-        held = list(self.arrays.items())
-        excess = sum(array.size for _, array in held) - KEEP
-        for key, array in held:
-            if excess > 0:
-                self.arrays.pop(key, None)
-                excess -= array.size
-
-
-SPARE = Spare()
 
 
 class Kept:

@@ -9,9 +9,10 @@ from ..attention.attention import AttentionGradients
 from ..attention.biases import Bias
 from ..base.admission import Array
 from ..base.arrays import accurate_sum, unbroadcast
+from ..base.blas import run_threaded
+from ..base.memory import new_array
 from ..base.workers import Work, run
 from .backward import BackwardInputs, GradientSums, backward_chunk
-from .blas import run_threaded
 from .forward import ForwardResults, forward_block
 from .kept import Kept, Place
 from .kernels import RowStatistics, Workload, to_units
@@ -22,7 +23,7 @@ def forward(work: Workload, settings: FastSettings, kept: Kept) -> ForwardResult
     """out (..., H, L, E), row statistics (..., H, L) and where they are good, from finite inputs."""
     problem, stack = work.stack.problem, work.stack
     dtype, rows = problem.query.dtype, stack.query.shape[:3]
-    out = np.empty((*rows, problem.value.shape[-1]), dtype)
+    out = new_array((*rows, problem.value.shape[-1]), dtype)
     results = ForwardResults(out, RowStatistics(*np.empty((3, *rows), dtype)), np.empty(rows, bool))
     _run(
         partial(forward_block, work, results, _sinks_in_units(work), kept),
@@ -64,9 +65,9 @@ def backward(
     )  # fmt: skip
     bias = problem.bias.parameter if isinstance(problem.bias, Bias) else problem.bias
     chunks = backward_chunks(partition(work, settings), stack)
-    new = np.empty if all(chunk.whole for chunk in chunks) else np.zeros
+    new = new_array if all(chunk.whole for chunk in chunks) else np.zeros
     gradients = AttentionGradients(  # in the shapes of `HeadStack`, d_sinks by row
-        np.empty(stack.query.shape, dtype),
+        new_array(stack.query.shape, dtype),
         new(stack.key.shape, dtype),
         new(stack.value.shape, dtype),
         None if bias is None else np.zeros(bias.shape, dtype),

@@ -18,7 +18,6 @@ from ..base.arrays import backward_of, promote, round_to, shape_repr
 from ..base.row_blocks import admit_threads, by_elements, elements_back
 from ..base.stable import choose
 from ..base.workers import Buffers
-from .activations import decay_into, logistic_of, times_probability
 
 ROOT = math.sqrt(2 * math.pi)
 
@@ -211,66 +210,56 @@ def gelu_tanh_forward(x: npt.ArrayLike, *, threads: int | None = None) -> tuple[
     x, threads = admit("x", x), admit_threads(threads)
 
     def formula(x: Array, out: Array, buffers: Buffers) -> None:
-        names = ("exponent", "small", "scratch")
-        exponent, small, scratch = (buffers(name, x.shape, x.dtype) for name in names)
-        _twice_u(_clamp(x, scratch), exponent)
-        _decay(exponent, small, buffers)
-        logistic_of(exponent, small, out, scratch)  # (1 + tanh u) / 2, without cancellation
-        times_probability(x, out, scratch)
+        x = _clamp(x, np.inf, buffers("clamped", x.shape, x.dtype))
+        grown = _exp_twice_u(x, buffers("grown", x.shape, x.dtype))
+        np.add(1, grown, out=out)
+        np.divide(grown, out, out=out)  # σ(2u) = (1 + tanh u) / 2, without cancellation
+        out *= x
 
     (out,) = by_elements(formula, x, threads=threads)
     return round_to(out, x, fresh=True), GeluTanhSaved(x, threads)
 
 
-def _decay(exponent: Array, small: Array, buffers: Buffers) -> None:
-    """`decay_into` in the precision of the exponent, whose own error is larger than that of this exponential.
-
-    In float64 it took three times as long.
-    """
-    if exponent.dtype == np.float32:
-        np.abs(exponent, out=small)
-        np.negative(small, out=small)
-        np.exp(small, out=small)
-    else:
-        decay_into(exponent, small, buffers)
-
-
-def _twice_u(x: Array, out: Array) -> Array:
-    """out = 2u = 2 √(2/π) x (1 + 0.044715 x²), for clamped x."""
-    np.multiply(B, x, out=out)
-    out *= x
-    out += 1
-    out *= x
-    out *= A
-    return out
-
-
-def _clamp(x: Array, out: Array) -> Array:
-    """x clamped to ±64, where the probabilities are 0 and 1 to the last digit."""
+def _clamp(x: Array, top: float, out: Array) -> Array:
+    """x from -64, below which σ(2u) is 0 and -inf * 0 would be NaN, up to `top`."""
     if x.dtype.kind == "c":
-        return np.where(np.abs(x.real) > 64, np.sign(x.real) * 64, x)
-    return np.clip(x, -64, 64, out=out)
+        return np.where(x.real < -64, -64, np.where(x.real > top, top, x))
+    return np.clip(x, -64, top, out=out)
+
+
+def _exp_twice_u(x: Array, out: Array) -> Array:
+    """out = exp(2u), 2u = 2 √(2/π) x (1 + 0.044715 x²); at most exp(64), where σ is 1 to the last digit."""
+    np.multiply(x, x, out=out)
+    out *= A * B
+    out += A
+    out *= x
+    if x.dtype.kind == "c":
+        out[...] = np.where(out.real < 64, out, 64)
+    else:
+        np.clip(out, -np.inf, 64, out=out)  # in a third of np.minimum's time
+    return np.exp(out, out=out)
 
 
 @backward_of(GeluTanhSaved)
 def gelu_tanh_backward(d_out: npt.ArrayLike, saved: GeluTanhSaved) -> Any:
-    """Undo out = x σ(2u): d_x = d_out * (σ(2u) + x σ(2u) σ(-2u) (2u)')."""
+    """Undo out = x σ(2u): d_x = d_out * σ(2u) (1 + x σ(-2u) (2u)')."""
 
     def formula(d_out: Array, x: Array, d_x: Array, buffers: Buffers) -> None:
-        names = ("left", "right", "clamped", "exponent", "small", "scratch")
-        left, right, clamped, exponent, small, scratch = (buffers(n, x.shape, x.dtype) for n in names)
-        x = _clamp(x, clamped)
-        _decay(_twice_u(x, exponent), small, buffers)
-        logistic_of(exponent, small, left, scratch)
-        logistic_of(np.negative(exponent, out=exponent), small, right, scratch)
-        right *= left
-        right *= x
-        slope = np.multiply(x, x, out=scratch)  # (2u)'
+        clamped, grown, rest, slope = (
+            buffers(n, x.shape, x.dtype) for n in ("clamped", "grown", "rest", "slope")
+        )
+        x = _clamp(x, 64, clamped)
+        _exp_twice_u(x, grown)
+        np.divide(1, np.add(1, grown, out=rest), out=rest)  # σ(-2u); σ(2u) = grown * rest
+        np.multiply(x, x, out=slope)
         slope *= 3 * A * B
-        slope += A
-        right *= slope
-        left += right
-        np.multiply(d_out, left, out=d_x)
+        slope += A  # (2u)'
+        slope *= x
+        slope *= rest
+        slope += 1
+        slope *= grown
+        slope *= rest
+        np.multiply(d_out, slope, out=d_x)
 
     return elements_back(formula, d_out, saved, saved.x)
 

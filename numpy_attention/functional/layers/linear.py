@@ -1,6 +1,12 @@
-"""The linear map: out = x @ weightᵀ + bias."""
+"""The linear map: out = x @ weightᵀ + bias.
+
+Many rows are cut into parts for threads, each with BLAS of one thread: then the bias is added, and summed, by
+all threads too, and BLAS leaves no thread spinning, which would take time from the next function's.
+"""
 
 import math
+from collections.abc import Callable
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +14,6 @@ import numpy.typing as npt
 
 from ..base.admission import Array, admit, explained, quiet
 from ..base.arrays import (
-    accurate_sum,
     backward_of,
     cast_optional,
     check_broadcast,
@@ -20,6 +25,11 @@ from ..base.arrays import (
     shape_repr,
     upcast,
 )
+from ..base.blas import run_threaded
+from ..base.memory import new_array
+
+PART = 2**24
+"""Least multiplications of a part, half a millisecond."""
 
 
 @shape_repr
@@ -52,11 +62,30 @@ def linear_forward(
     if bias is not None:
         bias = check_broadcast("bias", admit("bias", bias), weight.shape[:1], "out_features of weight")
     inner, matrix = upcast(x, weight)
-    out = (_rows(inner) @ matrix.T).reshape(*x.shape[:-1], len(matrix))
-    if bias is not None:
-        added = cast_optional(bias, x, weight)
-        out = np.add(out, added, out=out if added.dtype == out.dtype else None)
+    rows, added = _rows(inner), None if bias is None else cast_optional(bias, x, weight)
+    out = new_array((len(rows), len(matrix)), rows.dtype)
+    in_place = added is not None and added.dtype == out.dtype
+
+    def part(own: slice) -> None:
+        product = np.matmul(rows[own], matrix.T, out=out[own])
+        if in_place:
+            product += added
+
+    _by_parts(part, len(rows), matrix)
+    if added is not None and not in_place:
+        out = out + added
+    out = out.reshape(*x.shape[:-1], len(matrix))
     return round_to(out, x, weight, fresh=True), LinearSaved(x, weight, bias)
+
+
+def _by_parts(part: Callable[[slice], None], rows: int, matrix: Array) -> None:
+    """part(own) for all rows, or by threads for parts of them, each of more rows than the matrix has."""
+    count = min(rows // max(*matrix.shape, 1), rows * matrix.size // PART)
+    if count < 2:
+        return part(slice(None))
+    length = -(-rows // count)
+    parts = [slice(start, start + length) for start in range(0, rows, length)]
+    run_threaded(np.errstate(all="ignore")(lambda own, _: part(own)), parts, None)
 
 
 def _rows(x: Array) -> Array:
@@ -73,12 +102,22 @@ def linear_backward(d_out: npt.ArrayLike, saved: LinearSaved, *, needs_d_x: bool
     x, weight, bias = saved
     shape = (*x.shape[:-1], weight.shape[0])
     d_out = cotangent("d_out", d_out, shape, *(array for array in saved if array is not None))
-    inner, matrix = upcast(x, weight)
-    rows = _rows(d_out)
+    (inner, matrix), rows = upcast(x, weight), _rows(d_out)
+    columns, wide = _rows(inner), np.result_type(rows, np.float64)
+    d_x = new_array(columns.shape if needs_d_x else (0,), rows.dtype)
+    sums: dict[int, tuple[Array, Array]] = {}  # of each part
+
+    def part(own: slice) -> None:
+        if needs_d_x:
+            np.matmul(rows[own], matrix, out=d_x[own])
+        sums[own.start or 0] = rows[own].T @ columns[own], rows[own].sum(axis=0, dtype=wide)
+
+    _by_parts(part, len(rows), matrix)
+    d_weight, d_bias = (reduce(np.add, each) for each in zip(*(sums[at] for at in sorted(sums)), strict=True))
     return LinearGradients(
-        d_x=gradient_like((rows @ matrix).reshape(x.shape), x, fresh=True) if needs_d_x else None,
-        d_weight=gradient_like(rows.T @ _rows(inner), weight, fresh=True),
-        d_bias=None if bias is None else gradient_like(accurate_sum(rows, axis=0), bias),
+        d_x=gradient_like(d_x.reshape(x.shape), x, fresh=True) if needs_d_x else None,
+        d_weight=gradient_like(d_weight, weight, fresh=True),
+        d_bias=None if bias is None else gradient_like(d_bias.astype(rows.dtype), bias),
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.functional.fast import kept as module
-from numpy_attention.functional.fast.kept import KEEP, Kept, Spare
+from numpy_attention.functional.fast.kept import KEEP, Kept
 from numpy_attention.functional.fast.stack import RowBlock
 
 BLOCK = RowBlock(slice(0, 1), slice(0, 1), slice(0, 5))
@@ -53,22 +53,12 @@ def test_memory_is_used_again(monkeypatch):
     assert places[0] == places[1] == places[2]
 
 
-def test_spare_arrays_are_bounded_and_of_about_the_size_wanted():
-    spare = Spare()
-    first, second = spare.take(1000), spare.take(KEEP - 500)
-    spare.give([first, second])
-    assert list(map(len, spare.arrays.values())) == [KEEP - 500]
-    assert spare.take(KEEP // 2).size == KEEP // 2
-    assert spare.take(KEEP - 1000) is second
-    assert not spare.arrays
-
-
 def test_without_memory_nothing_is_kept(monkeypatch):
     def no_memory(*_):
         raise MemoryError
 
     kept = Kept(10**9)
-    monkeypatch.setattr(module.np, "empty", no_memory)
+    monkeypatch.setattr(np, "empty", no_memory)
     assert kept.new_tile(BLOCK, (3, 10**6), np.dtype(np.float32)) is None
 
 

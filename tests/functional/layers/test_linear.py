@@ -63,3 +63,17 @@ def test_long_sums_of_float32_keep_their_digits():
 def test_errors(arguments, error, sentence):
     with pytest.raises(error, match=sentence):
         linear(*arguments)
+
+
+def test_many_rows_in_parts_for_threads_give_what_one_product_gives():
+    """Twice the least work, 16 parts: no number depends on how many threads take them."""
+    rng = np.random.default_rng(4)
+    x, weight, bias, d_out = (rng.standard_normal(s) for s in ((2048, 128), (128, 128), 128, (2048, 128)))
+    out, saved = linear_forward(x, weight, bias)
+    np.testing.assert_allclose(out, x @ weight.T + bias, rtol=0, atol=1e-12)
+    for gradient, expected in zip(
+        linear_backward(d_out, saved), (d_out @ weight, d_out.T @ x, d_out.sum(axis=0)), strict=True
+    ):
+        np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-10)
+    few = linear_forward(x[:130], weight, bias)[0]
+    np.testing.assert_allclose(few, out[:130], rtol=0, atol=1e-12)

@@ -1,11 +1,11 @@
-"""Threads of `fast_attention`, with BLAS limited to one thread meanwhile by threadpoolctl, if installed."""
+"""Threads for products of matrices, BLAS limited to one thread meanwhile by threadpoolctl, if installed."""
 
 import os
 from functools import cache
 from threading import Lock
 from typing import Any
 
-from ..base.workers import Work, run, run_in_pool
+from .workers import Work, run, run_in_pool
 
 
 @cache

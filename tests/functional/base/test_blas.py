@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
-from numpy_attention.functional.fast import blas as module
-from numpy_attention.functional.fast.blas import BLAS, blas_libraries, run_threaded
+from numpy_attention.functional.base import blas as module
+from numpy_attention.functional.base.blas import BLAS, blas_libraries, run_threaded
 from tests.functional.base.test_workers import interrupt_at
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from numpy_attention.functional.fast import blas as module
+from numpy_attention.functional.base import blas as module
 
 
 class Library:
