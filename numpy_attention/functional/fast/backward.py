@@ -131,10 +131,9 @@ def _backward_block(
         np.matmul(tile.of_keys(value), tile.of_transposed(rows.d_transposed), out=d_scores)
         # thinned = weights * multipliers
         if problem.dropout is not None:
-            kernels.apply_dropout(work, queries, tile, d_scores)
             thinned = buffers("thinned", shape, dtype)
             np.copyto(thinned, weights)
-            kernels.apply_dropout(work, queries, tile, thinned)
+            kernels.apply_dropout(work, queries, tile, d_scores, thinned)
         # weights = softmax(masked)
         np.subtract(d_scores, tile.by_row(rows.less)[..., None, :], out=d_scores)
         np.multiply(d_scores, weights, out=d_scores)

@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..attention.dropout import Dropout
 from ..base.admission import Array
 from ..base.arrays import norms, shape_repr, transposed
 from ..base.stable import finite_shift
@@ -230,11 +231,19 @@ def flushed_power(exponents: Array, buffers: Buffers) -> Array:
     return np.multiply(exponents, normal, out=exponents)
 
 
-def apply_dropout(work: Workload, queries: QueryBlock, tile: Tile, array: Array) -> None:
-    """array * multipliers, in place."""
-    by_member = tile.by_member(array, queries.members)
+def apply_dropout(work: Workload, queries: QueryBlock, tile: Tile, *arrays: Array) -> None:
+    """Each array * multipliers, in place."""
+    all_by_member = [tile.by_member(array, queries.members) for array in arrays]
+    if isinstance(dropout := work.stack.problem.dropout, Dropout):
+        drawn = work.stack.drawn(dropout, queries.heads, queries.block.rows, tile.columns)
+        multipliers = drawn.transpose(0, 3, 1, 2)
+        for by_member in all_by_member:
+            by_member *= multipliers
+        return
     for head in queries.heads:
-        by_member[head.at] *= transposed_tile(work.stack.multipliers(head, queries.block.rows, tile.columns))
+        multipliers = transposed_tile(work.stack.multipliers(head, queries.block.rows, tile.columns))
+        for by_member in all_by_member:
+            by_member[head.at] *= multipliers
 
 
 def query_factor(softcap: float | None) -> float:

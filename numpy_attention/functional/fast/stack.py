@@ -112,14 +112,17 @@ class HeadStack(NamedTuple):
         assert head.bias is not None
         return tile_view(head.bias, rows, columns)
 
+    def drawn(self, dropout: Dropout, heads: list[HeadOptions], rows: slice, columns: slice) -> Array:
+        """The multipliers of all heads of a block, (groups, members, r, c)."""
+        numbers = np.array([head.number for head in heads], dtype=np.uint64)
+        groups = len({head.at[0].start for head in heads})
+        entries = numbers.reshape(groups, -1, 1, 1)
+        drawn = dropout.tile_of_entries(entries, rows, columns, *self.problem.shape[-2:])
+        return cast_optional(drawn, self.query)
+
     def multipliers(self, head: HeadOptions, rows: slice, columns: slice) -> Array:
-        """One head's dropout multipliers, (r, c)."""
-        if isinstance(head.dropout, Dropout):
-            number = np.full((1, 1), head.number, dtype=np.uint64)
-            return cast_optional(
-                head.dropout.tile_of_entries(number, rows, columns, *self.problem.shape[-2:]), self.query
-            )
-        assert head.dropout is not None
+        """One head's dropout multipliers as they were given, (r, c)."""
+        assert isinstance(head.dropout, np.ndarray)
         return tile_view(head.dropout, rows, columns)
 
 

@@ -36,6 +36,8 @@ class NextToken(NamedTuple):
     model: nn.LanguageModel
     lengths: Array | None = None
     """(vocabulary,) characters of each symbol, for a loss in nats a character; None: nats an id"""
+    spread: float = 1.0
+    """Factor on the initial embeddings; above 1, tied logits soon leave the uniform distribution"""
 
     @property
     def name(self) -> str:
@@ -53,7 +55,9 @@ class NextToken(NamedTuple):
 
     def init(self, rng: np.random.Generator) -> Params:
         """Initial parameters."""
-        return float32_init(self.model, rng)
+        params = float32_init(self.model, rng)
+        params["embedding"]["weight"] *= np.float32(self.spread)
+        return params
 
     def sizes(self, targets: Array) -> Array:
         """The length of each target."""

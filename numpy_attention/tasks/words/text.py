@@ -27,6 +27,8 @@ from .word_task import WordData, WordFacts, WordTask
 ALICE = Path(__file__).parents[1] / "data" / "alice.txt"
 SYMBOLS = 320
 """Symbols of the byte-pair code."""
+SPREAD = 3.0
+"""Factor on the initial embeddings."""
 ORDERS = (3, 4, 5)
 """Of the n-grams beside the model."""
 SHOWN = 24
@@ -112,7 +114,7 @@ def model(settings: Settings, facts: WordFacts) -> NextToken:
         bias=False,
         dropout=dropout,
     )
-    return NextToken(transformer, facts.vocabulary.lengths)
+    return NextToken(transformer, facts.vocabulary.lengths, SPREAD)
 
 
 def resampled(rng: np.random.Generator, settings: Settings, data: WordData) -> Windows:
@@ -163,7 +165,7 @@ TEXT = WordTask(
     report=report,
     show=show,
     defaults={
-        "epochs": 40,
+        "epochs": 24,
         "hidden_dim": 112,
         "heads": 4,
         "layers": 3,
