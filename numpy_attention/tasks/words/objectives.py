@@ -37,7 +37,10 @@ class NextToken(NamedTuple):
     lengths: Array | None = None
     """(vocabulary,) characters of each symbol, for a loss in nats a character; None: nats an id"""
     spread: float = 1.0
-    """Factor on the initial embeddings; above 1, tied logits soon leave the uniform distribution"""
+    """Factor on the initial embeddings"""
+    branches: float = 1.0
+    """Factor on the initial weights of what a block adds; where it is small, a symbol's own embedding reaches
+    the logits from the first step on"""
 
     @property
     def name(self) -> str:
@@ -57,6 +60,9 @@ class NextToken(NamedTuple):
         """Initial parameters."""
         params = float32_init(self.model, rng)
         params["embedding"]["weight"] *= np.float32(self.spread)
+        for block in params["layers"].values():
+            for last in (block["self_attn"]["out_proj"], block["linear2"]):
+                last["weight"] *= np.float32(self.branches)
         return params
 
     def sizes(self, targets: Array) -> Array:

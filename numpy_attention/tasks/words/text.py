@@ -27,8 +27,8 @@ from .word_task import WordData, WordFacts, WordTask
 ALICE = Path(__file__).parents[1] / "data" / "alice.txt"
 SYMBOLS = 320
 """Symbols of the byte-pair code."""
-SPREAD = 3.0
-"""Factor on the initial embeddings."""
+SPREAD, BRANCHES = 3.0, 0.1
+"""Of the initial parameters: see `NextToken`."""
 ORDERS = (3, 4, 5)
 """Of the n-grams beside the model."""
 SHOWN = 24
@@ -114,7 +114,7 @@ def model(settings: Settings, facts: WordFacts) -> NextToken:
         bias=False,
         dropout=dropout,
     )
-    return NextToken(transformer, facts.vocabulary.lengths, SPREAD)
+    return NextToken(transformer, facts.vocabulary.lengths, SPREAD, BRANCHES)
 
 
 def resampled(rng: np.random.Generator, settings: Settings, data: WordData) -> Windows:
@@ -165,7 +165,7 @@ TEXT = WordTask(
     report=report,
     show=show,
     defaults={
-        "epochs": 24,
+        "epochs": 20,
         "hidden_dim": 112,
         "heads": 4,
         "layers": 3,
@@ -176,7 +176,7 @@ TEXT = WordTask(
         "optimizer": "adamw",
         "weight_decay": 0.1,
         "schedule": "cosine",
-        "lr": 0.003,
+        "lr": 0.004,
         "clip": 1.0,
     },
     metric="nats a character",
