@@ -19,6 +19,6 @@ PYTHON_DOCS = TEXT._replace(
     name="python-docs",
     question=lambda settings, data: "what comes next in Python's own reference?",
     load_data=load_data,
-    defaults={**TEXT.defaults, "epochs": 6},
+    defaults={**TEXT.defaults, "epochs": 3},
     own_settings=("layers", "context", "dropout", "code"),
 )

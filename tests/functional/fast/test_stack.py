@@ -47,3 +47,14 @@ def test_one_entry_serves_all_heads_that_share_their_options():
         stack = stack_heads(problem_of(QUERY, KEY, VALUE, mask=mask))
         assert stack.uniform == (count == 1)
         assert len(stack.head_options(block)) == count
+
+
+def test_multipliers_of_all_heads_are_those_of_the_whole_array():
+    dropout = na.dropout(seed=3, rate=0.4)
+    stack = stack_heads(problem_of(QUERY, KEY, VALUE, dropout=dropout))
+    shape = (*stack.problem.shape[:-2], *stack.problem.shape[-2:])
+    block = RowBlock(slice(0, len(stack.key)), slice(0, stack.query.shape[1]), slice(1, 4))
+    drawn = stack.drawn(dropout, stack.head_options(block), block.rows, slice(2, 7))
+    np.testing.assert_array_equal(
+        drawn.reshape(*shape[:-2], 3, 5), dropout.array(shape)[..., 1:4, 2:7].astype(drawn.dtype)
+    )

@@ -83,6 +83,16 @@ def test_decoding_stops_at_the_context():
     assert {len(ids) for ids in translated(TRANSLATING.model, params, PAIRS)} <= {*range(7)}
 
 
+def test_the_start_of_branches_and_embeddings_is_scaled():
+    plain = flatten(OBJECTIVE.init(np.random.default_rng(3)))
+    scaled = flatten(OBJECTIVE._replace(spread=2.0, branches=0.5).init(np.random.default_rng(3)))
+    factors = {name: np.unique(scaled[name][x != 0] / x[x != 0]).tolist() for name, x in plain.items()}
+    last = {"layers.0.self_attn.out_proj.weight", "layers.0.linear2.weight"}
+    assert {name for name, factor in factors.items() if factor == [0.5]} == last
+    assert [name for name, factor in factors.items() if factor == [2.0]] == ["embedding.weight"]
+    assert all(factor in ([], [0.5], [1.0], [2.0]) for factor in factors.values())
+
+
 def test_lengths_give_nats_a_character_and_their_gradient():
     lengths = np.array([1, 2, 3, 1, 5])
     params, longer = OBJECTIVE.init(np.random.default_rng(3)), OBJECTIVE._replace(lengths=lengths)
