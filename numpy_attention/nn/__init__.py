@@ -4,8 +4,9 @@
     out, saved = layer.forward(params, *inputs, **options)
     d_inputs, d_params = layer.backward(d_out, saved)
 
-Read `layer` and `linear`, then `multi_head_attention`, `transformer` and `language_model`; `classifier`,
-`self_attention`, `token_scores`, `temperature` are the tasks' models. Imports NumPy, `functional`, `optim`.
+Read `layer` and `linear`, then `multi_head_attention`, `transformer`, `language_model` and `generation`; the
+tasks' models are `classifier`, `self_attention`, `token_scores`, `temperature`. Imports NumPy, `functional`,
+`optim`.
 """
 
 from .composition import Residual, Sequential
@@ -13,6 +14,7 @@ from .dropout import Dropout
 from .embedding import Embedding
 from .encoder_classifier import EncoderClassifier
 from .feed_forward import FeedForward
+from .generation import generate
 from .kv_cache import KVCache, ModelCache
 from .language_model import LanguageModel
 from .layer import Layer
@@ -28,6 +30,7 @@ from .positions.rotary import Rotary
 from .positions.scaling import LinearScaling, NTKScaling, YaRNScaling
 from .positions.shaw import Shaw
 from .positions.transformer_xl import TransformerXL
+from .sampling import next_token_probabilities, penalise_repetition
 from .seq2seq import Seq2Seq
 from .transformer import TransformerDecoderLayer, TransformerEncoderLayer
 from .transformer_stack import TransformerDecoder, TransformerEncoder
@@ -76,7 +79,10 @@ __all__ = [
     "from_llama",
     "from_torch",
     "from_vit",
+    "generate",
     "load_weights",
+    "next_token_probabilities",
+    "penalise_repetition",
     "save_weights",
     "to_torch",
 ]
