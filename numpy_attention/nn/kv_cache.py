@@ -52,6 +52,8 @@ class KVCache:
         """The position, of each entry, before which keys have slid out"""
         self._held: tuple[Array, Array] | None = None
         """Keys and values (B, G, slots, D)"""
+        self.memory = MemoryCache()
+        """Those of an encoder's output, in a decoder's layer"""
 
     def __repr__(self) -> str:
         sliding = ", sliding=True" if self.sliding else ""
@@ -205,6 +207,7 @@ class KVCache:
             self.start = self.start[rows]
         if self._oldest.ndim:
             self._oldest = self._oldest[rows]
+        self.memory.reorder(rows, count)
 
 
 def _empty(like: Array, slots: int) -> Array:
@@ -218,6 +221,33 @@ def _check_like(name: str, new: Array, held: Array) -> None:
         raise ValueError(f"{name} has shape {new.shape}; {expected}, as the cache holds, is expected")
     if new.dtype != held.dtype:
         raise TypeError(f"{name} has dtype {new.dtype}; {held.dtype}, as the cache holds, is expected")
+
+
+class MemoryCache:
+    """Keys and values of an encoder's output for one attention layer: projected once, not at every step.
+
+    A memory that differs in any number from the last one is projected anew.
+    """
+
+    def __init__(self) -> None:
+        self._memory: Array | None = None
+        self._heads: tuple[Array, Array] | None = None
+
+    def heads(self, memory: Array) -> tuple[Array, Array] | None:
+        """Keys and values (B, G, S, D) of this memory (B, S, width); None if they are not held."""
+        held = self._memory
+        same = held is not None and held.dtype == memory.dtype and np.array_equal(held, memory)
+        return self._heads if same else None
+
+    def keep(self, memory: Array, key: Array, value: Array) -> None:
+        """Hold keys and values for the next steps."""
+        self._memory, self._heads = memory.copy(), (key, value)
+
+    def reorder(self, entries: Array, count: int) -> None:
+        """Entry i becomes what entry entries[i] was, of `count` entries; a memory that they share stays."""
+        if self._memory is not None and self._heads is not None and self._memory.shape[:-2] == (count,):
+            self._memory = self._memory[entries]
+            self._heads = self._heads[0][entries], self._heads[1][entries]
 
 
 class ModelCache:

@@ -34,6 +34,7 @@ from .extra_keys import (
 )
 from .gate import gate_backward, gate_forward
 from .heads import InputProjection, join_heads, project_backward, project_forward, projections, split_heads
+from .kv_cache import MemoryCache
 from .layer import layer
 from .parameters import Params, check_saved
 from .positions.attention_positions import Places
@@ -174,11 +175,12 @@ class MultiHeadAttention(AttentionSizes):
         self.check(params)
         inputs = self._admit_inputs(query, key, value)
         scale = self._admit_scale(scale)
+        kept, cached = cache if isinstance(cache, MemoryCache) else None, cache is not None
+        cache = None if kept is not None else cache
         if cache is None and mask is not None:
             batch = common_batch(query=inputs[0].shape[:-2], key=inputs[-1].shape[:-2])
             check_mask(mask, (*batch, self.heads, inputs[0].shape[-2], inputs[-1].shape[-2]))
-        projected, in_proj = project_forward(params, inputs, self._plan(len(inputs)))
-        q, k, v = (split_heads(x, n) for x, n in zip(projected, self.head_counts, strict=True))
+        q, k, v, in_proj = self._project(params, inputs, kept)
         if cache is not None and query_positions is None and self.positions is not None:
             query_positions = cache.upcoming(q.shape[-2])
         places = places_of(query_positions, key_positions, q.shape[-2], k.shape[-2], key is None)
@@ -200,7 +202,7 @@ class MultiHeadAttention(AttentionSizes):
         gated, gate = self._open(params, inputs[0], join_heads(context))
         out, out_proj = self.out_proj.forward(params["out_proj"], gated)
         return out, MultiHeadAttentionSaved(
-            in_proj, len(inputs), norms, rotation, cache is not None, bias_saved, extra, attention, values,
+            in_proj, len(inputs), norms, rotation, cached, bias_saved, extra, attention, values,
             gate, out_proj,
         )  # fmt: skip
 
@@ -251,6 +253,17 @@ class MultiHeadAttention(AttentionSizes):
         return InputGradients(*d_inputs), d_params, d.d_scale
 
     # ---------------------------------------------------------------------------- steps that are options
+
+    def _project(self, params: Params, inputs: list[Array], kept: MemoryCache | None) -> tuple[Any, ...]:
+        """q, k and v (B, H or G, L or S, D), the last two from `kept` where it holds them; what was saved."""
+        plan, held = self._plan(len(inputs)), None if kept is None else kept.heads(inputs[-1])
+        projected, in_proj = project_forward(params, inputs, plan if held is None else plan[:1])
+        heads = [split_heads(x, n) for x, n in zip(projected, self.head_counts, strict=False)]
+        if held is not None:
+            return heads[0], *held, in_proj
+        if kept is not None:
+            kept.keep(inputs[-1], heads[1], heads[2])
+        return *heads, in_proj
 
     def _normalise(self, params: Params, q: Array, k: Array) -> tuple[Array, Array, Any]:
         """q and k (B, H or G, L or S, D), every row normalised."""

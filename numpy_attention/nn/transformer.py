@@ -222,7 +222,7 @@ class TransformerDecoderLayer(Block):
         """out, in the shape of x (B, T, width), and what `backward` needs.
 
         memory: (B, S, width), an encoder's output. mask: of (B, heads, T, T); memory_mask: (B, heads, T, S).
-        The others as in `TransformerEncoderLayer`; the cache is that of the self-attention.
+        The others as in `TransformerEncoderLayer`; the cache holds the memory's keys and values too.
         """
         self.check(params)
         before, after = self.norm_first, not self.norm_first
@@ -239,8 +239,9 @@ class TransformerDecoderLayer(Block):
         x, norm1_after = either(after, self.norm1, params["norm1"], summed)
         normed, norm2_before = either(before, self.norm2, params["norm2"], x)
         attended, multihead_attn = self.multihead_attn.forward(
-            params["multihead_attn"], normed, memory, mask=memory_mask, seed=seeds[2]
-        )
+            params["multihead_attn"], normed, memory, mask=memory_mask, seed=seeds[2],
+            cache=getattr(cache, "memory", None),
+        )  # fmt: skip
         thinned, dropout2 = thin_forward(self.dropout, attended, seeds[3])
         summed, sum2 = sum_forward(x, thinned)
         x, norm2_after = either(after, self.norm2, params["norm2"], summed)

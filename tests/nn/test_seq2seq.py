@@ -6,6 +6,7 @@ import pytest
 import numpy_attention as na
 from numpy_attention import nn
 from numpy_attention.functional.layers.positions import sinusoidal
+from numpy_attention.nn import heads
 from numpy_attention.optim.trees import flatten
 from tests.support import layer_formulas as formulas
 from tests.support.layer_formulas import random_params
@@ -120,3 +121,34 @@ def test_a_cache_has_no_backward_and_a_layer_for_each_block():
     with pytest.raises(ValueError, match=r"^Seq2Seq: cache is for 2 layers; 1"):
         model.decode(params, TARGET, memory, cache=nn.ModelCache(2, 5))
     assert "decoder.layers.1.norm1.weight" not in flatten(params)
+
+
+@every_form
+def test_decoding_projects_the_memory_once_in_each_block(form, monkeypatch):
+    """Also after the entries were reordered; another memory is projected anew. Later steps stay right."""
+    model, params = model_of(**form)
+    lengths, product = [], heads.linear_forward
+
+    def counted(x, *weights):
+        lengths.append(x.shape[-2])
+        return product(x, *weights)
+
+    def step(ids, memory, real):
+        return model.decode(params, ids, memory, memory_mask=na.padding(real), cache=cache)[0]
+
+    memory, other = (
+        model.encode(params, ids, mask=na.padding([4, 1, 3]))[0] for ids in (SOURCE, SOURCE[::-1])
+    )
+    cache, order = model.cache(), [2, 0, 0]
+    monkeypatch.setattr(heads, "linear_forward", counted)
+    for place in range(2):
+        step(TARGET[:, place : place + 1], memory, [4, 1, 3])
+    cache.reorder(order)
+    out = step(TARGET[order, 2:3], memory[order], [3, 4, 4])
+    assert lengths.count(4) == len(cache)
+    changed = step(TARGET[order, 3:4], other, [3, 4, 4])
+    assert lengths.count(4) == 2 * len(cache)
+    monkeypatch.undo()
+    whole = model.decode(params, TARGET[order], memory[order], memory_mask=na.padding([3, 4, 4]))[0]
+    np.testing.assert_allclose(out[:, 0], whole[:, 2], rtol=0, atol=1e-11)
+    assert np.abs(changed[:, 0] - whole[:, 3]).max() > 1e-3

@@ -200,8 +200,8 @@ def group(indices: Array) -> Groups:
 
 def sum_groups(rows: Array, groups: Groups) -> Array:
     """Σ of the rows (n, ...) of each group, in float64 (complex128), paired off as `np.add.reduce` does."""
-    wide = rows[groups.order].astype(np.result_type(rows, np.float64))
-    return np.asarray(np.add.reduceat(wide, groups.starts))
+    wide = np.result_type(rows, np.float64)
+    return np.asarray(np.add.reduceat(rows[groups.order], groups.starts, dtype=wide))
 
 
 def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
