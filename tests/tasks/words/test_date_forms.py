@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from numpy_attention.tasks.words import date_forms
-from numpy_attention.tasks.words.date_forms import LANGUAGES, forms_of, language_of, written_in
+from numpy_attention.tasks.words.date_forms import LANGUAGES, PRACTICE, forms_of, language_of, written_in
 from numpy_attention.tasks.words.written import joined
 
 FORMS = forms_of(LANGUAGES.values())
@@ -102,3 +102,11 @@ def test_babel_itself(locale):
     language = language_of(locale)
     assert len(language.months) == 12
     assert "2020" in joined(written_in(language.forms[0], date(2020, 3, 1), language))
+
+
+def test_days_of_the_year_are_practised_more_often():
+    practised = FORMS.practised()
+    for forms, more in zip(FORMS, practised, strict=True):
+        assert set(more) == set(forms)
+        assert len(more) == len(forms) + PRACTICE - 1
+        assert [form for form, _ in more].count("y-DDD") == PRACTICE
