@@ -24,6 +24,7 @@ COMMANDS = {
     "train": "train an attention classifier and see where it looks",
     "eval": "print the held-out figures of a kept run",
     "predict": "print predictions and attention weights for new examples as CSV",
+    "generate": "go on with a text, by a language model",
     "explain": "print every number of attention, forward and backward",
     "gradcheck": "check every backward against its forward by the complex step",
     "laws": "print the laws that every correct attention obeys",
