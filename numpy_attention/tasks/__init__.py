@@ -57,7 +57,7 @@ def load(name: str | Settings, *, seed: int = 0, facts: Any = None, source: Any 
     >>> train.x.shape, train.y.shape
     ((1000, 10, 64), (1000,))
     """
-    settings = name if isinstance(name, Settings) else Settings(task=name, seed=seed)
+    settings = name if isinstance(name, Settings) else with_defaults({"task": name, "seed": seed})
     task = TASKS[one_of("task", settings.task, tuple(TASKS))]
     return task.load(settings, facts, source)
 

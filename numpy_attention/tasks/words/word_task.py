@@ -169,7 +169,8 @@ class WordTask(NamedTuple):
         width = max(18, *map(len, rows))
         lines = [f"{title}: {data.test.size} examples", f"{'':<{width}}    Loss  Accuracy"]
         lines += [
-            f"{name:<{width}}  {format_loss(one.loss):>6}    {one.accuracy:.4f}" for name, one in rows.items()
+            f"{name:<{width}}  {format_loss(one.loss):>6}  {format_loss(one.accuracy):>8}"
+            for name, one in rows.items()
         ]
         return [*lines, "", *self.report(run, data, rows)]
 

@@ -58,7 +58,10 @@ def test_the_loss_falls_and_a_resumed_run_equals_the_unbroken_one(settings, tmp_
         np.testing.assert_array_equal(x, flatten(whole[-1].params)[name], err_msg=name)
     rows = TEXT.held_out(last, data)
     assert list(rows) == ["language model", "3-gram", "4-gram", "5-gram"]
-    assert "300 characters" in TEXT.held_out_lines(last, data, rows)[-1]
+    lines = TEXT.held_out_lines(last, data, rows)
+    assert "300 characters" in lines[-1]
+    assert lines[3].split()[0] == "3-gram"
+    assert lines[3].split()[2] == "-"
     weights = TEXT.attention_map(last, data).weights
     np.testing.assert_allclose(weights.sum(axis=1), 1)
     np.testing.assert_array_equal(weights, np.tril(weights))
