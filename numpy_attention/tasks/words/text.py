@@ -181,7 +181,6 @@ TEXT = WordTask(
     },
     metric="nats a character",
     own_settings=("layers", "context", "dropout", "code", "text_file"),
-    required=("layers", "context", "dropout", "code"),
     baselines=baselines,
     resampled=resampled,
 )

@@ -93,6 +93,9 @@ class WordTask(NamedTuple):
                 raise ValueError(
                     f"{name} is {given!r}; the task {self.name} has dot-product scores, leave it out"
                 )
+        missing = next((name for name in self.defaults if getattr(settings, name) is None), None)
+        if missing is not None:
+            raise ValueError(f"{missing} is None; the task {self.name} needs one")
         beside = {} if self.uniform is None else {"uniform": self.uniform(settings, facts)}
         return {LEARNED: self.model(settings, facts), **beside}
 

@@ -74,6 +74,13 @@ def test_a_start_from_another_run_keeps_its_vocabulary_and_its_best_parameters()
     assert list(run.epochs) == ["learned", "scratch"]
 
 
+def test_a_setting_that_the_model_needs_is_not_none():
+    with pytest.raises(ValueError, match=r"^layers is None; the task rhyme needs one$"):
+        RHYME.objectives(
+            rhyme_settings(layers=None), RHYME.facts(rhyme_settings(), RHYME.load(rhyme_settings()))
+        )
+
+
 @pytest.mark.parametrize("setting, value", [("score", "dot"), ("temperature", "learned")])
 def test_settings_of_a_classification_are_refused(setting, value):
     with pytest.raises(ValueError, match=f"^{setting} is '{value}'; the task rhyme has dot-product scores"):
