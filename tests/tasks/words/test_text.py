@@ -46,8 +46,12 @@ def test_every_epoch_has_other_windows_but_equally_many(settings):
     assert one.starts[0] != other.starts[0]
 
 
-def test_the_loss_falls_and_a_resumed_run_equals_the_unbroken_one(settings, tmp_path):
-    these = settings(patience=3)
+DEFAULTS = {name: TEXT.defaults[name] for name in SMALL if name != "epochs"}
+
+
+@pytest.mark.parametrize("size, sizes", [(3000, {}), pytest.param(9000, DEFAULTS, marks=pytest.mark.slow)])
+def test_the_loss_falls_and_a_resumed_run_equals_the_unbroken_one(settings, tmp_path, size, sizes):
+    these = settings(ALICE.read_text()[:size], patience=3, **sizes)
     data = load(these)
     whole = list(run_epochs(start_run(TEXT, these, data), data))
     assert whole[-1].history[-1]["validation_loss"] < whole[0].history[0]["validation_loss"]
@@ -59,7 +63,7 @@ def test_the_loss_falls_and_a_resumed_run_equals_the_unbroken_one(settings, tmp_
     rows = TEXT.held_out(last, data)
     assert list(rows) == ["language model", "3-gram", "4-gram", "5-gram"]
     lines = TEXT.held_out_lines(last, data, rows)
-    assert "300 characters" in lines[-1]
+    assert f"{size // 10:,} characters" in lines[-1]
     assert lines[3].split()[0] == "3-gram"
     assert lines[3].split()[2] == "-"
     weights = TEXT.attention_map(last, data).weights
