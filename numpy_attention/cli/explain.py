@@ -78,13 +78,27 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--seed", type=whole_number(), metavar="N", help="seed of dropout (default: 0)")
     add("--html", metavar="FILE", help="write a page instead: forward beside backward, to break and to move")
-    run_help = "with --html: a run of `train --out DIR`, replayed epoch by epoch"
+    add("--text", metavar="TEXT", help="your own words through a language model: which earlier symbol each "
+        "loss blames, by the model that ships or that of --run DIR")  # fmt: skip
+    for name in ("layer", "head"):
+        add(
+            f"--{name}",
+            type=whole_number(),
+            metavar="N",
+            help=f"with --text: the {name}, from 0 (default: 0)",
+        )
+    run_help = "with --html: a run of `train --out DIR`, replayed epoch by epoch; with --text: its model"
     add("--run", dest="folder", metavar="DIR", help=run_help)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the page, or write it; return 1 if a number is wrong without a planted fault."""
     check_html(args)
+    if args.text is not None:
+        return explain_words(args)
+    for name in ("layer", "head"):
+        if getattr(args, name) is not None:
+            raise ValueError(f"--{name} belongs to --text TEXT")
     tokens = None if args.tokens is None else read_tokens(args.tokens)
     try:
         options = example_options(args)
@@ -104,8 +118,8 @@ def run(args: argparse.Namespace) -> int:
 def check_html(args: argparse.Namespace) -> None:
     """Raise ValueError for a --html that cannot be written, or a --run without it."""
     if args.html is None:
-        if args.folder is not None:
-            raise ValueError("--run belongs to --html FILE")
+        if args.folder is not None and args.text is None:
+            raise ValueError("--run belongs to --html FILE or --text TEXT")
         return
     if os.path.isdir(args.html):
         raise ValueError(f"{args.html} is a folder; --html takes a file")
@@ -132,6 +146,29 @@ def write_html(args: argparse.Namespace, example: WalkExample) -> int:
     explain_example(example, run, args.fault).save(args.html)
     print(f"{args.html}: {os.path.getsize(args.html):,} bytes")
     return 0
+
+
+def explain_words(args: argparse.Namespace) -> int:
+    """Print what the losses of a text blame, or write the page; return 1 if a law or gradient is wrong."""
+    from ..study.web.words import words_explanation
+    from ..study.words import blame
+    from ..study.words_page import words_page
+    from ..tasks.writing import language_model
+
+    others = {"tokens": args.tokens, "break": args.fault, "all-options": args.all_options or None}
+    for name, given in {**others, **example_options(args)}.items():
+        if given is not None:
+            raise ValueError(f"--{name.replace('_', '-')} does not belong to --text TEXT; leave it out")
+    model, params, vocabulary = language_model(args.folder)
+    ids = vocabulary.encode(args.text)
+    found = blame(model, params, ids, args.layer or 0, args.head or 0)
+    symbols = [vocabulary.symbols[place] for place in ids]
+    if args.html is not None:
+        words_explanation(found, symbols).save(args.html)
+        print(f"{args.html}: {os.path.getsize(args.html):,} bytes")
+    else:
+        print(*words_page(found, symbols), sep="\n")
+    return 0 if found.ok else 1
 
 
 def example_options(args: argparse.Namespace) -> dict[str, Any]:

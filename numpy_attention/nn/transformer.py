@@ -125,6 +125,16 @@ class TransformerEncoderLayer(Block):
     def backward(self, d_out: npt.ArrayLike, saved: EncoderLayerSaved) -> tuple[Any, Params]:
         """d_x, and d_params."""
         check_saved(saved, EncoderLayerSaved)
+        d_x, d_attended, d_params = self.backward_to_attention(d_out, saved)
+        d_inputs, d_self_attn = self.self_attn.backward(d_attended, saved.self_attn)
+        d_branch, d_norm1_before = either_backward(self.norm1, d_inputs.d_query, saved.norm1_before)
+        d_params["norm1"] = d_norm1_before | d_params["norm1"]
+        return added(d_x, d_branch), {"self_attn": d_self_attn, **d_params}
+
+    def backward_to_attention(
+        self, d_out: npt.ArrayLike, saved: EncoderLayerSaved
+    ) -> tuple[Any, Any, Params]:
+        """d_x past the attention, d_attended of its output, and d_params of all that comes after it."""
         # out = x + dropout(feed_forward(x)), with norm2 before or after
         d_summed, d_norm2_after = either_backward(self.norm2, admit("d_out", d_out), saved.norm2_after)
         d_x, d_thinned = sum_backward(d_summed, saved.sum2)
@@ -136,11 +146,8 @@ class TransformerEncoderLayer(Block):
         d_summed, d_norm1_after = either_backward(self.norm1, d_x, saved.norm1_after)
         d_x, d_thinned = sum_backward(d_summed, saved.sum1)
         d_attended = thin_backward(d_thinned, saved.dropout1)
-        d_inputs, d_self_attn = self.self_attn.backward(d_attended, saved.self_attn)
-        d_branch, d_norm1_before = either_backward(self.norm1, d_inputs.d_query, saved.norm1_before)
-        d_x = added(d_x, d_branch)
-        d_norms = {"norm1": d_norm1_before | d_norm1_after, "norm2": d_norm2_before | d_norm2_after}
-        return d_x, {"self_attn": d_self_attn, **d_feed_forward, **d_norms}
+        d_norms = {"norm1": d_norm1_after, "norm2": d_norm2_before | d_norm2_after}
+        return d_x, d_attended, {**d_feed_forward, **d_norms}
 
 
 @shape_repr

@@ -19,13 +19,13 @@ def asset(name: str) -> str:
     return (files(__package__) / "assets" / name).read_text(encoding="utf-8")
 
 
-def document(title: str, body: str, data: Any) -> str:
+def document(title: str, body: str, data: Any = None) -> str:
     """The whole file.
 
     Parameters
     ----------
     title, body : the title as text, the body as HTML
-    data : what the script reads, as JSON values without NaN or infinities
+    data : what the script reads, as JSON values without NaN or infinities; None for a page without a script
 
     Examples
     --------
@@ -34,21 +34,25 @@ def document(title: str, body: str, data: Any) -> str:
     (True, False)
     """
     style = _unindented(asset("style.css"))
-    script = "(() => {\n'use strict';\n" + "".join(asset(f"{name}.js") for name in SCRIPTS) + "})();\n"
-    script = _unindented(script)
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False).replace(
-        "<", "\\u003c"
-    )
-    own = f"script-src {_hash(script)}; style-src {_hash(style)}"
-    policy = f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'"
+    scripts, own = ("", "") if data is None else _scripts(data)
+    policy = f"default-src 'none'; {own}style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n{body}\n"
-        f'<script type="application/json" '
-        f'id="data">{text}</script>\n<script>{script}</script>\n</body>\n</html>\n'
+        f"{scripts}</body>\n</html>\n"
     )
+
+
+def _scripts(data: Any) -> tuple[str, str]:
+    """The data and the script as HTML, and what the policy says of the script."""
+    script = "(() => {\n'use strict';\n" + "".join(asset(f"{name}.js") for name in SCRIPTS) + "})();\n"
+    script = _unindented(script)
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    safe = text.replace("<", "\\u003c")
+    html = f'<script type="application/json" id="data">{safe}</script>\n<script>{script}</script>\n'
+    return html, f"script-src {_hash(script)}; "
 
 
 def _unindented(text: str) -> str:
