@@ -23,7 +23,7 @@ class Spare:
     """Memory given back, for the next call.
 
     Each step is one operation of a dict, so that no lock is needed, which an interrupt or a fork might leave
-    locked.
+    locked, and which the garbage collector, which gives memory back at any moment, would wait for in vain.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Spare:
 
     def take(self, size: int) -> Array | None:
         """An array of `size` bytes and at most a quarter more, or None if there is no memory."""
-        for key, array in list(self.arrays.items()):
+        for key, array in self.arrays.copy().items():
             if size <= array.size <= size + size // 4 and self.arrays.pop(key, None) is not None:
                 return array
         try:
@@ -44,9 +44,9 @@ class Spare:
         if not arrays:
             return
         self.arrays.update((id(array), array) for array in arrays)
-        held = list(self.arrays.items())
-        excess = sum(array.size for _, array in held) - most
-        for key, array in held:
+        held = self.arrays.copy()
+        excess = sum(array.size for array in held.values()) - most
+        for key, array in held.items():
             if excess > 0:
                 self.arrays.pop(key, None)
                 excess -= array.size
