@@ -50,6 +50,10 @@ def _in_halves(d_out: Array, positions: Array) -> Named:
     return {"d_x": rotary_backward(d_out, rotary_forward(x, positions, layout="halves")[1])}
 
 
+def _read_in_halves(d_out: Array, positions: Array) -> Named:
+    return _rotary_back(np.stack(np.split(d_out, 2, axis=1), axis=-1).reshape(d_out.shape), positions)
+
+
 def _same_angle(d_out: Array, positions: Array) -> Named:
     return {"d_x": rotary_forward(d_out, positions)[0]}
 
@@ -95,7 +99,9 @@ d_x = interleaved(d_first, d_second)
     lambda: planted.in_rule("rotary", lambda d_out, positions: (
         {"x": np.zeros(d_out.shape), "positions": positions}, d_out), "d_x"),
     (Slip("a sign is wrong", "the gradient is turned by the same angle as x, not back", _same_angle),
-     Slip(ORDER, "entries are paired across the halves of the row, not with their neighbours", _in_halves)),
+     Slip(ORDER, "entries are paired across the halves of the row, not with their neighbours", _in_halves),
+     Slip(ORDER, "the halves of a row of d_out are read as first and second entries, but not written so",
+          _read_in_halves)),
 )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ TERM, SIGN, OPERATION = "a term is missing", "a sign is wrong", "the wrong opera
 AXIS, SUM, LOST = "the wrong axis", "a sum and a mean are confused", "an axis is lost in a sum"
 TRANSPOSE, STEP, ORDER = "a transpose is missing", "a step is left out", "something stands in the wrong order"
 MASK, HEADS, RANGE = "the mask", "the heads", "numbers out of range"
-REPEATED = "what was read several times must be added up"
+REPEATED, TOO_MUCH = "what was read several times must be added up", "a step too many"
 
 CHANGES: dict[str, tuple[Change, ...]] = {
     "*": (

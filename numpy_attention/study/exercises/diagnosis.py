@@ -1,6 +1,7 @@
 """Recognise the mistake in a submission by its numbers: those of which wrong solution are they?"""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from .changes import MASK, RANGE
 from .exercise import Exercise, Named
 from .mistake import Mistake, as_sentence
 from .planted import in_words
+from .suspicion import suspects
 from .variations import CONSTANT, Workbook
 
 LEFT_OPEN = 1e-6
@@ -76,7 +78,7 @@ def diagnose(exercise: Exercise, workbook: Workbook, judged: Sequence[JudgedCase
         return Diagnosis(f"a known fault in {_family(faults[0])}", sentence, faults)
     by_tensor: dict[str, list[Mistake]] = {name: [] for name in wrong}
     single = [each for each in single if " and " not in each.name.partition(" are ")[0]]  # of one result
-    for mistakes in (single, workbook.too_much(), workbook.pairs(_plain(judged))):
+    for mistakes in chain([single], _suspected(workbook, judged, wrong)):
         near = _near(list(mistakes), _plain(judged))
         if mistakes is not single and (found := closest(_in_all(near), judged, LEFT_OPEN)):
             return Diagnosis(found[0].kind, found[0].sentence, faults)
@@ -89,6 +91,22 @@ def diagnose(exercise: Exercise, workbook: Workbook, judged: Sequence[JudgedCase
     if multiple := factors(judged):
         return Diagnosis(CONSTANT, as_sentence(multiple), faults)
     return Diagnosis(*_by_cases(judged), faults)
+
+
+def _suspected(
+    workbook: Workbook, judged: Sequence[JudgedCase], wrong: Sequence[str]
+) -> Iterator[list[Mistake]]:
+    """What nobody planted, the simplest first, judging by each wrong result; and two mistakes at once."""
+    yield list(workbook.altered())
+    several = []
+    for name in wrong:
+        own = _only(judged, name)
+        others = [case for case in own if case.wrong and "hidden" in case.case.name] or own
+        one, more = suspects(workbook, _plain(own), others[-1], name)
+        several += more
+        yield one
+    yield list(workbook.pairs(_plain(judged)))
+    yield several
 
 
 def _family(name: str) -> str:
@@ -108,17 +126,30 @@ def _in_all(near: dict[str, list[Mistake]]) -> list[Mistake]:
 
 
 def _plain(judged: Sequence[JudgedCase]) -> JudgedCase:
-    """The largest case with wrong numbers, without extreme ones if there is one."""
+    """The largest case with wrong numbers, finite ones, without extreme ones if there is one."""
     failing = [case for case in judged if case.wrong]
+    telling = max(map(_telling, failing))
+    failing = [case for case in failing if _telling(case) == telling]
     plain = [case for case in failing if not any(word in case.case.name for word in EXTREME)]
     return max(plain or failing, key=lambda case: sum(x.size for x in case.expected.values.values()))
+
+
+def _telling(case: JudgedCase) -> int:
+    """How many of these hold: some numbers are finite, all are, shapes are right, not all numbers are 0."""
+    right = case.expected.values
+    pairs = [(x.numbers, right[name]) for name, x in case.tensors.items()]
+    return (
+        any(bool(np.isfinite(x).any()) for x, _ in pairs)
+        + all(bool(np.isfinite(x).all()) for x, _ in pairs)
+        + all(x.shape == y.shape for x, y in pairs)
+        + all(_largest(x) > 1e-12 for x, _ in pairs)
+    )
 
 
 def _near(mistakes: Sequence[Mistake], case: JudgedCase) -> dict[str, list[Mistake]]:
     """The mistakes that give the submission's numbers in a case, result by result."""
     near: dict[str, list[Mistake]] = {name: [] for name in case.tensors}
-    lost = any(not np.isfinite(x.numbers).any() and x.numbers.size for x in case.tensors.values())
-    if lost and not any(word in case.case.name for word in EXTREME):
+    if not any(np.isfinite(x.numbers).any() for x in case.tensors.values()):
         return near  # many mistakes give nothing but NaN
     for each in mistakes:
         results = each.results(case)

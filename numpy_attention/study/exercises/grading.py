@@ -17,9 +17,9 @@ from ...check.referee.control import Control
 from ...functional.base.wording import counted
 from ..derivatives import derivative
 from .catalogue import exercise_of
-from .diagnosis import diagnose, planted_mistakes, wrong_tensors
+from .diagnosis import Diagnosis, diagnose, planted_mistakes, wrong_tensors
 from .exercise import FLOAT64, Exercise, Grade, draw
-from .hints import hints
+from .hints import cause, hints
 from .submission import Answer, answers_of
 from .variations import Workbook
 
@@ -58,6 +58,8 @@ def grade_of(asked: Exercise, cases: list[JudgedCase], answers: list[Answer], en
     workbook = Workbook(asked, cases)
     if problems or wrong_tensors(judged):
         diagnosis = diagnose(asked, workbook, judged)
+        if problems and not diagnosis.sentence:
+            diagnosis = Diagnosis("not in the numbers alone", cause(problems[0]))
         reason = _reason(judged, list(dict.fromkeys(problems)), len(cases))
         lines = hints(asked, judged, problems, diagnosis)
         return Grade(asked.name, FAIL, reason, lines, diagnosis.kind, diagnosis.sentence)

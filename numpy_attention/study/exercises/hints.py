@@ -119,11 +119,11 @@ def _of_problems(judged: Sequence[JudgedCase], problems: Sequence[str]) -> tuple
     return (
         tuple(wrapped(what, where)),
         tuple(wrapped(f"Kind of mistake: {kind} ({failing} of {len(judged)} calls are concerned).")),
-        tuple(wrapped(_cause(problems[0]), where)),
+        tuple(wrapped(cause(problems[0]), where)),
     )
 
 
-def _cause(problem: str) -> str:
+def cause(problem: str) -> str:
     """What usually lies behind a problem."""
     if "changes its argument" in problem:
         return "An assignment into an argument, or an operation in place, changes what the caller needs."

@@ -83,7 +83,8 @@ d_logits = mean * d_loss
      "mean": "the gradient of the mean",},
     (("each row of d_logits adds up to 0", lambda n: (n["d_logits"].sum(axis=-1), 0.0)),),
     lambda n: ({"logits": n["logits"]}, partial(cross_entropy, targets=n["targets"], ignore_index=-1)),
-    lambda n: {"the number of classes": n["logits"].shape[-1], "the number of rows": len(n["logits"])},
+    lambda n: {"the number of classes": n["logits"].shape[-1], "the number of rows": len(n["logits"]),
+               "the number of targets that count": max(int((n["targets"] >= 0).sum()), 1)},
     lambda: planted.in_rule("cross_entropy", lambda d_loss, logits, targets: (
         {"logits": logits, "targets": targets, "ignore_index": -1}, np.asarray(d_loss)), "d_logits")
     | {"d-loss-ignored": lambda d_loss, logits, targets: _classes_back(1.0, logits, targets)},

@@ -41,6 +41,8 @@ OWN_CHANGES: dict[str, tuple[Change, ...]] = {
         Change(HEADS, "the gradients of a group's query heads are not added up", lambda d, key: d),
         Change(HEADS, "only the last query heads are taken, one for each key head",
                lambda d, key: d[-len(key) :]),
+        Change(HEADS, "the sum runs over the groups, not over the query heads of a group",
+               lambda d, key: grouped(d, key).sum(axis=0)),
         Change(HEADS, "the largest gradient of a group is taken, not the sum",
                lambda d, key: grouped(d, key).max(axis=1)),
         Change(HEADS, "only the first query heads are taken, one for each key head",

@@ -11,15 +11,20 @@ from typing import Any
 import numpy as np
 
 from ...check.outside.outcome import JudgedCase
-from .changes import AXIS, CHANGES, ORDER, SIGN, STEP
+from .atoms import FORMS, SUMS
+from .changes import AXIS, CHANGES, FACTOR, ORDER, SIGN, STEP, TERM, TOO_MUCH
 from .exercise import Exercise, Named
+from .expressions import POWERS
 from .mistake import Mistake
 from .own_changes import OWN_CHANGES
 from .program import Line, Numbers, scope
-from .unasked import COMBINED, OF_OPERANDS, POWERS, UNASKED
 
 WRONG_ARRAY, CONSTANT, IGNORED = "the wrong array", "a constant factor", "an array is ignored"
 ALL_CHANGES = CHANGES | OWN_CHANGES
+LEFT_OUT = {"*": (FACTOR, "multiplied by"), "/": (FACTOR, "divided by"), "+": (TERM, "added to"),
+            "-": (TERM, "reduced by")}  # fmt: skip
+"""What is missing where an operand stands in the place of what it makes."""
+
 LIKELY = 6
 SHORT = 12
 """The changes of each operation, from the likeliest on, that are tried in pairs: half of them in programs of
@@ -83,7 +88,7 @@ class Workbook:
 
     # ---------------------------------------------------------------------------- one kind after another
 
-    def _used(self) -> list[tuple[int, Line]]:
+    def used(self) -> list[tuple[int, Line]]:
         """The lines on which a result depends, with their numbers: others are there for their names."""
         needed = {self.exercise.computed(name) for name in self.exercise.results}
         used = []
@@ -96,9 +101,9 @@ class Workbook:
     def _words(self, text: str, line: Line) -> str:
         phrases = [self.exercise.phrase(name) for name in line.operands]
         named = dict(zip("abc", phrases, strict=False))
-        return text.format(t=self.exercise.phrase(self._place(line)), **named)
+        return text.format(t=self.exercise.phrase(self.place(line)), **named)
 
-    def _place(self, line: Line) -> str:
+    def place(self, line: Line) -> str:
         """The result that a line is about: of a transpose, that of the product in which it stands."""
         later = (each.target for each in self.program.lines if line.target in each.operands)
         return next(later, line.target) if line.operation == "transposed" else line.target
@@ -106,7 +111,7 @@ class Workbook:
     def wrong_operations(self, most: int | None = None) -> list[Mistake]:
         """Another operation in a line, the likeliest of each operation first."""
         found = []
-        for number, line in self._used():
+        for number, line in self.used():
             for rank, change in enumerate(ALL_CHANGES.get(line.operation, ())[:most]):
                 changed = {number: line._replace(function=change.function)}
                 found.append((rank, self.mistake(change.kind, self._words(change.words, line), changed)))
@@ -115,7 +120,7 @@ class Workbook:
     def _gradients(self) -> list[int]:
         """The lines of results and gradients, then the others."""
         names = [self.exercise.computed(name) for name in self.exercise.results]
-        lines = [n for n, line in self._used() if line.operation != "transposed"]
+        lines = [n for n, line in self.used() if line.operation != "transposed"]
         return sorted(lines, key=lambda n: (t := self.program.lines[n].target) not in names and t[:2] != "d_")
 
     def wrong_signs(self) -> Iterator[Mistake]:
@@ -134,43 +139,15 @@ class Workbook:
                 constant = partial(self._constant, name, power)
                 yield Mistake(CONSTANT, f"{names} are {words}", partial(_all_times, constant))
 
-    def too_much(self) -> Iterator[Mistake]:
-        """A result or gradient combined with an array that has no part in it, or changed once more."""
-        lines = self._used()
-        first = next(
-            (n for n, line in lines if line.target.startswith("d_")), 0
-        )  # not what is computed again
-        for number, line in lines:
-            for place, own in enumerate(line.operands if number >= first else ()):
-                for kind, words, change in OF_OPERANDS:
-                    text = words.format(t="{t}", x=self.exercise.phrase(own))
-                    changed = {number: _with_operand(line, place, change)}
-                    yield self.mistake(kind, self._words(text, line), changed)
-        for number in (n for n in self._gradients() if n >= first):
-            line = self.program.lines[number]
-            for kind, words, change in UNASKED:
-                yield self.mistake(kind, self._words(words, line), {number: _times(line, change)})
-            for name in self._alike(line.target, number, broadcast=True):
-                for kind, words, combine in COMBINED:
-                    text = words.format(t="{t}", y=self.exercise.phrase(name))
-                    yield Mistake(kind, self._words(text, line), self._combined(number, line, name, combine))
-
-    def _combined(self, number: int, line: Line, name: str, combine: Any) -> Callable[[JudgedCase], Named]:
-        def solve(case: JudgedCase) -> Named:
-            other = self.numbers[case.case.number][name]
-            return self.results(case, {number: _times(line, lambda x: combine(x, other))})
-
-        return solve
-
     def wrong_arrays(self) -> Iterator[Mistake]:
         """Another array of the same shape, or ones, in an operand's place."""
-        for number, line in self._used():
+        for number, line in self.used():
             for place, own in enumerate(line.operands):
                 for name in self._alike(own, number) if line.operation != "width_root" else ():
                     operands = (*line.operands[:place], name, *line.operands[place + 1 :])
-                    words = f"{self.exercise.phrase(name)} stands in the place of {self.exercise.phrase(own)}"
+                    kind, words = self._instead(name, own)
                     yield self.mistake(
-                        WRONG_ARRAY,
+                        kind,
                         self._words(words + ", in {t}", line),
                         {number: line._replace(operands=operands)},
                     )
@@ -180,6 +157,29 @@ class Workbook:
                         IGNORED, self._words(words + ", in {t}", line),
                         {number: _with_operand(line, place, np.ones_like)},
                     )  # fmt: skip
+
+    def altered(self) -> Iterator[Mistake]:
+        """Another form of an argument, wherever it stands."""
+        for name in self.exercise.arguments:
+            for words, function, _ in FORMS:
+                text = f"{words.format(x=name)} is taken for {name}"
+                yield Mistake(TOO_MUCH, text, partial(self._altered, name, function))
+
+    def _altered(self, name: str, function: Callable[[Any], Any], case: JudgedCase) -> Named:
+        numbers = dict(case.call.arguments)
+        found = self.program.run(numbers | {name: function(numbers[name])})
+        return {result: found[self.exercise.computed(result)] for result in self.exercise.results}
+
+    def _instead(self, name: str, own: str) -> tuple[str, str]:
+        """What is wrong if a number stands in the place of another: the step from it to that is left out."""
+        a, b = self.exercise.phrase(name), self.exercise.phrase(own)
+        for line in self.program.lines:
+            if line.target == own and name in line.operands and line.operation in LEFT_OUT:
+                other = next((x for x in line.operands if x != name), name)
+                kind, verb = LEFT_OUT[line.operation]
+                if line.operation not in "/-" or name == line.operands[0]:
+                    return kind, f"{a} is not {verb} {self.exercise.phrase(other)}"
+        return WRONG_ARRAY, f"{a} stands in the place of {b}"
 
     def _alike(self, own: str, number: int, *, broadcast: bool = False) -> Iterator[str]:
         """The other names that have, or are broadcast to, the shape of a name in some case."""
@@ -198,7 +198,7 @@ class Workbook:
 
     def skipped(self) -> Iterator[Mistake]:
         """Another array as the result of a line: the step is left out."""
-        for number, line in self._used():
+        for number, line in self.used():
             for name in self._alike(line.target, number):
                 words = f"{self.exercise.phrase(name)} is taken for {{t}}"
                 changed = line._replace(operands=(name,), function=np.asarray)
@@ -214,6 +214,10 @@ class Workbook:
                 yield Mistake(ORDER, f"{words}, and transposed", partial(_renamed, names, order, turned=True))
         for name in names:
             yield Mistake(ORDER, f"{name} is returned transposed", partial(_turned, name))
+            for words, function, _ in SUMS:
+                for lost in (False, True):
+                    summed = partial(_summed, name, function, lost=lost)
+                    yield Mistake(TOO_MUCH, f"{words.format(x=name)} are returned, not {name} itself", summed)
 
     def _ways(self) -> list[tuple[str, str, float]]:
         """How a number is multiplied by a constant: in words, the constant's name, and its power."""
@@ -224,7 +228,7 @@ class Workbook:
     def wrong_constants(self) -> Iterator[Mistake]:
         """A result, or a number on the way, times a constant."""
         sizes = {name: None for _, name, _ in self._ways() if name != "two"}
-        for number, line in self._used():
+        for number, line in self.used():
             for name in sizes if line.operation == "width_root" else ():
                 solve = partial(self._other_root, number, line, name)
                 yield Mistake(AXIS, f"the square root of {name} is taken, not of the width", solve)
@@ -287,3 +291,9 @@ def _renamed(names: Sequence[str], order: Sequence[str], case: JudgedCase, *, tu
 def _turned(name: str, case: JudgedCase) -> Named:
     """The right results, one of them transposed."""
     return {n: x.T if n == name else x for n, x in case.expected.values.items()}
+
+
+def _summed(name: str, function: Callable[[Any], Any], case: JudgedCase, *, lost: bool) -> Named:
+    """The right results, one of them summed up, with or without the summed axis."""
+    summed = function(case.expected.values[name])
+    return dict(case.expected.values) | {name: np.squeeze(summed) if lost else summed}
