@@ -6,7 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from numpy_attention.optim.trees import flatten
+from numpy_attention.tasks import load, with_defaults
 from numpy_attention.tasks.words import shipped
+from numpy_attention.tasks.words.objectives import NextToken
+from numpy_attention.tasks.words.word_task import WordFacts
 
 
 def test_the_shipped_model_is_small_and_whole():
@@ -17,3 +20,10 @@ def test_the_shipped_model_is_small_and_whole():
     assert sum(Path(file).stat().st_size for file in (shipped.WEIGHTS, shipped.FACTS)) < 1_000_000
     assert hashlib.sha256(shipped.WEIGHTS.read_bytes()).hexdigest() == shipped.DIGEST
     assert model.vocabulary == vocabulary.size
+
+
+def test_the_shipped_model_has_its_loss_on_the_held_out_tenth():
+    model, params, vocabulary = shipped.shipped_model()
+    test = load(with_defaults({"task": "text"}), facts=WordFacts(vocabulary, None, None)).test
+    figures = NextToken(model, vocabulary.lengths).figures(params, test.some(slice(0, None, 4)))
+    assert round(figures.loss, 3) == 1.361  # 1.384 of all windows
