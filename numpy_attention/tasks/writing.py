@@ -55,7 +55,7 @@ def written(
     Examples
     --------
     >>> "".join(written(shipped_model(), "Alice", 3, temperature=0, stop="zebra"))[:1]
-    ' '
+    ','
     """
     model, params, vocabulary = writer
     if not prompt:
