@@ -13,6 +13,7 @@ A comment above a fenced block or a table says how it is checked:
 
 import doctest
 import re
+import shlex
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -157,7 +158,7 @@ def test_a_transcript_is_what_the_command_prints(
     if not status:
         prepare(command.strip(), [each.strip() for each, _ in blocks("run:")])
     capsys.readouterr()
-    assert main(command.split()) == status
+    assert main(shlex.split(command)) == status
     printed = capsys.readouterr().out.splitlines()
     at, skipping = 0, False
     for line in without_prompt(command.strip(), shown):

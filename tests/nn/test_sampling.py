@@ -1,5 +1,7 @@
 """Filters of probabilities: hand examples, and what holds for all logits."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -85,6 +87,8 @@ def test_draws_follow_the_probabilities():
     counts = np.bincount([draw(np.array([0, 0.25, 0, 0.75, 0]), rng) for _ in range(4000)], minlength=5)
     assert counts[[0, 2, 4]].tolist() == [0, 0, 0]
     assert abs(counts[1] - 1000) < 4 * np.sqrt(4000 * 0.25 * 0.75)
+    for number, expected in ((0.0, 1), (0.25, 3), (1 - 2**-53, 3)):
+        assert draw(np.array([0, 0.25, 0, 0.75, 0]), SimpleNamespace(random=lambda: number)) == expected  # noqa: B023
 
 
 @pytest.mark.parametrize(
