@@ -66,7 +66,7 @@ def _worst_loss(found: Blame, names: list[str]) -> Iterator[str]:
     largest = found.maps["whole model"][t].max() or 1.0
     for s in range(t + 1):
         bar = "█" * round(20 * found.maps["whole model"][t, s] / largest)
-        numbers = "".join(f"{x[t, s]:>12.4f}" for x in maps.values())
+        numbers = "".join(f"{round(x[t, s], 4) + 0.0:>12.4f}" for x in maps.values())
         yield f"{s:>2} {names[s][:8]:<9}{numbers}  {bar}".rstrip()
     yield ""
 
