@@ -55,7 +55,8 @@ def drawn_anew(rng: np.random.Generator, settings: Settings, data: WordData) -> 
     """The training part of one epoch."""
     drawn: Drawn = data.raw
     assert data.target_vocabulary is not None
-    examples = [drawn.write(rng, int(each)) for each in drawn.draw(rng, EPOCH)]
+    size = EPOCH if data.train is None else data.train.size
+    examples = [drawn.write(rng, int(each)) for each in drawn.draw(rng, size)]
     return written_pairs(examples, data.vocabulary, data.target_vocabulary)
 
 

@@ -1,0 +1,41 @@
+"""Every task that ships, at full size: the loss falls, and a resumed run equals the unbroken one."""
+
+import numpy as np
+import pytest
+
+from numpy_attention.tasks import TASKS, load, with_defaults
+from numpy_attention.tasks.words.word_task import WordData
+from numpy_attention.training import run_folder
+from numpy_attention.training.run import run_epochs, start_run
+
+BATCHES = 8
+"""In each of three epochs."""
+SHIPPED = [name for name, task in TASKS.items() if not {"csv", "npz"} & set(task.required)]
+
+
+def few_batches(data, settings):
+    """The data, of words BATCHES of the training part."""
+    if not isinstance(data, WordData):
+        return data
+    size = min(data.train.size, BATCHES * settings.batch_size)
+    return data._replace(train=data.train.some(np.arange(size)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", SHIPPED)
+def test_the_loss_falls_and_a_resumed_run_equals_the_unbroken_one(task, tmp_path):
+    settings = with_defaults({"task": task})
+    settings = settings._replace(
+        epochs=3, lr=settings.lr / 4
+    )  # two steps of warm-up are too few for all of it
+    data = few_batches(load(settings), settings)
+    whole = list(run_epochs(start_run(TASKS[task], settings, data), data))
+    losses = [row["loss"] for row in whole[-1].history]
+    assert losses[-1] < losses[0]
+    run_folder.save_run(tmp_path, whole[0])
+    kept = run_folder.read_run(tmp_path, TASKS)
+    *_, last = run_epochs(kept, few_batches(load(kept.settings, facts=kept.facts), settings))
+    ours, theirs = run_folder.to_arrays(last), run_folder.to_arrays(whole[-1])
+    assert list(ours) == list(theirs)
+    for name, array in ours.items():
+        np.testing.assert_array_equal(array, theirs[name], err_msg=name)
