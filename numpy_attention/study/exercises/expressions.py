@@ -6,6 +6,7 @@ following lines are linear in it, so that the factors of both come out of the su
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product as cartesian
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,9 @@ from .program import Numbers, Program
 CLOSE = 1e-6
 MOST_PAIRS = 450
 """The likeliest products, that are tried in pairs."""
+
+MOST_SUMS = 40
+"""The likeliest sums of a pair, of those that are the numbers."""
 
 PLAIN = 14
 """The likeliest numbers, by which further products are multiplied."""
@@ -269,13 +273,13 @@ def _fits(
     lengths = np.sqrt(np.einsum("nm,nm->n", columns.rows, columns.rows))
     units = columns.rows / lengths[:, None]
     both = units[:MOST_PAIRS] @ units[:MOST_PAIRS].T
+    constants = {name: size.of(arguments) for name, size in pivot.sizes.items()}
     for known, left in starts:
         size = float(np.sqrt(left @ left))
         if size <= CLOSE * float(np.sqrt(got @ got)):
             continue
         for places, factors in _solved(units, both, left / size):
-            for terms in _named([x * size / lengths[n] for x, n in zip(factors, places, strict=True)],
-                                [columns.product(n) for n in places], pivot, arguments):  # fmt: skip
+            for terms in _named(factors * size / lengths[[*places]], places, columns, constants):
                 cost = sum(columns.costs[n] for n in places) + len(places) + len(known)
                 yield (*known, *terms), float(cost) + 0.5 * sum(bool(term.size) for term in terms)
 
@@ -287,22 +291,27 @@ def _solved(units: Array, both: Array, target: Array) -> Iterator[tuple[tuple[in
         if np.abs(along[n] * units[n] - target).max() < CLOSE / 10:
             yield (int(n),), along[n : n + 1]
     few: Array = along[: len(both)]
-    apart = (1 - both * both) * (np.abs(few) < 1 - CLOSE)
+    apart = (1 - both * both) * np.logical_and.outer(alone := np.abs(few) < 1 - CLOSE, alone)
     near = few[:, None] ** 2 + few**2 - 2 * both * np.outer(few, few) > (1 - CLOSE) * apart
-    for n, m in zip(*np.nonzero(np.triu(near & (apart > CLOSE), 1)), strict=True):
+    pairs = np.argwhere(np.triu(near & (apart > CLOSE), 1))
+    for n, m in pairs[np.argsort(pairs.sum(axis=1), kind="stable")][:MOST_SUMS]:
         c = np.linalg.solve([[1, both[n, m]], [both[n, m], 1]], few[[n, m]])
         if np.abs(c @ units[[n, m]] - target).max() < CLOSE / 10 and np.abs(c).min() > CLOSE:
             yield (int(n), int(m)), c
 
 
 def _named(
-    factors: Sequence[float], products: list[Product], pivot: Pivot, arguments: dict[str, Any]
+    factors: Array, places: tuple[int, ...], columns: Columns, constants: dict[str, float]
 ) -> Iterator[tuple[Term, ...]]:
     """The terms with each factor's possible names, as two and as a size that is two."""
-    terms: list[tuple[Term, ...]] = [()]
-    for factor, each in zip(factors, products, strict=True):
-        names = ["" for _ in range(int(abs(abs(factor) - 1) < CLOSE))] or [
-            name for name, size in pivot.sizes.items() if abs(size.of(arguments) / abs(factor) - 1) < CLOSE
-        ]
-        terms = [(*known, Term(each, bool(factor < 0), name)) for known in terms for name in names]
-    yield from terms
+    names = [
+        [""]
+        if abs(x - 1) < CLOSE
+        else [name for name, size in constants.items() if abs(size / x - 1) < CLOSE]
+        for x in np.abs(factors)
+    ]
+    if all(names):
+        products = [columns.product(n) for n in places]
+        for chosen in cartesian(*names):
+            parts = zip(products, factors, chosen, strict=True)
+            yield tuple(Term(each, bool(x < 0), name) for each, x, name in parts)

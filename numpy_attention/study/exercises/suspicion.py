@@ -12,6 +12,9 @@ from .expressions import POWERS, Guess, Pivot, Power, Product, Size, Term, guess
 from .mistake import Mistake
 from .variations import CONSTANT, WRONG_ARRAY, Workbook
 
+LENGTH = 30
+"""Characters of a sentence that cost as much as another factor."""
+
 FEW = 12
 """Guesses of each line that are compared with all cases."""
 
@@ -37,7 +40,9 @@ def suspects(
         if line := pivot.linear(numbers, result):
             for guess in guesses(pivot, (numbers, others), known, line, got.ravel(), arguments)[:FEW]:
                 kind, words, vague = described(guess, exercise.phrase(workbook.place(pivot.line)))
-                found.append((vague, guess.cost, _mistake(workbook, guess, kind, words)))
+                found.append(
+                    (vague, guess.cost + len(words) / LENGTH, _mistake(workbook, guess, kind, words))
+                )
     found.sort(key=lambda each: each[:2])
     return [each for vague, _, each in found if not vague], [each for vague, _, each in found if vague]
 
@@ -82,7 +87,9 @@ def described(guess: Guess, where: str) -> tuple[str, str, bool]:
         wrong = [term for term in guess.terms if term not in level]
         if found := _one_place(right, wrong, own, tail, alone=len(level) == 1):
             return found[0], found[1].rstrip(","), False
-    return OPERATION, f"what stands in the place of {own}{tail}, is {_sum(guess.terms)}".rstrip(","), True
+    if len(guess.terms) == 1:
+        return WRONG_ARRAY, _instead(_sum(guess.terms), f"{own}{tail}"), False
+    return OPERATION, f"what stands in the place of {own}{tail} is {_sum(guess.terms)}".rstrip(","), True
 
 
 def _one_place(
@@ -105,7 +112,11 @@ def _one_place(
         return SIGN, f"{_product(one.product)}{where} has the wrong sign"
     if one.product == other.product and one.negative == other.negative:
         return CONSTANT, f"{_is(_product(one.product))} {other.size}{where}"
-    return None
+    return (
+        (WRONG_ARRAY, _instead(_sum(wrong), f"{own}{tail}"))
+        if alone and _product(one.product) == own
+        else None
+    )
 
 
 def _factor(right: Product, wrong: Product, where: str, own: str) -> tuple[str, str] | None:
@@ -123,9 +134,12 @@ def _factor(right: Product, wrong: Product, where: str, own: str) -> tuple[str, 
         if a.words == b.words:
             return OPERATION, f"{_is(_product(rest))} {_verb(b)} {a.words}, not {_verb(a).split()[0]}{where}"
         if a.power == b.power:
-            stands = "stand" if _is(b.words).endswith("are") else "stands"
-            return WRONG_ARRAY, f"{b.words} {stands} in the place of {a.words}{where}"
+            return WRONG_ARRAY, _instead(b.words, a.words + where)
     return None
+
+
+def _instead(words: str, own: str) -> str:
+    return f"{words} {'stand' if _is(words).endswith('are') else 'stands'} in the place of {own}"
 
 
 def _without(one: Product, other: Product) -> Product:
