@@ -206,6 +206,14 @@ def _together(by_tensor: dict[str, list[Mistake]], faults: tuple[str, ...]) -> D
 
 def _by_cases(judged: Sequence[JudgedCase]) -> tuple[str, str]:
     """What the failing cases have in common, if others are right."""
+    for case in judged:
+        for name, x in case.tensors.items():
+            right = case.expected.values[name].shape
+            if x.numbers.shape != right:
+                return (
+                    "the wrong shape",
+                    f"{name} has the shape {_shape(x.numbers.shape)}, not {_shape(right)}.",
+                )
     failing = [case.case.name for case in judged if case.wrong]
     wrong = [case.tensors[v.tensor].numbers for case in judged for v in case.wrong]
     if all(np.isnan(x).any() for x in wrong):
@@ -214,3 +222,7 @@ def _by_cases(judged: Sequence[JudgedCase]) -> tuple[str, str]:
         if all(any(word in name for word in words) for name in failing):
             return kind, as_sentence(sentence)
     return "", ""
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " by ".join(map(str, shape)) or "of a number"

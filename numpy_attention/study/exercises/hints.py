@@ -132,5 +132,10 @@ def cause(problem: str) -> str:
     if "takes more than" in problem:
         return "A loop does not end, or does the same work again and again."
     if "raises ValueError" in problem and re.search("shape|dimension|broadcast", problem):
-        return "Two arrays meet whose shapes do not fit: a transpose, or a kept axis, is missing."
+        return (
+            "Two arrays meet whose shapes do not fit: a transpose or a kept axis is missing, or what is "
+            "meant for one row is done to all of them at once."
+        )
+    if "ModuleNotFoundError" in problem:
+        return "The Python that grades has no such module; NumPy is enough."
     return "It is in the line that the message names."

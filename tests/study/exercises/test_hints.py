@@ -45,3 +45,11 @@ def test_an_unknown_mistake_leads_back_to_the_case():
     assert UNKNOWN.startswith("No known mistake")
     assert all(len(line) <= 100 for line in wrapped(UNKNOWN, "b" * 99 + " c"))
     assert cases
+
+
+def test_a_wrong_shape_is_said_if_nothing_else_fits():
+    source = SOLUTIONS["score-back"].replace(
+        "d_scores.T @ query", "d_scores.sum(axis=1, keepdims=True) * query"
+    )
+    grade = graded("score-back", source)
+    assert (grade.kind, grade.mistake) == ("the wrong shape", "d_key has the shape 1 by 4, not 2 by 4.")
