@@ -16,12 +16,26 @@ from .breast_cancer import BREAST_CANCER
 from .digit_bags import DIGIT_BAGS
 from .digits import DIGITS
 from .own_data import CSV_TASK, NPZ_TASK
+from .words.algorithms import COPY, REVERSE, SORT
 from .words.dates import DATES
 from .words.numbers import NUMBERS
 from .words.python_docs import PYTHON_DOCS
 from .words.text import TEXT
 
-_ALL = (DIGIT_BAGS, BREAST_CANCER, DIGITS, DATES, NUMBERS, TEXT, PYTHON_DOCS, CSV_TASK, NPZ_TASK)
+_ALL = (
+    DIGIT_BAGS,
+    BREAST_CANCER,
+    DIGITS,
+    DATES,
+    NUMBERS,
+    TEXT,
+    PYTHON_DOCS,
+    COPY,
+    REVERSE,
+    SORT,
+    CSV_TASK,
+    NPZ_TASK,
+)
 TASKS: dict[str, Task] = {task.name: task for task in _ALL}
 DEFAULT_TASK = DIGIT_BAGS.name
 

@@ -18,6 +18,8 @@ from .vocabulary import END, PAD, START
 
 BATCH = 32
 """Windows per forward where nothing is trained; it bounds the memory."""
+NOT_JUDGED = -1
+"""Stands for a target that does not count."""
 
 
 def float32_init(layer: Any, rng: np.random.Generator) -> Params:
@@ -28,7 +30,7 @@ def float32_init(layer: Any, rng: np.random.Generator) -> Params:
 
 
 class NextToken(NamedTuple):
-    """A language model, and the mean cross-entropy of every id of a window after its first.
+    """A language model, and the mean cross-entropy of the judged ids of a window; of all after its first.
 
     loss = sum of -log p(target) / sum of the lengths of the targets
     """
@@ -73,9 +75,10 @@ class NextToken(NamedTuple):
         """The outcome of a batch, with dropout from the seed; the share right is that of the lengths too."""
         rows = batch.rows
         logits, saved = self.model.forward(params, rows[:, :-1], seed=seed if self.model.dropout else None)
-        targets, sizes = rows[:, 1:], self.sizes(rows[:, 1:])
-        loss, saved_loss = cross_entropy_forward(logits, targets)
-        each = targets.size / sizes.sum()
+        targets = np.where(batch.judged, rows[:, 1:], NOT_JUDGED)
+        sizes = np.where(batch.judged, self.sizes(rows[:, 1:]), 0)
+        loss, saved_loss = cross_entropy_forward(logits, targets, ignore_index=NOT_JUDGED)
+        each = batch.judged.sum() / sizes.sum()
         d_logits = cross_entropy_backward(np.asarray(each, logits.dtype), saved_loss)
         _, d_params = self.model.backward(d_logits, saved)
         right = int(sizes[logits.argmax(axis=-1) == targets].sum())

@@ -60,7 +60,7 @@ def drawn_anew(rng: np.random.Generator, settings: Settings, data: WordData) -> 
     return written_pairs(examples, data.vocabulary, data.target_vocabulary)
 
 
-def encoder_decoder(settings: Settings, facts: WordFacts) -> Translating:
+def encoder_decoder(settings: Settings, facts: WordFacts, positions: str | None = "learned") -> Translating:
     """The model of a task of translation."""
     target = facts.target_vocabulary
     assert settings.layers is not None
@@ -73,7 +73,7 @@ def encoder_decoder(settings: Settings, facts: WordFacts) -> Translating:
         settings.layers,
         settings.context,
         target_vocabulary=target.size,
-        positions="learned",
+        positions=positions,
         hidden=2 * settings.hidden_dim,
         norm_first=True,
         dropout=settings.dropout or 0.0,

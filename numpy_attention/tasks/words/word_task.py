@@ -68,8 +68,8 @@ class WordTask(NamedTuple):
     """Settings that not every task has"""
     required: tuple[str, ...] = ()
     """Those of `own_settings` that must not be None"""
-    uniform: Callable[[Settings, WordFacts], Objective] | None = None
-    """The same model with uniform weights, where it is trained beside"""
+    beside: Callable[[Settings, WordFacts], dict[str, Objective]] | None = None
+    """beside(settings, facts): models that lack something, trained beside, by what they lack"""
     baselines: Callable[[Settings, WordData], dict[str, Figures]] | None = None
     """baselines(settings, data): figures of methods without attention, by name"""
     resampled: Callable[[np.random.Generator, Settings, WordData], ExampleSet] | None = None
@@ -86,7 +86,7 @@ class WordTask(NamedTuple):
         return WordFacts(data.vocabulary, data.target_vocabulary, file_digest(settings))
 
     def objectives(self, settings: Settings, facts: WordFacts) -> dict[str, Objective]:
-        """The model, and the same with uniform weights where it is trained beside."""
+        """The model, and those trained beside it."""
         for name in ("score", "temperature"):
             given, usual = getattr(settings, name), getattr(Settings(), name)
             if given != usual:
@@ -96,7 +96,7 @@ class WordTask(NamedTuple):
         missing = next((name for name in self.defaults if getattr(settings, name) is None), None)
         if missing is not None:
             raise ValueError(f"{missing} is None; the task {self.name} needs one")
-        beside = {} if self.uniform is None else {"uniform": self.uniform(settings, facts)}
+        beside = {} if self.beside is None else self.beside(settings, facts)
         return {LEARNED: self.model(settings, facts), **beside}
 
     def changed(
