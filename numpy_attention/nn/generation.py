@@ -108,7 +108,9 @@ def _refuse_sampling(temperature: float, **filters: float | None) -> None:
     changed = None if temperature == 1 else temperature
     for name, given in {"temperature": changed, **filters}.items():
         if given is not None:
-            raise ValueError(f"{name} is {given}, but beam search draws nothing; leave out {name} or beams")
+            raise ValueError(
+                f"{name} is {given}, but beam search draws nothing; {name} or beams is expected, not both"
+            )
 
 
 class _Reader:

@@ -109,7 +109,9 @@ def check_sampling(temperature: object, top_k: object, top_p: object, min_p: obj
         raise ValueError(f"min_p is {min_p}; a number from 0 to 1 is expected")
     for name, given in {"top_k": top_k, "top_p": top_p, "min_p": min_p}.items():
         if temperature == 0 and given is not None:
-            raise ValueError(f"{name} is {given}, but temperature 0 takes the likeliest id; leave one out")
+            raise ValueError(
+                f"{name} is {given}, but temperature 0 takes the likeliest id; one of the two is expected"
+            )
 
 
 def check_penalty(penalty: object) -> None:

@@ -52,7 +52,10 @@ def test_text_is_printed_as_it_comes(capsys, monkeypatch):
         (["--prompt", "☃"], "prompt holds '☃'; characters that the model has seen are expected"),
         (["--prompt", "a", "--run", "nothing"], "nothing is not there"),
         (["--prompt", "a", "--run", "."], "holds no run: it has no run.npz"),
-        ([*GREEDY, "--top-k", "3"], "top_k is 3, but temperature 0 takes the likeliest id; leave one out"),
+        (
+            [*GREEDY, "--top-k", "3"],
+            "top_k is 3, but temperature 0 takes the likeliest id; one of the two is expected",
+        ),
         ([*GREEDY, "--beams", "2"], "temperature is 0.0, but beam search draws nothing"),
         (["--prompt", "a", "--top-p", "2"], "top_p is 2.0; a number above 0 and at most 1 is expected"),
         (["--prompt", "a", "--length", "x"], "--length is 'x'; a whole number, at least 0, is expected"),

@@ -107,7 +107,10 @@ def test_beams_give_what_they_have_in_common_at_once(monkeypatch):
         ({"beams": 0}, "beams holds 0"),
         ({"repetition_penalty": 0}, "penalty is 0; a number above 0 is expected, 1 for none"),
         ({"beams": 2, "temperature": 0.5}, "temperature is 0.5, but beam search draws nothing; leave out"),
-        ({"beams": 2, "min_p": 1.0}, "min_p is 1.0, but beam search draws nothing; leave out min_p or beams"),
+        (
+            {"beams": 2, "min_p": 1.0},
+            "min_p is 1.0, but beam search draws nothing; min_p or beams is expected, not both",
+        ),
         ({"temperature": 0, "top_p": 0.5}, "top_p is 0.5, but temperature 0 takes the likeliest id"),
     ],
 )

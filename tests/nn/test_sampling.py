@@ -101,7 +101,7 @@ def test_draws_follow_the_probabilities():
         ({"min_p": 1.5}, "min_p is 1.5; a number from 0 to 1 is expected"),
         (
             {"temperature": 0, "top_k": 3},
-            "top_k is 3, but temperature 0 takes the likeliest id; leave one out",
+            "top_k is 3, but temperature 0 takes the likeliest id; one of the two is expected",
         ),
     ],
 )
