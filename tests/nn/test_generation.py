@@ -106,7 +106,10 @@ def test_beams_give_what_they_have_in_common_at_once(monkeypatch):
         ({"seed": -1}, "seed holds -1"),
         ({"beams": 0}, "beams holds 0"),
         ({"repetition_penalty": 0}, "penalty is 0; a number above 0 is expected, 1 for none"),
-        ({"beams": 2, "temperature": 0.5}, "temperature is 0.5, but beam search draws nothing; leave out"),
+        (
+            {"beams": 2, "temperature": 0.5},
+            "temperature is 0.5, but beam search draws nothing; temperature or beams is",
+        ),
         (
             {"beams": 2, "min_p": 1.0},
             "min_p is 1.0, but beam search draws nothing; min_p or beams is expected, not both",
