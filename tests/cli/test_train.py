@@ -96,6 +96,7 @@ def test_options_reach_the_folder(capsys, tmp_path):
         "dropout": None,
         "code": None,
         "text_file": None,
+        "locales": None,
     }
 
 

@@ -250,7 +250,10 @@ def gelu_tanh_backward(d_out: npt.ArrayLike, saved: GeluTanhSaved) -> Any:
         )
         x = _clamp(x, 64, clamped)
         _exp_twice_u(x, grown)
-        np.divide(1, np.add(1, grown, out=rest), out=rest)  # σ(-2u); σ(2u) = grown * rest
+        np.divide(1, np.add(1, grown, out=rest), out=rest)  # σ(-2u)
+        grown *= rest  # σ(2u)
+        if x.dtype.kind == "c":
+            grown[...] = np.where(x.real > 0, 1 - rest, grown)  # so that the derivative does not cancel
         np.multiply(x, x, out=slope)
         slope *= 3 * A * B
         slope += A  # (2u)'
@@ -258,7 +261,6 @@ def gelu_tanh_backward(d_out: npt.ArrayLike, saved: GeluTanhSaved) -> Any:
         slope *= rest
         slope += 1
         slope *= grown
-        slope *= rest
         np.multiply(d_out, slope, out=d_x)
 
     return elements_back(formula, d_out, saved, saved.x)
