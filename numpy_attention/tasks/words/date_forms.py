@@ -200,10 +200,8 @@ def language_of(locale: str) -> Language:
 
 def _with_month_names(forms: Iterable[str], locale: str) -> tuple[str, ...]:
     """Those of the forms that we can write, in our fields."""
-    ours = [
-        FIELD.sub(lambda match: SHORTER.get(match[0], match[0]), form).replace("\N{NO-BREAK SPACE}", " ")
-        for form in forms
-    ]
+    plain = (re.sub("[\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]", " ", form) for form in forms)
+    ours = [FIELD.sub(lambda match: SHORTER.get(match[0], match[0]), form) for form in plain]
     fields = {form: {field for field, _ in parts_of(form) if field} for form in ours}
     named = tuple(form for form in ours if fields[form] <= set(FIELDS) and fields[form] & {"MMM", "MMMM"})
     if not named:

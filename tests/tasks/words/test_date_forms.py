@@ -67,7 +67,7 @@ def italian(name):
         "abbreviated": {n: f"m{n}" for n in range(1, 13)},
     }
     days = {"wide": {n: f"giorno{n}" for n in range(7)}, "abbreviated": {n: f"g{n}" for n in range(7)}}
-    forms = {"full": "cccc d MMMM y", "long": "d MMMM y G", "medium": "dd/MM/y"}
+    forms = {"full": "cccc d\u202fMMMM y", "long": "d MMMM y G", "medium": "dd/MM/y"}
     patterns = {kind: SimpleNamespace(pattern=form) for kind, form in forms.items()}
     return SimpleNamespace(months={"format": months}, days={"format": days}, date_formats=patterns)
 
