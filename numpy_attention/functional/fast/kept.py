@@ -45,8 +45,11 @@ class Kept:
         memory = SPARE.take(size)
         if memory is None:
             return None
+        memory = memory[
+            :size
+        ]  # spare memory may be larger, and what is given back is what was taken of the room
         self.memory.setdefault(place(block), []).append(memory)
-        return memory[:size].view(dtype).reshape(shape)
+        return memory.view(dtype).reshape(shape)
 
     def give_back(self, block: RowBlock) -> None:
         """Keep nothing of a block."""

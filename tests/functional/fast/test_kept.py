@@ -64,6 +64,7 @@ def test_without_memory_nothing_is_kept(monkeypatch):
 
 def test_repr_says_how_much():
     kept = Kept(1000)
+    module.SPARE.give([np.empty(150, np.uint8)])  # memory that is larger than what is asked for
     tile = kept.new_tile(BLOCK, (5, 7), np.dtype(np.float32))
     kept.tiles[0, 0, 0] = [tile]
     assert repr(kept) == "Kept(140 bytes)"
