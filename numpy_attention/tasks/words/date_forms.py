@@ -1,9 +1,10 @@
 """Dates as people write them, in pieces that stand for year, month or day.
 
-A form is a pattern as in Unicode's locale data: y and yy, M, MM, MMM and MMMM, d and dd, DDD for the day of
-the year, EEE and EEEE for the weekday, 'quoted' text; and three of its own: R for the month in Roman
-numerals, o for the day as 3rd, oooo for the third. Two figures of a year mean 1969 to 2068, as in Python's
-`strptime`; between slashes the month comes first, between points the day.
+A form is a pattern as in Unicode's locale data: y and yy, M, MM, MMM and MMMM, d and dd, EEE and EEEE for the
+weekday, 'quoted' text; and three of its own: R for the month in Roman numerals, o for the day as 3rd,
+oooo for
+the third. Two figures of a year mean 1969 to 2068, as in Python's `strptime`; between slashes the month comes
+first, between points the day. Forms that need a calendar, as the day of the year, are left out.
 """
 
 import importlib.util
@@ -18,8 +19,6 @@ from .written import Piece
 FIELD = re.compile(r"'([^']*)'|(([A-Za-z])\3*)|(.)", re.DOTALL)
 TWO_FIGURES = range(1969, 2069)
 """The years that have two figures."""
-PRACTICE = 5
-"""How many times as often as in held-out examples some forms are trained on."""
 ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
 DAYS = (
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
@@ -52,7 +51,7 @@ LANGUAGES = {
     "figures": Language(
         (), (), (), (),
         ("y-MM-dd", "y/MM/dd", "yMMdd", "dd.MM.y", "d.M.y", "dd.MM.yy", "MM/dd/y", "M/d/y", "MM/dd/yy",
-         "d. R y", "d-R-yy", "y-DDD"),
+         "d. R y", "d-R-yy"),
     ),
     "English": Language(
         _words("January February March April May June July August September October November December"),
@@ -101,7 +100,6 @@ FIELDS: dict[str, tuple[str, Callable[[date, Language], str]]] = {
     "dd": ("d", lambda day, language: f"{day.day:02d}"),
     "o": ("d", lambda day, language: language.ordinal(day.day)),
     "oooo": ("d", lambda day, language: DAYS[day.day - 1]),
-    "DDD": ("md", lambda day, language: f"{day.timetuple().tm_yday:03d}"),
     "EEE": ("", lambda day, language: language.short_weekdays[day.weekday()]),
     "EEEE": ("", lambda day, language: language.weekdays[day.weekday()]),
 }
@@ -147,15 +145,6 @@ class Forms(NamedTuple):
     def of(self, day: date) -> tuple[tuple[str, Language], ...]:
         """The forms that a date may have."""
         return self.clear if day.year in TWO_FIGURES else self.anywhere
-
-    def practised(self) -> "Forms":
-        """The same for training: days of the year, 366 to learn one by one, `PRACTICE` times as often."""
-        return Forms(*(tuple(_repeated(forms)) for forms in self))
-
-
-def _repeated(forms: Iterable[tuple[str, Language]]) -> Iterable[tuple[str, Language]]:
-    for each in forms:
-        yield from [each] * (PRACTICE if ("DDD", "") in parts_of(each[0]) else 1)
 
 
 def forms_of(languages: Iterable[Language]) -> Forms:

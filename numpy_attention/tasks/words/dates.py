@@ -1,8 +1,7 @@
 """dates: "Tue, 3rd of March 2020", "3.III.2020", "le 3 mars 2020" -> 2020-03-03.
 
 Every date of two centuries, in every form of date_forms, as it is written or in small or capital letters. A
-held-out day occurs in training in no form. For each epoch days and forms are drawn anew, the day of the year
-more often than other forms.
+held-out day occurs in training in no form. For each epoch days and forms are drawn anew.
 """
 
 from datetime import date
@@ -71,10 +70,10 @@ def load_data(settings: Settings, facts: WordFacts | None) -> WordData:
     ]
     known = None if facts is None else facts.vocabulary
     vocabularies = known or characters_of(forms), Vocabulary.of_characters("-0123456789", special=True)
-    training, practised = days[TEST_DAYS + VALIDATION_DAYS :], forms.practised()
+    training = days[TEST_DAYS + VALIDATION_DAYS :]
     drawn = Drawn(
         lambda rng, count: rng.choice(training, count),
-        lambda rng, day: written_date(rng, date.fromordinal(day), practised),
+        lambda rng, day: written_date(rng, date.fromordinal(day), forms),
         held_out[:TEST_DAYS],
     )
     cleaned = (

@@ -8,14 +8,13 @@ from types import SimpleNamespace
 import pytest
 
 from numpy_attention.tasks.words import date_forms
-from numpy_attention.tasks.words.date_forms import LANGUAGES, PRACTICE, forms_of, language_of, written_in
+from numpy_attention.tasks.words.date_forms import LANGUAGES, forms_of, language_of, written_in
 from numpy_attention.tasks.words.written import joined
 
 FORMS = forms_of(LANGUAGES.values())
 KNOWN = {
     "MM/dd/yy": "03/01/20",
     "dd.MM.y": "01.03.2020",
-    "y-DDD": "2020-061",
     "d. R y": "1. III 2020",
     "'the' oooo 'of' MMMM y": "the first of March 2020",
     "MMMM o, y": "March 1st, 2020",
@@ -102,11 +101,3 @@ def test_babel_itself(locale):
     language = language_of(locale)
     assert len(language.months) == 12
     assert "2020" in joined(written_in(language.forms[0], date(2020, 3, 1), language))
-
-
-def test_days_of_the_year_are_practised_more_often():
-    practised = FORMS.practised()
-    for forms, more in zip(FORMS, practised, strict=True):
-        assert set(more) == set(forms)
-        assert len(more) == len(forms) + PRACTICE - 1
-        assert [form for form, _ in more].count("y-DDD") == PRACTICE
