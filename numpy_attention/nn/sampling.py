@@ -61,7 +61,7 @@ def next_token_probabilities(
         return np.asarray(x.argmax(axis=-1)[..., None] == np.arange(x.shape[-1]), dtype=float)
     p = _shares(np.exp((x - x.max(axis=-1, keepdims=True)) / temperature))
     if top_k is not None:
-        p = _shares(np.where(_ranks(p) < top_k, p, 0))
+        p = _shares(np.where(_ranks(x) < top_k, p, 0))
     if top_p is not None and top_p < 1:
         p = _shares(np.where(_mass_before(p) < top_p, p, 0))
     if min_p is not None:

@@ -6,6 +6,7 @@ from numpy_attention.check.pairs.rules import RULES
 from numpy_attention.cli import gradcheck, main
 
 
+@pytest.mark.slow
 def test_every_rule_is_checked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     some = RULES[::16]  # test_rules.py checks them all
     monkeypatch.setattr(gradcheck, "RULES", some)

@@ -40,6 +40,7 @@ def contents(folder):
     return files
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
 def test_killed_and_resumed_run_equals_an_unbroken_one(tmp_path, capsys):
     begun = time.monotonic()

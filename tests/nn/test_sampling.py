@@ -66,8 +66,15 @@ def test_top_k_1_and_min_p_1_are_greedy(logits):
     greedy = next_token_probabilities(logits, temperature=0)
     np.testing.assert_array_equal(greedy.argmax(axis=-1), logits.argmax(axis=-1))
     np.testing.assert_array_equal(next_token_probabilities(logits, top_k=1), greedy)
-    strongest = next_token_probabilities(logits, min_p=1) > 0
-    np.testing.assert_array_equal(strongest, logits == logits.max(axis=-1, keepdims=True))
+    strongest, p = next_token_probabilities(logits, min_p=1) > 0, next_token_probabilities(logits)
+    np.testing.assert_array_equal(strongest, p == p.max(axis=-1, keepdims=True))
+
+
+def test_logits_that_differ_by_less_than_probabilities_can_are_ranked_all_the_same():
+    logits = np.array([0.0, 1e-300])
+    np.testing.assert_array_equal(next_token_probabilities(logits, top_k=1), [0, 1])
+    np.testing.assert_array_equal(next_token_probabilities(logits, temperature=0), [0, 1])
+    np.testing.assert_array_equal(next_token_probabilities(logits, min_p=1), [0.5, 0.5])
 
 
 def test_of_equal_probabilities_the_smaller_id_is_kept():

@@ -118,7 +118,14 @@ def test_an_lse_in_base_two_is_said_to_be_so():
 
 
 @pytest.mark.parametrize(
-    "names", ["dq dk dv", "d_q d_k d_v", "dQ dK dV", "grad_query grad_key grad_value", "q_grad k_grad v_grad"]
+    "names",
+    [
+        "dq dk dv",
+        *(
+            pytest.param(names, marks=pytest.mark.slow)
+            for names in ("d_q d_k d_v", "dQ dK dV", "grad_query grad_key grad_value", "q_grad k_grad v_grad")
+        ),
+    ],
 )
 def test_gradients_go_by_every_common_name(names):
     def attention(query, key, value, *, d_out):

@@ -36,6 +36,7 @@ def test_a_fault_shows_wherever_it_is_active(fault):
             assert_within(CASES[name].but(steps=fault.steps).run(), *expected(name))
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(problems())
 def test_faults_run_on_any_problem(case):
