@@ -15,7 +15,7 @@ def run(args: argparse.Namespace) -> int:
     width = max(map(len, TASKS))
     for name, task in TASKS.items():
         settings = with_defaults({"task": name})
-        own = {key: getattr(settings, key) for key in task.defaults if key in Settings._fields}
+        own = {key: getattr(settings, key) for key in Settings._fields if key in task.defaults}
         print(f"{name:<{width}}  {task.question(settings, None)}")
         if own:
             print(f"{'':<{width}}  {', '.join(f'{key} {value}' for key, value in own.items())}")

@@ -128,7 +128,7 @@ def train_epoch(
     for step, first in enumerate(range(0, len(order), settings.batch_size), 1):
         batch = examples.some(order[first : first + settings.batch_size])
         seed = step_seed(settings.seed, number, step)
-        found = batch_gradients(objective, params, batch, vectors, settings.accumulate, seed)
+        found = batch_gradients(objective, params, batch, vectors, settings.accumulate or 1, seed)
         where = f"with {objective.name} in epoch {number}, step {step}"
         if not math.isfinite(found.loss):
             raise NotFinite(f"the loss is {found.loss} {where}")

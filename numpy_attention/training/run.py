@@ -45,6 +45,10 @@ class Run(NamedTuple):
         """The learned model's parameters: the best, by the validation part, or else the last."""
         return self.epochs[LEARNED].params if self.best is None else self.best
 
+    def params_of(self, name: str) -> Params:
+        """The parameters of a model: of the learned one `params`, of any other the last."""
+        return self.params if name == LEARNED else self.epochs[name].params
+
     @property
     def number(self) -> int:
         """Number of complete epochs."""
@@ -104,7 +108,7 @@ def start_run(task: Task, settings: Settings, data: TaskData, source: Run | None
     for name, objective in objectives_of(task, settings, facts).items():
         params = None
         if source is not None and name in source.epochs and not starts_afresh(task, name, source, facts):
-            params = source.params if name == LEARNED else source.epochs[name].params
+            params = source.params_of(name)
             _check_start(settings, name, params, objective)
         epochs[name] = epoch_zero(objective, settings, params)
     starts = {name: epoch.params for name, epoch in epochs.items()}

@@ -46,8 +46,8 @@ class Settings(NamedTuple):
     npz: str | None = None
     strict: bool = False
     start_from: str | None = None
-    accumulate: int = 1
-    """Parts of a batch, one after the other."""
+    accumulate: int | None = None
+    """Parts of a batch, one after the other; None is one."""
     weight_decay: float | None = None
     patience: int | None = None
     """Epochs without a lower loss on the validation part, after which training stops."""
@@ -94,8 +94,8 @@ SHARES = ("dropout",)
 NOT_NEGATIVE = ("weight_decay",)
 TEXTS = ("task", "csv", "label", "drop", "npz", "start_from", "text_file", "locales")
 OPTIONAL = ("clip", "until", "digit", "csv", "label", "tokens", "delimiter", "drop", "drop_text", "decimal",
-            "npz", "start_from", "weight_decay", "patience", "layers", "context", "dropout", "code",
-            "text_file", "locales")  # fmt: skip
+            "npz", "start_from", "accumulate", "weight_decay", "patience", "layers", "context", "dropout",
+            "code", "text_file", "locales")  # fmt: skip
 """Settings that may be None, which means unset."""
 
 

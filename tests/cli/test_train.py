@@ -88,7 +88,7 @@ def test_options_reach_the_folder(capsys, tmp_path):
         "npz": None,
         "strict": False,
         "start_from": None,
-        "accumulate": 1,
+        "accumulate": None,
         "weight_decay": None,
         "patience": None,
         "layers": None,

@@ -83,8 +83,21 @@ def test_long_sums_keep_the_digits_of_the_dtype(rule, dtype):
     for kind in (dtype, "float64"):
         out, saved = call.outputs(**{name: x.astype(kind) for name, x in arrays.items()})
         gradients[kind] = call.backward(like_outputs(out, lambda x, kind=kind: np.ones(x.shape, kind)), saved)
+    eps = np.finfo(dtype).eps
     for narrow, exact in zip(flat(gradients[dtype]), flat(gradients["float64"]), strict=True):
-        assert np.abs(narrow - exact).max() <= 16 * np.finfo(dtype).eps * np.abs(exact).max()
+        allowed = 16 * eps * np.abs(exact).max()
+        if rule.name == "linear" and narrow.shape == arrays["weight"].shape:
+            allowed = max(allowed, 4 * eps / 2 * in_order(arrays["x"]).max())
+        assert np.abs(narrow - exact).max() <= allowed
+
+
+def in_order(terms):
+    """Root of the sum of all squared partial sums of each column.
+
+    A product may add its terms one after another: some BLAS kernels do, with AVX-512 all. Each of the sums
+    on the way is rounded, by at most eps / 2 of it, in random directions.
+    """
+    return np.sqrt((terms.astype(np.float64).cumsum(axis=0) ** 2).sum(axis=0))
 
 
 def flat(gradients):

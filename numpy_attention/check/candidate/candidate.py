@@ -179,14 +179,16 @@ class Candidate:
 
     @contextmanager
     def _beside(self, case: Case, framework: NumPy) -> Iterator[None]:
-        """Beside other calls in a second thread, in that mode."""
+        """Beside other calls in a second thread, in that mode; the first of them has begun."""
         if case.specification.mode != "in threads":
             yield
             return
-        over, errors = threading.Event(), []
+        begun, over, errors = threading.Event(), threading.Event(), []
 
         def others() -> None:
+            begun.set()
             try:
+                self._other_call(case, framework)
                 while not over.is_set():
                     self._other_call(case, framework)
             except Exception as error:
@@ -196,6 +198,7 @@ class Candidate:
         thread = threading.Thread(target=others, daemon=True)
         sys.setswitchinterval(1e-6)
         thread.start()
+        begun.wait()
         try:
             yield
         finally:

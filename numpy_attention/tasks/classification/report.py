@@ -110,8 +110,7 @@ def held_out_figures(run: Run, data: Prepared) -> dict[str, Figures]:
         if name in fixed:
             continue
         label = f"{model.name}, scratch" if name == SCRATCH else LABELS.get(name, model.name)
-        params = run.params if name == LEARNED else run.epochs[name].params
-        rows[label] = figures(logits_of(model, params, data.test), data.test.y)
+        rows[label] = figures(logits_of(model, run.params_of(name), data.test), data.test.y)
     rows["majority class"] = majority_baseline(np.array(run.facts.counts), data.test.y)
     if task_of(run).baselines is not None and len(data.train.y):
         rows |= task_of(run).baselines(data.raw)

@@ -15,13 +15,11 @@ from zlib import crc32
 import numpy as np
 
 from ...functional.base.admission import Array
-from ...nn.parameters import Params
 from ...training.objective import Figures, Objective
-from ...training.run import LEARNED, Run
+from ...training.run import Run
 from ...training.settings import Settings
 from ...training.streams import EXAMPLES, stream
-from .translation import Drawn, drawn_anew, encoder_decoder, report, show, translate_text, translation_data
-from .translation_baselines import baselines
+from .translation import Drawn, encoder_decoder, report, translation_data, translation_task
 from .vocabulary import SPECIAL, Vocabulary
 from .word_task import WordData, WordFacts, WordTask
 from .written import Piece, Written, written_pairs
@@ -136,14 +134,10 @@ def by_length(run: Run, data: WordData) -> list[str]:
         written = drawn_examples(run.settings.task, rng, np.full(AT_EACH_LENGTH, length), held=True)
         pairs = written_pairs(written, data.vocabulary, data.vocabulary)
         shares = [
-            objective.figures(_params(run, name), pairs).accuracy for name, objective in objectives.items()
+            objective.figures(run.params_of(name), pairs).accuracy for name, objective in objectives.items()
         ]
         lines.append(f"{length:>7}  {shares[0]:>6.3f}  {shares[1]:>12.3f}")
     return lines
-
-
-def _params(run: Run, name: str) -> Params:
-    return run.params if name == LEARNED else run.epochs[name].params
 
 
 def reported(run: Run, data: WordData, rows: dict[str, Figures]) -> list[str]:
@@ -158,36 +152,15 @@ def reported(run: Run, data: WordData, rows: dict[str, Figures]) -> list[str]:
     return lines
 
 
-def _question(order: str) -> Callable[[Settings, Any], str]:
-    return lambda settings, data: f"up to {LONGEST} letters; which are they {order}?"
-
-
 def _task(name: str, order: str, epochs: int) -> WordTask:
-    return WordTask(
-        name=name,
-        question=_question(order),
-        load_data=load_data,
-        model=encoder_decoder,
+    sizes = {"hidden_dim": 32, "context": 2 * LONGEST + 1, "batch_size": 64}
+    return translation_task(
+        name,
+        f"up to {LONGEST} letters; which are they {order}?",
+        load_data,
+        {**sizes, "epochs": epochs, "lr": 0.01},
         report=reported,
-        show=show,
-        defaults={
-            "hidden_dim": 32,
-            "heads": 4,
-            "layers": 1,
-            "context": 2 * LONGEST + 1,
-            "batch_size": 64,
-            "epochs": epochs,
-            "lr": 0.01,
-            "optimizer": "adamw",
-            "schedule": "cosine",
-            "clip": 1.0,
-        },
-        metric="accuracy",
-        required=("layers", "context"),
         beside=without_positions,
-        baselines=baselines,
-        resampled=drawn_anew,
-        translate=translate_text,
     )
 
 

@@ -5,17 +5,15 @@ held-out day occurs in training in no form. For each epoch days and forms are dr
 """
 
 from datetime import date
-from typing import Any
 
 import numpy as np
 
 from ...training.settings import Settings
 from ...training.streams import EXAMPLES, stream
 from .date_forms import LANGUAGES, Forms, Language, forms_of, language_of, written_in
-from .translation import Drawn, drawn_anew, encoder_decoder, report, show, translate_text, translation_data
-from .translation_baselines import baselines
+from .translation import Drawn, translation_data, translation_task
 from .vocabulary import Vocabulary
-from .word_task import WordData, WordFacts, WordTask
+from .word_task import WordData, WordFacts
 from .written import Piece, Written, joined
 
 FIRST, LAST = date(1900, 1, 1), date(2099, 12, 31)
@@ -83,33 +81,10 @@ def load_data(settings: Settings, facts: WordFacts | None) -> WordData:
     return translation_data(drawn, held_out[TEST_DAYS:], vocabularies, rng, cleaned)
 
 
-def question(settings: Settings, data: Any) -> str:
-    """The task in one line."""
-    return "a date as people write it, from 1900 to 2099; which is it in ISO 8601?"
-
-
-DATES = WordTask(
-    name="dates",
-    question=question,
-    load_data=load_data,
-    model=encoder_decoder,
-    report=report,
-    show=show,
-    defaults={
-        "hidden_dim": 64,
-        "heads": 4,
-        "layers": 1,
-        "context": 64,
-        "epochs": 20,
-        "lr": 0.004,
-        "optimizer": "adamw",
-        "schedule": "cosine",
-        "clip": 1.0,
-    },
-    metric="accuracy",
+DATES = translation_task(
+    "dates",
+    "a date as people write it, from 1900 to 2099; which is it in ISO 8601?",
+    load_data,
+    {"hidden_dim": 64, "context": 64, "epochs": 20, "lr": 0.004},
     own_settings=("layers", "context", "dropout", "locales"),
-    required=("layers", "context"),
-    baselines=baselines,
-    resampled=drawn_anew,
-    translate=translate_text,
 )

@@ -6,7 +6,6 @@ the training numbers the count of digits is drawn first, so that short numbers a
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -14,10 +13,9 @@ from ...functional.base.admission import Array
 from ...training.settings import Settings
 from ...training.streams import EXAMPLES, stream
 from .number_words import ENGLISH, ENGLISH_TENS, LARGEST, english, german
-from .translation import Drawn, drawn_anew, encoder_decoder, report, show, translate_text, translation_data
-from .translation_baselines import baselines
+from .translation import Drawn, translation_data, translation_task
 from .vocabulary import SPECIAL, Vocabulary
-from .word_task import WordData, WordFacts, WordTask
+from .word_task import WordData, WordFacts
 from .written import Written, joined
 
 FIRST_HELD_OUT = 100
@@ -66,33 +64,9 @@ def load_data(settings: Settings, facts: WordFacts | None) -> WordData:
     return translation_data(drawn, held_out[TEST_NUMBERS:], vocabularies, rng, cleaned)
 
 
-def question(settings: Settings, data: Any) -> str:
-    """The task in one line."""
-    return "a number up to 999,999 in German words; which is it in English words?"
-
-
-NUMBERS = WordTask(
-    name="numbers",
-    question=question,
-    load_data=load_data,
-    model=encoder_decoder,
-    report=report,
-    show=show,
-    defaults={
-        "hidden_dim": 64,
-        "heads": 4,
-        "layers": 1,
-        "context": 72,
-        "batch_size": 64,
-        "epochs": 10,
-        "lr": 0.005,
-        "optimizer": "adamw",
-        "schedule": "cosine",
-        "clip": 1.0,
-    },
-    metric="accuracy",
-    required=("layers", "context"),
-    baselines=baselines,
-    resampled=drawn_anew,
-    translate=translate_text,
+NUMBERS = translation_task(
+    "numbers",
+    "a number up to 999,999 in German words; which is it in English words?",
+    load_data,
+    {"hidden_dim": 64, "context": 72, "batch_size": 64, "epochs": 10, "lr": 0.005},
 )

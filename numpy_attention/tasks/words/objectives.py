@@ -1,7 +1,8 @@
 """What the loop trains on words: a language model, an encoder-decoder; cross-entropy of the next symbol."""
 
 import math
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,14 +23,31 @@ NOT_JUDGED = -1
 """Stands for a target that does not count."""
 
 
-def float32_init(layer: Any, rng: np.random.Generator) -> Params:
-    """A layer's initial parameters in float32."""
-    params = layer.init(rng)
-    arrays = {tuple(name.split(".")): x.astype(np.float32) for name, x in flatten(params).items()}
-    return with_leaves(params, arrays)
+@dataclass(frozen=True)
+class WordObjective:
+    """A layer of `nn/` in float32."""
+
+    model: Any
+
+    @property
+    def dtype(self) -> type[np.floating[Any]]:
+        """The dtype of the parameters."""
+        return np.float32
+
+    def shapes(self) -> Shapes:
+        """The shape of every parameter."""
+        shapes: Shapes = self.model.expected_shapes
+        return shapes
+
+    def init(self, rng: np.random.Generator) -> Params:
+        """Initial parameters."""
+        params = self.model.init(rng)
+        arrays = {tuple(name.split(".")): x.astype(np.float32) for name, x in flatten(params).items()}
+        return with_leaves(params, arrays)
 
 
-class NextToken(NamedTuple):
+@dataclass(frozen=True)
+class NextToken(WordObjective):
     """A language model, and the mean cross-entropy of the judged ids of a window; of all after its first.
 
     loss = sum of -log p(target) / sum of the lengths of the targets
@@ -49,18 +67,9 @@ class NextToken(NamedTuple):
         """Label of the model in tables."""
         return "language model"
 
-    @property
-    def dtype(self) -> type[np.floating[Any]]:
-        """The dtype of the parameters."""
-        return np.float32
-
-    def shapes(self) -> Shapes:
-        """The shape of every parameter."""
-        return self.model.expected_shapes
-
     def init(self, rng: np.random.Generator) -> Params:
         """Initial parameters."""
-        params = float32_init(self.model, rng)
+        params = super().init(rng)
         params["embedding"]["weight"] *= np.float32(self.spread)
         for block in params["layers"].values():
             for last in (block["self_attn"]["out_proj"], block["linear2"]):
@@ -98,7 +107,8 @@ class NextToken(NamedTuple):
         return Figures(math.fsum(losses) / total, right / total)
 
 
-class Translating(NamedTuple):
+@dataclass(frozen=True)
+class Translating(WordObjective):
     """An encoder-decoder, and the mean cross-entropy of every real id of a target after `START`."""
 
     model: nn.Seq2Seq
@@ -107,19 +117,6 @@ class Translating(NamedTuple):
     def name(self) -> str:
         """Label of the model in tables."""
         return "encoder-decoder"
-
-    @property
-    def dtype(self) -> type[np.floating[Any]]:
-        """The dtype of the parameters."""
-        return np.float32
-
-    def shapes(self) -> Shapes:
-        """The shape of every parameter."""
-        return self.model.expected_shapes
-
-    def init(self, rng: np.random.Generator) -> Params:
-        """Initial parameters."""
-        return float32_init(self.model, rng)
 
     def loss_and_gradients(self, params: Params, batch: Pairs, seed: int) -> Outcome:
         """The outcome of a batch, with dropout from the seed; right counts symbols."""

@@ -17,12 +17,14 @@ from ...training.task import AttentionMap
 from ..drawing import SHADES
 from .examples import Pairs
 from .objectives import BATCH, Translating, translated
+from .translation_baselines import baselines
 from .vocabulary import Vocabulary
-from .word_task import WordData, WordFacts
+from .word_task import WordData, WordFacts, WordTask
 from .written import Written, padded, written_pairs
 
 EPOCH = 6400
 """Examples in an epoch, each drawn anew."""
+DEFAULTS = {"heads": 4, "layers": 1, "optimizer": "adamw", "schedule": "cosine", "clip": 1.0}
 MISTAKES = 3
 """Mistakes that a report shows."""
 
@@ -90,13 +92,37 @@ def translate_text(run: Run, text: str) -> str:
     ValueError
         If the text is empty or too long, or has a character that the model has not seen.
     """
-    model = run.objectives()["learned"].model  # type: ignore[attr-defined]
+    model = _model(run)
     if not 0 < len(text) <= model.context:
         came = f"is {brief(text)}, {len(text)} characters" if text else "is empty"
         raise ValueError(f"text {came}; 1 to {model.context} characters are expected")
     source = padded([run.facts.vocabulary.encode(text)])
     (ids,) = translated(model, run.params, Pairs(*source, *source))
     return str(run.facts.target_vocabulary.decode(ids))
+
+
+def translation_task(
+    name: str,
+    question: str,
+    load_data: Callable[[Settings, WordFacts | None], WordData],
+    defaults: dict[str, Any],
+    **others: Any,
+) -> WordTask:
+    """A task of translation; `others` are fields of `WordTask`."""
+    return WordTask(
+        name=name,
+        question=lambda settings, data: question,
+        load_data=load_data,
+        model=encoder_decoder,
+        show=show,
+        defaults=defaults | DEFAULTS,
+        metric="accuracy",
+        required=("layers", "context"),
+        baselines=baselines,
+        resampled=drawn_anew,
+        translate=translate_text,
+        **{"report": report, **others},
+    )
 
 
 def report(run: Run, data: WordData, rows: dict[str, Figures]) -> list[str]:

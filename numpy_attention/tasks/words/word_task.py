@@ -115,7 +115,7 @@ class WordTask(NamedTuple):
         return moved(params, start)
 
     def packed(self, facts: WordFacts) -> tuple[dict[str, Any], dict[str, Any]]:
-        """ClassificationFacts as JSON; no arrays."""
+        """Facts as JSON; no arrays."""
         target = facts.target_vocabulary
         symbols = None if target is None else target.symbols
         return {"symbols": facts.vocabulary.symbols, "target_symbols": symbols, "digest": facts.digest}, {}
@@ -123,7 +123,7 @@ class WordTask(NamedTuple):
     def unpacked(
         self, file: Path, facts: Any, arrays: Mapping[str, Array]
     ) -> tuple[WordFacts, tuple[str, ...]]:  # fmt: skip
-        """ClassificationFacts from their JSON form; raises ValueError unless they are such facts."""
+        """Facts from their JSON form; raises ValueError unless they are such facts."""
         if not isinstance(facts, dict) or set(facts) != {"symbols", "target_symbols", "digest"}:
             raise ValueError(f"{file}: facts are not those of a run")
         for name in ("symbols", "target_symbols"):
@@ -160,9 +160,8 @@ class WordTask(NamedTuple):
         """The figures of every model and baseline, by the label of its row."""
         rows = {}
         for name, objective in run.objectives().items():
-            params = run.params if name == LEARNED else run.epochs[name].params
             label = objective.name if name == LEARNED else f"{objective.name}, {name}"
-            rows[label] = objective.figures(params, data.test)
+            rows[label] = objective.figures(run.params_of(name), data.test)
         return rows | ({} if self.baselines is None else self.baselines(run.settings, data))
 
     def held_out_lines(

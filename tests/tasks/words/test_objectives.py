@@ -1,5 +1,7 @@
 """What the loop trains on words: losses and gradients of the next symbol."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -85,7 +87,7 @@ def test_decoding_stops_at_the_context():
 
 def test_the_start_of_branches_and_embeddings_is_scaled():
     plain = flatten(OBJECTIVE.init(np.random.default_rng(3)))
-    scaled = flatten(OBJECTIVE._replace(spread=2.0, branches=0.5).init(np.random.default_rng(3)))
+    scaled = flatten(replace(OBJECTIVE, spread=2.0, branches=0.5).init(np.random.default_rng(3)))
     factors = {name: np.unique(scaled[name][x != 0] / x[x != 0]).tolist() for name, x in plain.items()}
     last = {"layers.0.self_attn.out_proj.weight", "layers.0.linear2.weight"}
     assert {name for name, factor in factors.items() if factor == [0.5]} == last
@@ -95,7 +97,7 @@ def test_the_start_of_branches_and_embeddings_is_scaled():
 
 def test_lengths_give_nats_a_character_and_their_gradient():
     lengths = np.array([1, 2, 3, 1, 5])
-    params, longer = OBJECTIVE.init(np.random.default_rng(3)), OBJECTIVE._replace(lengths=lengths)
+    params, longer = OBJECTIVE.init(np.random.default_rng(3)), replace(OBJECTIVE, lengths=lengths)
     ids, characters = (
         f(params, WINDOWS, 0) for f in (OBJECTIVE.loss_and_gradients, longer.loss_and_gradients)
     )
