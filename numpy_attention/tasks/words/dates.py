@@ -11,7 +11,7 @@ import numpy as np
 from ...training.settings import Settings
 from ...training.streams import EXAMPLES, stream
 from .date_forms import LANGUAGES, Forms, Language, forms_of, language_of, written_in
-from .translation import Drawn, translation_data, translation_task
+from .translation import Drawn, source_vocabulary, translation_data, translation_task
 from .vocabulary import Vocabulary
 from .word_task import WordData, WordFacts
 from .written import Piece, Written, joined
@@ -66,8 +66,8 @@ def load_data(settings: Settings, facts: WordFacts | None) -> WordData:
     held_out = [
         written_date(rng, date.fromordinal(int(day)), forms) for day in days[: TEST_DAYS + VALIDATION_DAYS]
     ]
-    known = None if facts is None else facts.vocabulary
-    vocabularies = known or characters_of(forms), Vocabulary.of_characters("-0123456789", special=True)
+    source = source_vocabulary(characters_of(forms), facts)
+    vocabularies = source, Vocabulary.of_characters("-0123456789", special=True)
     training = days[TEST_DAYS + VALIDATION_DAYS :]
     drawn = Drawn(
         lambda rng, count: rng.choice(training, count),

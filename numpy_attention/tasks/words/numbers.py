@@ -13,7 +13,7 @@ from ...functional.base.admission import Array
 from ...training.settings import Settings
 from ...training.streams import EXAMPLES, stream
 from .number_words import ENGLISH, ENGLISH_TENS, LARGEST, english, german
-from .translation import Drawn, translation_data, translation_task
+from .translation import Drawn, source_vocabulary, translation_data, translation_task
 from .vocabulary import SPECIAL, Vocabulary
 from .word_task import WordData, WordFacts
 from .written import Written, joined
@@ -54,9 +54,8 @@ def load_data(settings: Settings, facts: WordFacts | None) -> WordData:
     held_out = [written_number(rng, int(each)) for each in numbers[: TEST_NUMBERS + VALIDATION_NUMBERS]]
     training = np.concatenate([np.arange(FIRST_HELD_OUT), numbers[TEST_NUMBERS + VALIDATION_NUMBERS :]])
     alphabet = "".join(joined(german(number)) for number in (*range(100), 1000))
-    known = None if facts is None else facts.vocabulary
     vocabularies = (
-        known or Vocabulary.of_characters(alphabet, special=True),
+        source_vocabulary(Vocabulary.of_characters(alphabet, special=True), facts),
         Vocabulary((*SPECIAL, *english_words())),
     )
     drawn = Drawn(drawing(training), written_number, held_out[:TEST_NUMBERS])

@@ -18,7 +18,7 @@ from ..drawing import SHADES
 from .examples import Pairs
 from .objectives import BATCH, Translating, translated
 from .translation_baselines import baselines
-from .vocabulary import Vocabulary
+from .vocabulary import SPECIAL, Vocabulary
 from .word_task import WordData, WordFacts, WordTask
 from .written import Written, padded, written_pairs
 
@@ -51,6 +51,20 @@ def translation_data(
     validating, testing = (written_pairs(part, *vocabularies) for part in (validation, drawn.test))
     data = WordData(None, validating, testing, *vocabularies, cleaned=cleaned, raw=drawn)
     return data._replace(train=drawn_anew(rng, Settings(), data))
+
+
+def source_vocabulary(own: Vocabulary, facts: WordFacts | None) -> Vocabulary:
+    """That of the earlier run, if there is one.
+
+    Raises
+    ------
+    ValueError
+        If it lacks a character of the task's own.
+    """
+    if facts is None:
+        return own
+    facts.vocabulary.encode("".join(own.symbols[len(SPECIAL) :]), "the task")
+    return facts.vocabulary
 
 
 def drawn_anew(rng: np.random.Generator, settings: Settings, data: WordData) -> Pairs:

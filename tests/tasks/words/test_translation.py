@@ -6,7 +6,15 @@ import pytest
 from numpy_attention.optim.trees import flatten
 from numpy_attention.tasks import TASKS, load, with_defaults
 from numpy_attention.tasks.words import translation
-from numpy_attention.tasks.words.translation import alignment, cross_attention, shown_example, translate_text
+from numpy_attention.tasks.words.translation import (
+    alignment,
+    cross_attention,
+    shown_example,
+    source_vocabulary,
+    translate_text,
+)
+from numpy_attention.tasks.words.vocabulary import Vocabulary
+from numpy_attention.tasks.words.word_task import WordFacts
 from numpy_attention.training import run_folder
 from numpy_attention.training.run import run_epochs, start_run
 from tests.tasks.words.test_word_task import same
@@ -87,3 +95,14 @@ def test_a_text_is_translated_as_the_held_out_example_is(runs):
     model = whole[0].objectives()["learned"].model
     (ids,) = translation.translated(model, whole[0].params, data.test.some(slice(1)))
     assert translate_text(whole[0], data.raw.test[0].text) == data.target_vocabulary.decode(ids)
+
+
+def test_the_vocabulary_of_an_earlier_run_must_have_every_character_of_the_task():
+    own = Vocabulary.of_characters("abc", special=True)
+    assert source_vocabulary(own, None) == own
+    wider = Vocabulary.of_characters("abcd", special=True)
+    assert source_vocabulary(own, WordFacts(wider, None, None)) == wider
+    with pytest.raises(
+        ValueError, match="the task holds 'c'; characters that the model has seen are expected: 'ab'"
+    ):
+        source_vocabulary(own, WordFacts(Vocabulary.of_characters("ab", special=True), None, None))
