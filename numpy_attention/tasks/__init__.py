@@ -2,9 +2,10 @@
 
     train, test, normalisation, raw = load("digit-bags", seed=0)
 
-`TASKS` is the registry; a new task is a file with a `training.task.Task` and one entry here. Read digit_bags
-first, then models; hold_out, tables and sequences make data from arrays and files; options and run_data serve
-the command line. May import `training` and what lies below it.
+`TASKS` is the registry; a new task is a file with a `training.task.Task` and one entry here. Two kinds:
+classification/ for labels, read digit_bags first; and model_task for any model with its loss, read words/text
+first. hold_out, tables and sequences make data from arrays and files; options and run_data serve the command
+line. May import `training` and what lies below it.
 """
 
 from typing import Any

@@ -49,7 +49,7 @@ class AttentionMap(NamedTuple):
 
 
 class Task(Protocol):
-    """Everything that training needs of a task: two kinds are `tasks/classification` and `tasks/words`."""
+    """Everything that training needs of a task: there are `tasks/classification` and `tasks/model_task`."""
 
     @property
     def name(self) -> str:

@@ -6,7 +6,7 @@ from numpy_attention import nn
 from numpy_attention.tasks.words.examples import Windows
 from numpy_attention.tasks.words.objectives import NextToken
 from numpy_attention.tasks.words.vocabulary import Vocabulary
-from numpy_attention.tasks.words.word_task import WordData, WordTask
+from numpy_attention.tasks.words.word_task import WordData, word_task
 from numpy_attention.training.settings import Settings
 from numpy_attention.training.task import AttentionMap
 
@@ -41,7 +41,7 @@ DEFAULTS = dict(
     layers=1, context=8, dropout=0.2, hidden_dim=8, heads=2, epochs=4, batch_size=5, optimizer="adamw",
     lr=0.01, schedule="cosine",
 )  # fmt: skip
-RHYME = WordTask(
+RHYME = word_task(
     name="rhyme",
     question=lambda settings, data: "the next character of a rhyme?",
     load_data=load_data,

@@ -19,9 +19,10 @@ from ...training.objective import Figures, Objective
 from ...training.run import Run
 from ...training.settings import Settings
 from ...training.streams import EXAMPLES, stream
+from ..model_task import ModelTask
 from .translation import Drawn, encoder_decoder, report, translation_data, translation_task
 from .vocabulary import SPECIAL, Vocabulary
-from .word_task import WordData, WordFacts, WordTask
+from .word_task import WordData, WordFacts
 from .written import Piece, Written, written_pairs
 
 LETTERS = "abcdefghij"
@@ -152,7 +153,7 @@ def reported(run: Run, data: WordData, rows: dict[str, Figures]) -> list[str]:
     return lines
 
 
-def _task(name: str, order: str, epochs: int) -> WordTask:
+def _task(name: str, order: str, epochs: int) -> ModelTask:
     sizes = {"hidden_dim": 32, "context": 2 * LONGEST + 1, "batch_size": 64}
     return translation_task(
         name,

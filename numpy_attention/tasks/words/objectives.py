@@ -10,10 +10,9 @@ from ... import nn
 from ...functional.base.admission import Array
 from ...functional.losses.losses import cross_entropy_backward, cross_entropy_forward
 from ...functional.masks.builders import padding
-from ...nn.parameters import Params, Shapes
-from ...optim.trees import flatten
-from ...optim.updates import with_leaves
+from ...nn.parameters import Params
 from ...training.objective import Figures, Outcome
+from ..layer_objective import LayerObjective
 from .examples import Pairs, Windows
 from .vocabulary import END, PAD, START
 
@@ -24,30 +23,7 @@ NOT_JUDGED = -1
 
 
 @dataclass(frozen=True)
-class WordObjective:
-    """A layer of `nn/` in float32."""
-
-    model: Any
-
-    @property
-    def dtype(self) -> type[np.floating[Any]]:
-        """The dtype of the parameters."""
-        return np.float32
-
-    def shapes(self) -> Shapes:
-        """The shape of every parameter."""
-        shapes: Shapes = self.model.expected_shapes
-        return shapes
-
-    def init(self, rng: np.random.Generator) -> Params:
-        """Initial parameters."""
-        params = self.model.init(rng)
-        arrays = {tuple(name.split(".")): x.astype(np.float32) for name, x in flatten(params).items()}
-        return with_leaves(params, arrays)
-
-
-@dataclass(frozen=True)
-class NextToken(WordObjective):
+class NextToken(LayerObjective):
     """A language model, and the mean cross-entropy of the judged ids of a window; of all after its first.
 
     loss = sum of -log p(target) / sum of the lengths of the targets
@@ -108,7 +84,7 @@ class NextToken(WordObjective):
 
 
 @dataclass(frozen=True)
-class Translating(WordObjective):
+class Translating(LayerObjective):
     """An encoder-decoder, and the mean cross-entropy of every real id of a target after `START`."""
 
     model: nn.Seq2Seq

@@ -22,7 +22,7 @@ from .examples import Windows, judging_windows, shifted_windows, spread_windows
 from .ngrams import ngram_figures
 from .objectives import NextToken
 from .vocabulary import Vocabulary
-from .word_task import WordData, WordFacts, WordTask
+from .word_task import WordData, WordFacts, word_task
 
 ALICE = Path(__file__).parents[1] / "data" / "alice.txt"
 SYMBOLS = 320
@@ -157,7 +157,7 @@ def last_weights(model: nn.LanguageModel, params: Any, ids: Array) -> Array:
     return weights
 
 
-TEXT = WordTask(
+TEXT = word_task(
     name="text",
     question=lambda settings, data: "what comes next in a text?",
     load_data=load_data,

@@ -15,11 +15,12 @@ from ...training.run import Run
 from ...training.settings import Settings
 from ...training.task import AttentionMap
 from ..drawing import SHADES
+from ..model_task import ModelTask
 from .examples import Pairs
 from .objectives import BATCH, Translating, translated
 from .translation_baselines import baselines
 from .vocabulary import SPECIAL, Vocabulary
-from .word_task import WordData, WordFacts, WordTask
+from .word_task import WordData, WordFacts, word_task
 from .written import Written, padded, written_pairs
 
 EPOCH = 6400
@@ -121,9 +122,9 @@ def translation_task(
     load_data: Callable[[Settings, WordFacts | None], WordData],
     defaults: dict[str, Any],
     **others: Any,
-) -> WordTask:
-    """A task of translation; `others` are fields of `WordTask`."""
-    return WordTask(
+) -> ModelTask:
+    """A task of translation; `others` are fields of `ModelTask`."""
+    return word_task(
         name=name,
         question=lambda settings, data: question,
         load_data=load_data,
