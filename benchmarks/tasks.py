@@ -7,7 +7,6 @@ on two cores.
 """
 
 import argparse
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -55,7 +54,7 @@ def row(task: str, results: list[dict[str, Any]]) -> str:
     }
     others = ", ".join(f"{name} {value:.4f}" for name, value in baselines.items())
     spread = f"{min(ours):.4f}–{max(ours):.4f}"
-    seconds = np.mean([one["seconds"] for one in results])
+    seconds = np.mean([one["processor_seconds"] for one in results])
     parameters = f"{results[0]['parameters']:,}"
     cells = (task, results[0]["metric"], f"{np.mean(ours):.4f}", spread, str(len(ours)), others, parameters,
              f"{seconds:.0f}")  # fmt: skip
@@ -75,9 +74,10 @@ def main(argv: list[str] | None = None) -> None:
     lines = [
         "# What the tasks reach",
         "",
-        f"Made by `python -m benchmarks.tasks`, on {machine()}, one-minute load {os.getloadavg()[0]:.1f}.",
+        f"Made by `python -m benchmarks.tasks`, on {machine()}.",
         "Every task with its own defaults, held-out data. The figure is the mean over seeds; of nats less is",
-        "better, of everything else more. Seconds are those of a clock, for all models of a run.",
+        "better, of everything else more. Seconds are those of one processor, for all models of a run and",
+        "its baselines.",
         "",
         "| task | figure | mean | least–most | seeds | baselines | parameters | seconds |",
         "| ---- | ------ | ---- | ---------- | ----- | --------- | ---------- | ------- |",

@@ -173,20 +173,19 @@ def facts_of(source: Run | None) -> Any:
 
 def finish_run(start: Run, data: Any, out: Path | None, args: argparse.Namespace) -> int:
     """Train to the last epoch and print the held-out figures; return the exit status."""
-    begun = time.monotonic()
+    began = run_folder.Began.now()
     try:
         last = train_run(start, data, out, loud=True, verbose=args.verbose, time_limit=args.time_limit)
     except NotFinite as error:
         print(f"numpy-attention: {error}", file=sys.stderr)
         return 1
-    seconds = time.monotonic() - begun
     if args.plot and out is not None:
         draw_pictures(out, last, last.task.attention_map(last, data))
     for line in end_lines(last):
         print("", line, sep="\n")
     rows = last.task.held_out(last, data)
     if out is not None:
-        run_folder.write_result(out, last, rows, seconds)
+        run_folder.write_result(out, last, rows, began)
     print("", *last.task.held_out_lines(last, data, rows), sep="\n")
     return 0
 
@@ -277,13 +276,13 @@ def train_point(
     try:
         start = start_run(TASKS[settings.task], settings, data, source_run(settings))
         with only_writer(out):
-            begun = time.monotonic()
+            began = run_folder.Began.now()
             last = train_run(
                 start, data, out, loud=args.verbose, verbose=args.verbose, time_limit=args.time_limit
             )
-            rows, seconds = last.task.held_out(last, data), time.monotonic() - begun
+            rows = last.task.held_out(last, data)
             if out is not None:
-                run_folder.write_result(out, last, rows, seconds)
+                run_folder.write_result(out, last, rows, began)
     except NotFinite as error:
         print(f"{label}: {error}", flush=True)
         return Point(settings, Figures(math.nan, math.nan))

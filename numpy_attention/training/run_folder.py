@@ -5,7 +5,8 @@
                     values, and the optimizer's state; the best parameters, if there is a validation part
     settings.json   the settings; `train --config` reads them
     history.csv     the records of every epoch
-    result.json     task, metric, the model's figure and its baselines', seconds, parameters
+    result.json     task, metric, the model's figure and its baselines', seconds of the clock and of the
+                    processor, parameters
     loss, attention as .png and .svg, with `train --plot`
 
 Only run.npz is read back. It is replaced atomically after every epoch: whenever a run is killed, its last
@@ -15,9 +16,10 @@ files are kept absolute. While a training writes, it holds `folder_lock.LOCK`.
 
 import json
 import os
+import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -119,7 +121,19 @@ def write_text_files(folder: PathLike, run: Run) -> None:
     write_csv(folder / HISTORY, names, rows)
 
 
-def write_result(folder: PathLike, run: Run, figures: Mapping[str, Figures], seconds: float) -> None:
+class Began(NamedTuple):
+    """When a training began, by the clock and by the processor."""
+
+    clock: float
+    processor: float
+
+    @classmethod
+    def now(cls) -> "Began":
+        """This moment."""
+        return cls(time.monotonic(), time.process_time())
+
+
+def write_result(folder: PathLike, run: Run, figures: Mapping[str, Figures], began: Began) -> None:
     """Write result.json: the learned model's held-out figure beside its baselines'.
 
     Parameters
@@ -130,16 +144,17 @@ def write_result(folder: PathLike, run: Run, figures: Mapping[str, Figures], sec
         The run after its last epoch.
     figures
         Of every model and baseline, by name, the learned one first.
-    seconds
-        How long this training took, from its start or from where it was resumed.
+    began
+        When this training began, or was resumed: seconds are counted from then.
     """
-    place = 1 if run.task.metric == "accuracy" else 0
+    now, place = Began.now(), 1 if run.task.metric == "accuracy" else 0
     (_, ours), *baselines = ((name, float(one[place])) for name, one in figures.items())
     known = {name: value for name, value in baselines if not np.isnan(value)}
     parameters = parameter_count(run.objectives()[LEARNED].shapes())
     result = {
         "task": run.task.name, "seed": run.settings.seed, "metric": run.task.metric, "ours": ours,
-        "baselines": known, "seconds": round(seconds, 1), "parameters": parameters,
+        "baselines": known, "seconds": round(now.clock - began.clock, 1),
+        "processor_seconds": round(now.processor - began.processor, 1), "parameters": parameters,
     }  # fmt: skip
     write_json(Path(folder) / RESULT, result)
 

@@ -6,7 +6,7 @@ from benchmarks import tasks
 
 RESULT = {
     "task": "digits", "seed": 0, "metric": "accuracy", "ours": 0.9, "baselines": {"majority class": 0.1},
-    "seconds": 2.0, "parameters": 1234,
+    "seconds": 7.0, "processor_seconds": 2.0, "parameters": 1234,
 }  # fmt: skip
 
 

@@ -56,8 +56,10 @@ def test_every_line_of_a_run(tmp_path):
     rows = RHYME.held_out(last, data)
     assert RHYME.held_out_lines(last, data, rows)[-1] == "a rhyme"
     run_folder.save_run(tmp_path, last)
-    run_folder.write_result(tmp_path, last, rows, 1.25)
+    run_folder.write_result(tmp_path, last, rows, run_folder.Began(0.0, 0.0))
     result = json.loads((tmp_path / "result.json").read_text())
+    assert result["seconds"] > 0
+    assert result["processor_seconds"] > 0
     assert result["ours"] == rows["language model"].loss
     assert (result["task"], result["metric"], result["baselines"]) == ("rhyme", "nats a character", {})
     assert result["parameters"] == sum(x.size for x in flatten(last.params).values())
