@@ -13,7 +13,7 @@ import numpy as np
 
 from ..functional.attention.attend import attend_backward, attend_forward
 from ..functional.attention.attention import AttentionSaved, attention_backward, attention_forward
-from ..functional.base.admission import Array
+from ..functional.base.admission import Array, compute_dtype
 from ..functional.base.arrays import Pair, shape_repr
 from ..functional.fast.fast import FastSaved, fast_attention_backward, fast_attention_forward
 from ..functional.tiled.blockwise import (
@@ -69,7 +69,7 @@ def chosen(attention: str | None, *arrays: Array) -> str:
     """The name of the function: `attention`, or the default for the dtype of the arrays."""
     if attention is not None:
         return attention
-    return "fast" if np.result_type(*arrays) in (np.float16, np.float32) else REFERENCE
+    return "fast" if compute_dtype(*arrays) == np.float32 else REFERENCE
 
 
 def attention_step_forward(

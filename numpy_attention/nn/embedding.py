@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..functional.base.admission import Array, whole_numbers
-from ..functional.layers.embedding import EmbeddingSaved, embedding_backward, embedding_forward
+from ..functional.layers.embedding import EmbeddingSaved, embedding_backward, look_up
 from ..functional.layers.linear import LinearSaved, linear_backward, linear_forward
 from .layer import Layer, admit_sizes, admit_width, layer
 from .parameters import Params, Shapes
@@ -65,7 +65,7 @@ class Embedding(Layer):
         ids = whole_numbers("ids", ids, least=0)
         if ids.size and ids.max() >= self.rows:
             raise ValueError(f"ids holds {ids.max()}; less than {self.rows}, the rows of weight, is expected")
-        return embedding_forward(ids, params["weight"])
+        return look_up(ids, params["weight"])
 
     def backward(self, d_out: npt.ArrayLike, saved: EmbeddingSaved) -> tuple[None, Params]:
         """None, for ids have no gradient, and d_params."""

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
-from ..functional.base.admission import Array, admit, one_of, real_number, shown
+from ..functional.base.admission import FLOATS, Array, admit, one_of, real_number, shown
 from ..functional.base.arrays import cotangent, gradient_like, shape_repr, whole_number
 from ..functional.base.memory import added
 from ..optim.trees import flatten
@@ -83,13 +83,16 @@ class Layer:
 
 def _fits(params: Any, shapes: Shapes) -> bool:
     """True for dicts of arrays of these names and shapes: the common case, decided in microseconds."""
-    if type(params) is not dict or params.keys() != shapes.keys():
+    if type(params) is not dict or len(params) != len(shapes):
         return False
-    return all(
-        _fits(params[name], inside) if type(inside) is dict else
-        type(params[name]) is np.ndarray and params[name].shape == inside and params[name].dtype.kind in "fc"
-        for name, inside in shapes.items()
-    )  # fmt: skip
+    for name, shape in shapes.items():
+        x = params.get(name)
+        if type(shape) is dict:
+            if not _fits(x, shape):
+                return False
+        elif type(x) is not np.ndarray or x.shape != shape or x.dtype not in FLOATS:
+            return False
+    return True
 
 
 def _tree(layer: Layer, name: str) -> list[str]:

@@ -87,8 +87,8 @@ def attend_shape(scores: Array, value: Array) -> tuple[int, ...]:
 
 
 def _check_head_axes(**arrays: Array) -> None:
-    axes = {array.ndim for array in arrays.values()}
-    if 2 in axes and len(axes) > 1:
+    axes = [array.ndim for array in arrays.values()]
+    if 2 in axes and axes.count(2) < len(axes):
         listed = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise ValueError(
             f"all inputs have two axes (one head), or none has: {listed}; give heads an axis of their own"

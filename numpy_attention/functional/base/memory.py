@@ -70,8 +70,9 @@ def new_array(shape: tuple[int, ...], dtype: Any) -> Array:
     """`np.empty`, from spare memory if the array is large."""
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
-    memory = SPARE.take(size) if LEAST <= size <= MOST else None
-    return np.empty(shape, dtype) if memory is None else np.asarray(_Loan(memory, shape, dtype))
+    if not LEAST <= size <= MOST or (memory := SPARE.take(size)) is None:
+        return np.empty(shape, dtype)
+    return np.asarray(_Loan(memory, shape, dtype))
 
 
 def contiguous(x: Array) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 from .admission import Array, compute_dtype
 from .arrays import cotangent, gradient_like, whole_number
 from .memory import new_array
-from .workers import Buffers, default_threads, run
+from .workers import FRESH, Buffers, default_threads, run
 
 BLOCK, LEAST, ALONE = 2**18, 2**15, 2**17
 """Entries of a block: a quarter of the array within the first two limits. One thread below the third."""
@@ -45,20 +45,22 @@ def by_rows(
     `arrays` share all axes but the last. Blocks are contiguous, (n, width), float16 widened to float32. The
     results have the arrays' common dtype.
     """
-    batch, width = arrays[0].shape[:-1], max(arrays[0].shape[-1], 1)
+    batch, width = arrays[0].shape[:-1], arrays[0].shape[-1] or 1
     count = math.prod(batch)
-    flat = [(x.reshape(count, x.shape[-1]), np.float32 if x.dtype == np.float16 else None) for x in arrays]
-    dtype = compute_dtype(*(array for array in arrays if array.dtype.kind in "fc"))
+    dtype = compute_dtype(*[array for array in arrays if array.dtype.kind in "fc"])
+    if 0 < count * width <= min(SMALL, BLOCK):
+        blocks = [_contiguous(x.reshape(count, x.shape[-1])) for x in arrays]
+        results = [np.empty((count, each), dtype) for each in widths]
+        formula(*blocks, *results, FRESH)
+        return [result.reshape(*batch, result.shape[1]) for result in results]
+
+    flat = [x.reshape(count, x.shape[-1]) for x in arrays]
     results = [new_array((count, each), dtype) for each in widths]
     length = max(1, min(max(count * width // 4, LEAST), BLOCK) // width)
 
-    if 0 < count <= length and count * width <= SMALL:
-        formula(*(np.ascontiguousarray(x, wider) for x, wider in flat), *results, Buffers())
-        return [result.reshape(*batch, result.shape[1]) for result in results]
-
     def compute(start: int, buffers: Buffers) -> None:
         rows = slice(start, start + length)
-        blocks = (np.ascontiguousarray(x[rows], wider) for x, wider in flat)
+        blocks = (_contiguous(x[rows]) for x in flat)
         formula(*blocks, *(result[rows] for result in results), buffers)
 
     if threads == 1 or count * width < alone:
@@ -66,6 +68,11 @@ def by_rows(
     else:
         run(np.errstate(all="ignore")(compute), range(0, count, length), threads)
     return [result.reshape(*batch, result.shape[1]) for result in results]
+
+
+def _contiguous(x: Array) -> Array:
+    """x, contiguous, float16 widened to float32."""
+    return np.ascontiguousarray(x, np.float32 if x.dtype == np.float16 else None)
 
 
 def by_elements(

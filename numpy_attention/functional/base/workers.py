@@ -47,6 +47,15 @@ class Buffers:
         return sum(array.nbytes for array in self.arrays.values())
 
 
+class _Fresh(Buffers):
+    """New memory at each call: for arrays so small that to keep some costs more."""
+
+    def __call__(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
+        return np.empty(shape, dtype)
+
+
+FRESH = _Fresh()
+
 Work = Callable[[Any, Buffers], None]
 
 

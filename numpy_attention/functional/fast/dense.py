@@ -16,7 +16,6 @@ from ..tiled.tiling import TiledArguments
 from .forward import ForwardResults
 from .kept import Kept, Place
 from .kernels import PEAK, UNIT, RowStatistics, power
-from .nonfinite import all_finite
 from .plan import number_of
 from .stack import HeadStack, stack_heads
 
@@ -32,7 +31,10 @@ def fits(problem: TiledArguments, block: tuple[int, int] | None) -> bool:
     return (
         block is None
         and math.prod(problem.shape) <= MOST_SCORES
-        and all(x is None for x in (problem.bias, problem.softcap, problem.sinks, problem.dropout))
+        and problem.bias is None
+        and problem.softcap is None
+        and problem.sinks is None
+        and problem.dropout is None
         and isinstance(number_of(problem.scale), float)
     )
 
@@ -47,7 +49,7 @@ def _exponentials(stack: HeadStack) -> tuple[Array, Array, Array | None]:
     problem = stack.problem
     scores = np.matmul(_queries(stack) * (number_of(problem.scale) * UNIT), transposed(stack.key))
     empty = None if problem.mask is None else _hide(problem, problem.mask, scores)
-    shift = scores.max(axis=-1, keepdims=True)
+    shift = np.maximum.reduce(scores, axis=-1, keepdims=True)
     if empty is not None:
         shift[shift == -np.inf] = 0
     np.subtract(scores, shift, out=scores)
@@ -80,13 +82,13 @@ def forward(problem: TiledArguments, kept: Kept) -> ForwardResults:
     """
     stack = stack_heads(problem)
     exponentials, shift, empty = _exponentials(stack)
-    summed = total = exponentials.sum(axis=-1)
+    summed = total = np.add.reduce(exponentials, axis=-1)
     if empty is not None:
         total = np.where(summed == 0, 1, summed)
     out = np.matmul(exponentials, stack.value)
     out /= total[..., None]
     largest = 1 / total
-    good = np.ones(summed.shape, bool) if all_finite(out) else np.isfinite(out).all(axis=-1)
+    good = np.logical_and.reduce(np.isfinite(out), axis=-1)
     if empty is not None:
         largest[empty] = 0
         good &= (summed != 0) | empty  # else all visible scores came out as -inf

@@ -43,7 +43,7 @@ from .plan import SIDE, FastSettings, workload_of
 
 @shape_repr
 class FastSaved(NamedTuple):
-    """What backward needs: out (..., H, L, E) before rounding, lse (..., H, L) and the row statistics.
+    """What backward needs: out (..., H, L, E) before rounding, and the row statistics.
 
     work is None for a small problem. Rows that are not `good` (..., H, L) are out of the kernels' range, or
     see a number that is not finite; their results are those of `blockwise`, which is None where all rows are
@@ -52,7 +52,6 @@ class FastSaved(NamedTuple):
     """
 
     out: Array
-    lse: Array
     problem: TiledArguments
     settings: FastSettings
     blockwise: BlockwiseSaved | None = None
@@ -60,6 +59,18 @@ class FastSaved(NamedTuple):
     statistics: RowStatistics | None = None
     good: Array | None = None
     kept: Kept | None = None
+
+    @property
+    @np.errstate(all="ignore")
+    def lse(self) -> Array:
+        """The log-sum-exp of every row's scores and sink (..., H, L)."""
+        if self.statistics is None:
+            assert self.blockwise is not None
+            return self.blockwise.lse
+        lse = _natural_lse(self.problem, self.statistics)
+        if self.good is not None and self.blockwise is not None:
+            lse = np.where(self.good, lse, self.blockwise.lse)
+        return lse.astype(self.out.dtype, copy=False)
 
 
 def _compute(
@@ -77,18 +88,16 @@ def _run_forward(problem: TiledArguments, settings: FastSettings) -> tuple[Array
     if not _is_supported(problem):
         block = settings.block or tile_shape(None, problem.shape)
         blockwise = forward_tiles(STEPS, ONLINE, problem, block)
-        return blockwise.out, FastSaved(blockwise.out, blockwise.lse, problem, settings, blockwise)
+        return blockwise.out, FastSaved(blockwise.out, problem, settings, blockwise)
     if options_are_finite(problem):
         kept = Kept(settings.keep if problem.softcap is None else 0)
         work, (out, statistics, good) = _compute(problem, settings, kept)
         if good.all():
-            lse = _natural_lse(problem, statistics)
-            return out, FastSaved(out, lse, problem, settings, None, work, statistics, None, kept)
+            return out, FastSaved(out, problem, settings, None, work, statistics, None, kept)
     blockwise = _blockwise(problem, settings)
     work, (out, statistics, good) = _compute(with_finite_inputs(problem), settings, Kept())
     good = good & ~nonfinite_rows(problem, SIDE)
-    lse = np.where(good, _natural_lse(problem, statistics), blockwise.lse).astype(out.dtype, copy=False)
-    saved = FastSaved(out, lse, problem, settings, blockwise, work, statistics, good)
+    saved = FastSaved(out, problem, settings, blockwise, work, statistics, good)
     patched = np.where(good[..., None] & np.isfinite(blockwise.out), out, blockwise.out)
     return patched.astype(out.dtype, copy=False), saved
 
@@ -98,11 +107,12 @@ def _is_supported(problem: TiledArguments) -> bool:
 
     A bias value's parameter must be finite or -inf too: which scores it enters is not known here.
     """
-    scale, bias = problem.scale, problem.bias
+    query, scale, bias = problem.query, problem.scale, problem.bias
     return (
-        problem.query.dtype.kind == "f"
-        and not (isinstance(bias, Bias) and is_nan_or_plus_inf(bias.parameter).any())
-        and 0 not in (*problem.shape, problem.query.shape[-1], problem.value.shape[-1])
+        query.dtype.kind == "f"
+        and not (bias is not None and isinstance(bias, Bias) and is_nan_or_plus_inf(bias.parameter).any())
+        and 0 not in problem.shape
+        and 0 not in (query.shape[-1], problem.value.shape[-1])
         and (not isinstance(scale, np.ndarray) or scale.shape[-1] == 1)
     )
 

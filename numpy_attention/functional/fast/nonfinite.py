@@ -20,10 +20,13 @@ from ..tiled.tiling import TiledArguments, slices, tile_view
 
 def options_are_finite(problem: TiledArguments) -> bool:
     """True where scale is finite, and bias and sinks finite or -inf; query, key, value are not examined."""
-    additive = (x for x in (problem.bias, problem.sinks) if isinstance(x, np.ndarray))
     scale = problem.scale
-    finite = math.isfinite(scale) if isinstance(scale, float) else bool(np.isfinite(scale).all())
-    return finite and not any(is_nan_or_plus_inf(x).any() for x in additive)
+    if not (math.isfinite(scale) if isinstance(scale, float) else np.isfinite(scale).all()):
+        return False
+    for x in (problem.bias, problem.sinks):
+        if isinstance(x, np.ndarray) and is_nan_or_plus_inf(x).any():
+            return False
+    return True
 
 
 def all_finite(x: Array) -> bool:

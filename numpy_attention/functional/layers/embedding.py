@@ -27,7 +27,12 @@ def embedding_forward(indices: npt.ArrayLike, weight: npt.ArrayLike) -> tuple[An
         raise ValueError(
             f"indices holds {indices.max()}; less than {len(weight)}, the rows of weight, is expected"
         )
-    return round_to(weight[indices], weight), EmbeddingSaved(indices, weight)
+    return look_up(indices, weight)
+
+
+def look_up(indices: Array, weight: Array) -> tuple[Any, EmbeddingSaved]:
+    """`embedding_forward` of whole numbers that are known to be rows of the table."""
+    return round_to(weight[indices], weight, fresh=True), EmbeddingSaved(indices, weight)
 
 
 @backward_of(EmbeddingSaved)

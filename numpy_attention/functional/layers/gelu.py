@@ -224,7 +224,7 @@ def _clamp(x: Array, top: float, out: Array) -> Array:
     """x from -64, below which σ(2u) is 0 and -inf * 0 would be NaN, up to `top`."""
     if x.dtype.kind == "c":
         return np.where(x.real < -64, -64, np.where(x.real > top, top, x))
-    return np.clip(x, -64, top, out=out)
+    return x.clip(-64, top, out=out)
 
 
 def _exp_twice_u(x: Array, out: Array) -> Array:
@@ -236,7 +236,7 @@ def _exp_twice_u(x: Array, out: Array) -> Array:
     if x.dtype.kind == "c":
         out[...] = np.where(out.real < 64, out, 64)
     else:
-        np.clip(out, -np.inf, 64, out=out)  # in a third of np.minimum's time
+        out.clip(-np.inf, 64, out=out)  # in a third of np.minimum's time
     return np.exp(out, out=out)
 
 

@@ -66,23 +66,29 @@ def linear_forward(
     out = new_array((len(rows), len(matrix)), rows.dtype)
     in_place = added is not None and added.dtype == out.dtype
 
-    def part(own: slice) -> None:
-        product = np.matmul(rows[own], matrix.T, out=out[own])
+    def part(rows: Array, out: Array) -> None:
+        np.matmul(rows, matrix.T, out=out)
         if in_place:
-            product += added
+            out += added
 
-    _by_parts(part, len(rows), matrix)
+    if (count := _parts(len(rows), matrix)) < 2:
+        part(rows, out)
+    else:
+        _by_threads(lambda own: part(rows[own], out[own]), len(rows), count)
     if added is not None and not in_place:
         out = out + added
     out = out.reshape(*x.shape[:-1], len(matrix))
     return round_to(out, x, weight, fresh=True), LinearSaved(x, weight, bias)
 
 
-def _by_parts(part: Callable[[slice], None], rows: int, matrix: Array) -> None:
-    """part(own) for all rows, or by threads for parts of them, each of more rows than the matrix has."""
-    count = min(rows // max(*matrix.shape, 1), rows * matrix.size // PART)
-    if count < 2:
-        return part(slice(None))
+def _parts(rows: int, matrix: Array) -> int:
+    """The number of parts: each has more rows than the matrix; below 2, threads do not pay off."""
+    count = rows * matrix.size // PART
+    return count if count < 2 else min(rows // max(matrix.shape), count)
+
+
+def _by_threads(part: Callable[[slice], None], rows: int, count: int) -> None:
+    """part(own) for so many parts of the rows."""
     length = -(-rows // count)
     parts = [slice(start, start + length) for start in range(0, rows, length)]
     run_threaded(np.errstate(all="ignore")(lambda own, _: part(own)), parts, None)
@@ -112,7 +118,10 @@ def linear_backward(d_out: npt.ArrayLike, saved: LinearSaved, *, needs_d_x: bool
             np.matmul(rows[own], matrix, out=d_x[own])
         sums[own.start or 0] = rows[own].T @ columns[own], rows[own].sum(axis=0, dtype=wide)
 
-    _by_parts(part, len(rows), matrix)
+    if (count := _parts(len(rows), matrix)) < 2:
+        part(slice(None))
+    else:
+        _by_threads(part, len(rows), count)
     d_weight, d_bias = (reduce(np.add, each) for each in zip(*(sums[at] for at in sorted(sums)), strict=True))
     return LinearGradients(
         d_x=gradient_like(d_x.reshape(x.shape), x, fresh=True) if needs_d_x else None,

@@ -9,6 +9,7 @@ row is centred once more: what is left is the rounding error alone.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,7 +77,7 @@ Centre = Callable[[Array, Array], Array]
 
 def _mean(rows: Array) -> Array:
     """The mean of each row, kept as an axis; 0 for empty rows."""
-    return np.asarray(rows.sum(axis=-1, keepdims=True) / max(rows.shape[-1], 1))
+    return np.add.reduce(rows, axis=-1, keepdims=True) / (rows.shape[-1] or 1)
 
 
 def _centred(rows: Array, out: Array) -> Array:
@@ -94,8 +95,7 @@ def _normalise(rows: Array, eps: float, centre: Centre, unit: Array, rate: Array
     """unit = x * rate and rate = 1 / √(mean(x²) + eps), of x = centre(rows)."""
     x = centre(rows, unit)
     divisor = _mean(np.multiply(x, x, out=buffers("squares", x.shape, x.dtype))) + eps
-    limits = np.finfo(rows.dtype)
-    safe = (divisor.real >= limits.tiny / limits.eps) & (divisor.real < np.inf)
+    safe = (divisor.real >= _least_safe(rows.dtype)) & (divisor.real < np.inf)
     np.divide(1, np.sqrt(divisor), out=rate)
     if not safe.all():
         scale = np.where(safe, 1, _scale(rows, eps))
@@ -106,6 +106,13 @@ def _normalise(rows: Array, eps: float, centre: Centre, unit: Array, rate: Array
         rate *= scale
     else:
         np.multiply(x, rate, out=unit)
+
+
+@cache
+def _least_safe(dtype: np.dtype[Any]) -> Any:
+    """The least mean square none of whose digits is lost to underflow."""
+    limits = np.finfo(dtype)
+    return limits.tiny / limits.eps
 
 
 def _scale(rows: Array, eps: float) -> Array:

@@ -24,7 +24,7 @@ from ..attention.attention import AttentionGradients
 from ..attention.biases import Bias
 from ..attention.dropout import Dropout
 from ..base.admission import Array, admit, compute_dtype, shown, whole_numbers
-from ..base.arrays import cast_optional, cotangent, shape_repr, unbroadcast
+from ..base.arrays import all_have, cast_optional, cotangent, shape_repr, unbroadcast
 from ..masks.mask import Mask, check_mask
 
 EMPTY = slice(0)
@@ -133,9 +133,12 @@ def _cast_inputs(arguments: AttentionArguments, multipliers: Array | Dropout | N
 
     The optional ones never promote it, but any complex one makes all complex.
     """
-    dtype = compute_dtype(arguments.query, arguments.key, arguments.value)
-    parameter = arguments.bias.parameter if isinstance(arguments.bias, Bias) else arguments.bias
-    if any(x is not None and x.dtype.kind == "c" for x in (parameter, arguments.scale, arguments.sinks)):
+    query, key, value, bias, scale, sinks = arguments
+    dtype = compute_dtype(query, key, value)
+    if all_have(dtype, (query, key, value)) and bias is scale is sinks is multipliers is None:
+        return [*arguments, None]  # the common case
+    parameter = bias.parameter if isinstance(bias, Bias) else bias
+    if any(x is not None and x.dtype.kind == "c" for x in (parameter, scale, sinks)):
         dtype = np.result_type(dtype, np.complex64)
 
     def cast(x: Any, axes: int) -> Any:
@@ -143,7 +146,6 @@ def _cast_inputs(arguments: AttentionArguments, multipliers: Array | Dropout | N
             return x
         return x.astype(dtype, copy=False).reshape((1,) * (axes - x.ndim) + x.shape)
 
-    query, key, value, bias, scale, sinks = arguments
     return [*(cast(x, 2) for x in (query, key, value, bias, scale)), cast(sinks, 0), cast(multipliers, 2)]
 
 

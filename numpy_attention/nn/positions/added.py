@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ...functional.base.admission import Array, admit, real_number, whole_numbers
 from ...functional.base.arrays import cotangent, gradient_like, round_to, shape_repr, unbroadcast
-from ...functional.layers.embedding import EmbeddingSaved, embedding_backward, embedding_forward
+from ...functional.layers.embedding import EmbeddingSaved, embedding_backward, look_up
 from ...functional.layers.positions import sinusoidal
 from ..embedding import SPREAD
 from ..layer import Layer, admit_sizes, admit_width, layer
@@ -133,7 +133,7 @@ class Learned(Layer):
         if places.size and places.max() >= self.length:
             came = f"x has length {x.shape[-2]}" if positions is None else f"positions holds {places.max()}"
             raise ValueError(f"{came}; there are {self.length} positions, from 0 to {self.length - 1}")
-        rows, embedding = embedding_forward(places, params["weight"])
+        rows, embedding = look_up(places, params["weight"])
         return x + rows, LearnedSaved(x, rows, embedding)
 
     def backward(self, d_out: npt.ArrayLike, saved: LearnedSaved) -> tuple[Any, Params]:
