@@ -19,7 +19,7 @@ from .online import online_html
 from .render import scene_html
 from .root_d import root_d_html
 from .run_panel import run_data, run_html
-from .scenes import Scene, build_scenes, hidden_faults, plant_faults, scene_data
+from .scenes import Scene, build_scenes, hidden_faults, plant_faults, scene_data, without_faults
 from .sentences import LEAD
 
 if TYPE_CHECKING:
@@ -170,8 +170,11 @@ def page_of(
     ValueError
         If the first example alone needs more than MOST_BYTES.
     """
-    bare = build_scenes(examples, ())
+    bare = list(build_scenes(examples, ()))
     sizes = [len(page_html((scene,), None).encode()) for scene in bare]
+    if sizes[0] > MOST_BYTES:
+        bare[0] = bare[0]._replace(drawn=False)
+        sizes[0] = len(page_html(bare[:1], None).encode())
     alone = len(page_html((), None).encode())
     if sizes[0] > MOST_BYTES:
         raise ValueError(f"the page would have {sizes[0]:,} bytes, and at most {MOST_BYTES:,} are written; "
@@ -182,7 +185,11 @@ def page_of(
             kept.append(scene)
             total += size - alone
     scenes = plant_faults(kept, faults, MOST_BYTES - total)
-    return Explanation(page_html(scenes, run, fault))
+    html = page_html(scenes, None, fault)
+    while (excess := len(html.encode()) - MOST_BYTES) > 0 and any(scene.faults for scene in scenes):
+        scenes = without_faults(scenes, excess)
+        html = page_html(scenes, None, fault)
+    return Explanation(html if run is None else page_html(scenes, run, fault))
 
 
 def page_html(scenes: Sequence[Scene], run: "Replay | None", fault: str | None = None) -> str:

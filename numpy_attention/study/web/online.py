@@ -109,7 +109,10 @@ def online_html(walk: Walk) -> str:
     if example.score != "dot":
         return ""
     out, tiles = online_tiles(example)
-    heads = "".join(_query(n, [tile[n] for tile in tiles]) for n in range(len(tiles[0])))
+    head = "head 1, " if walk.out.ndim > 2 else ""
+    queries = "".join(
+        _query(f"{head}query {n + 1}", [tile[n] for tile in tiles]) for n in range(len(tiles[0]))
+    )
     same = float(np.abs(out - walk.out).max(initial=0))
     items = []
     for name, mistake in WRONG.items():
@@ -120,12 +123,12 @@ def online_html(walk: Walk) -> str:
         )
     return (
         '<section class="panel" aria-labelledby="online"><h2 id="online">The same softmax, tile by tile</h2>'
-        f'<p>{WORDS} They differ by {number(same)}.</p><div class="mats">{heads}</div>'
+        f'<p>{WORDS} They differ by {number(same)}.</p><div class="mats">{queries}</div>'
         f'<p>If a rescale is forgotten:</p><ul class="laws">{"".join(items)}</ul></section>'
     )
 
 
-def _query(n: int, rows: list[TileRow]) -> str:
+def _query(name: str, rows: list[TileRow]) -> str:
     body = "".join(
         f"<tr><th>k{k}<td>{number(row.top)}<td>{number(row.shrink)}<td>{number(row.summed)}"
         + "".join(f"<td>{number(float(x))}" for x in np.atleast_1d(row.sums))
@@ -133,6 +136,6 @@ def _query(n: int, rows: list[TileRow]) -> str:
     )
     width = np.atleast_1d(rows[0].sums).size
     return (
-        f"<table><caption>query {n + 1}</caption><tr><th>tile<th>top<th>shrink<th>summed"
+        f"<table><caption>{name}</caption><tr><th>tile<th>top<th>shrink<th>summed"
         f'<th colspan="{width}">sums of values{body}</table>'
     )

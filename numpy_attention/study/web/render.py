@@ -8,12 +8,13 @@ import numpy as np
 
 from ...functional.base.admission import Array
 from ..law_results import LawResult
+from ..page_texts import down_texts, up_texts
 from ..stage import Stage
 from ..trace import RESULTS
 from ..walk_data import stage_arrays, stages_by_place
 from .pictures import pictures
 from .scenes import Scene
-from .sentences import BACK, FAULTS, LOSS, THERE
+from .sentences import BACK, CHAIN_RULE, FAULTS, LOSS, LOSS_OF_LSE, NOT_DRAWN, NOT_ZERO, THERE
 from .tables import number, table
 
 ARRAYS = tuple(RESULTS.values())
@@ -39,7 +40,8 @@ def scene_html(scene: Scene) -> str:
     )
     return (
         f'<section class="scene" data-scene="{scene.name}" aria-labelledby="{scene.name}">'
-        f'<h2 id="{scene.name}">{escape(scene.title)}</h2>{steps}{_faults(scene)}</section>'
+        f'<h2 id="{scene.name}">{escape(scene.title)}</h2>{"" if scene.drawn else f"<p>{NOT_DRAWN}</p>"}'
+        f"{steps}{_faults(scene)}</section>"
     )
 
 
@@ -53,10 +55,8 @@ def _side(scene: Scene, place: str, stage: Stage) -> str:
         now, before = ARRAYS[stage.number - 1], ARRAYS[stage.number - 2]
         same = f"{now} = {before}" if down else f"d_{before} = d_{now}"
         return f'{head}{title}<p class="skip">not used: <code>{same}</code></p></section>'
-    words = (THERE if down else BACK).get(stage.name, "")
-    if place == "up.values":
-        words = f"{LOSS} {words}"
-    figures = "".join(pictures(scene.walk, place, stage))
+    words = _words(scene, place, stage.name)
+    figures = pictures(scene.walk, place, stage) if scene.drawn else ""
     laws = "".join([*_gradients(stage), *map(law_html, stage.laws)])
     return (
         f"{head}{title}{_equation(stage.equation)}{f'<p>{escape(words)}</p>' if words else ''}"
@@ -64,6 +64,22 @@ def _side(scene: Scene, place: str, stage: Stage) -> str:
         f"{f'<div class=figures>{figures}</div>' if figures else ''}"
         f'<ul class="laws">{laws}</ul>{_lines(stage)}</section>'
     )
+
+
+def _words(scene: Scene, place: str, name: str) -> str:
+    """The sentences of a step."""
+    example = scene.walk.example
+    if place == f"down.{name}":  # texts on heads count them from 0
+        said = [THERE.get(name, ""), *("" if name == "project" else x for x in down_texts(name, example)[:2])]
+    else:
+        said = [BACK.get(name, ""), *up_texts(name, example, own=False)]
+        if name == "values":
+            said = [LOSS if example.d_lse is None else LOSS_OF_LSE, *said]
+        if name == "score" and example.score not in ("dot", "general"):
+            said = [CHAIN_RULE]
+        if name == "softmax" and (example.d_lse is not None or example.options["sinks"] is not None):
+            said.append(NOT_ZERO)
+    return " ".join(" ".join(said).split())
 
 
 def _equation(text: str) -> str:

@@ -41,12 +41,16 @@ class PlantedFault(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """A walk, the faults planted in it, and its title; `name` is its place in links."""
+    """A walk, the faults planted in it, and its title; `name` is its place in links.
+
+    `drawn` is False for a scene without drawings.
+    """
 
     name: str
     title: str
     walk: Walk
     faults: tuple[PlantedFault, ...] = ()
+    drawn: bool = True
 
 
 def build_scenes(
@@ -88,6 +92,17 @@ def plant_faults(
         left = [fault for fault in left if fault.name not in {each.name for each in shown}]
         filled.append(scene._replace(faults=tuple(shown)))
     return tuple(filled)
+
+
+def without_faults(scenes: Iterable[Scene], excess: int) -> tuple[Scene, ...]:
+    """The scenes without as many of the last faults as have `excess` bytes."""
+    fewer = []
+    for scene in reversed(list(scenes)):
+        kept = list(scene.faults)
+        while kept and excess > 0:
+            excess -= kept.pop().size
+        fewer.append(scene._replace(faults=tuple(kept)))
+    return tuple(reversed(fewer))
 
 
 def _results(example: WalkExample, steps: Steps) -> tuple[Array, ...]:

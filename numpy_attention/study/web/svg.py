@@ -52,6 +52,18 @@ def bar(x: float, y: float, width: float, height: float, kind: str) -> str:
     return f'<rect class="{kind}" x="{short(x)}" y="{short(top)}" {size}/>'
 
 
+def bars(rectangles: Iterable[tuple[float, float, float, float]], kind: str) -> str:
+    """Rectangles (x, y, width, height) as one path; "" for none.
+
+    Examples
+    --------
+    >>> bars([(6, 90, 24, -40.25)], "o")
+    '<path class="o" d="M6 90h24v-40.2h-24z"/>'
+    """
+    drawn = "".join(f"M{short(x)} {short(y)}h{short(w)}v{short(h)}h{short(-w)}z" for x, y, w, h in rectangles)
+    return f'<path class="{kind}" d="{drawn}"/>' if drawn else ""
+
+
 def path(points: Sequence[Point], kind: str, closed: bool = False) -> str:
     """A line through points."""
     drawn = "L".join(f"{short(x)} {short(y)}" for x, y in points)
@@ -75,6 +87,46 @@ def arrow(start: Point, end: Point, kind: str) -> str:
     left = base[0] - head / 2 * uy, base[1] + head / 2 * ux
     right = base[0] + head / 2 * uy, base[1] - head / 2 * ux
     return line(start, base, kind) + path([left, end, right], f"{kind} head", closed=True)
+
+
+def letters(xs: Sequence[float], y: float, words: str) -> str:
+    """One letter at each x, centred."""
+    return f'<text class="m s" x="{" ".join(map(short, xs))}" y="{short(y)}">{escape(words)}</text>'
+
+
+class Names:
+    """Names beside the arrows and points of a square drawing, covering none of them where there is room."""
+
+    def __init__(self, size: int, arrows: Iterable[tuple[Point, Point]]) -> None:
+        self.size = size
+        self.taken = [(x - 2, y - 2, x + 2, y + 2) for start, end in arrows for x, y in _along(start, end)]
+
+    def beside(self, at: Point, words: str, kind: str, toward: Point) -> str:
+        """A name beside a point, if it can on the side of another one."""
+        half, angle = 3.2 * len(words) + 1, math.atan2(toward[1] - at[1], toward[0] - at[0])
+        boxes = []
+        for reach in (10.0, 19.0):
+            for turn in (0, 1, -1, 2, -2, 3, -3, 4):
+                a = angle + turn * math.pi / 4
+                x = at[0] + math.cos(a) * (reach + half - 5)
+                y = at[1] + math.sin(a) * reach
+                x, y = min(max(x, half), self.size - half), min(max(y, 7), self.size - 7)
+                boxes.append((x - half, y - 6, x + half, y + 6))
+        free = (box for box in boxes if not any(_overlap(box, other) for other in self.taken))
+        left, top, right, _ = box = next(free, boxes[0])
+        self.taken.append(box)
+        return text(((left + right) / 2, top + 10), words, f"{kind} m")
+
+
+def _along(start: Point, end: Point) -> list[Point]:
+    """Points on a line, 6 pixels apart, its end among them."""
+    count = math.ceil(math.dist(start, end) / 6) or 1
+    parts = [n / count for n in range(1, count + 1)]
+    return [(start[0] + t * (end[0] - start[0]), start[1] + t * (end[1] - start[1])) for t in parts]
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 class Plane:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
+from numpy_attention.check.faults import FAULTS
 from numpy_attention.study.example import ALL_OPTIONS, build_example
 from numpy_attention.study.web import explanation
 from numpy_attention.study.web.explanation import MOST_BYTES, Explanation, page_of, variants
@@ -74,6 +75,24 @@ def test_every_score_has_a_page():
 def test_a_large_example_leaves_out_what_does_not_fit(options):
     page = na.explain(**options)
     assert MOST_BYTES / 2 < len(page.html.encode()) <= MOST_BYTES
+
+
+def test_a_page_without_room_for_drawings_says_so(monkeypatch):
+    example = {"none": ("No mask", build_example(heads=2, causal=False))}
+    full = page_of(example, faults=()).html
+    monkeypatch.setattr(explanation, "MOST_BYTES", len(full.encode()) - 1)
+    bare = page_of(example, faults=()).html
+    assert ("Without drawings" in full, "Without drawings" in bare) == (False, True)
+    assert full.count("<figure") > bare.count("<figure") == 0
+
+
+def test_a_page_has_no_more_faults_than_fit(monkeypatch):
+    example = {"none": ("No mask", build_example(causal=False))}
+    one, two = (len(page_of(example, faults=FAULTS[:n]).html.encode()) for n in (1, 2))
+    monkeypatch.setattr(explanation, "MOST_BYTES", (one + two) // 2)
+    page = page_of(example, faults=FAULTS[:2]).html
+    assert len(page.encode()) <= explanation.MOST_BYTES
+    assert page.count('<dt id="none-') == 1
 
 
 def test_an_example_that_is_too_large_alone_is_refused(monkeypatch):

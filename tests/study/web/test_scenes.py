@@ -8,7 +8,7 @@ from numpy_attention.check.faults import FAULTS, fault
 from numpy_attention.study.example import ALL_OPTIONS, build_example
 from numpy_attention.study.walk import walk
 from numpy_attention.study.walk_data import same_bits, stage_arrays, stages_by_place
-from numpy_attention.study.web.scenes import build_scenes, hidden_faults, scene_data
+from numpy_attention.study.web.scenes import build_scenes, hidden_faults, scene_data, without_faults
 
 SOME = [fault(name) for name in ("no-row-sum", "causal-unasked", "softcap-not-saturating", "rotary-sign")
         if name in {each.name for each in FAULTS}]  # fmt: skip
@@ -58,3 +58,13 @@ def test_stages_taken_from_the_right_walk_and_one_direction_change_nothing(optio
             ]
             assert same[0] == same[1]
             assert marks[0] == marks[1], (planted.name, place)
+
+
+def test_the_last_faults_are_left_out_until_the_excess_is_gone():
+    first = build_scenes({"a": ("A", build_example())}, FAULTS[:12])[0]
+    assert len(first.faults) > 2
+    scenes = (first, first._replace(faults=first.faults[:1]))
+    fewer = without_faults(scenes, first.faults[0].size + 1)
+    assert [len(scene.faults) for scene in fewer] == [len(first.faults) - 1, 0]
+    assert [len(scene.faults) for scene in without_faults(scenes, 0)] == [len(first.faults), 1]
+    assert [scene.faults for scene in without_faults(scenes, 10**9)] == [(), ()]

@@ -42,9 +42,9 @@ function listHeads() {
 
 function showHead(head) {
   $$("#heads button").forEach((button, n) => button.setAttribute("aria-pressed", String(n === (head === "all" ? 0 : head + 1))));
-  for (const table of $$(".heads > table", root())) {
-    const own = headOf(table), grouped = table.parentElement.children.length < headsOf();
-    table.toggleAttribute("hidden", head !== "all" && own !== (grouped ? groupOf(head) : head));
+  for (const node of $$(".heads > [data-head]", root())) {
+    const own = headOf(node), grouped = node.parentElement.children.length < headsOf();
+    node.toggleAttribute("hidden", head !== "all" && own !== (grouped ? groupOf(head) : head));
   }
 }
 
