@@ -59,7 +59,7 @@ PEAK = 15 / 16
 class Workload(NamedTuple):
     """Inputs and caches shared by all blocks. scale is a number or (N, n, L, 1).
 
-    rows, columns: the largest tile. uniform: all heads share one mask, and there is neither bias nor dropout.
+    rows, columns: the largest tile. uniform: all heads share one mask, with neither bias nor multipliers.
     diagonal: `Mask.diagonal` where the diagonal is cut into triangles and squares. few_rows: so few rows
     read a key that reading their scores is cheaper than its norm. mask_cache: tiles under a shared mask.
     key_norms: `largest_key_norm` by the first of a block's groups.
@@ -235,8 +235,7 @@ def apply_dropout(work: Workload, queries: QueryBlock, tile: Tile, *arrays: Arra
     """Each array * multipliers, in place."""
     all_by_member = [tile.by_member(array, queries.members) for array in arrays]
     if isinstance(dropout := work.stack.problem.dropout, Dropout):
-        drawn = work.stack.drawn(dropout, queries.heads, queries.block.rows, tile.columns)
-        multipliers = drawn.transpose(0, 3, 1, 2)
+        multipliers = work.stack.drawn(dropout, queries.block, tile.columns).transpose(0, 3, 1, 2)
         for by_member in all_by_member:
             by_member *= multipliers
         return

@@ -116,7 +116,8 @@ def workload_of(problem: TiledArguments, settings: FastSettings) -> Workload:
     N, n, L, D = stack.query.shape
     uniform = stack.uniform
     diagonal = None
-    if problem.mask is not None and uniform and settings.block is None and (L >= SIDE or L % TRIANGLE == 0):
+    alike = uniform and problem.dropout is None  # multipliers are drawn for tiles of all rows of a block
+    if problem.mask is not None and alike and settings.block is None and (L >= SIDE or L % TRIANGLE == 0):
         diagonal = problem.mask.diagonal(*problem.shape[-2:])
     if settings.block is not None:
         rows, columns = settings.block

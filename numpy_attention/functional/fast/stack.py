@@ -33,12 +33,11 @@ class HeadOptions(NamedTuple):
     """Mask, bias and dropout of one query head of a block, or of all heads where they are equal.
 
     `at` indexes a tile of the block's scores (groups, columns, members, rows); `batch_index` (..., H) is the
-    head's, `number` the same flattened.
+    head's.
     """
 
     at: tuple[slice, slice, slice, slice]
     batch_index: tuple[int, ...]
-    number: int
     mask: Mask | None
     bias: Array | Bias | None
     dropout: Array | Dropout | None
@@ -70,19 +69,19 @@ class HeadStack(NamedTuple):
 
     @property
     def uniform(self) -> bool:
-        """True where all heads share one mask, and there is neither bias nor dropout."""
+        """True where all heads share one mask, there is no bias, and no array of dropout multipliers."""
         mask, bias, dropout, shape = self._options()
         one_mask = mask is None or math.prod(mask.batch_shape(len(shape) > 2)) == 1
-        return one_mask and bias is None and dropout is None
+        return one_mask and bias is None and not isinstance(dropout, np.ndarray)
 
     def head_options(self, block: RowBlock) -> list[HeadOptions]:
         """The options of each query head of a block; one entry for all heads if `uniform`."""
-        mask, _, _, shape = self._options()
+        mask, _, dropout, shape = self._options()
         heads = len(shape) > 2
         if self.uniform:
             index = (0,) * (len(shape) - 2)
             shared = None if mask is None else mask.entry(index, heads)
-            return [HeadOptions((ALL,) * 4, index, 0, shared, None, None)]
+            return [HeadOptions((ALL,) * 4, index, shared, None, dropout)]
         return list(self._each_head(block))
 
     def _options(self) -> tuple[Any, Any, Any, tuple[int, ...]]:
@@ -99,7 +98,6 @@ class HeadStack(NamedTuple):
                 yield HeadOptions(
                     (slice(i, i + 1), ALL, slice(j, j + 1), ALL),
                     index,
-                    number,
                     None if mask is None else mask.entry(index, heads),
                     bias.entry(index) if isinstance(bias, Bias) else _head_entry(bias, index),
                     dropout if isinstance(dropout, Dropout) else _head_entry(dropout, index),
@@ -112,12 +110,11 @@ class HeadStack(NamedTuple):
         assert head.bias is not None
         return tile_view(head.bias, rows, columns)
 
-    def drawn(self, dropout: Dropout, heads: list[HeadOptions], rows: slice, columns: slice) -> Array:
+    def drawn(self, dropout: Dropout, block: RowBlock, columns: slice) -> Array:
         """The multipliers of all heads of a block, (groups, members, r, c)."""
-        numbers = np.array([head.number for head in heads], dtype=np.uint64)
-        groups = len({head.at[0].start for head in heads})
-        entries = numbers.reshape(groups, -1, 1, 1)
-        drawn = dropout.tile_of_entries(entries, rows, columns, *self.problem.shape[-2:])
+        N, n = self.query.shape[:2]
+        heads = np.arange(N * n, dtype=np.uint64).reshape(N, n, 1, 1)[block.groups, block.members]
+        drawn = dropout.tile_of_entries(heads, block.rows, columns, *self.problem.shape[-2:])
         return cast_optional(drawn, self.query)
 
     def multipliers(self, head: HeadOptions, rows: slice, columns: slice) -> Array:

@@ -1,6 +1,7 @@
 """Arguments stacked by key head, with the options of each query head."""
 
 import numpy as np
+import pytest
 
 import numpy_attention as na
 from numpy_attention.functional.fast.stack import RowBlock, stack_heads
@@ -34,7 +35,6 @@ def test_each_head_has_its_own_options():
     stack = stack_heads(problem_of(QUERY, KEY, VALUE, bias=bias, dropout=multipliers))
     heads = stack.head_options(RowBlock(slice(2, 4), slice(1, 3), slice(0, 5)))
     assert [head.batch_index for head in heads] == [(1, 1), (1, 2), (1, 4), (1, 5)]
-    assert [head.number for head in heads] == [7, 8, 10, 11]
     assert heads[2].at == (slice(1, 2), ALL, slice(0, 1), ALL)
     rows, columns = slice(1, 3), slice(2, 7)
     np.testing.assert_array_equal(stack.bias_tile(heads[2], rows, columns), bias[1, 4, 1:3, 2:])
@@ -43,18 +43,20 @@ def test_each_head_has_its_own_options():
 
 def test_one_entry_serves_all_heads_that_share_their_options():
     block = RowBlock(slice(0, 4), slice(0, 3), slice(0, 5))
-    for mask, count in ((None, 1), (na.window(1, 1, "top_left"), 1), (na.padding([3, 7]), 12)):
-        stack = stack_heads(problem_of(QUERY, KEY, VALUE, mask=mask))
+    window, multipliers = na.window(1, 1, "top_left"), RNG.random((6, 1, 7))
+    cases = (None, None, 1), (window, na.dropout(3, 0.4), 1), (na.padding([3, 7]), None, 12)
+    for mask, dropout, count in (*cases, (window, multipliers, 12)):
+        stack = stack_heads(problem_of(QUERY, KEY, VALUE, mask=mask, dropout=dropout))
         assert stack.uniform == (count == 1)
         assert len(stack.head_options(block)) == count
 
 
-def test_multipliers_of_all_heads_are_those_of_the_whole_array():
+@pytest.mark.parametrize("groups", [slice(0, 4), slice(1, 3)], ids=str)
+@pytest.mark.parametrize("members", [slice(0, 3), slice(1, 2)], ids=str)
+def test_multipliers_of_the_heads_of_a_block_are_those_of_the_whole_array(groups, members):
     dropout = na.dropout(seed=3, rate=0.4)
     stack = stack_heads(problem_of(QUERY, KEY, VALUE, dropout=dropout))
-    shape = (*stack.problem.shape[:-2], *stack.problem.shape[-2:])
-    block = RowBlock(slice(0, len(stack.key)), slice(0, stack.query.shape[1]), slice(1, 4))
-    drawn = stack.drawn(dropout, stack.head_options(block), block.rows, slice(2, 7))
-    np.testing.assert_array_equal(
-        drawn.reshape(*shape[:-2], 3, 5), dropout.array(shape)[..., 1:4, 2:7].astype(drawn.dtype)
-    )
+    N, n, L, S = len(stack.key), stack.query.shape[1], *stack.problem.shape[-2:]
+    drawn = stack.drawn(dropout, RowBlock(groups, members, slice(1, 4)), slice(2, 7))
+    whole = dropout.array((N, n, L, S)).astype(drawn.dtype)
+    np.testing.assert_array_equal(drawn, whole[groups, members, 1:4, 2:7])
