@@ -29,7 +29,7 @@ BUDGETS = {
     "optim": 1_150,
     "nn": 9_000,
     "training tasks": 7_000,
-    "study": 9_700,
+    "study": 10_600,
     "cli": 1_700,
 }
 """Lines of Python in each folder. Raised only with a reason in CHANGELOG.md, in the same commit."""

@@ -7,6 +7,7 @@ in C cannot be stopped: its thread is abandoned and the next call starts a new o
 import contextlib
 import ctypes
 import io
+import re
 import threading
 import time
 import traceback
@@ -19,7 +20,7 @@ import numpy as np
 
 from .process_state import ProcessState
 
-MESSAGE_LENGTH = 90
+MESSAGE_LENGTH = 100
 """Characters of an error message that are reported."""
 
 PRINTED_CHARACTERS = 10_000
@@ -60,6 +61,7 @@ class SandboxResult(NamedTuple):
         if isinstance(self.error, CandidateError):
             return str(self.error)
         text = message_of(self.error) or "no message"
+        text = re.sub(r", with gufunc signature \S+", "", text)  # the sizes behind it say more
         text = text if len(text) <= MESSAGE_LENGTH else text[: MESSAGE_LENGTH - 1] + "…"
         frames = traceback.extract_tb(self.error.__traceback__)
         foreign = [f for f in frames if Path(__file__).parents[1] not in Path(f.filename).parents]

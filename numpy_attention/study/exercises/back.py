@@ -104,10 +104,10 @@ A loss has the gradient d_out with respect to out. Return its gradients with res
 which entries of out does weights_ls occur, and with which factor? In which does value_se?
 """,
     {"d_out": "(L, E)", "weights": "(L, S)", "value": "(S, E)"}, {"d_weights": "(L, S)", "d_value": "(S, E)"},
-    ({"d_out": np.array([[1.0, 0.0]]), "weights": np.array([[0.25, 0.75]]), "value": np.array([[2.0, 1.0],
-        [4.0, 0.0]])},
-     {"d_out": np.array([[1.0], [2.0]]), "weights": np.array([[0.25, 0.75], [1.0, 0.0]]),
-      "value": np.array([[3.0], [5.0]])}),
+    ({"d_out": np.array([[1.0], [2.0]]), "weights": np.array([[0.25, 0.75], [1.0, 0.0]]),
+      "value": np.array([[3.0], [5.0]])},
+     {"d_out": np.array([[1.0, 0.0]]), "weights": np.array([[0.25, 0.75]]),
+      "value": np.array([[2.0, 1.0], [4.0, 0.0]])}),
     "out = weights @ value" + VALUES_BACK_LINES + SOFTMAX_BACK_LINES,
     _values_back, _values_bounds, _values_cases, BACK_PHRASES,
     (("the columns of d_value add up to those of d_out", lambda n: (n["d_value"].sum(axis=0),
@@ -149,7 +149,7 @@ A score has a say in every weight of its row: how much does weights_t change wit
 another t?
 """,
     {"d_weights": "(L, S)", "weights": "(L, S), rows sum to 1"}, {"d_scores": "(L, S)"},
-    ({"d_weights": np.array([[1.0, 0.0]]), "weights": np.array([[0.25, 0.75]])},
+    ({"d_weights": np.array([[1.0, 0.0], [0.0, 2.0]]), "weights": np.array([[0.25, 0.75], [0.5, 0.5]])},
      {"d_weights": np.array([[1.0, 0.0, 2.0], [0.0, -1.0, 1.0]]),
       "weights": np.array([[0.5, 0.25, 0.25], [0.125, 0.75, 0.125]])}),
     SOFTMAX_BACK_LINES,

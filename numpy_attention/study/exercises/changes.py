@@ -29,7 +29,7 @@ FACTOR, FACTOR_TWICE = "a factor is missing", "a factor too many"
 TERM, SIGN, OPERATION = "a term is missing", "a sign is wrong", "the wrong operation"
 AXIS, SUM, LOST = "the wrong axis", "a sum and a mean are confused", "an axis is lost in a sum"
 TRANSPOSE, STEP, ORDER = "a transpose is missing", "a step is left out", "something stands in the wrong order"
-MASK, HEADS, RANGE = "the mask", "the heads", "numbers out of range"
+MASK, HEADS, RANGE, SCALE = "the mask", "the heads", "numbers out of range", "the scale"
 REPEATED, TOO_MUCH = "what was read several times must be added up", "a step too many"
 
 CHANGES: dict[str, tuple[Change, ...]] = {
@@ -158,7 +158,8 @@ CHANGES: dict[str, tuple[Change, ...]] = {
     "square": (Change(STEP, "{a} is not squared", lambda x: x),),
     "one_minus": (Change(STEP, "{a} itself is taken, not one minus it", lambda x: x),),
     "width_root": (
-        Change(STEP, "the square root is left out: the width itself is taken", lambda x: x.shape[-1]),
+        Change(SCALE, "it is divided by the width, not by its square root: the root is left out, or the "
+               "scale applied twice", lambda x: x.shape[-1]),
         Change(AXIS, "the square root of the number of rows is taken, not of the width",
                lambda x: math.sqrt(x.shape[-2])),
     ),

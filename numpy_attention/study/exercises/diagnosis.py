@@ -15,7 +15,9 @@ from .changes import MASK, RANGE
 from .exercise import Exercise, Named
 from .mistake import Mistake, as_sentence
 from .planted import in_words
+from .surface import SHAPE, coarse, place_of, read, rejudged, turned
 from .suspicion import suspects
+from .unfinished import DTYPE
 from .variations import CONSTANT, Workbook
 
 LEFT_OPEN = 1e-6
@@ -40,6 +42,9 @@ RANGES = {
     ("ignored", "by hand 2", "in the thousands"): (MASK, "it is right only where no target is ignored"),
 }  # fmt: skip
 """What is wrong if it is wrong in such cases alone, by words of their names."""
+
+
+PLACE = "one place of a result"
 
 
 class Diagnosis(NamedTuple):
@@ -69,28 +74,62 @@ def diagnose(exercise: Exercise, workbook: Workbook, judged: Sequence[JudgedCase
     if not (wrong := wrong_tensors(judged)):
         return Diagnosis()
     faults = tuple(each.name for each in fitting(planted_mistakes(exercise), judged))
-    if coarse := _coarse(judged):
-        return Diagnosis(RANGE, coarse, faults)
-    single = workbook.mistakes()
+    by_tensor = {name: _read(judged, name) for name in wrong}
+    if all(by_tensor.values()):
+        return _together(by_tensor, judged, faults)
+    single = [*workbook.mistakes(), *workbook.unfinished(*_fills(judged))]
     if found := fitting(single, judged):
-        return Diagnosis(found[0].kind, found[0].sentence, faults)
+        return Diagnosis(found[0].kind, _all_said(found[0].sentence, judged, wrong), faults)
     if sentence := next((text for name in faults if (text := in_words(name))), ""):
         return Diagnosis(f"a known fault in {_family(faults[0])}", sentence, faults)
-    by_tensor: dict[str, list[Mistake]] = {name: [] for name in wrong}
+    if names := turned(judged):
+        inner = diagnose(exercise, workbook, rejudged(judged, names))
+        words = " ".join(
+            as_sentence(f"{name} is returned transposed: {workbook.turned(name)}") for name in names
+        )
+        return Diagnosis(SHAPE, f"{words} {inner.sentence or _STILL}", faults)
     single = [each for each in single if " and " not in each.name.partition(" are ")[0]]  # of one result
     for mistakes in chain([single], _suspected(workbook, judged, wrong)):
         near = _near(list(mistakes), _plain(judged))
-        if mistakes is not single and (found := closest(_in_all(near), judged, LEFT_OPEN)):
+        if mistakes is not single and (found := _closest(_in_all(near), judged)):
             return Diagnosis(found[0].kind, found[0].sentence, faults)
         for name in wrong:
-            by_tensor[name] = by_tensor[name] or closest(near[name], _only(judged, name), LEFT_OPEN)
+            by_tensor[name] = by_tensor[name] or _closest(near[name], _only(judged, name))
+        if mistakes is single:
+            _look_through(by_tensor, single, judged)
         if all(by_tensor.values()):
-            return _together(by_tensor, faults)
-    if any(by_tensor.values()):
-        return _together(by_tensor, faults)
+            return _together(by_tensor, judged, faults)
+    if any(by_tensor.values()) or any(read(judged, name) for name in wrong):
+        return _together(by_tensor, judged, faults)
     if multiple := factors(judged):
         return Diagnosis(CONSTANT, as_sentence(multiple), faults)
     return Diagnosis(*_by_cases(judged), faults)
+
+
+def _read(judged: Sequence[JudgedCase], name: str) -> list[Mistake]:
+    """The mistake that can be read from a result itself, if nothing else is wrong with it."""
+    own = _only(judged, name)
+    if surface := read(judged, name):
+        return _closest([surface.of_right()], own, surface.left_open)
+    words = coarse(judged, name)
+    return [Mistake(DTYPE, words, lambda case: dict(case.expected.values))] if words else []
+
+
+def _look_through(
+    by_tensor: dict[str, list[Mistake]], single: Sequence[Mistake], judged: Sequence[JudgedCase]
+) -> None:
+    """Fill in the mistakes under what can be read from a result."""
+    for name in [name for name, found in by_tensor.items() if not found]:
+        if surface := read(judged, name):
+            own, seen = _only(judged, name), [surface.seen(each) for each in single]
+            near = _near(seen, _plain(own), surface.left_open)[name]
+            by_tensor[name] = _closest(near, own, surface.left_open)
+
+
+def _fills(judged: Sequence[JudgedCase]) -> tuple[float, ...]:
+    """What parts of results may be left as: 0, and NaN if there is any."""
+    numbers = (x.numbers for case in judged for x in case.tensors.values())
+    return (0.0, np.nan) if any(np.isnan(x).any() for x in numbers) else (0.0,)
 
 
 def _suspected(
@@ -116,7 +155,27 @@ def _family(name: str) -> str:
 
 def fitting(mistakes: Sequence[Mistake], judged: Sequence[JudgedCase]) -> list[Mistake]:
     """The mistakes that give a submission's numbers, those alone that do so in one plain case first."""
-    return closest(_in_all(_near(mistakes, _plain(judged))), judged, LEFT_OPEN)
+    return _closest(_in_all(_near(mistakes, _plain(judged))), judged)
+
+
+def _closest(
+    mistakes: Sequence[Mistake], judged: Sequence[JudgedCase], left_open: float = LEFT_OPEN
+) -> list[Mistake]:
+    """Those that explain the most cases, with NaN and infinities where the submission has them."""
+    return [each for each in closest(mistakes, judged, left_open) if _as_infinite(each, judged)]
+
+
+def _as_infinite(mistake: Mistake, judged: Sequence[JudgedCase]) -> bool:
+    return all(
+        _kinds(x.numbers) == _kinds(mistake.results(case)[name])
+        for case in judged if case.wrong
+        for name, x in case.tensors.items() if not np.isfinite(x.numbers).all()
+    )  # fmt: skip
+
+
+def _kinds(x: Array) -> bytes:
+    """Where an array has NaN, infinities of either sign, and finite numbers."""
+    return bytes(np.where(np.isnan(x), 3, np.where(np.isinf(x), np.sign(x), 0)).astype(np.int8).tobytes())
 
 
 def _in_all(near: dict[str, list[Mistake]]) -> list[Mistake]:
@@ -146,7 +205,9 @@ def _telling(case: JudgedCase) -> int:
     )
 
 
-def _near(mistakes: Sequence[Mistake], case: JudgedCase) -> dict[str, list[Mistake]]:
+def _near(
+    mistakes: Sequence[Mistake], case: JudgedCase, left_open: float = LEFT_OPEN
+) -> dict[str, list[Mistake]]:
     """The mistakes that give the submission's numbers in a case, result by result."""
     near: dict[str, list[Mistake]] = {name: [] for name in case.tensors}
     if not any(np.isfinite(x.numbers).any() for x in case.tensors.values()):
@@ -154,35 +215,24 @@ def _near(mistakes: Sequence[Mistake], case: JudgedCase) -> dict[str, list[Mista
     for each in mistakes:
         results = each.results(case)
         for name, answer in case.tensors.items():
-            if _alike(answer.numbers, results[name], case.expected.values[name]):
+            if _alike(answer.numbers, results[name], case.expected.values[name], left_open):
                 near[name].append(each)
     return near
 
 
-def _alike(got: Array, x: Array, right: Array) -> bool:
-    """True if the numbers are these, but for a small share of the largest."""
+def _alike(got: Array, x: Array, right: Array, left_open: float) -> bool:
+    """True if the numbers are these, but for a small share of the largest, NaN and infinities too."""
     if got.shape != x.shape:
         return False
     with np.errstate(all="ignore"):
         off = np.abs(got - x)
         size = max(_largest(x), _largest(right))
-        both = ~np.isfinite(got) & ~np.isfinite(x)
-        return bool(((off <= LEFT_OPEN * size) | both).all())
+        both = (got == x) | (np.isnan(got) & np.isnan(x))
+        return bool(((off <= left_open * size) | both).all())
 
 
 def _largest(x: Array) -> float:
     return float(np.abs(x[np.isfinite(x)]).max(initial=0))
-
-
-def _coarse(judged: Sequence[JudgedCase]) -> str:
-    """A sentence if all that is wrong with the results is their dtype."""
-    failing = [(case, verdict) for case in judged for verdict in case.wrong]
-    dtypes = {case.tensors[verdict.tensor].dtype for case, verdict in failing}
-    if not dtypes <= {"float32", "float16"} or any(verdict.reason for _, verdict in failing):
-        return ""
-    near = all(verdict.absolute <= 1e-2 * np.abs(case.expected.values[verdict.tensor]).max(initial=0)
-               for case, verdict in failing)  # fmt: skip
-    return f"The numbers are rounded to {' and '.join(sorted(dtypes))}; float64 came in." if near else ""
 
 
 def _only(judged: Sequence[JudgedCase], name: str) -> list[JudgedCase]:
@@ -196,32 +246,68 @@ def _only(judged: Sequence[JudgedCase], name: str) -> list[JudgedCase]:
     ]
 
 
-def _together(by_tensor: dict[str, list[Mistake]], faults: tuple[str, ...]) -> Diagnosis:
-    """A mistake for each result, or for those of which it is known."""
-    mistakes = {name: found[0] for name, found in by_tensor.items() if found}
-    kinds = list(dict.fromkeys(each.kind for each in mistakes.values()))
-    sentences = dict.fromkeys(f"{name}: {each.sentence}" for name, each in mistakes.items())
-    return Diagnosis(", and ".join(kinds), " ".join(sentences), faults)
+def _together(
+    by_tensor: dict[str, list[Mistake]], judged: Sequence[JudgedCase], faults: tuple[str, ...]
+) -> Diagnosis:
+    """A mistake for each result; of a result without one, what can be read from it."""
+    said: dict[str, list[str]] = {}
+    kinds = []
+    for name, found in by_tensor.items():
+        sentence = found[0].sentence if found else ""
+        surface = read(judged, name)
+        if surface and sentence != as_sentence(surface.words):
+            kinds.append(surface.kind)
+            sentence = f"{as_sentence(surface.words)} {sentence or _STILL}"
+        kinds += [found[0].kind] if found else []
+        said.setdefault(sentence, []).append(name)
+    unknown = said.pop("", [])
+    texts = [
+        text if len(by_tensor) == 1 or (text.startswith(names[0]) and len(names) == 1)
+        else f"{' and '.join(names)}: {text}" for text, names in said.items()
+    ]  # fmt: skip
+    if unknown:
+        verb = "is" if len(unknown) == 1 else "are"
+        texts.append(
+            as_sentence(f"{' and '.join(unknown)} {verb} wrong too, by a mistake that is not known here")
+        )
+    return Diagnosis(", and ".join(dict.fromkeys(kinds)), " ".join(texts), faults)
+
+
+_STILL = "Other numbers of it are wrong, too: check again once this is mended."
+
+
+def _all_said(sentence: str, judged: Sequence[JudgedCase], wrong: Sequence[str]) -> str:
+    """The sentence, with dtypes that it does not speak of."""
+    surfaces = [found for name in wrong if (found := read(judged, name)) and found.kind == DTYPE]
+    return " ".join([sentence, *(as_sentence(each.words) for each in surfaces)])
 
 
 def _by_cases(judged: Sequence[JudgedCase]) -> tuple[str, str]:
-    """What the failing cases have in common, if others are right."""
-    for case in judged:
-        for name, x in case.tensors.items():
-            right = case.expected.values[name].shape
-            if x.numbers.shape != right:
-                return (
-                    "the wrong shape",
-                    f"{name} has the shape {_shape(x.numbers.shape)}, not {_shape(right)}.",
-                )
+    """What the failing cases, or the wrong numbers, have in common, if others are right."""
+    wrong = wrong_tensors(judged)
+    shapes = [text for name in wrong if (text := other_shape(judged, name))]
+    if shapes:
+        return SHAPE, " ".join(shapes)
+    if places := [text for name in wrong if (text := place_of(judged, name))]:
+        return PLACE, " ".join(places)
     failing = [case.case.name for case in judged if case.wrong]
-    wrong = [case.tensors[v.tensor].numbers for case in judged for v in case.wrong]
-    if all(np.isnan(x).any() for x in wrong):
-        return RANGE, "Numbers become NaN: an infinity is multiplied by zero, or taken from another one."
     for words, (kind, sentence) in RANGES.items():
         if all(any(word in name for word in words) for name in failing):
             return kind, as_sentence(sentence)
+    numbers = [case.tensors[v.tensor].numbers for case in judged for v in case.wrong]
+    if all(np.isnan(x).any() for x in numbers):
+        return RANGE, ("Numbers become NaN: zero is divided by zero, or an infinity is multiplied by zero or "
+                       "taken from another one.")  # fmt: skip
     return "", ""
+
+
+def other_shape(judged: Sequence[JudgedCase], name: str) -> str:
+    """A sentence if a result has another shape than the right one in some case."""
+    for case in judged:
+        x, right = case.tensors.get(name), case.expected.values[name].shape
+        if x and x.numbers.shape != right:
+            return f"{name} has the shape {_shape(x.numbers.shape)}, not {_shape(right)}."
+    return ""
 
 
 def _shape(shape: tuple[int, ...]) -> str:

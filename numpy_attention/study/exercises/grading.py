@@ -19,7 +19,7 @@ from ..derivatives import derivative
 from .catalogue import exercise_of
 from .diagnosis import Diagnosis, diagnose, planted_mistakes, wrong_tensors
 from .exercise import FLOAT64, Exercise, Grade, draw
-from .hints import cause, hints
+from .hints import UNKNOWN, cause, hints, kind_of
 from .submission import Answer, answers_of
 from .variations import Workbook
 
@@ -59,7 +59,9 @@ def grade_of(asked: Exercise, cases: list[JudgedCase], answers: list[Answer], en
     if problems or wrong_tensors(judged):
         diagnosis = diagnose(asked, workbook, judged)
         if problems and not diagnosis.sentence:
-            diagnosis = Diagnosis("not in the numbers alone", cause(problems[0]))
+            diagnosis = Diagnosis(kind_of(problems[0]), cause(problems[0]))
+        elif more := _beside(judged, answers):
+            diagnosis = diagnosis._replace(sentence=f"{diagnosis.sentence or UNKNOWN} {' '.join(more)}")
         reason = _reason(judged, list(dict.fromkeys(problems)), len(cases))
         lines = hints(asked, judged, problems, diagnosis)
         return Grade(asked.name, FAIL, reason, lines, diagnosis.kind, diagnosis.sentence)
@@ -118,6 +120,17 @@ def _same(one: Answer, other: Answer) -> bool:
     )
 
 
+def _beside(judged: Sequence[JudgedCase], answers: Sequence[Answer]) -> list[str]:
+    """What to say beside wrong numbers: the line that makes them NaN, and arguments that are changed."""
+    said = []
+    for case, answer in zip(judged, answers, strict=False):
+        if answer.warned and any(not np.isfinite(case.tensors[v.tensor].numbers).all() for v in case.wrong):
+            said.append(f"NumPy warns of {answer.warned}.")
+            break
+    changed = dict.fromkeys(text for case in judged for text in case.problems if text.startswith("changes"))
+    return [*said, *(f"It also {text}." for text in changed)]
+
+
 def _reason(judged: Sequence[JudgedCase], problems: list[str], count: int) -> str:
     wrong = wrong_tensors(judged)
     parts = []
@@ -126,6 +139,7 @@ def _reason(judged: Sequence[JudgedCase], problems: list[str], count: int) -> st
         verb = "is" if len(wrong) == 1 else "are"
         parts.append(f"{', '.join(wrong)} {verb} wrong in {failing} of {counted(count, 'case')}")
     if problems:
-        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
-        parts.append(f"it {problems[0]}{more}")
+        failing = sum(bool(case.problems) for case in judged)
+        calls = f", in {failing} of {len(judged)} calls" if failing > 1 else ""
+        parts.append(f"it {problems[0]}{calls}")
     return "; ".join(parts)

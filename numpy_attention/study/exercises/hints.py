@@ -13,7 +13,7 @@ import numpy as np
 from ...check.outside.outcome import JudgedCase
 from ...functional.base.admission import Array
 from ..number_format import WIDTH, TextBlock, array_block, side_by_side
-from .diagnosis import Diagnosis, wrong_tensors
+from .diagnosis import Diagnosis, other_shape, wrong_tensors
 from .exercise import Arguments, Exercise
 
 INDENT = "    "
@@ -59,10 +59,14 @@ def _first(exercise: Exercise, judged: Sequence[JudgedCase]) -> Iterator[str]:
         f"{', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} wrong. The smallest failing case:"
     )
     yield from ("", *_blocks(exercise, case), "")
+    if shapes := [text for name in wrong if (text := other_shape([case], name))]:
+        yield from wrapped(*shapes)
+        return
     numbers = dict(case.call.arguments) | {name: x.numbers for name, x in case.tensors.items()}
     broken = [law for law in exercise.laws if _breaks(law[1], numbers)]
     for statement, sides in broken[:1]:
-        left, right = (np.round(np.ravel(np.asarray(x, dtype=float)), 4) for x in sides(numbers))
+        with np.errstate(all="ignore"):
+            left, right = (np.round(np.ravel(np.asarray(x, dtype=float)), 4) for x in sides(numbers))
         yield from wrapped(f"It breaks a law: {statement}. Here: {_few(left)} and {_few(right)}.")
     if exercise.laws and not broken:
         yield "It breaks no law of this step."
@@ -115,18 +119,37 @@ def _of_problems(judged: Sequence[JudgedCase], problems: Sequence[str]) -> tuple
     shapes = ", ".join(f"{n} {np.shape(x)}" for n, x in case.call.arguments.items() if np.ndim(x))
     where = f"The first call in which it does: {case.case.name}, with {shapes}."
     failing = sum(bool(each.problems) for each in judged)
-    kind = "it never gets through" if failing == len(judged) else "it works for some calls only"
     return (
         tuple(wrapped(what, where)),
-        tuple(wrapped(f"Kind of mistake: {kind} ({failing} of {len(judged)} calls are concerned).")),
+        tuple(wrapped(f"Kind of mistake: {kind_of(problems[0])}, in {failing} of {len(judged)} calls.")),
         tuple(wrapped(cause(problems[0]), where)),
     )
+
+
+KINDS = {
+    "changes its argument": "an argument is changed in place",
+    "raises": "it raises an exception",
+    "returns": "the form of what is returned",
+    "takes more than": "it does not end in time",
+    "defines": "the arguments of the function",
+}
+"""The kind of a problem by how it begins."""
+
+
+def kind_of(problem: str) -> str:
+    """The kind of a problem that is none of wrong numbers."""
+    return next((kind for start, kind in KINDS.items() if problem.startswith(start)), "not in the numbers")
 
 
 def cause(problem: str) -> str:
     """What usually lies behind a problem."""
     if "changes its argument" in problem:
         return "An assignment into an argument, or an operation in place, changes what the caller needs."
+    if "dtype object" in problem:
+        return (
+            "An array of objects is no array of numbers: it was made with that dtype, or of a list whose "
+            "entries have different shapes."
+        )
     if "returns" in problem:
         return "What comes back has another form than the exercise asks for."
     if "takes more than" in problem:

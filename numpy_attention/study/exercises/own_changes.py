@@ -2,8 +2,28 @@
 
 import numpy as np
 
-from .changes import FACTOR, FACTOR_TWICE, HEADS, OPERATION, ORDER, REPEATED, SIGN, STEP, SUM, TERM, Change
+from ...functional.base.admission import Array
+from .changes import (
+    FACTOR,
+    FACTOR_TWICE,
+    HEADS,
+    MASK,
+    OPERATION,
+    ORDER,
+    REPEATED,
+    SIGN,
+    STEP,
+    SUM,
+    TERM,
+    Change,
+)
 from .operations import added_at, grouped, interleaved, join_heads, one_hot, put_at, rates
+
+
+def _divided_each_time(a: Array, b: Array, root: float) -> Array:
+    """A sum of products that a loop divides after each term, so that the first ones are divided often."""
+    return (a * root ** -np.arange(a.shape[-1], 0.0, -1)) @ b
+
 
 OWN_CHANGES: dict[str, tuple[Change, ...]] = {
     "split_heads": (
@@ -149,3 +169,33 @@ OWN_CHANGES: dict[str, tuple[Change, ...]] = {
     ),
 }  # fmt: skip
 """As `changes.CHANGES`, for operations of one exercise."""
+
+OWN_LINES: dict[str, tuple[tuple[Change, tuple[str, ...]], ...]] = {
+    "d_scores": (
+        (Change(TERM, "what a score does to its own weight is missing: only the other keys are counted",
+                lambda w, own, average: w * (own - average)), ("weights", "agreement", "average")),
+        (Change(SIGN, "what a score does to the other weights of its row has the wrong sign",
+                lambda w, d, own, average: w * d - 2 * w * own + w * average),
+         ("weights", "d_weights", "agreement", "average")),
+        (Change(MASK, "the gradients of hidden scores are set to minus infinity: they are zero",
+                lambda w, excess, visible: np.where(visible, w * excess, -np.inf)),
+         ("weights", "excess", "visible")),
+        (Change(MASK, "d_scores has NaN where a key is hidden",
+                lambda w, excess, visible: np.where(visible, w * excess, np.nan)),
+         ("weights", "excess", "visible")),
+    ),
+    "d_weights": (
+        (Change(MASK, "the gradients of hidden weights are set to minus infinity, which no step takes away",
+                lambda d, v, visible: np.where(visible, d @ v, -np.inf)),
+         ("d_out", "turned_value", "visible")),
+    ),
+    "d_query": (
+        (Change(FACTOR_TWICE, "d_query is divided by the square root of the width at each step of its sum",
+                lambda d, key, root: _divided_each_time(d, key, root)), ("d_scores", "key", "root")),
+    ),
+    "d_key": (
+        (Change(FACTOR_TWICE, "d_key is divided by the square root of the width at each step of its sum",
+                lambda d, query, root: _divided_each_time(d.T, query, root)), ("d_scores", "query", "root")),
+    ),
+}  # fmt: skip
+"""How the line of a result is got wrong with other numbers of the solution, where it has them."""

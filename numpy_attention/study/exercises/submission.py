@@ -7,6 +7,7 @@ plain arrays and sentences comes back.
 import inspect
 import sys
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -24,12 +25,16 @@ LEAST_SECONDS = 0.01
 
 
 class Answer(NamedTuple):
-    """What a function returned in a call, by name; or why it returned nothing; and what else it did."""
+    """What a function returned in a call, by name; or why it returned nothing; and what else it did.
+
+    `warned` is NumPy's first warning of a line of it, "" if there was none.
+    """
 
     results: dict[str, CandidateArray]
     failure: str = ""
     problems: tuple[str, ...] = ()
     unwritten: bool = False
+    warned: str = ""
 
 
 class Answers(NamedTuple):
@@ -81,10 +86,10 @@ def answer_calls(
     for arguments in calls:
         left = max(deadline - time.monotonic(), LEAST_SECONDS)
         result = run_sandboxed(partial(answer_call, loaded.value, function, arguments, results), left)
-        found, problems = result.value if result.value is not None else ({}, ())
+        found, problems, warned = result.value if result.value is not None else ({}, (), "")
         unwritten = isinstance(result.error, NotImplementedError)
         failure = f"takes more than {timeout:g} s" if result.hung else result.failure
-        send("answer", (found, failure, (*problems, *result.changed), unwritten))
+        send("answer", (found, failure, (*problems, *result.changed), unwritten, warned))
         if result.hung or unwritten:
             return
 
@@ -97,14 +102,23 @@ def _import_failure(result: SandboxResult, timeout: float) -> str:
 
 def answer_call(
     function: Callable[..., Any], name: str, arguments: dict[str, Any], results: tuple[str, ...]
-) -> tuple[dict[str, CandidateArray], tuple[str, ...]]:
-    """The results by name, and the arguments that the call changed."""
+) -> tuple[dict[str, CandidateArray], tuple[str, ...], str]:
+    """The results by name, the arguments that the call changed, and NumPy's first warning."""
     copies = {n: x.copy() if isinstance(x, np.ndarray) else x for n, x in arguments.items()}
     _check_signature(function, name, [*copies])
-    found = _named(function(*copies.values()), results)
+    with warnings.catch_warnings(record=True) as raised:
+        warnings.simplefilter("default", RuntimeWarning)
+        returned = function(*copies.values())
+    found = _named(returned, results)
     arrays = {n: x for n, x in arguments.items() if isinstance(x, np.ndarray)}
     changed = [n for n, x in arrays.items() if copies[n].tobytes() != x.tobytes()]
-    return found, tuple(f"changes its argument {n}" for n in changed)
+    return found, tuple(f"changes its argument {n}" for n in changed), _warning(raised)
+
+
+def _warning(raised: Sequence[warnings.WarningMessage]) -> str:
+    """The first warning of a number that is none, and its line in the learner's file."""
+    own = [each for each in raised if "site-packages" not in each.filename]
+    return next((f"line {w.lineno}: {w.message}" for w in own if "encountered in" in str(w.message)), "")
 
 
 def _check_signature(function: Callable[..., Any], name: str, arguments: list[str]) -> None:
@@ -145,8 +159,9 @@ def _array(name: str, x: Any, expected: str) -> CandidateArray:
     if x is None:
         raise CandidateError(f"returns None; {expected}")
     if array.dtype.kind not in "fiub":
-        came = _described(x) if array.dtype == object else f"an array of {array.dtype}"
-        raise CandidateError(f"returns {came} for {name}; {expected}")
+        if isinstance(x, np.ndarray) or array.dtype != object:
+            raise CandidateError(f"returns an array of dtype {array.dtype} for {name}; float64 is expected")
+        raise CandidateError(f"returns {_described(x)} for {name}; {expected}")
     return CandidateArray(np.array(array, dtype=np.float64), array.dtype.name)
 
 

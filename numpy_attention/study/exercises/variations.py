@@ -3,7 +3,8 @@
 Each is compared with a submission's own numbers, so that it is named whatever the submission looks like.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations, permutations
 from typing import Any
@@ -12,12 +13,13 @@ import numpy as np
 
 from ...check.outside.outcome import JudgedCase
 from .atoms import FORMS, SUMS
-from .changes import AXIS, CHANGES, FACTOR, ORDER, SIGN, STEP, TERM, TOO_MUCH
+from .changes import AXIS, CHANGES, FACTOR, ORDER, SIGN, STEP, TERM, TOO_MUCH, Change
 from .exercise import Exercise, Named
 from .expressions import POWERS
 from .mistake import Mistake
-from .own_changes import OWN_CHANGES
+from .own_changes import OWN_CHANGES, OWN_LINES
 from .program import Line, Numbers, scope
+from .unfinished import CASTS, DTYPE, LEFT, PARTS, SHORT_SUMS, left
 
 WRONG_ARRAY, CONSTANT, IGNORED = "the wrong array", "a constant factor", "an array is ignored"
 ALL_CHANGES = CHANGES | OWN_CHANGES
@@ -108,11 +110,13 @@ class Workbook:
         later = (each.target for each in self.program.lines if line.target in each.operands)
         return next(later, line.target) if line.operation == "transposed" else line.target
 
-    def wrong_operations(self, most: int | None = None) -> list[Mistake]:
+    def wrong_operations(
+        self, most: int | None = None, table: Mapping[str, Sequence[Change]] = ALL_CHANGES
+    ) -> list[Mistake]:
         """Another operation in a line, the likeliest of each operation first."""
         found = []
         for number, line in self.used():
-            for rank, change in enumerate(ALL_CHANGES.get(line.operation, ())[:most]):
+            for rank, change in enumerate(table.get(line.operation, ())[:most]):
                 changed = {number: line._replace(function=change.function)}
                 found.append((rank, self.mistake(change.kind, self._words(change.words, line), changed)))
         return [mistake for _, mistake in sorted(found, key=lambda pair: pair[0])]
@@ -129,6 +133,34 @@ class Workbook:
             line = self.program.lines[number]
             words = self._words("{t} has the wrong sign", line)
             yield self.mistake(SIGN, words, {number: _times(line, lambda x: -x)})
+
+    def unfinished(self, *fills: float) -> Iterator[Mistake]:
+        """Sums cut short, parts of a line's result left as they were made, and other dtypes."""
+        yield from self.wrong_operations(table=SHORT_SUMS)
+        for number, line in self.used():
+            for each, operands in OWN_LINES.get(line.target, ()):
+                if {*operands} <= {*scope(self.program, number, [*self.exercise.arguments])}:
+                    other = line._replace(function=each.function, operands=operands)
+                    yield self.mistake(each.kind, each.words, {number: other})
+        for number in self._gradients():
+            line = self.program.lines[number]
+            shapes = [shape[line.target] for shape in self.shapes]
+            for part in PARTS:
+                masks = [part.mask(shape) for shape in shapes if len(shape) > 1]
+                if any(mask.any() and not mask.all() for mask in masks):
+                    for fill in fills:
+                        said = "NaN" if np.isnan(fill) else f"{fill:g}"
+                        words = part.words.format(x="{t}") + f" left {said}: {part.why}"
+                        changed = {number: _times(line, partial(left, part, fill=fill))}
+                        yield self.mistake(LEFT, self._words(words, line), changed)
+            for _, effect, cast in CASTS:
+                changed = {number: _times(line, cast)}
+                yield self.mistake(DTYPE, self._words("{t} " + effect, line), changed)
+
+    def turned(self, name: str) -> str:
+        """How the shape of a transposed result differs, in words."""
+        shape = re.findall(r"\w+", self.exercise.results[name].partition(")")[0])
+        return f"its shape is {' by '.join(shape[::-1])}, not {' by '.join(shape)}"
 
     def joint(self) -> Iterator[Mistake]:
         """All results, if there are several, times one constant."""
@@ -213,7 +245,8 @@ class Workbook:
                 yield Mistake(ORDER, words, partial(_renamed, names, order))
                 yield Mistake(ORDER, f"{words}, and transposed", partial(_renamed, names, order, turned=True))
         for name in names:
-            yield Mistake(ORDER, f"{name} is returned transposed", partial(_turned, name))
+            words = f"{name} is returned transposed: {self.turned(name)}"
+            yield Mistake(ORDER, words, partial(_turned, name))
             for words, function, _ in SUMS:
                 for lost in (False, True):
                     summed = partial(_summed, name, function, lost=lost)

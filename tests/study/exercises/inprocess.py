@@ -24,6 +24,6 @@ def graded(name, source):
         result = run_sandboxed(
             lambda case=case: answer_call(function, asked.function, case.call.arguments, (*asked.results,)), 5
         )
-        found, problems = result.value or ({}, ())
-        answers.append(Answer(found, result.failure, (*problems, *result.changed)))
+        found, problems, warned = result.value or ({}, (), "")
+        answers.append(Answer(found, result.failure, (*problems, *result.changed), warned=warned))
     return grade_of(asked, cases, answers, "")

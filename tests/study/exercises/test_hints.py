@@ -13,13 +13,15 @@ def test_three_layers_from_the_place_to_the_mistake():
         == """\
 d_scores is wrong. The smallest failing case:
 
-    d_weights (1, 2)    weights (1, 2)
+    d_weights (2, 2)    weights (2, 2)
     1  0                0.2500  0.7500
+    0  2                0.5000  0.5000
 
-    your d_scores (1, 2)    the right d_scores (1, 2)
-    0.2500  0               0.1875  -0.1875
+    your d_scores (2, 2)    the right d_scores (2, 2)
+    0.2500  0                0.1875  -0.1875
+    0       1.0000          -0.5000   0.5000
 
-It breaks a law: each row of d_scores adds up to 0. Here: 0.25 and 0."""
+It breaks a law: each row of d_scores adds up to 0. Here: 0.25, 1 and 0."""
     )
     assert kind == ("Kind of mistake: a term is missing.",)
     assert mistake[0] == "The row's weighted average of d_weights is not subtracted from d_weights."

@@ -29,7 +29,7 @@ def test_a_stub_tells_shapes_and_how_to_grade_it():
     text = stub(exercise("softmax-back"))
     assert "    d_weights (L, S)\n" in text
     assert "numpy-attention exercise check softmax_back.py" in text
-    assert "np.array([[0.25, 0.75]])" in example(exercise("softmax-back"))
+    assert "np.array([[0.25, 0.75], [0.5, 0.5]])" in example(exercise("softmax-back"))
     assert "rowsum" not in text
     assert "sum(" not in text
 

@@ -15,8 +15,10 @@ FAILURES = {
     "exits": ("def double(x):\n    exit(3)\n", "raises SystemExit: 3"),
     "raises": ("def double(x):\n    return x[9]\n", r"raises IndexError: .* \(answer.py, line 2\)"),
     "none": ("def double(x):\n    x * 2\n", "returns None; y is expected"),
-    "text": ("def double(x):\n    return 'two'\n", "returns an array of <U3 for y; y is expected"),
-    "complex": ("def double(x):\n    return 2j * x\n", "returns an array of complex128 for y; y is expected"),
+    "text": ("def double(x):\n    return 'two'\n",
+             "returns an array of dtype <U3 for y; float64 is expected"),
+    "complex": ("def double(x):\n    return 2j * x\n",
+                "returns an array of dtype complex128 for y; float64 is expected"),
     "ragged": ("def double(x):\n    return [[1], [1, 2]]\n", "returns .* for y; y is expected"),
     "parameters": ("def double(x, y):\n    return x\n",
                    r"defines double\(x, y\), where double\(x\) is called"),
@@ -106,8 +108,9 @@ def test_an_unwritten_function_ends_the_calls(tmp_path):
 def test_results_come_as_tuple_list_dict_or_named_tuple():
     x, y = np.ones(2), np.zeros((1, 3))
     for returned in ((x, y), [x, y], {"b": y, "a": x}):
-        found, changed = answer_call(lambda returned=returned: returned, "f", {}, ("a", "b"))
+        found, changed, warned = answer_call(lambda returned=returned: returned, "f", {}, ("a", "b"))
         assert (found["a"].numbers.tolist(), found["b"].numbers.shape, changed) == ([1, 1], (1, 3), ())
+        assert warned == ""
 
 
 def test_answers_are_sent_one_by_one(tmp_path):

@@ -1,0 +1,157 @@
+"""What can be read from a result before its numbers are compared: its dtype, its shape, parts left 0.
+
+`read` finds it. Where the right numbers would look the same after it, nothing else is wrong; if not, mistakes
+are compared as they would look after it.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from ...check.cases.compare import compare_tensor
+from ...check.outside.outcome import JudgedCase
+from ...functional.base.admission import Array
+from .mistake import Mistake
+from .unfinished import CASTS, DTYPE, LEFT, PARTS, left
+
+SHAPE = "the wrong shape"
+NARROW = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
+"""Share of the largest number by which whole computations in a dtype may be off."""
+
+
+class Surface(NamedTuple):
+    """What one result looks like: its kind, a sentence, and what it makes of other numbers."""
+
+    tensor: str
+    kind: str
+    words: str
+    of: Callable[[Array], Array]
+    left_open: float = 1e-6
+
+    def seen(self, mistake: Mistake) -> Mistake:
+        """A mistake as it looks through it."""
+
+        def solve(case: JudgedCase) -> dict[str, Array]:
+            found = mistake.results(case)
+            return found | {self.tensor: self.of(found[self.tensor])}
+
+        return Mistake(mistake.kind, mistake.name, solve, mistake.changes)
+
+    def of_right(self) -> Mistake:
+        """The right results as they look through it."""
+        return self.seen(Mistake(self.kind, self.words, lambda case: dict(case.expected.values)))
+
+
+def read(judged: Sequence[JudgedCase], tensor: str) -> Surface | None:
+    """What is found of a wrong result, the dtype first."""
+    return _dtype(judged, tensor) or _part_left(judged, tensor)
+
+
+def rejudged(judged: Sequence[JudgedCase], turn: Sequence[str]) -> list[JudgedCase]:
+    """The cases with some results transposed."""
+    found = []
+    for case in judged:
+        tensors = {n: x._replace(numbers=x.numbers.T) if n in turn else x for n, x in case.tensors.items()}
+        verdicts = tuple(
+            compare_tensor(case.case.name, n, x.numbers, case.expected.values[n], case.expected.allowed(n),
+                           case.call.kept)
+            for n, x in tensors.items()
+        )  # fmt: skip
+        found.append(case._replace(tensors=tensors, verdicts=verdicts))
+    return found
+
+
+def turned(judged: Sequence[JudgedCase]) -> list[str]:
+    """The results that have the right shape turned round in all cases, not in square ones only."""
+    names = dict.fromkeys(name for case in judged for name in case.tensors)
+    return [name for name in names if _is_turned([
+        (case.tensors[name].numbers.shape, case.expected.values[name].shape)
+        for case in judged if name in case.tensors])]  # fmt: skip
+
+
+def _is_turned(shapes: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]) -> bool:
+    return all(x == y[::-1] for x, y in shapes) and any(x != y for x, y in shapes)
+
+
+def failing(judged: Sequence[JudgedCase], tensor: str) -> list[tuple[Array, Array]]:
+    """The wrong numbers of a result with the right ones, case by case."""
+    return [
+        (case.tensors[tensor].numbers, case.expected.values[tensor])
+        for case in judged
+        for verdict in case.wrong
+        if verdict.tensor == tensor
+    ]
+
+
+def _dtype(judged: Sequence[JudgedCase], tensor: str) -> Surface | None:
+    """Another dtype than float64 in all failing cases."""
+    dtypes = {
+        case.tensors[tensor].dtype for case in judged for verdict in case.wrong if verdict.tensor == tensor
+    }
+    if len(dtypes) != 1 or (dtype := dtypes.pop()) == "float64":
+        return None
+    kind = "int64" if dtype.startswith(("int", "uint")) else dtype
+    effects = {"int64": "its fractions are cut off", "bool": "every number but zero becomes True"}
+    effect = effects.get(kind, "its numbers are rounded to fewer digits")
+    of = next((each for name, _, each in CASTS if name == kind), np.asarray)
+    words = f"{tensor} is an array of {dtype}, where float64 is expected: {effect}"
+    return Surface(tensor, DTYPE, words, of, NARROW.get(kind, 1e-6))
+
+
+def _pairs(judged: Sequence[JudgedCase], tensor: str) -> list[tuple[Array, Array]]:
+    """The numbers of a result with axes and the right ones, case by case; none if a shape is wrong."""
+    pairs = [
+        (case.tensors[tensor].numbers, case.expected.values[tensor])
+        for case in judged if tensor in case.tensors
+    ]  # fmt: skip
+    fit = all(x.shape == y.shape and x.ndim for x, y in pairs) and any(x.any() for x, _ in pairs)
+    return pairs if fit else []
+
+
+def _part_left(judged: Sequence[JudgedCase], tensor: str) -> Surface | None:
+    """The largest part that is 0, or NaN, in all cases that have it, where the right one is not."""
+    found = []
+    for part in PARTS:
+        masks = [(x, y, part.mask(x.shape)) for x, y in _pairs(judged, tensor)]
+        with_part = [(x[m], y[m]) for x, y, m in masks if m.any() and not m.all() and y[m].any()]
+        if len(with_part) < 2:
+            continue
+        for fill, said in ((0.0, "0"), (np.nan, "NaN")):
+            if all(np.array_equal(x, np.full(x.shape, fill), equal_nan=True) for x, _ in with_part):
+                words = f"{part.words.format(x=tensor)} left {said}: {part.why}"
+                surface = Surface(tensor, LEFT, words, partial(left, part, fill=fill))
+                found.append((sum(x.size for x, _ in with_part), surface))
+    return max(found, key=lambda each: each[0], default=(0, None))[1]
+
+
+def place_of(judged: Sequence[JudgedCase], tensor: str) -> str:
+    """The one part of a result outside of which all its numbers are right, in words; "" if there is none."""
+    pairs = _pairs(judged, tensor)
+    off = [(np.abs(x - y) > 1e-6 * np.abs(y).max(initial=0)) | ~np.isfinite(x) for x, y in pairs]
+    large = [n for n, (x, _) in enumerate(pairs) if min(x.shape) > 2]
+    found = []
+    for part in PARTS:
+        masks = [part.mask(x.shape) for x, _ in pairs]
+        inside = all(not (o & ~m).any() for o, m in zip(off, masks, strict=True))
+        if large and inside and all(off[n].any() and not masks[n].all() for n in large):
+            words = f"Only {part.words.format(x=tensor)} wrong; the other numbers are right."
+            found.append((sum(m.sum() for m in masks), words))
+    return min(found, key=lambda each: each[0], default=(0, ""))[1]
+
+
+def coarse(judged: Sequence[JudgedCase], tensor: str) -> str:
+    """A sentence if a result is right but for digits that float32 or float16 does not have."""
+    pairs = [pair for pair in failing(judged, tensor) if pair[0].shape == pair[1].shape and pair[0].size]
+    if len(pairs) < len(judged) / 2:
+        return ""
+    errors = np.array([np.abs(x - y).max() / np.abs(y).max(initial=1e-300) for x, y in pairs])
+    noise = np.concatenate([np.sign((x - y) * y)[x != y] for x, y in pairs])
+    middle = float(np.median(errors))
+    if abs(noise.mean()) > 0.5 or not np.isfinite(errors).all() or np.quantile(errors, 0.75) > 50 * middle:
+        return ""
+    for dtype, digits, lowest, highest in (("float32", 7, 2e-9, 1e-5), ("float16", 3, 2e-5, 2e-2)):
+        if lowest < middle < highest:
+            return f"{tensor} is right to about {digits} digits: a number on the way is rounded to {dtype}"
+    return ""
