@@ -3,7 +3,7 @@
 Do not change a forward's arguments before its backward: saved may hold the arrays themselves (`attention`
 copies them). Read `core.py` first: the mathematics in textbook form. A folder uses only those left of it:
 
-    core ← functional ← optim, nn ← check, training ← tasks ← study ← cli
+    core ← functional ← optim, nn ← check, training ← tasks, distributed ← study ← cli
 
 A public name is imported from its module on first use: importing every module at once would take as long as
 importing NumPy. `__init__.pyi` lists the same names for type checkers. CONTRIBUTING.md has the rules of the
@@ -113,7 +113,18 @@ PUBLIC = {
 ALIASES = {"masks": "functional.masks.builders", "biases": "functional.attention.biases"}
 """Second names of modules: na.masks.causal is na.causal, na.biases.alibi is na.alibi."""
 
-SUBPACKAGES = ("check", "cli", "core", "functional", "nn", "optim", "study", "tasks", "training")
+SUBPACKAGES = (
+    "check",
+    "cli",
+    "core",
+    "distributed",
+    "functional",
+    "nn",
+    "optim",
+    "study",
+    "tasks",
+    "training",
+)
 
 _MODULE_OF = {name: f".{module}" for module, names in PUBLIC.items() for name in names.split()}
 

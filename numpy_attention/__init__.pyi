@@ -3,6 +3,7 @@
 from . import check as check
 from . import cli as cli
 from . import core as core
+from . import distributed as distributed
 from . import functional as functional
 from . import nn as nn
 from . import optim as optim

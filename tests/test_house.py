@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 MODULES = house.read_package(ROOT)
 GRAPH = house.graph_of(MODULES)
 
-RINGS = ("core", "functional", "optim nn", "check training", "tasks", "study", "cli")
+RINGS = ("core", "functional", "optim nn", "check training", "tasks distributed", "study", "cli")
 """A module imports from its own ring and the earlier ones. `files` is for everyone."""
 
 FLOORS = {
@@ -24,11 +24,12 @@ FLOORS = {
 """Folders of a ring, bottom-up."""
 
 BUDGETS = {
-    "functional": 9_850,
+    "functional": 9_950,
     "check": 18_300,
     "optim": 1_150,
     "nn": 9_000,
     "training tasks": 7_000,
+    "distributed": 1_000,
     "study": 10_600,
     "cli": 1_700,
 }
@@ -130,7 +131,11 @@ def test_contributing_names_the_same_budgets():
         .partition("## ")[0]
     )
     cells = [
-        cell.strip() for row in text.splitlines() if row.startswith("| `") for cell in row.split("|")[1:-1]
+        cell.strip()
+        for row in text.splitlines()
+        if row.startswith("| `")
+        for cell in row.split("|")
+        if cell.strip()
     ]
     named = {name: int(lines.replace(",", "")) for name, lines in zip(cells[::2], cells[1::2], strict=True)}
     ours = {" and ".join(f"`{x}/`" for x in folders.split()): lines for folders, lines in BUDGETS.items()}

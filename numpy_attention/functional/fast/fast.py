@@ -83,9 +83,9 @@ def _compute(
     return work, tiles.forward(work, settings, kept)
 
 
-def _run_forward(problem: TiledArguments, settings: FastSettings) -> tuple[Array, FastSaved]:
+def run_forward(problem: TiledArguments, settings: FastSettings) -> tuple[Array, FastSaved]:
     """out and what is saved, with blockwise attention in place of what the kernels cannot compute."""
-    if not _is_supported(problem):
+    if not is_supported(problem):
         block = settings.block or tile_shape(None, problem.shape)
         blockwise = forward_tiles(STEPS, ONLINE, problem, block)
         return blockwise.out, FastSaved(blockwise.out, problem, settings, blockwise)
@@ -102,7 +102,7 @@ def _run_forward(problem: TiledArguments, settings: FastSettings) -> tuple[Array
     return patched.astype(out.dtype, copy=False), saved
 
 
-def _is_supported(problem: TiledArguments) -> bool:
+def is_supported(problem: TiledArguments) -> bool:
     """True for real arguments without empty axes and one scale for all the keys of a query.
 
     A bias value's parameter must be finite or -inf too: which scores it enters is not known here.
@@ -133,7 +133,7 @@ def _natural_lse(problem: TiledArguments, statistics: RowStatistics) -> Array:
     return lse if problem.sinks is None else np.where(statistics.largest == 0, problem.sinks[..., None], lse)
 
 
-def _differentiate(saved: FastSaved, d_out: Array, d_lse: Array) -> tuple[Sequence[Any], bool]:
+def differentiate(saved: FastSaved, d_out: Array, d_lse: Array) -> tuple[Sequence[Any], bool]:
     """Gradients in the shapes of `TiledArguments`; True where they are those of the kernels' range."""
     assert saved.statistics is not None
     exponentials, memory = saved.kept.take() if saved.kept else ({}, [])
@@ -146,12 +146,12 @@ def _differentiate(saved: FastSaved, d_out: Array, d_lse: Array) -> tuple[Sequen
     return gradients, in_range and all(all_finite(x) for x in gradients if x is not None)
 
 
-def _run_backward(d_out: Array, d_lse: Array, saved: FastSaved) -> Sequence[Any]:
+def run_backward(d_out: Array, d_lse: Array, saved: FastSaved) -> Sequence[Any]:
     """Gradients in the shapes of `TiledArguments`, from blockwise attention where not in range."""
     problem, statistics = saved.problem, saved.statistics
     real = d_out.dtype.kind == d_lse.dtype.kind == "f"
     if statistics is not None and real and saved.good is None:
-        gradients, in_range = _differentiate(saved, d_out, d_lse)
+        gradients, in_range = differentiate(saved, d_out, d_lse)
         if in_range:
             return gradients
     blockwise = saved.blockwise or _blockwise(problem, saved.settings)
@@ -165,7 +165,7 @@ def _run_backward(d_out: Array, d_lse: Array, saved: FastSaved) -> Sequence[Any]
     d_finite = np.where(rows[..., None], 0, zero_nonfinite(d_out)), np.where(rows, 0, zero_nonfinite(d_lse))
     finite = with_finite_inputs(problem)
     work = None if saved.work is None else workload_of(finite, saved.settings)
-    of_finite_rows, _ = _differentiate(saved._replace(problem=finite, work=work), *d_finite)
+    of_finite_rows, _ = differentiate(saved._replace(problem=finite, work=work), *d_finite)
     restricted = blockwise._replace(problem=restrict_to_rows(blockwise.problem, rows))
     of_other_rows = backward_tiles(d_out, np.where(rows, d_lse, 0), restricted)
     return [merge_gradients(*each) for each in zip(of_finite_rows, of_other_rows, of_all_rows, strict=True)]
@@ -199,14 +199,14 @@ def fast_attention_forward(
     (array([[0.5, 0.5],
            [0.5, 0.5]]), array([0.69314718, 0.69314718]))
     """
-    problem, settings = _admit(
+    problem, settings = admit_fast(
         query, key, value, mask, bias, scale, softcap, sinks, dropout, block, threads, keep
     )
-    out, saved = _run_forward(problem, settings)
+    out, saved = run_forward(problem, settings)
     return round_to(copied(out), *problem.arguments[:3], fresh=True), saved
 
 
-def _admit(*arguments: Any) -> tuple[TiledArguments, FastSettings]:
+def admit_fast(*arguments: Any) -> tuple[TiledArguments, FastSettings]:
     """The arguments of `fast_attention`, admitted; block, threads and keep come last."""
     *inputs, block, threads, keep = arguments
     problem = admit_tiled(*inputs)
@@ -246,7 +246,7 @@ def fast_attention_backward(
            [0.5, 0.5]])
     """
     d_out, d_lse = admit_cotangents(d_out, d_lse, saved.out, saved.lse)
-    return to_gradients(_run_backward(d_out, d_lse, saved), saved.problem)
+    return to_gradients(run_backward(d_out, d_lse, saved), saved.problem)
 
 
 @quiet
@@ -301,9 +301,9 @@ def fast_attention(
     ----------
     Dao et al. 2022 and Dao 2024 (FlashAttention), for the tiles; measurements are in `benchmarks`.
     """
-    problem, settings = _admit(
+    problem, settings = admit_fast(
         promote(query), promote(key), promote(value), mask, promote(bias), promote(scale), softcap,
         promote(sinks), dropout, block, threads, keep,
     )  # fmt: skip
     settings = settings._replace(keep=0)
-    return round_to(_run_forward(problem, settings)[0], *problem.arguments[:3], fresh=True)
+    return round_to(run_forward(problem, settings)[0], *problem.arguments[:3], fresh=True)
