@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...functional.base.admission import Array
-from ..pairs.calls import over
 from ..reference.evaluation import results
 from ..reference.oracle import Results
 from ..rounding.error_analysis import Bounded
@@ -66,8 +65,9 @@ class ReferenceCase(NamedTuple):
         right = getattr(self.expected.values, name)
         if right is None:
             return 0.0
-        ratios = over(np.abs(np.asarray(right, dtype=float)), self.expected.allowed(name))
-        return float(np.nan_to_num(ratios, nan=0.0, posinf=0.0).max(initial=0.0))
+        with np.errstate(all="ignore"):
+            ratios = np.abs(np.asarray(right, dtype=float)) / self.expected.allowed(name)
+        return _largest_finite(ratios)
 
 
 def _hollow(x: Any) -> Any:
@@ -121,7 +121,12 @@ def _largest_change(case: Case, right: Results, bounds: dict[str, Array], featur
             continue
         with np.errstate(all="ignore"):
             change = np.abs(np.asarray(x, dtype=float) - np.asarray(y, dtype=float))
-            ratios = np.nan_to_num(over(change, bound), nan=0.0, posinf=0.0)
-            ratios = np.where(np.isnan(y) & ~np.isnan(x), FOUND, ratios)
-        largest = max(largest, float(ratios.max(initial=0.0)))
+            largest = max(largest, _largest_finite(change / bound))
+        if (np.isnan(y) & ~np.isnan(x)).any():
+            largest = max(largest, FOUND)
     return largest
+
+
+def _largest_finite(ratios: Array) -> float:
+    """The largest finite ratio, 0 if there is none."""
+    return float(ratios[np.isfinite(ratios)].max(initial=0.0))
