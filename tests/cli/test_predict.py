@@ -10,7 +10,7 @@ import numpy_attention as na
 from numpy_attention.cli import main
 from numpy_attention.tasks import TASKS
 from numpy_attention.tasks.classification.comparison import models_of
-from numpy_attention.tasks.words import translation
+from numpy_attention.tasks.words import dates, translation
 from numpy_attention.training import run_folder
 from tests.support.commands import QUICK, TABLE, out_of, write_own_data
 
@@ -67,6 +67,8 @@ WORDS = ["--task", "dates", "--epochs", "1", "--hidden-dim", "8", "--layers", "1
 
 def test_a_text_of_ones_own_is_translated(capsys, monkeypatch):
     monkeypatch.setattr(translation, "EPOCH", 64)
+    monkeypatch.setattr(dates, "TEST_DAYS", 16)
+    monkeypatch.setattr(dates, "VALIDATION_DAYS", 16)
     out_of(capsys, "train", *WORDS)
     run = run_folder.read_run("run", TASKS)
     told = out_of(capsys, "predict", "run", "--text", "3 March 2020")
