@@ -1,5 +1,6 @@
 """Hypothesis profiles, and the fixture through which tests reach for another library."""
 
+import gc
 import importlib
 import os
 import signal
@@ -9,10 +10,14 @@ from types import ModuleType
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Before NumPy is imported: on small matrices, threads of BLAS wait for each other longer than they compute.
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+gc.disable()  # until all tests are collected: no garbage arises there, but it would be looked for
+
 # No profile fails because a machine is slow.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.register_profile("quick", patient, max_examples=20, derandomize=True)
-settings.register_profile("usual", patient, max_examples=50, derandomize=True)
 settings.register_profile("thorough", patient, max_examples=10_000, derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
@@ -49,3 +54,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "peer" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.peer)
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage again, but never search what was collected here."""
+    gc.freeze()
+    gc.enable()
