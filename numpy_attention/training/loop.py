@@ -128,11 +128,11 @@ def train_epoch(
     for step, first in enumerate(range(0, len(order), settings.batch_size), 1):
         batch = examples.some(order[first : first + settings.batch_size])
         seed = step_seed(settings.seed, number, step)
-        found = batch_gradients(objective, params, batch, vectors, settings.accumulate or 1, seed)
+        outcome = batch_gradients(objective, params, batch, vectors, settings.accumulate or 1, seed)
         where = f"with {objective.name} in epoch {number}, step {step}"
-        if not math.isfinite(found.loss):
-            raise NotFinite(f"the loss is {found.loss} {where}")
-        gradients = found.vectors
+        if not math.isfinite(outcome.loss):
+            raise NotFinite(f"the loss is {outcome.loss} {where}")
+        gradients = outcome.vectors
         if settings.clip is not None:
             gradients, _ = clip_by_global_norm(gradients, settings.clip)
         lr = lr_at(settings, (number - 1) * steps + step, settings.epochs * steps)
@@ -140,7 +140,7 @@ def train_epoch(
         params = vectors.views(joined)
         if not all(np.isfinite(vector).all() for vector in joined.values()):
             raise NotFinite(f"a parameter is no longer finite {where}")
-        total, targets, right = total + found.loss, targets + found.targets, right + found.right
+        total, targets, right = total + outcome.loss, targets + outcome.targets, right + outcome.right
         if on_step is not None:
             on_step()
     if not math.isfinite(total):

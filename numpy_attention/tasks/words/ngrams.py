@@ -34,7 +34,7 @@ def ngram_probabilities(train: Array, test: Array, symbols: int, order: int) -> 
     """
     ids, size = np.concatenate([train, test]).astype(np.int64), len(train)
     history = np.zeros(len(ids), dtype=np.int64)
-    probabilities, found = np.full(len(test), 1 / symbols), []
+    probabilities, results = np.full(len(test), 1 / symbols), []
     for n in range(1, order + 1):
         code = np.unique(history * symbols + ids, return_inverse=True)[1].reshape(-1)
         known = slice(n - 1, size)  # those with n - 1 ids before them
@@ -46,9 +46,9 @@ def ngram_probabilities(train: Array, test: Array, symbols: int, order: int) -> 
         total = histories[h] + followers[h]
         mixed = (count[code[size:]] + followers[h] * probabilities) / np.maximum(total, 1)
         probabilities = np.where(total > 0, mixed, probabilities)
-        found.append(probabilities)
+        results.append(probabilities)
         history = np.concatenate([[0], code[:-1]])
-    return found
+    return results
 
 
 def ngram_figures(train: Array, test: Array, symbols: int, orders: tuple[int, ...]) -> dict[str, Figures]:

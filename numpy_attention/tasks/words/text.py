@@ -130,7 +130,7 @@ def baselines(settings: Settings, data: WordData) -> dict[str, Figures]:
 
 
 def report(run: Run, data: WordData, rows: dict[str, Figures]) -> list[str]:
-    """How much was judged."""
+    """The number of held-out symbols, and the context that each has."""
     symbols, characters = len(data.test.ids) - data.test.length, len(data.raw[1])
     before = data.test.length + 1 - int(data.test.counted.max())
     return [

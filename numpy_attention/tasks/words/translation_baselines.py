@@ -22,13 +22,13 @@ BOUNDARY = (PAD, PAD)
 
 def baselines(settings: Settings, data: WordData) -> dict[str, Figures]:
     """The share of exact translations of both."""
-    known, asked = trigrams(data.train), trigrams(data.test)
+    train, test = trigrams(data.train), trigrams(data.test)
     wanted = data.test.target[:, 1:]
-    found = {
-        "nearest example": _as_wide(data.train.target[nearest(known, asked), 1:], wanted.shape[1]),
-        "naive Bayes": naive_bayes(known, data.train.target[:, 1:], asked, wanted.shape[1]),
+    predicted = {
+        "nearest example": _as_wide(data.train.target[nearest(train, test), 1:], wanted.shape[1]),
+        "naive Bayes": naive_bayes(train, data.train.target[:, 1:], test, wanted.shape[1]),
     }
-    return {name: Figures(np.nan, exact_share(targets, wanted)) for name, targets in found.items()}
+    return {name: Figures(np.nan, exact_share(targets, wanted)) for name, targets in predicted.items()}
 
 
 def trigrams(pairs: Pairs) -> Array:
@@ -41,34 +41,34 @@ def trigrams(pairs: Pairs) -> Array:
     return marked
 
 
-def nearest(known: Array, asked: Array) -> Array:
-    """The place of the example with the largest cosine, for each row of `asked`."""
-    lengths = np.sqrt(known.sum(axis=1))
-    places: Array = (asked @ known.T / lengths).argmax(axis=1)
+def nearest(train: Array, test: Array) -> Array:
+    """The place of the example with the largest cosine, for each row of `test`."""
+    lengths = np.sqrt(train.sum(axis=1))
+    places: Array = (test @ train.T / lengths).argmax(axis=1)
     return places
 
 
-def naive_bayes(known: Array, targets: Array, asked: Array, width: int) -> Array:
+def naive_bayes(train: Array, targets: Array, test: Array, width: int) -> Array:
     """The most probable symbol at each of `width` places, places and trigrams taken for independent.
 
     P(symbol | trigrams) ∝ P(symbol) Π P(trigram | symbol), with one added to every count.
     """
-    found = np.full((len(asked), width), PAD)
+    predicted = np.full((len(test), width), PAD)
     for place in range(min(width, targets.shape[1])):
         symbols, which = np.unique(targets[:, place], return_inverse=True)
         one_hot = np.eye(len(symbols), dtype=np.float32)[which]
         counts = one_hot.sum(axis=0)[:, None]
-        shares = (one_hot.T @ known + 1) / (counts + 2)
-        scores = asked @ (np.log(shares) - np.log1p(-shares)).T + np.log1p(-shares).sum(axis=1)
-        found[:, place] = symbols[(scores + np.log(counts[:, 0])).argmax(axis=1)]
-    return found
+        shares = (one_hot.T @ train + 1) / (counts + 2)
+        scores = test @ (np.log(shares) - np.log1p(-shares)).T + np.log1p(-shares).sum(axis=1)
+        predicted[:, place] = symbols[(scores + np.log(counts[:, 0])).argmax(axis=1)]
+    return predicted
 
 
-def exact_share(found: Array, wanted: Array) -> float:
+def exact_share(predicted: Array, wanted: Array) -> float:
     """How often a row is the wanted one, up to its `END`."""
     real = wanted != PAD
     assert (wanted[np.arange(len(wanted)), real.sum(axis=1) - 1] == END).all()
-    return float(((found == wanted) | ~real).all(axis=1).mean())
+    return float(((predicted == wanted) | ~real).all(axis=1).mean())
 
 
 def _as_wide(targets: Array, width: int) -> Array:
