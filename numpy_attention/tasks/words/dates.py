@@ -12,6 +12,7 @@ from ...training.settings import Settings
 from ...training.streams import EXAMPLES, stream
 from .date_forms import LANGUAGES, Forms, Language, forms_of, language_of, written_in
 from .translation import Drawn, source_vocabulary, translation_data, translation_task
+from .uniform_attention import with_uniform_attention
 from .vocabulary import Vocabulary
 from .word_task import WordData, WordFacts
 from .written import Piece, Written, joined
@@ -87,4 +88,5 @@ DATES = translation_task(
     load_data,
     {"hidden_dim": 64, "context": 64, "epochs": 20, "lr": 0.004},
     own_settings=("layers", "context", "dropout", "locales"),
+    beside=with_uniform_attention,
 )

@@ -14,6 +14,7 @@ from ...training.settings import Settings
 from ...training.streams import EXAMPLES, stream
 from .number_words import ENGLISH, ENGLISH_TENS, LARGEST, english, german
 from .translation import Drawn, source_vocabulary, translation_data, translation_task
+from .uniform_attention import with_uniform_attention
 from .vocabulary import SPECIAL, Vocabulary
 from .word_task import WordData, WordFacts
 from .written import Written, joined
@@ -68,4 +69,5 @@ NUMBERS = translation_task(
     "a number up to 999,999 in German words; which is it in English words?",
     load_data,
     {"hidden_dim": 64, "context": 72, "batch_size": 64, "epochs": 10, "lr": 0.005},
+    beside=with_uniform_attention,
 )
