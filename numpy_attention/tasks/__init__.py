@@ -19,6 +19,7 @@ from .digits import DIGITS
 from .own_data import CSV_TASK, NPZ_TASK
 from .words.algorithms import COPY, REVERSE, SORT
 from .words.dates import DATES
+from .words.induction import INDUCTION
 from .words.numbers import NUMBERS
 from .words.python_docs import PYTHON_DOCS
 from .words.text import TEXT
@@ -34,6 +35,7 @@ _ALL = (
     COPY,
     REVERSE,
     SORT,
+    INDUCTION,
     CSV_TASK,
     NPZ_TASK,
 )

@@ -28,8 +28,8 @@ def language_model(folder: PathLike | None) -> ShippedModel:
     objective = run.objectives()[LEARNED]
     if not isinstance(objective, NextToken):
         raise ValueError(
-            f"{folder} is a run of {run.settings.task}, which has no language model; a run of text or "
-            "python-docs is expected"
+            f"{folder} is a run of {run.settings.task}, which has no language model; a run of text, "
+            "python-docs or induction is expected"
         )
     return ShippedModel(objective.model, run.params, run.facts.vocabulary)
 

@@ -40,9 +40,8 @@ def test_the_shipped_model_writes_the_same_with_its_cache_as_without():
 
 def test_another_task_is_refused(tmp_path):
     save_run(tmp_path / "run", a_run())
-    with pytest.raises(
-        ValueError, match="is a run of digit-bags, which has no language model; a run of text"
-    ):
+    expected = "a run of text, python-docs or induction is expected"
+    with pytest.raises(ValueError, match=f"is a run of digit-bags, which has no language model; {expected}"):
         language_model(tmp_path / "run")
 
 

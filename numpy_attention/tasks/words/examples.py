@@ -1,10 +1,23 @@
 """What tasks of words train on: windows of one long text, or pairs of a source and a target."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from ...functional.base.admission import Array
+from ...training.objective import ExampleSet
+
+
+class JudgedRows(ExampleSet, Protocol):
+    """N rows of ids, each id but the last followed by its target."""
+
+    @property
+    def rows(self) -> Array:
+        """(N, T + 1)"""
+
+    @property
+    def judged(self) -> Array:
+        """(N, T) True where a target counts."""
 
 
 class Windows(NamedTuple):

@@ -13,7 +13,7 @@ from ...functional.masks.builders import padding
 from ...nn.parameters import Params
 from ...training.objective import Figures, Outcome
 from ..layer_objective import LayerObjective
-from .examples import Pairs, Windows
+from .examples import JudgedRows, Pairs
 from .vocabulary import END, PAD, START
 
 BATCH = 32
@@ -56,7 +56,7 @@ class NextToken(LayerObjective):
         """The length of each target."""
         return np.ones_like(targets) if self.lengths is None else self.lengths[targets]
 
-    def loss_and_gradients(self, params: Params, batch: Windows, seed: int) -> Outcome:
+    def loss_and_gradients(self, params: Params, batch: JudgedRows, seed: int) -> Outcome:
         """The outcome of a batch, with dropout from the seed; the share right is that of the lengths too."""
         rows = batch.rows
         logits, saved = self.model.forward(params, rows[:, :-1], seed=seed if self.model.dropout else None)
@@ -69,7 +69,7 @@ class NextToken(LayerObjective):
         right = int(sizes[logits.argmax(axis=-1) == targets].sum())
         return Outcome(float(loss * each), d_params, int(sizes.sum()), right)
 
-    def figures(self, params: Params, examples: Windows) -> Figures:
+    def figures(self, params: Params, examples: JudgedRows) -> Figures:
         """Mean loss of the judged targets and the share of them that had the highest probability."""
         losses, right, total = [], 0, 0
         for first in range(0, examples.size, BATCH):
