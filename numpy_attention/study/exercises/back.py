@@ -53,7 +53,7 @@ BACK_PHRASES = {
     "scores": "the scores",
     "agreement": "the product of weights and d_weights",
     "average": "the row's weighted average of d_weights",
-    "excess": "d_weights less the row's average",
+    "excess": "d_weights minus the row's average",
     "d_products": "the scaled d_scores",
     "turned": "the transposed, scaled d_scores",
     "root": "the square root of the width",

@@ -31,6 +31,7 @@ AXIS, SUM, LOST = "the wrong axis", "a sum and a mean are confused", "an axis is
 TRANSPOSE, STEP, ORDER = "a transpose is missing", "a step is left out", "something stands in the wrong order"
 MASK, HEADS, RANGE, SCALE = "the mask", "the heads", "numbers out of range", "the scale"
 REPEATED, TOO_MUCH = "what was read several times must be added up", "a step too many"
+DTYPE = "the dtype"
 
 CHANGES: dict[str, tuple[Change, ...]] = {
     "*": (
@@ -66,21 +67,21 @@ CHANGES: dict[str, tuple[Change, ...]] = {
         Change(ORDER, "{a} and {b} are multiplied in the wrong order, in {t}", lambda a, b: b @ a),
         Change(OPERATION, "{a} and {b} are multiplied entry by entry, not as matrices, in {t}",
                lambda a, b: a * b),
-        Change(REPEATED, "the sum behind {t} keeps its last term alone: each overwrites the one before",
+        Change(REPEATED, "the sum for {t} keeps its last term alone: each overwrites the one before",
                lambda a, b: a[..., -1:] @ b[..., -1:, :]),
-        Change(REPEATED, "the sum behind {t} keeps its first term alone",
+        Change(REPEATED, "the sum for {t} keeps its first term alone",
                lambda a, b: a[..., :1] @ b[..., :1, :]),
-        Change(SUM, "the terms behind {t} are averaged, not added", lambda a, b: a @ b / b.shape[-2]),
+        Change(SUM, "the terms of {t} are averaged, not added", lambda a, b: a @ b / b.shape[-2]),
         Change(TRANSPOSE, "{b} is transposed, in {t}, where it must not be", lambda a, b: a @ transposed(b)),
         Change(TRANSPOSE, "{a} is transposed, in {t}, where it must not be", lambda a, b: transposed(a) @ b),
         Change(TRANSPOSE, "both factors are transposed, in {t}", lambda a, b: transposed(a) @ transposed(b)),
         Change(ORDER, "{a} and {b} are exchanged, in {t}, and one is transposed",
                lambda a, b: transposed(b) @ a if b.shape[-2] == a.shape[-2] else b @ transposed(a)),
-        Change(OPERATION, "the largest term behind {t} is taken, not the sum",
+        Change(OPERATION, "the largest term of {t} is taken, not the sum",
                lambda a, b: (a[..., None] * b[..., None, :, :]).max(axis=-2)),
     ),
     "**": (
-        Change(STEP, "{a} is not raised to the power {b}", lambda a, b: a),
+        Change(STEP, "{a} is not raised to the power of {b}", lambda a, b: a),
         Change(STEP, "the power of {a} is one too high: {b} is counted too early", lambda a, b: a ** (b + 1)),
         Change(STEP, "the power of {a} is one too low", lambda a, b: a ** (b - 1)),
         Change(OPERATION, "{a} is multiplied by {b}, not raised to that power", lambda a, b: a * b),
@@ -150,7 +151,7 @@ CHANGES: dict[str, tuple[Change, ...]] = {
         Change(LOST, "the sum keeps an axis that {t} does not have", lambda x: x.sum(axis=0, keepdims=True)),
     ),
     "transposed": (Change(TRANSPOSE, "{a} is not transposed, in {t}", lambda x: x),
-                   Change(TRANSPOSE, "all axes of {a} are turned round, not its last two, in {t}",
+                   Change(TRANSPOSE, "{a} is transposed over all its axes, not over the last two, in {t}",
                           lambda x: x.T if x.ndim > 2 else x)),
     "exp": (Change(STEP, "the exponential of {a} is left out", lambda x: x),
             Change(OPERATION, "{a} is the exponent of two, not of e", np.exp2)),
@@ -160,6 +161,7 @@ CHANGES: dict[str, tuple[Change, ...]] = {
     "width_root": (
         Change(SCALE, "it is divided by the width, not by its square root: the root is left out, or the "
                "scale applied twice", lambda x: x.shape[-1]),
+        Change(SCALE, "nothing is divided by the square root of the width", lambda x: 1.0),
         Change(AXIS, "the square root of the number of rows is taken, not of the width",
                lambda x: math.sqrt(x.shape[-2])),
     ),

@@ -11,14 +11,14 @@ from ...check.faults import fault as known_fault
 from ...check.outside.explaining import closest, factors
 from ...check.outside.outcome import JudgedCase
 from ...functional.base.admission import Array
-from .changes import MASK, RANGE
+from .changes import DTYPE, MASK, RANGE
 from .exercise import Exercise, Named
 from .mistake import Mistake, as_sentence
 from .planted import in_words
-from .surface import SHAPE, coarse, place_of, read, rejudged, turned
+from .surface import SHAPE, all_zero, coarse, place_of, read, rejudged, turned
 from .suspicion import suspects
-from .unfinished import DTYPE
-from .variations import CONSTANT, Workbook
+from .unfinished import LEFT
+from .variations import CONSTANT, Workbook, listed
 
 LEFT_OPEN = 1e-6
 """Share of a wrong number's deviation that an explanation may leave open: the rounding of other code."""
@@ -111,8 +111,10 @@ def _read(judged: Sequence[JudgedCase], name: str) -> list[Mistake]:
     own = _only(judged, name)
     if surface := read(judged, name):
         return _closest([surface.of_right()], own, surface.left_open)
-    words = coarse(judged, name)
-    return [Mistake(DTYPE, words, lambda case: dict(case.expected.values))] if words else []
+    for kind, words in ((LEFT, all_zero(judged, name)), (DTYPE, coarse(judged, name))):
+        if words:
+            return [Mistake(kind, words, lambda case: dict(case.expected.values))]
+    return []
 
 
 def _look_through(
@@ -212,23 +214,35 @@ def _near(
     near: dict[str, list[Mistake]] = {name: [] for name in case.tensors}
     if not any(np.isfinite(x.numbers).any() for x in case.tensors.values()):
         return near  # many mistakes give nothing but NaN
+    alike = {
+        name: _alike_to(x.numbers, _largest(case.expected.values[name]), left_open)
+        for name, x in case.tensors.items()
+    }
     for each in mistakes:
         results = each.results(case)
-        for name, answer in case.tensors.items():
-            if _alike(answer.numbers, results[name], case.expected.values[name], left_open):
+        for name, like in alike.items():
+            if like(results[name]):
                 near[name].append(each)
     return near
 
 
-def _alike(got: Array, x: Array, right: Array, left_open: float) -> bool:
-    """True if the numbers are these, but for a small share of the largest, NaN and infinities too."""
-    if got.shape != x.shape:
-        return False
-    with np.errstate(all="ignore"):
-        off = np.abs(got - x)
-        size = max(_largest(x), _largest(right))
-        both = (got == x) | (np.isnan(got) & np.isnan(x))
-        return bool(((off <= left_open * size) | both).all())
+def _alike_to(got: Array, size: float, left_open: float) -> Callable[[Array], bool]:
+    """Tells if numbers are these, but for a small share of the largest, NaN and infinities too."""
+    finite = np.where(np.isfinite(got), np.abs(got), 0.0)
+    place = int(np.argmax(finite)) if got.size else 0
+    top = float(np.ravel(got)[place]) if got.size else 0.0
+    size = max(size, abs(top) if np.isfinite(top) else 0.0)
+
+    def alike(x: Array) -> bool:
+        if got.shape != x.shape:
+            return False
+        if got.size and abs(top - float(x.flat[place])) > 2 * left_open * size:  # most end here
+            return False
+        with np.errstate(all="ignore"):
+            near = np.abs(got - x) <= left_open * max(_largest(x), size)
+        return bool((near | (got == x) | (np.isnan(got) & np.isnan(x))).all())
+
+    return alike
 
 
 def _largest(x: Array) -> float:
@@ -261,15 +275,14 @@ def _together(
         kinds += [found[0].kind] if found else []
         said.setdefault(sentence, []).append(name)
     unknown = said.pop("", [])
+    several = len(judged[0].expected.values) > 1
     texts = [
-        text if len(by_tensor) == 1 or (text.startswith(names[0]) and len(names) == 1)
-        else f"{' and '.join(names)}: {text}" for text, names in said.items()
-    ]  # fmt: skip
+        f"{listed(names)}: {text}" if several and not (len(names) == 1 and names[0] in text) else text
+        for text, names in said.items()
+    ]
     if unknown:
         verb = "is" if len(unknown) == 1 else "are"
-        texts.append(
-            as_sentence(f"{' and '.join(unknown)} {verb} wrong too, by a mistake that is not known here")
-        )
+        texts.append(as_sentence(f"{listed(unknown)} {verb} wrong too, by a mistake that is not known here"))
     return Diagnosis(", and ".join(dict.fromkeys(kinds)), " ".join(texts), faults)
 
 
@@ -291,6 +304,7 @@ def _by_cases(judged: Sequence[JudgedCase]) -> tuple[str, str]:
     if places := [text for name in wrong if (text := place_of(judged, name))]:
         return PLACE, " ".join(places)
     failing = [case.case.name for case in judged if case.wrong]
+    failing = [name for name in failing if not name.startswith("by hand")] or failing
     for words, (kind, sentence) in RANGES.items():
         if all(any(word in name for word in words) for name in failing):
             return kind, as_sentence(sentence)

@@ -105,7 +105,7 @@ d_bias = colsum(d_out)
      "deviation": "the standard deviation", "variance": "the variance", "mean": "the mean",
      "centred": "the centred row",
      "squares": "the square", "raised": "the variance with epsilon", "eps": "epsilon",
-     "rest": "the gradient less its mean",
+     "rest": "the gradient minus its mean",
      "inner": "the sum of the three terms", "d_products": "d_out times the normalised row",
      "weight": "the weight"},
     (("each row of d_x adds up to 0", lambda n: (n["d_x"].sum(axis=-1), 0.0)),

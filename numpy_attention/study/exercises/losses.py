@@ -77,8 +77,8 @@ mean = kept / number
 d_logits = mean * d_loss
 """,
     _classes_back, _classes_bounds, _class_cases,
-    {"probabilities": "the softmax", "logs": "the logarithm of the softmax", "ones": "the one of the target",
-     "difference": "softmax minus target",
+    {"probabilities": "the softmax", "logs": "the logarithm of the softmax", "ones": "the target's 1",
+     "difference": "the softmax minus the target's 1",
      "kept": "the difference in rows that count", "number": "the number of targets that count",
      "mean": "the gradient of the mean",},
     (("each row of d_logits adds up to 0", lambda n: (n["d_logits"].sum(axis=-1), 0.0)),),

@@ -1,5 +1,6 @@
 """A wrong solution: the kind of the mistake, the sentence for it, and the results that it gives."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -43,10 +44,29 @@ class Mistake:
         return self._found[number]
 
 
-NAMES = ("weights", "value", "key", "query", "out", "x", "logits", "scores", "param", "visible", "positions")
+NAMES = ("weights", "value", "key", "query", "out", "x", "logits", "scores", "param", "visible", "positions",
+         "masked", "total", "top", "targets", "indices")  # fmt: skip
+PLURAL = re.compile(r"the (scores|weights|exponentials|dot products|masked scores|transposed weights|angles|"
+                    r"tile's exponentials)\b")  # fmt: skip
+VERBS = {"is": "are", "has": "have", "becomes": "become", "lacks": "lack"}
 
 
 def as_sentence(words: str) -> str:
-    """With a capital letter, unless it begins with the name of an array, and a full stop."""
-    first = words.partition(" ")[0]
-    return (words if "_" in first or first in NAMES else words[:1].upper() + words[1:]) + "."
+    """With a capital letter, unless it begins with the name of an array, and a full stop.
+
+    Examples
+    --------
+    >>> as_sentence("the scores is used in place of key"), as_sentence("query head 0 is left out")
+    ('The scores are used in place of key.', 'Query head 0 is left out.')
+    """
+    words = "; and ".join(map(_agreed, words.split("; and ")))
+    first, _, rest = words.partition(" ")
+    named = "_" in first or (first in NAMES and not rest.startswith(("head", "entr")))
+    return (words if named else words[:1].upper() + words[1:]) + "."
+
+
+def _agreed(words: str) -> str:
+    """With the verb of several things, if the subject is one."""
+    if not PLURAL.match(words):
+        return words
+    return re.sub(rf"\b({'|'.join(VERBS)})\b", lambda verb: VERBS[verb[0]], words, count=1)

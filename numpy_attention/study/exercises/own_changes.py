@@ -4,6 +4,7 @@ import numpy as np
 
 from ...functional.base.admission import Array
 from .changes import (
+    DTYPE,
     FACTOR,
     FACTOR_TWICE,
     HEADS,
@@ -11,18 +12,33 @@ from .changes import (
     OPERATION,
     ORDER,
     REPEATED,
+    SCALE,
     SIGN,
     STEP,
     SUM,
     TERM,
-    Change,
+    Change,  # fmt: skip
 )
 from .operations import added_at, grouped, interleaved, join_heads, one_hot, put_at, rates
 
 
+def _added_whole(d: Array, n: Array, rows: int) -> Array:
+    """As `added_at`, in a table of whole numbers."""
+    table = np.zeros((rows, d.shape[-1]))
+    for row, index in zip(d, n, strict=True):
+        table[index] = np.trunc(table[index] + row)
+    return table
+
+
+def _last_term(w: Array, d: Array) -> Array:
+    """What the last key's weight alone says of each score of its row."""
+    own = np.arange(w.shape[-1]) == w.shape[-1] - 1
+    return np.asarray(w * (own - w[..., -1:]) * d[..., -1:])
+
+
 def _divided_each_time(a: Array, b: Array, root: float) -> Array:
     """A sum of products that a loop divides after each term, so that the first ones are divided often."""
-    return (a * root ** -np.arange(a.shape[-1], 0.0, -1)) @ b
+    return np.asarray((a * root ** -np.arange(a.shape[-1], 0.0, -1)) @ b)
 
 
 OWN_CHANGES: dict[str, tuple[Change, ...]] = {
@@ -153,10 +169,6 @@ OWN_CHANGES: dict[str, tuple[Change, ...]] = {
         Change(REPEATED, "where an index occurs several times its largest gradient is taken, not the sum",
                lambda d, n, rows: np.array([d[n == r].max(axis=0) if (n == r).any() else 0 * d[0]
                                             for r in range(rows)])),
-        Change(STEP, "the first row of the table is left out",
-               lambda d, n, rows: added_at(d, n, rows) * (np.arange(rows) > 0)[:, None]),
-        Change(STEP, "the last row of the table is left out",
-               lambda d, n, rows: added_at(d, n, rows) * (np.arange(rows) < rows - 1)[:, None]),
         Change(OPERATION, "rows of the table are read, and not summed",
                lambda d, n, rows: added_at(d, n, rows)[n]),
         Change(STEP, "the last token is left out", lambda d, n, rows: added_at(d[:-1], n[:-1], rows)),
@@ -164,6 +176,15 @@ OWN_CHANGES: dict[str, tuple[Change, ...]] = {
         Change(ORDER, "the table ends at the largest index that occurs",
                lambda d, n, rows: added_at(d, n, int(n.max()) + 1)),
         Change(ORDER, "indices are counted from one", lambda d, n, rows: added_at(d, (n - 1) % rows, rows)),
+        Change(STEP, "only the first token is added: the function returns inside its loop",
+               lambda d, n, rows: added_at(d[:1], n[:1], rows)),
+        Change(ORDER, "d_out is read at the index, not at the position of the token",
+               lambda d, n, rows: added_at(d[n % len(d)], n, rows)),
+        Change(ORDER, "d_out is read at the indices, and nothing is added up",
+               lambda d, n, rows: d[n % len(d)]),
+        Change(ORDER, "the table has as many rows as there are tokens",
+               lambda d, n, rows: added_at(d, n, len(d))),
+        Change(DTYPE, "the table is cut to whole numbers at each step, as in an array of int", _added_whole),
         Change(REPEATED, "the gradient is the same for every row that was read",
                lambda d, n, rows: put_at(np.broadcast_to(d.sum(axis=0), d.shape), n, rows)),
     ),
@@ -174,11 +195,18 @@ OWN_LINES: dict[str, tuple[tuple[Change, tuple[str, ...]], ...]] = {
     "d_scores": (
         (Change(TERM, "what a score does to its own weight is missing: only the other keys are counted",
                 lambda w, own, average: w * (own - average)), ("weights", "agreement", "average")),
+        (Change(REPEATED, "only the last term of the row's sum is kept: each overwrites the one before",
+                lambda w, d: _last_term(w, d)), ("weights", "d_weights")),
+        (Change(ORDER, "the weight of the other key stands twice, and that of the score's own key is missing",
+                lambda w, own: own - (w * own).sum(axis=-1, keepdims=True)), ("weights", "agreement")),
         (Change(SIGN, "what a score does to the other weights of its row has the wrong sign",
                 lambda w, d, own, average: w * d - 2 * w * own + w * average),
          ("weights", "d_weights", "agreement", "average")),
         (Change(MASK, "the gradients of hidden scores are set to minus infinity: they are zero",
                 lambda w, excess, visible: np.where(visible, w * excess, -np.inf)),
+         ("weights", "excess", "visible")),
+        (Change(MASK, "the gradients of hidden scores are set to a large negative number: they are zero",
+                lambda w, excess, visible: np.where(visible, w * excess, -1e9)),
          ("weights", "excess", "visible")),
         (Change(MASK, "d_scores has NaN where a key is hidden",
                 lambda w, excess, visible: np.where(visible, w * excess, np.nan)),
@@ -190,10 +218,14 @@ OWN_LINES: dict[str, tuple[tuple[Change, tuple[str, ...]], ...]] = {
          ("d_out", "turned_value", "visible")),
     ),
     "d_query": (
+        (Change(SCALE, "d_scores is multiplied by the square root of the width, not divided, in d_query",
+                lambda d, key, root: root * d @ key), ("d_scores", "key", "root")),
         (Change(FACTOR_TWICE, "d_query is divided by the square root of the width at each step of its sum",
                 lambda d, key, root: _divided_each_time(d, key, root)), ("d_scores", "key", "root")),
     ),
     "d_key": (
+        (Change(SCALE, "d_scores is multiplied by the square root of the width, not divided, in d_key",
+                lambda d, query, root: root * d.T @ query), ("d_scores", "query", "root")),
         (Change(FACTOR_TWICE, "d_key is divided by the square root of the width at each step of its sum",
                 lambda d, query, root: _divided_each_time(d.T, query, root)), ("d_scores", "query", "root")),
     ),

@@ -13,8 +13,9 @@ import numpy as np
 from ...check.cases.compare import compare_tensor
 from ...check.outside.outcome import JudgedCase
 from ...functional.base.admission import Array
+from .changes import DTYPE
 from .mistake import Mistake
-from .unfinished import CASTS, DTYPE, LEFT, PARTS, left
+from .unfinished import CASTS, LEFT, PARTS, left
 
 SHAPE = "the wrong shape"
 NARROW = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
@@ -116,7 +117,8 @@ def _part_left(judged: Sequence[JudgedCase], tensor: str) -> Surface | None:
     for part in PARTS:
         masks = [(x, y, part.mask(x.shape)) for x, y in _pairs(judged, tensor)]
         with_part = [(x[m], y[m]) for x, y, m in masks if m.any() and not m.all() and y[m].any()]
-        if len(with_part) < 2:
+        written = sum(bool(x[~m].any()) for x, y, m in masks if m.any() and not m.all() and y[m].any())
+        if len(with_part) < 2 or written < len(with_part) / 2:
             continue
         for fill, said in ((0.0, "0"), (np.nan, "NaN")):
             if all(np.array_equal(x, np.full(x.shape, fill), equal_nan=True) for x, _ in with_part):
@@ -124,6 +126,17 @@ def _part_left(judged: Sequence[JudgedCase], tensor: str) -> Surface | None:
                 surface = Surface(tensor, LEFT, words, partial(left, part, fill=fill))
                 found.append((sum(x.size for x, _ in with_part), surface))
     return max(found, key=lambda each: each[0], default=(0, None))[1]
+
+
+def all_zero(judged: Sequence[JudgedCase], tensor: str) -> str:
+    """A sentence if a result is 0, but for rounding, in most cases in which the right one is not."""
+    pairs = [(case.tensors[tensor].numbers, case.expected.values[tensor])
+             for case in judged if tensor in case.tensors]  # fmt: skip
+    zero = [np.abs(x).max(initial=0) <= 1e-12 * np.abs(y).max() for x, y in pairs if y.any()]
+    if sum(zero) < 2 or sum(zero) < 0.7 * len(zero):
+        return ""
+    return (f"{tensor} is 0 in {sum(zero)} of {len(zero)} cases: nothing is added to it, its terms cancel, "
+            "or a factor of it is 0")  # fmt: skip
 
 
 def place_of(judged: Sequence[JudgedCase], tensor: str) -> str:
@@ -144,14 +157,15 @@ def place_of(judged: Sequence[JudgedCase], tensor: str) -> str:
 def coarse(judged: Sequence[JudgedCase], tensor: str) -> str:
     """A sentence if a result is right but for digits that float32 or float16 does not have."""
     pairs = [pair for pair in failing(judged, tensor) if pair[0].shape == pair[1].shape and pair[0].size]
+    pairs = [(x, y) for x, y in pairs if np.isfinite(x).all() and x.any()]  # float16 ends at 65504
     if len(pairs) < len(judged) / 2:
         return ""
     errors = np.array([np.abs(x - y).max() / np.abs(y).max(initial=1e-300) for x, y in pairs])
     noise = np.concatenate([np.sign((x - y) * y)[x != y] for x, y in pairs])
     middle = float(np.median(errors))
-    if abs(noise.mean()) > 0.5 or not np.isfinite(errors).all() or np.quantile(errors, 0.75) > 50 * middle:
+    if abs(noise.mean()) > 0.5 or np.quantile(errors, 0.75) > 50 * middle:
         return ""
     for dtype, digits, lowest, highest in (("float32", 7, 2e-9, 1e-5), ("float16", 3, 2e-5, 2e-2)):
         if lowest < middle < highest:
-            return f"{tensor} is right to about {digits} digits: a number on the way is rounded to {dtype}"
+            return f"right to about {digits} digits only: a number on the way is rounded to {dtype}"
     return ""

@@ -33,7 +33,7 @@ def suspects(
     right = case.expected.values[result]
     if got.shape != right.shape or np.allclose(got, right, 1e-6, 1e-9) or not np.isfinite(got).all():
         return [], []
-    sizes, known = _sizes(workbook, arguments), Atoms(numbers, others, exercise.phrases)
+    sizes, known = _sizes(workbook, arguments), _atoms(workbook, case.case.number, other.case.number)
     found: list[tuple[bool, float, Mistake]] = []
     for number, place in _pivots(workbook):
         pivot = Pivot(exercise, number, place, sizes)
@@ -45,6 +45,14 @@ def suspects(
                 )
     found.sort(key=lambda each: each[:2])
     return [each for vague, _, each in found if not vague], [each for vague, _, each in found if vague]
+
+
+def _atoms(workbook: Workbook, case: int, other: int) -> Atoms:
+    """The atoms of two cases, made once for all results."""
+    if (case, other) not in workbook.atoms:
+        numbers = (workbook.numbers[case], workbook.numbers[other])
+        workbook.atoms[case, other] = Atoms(*numbers, workbook.exercise.phrases)
+    return workbook.atoms[case, other]
 
 
 def _mistake(workbook: Workbook, guess: Guess, kind: str, words: str) -> Mistake:
@@ -89,7 +97,7 @@ def described(guess: Guess, where: str) -> tuple[str, str, bool]:
             return found[0], found[1].rstrip(","), False
     if len(guess.terms) == 1:
         return WRONG_ARRAY, _instead(_sum(guess.terms), f"{own}{tail}"), False
-    return OPERATION, f"what stands in the place of {own}{tail} is {_sum(guess.terms)}".rstrip(","), True
+    return OPERATION, f"what is used in place of {own}{tail} is {_sum(guess.terms)}".rstrip(","), True
 
 
 def _one_place(
@@ -134,12 +142,13 @@ def _factor(right: Product, wrong: Product, where: str, own: str) -> tuple[str, 
         if a.words == b.words:
             return OPERATION, f"{_is(_product(rest))} {_verb(b)} {a.words}, not {_verb(a).split()[0]}{where}"
         if a.power == b.power:
-            return WRONG_ARRAY, _instead(b.words, a.words + where)
+            place = where or f", in {own}" * (a.words != own)
+            return WRONG_ARRAY, _instead(b.words, a.words + place)
     return None
 
 
 def _instead(words: str, own: str) -> str:
-    return f"{words} {'stand' if _is(words).endswith('are') else 'stands'} in the place of {own}"
+    return f"{_is(words)} used in place of {own}"
 
 
 def _without(one: Product, other: Product) -> Product:
@@ -170,4 +179,4 @@ def _is(words: str) -> str:
 def _sum(terms: Sequence[Term]) -> str:
     first, *others = sorted(terms, key=lambda term: term.negative)
     words = "minus " * first.negative + _term(first)
-    return words + "".join(f" {'less' if term.negative else 'plus'} {_term(term)}" for term in others)
+    return words + "".join(f" {'minus' if term.negative else 'plus'} {_term(term)}" for term in others)

@@ -34,13 +34,13 @@ scores = products / root
 
 PHRASES = {
     "peak": "the largest score of the row",
-    "shifted": "the score less the largest of its row",
-    "powers": "the exponential",
+    "shifted": "the scores minus the largest of their row",
+    "powers": "the exponentials",
     "total": "the row sum of the exponentials",
-    "products": "the dot product",
+    "products": "the dot products",
     "root": "the square root of the width",
     "turned_key": "the transposed key",
-    "masked": "the masked score",
+    "masked": "the masked scores",
 }
 
 

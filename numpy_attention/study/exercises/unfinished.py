@@ -5,14 +5,15 @@ dtype keeps, `SHORT_SUMS` sums that lack a term or run on. {x} is the array.
 """
 
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...functional.base.admission import Array
-from .changes import AXIS, REPEATED, Change
+from .changes import AXIS, DTYPE, RANGE, REPEATED, Change
 
-LEFT, DTYPE, CUT = "a part is never written", "the dtype", "a sum lacks terms"
+LEFT, CUT = "a part is never written", "a sum lacks terms"
 
 
 class Part(NamedTuple):
@@ -24,10 +25,15 @@ class Part(NamedTuple):
 
     def mask(self, shape: tuple[int, ...]) -> Array:
         """True at its entries; nowhere if an array of the shape has no such part."""
-        try:
-            return self.of(shape)
-        except IndexError:
-            return np.zeros(shape, dtype=bool)
+        return _mask(self.of, shape)
+
+
+@cache
+def _mask(of: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) -> Array:
+    try:
+        return of(shape)
+    except IndexError:
+        return np.zeros(shape, dtype=bool)
 
 
 def _along(axis: int, where: Any) -> Callable[[tuple[int, ...]], Array]:
@@ -92,6 +98,7 @@ CASTS: tuple[tuple[str, str, Callable[[Any], Array]], ...] = (
     ("bool", "becomes zeros and ones, as in an array of bool", lambda x: (x != 0).astype(float)),
     ("float32", "is rounded to float32", lambda x: np.asarray(x, np.float32).astype(float)),
     ("float16", "is rounded to float16", lambda x: np.asarray(x, np.float16).astype(float)),
+    ("", "is rounded down to a whole number", np.floor),
 )
 """A dtype, what it does to an array, and the array that is left."""
 
@@ -130,41 +137,53 @@ def _row_part(first: int, last: int | None) -> Callable[[Array], Array]:
     return lambda x: x[..., first:last].sum(axis=-1, keepdims=True)
 
 
-_INT = "the sum behind {t} is cut to a whole number after each term, as in an array of int"
-_LAST, _FIRST = f"the sum behind {{t}} lacks its last term: {_EARLY}", (
-    f"the sum behind {{t}} lacks its first term: {_LATE}")  # fmt: skip
+SMALL = (1e-8, 1e-6, 1e-9, 1e-10, 1e-12, 1e-5, 1e-7, 1e-3, 1e-4)
+"""What is added to divisors, so that they are not 0."""
+
+
+def _divided(eps: float, a: Any, b: Any) -> Any:
+    return a / (b + eps)
+
+
+_INT = "the sum for {t} is cut to a whole number after each term, as in an array of int"
+_LAST, _FIRST = f"the sum for {{t}} lacks its last term: {_EARLY}", (
+    f"the sum for {{t}} lacks its first term: {_LATE}")  # fmt: skip
 
 SHORT_SUMS: dict[str, tuple[Change, ...]] = {
     "@": (
         Change(CUT, _LAST, _one_of(0, -1)),
         Change(CUT, _FIRST, _one_of(1, None)),
-        Change(CUT, "the sum behind {t} lacks its first and its last term", _one_of(1, -1)),
-        Change(CUT, "the sum behind {t} ends after as many terms as {t} has rows",
+        Change(CUT, "the sum for {t} lacks its first and its last term", _one_of(1, -1)),
+        Change(CUT, "the sum for {t} ends after as many terms as {t} has rows",
                _short(lambda a, b: slice(a.shape[-2]))),
-        Change(CUT, "the sum behind {t} ends after as many terms as {t} has columns",
+        Change(CUT, "the sum for {t} ends after as many terms as {t} has columns",
                _short(lambda a, b: slice(b.shape[-1]))),
-        Change(REPEATED, "the sum behind {t} is not set back to zero for each entry, and runs on",
+        Change(REPEATED, "the sum for {t} is not set back to zero for each entry, and runs on",
                lambda a, b: _run_on(a @ b)),
-        Change(REPEATED, "the sum behind {t} is not set back to zero for each entry of a row, and runs on",
+        Change(REPEATED, "the sum for {t} is not set back to zero for each entry of a row, and runs on",
                lambda a, b: np.cumsum(a @ b, axis=-1)),
-        Change(REPEATED, "the sum behind {t} is not set back to zero for each row, and runs on",
+        Change(REPEATED, "the sum for {t} is not set back to zero for each row, and runs on",
                lambda a, b: np.cumsum(a @ b, axis=-2)),
         Change(DTYPE, _INT, lambda a, b: _cut_sum(_terms(a, b))),
         Change(AXIS, "each row of {b} is added up before it is multiplied, in {t}",
                lambda a, b: (a @ b.sum(axis=-1, keepdims=True)) * np.ones(b.shape[-1])),
     ),
+    "/": tuple(
+        Change(RANGE, "a small number is added to {b} before the division, in {t}", partial(_divided, eps))
+        for eps in SMALL
+    ),
     "rowsum": (
         Change(CUT, _LAST, _row_part(0, -1)),
         Change(CUT, _FIRST, _row_part(1, None)),
-        Change(CUT, "the sum behind {t} ends after as many terms as {a} has rows",
+        Change(CUT, "the sum for {t} ends after as many terms as {a} has rows",
                lambda x: x[..., : x.shape[-2]].sum(axis=-1, keepdims=True)),
-        Change(CUT, "the sum behind {t} lacks the entry's own term, as if only other keys counted",
+        Change(CUT, "the sum for {t} lacks the entry's own term, as if only other keys counted",
                lambda x: x.sum(axis=-1, keepdims=True) - x),
-        Change(REPEATED, "the sum behind {t} is used before it is complete: what comes later in the row is "
+        Change(REPEATED, "the sum for {t} is used before it is complete: what comes later in the row is "
                "not in it yet", lambda x: np.cumsum(x, axis=-1)),
-        Change(REPEATED, "the sum behind {t} is used before it is complete: only what came earlier in the "
+        Change(REPEATED, "the sum for {t} is used before it is complete: only what came earlier in the "
                "row is in it", lambda x: np.cumsum(x, axis=-1) - x),
-        Change(REPEATED, "the sum behind {t} is not set back to zero for each row, and runs on",
+        Change(REPEATED, "the sum for {t} is not set back to zero for each row, and runs on",
                lambda x: _run_on(x.sum(axis=-1, keepdims=True))),
         Change(DTYPE, _INT, lambda x: _cut_sum(x)[..., None]),
     ),

@@ -12,20 +12,21 @@ from typing import Any
 import numpy as np
 
 from ...check.outside.outcome import JudgedCase
-from .atoms import FORMS, SUMS
-from .changes import AXIS, CHANGES, FACTOR, ORDER, SIGN, STEP, TERM, TOO_MUCH, Change
+from .atoms import FORMS, SUMS, Atoms
+from .changes import AXIS, CHANGES, DTYPE, FACTOR, ORDER, SIGN, STEP, TERM, TOO_MUCH, Change
 from .exercise import Exercise, Named
 from .expressions import POWERS
 from .mistake import Mistake
 from .own_changes import OWN_CHANGES, OWN_LINES
 from .program import Line, Numbers, scope
-from .unfinished import CASTS, DTYPE, LEFT, PARTS, SHORT_SUMS, left
+from .returned import all_times, renamed, summed, transposed_result
+from .unfinished import CASTS, LEFT, PARTS, SHORT_SUMS, left
 
 WRONG_ARRAY, CONSTANT, IGNORED = "the wrong array", "a constant factor", "an array is ignored"
 ALL_CHANGES = CHANGES | OWN_CHANGES
 LEFT_OUT = {"*": (FACTOR, "multiplied by"), "/": (FACTOR, "divided by"), "+": (TERM, "added to"),
-            "-": (TERM, "reduced by")}  # fmt: skip
-"""What is missing where an operand stands in the place of what it makes."""
+            "-": (TERM, "subtracted from")}  # fmt: skip
+"""What is missing where an operand is used in place of what it makes."""
 
 LIKELY = 6
 SHORT = 12
@@ -42,6 +43,7 @@ class Workbook:
             self.numbers: dict[int, Numbers] = {
                 case.case.number: self.program.run(case.call.arguments) for case in cases
             }
+        self.atoms: dict[tuple[int, int], Atoms] = {}
         self.shapes = [
             {name: np.shape(x) for name, x in self.numbers[case.case.number].items()}
             for case in cases
@@ -62,8 +64,8 @@ class Workbook:
 
     def mistakes(self) -> list[Mistake]:
         """Every mistake in one place, the likely ones first."""
-        return [*self.likely(), *self.joint(), *self.wrong_order(), *self.wrong_arrays(), *self.skipped(),
-                *self.wrong_constants()]  # fmt: skip
+        return [*self.likely(), *self.joint(), *self.wrong_order(), *self.own_lines(), *self.wrong_arrays(),
+                *self.skipped(), *self.wrong_constants()]  # fmt: skip
 
     def likely(self) -> list[Mistake]:
         """The mistakes that every submission's cases must catch: slips, wrong operations, wrong signs."""
@@ -137,39 +139,52 @@ class Workbook:
     def unfinished(self, *fills: float) -> Iterator[Mistake]:
         """Sums cut short, parts of a line's result left as they were made, and other dtypes."""
         yield from self.wrong_operations(table=SHORT_SUMS)
+        for number in self._gradients():
+            line = self.program.lines[number]
+            yield from self._left(number, line.target, "{t}", fills, partial(_times, line))
+            for _, effect, cast in CASTS:
+                changed = {number: _times(line, cast)}
+                yield self.mistake(DTYPE, self._words("{t} " + effect, line), changed)
+        for number, line in self.used():
+            if line.operation == "transposed" and line.operands[0] in self.exercise.arguments:
+                yield from self._left(number, line.operands[0], "{a}, in {t},", (0.0,),
+                                      partial(_with_operand, line, 0))  # fmt: skip
+
+    def _left(
+        self, number: int, name: str, x: str, fills: Sequence[float], changed: Callable[..., Line]
+    ) -> Iterator[Mistake]:
+        """Parts of a line's result, or of its operand, left as they were made."""
+        shapes = [shape[name] for shape in self.shapes if len(shape[name]) > 1]
+        for part in PARTS:
+            masks = [part.mask(shape) for shape in shapes]
+            for fill in fills if any(mask.any() and not mask.all() for mask in masks) else ():
+                said = "NaN" if np.isnan(fill) else f"{fill:g}"
+                words = self._words(
+                    f"{part.words.format(x=x)} left {said}: {part.why}", self.program.lines[number]
+                )
+                yield self.mistake(LEFT, words, {number: changed(partial(left, part, fill=fill))})
+
+    def own_lines(self) -> Iterator[Mistake]:
+        """The wrong results that a line is known for, made of other numbers of the solution."""
         for number, line in self.used():
             for each, operands in OWN_LINES.get(line.target, ()):
                 if {*operands} <= {*scope(self.program, number, [*self.exercise.arguments])}:
                     other = line._replace(function=each.function, operands=operands)
                     yield self.mistake(each.kind, each.words, {number: other})
-        for number in self._gradients():
-            line = self.program.lines[number]
-            shapes = [shape[line.target] for shape in self.shapes]
-            for part in PARTS:
-                masks = [part.mask(shape) for shape in shapes if len(shape) > 1]
-                if any(mask.any() and not mask.all() for mask in masks):
-                    for fill in fills:
-                        said = "NaN" if np.isnan(fill) else f"{fill:g}"
-                        words = part.words.format(x="{t}") + f" left {said}: {part.why}"
-                        changed = {number: _times(line, partial(left, part, fill=fill))}
-                        yield self.mistake(LEFT, self._words(words, line), changed)
-            for _, effect, cast in CASTS:
-                changed = {number: _times(line, cast)}
-                yield self.mistake(DTYPE, self._words("{t} " + effect, line), changed)
 
     def turned(self, name: str) -> str:
-        """How the shape of a transposed result differs, in words."""
+        """How the shape of a transposed result differs, in words; "" if it does not."""
         shape = re.findall(r"\w+", self.exercise.results[name].partition(")")[0])
-        return f"its shape is {' by '.join(shape[::-1])}, not {' by '.join(shape)}"
+        return f"its shape is {' by '.join(shape[::-1])}, not {' by '.join(shape)}" if len(shape) > 1 else ""
 
     def joint(self) -> Iterator[Mistake]:
         """All results, if there are several, times one constant."""
         if len(self.exercise.results) > 1:
-            names = " and ".join(self.exercise.results)
-            yield Mistake(SIGN, f"{names} have the wrong sign", partial(_all_times, lambda case: -1.0))
+            names = listed([*self.exercise.results])
+            yield Mistake(SIGN, f"{names} have the wrong sign", partial(all_times, lambda case: -1.0))
             for words, name, power in self._ways():
                 constant = partial(self._constant, name, power)
-                yield Mistake(CONSTANT, f"{names} are {words}", partial(_all_times, constant))
+                yield Mistake(CONSTANT, f"{names} are {words}", partial(all_times, constant))
 
     def wrong_arrays(self) -> Iterator[Mistake]:
         """Another array of the same shape, or ones, in an operand's place."""
@@ -194,7 +209,7 @@ class Workbook:
         """Another form of an argument, wherever it stands."""
         for name in self.exercise.arguments:
             for words, function, _ in FORMS:
-                text = f"{words.format(x=name)} is taken for {name}"
+                text = f"{words.format(x=name)} is used in place of {name}"
                 yield Mistake(TOO_MUCH, text, partial(self._altered, name, function))
 
     def _altered(self, name: str, function: Callable[[Any], Any], case: JudgedCase) -> Named:
@@ -203,15 +218,19 @@ class Workbook:
         return {result: found[self.exercise.computed(result)] for result in self.exercise.results}
 
     def _instead(self, name: str, own: str) -> tuple[str, str]:
-        """What is wrong if a number stands in the place of another: the step from it to that is left out."""
+        """What is wrong if a number is used in place of another: the step from it to that is left out."""
         a, b = self.exercise.phrase(name), self.exercise.phrase(own)
         for line in self.program.lines:
             if line.target == own and name in line.operands and line.operation in LEFT_OUT:
                 other = next((x for x in line.operands if x != name), name)
                 kind, verb = LEFT_OUT[line.operation]
+                rest = self.exercise.phrase(other)
                 if line.operation not in "/-" or name == line.operands[0]:
-                    return kind, f"{a} is not {verb} {self.exercise.phrase(other)}"
-        return WRONG_ARRAY, f"{a} stands in the place of {b}"
+                    return (
+                        kind,
+                        f"{rest} is not {verb} {a}" if line.operation == "-" else f"{a} is not {verb} {rest}",
+                    )
+        return WRONG_ARRAY, f"{a} is used in place of {b}"
 
     def _alike(self, own: str, number: int, *, broadcast: bool = False) -> Iterator[str]:
         """The other names that have, or are broadcast to, the shape of a name in some case."""
@@ -232,9 +251,10 @@ class Workbook:
         """Another array as the result of a line: the step is left out."""
         for number, line in self.used():
             for name in self._alike(line.target, number):
-                words = f"{self.exercise.phrase(name)} is taken for {{t}}"
+                words = self._words(f"{(own := self.exercise.phrase(name))} is used as {{t}}", line)
                 changed = line._replace(operands=(name,), function=np.asarray)
-                yield self.mistake(STEP, self._words(words, line), {number: changed})
+                if not words.endswith(f" as {own}"):
+                    yield self.mistake(STEP, words, {number: changed})
 
     def wrong_order(self) -> Iterator[Mistake]:
         """The results exchanged, or transposed."""
@@ -242,32 +262,41 @@ class Workbook:
         for order in permutations(names):
             if moved := [n for n, m in zip(names, order, strict=True) if n != m]:
                 words = f"{' and '.join(moved)} are returned in the wrong order"
-                yield Mistake(ORDER, words, partial(_renamed, names, order))
-                yield Mistake(ORDER, f"{words}, and transposed", partial(_renamed, names, order, turned=True))
+                yield Mistake(ORDER, words, partial(renamed, names, order))
+                yield Mistake(ORDER, f"{words}, and transposed", partial(renamed, names, order, turned=True))
         for name in names:
-            words = f"{name} is returned transposed: {self.turned(name)}"
-            yield Mistake(ORDER, words, partial(_turned, name))
-            for words, function, _ in SUMS:
+            heads = any(len(shape[self.exercise.computed(name)]) > 2 for shape in self.shapes)
+            if self.turned(name):
+                words = f"{name} is returned transposed: {self.turned(name)}"
+                yield Mistake(ORDER, words, partial(transposed_result, name))
+            for words, function, _ in SUMS if heads else SUMS[:-1]:
                 for lost in (False, True):
-                    summed = partial(_summed, name, function, lost=lost)
-                    yield Mistake(TOO_MUCH, f"{words.format(x=name)} are returned, not {name} itself", summed)
+                    found = partial(summed, name, function, lost=lost)
+                    yield Mistake(
+                        TOO_MUCH, f"what is returned is {words.format(x=name)}, not {name} itself", found
+                    )
 
     def _ways(self) -> list[tuple[str, str, float]]:
         """How a number is multiplied by a constant: in words, the constant's name, and its power."""
         first = next(iter(self.numbers.values()))
         sizes = self.exercise.sizes({name: first[name] for name in self.exercise.arguments})
-        return [(words.format(name=name), name, power) for power, words in POWERS for name in ("two", *sizes)]
+        return [
+            (words.format(name=name).replace("the root of the root", "the fourth root"), name, power)
+            for power, words in POWERS for name in ("two", *sizes)
+        ]  # fmt: skip
 
     def wrong_constants(self) -> Iterator[Mistake]:
         """A result, or a number on the way, times a constant."""
         sizes = {name: None for _, name, _ in self._ways() if name != "two"}
         for number, line in self.used():
             for name in sizes if line.operation == "width_root" else ():
+                if "the width" in name[-9:] and "values" not in name:
+                    continue
                 solve = partial(self._other_root, number, line, name)
                 yield Mistake(AXIS, f"the square root of {name} is taken, not of the width", solve)
         for number in self._gradients():
             line = self.program.lines[number]
-            for words, name, power in self._ways():
+            for words, name, power in self._ways() if line.operation != "width_root" else ():
                 yield Mistake(
                     CONSTANT,
                     self._words("{t} is " + words, line),
@@ -285,6 +314,11 @@ class Workbook:
     def _scaled(self, number: int, line: Line, name: str, power: float, case: JudgedCase) -> Named:
         constant = self._constant(name, power, case)
         return self.results(case, {number: _times(line, lambda x: x * constant)})
+
+
+def listed(names: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
 
 def _of(function: Callable[..., Named]) -> Callable[[JudgedCase], Named]:
@@ -308,25 +342,3 @@ def _with_operand(line: Line, place: int, change: Callable[[Any], Any]) -> Line:
         return line.function(*(change(x) if n == place else x for n, x in enumerate(operands)))
 
     return line._replace(function=function)
-
-
-def _all_times(constant: Callable[[JudgedCase], float], case: JudgedCase) -> Named:
-    """The right results times a constant."""
-    return {name: constant(case) * x for name, x in case.expected.values.items()}
-
-
-def _renamed(names: Sequence[str], order: Sequence[str], case: JudgedCase, *, turned: bool = False) -> Named:
-    """The right results under each other's names, transposed or as they are."""
-    right = {name: x.T if turned else x for name, x in case.expected.values.items()}
-    return {name: right[other] for name, other in zip(names, order, strict=True)}
-
-
-def _turned(name: str, case: JudgedCase) -> Named:
-    """The right results, one of them transposed."""
-    return {n: x.T if n == name else x for n, x in case.expected.values.items()}
-
-
-def _summed(name: str, function: Callable[[Any], Any], case: JudgedCase, *, lost: bool) -> Named:
-    """The right results, one of them summed up, with or without the summed axis."""
-    summed = function(case.expected.values[name])
-    return dict(case.expected.values) | {name: np.squeeze(summed) if lost else summed}

@@ -12,6 +12,7 @@ from numpy_attention.study.exercises.grading import NOT_GRADED, contradicted, gr
 from numpy_attention.study.exercises.submission import Answer
 from numpy_attention.study.exercises.variations import Workbook
 
+from . import loops
 from .inprocess import drawn, graded
 from .learners import PLANTED
 from .learners import SOLUTIONS as PLANTED_IN
@@ -47,6 +48,15 @@ def test_thirteen_of_fifteen_mistakes_of_learners_are_named(name):
         if not words or words not in grade.mistake:
             unnamed.append((old, new, grade.mistake))
     assert len(unnamed) <= MOST_UNNAMED, unnamed
+
+
+@pytest.mark.parametrize("name", quick_or_slow(loops.PLANTED))
+def test_mistakes_in_loops_are_named(name):
+    right = loops.SOLUTIONS[name]
+    assert graded(name, right).outcome == PASS
+    for old, new, words in loops.PLANTED[name]:
+        assert old in right
+        assert words in graded(name, right.replace(old, new)).mistake, (old, new)
 
 
 @pytest.mark.parametrize("name", quick_or_slow(PLANTED))

@@ -6,7 +6,7 @@ import pytest
 from numpy_attention.check.candidate.frameworks import CandidateArray
 from numpy_attention.study.exercises.grading import judge
 from numpy_attention.study.exercises.submission import Answer
-from numpy_attention.study.exercises.surface import coarse, place_of, read, rejudged, turned
+from numpy_attention.study.exercises.surface import all_zero, coarse, place_of, read, rejudged, turned
 
 from .inprocess import drawn, graded
 from .learners import SOLUTIONS
@@ -60,6 +60,11 @@ def test_one_place_is_named_if_all_else_is_right():
 
     assert place_of(changed(spoiled), "d_weights").startswith("Only the last row of d_weights is wrong")
     assert place_of(changed(lambda x: x + 1), "d_weights") == ""
+
+
+def test_a_result_that_is_zero_in_most_cases_is_named():
+    assert all_zero(changed(lambda x: 1e-20 * x), "d_weights").startswith("d_weights is 0 in 16 of 16 cases")
+    assert all_zero(changed(lambda x: x), "d_weights") == ""
 
 
 def test_float32_on_the_way_is_seen_by_its_digits():

@@ -13,7 +13,7 @@ from .right import SOLUTIONS as RIGHT
         ("weights * d_weights - dot", "a factor is missing",
          "The row's weighted average of d_weights is not multiplied by weights, in d_scores."),
         ("d_weights - weights * d_weights.sum(axis=1, keepdims=True)", "the wrong operation",
-         "d_weights less the row sums of d_weights times weights"),
+         "d_weights minus the row sums of d_weights times weights"),
         ("weights * d_weights / dot", "the wrong array",
          "d_weights times weights divided by the row's weighted average of d_weights"),
         ("weights * (d_weights - weights * dot)", "a factor too many", "multiplied by weights"),

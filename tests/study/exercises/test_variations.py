@@ -1,10 +1,12 @@
+import re
+
 import numpy as np
 import pytest
 
 from numpy_attention.check.cases.compare import compare_tensor
 from numpy_attention.study.exercises.catalogue import EXERCISES, exercise
 from numpy_attention.study.exercises.mistake import Mistake
-from numpy_attention.study.exercises.variations import Workbook, is_broadcast
+from numpy_attention.study.exercises.variations import Workbook, is_broadcast, listed
 
 from .inprocess import drawn
 from .test_grading import quick_or_slow
@@ -57,6 +59,16 @@ def test_mistakes_that_change_a_result_are_caught_by_the_cases(name):
             if fails:
                 break
         assert fails >= differs, mistake.name
+
+
+def test_names_are_listed():
+    assert [listed(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
+
+
+def test_no_sentence_says_that_a_thing_is_used_as_itself():
+    sentences = [each.name for each in Workbook(exercise("scale"), drawn("scale")).mistakes()]
+    assert not any(re.fullmatch(r"(.*) is used as \1", each) for each in sentences)
+    assert any(each.endswith("is used as scores") for each in sentences)
 
 
 def test_shapes_that_broadcast():
