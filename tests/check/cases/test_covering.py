@@ -1,6 +1,6 @@
 """Smoke meets every condition, full every pair that can go together, where both matter.
 
-Full is drawn once: few mistakes escape it, and the tiled attentions pass it.
+Full is drawn once: few mistakes escape it, and this package's attentions pass it.
 """
 
 from collections import Counter
@@ -25,6 +25,7 @@ from tests.support.mistakes.measure import EVERYTHING, FLOAT32, seen_cases
 from tests.support.mistakes.table import HEAD, rows_of
 
 TILED = ("blockwise_attention", "fast_attention")
+"""They take no d_weights: `attention` is called on cases with it."""
 FACTORS = {condition.name: condition.factors for condition in CONDITIONS}
 
 
@@ -59,16 +60,17 @@ def test_smoke_meets_every_condition():
 
 
 @pytest.mark.slow
-def test_full_meets_every_pair_lets_few_mistakes_escape_and_passes_the_tiled_attentions():
+def test_full_meets_every_pair_lets_few_mistakes_escape_and_passes_our_attentions():
     coverage, met, passed = ConditionCoverage(pairs=True), Met(), Counter()
 
     def watch(case):
         met.add(case)
-        if "d_weights" not in case.case.options:  # which they do not take
-            passed.update(name for name in TILED if passes(name, case))
+        names = ("attention",) if "d_weights" in case.case.options else TILED
+        passed.update(name for name in names if passes(name, case))
 
     cases = list(seen_cases("full", coverage, watch))
     assert min(passed[name] for name in TILED) > 500
+    assert passed["attention"] > 100
     assert_every_pair_that_can_go_together(coverage, met.pairs)
     one, two, drawn, read_in_kernels, *others = rows_of("full", cases, coverage)
     print(f"\n{len(cases)} cases", HEAD, one, two, drawn, read_in_kernels, *others, sep="\n")

@@ -6,6 +6,7 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.check.faults import FAULTS, fault
+from numpy_attention.check.referee import referee
 from tests.support.candidates import OURS, check, plain, simple, spoiled
 
 
@@ -23,12 +24,15 @@ def test_the_reference_passes_and_every_visible_fault_is_caught(dtype):
     assert all(verdict.verdict == "PASS" for verdict in report.worst.values())
 
 
-@pytest.mark.slow
-def test_the_full_profile_passes():
-    """tests/check/cases/test_covering.py calls the tiled attentions on it."""
-    report = check(OURS, profile="full", repeat=1)  # smoke plants all faults
+def test_the_full_profile_ends_at_its_budget_and_says_what_it_leaves_out(monkeypatch):
+    """tests/check/cases/test_covering.py calls our attentions on all of it."""
+    monkeypatch.setattr(referee, "KEPT", 1)
+    report = check(OURS, profile="full", repeat=1, budget=1.0)
     assert report.ok, report
-    assert report.setting["cases"] > 500
+    assert report.setting["cases"] > 1  # of the later ones, only the verdicts are kept
+    (left,) = (name for name, why in report.left_out.items() if why == "not reached in 1 s")
+    count = re.fullmatch(r"([\d,]+) pairs of conditions", left)
+    assert int(count[1].replace(",", "")) > 2000, left
 
 
 def test_forward_only_judges_the_output_alone():
