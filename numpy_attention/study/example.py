@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from ..functional.attention.arguments import admit_softcap
 from ..functional.attention.dropout import dropout as dropout_of
-from ..functional.base.admission import Array, one_of, real_number
-from ..functional.base.arrays import shape_repr
+from ..functional.base.admission import Array, one_of, real_number, shown
+from ..functional.base.arrays import shape_repr, whole_number
 from ..functional.masks.builders import causal as causal_mask
 from ..functional.masks.builders import window as window_mask
 from ..functional.scores.concat import ACTIVATIONS
@@ -141,6 +141,8 @@ def build_example(
            [-1. ,  1. ]])}
     """
     one_of("score", score, tuple(SCORES))
+    _admit_flags(cross=cross, causal=causal is not None and causal, bias=bias, lse=lse)
+    heads, kv_heads = _admit_heads("heads", heads), _admit_heads("kv_heads", kv_heads)
     given: dict[str, Array] = {name: np.asarray(x, dtype=float) for name, x in (arrays or {}).items()}
     kind = SCORES[score]
     if kind.rule and kv_heads not in (None, heads):
@@ -172,6 +174,16 @@ def build_example(
     )
 
 
+def _admit_flags(**flags: object) -> None:
+    for name, flag in flags.items():
+        if not isinstance(flag, (bool, np.bool_)):
+            raise TypeError(f"{name} is {shown(flag)}; True or False is expected")
+
+
+def _admit_heads(name: str, heads: int | None) -> int | None:
+    return None if heads is None else whole_number(name, heads, 1)
+
+
 def _query_key_value(
     given: Mapping[str, Array], kind: ScoreKind, heads: int | None, kv_heads: int | None, cross: bool
 ) -> tuple[Array, Array, Array, bool, Projection | None]:
@@ -186,6 +198,10 @@ def _query_key_value(
         option = "cross" if cross else "heads"
         raise ValueError(f"{option} belongs to tokens; got query, key and value, which are used as they are")
     if names:
+        for name in names:
+            if given[name].ndim not in (2, 3):
+                expected = "rows (L, width) of one call, or (heads, L, width), are expected"
+                raise ValueError(f"{name} has shape {given[name].shape}; {expected}")
         return given["query"], given["key"], given["value"], False, None
     if cross and "tokens" in given and "memory" not in given:
         raise ValueError("cross needs the tokens of keys and values: give memory beside tokens")
@@ -230,6 +246,8 @@ def _mask(causal: bool, window: tuple[int, int] | None, align: str | None, queri
     """The mask, causal or a window; None for neither."""
     if not causal and window is None:
         return None
+    if window is not None and (not isinstance(window, (tuple, list)) or len(window) != 2):
+        raise TypeError(f"window is {shown(window)}; (left, right), the keys on each side, is expected")
     if causal and window is not None:
         raise ValueError("causal and window are two masks; a causal window is window=(LEFT, 0)")
     if align is not None:

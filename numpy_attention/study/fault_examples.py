@@ -109,6 +109,8 @@ def _changes_results(name: str, steps: Steps) -> bool:
 
 def differ(x: Array, expected: Array, tolerance: float) -> bool:
     """True if two arrays differ in shape, or by more than the tolerance; NaN equals NaN."""
-    if x.shape == expected.shape and (x == expected).all():  # much faster than allclose
-        return False
-    return x.shape != expected.shape or not np.allclose(x, expected, rtol=0, atol=tolerance, equal_nan=True)
+    if x.shape != expected.shape or (x == expected).all():
+        return x.shape != expected.shape
+    with np.errstate(invalid="ignore"):  # np.allclose, at a tenth of its time
+        close = np.abs(np.subtract(x, expected, dtype=float)) <= tolerance
+    return not (close | (x == expected) | ((x != x) & (expected != expected))).all()

@@ -22,11 +22,11 @@ class FaultyWalk(NamedTuple):
 
     def changed(self, stage: Stage) -> frozenset[str]:
         """Names of a stage's arrays that differ from those of the correct walk."""
-        faulty, correct = _by_place(self.walk), _by_place(self.correct)
-        place = next(place for place, each in faulty.items() if each is stage)
-        if stage is correct[place]:
+        pairs = zip(self.walk.stages, self.correct.stages, strict=True)
+        right = next(right for each, right in pairs if each is stage)
+        if stage is right:
             return frozenset()
-        arrays, expected = _arrays(stage), _arrays(correct[place])
+        arrays, expected = _arrays(stage), _arrays(right)
         tolerance = ROUNDING * largest_magnitude(expected.values())
         both = [name for name in arrays if name in expected]
         return frozenset(name for name in both if differ(arrays[name], expected[name], tolerance))
@@ -75,12 +75,6 @@ def walk_with_fault(example: WalkExample | None, fault: Fault) -> FaultyWalk:
         instead = "" if not_shown_because(fault) else f" (`explain --break {fault.name}` alone shows it)"
         raise ValueError(f"{fault.name} changes nothing here; it shows {fault.shows_where}{instead}")
     return faulty
-
-
-def _by_place(walk: Walk) -> dict[tuple[str, str], Stage]:
-    """The stages of a walk by direction and step name."""
-    down = {("down", stage.name): stage for stage in walk.down}
-    return down | {("up", stage.name): stage for stage in walk.up}
 
 
 def _arrays(stage: Stage) -> dict[str, Array]:

@@ -198,7 +198,7 @@ UP: Mapping[str, tuple[StepLaw, ...]] = {
         ),
     ),
     "mask": (_law("d_biased is 0 where masked", _zero_where_hidden("d_biased"), needs=("mask",)),),
-    "bias": (_law("Σ d_bias = Σ d_biased", _bias_total),),
+    "bias": (_law("Σ d_bias = Σ d_biased", _bias_total, needs=("bias",)),),
     "softcap": (_law("|d_scores| ≤ |d_capped|", _no_growth),),
     "score": (
         _law("rows of d_scores sum to 0", _sum("d_scores", -1), of=18, broken_by=_UNCAPPED),

@@ -60,8 +60,9 @@ def walk(
     example : from `study.example.build_example`.
     steps : the seven pairs; STEPS._replace(…) shows another convention, or a planted fault.
     score : a pair with the signature of the example's score, used instead of it; None: the score's own pair.
-    like : the right walk of the same example, for speed: its stages are used where nothing differs, and other
-        gradients are compared with the complex step along one direction, not entry by entry.
+    like : the right walk of the same example, for speed: its stages are used where nothing differs, and its
+        complex steps where only a backward does; after another forward, gradients are compared with the
+        complex step along one direction, not entry by entry.
 
     Examples
     --------
@@ -79,8 +80,12 @@ def walk(
     trace = trace._replace(differentiate=derivative if like is None else directional)
     evidence = trace.evidence()
     kept = {} if like is None else _unchanged(trace, like, evidence)
+    right = {} if like is None or not _right_forward(trace) else {stage.name: stage for stage in like.up}
     down = tuple(kept.get(("down", name)) or _down(trace, name, evidence) for name in Steps._fields)
-    up = tuple(kept.get(("up", name)) or _up(trace, name, evidence) for name in reversed(Steps._fields))
+    up = tuple(
+        kept.get(("up", name)) or _up(trace, name, evidence, right.get(name))
+        for name in reversed(Steps._fields)
+    )
     first, last = step_0(trace)
     return Walk(example, first + down, up + last, trace.out, trace.saved, trace.gradients)
 
@@ -90,8 +95,7 @@ def walk(
 
 def _unchanged(trace: AttentionTrace, like: Walk, evidence: StepEvidence) -> dict[tuple[str, str], Stage]:
     """The stages of `like` whose functions are the right ones, on the same arrays, by direction and name."""
-    right = STEPS._replace(score=score_pair(trace.example, STEPS))
-    pairs = {name: (getattr(trace.steps, name), getattr(right, name)) for name in Steps._fields}
+    pairs = _beside_right(trace)
     kept = {}
     for stage in (stage for stage in like.down if stage.number and not stage.skipped):
         inputs = array_arguments(trace.down[stage.name].arguments)
@@ -99,13 +103,23 @@ def _unchanged(trace: AttentionTrace, like: Walk, evidence: StepEvidence) -> dic
             np.array_equal(x, inputs[name]) for name, x in stage.inputs.items()
         ):
             kept["down", stage.name] = stage
-    if any(own.forward is not other.forward for own, other in pairs.values()):
+    if not _right_forward(trace):
         return kept
     for stage in (stage for stage in like.up if stage.number and not stage.skipped):
         d, (own, other) = f"d_{RESULTS[stage.name]}", pairs[stage.name]
         if own.backward is other.backward and np.array_equal(stage.inputs[d], evidence[d]):
             kept["up", stage.name] = stage
     return kept
+
+
+def _beside_right(trace: AttentionTrace) -> dict[str, tuple[Pair, Pair]]:
+    """Step -> its pair, and the right one."""
+    right = STEPS._replace(score=score_pair(trace.example, STEPS))
+    return {name: (getattr(trace.steps, name), getattr(right, name)) for name in Steps._fields}
+
+
+def _right_forward(trace: AttentionTrace) -> bool:
+    return all(own.forward is other.forward for own, other in _beside_right(trace).values())
 
 
 def _down(trace: AttentionTrace, name: str, evidence: StepEvidence) -> Stage:
@@ -121,12 +135,18 @@ def _down(trace: AttentionTrace, name: str, evidence: StepEvidence) -> Stage:
     return _with_equation(stage, trace, plain_lines.DOWN)
 
 
-def _up(trace: AttentionTrace, name: str, evidence: StepEvidence) -> Stage:
+def _up(trace: AttentionTrace, name: str, evidence: StepEvidence, right: Stage | None) -> Stage:
     call = trace.up[name]
     if trace.skipped(name):
         return skipped_stage(name)
     gradients, magnitude = trace.step_gradients(name), trace.magnitude(name)
-    derivatives = {d: _derivative(trace, name, d, ours, magnitude) for d, ours in gradients.items()}
+    known = {} if right is None else right.derivatives
+    derivatives = {
+        d: known[d]._replace(ours=ours)
+        if d in known and known[d].exact.shape == ours.shape
+        else _derivative(trace, name, d, ours, magnitude)
+        for d, ours in gradients.items()
+    }
     argument, cotangent = next(iter(array_arguments(call.arguments).items()))
     d = f"d_{RESULTS[name]}"  # a score's own backward calls it d_out
     inputs = {d: evidence[d]} | ({} if cotangent.shape == evidence[d].shape else {f"Σ_l {d}": cotangent})

@@ -129,8 +129,19 @@ def test_all_options_are_all():
         ({"query": [[1]], "key": [[1], [2]], "value": [[1], [2]]}, {"causal": True}, "not 1 and 2, or align"),
         ({}, {"sinks": float("nan")}, "sinks is nan"),
         ({}, {"dropout": 1.0}, "rate is 1.0"),
+        (
+            dict.fromkeys(("query", "key", "value"), np.ones((1, 2, 3, 4))),
+            {},
+            "query has shape (1, 2, 3, 4); rows (L, width) of one call, or (heads, L, width)",
+        ),
+        ({}, {"bias": np.ones((2, 3))}, "bias is an array (2, 3); True or False is expected"),
+        ({}, {"causal": "no"}, "causal is 'no'; True or False is expected"),
+        ({}, {"heads": 2.0}, "heads has dtype float64; whole numbers are expected"),
+        ({}, {"kv_heads": True}, "kv_heads has dtype bool"),
+        ({}, {"window": 2}, "window is 2; (left, right), the keys on each side, is expected"),
+        ({}, {"window": (1,)}, "window is (1,); (left, right)"),
     ],
 )
 def test_invalid_arguments_are_refused(arrays, options, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
+    with pytest.raises((TypeError, ValueError), match=re.escape(message)):
         build_example(arrays, **options)

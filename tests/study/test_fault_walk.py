@@ -6,7 +6,7 @@ from numpy_attention.check.faults import FAULTS, fault
 from numpy_attention.study import fault_walk
 from numpy_attention.study.example import build_example
 from numpy_attention.study.fault_examples import not_shown_because
-from numpy_attention.study.fault_walk import walk_with_fault
+from numpy_attention.study.fault_walk import FaultyWalk, walk_with_fault
 from numpy_attention.study.page import page
 from numpy_attention.study.walk import walk
 from tests.study.test_walk import OPTIONS
@@ -85,3 +85,18 @@ def test_a_fault_that_cannot_be_shown_is_refused_with_the_reason():
 def test_a_fault_that_changes_nothing_here_says_where_it_shows():
     with pytest.raises(ValueError, match=r"nothing here; it shows where .*--break mean-of-group` alone"):
         walk_with_fault(DEFAULT, fault("mean-of-group"))
+
+
+def test_a_faulty_bias_step_that_runs_without_a_bias_is_walked():
+    example = build_example(softcap=1e-3)  # rounding alone makes its results others
+    faulty = walk_with_fault(example, fault("softcap-after-the-bias"))
+    assert "Σ d_bias = Σ d_biased" not in {law.statement for law in faulty.broken_laws}
+
+
+@pytest.mark.parametrize("name", ["no-row-sum", "scale-missing-in-d-key", "scale-missing"])
+def test_the_steps_of_the_right_walk_save_time_and_change_no_verdict(name):
+    planted, right = fault(name), walk(DEFAULT)
+    quick = FaultyWalk(planted, walk(DEFAULT, steps=planted.steps, like=right), right)
+    slow = walk_with_fault(DEFAULT, planted)
+    assert quick.wrong_gradients == slow.wrong_gradients
+    assert quick.broken_laws == slow.broken_laws

@@ -7,7 +7,7 @@ import re
 from functools import cache
 from html import escape
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 SCRIPTS = ("format", "arithmetic", "state", "choose", "break", "move", "predict", "project", "run", "start")
 """The files of the script, in order."""
@@ -33,32 +33,39 @@ def document(title: str, body: str, data: Any = None) -> str:
     >>> page.startswith("<!doctype html>"), "http" in page.partition("<body>")[0].replace("http-equiv", "")
     (True, False)
     """
-    style = _unindented(asset("style.css"))
+    style = _inline("style.css")
     scripts, own = ("", "") if data is None else _scripts(data)
-    policy = f"default-src 'none'; {own}style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
+    policy = f"default-src 'none'; {own}style-src {style.hash}; base-uri 'none'; form-action 'none'"
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n{body}\n"
+        f"<title>{escape(title)}</title>\n<style>{style.text}</style>\n</head>\n<body>\n{body}\n"
         f"{scripts}</body>\n</html>\n"
     )
 
 
 def _scripts(data: Any) -> tuple[str, str]:
     """The data and the script as HTML, and what the policy says of the script."""
-    script = "(() => {\n'use strict';\n" + "".join(asset(f"{name}.js") for name in SCRIPTS) + "})();\n"
-    script = _unindented(script)
+    script = _inline(*(f"{name}.js" for name in SCRIPTS))
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     safe = text.replace("<", "\\u003c")
-    html = f'<script type="application/json" id="data">{safe}</script>\n<script>{script}</script>\n'
-    return html, f"script-src {_hash(script)}; "
+    html = f'<script type="application/json" id="data">{safe}</script>\n<script>{script.text}</script>\n'
+    return html, f"script-src {script.hash}; "
 
 
-def _unindented(text: str) -> str:
-    return re.sub("(?m)^ +", "", text)
+class _Inline(NamedTuple):
+    """An inline element's text, and its source expression in a Content-Security-Policy."""
+
+    text: str
+    hash: str
 
 
-def _hash(text: str) -> str:
-    """The source expression of a Content-Security-Policy for an inline element."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+@cache
+def _inline(*names: str) -> _Inline:
+    """Assets as one text without indentation; scripts in a function of their own."""
+    text = "".join(map(asset, names))
+    if names[0].endswith(".js"):
+        text = f"(() => {{\n'use strict';\n{text}}})();\n"
+    text = re.sub("(?m)^ +", "", text)
+    return _Inline(text, f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'")

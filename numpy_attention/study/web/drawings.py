@@ -17,7 +17,7 @@ from .tables import brief, number
 BAR, GAP, TALL = 24, 20, 90
 """Width of a bar, the gap between rows of bars, and the height of the tallest, in pixels."""
 
-ACROSS = 440
+ACROSS = 460
 """Rows of bars stand side by side up to this width, then beneath."""
 
 

@@ -1,5 +1,6 @@
 """`explain`: attention's every number as one HTML page, for a file or a notebook."""
 
+import os
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from ...check.faults import FAULTS, Fault
 from ...files import PathLike, write_text
-from ...functional.base.admission import Array, as_array, explained
+from ...functional.base.admission import Array, as_array, explained, shown
 from ...functional.masks.builders import causal as causal_mask
 from ...functional.masks.builders import window as window_mask
 from ..example import WalkExample, build_example
@@ -119,6 +120,8 @@ def explain(
     )  # fmt: skip
     if run is None:
         return explain_example(example)
+    if not isinstance(run, (str, os.PathLike)):
+        raise TypeError(f"run is {shown(run)}; the path of a run folder is expected")
     from .replay import replay  # all tasks and layers
 
     return explain_example(example, replay(run))

@@ -1,7 +1,10 @@
 """The page in Chromium: it asks for nothing, fits, is accessible, and can be used by keyboard alone."""
 
+import numpy as np
 import pytest
 
+from numpy_attention.study.example import build_example
+from numpy_attention.study.web.explanation import page_of, variants
 from tests.support import browser as support
 
 support.require_browser()
@@ -50,6 +53,21 @@ def test_nothing_scrolls_sideways(open_page, width, mode):
     enter(page, mode)
     page.evaluate("() => document.querySelectorAll('details').forEach(d => { d.open = true })")
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_wide_heads_fit_a_narrow_screen_and_each_is_drawn_by_its_tab(open_page, tmp_path):
+    tokens = {"tokens": np.arange(24.0).reshape(3, 8) % 5 / 2}
+    page_of(variants(build_example(tokens, heads=4, kv_heads=2)), faults=()).save(tmp_path / "heads.html")
+    page = open_page(tmp_path / "heads.html", width=390)
+    drawn = page.locator("figure:visible")
+    assert set(drawn.evaluate_all("all => all.map(f => f.dataset.head)")) == {"0"}
+    page.click("#heads button >> nth=4")
+    assert set(drawn.evaluate_all("all => all.map(f => f.dataset.head)")) == {"1", "3"}  # key head 2, head 4
+    page.click("#heads button >> nth=0")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.evaluate(support.axe().read_text(encoding="utf-8"))
+    assert page.evaluate("axe.run().then(r => r.violations.map(v => v.id))") == []
+    assert page.messages == []
 
 
 def test_the_whole_page_is_toured_by_keyboard(open_page):

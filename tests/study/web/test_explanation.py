@@ -112,6 +112,7 @@ def test_an_example_that_is_too_large_alone_is_refused(monkeypatch):
         (None, {"score": "dott"}, ValueError, "score is 'dott'"),
         (None, {"scor": "dot"}, TypeError, "scor"),
         (None, {"run": "/nowhere"}, ValueError, "/nowhere is not there"),
+        (None, {"run": 5}, TypeError, "run is 5; the path of a run folder"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_sentence(arrays, options, error, message):

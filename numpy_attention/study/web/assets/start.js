@@ -30,6 +30,7 @@ function listHeads() {
   const box = $("#heads"), H = headsOf();
   box.textContent = "";
   box.toggleAttribute("hidden", !H);
+  if (!H) return;
   for (const head of ["all", ...indices(Array(H).fill())]) {
     const button = document.createElement("button");
     button.type = "button";
@@ -37,7 +38,7 @@ function listHeads() {
     button.addEventListener("click", () => showHead(head));
     box.append(button);
   }
-  if (H) showHead(0);
+  showHead(0);
 }
 
 function showHead(head) {
