@@ -30,20 +30,25 @@ class Spare:
         self.arrays: dict[int, Array] = {}
 
     def take(self, size: int) -> Array | None:
-        """An array of `size` bytes and at most a quarter more, or None if there is no memory."""
+        """An array of `size` bytes and at most a quarter more; None, nothing being kept, if there is none."""
         for key, array in self.arrays.copy().items():
             if size <= array.size <= size + size // 4 and self.arrays.pop(key, None) is not None:
                 return array
         try:
             return np.empty(size, np.uint8)
         except MemoryError:
+            self.arrays.clear()
             return None
 
     def give(self, arrays: list[Array], most: int = SPARE_BYTES) -> None:
-        """Keep arrays that nobody uses any more, the latest, up to `most` bytes together."""
+        """Keep the memory of arrays that nobody uses any more, the latest, up to `most` bytes together.
+
+        Of a part of an array that `take` returned, the whole: no memory is kept twice, or counted in part.
+        """
         if not arrays:
             return
-        self.arrays.update((id(array), array) for array in arrays)
+        whole = (array if array.base is None else array.base for array in arrays)
+        self.arrays.update((id(array), array) for array in whole)
         held = self.arrays.copy()
         excess = sum(array.size for array in held.values()) - most
         for key, array in held.items():
@@ -58,12 +63,19 @@ SPARE = Spare()
 class _Loan:
     """What an array and its views have as base: when all of them are gone, the memory is given back."""
 
+    memory: Array | None = None
+    """None where an interrupt came before there was an array"""
+
     def __init__(self, memory: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.memory = memory
         self.__array_interface__ = {**memory.__array_interface__, "shape": shape, "typestr": dtype.str}
 
+    def __reduce__(self) -> Any:
+        raise TypeError(f"x is {type(self).__name__}, the base of an array; the array itself is expected")
+
     def __del__(self, spare: Spare = SPARE) -> None:
-        spare.give([self.memory])
+        if self.memory is not None:
+            spare.give([self.memory])
 
 
 def new_array(shape: tuple[int, ...], dtype: Any) -> Array:
