@@ -50,7 +50,7 @@ class Spare:
         whole = (array if array.base is None else array.base for array in arrays)
         self.arrays.update((id(array), array) for array in whole)
         held = self.arrays.copy()
-        excess = sum(array.size for array in held.values()) - most
+        excess = sum(map(len, held.values())) - most
         for key, array in held.items():
             if excess > 0:
                 self.arrays.pop(key, None)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .admission import Array, compute_dtype
-from .arrays import cotangent, gradient_like, whole_number
+from .arrays import all_have, cotangent, gradient_like, whole_number
 from .memory import new_array
 from .workers import FRESH, Buffers, default_threads, run
 
@@ -47,7 +47,9 @@ def by_rows(
     """
     batch, width = arrays[0].shape[:-1], arrays[0].shape[-1] or 1
     count = math.prod(batch)
-    dtype = compute_dtype(*[array for array in arrays if array.dtype.kind in "fc"])
+    dtype = arrays[0].dtype
+    if dtype == np.float16 or not all_have(dtype, arrays):
+        dtype = compute_dtype(*(array for array in arrays if array.dtype.kind in "fc"))
     if 0 < count * width <= min(SMALL, BLOCK):
         blocks = [_contiguous(x.reshape(count, x.shape[-1])) for x in arrays]
         results = [np.empty((count, each), dtype) for each in widths]
