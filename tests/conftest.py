@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -39,6 +40,16 @@ def peer() -> Callable[[str], ModuleType]:
         pytest.skip(missing)
 
     return import_or_skip
+
+
+@pytest.fixture(scope="session")
+def client(peer: Callable[[str], ModuleType]) -> Iterator[Any]:
+    """A client of two dask workers, processes of this machine."""
+    peer("distributed")
+    from numpy_attention.distributed.engine import cluster
+
+    with cluster(2) as client:
+        yield client
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ BUDGETS = {
     "optim": 1_150,
     "nn": 9_000,
     "training tasks": 7_000,
-    "distributed": 1_000,
+    "distributed": 1_400,
     "study": 10_600,
     "cli": 1_700,
 }

@@ -16,7 +16,7 @@ from ..training import run_folder
 from ..training.folder_lock import only_writer
 from ..training.grid import Point, data_settings, format_point, grid_table, sensitivity
 from ..training.interrupt import deferred_interrupt
-from ..training.loop import NotFinite, steps_per_epoch
+from ..training.loop import Compute, NotFinite, steps_per_epoch
 from ..training.objective import Figures
 from ..training.pictures import draw_pictures, require_matplotlib
 from ..training.progress import progress
@@ -24,6 +24,7 @@ from ..training.report import end_lines, epoch_line, format_loss, verbose_lines
 from ..training.run import Run, run_epochs, start_run
 from ..training.settings import CHOICES, FILES, Settings
 from .numbers import positive_number
+from .workers import add_worker_options, check_parts, check_worker_options, in_parts, shared
 
 NUMBERS = {
     "heads": (int, "N", "attention heads, each with its own scores"),
@@ -104,6 +105,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="stop before an epoch that would end later",
     )
     add("--plot", action="store_true", help="with --out: draw the loss curve and the attention map")
+    add_worker_options(parser, "a batch goes through the model in --accumulate parts, N if that is not set")
 
 
 def comma_separated(kind: type) -> Callable[[str], list[Any]]:
@@ -120,6 +122,7 @@ def comma_separated(kind: type) -> Callable[[str], list[Any]]:
 
 def run(args: argparse.Namespace) -> int:
     """Train one run or a grid, or resume a run; print its figures, and keep it if --out is given."""
+    check_worker_options(args)
     if args.plot:
         if args.out is None and args.resume is None:
             raise ValueError("--plot needs --out DIR, the folder for the pictures")
@@ -134,15 +137,17 @@ def run(args: argparse.Namespace) -> int:
         read = (args.config, *(getattr(grid[0], name) for name in FILES))
         refuse_overwriting([args.out, *run_folder.own_files(args.out)], read)
     if varied:
-        return train_grid(args, grid, varied)
+        with shared(args) as (compute, workers):
+            return train_grid(args, [in_parts(settings, workers) for settings in grid], varied, compute)
     (settings,) = grid
     out = None if args.out is None else run_folder.check_folder(args.out, TASKS)
-    with only_writer(out):
+    with shared(args) as (compute, workers), only_writer(out):
+        settings = in_parts(settings, workers)
         source = source_run(settings)
         data = load(settings, source=facts_of(source))
         first = start_run(TASKS[settings.task], settings, data, source)
         print(*first.task.step_lines(first, data, source), "", sep="\n")
-        return finish_run(first, data, out, args)
+        return finish_run(first, data, out, args, compute)
 
 
 def resume_run(args: argparse.Namespace, options: dict[str, Any]) -> int:
@@ -152,13 +157,13 @@ def resume_run(args: argparse.Namespace, options: dict[str, Any]) -> int:
         option = "--" + others[0].replace("_", "-")
         raise ValueError(f"--resume uses the settings of the run; leave out {option}")
     folder = Path(args.resume)
-    run_folder.read_run(folder, TASKS)  # raises unless there is a run
-    with only_writer(run_folder.check_folder(folder, TASKS)):
+    check_parts(args, run_folder.read_run(folder, TASKS).settings)  # raises unless there is a run
+    with shared(args) as (compute, _), only_writer(run_folder.check_folder(folder, TASKS)):
         kept, data = reload_data(run_folder.read_run(folder, TASKS), folder)
         run_folder.write_text_files(folder, kept)
         print(*kept.task.step_lines(kept, data), "", sep="\n")
         print(f"Resumed after epoch {kept.number} of {kept.settings.epochs}")
-        return finish_run(kept, data, folder, args)
+        return finish_run(kept, data, folder, args, compute)
 
 
 def source_run(settings: Settings) -> Run | None:
@@ -171,11 +176,15 @@ def facts_of(source: Run | None) -> Any:
     return None if source is None else source.facts
 
 
-def finish_run(start: Run, data: Any, out: Path | None, args: argparse.Namespace) -> int:
+def finish_run(
+    start: Run, data: Any, out: Path | None, args: argparse.Namespace, compute: Compute | None
+) -> int:  # fmt: skip
     """Train to the last epoch and print the held-out figures; return the exit status."""
     began = run_folder.Began.now()
     try:
-        last = train_run(start, data, out, loud=True, verbose=args.verbose, time_limit=args.time_limit)
+        last = train_run(
+            start, data, out, loud=True, verbose=args.verbose, time_limit=args.time_limit, compute=compute
+        )
     except NotFinite as error:
         print(f"numpy-attention: {error}", file=sys.stderr)
         return 1
@@ -191,8 +200,9 @@ def finish_run(start: Run, data: Any, out: Path | None, args: argparse.Namespace
 
 
 def train_run(
-    start: Run, data: Any, out: Path | None, *, loud: bool, verbose: bool, time_limit: float | None = None
-) -> Run:
+    start: Run, data: Any, out: Path | None, *, loud: bool, verbose: bool, time_limit: float | None = None,
+    compute: Compute | None = None,
+) -> Run:  # fmt: skip
     """The run after its last epoch, saved after each; NotFinite and Ctrl-C report the epoch that is kept.
 
     With a time limit, the run after the last epoch before which another one like it would not have fitted.
@@ -204,7 +214,7 @@ def train_run(
         progress(start.settings.epochs * batches, start.number * batches) as bar,
     ):
         try:
-            for now in run_epochs(start, data, bar.on_step):
+            for now in run_epochs(start, data, bar.on_step, compute):
                 if out is not None:
                     run_folder.save_numbers(out, now)
                 last = now
@@ -238,16 +248,21 @@ def kept_message(out: Path | None, number: int) -> str:
     return f"epoch {number} is kept in {out}"
 
 
-def train_grid(args: argparse.Namespace, grid: list[Settings], varied: list[str]) -> int:
+def train_grid(
+    args: argparse.Namespace, grid: list[Settings], varied: list[str], compute: Compute | None
+) -> int:  # fmt: skip
     """Train every point of a grid and print the sensitivity of the held-out loss to each setting."""
     out = None if args.out is None else Path(args.out)
     if out is not None and out.exists() and not (out.is_dir() and run_folder.is_empty(out)):
         raise ValueError(f"{out} is not empty; a grid needs a new folder, with a subfolder for each run")
     with only_writer(out):
-        return train_points(args, grid, varied, out)
+        return train_points(args, grid, varied, out, compute)
 
 
-def train_points(args: argparse.Namespace, grid: list[Settings], varied: list[str], out: Path | None) -> int:
+def train_points(
+    args: argparse.Namespace, grid: list[Settings], varied: list[str], out: Path | None,
+    compute: Compute | None,
+) -> int:  # fmt: skip
     """Train the points of a grid in a folder that no other training writes to."""
     source = source_run(grid[0])
     keys = {data_settings(settings): settings for settings in grid}
@@ -260,7 +275,8 @@ def train_points(args: argparse.Namespace, grid: list[Settings], varied: list[st
     trained: list[Point] = []
     for number, settings in enumerate(grid, 1):
         folder = None if out is None else out / str(number)
-        trained.append(train_point(settings, data[data_settings(settings)], folder, args, varied))
+        own = data[data_settings(settings)]
+        trained.append(train_point(settings, own, folder, args, varied, compute))
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
             write_csv(out / "grid.csv", *grid_table(trained, varied))
@@ -269,8 +285,9 @@ def train_points(args: argparse.Namespace, grid: list[Settings], varied: list[st
 
 
 def train_point(
-    settings: Settings, data: Any, out: Path | None, args: argparse.Namespace, varied: list[str]
-) -> Point:
+    settings: Settings, data: Any, out: Path | None, args: argparse.Namespace, varied: list[str],
+    compute: Compute | None,
+) -> Point:  # fmt: skip
     """Train one point of a grid and print its held-out figures."""
     label = format_point(settings, varied)
     try:
@@ -278,8 +295,9 @@ def train_point(
         with only_writer(out):
             began = run_folder.Began.now()
             last = train_run(
-                start, data, out, loud=args.verbose, verbose=args.verbose, time_limit=args.time_limit
-            )
+                start, data, out, loud=args.verbose, verbose=args.verbose, time_limit=args.time_limit,
+                compute=compute,
+            )  # fmt: skip
             rows = last.task.held_out(last, data)
             if out is not None:
                 run_folder.write_result(out, last, rows, began)

@@ -1,14 +1,130 @@
-"""dask, imported when it is first needed, and clusters, with a sentence where one cannot be reached."""
+"""dask, imported when it is first needed, and its clusters; a sentence where there is none, never a hang."""
 
+import errno
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from types import ModuleType
+from typing import Any
+
+from ..functional.base.wording import brief
+
+SECONDS = 30.0
+"""How long a scheduler or the first worker is waited for."""
 
 
 def require(name: str) -> ModuleType:
-    """The module `name` of dask or distributed; ImportError with the line that installs it."""
+    """The module `name` of dask or distributed; ValueError with the line that installs it."""
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
-        raise ImportError(
+        raise ValueError(
             f"{error.name} is not installed; write pip install 'numpy_attention[distributed]'"
         ) from None
+
+
+@contextmanager
+def cluster(
+    workers: int | None = None, scheduler: str | None = None, *, memory: int | str = "auto",
+    seconds: float = SECONDS,
+) -> Iterator[Any]:  # fmt: skip
+    """A client of a scheduler, with at least one worker, or of `workers` new processes on this machine.
+
+    A new worker has one thread, and BLAS one: as many workers as cores use all of them. `memory` is the limit
+    of each, in bytes.
+
+    Raises
+    ------
+    ConnectionError
+        If no scheduler, or no worker, comes in so many seconds.
+    """
+    distributed = require("distributed")
+    if scheduler is None:
+        local = distributed.LocalCluster(
+            n_workers=workers, threads_per_worker=1, memory_limit=memory, dashboard_address=":0"
+        )
+        with local, distributed.Client(local) as client:
+            yield await_workers(client, workers or 1, seconds)
+        return
+    check_address(scheduler)
+    try:
+        client = distributed.Client(scheduler, timeout=seconds)
+    except OSError:
+        reason = f"no scheduler answers within {seconds:g} seconds"
+        raise lost(scheduler, f"{reason}; the address that `dask scheduler` prints is expected") from None
+    try:
+        yield await_workers(client, 1, seconds)
+    finally:
+        with suppress(Exception):  # of a scheduler that is gone
+            client.close(timeout=1)
+
+
+def check_address(scheduler: str) -> None:
+    """ValueError for what cannot be the address of a scheduler."""
+    if not re.fullmatch(r"((tcp|tls|ws|wss)://)?[^:/\s]+:\d{1,5}", scheduler):
+        raise ValueError(f"scheduler is {brief(scheduler)}; an address such as tcp://host:8786 is expected")
+
+
+def await_workers(client: Any, count: int, seconds: float) -> Any:
+    """The client, once it has so many workers."""
+    try:
+        client.wait_for_workers(count, timeout=seconds)
+    except TimeoutError:
+        address, here = address_of(client), worker_count(client)
+        raise lost(
+            address,
+            f"{here} of {count} workers came within {seconds:g} seconds; start some with "
+            f"`dask worker {address}`",
+        ) from None
+    return client
+
+
+def results(client: Any, futures: list[Any], seconds: float = SECONDS) -> list[Any]:
+    """The results of futures, in their order.
+
+    Raises
+    ------
+    ConnectionError
+        If the scheduler goes away, if there is no worker for so many seconds, or if workers die of a task.
+    """
+    distributed = require("distributed")
+    left = time.monotonic() + seconds
+    while True:
+        try:
+            distributed.wait(futures, timeout=min(1.0, seconds))
+            return list(client.gather(futures))
+        except TimeoutError:
+            if client.status != "running":
+                raise lost(address_of(client), "the scheduler went away; start it anew") from None
+            if worker_count(client):
+                left = time.monotonic() + seconds
+            elif time.monotonic() > left:
+                raise lost(
+                    address_of(client), f"all workers are gone for {seconds:g} seconds; start some anew"
+                ) from None
+        except distributed.KilledWorker as error:
+            last = getattr(error.last_worker, "address", "the last")
+            raise lost(
+                address_of(client),
+                f"a task killed one worker after the other, {last} at last; more memory for each, or smaller "
+                "chunks, are expected",
+            ) from None
+        except (distributed.CancelledError, distributed.client.FutureCancelledError):
+            raise lost(address_of(client), "the scheduler went away; start it anew") from None
+
+
+def worker_count(client: Any) -> int:
+    """The number of workers that the client knows of."""
+    return len(client.scheduler_info(n_workers=-1)["workers"])
+
+
+def address_of(client: Any) -> str:
+    """The scheduler's address."""
+    return str(client.scheduler.address if client.scheduler is not None else client)
+
+
+def lost(address: str, sentence: str) -> ConnectionError:
+    """The error of a cluster that cannot be reached."""
+    return ConnectionError(errno.ENOTCONN, sentence, address)

@@ -1,7 +1,7 @@
 """The training loop: forward, loss, backward, step, batch by batch and epoch by epoch."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from ..functional.base.admission import Array
 from ..nn.parameters import Params
 from ..optim.clipping import clip_by_global_norm
-from .objective import ExampleSet, Objective
+from .objective import ExampleSet, Objective, Outcome
 from .optimizers import OPTIMIZERS, lr_at
 from .settings import Settings
 from .streams import CHANGES, ORDER, START, step_seed, stream
@@ -39,6 +39,10 @@ class Gradients(NamedTuple):
     vectors: dict[str, Array]
 
 
+Compute = Callable[[Objective, Params, list[tuple[Any, int]]], Iterable[Outcome]]
+"""compute(objective, params, parts): the outcome of each part, (examples, seed), in their order."""
+
+
 class NotFinite(ArithmeticError):
     """A loss or a parameter is NaN or infinite; training cannot continue."""
 
@@ -57,6 +61,7 @@ def train(
     after: Epoch | None = None,
     changed: Callable[[np.random.Generator], ExampleSet] | None = None,
     on_step: Callable[[], None] | None = None,
+    compute: Compute | None = None,
 ) -> Iterator[Epoch]:
     """Train on shuffled batches, one epoch at a time.
 
@@ -78,6 +83,9 @@ def train(
         changed(rng): the examples of one epoch, instead of `examples`; always equally many.
     on_step
         Called after every step.
+    compute
+        By which the parts of a batch go through the model, such as on several machines; one after the other
+        if None. No bit depends on it.
 
     Yields
     ------
@@ -106,7 +114,7 @@ def train(
     epoch = epoch_zero(objective, settings) if after is None else after
     for number in range(epoch.number + 1, settings.epochs + 1):
         current = examples if changed is None else changed(stream(settings.seed, CHANGES, number))
-        epoch = train_epoch(objective, current, settings, epoch, on_step)
+        epoch = train_epoch(objective, current, settings, epoch, on_step, compute)
         yield epoch
 
 
@@ -116,6 +124,7 @@ def train_epoch(
     settings: Settings,
     last: Epoch,
     on_step: Callable[[], None] | None = None,
+    compute: Compute | None = None,
 ) -> Epoch:
     """The epoch after `last`: see `train`."""
     number, vectors = last.number + 1, Vectors(last.params)
@@ -128,7 +137,7 @@ def train_epoch(
     for step, first in enumerate(range(0, len(order), settings.batch_size), 1):
         batch = examples.some(order[first : first + settings.batch_size])
         seed = step_seed(settings.seed, number, step)
-        outcome = batch_gradients(objective, params, batch, vectors, settings.accumulate or 1, seed)
+        outcome = batch_gradients(objective, params, batch, vectors, settings.accumulate or 1, seed, compute)
         where = f"with {objective.name} in epoch {number}, step {step}"
         if not math.isfinite(outcome.loss):
             raise NotFinite(f"the loss is {outcome.loss} {where}")
@@ -158,20 +167,30 @@ def decay(settings: Settings) -> dict[str, float]:
     return {} if settings.weight_decay is None else {"weight_decay": settings.weight_decay}
 
 
+def one_after_another(
+    objective: Objective, params: Params, parts: list[tuple[Any, int]]
+) -> Iterator[Outcome]:  # fmt: skip
+    """The outcome of each part, computed here when it is asked for."""
+    return (objective.loss_and_gradients(params, examples, seed) for examples, seed in parts)
+
+
 def batch_gradients(
-    objective: Objective, params: Params, batch: ExampleSet, vectors: Vectors, parts: int, seed: int
-) -> Gradients:
-    """The gradient of a batch's mean loss, its examples going through the model in so many parts.
+    objective: Objective, params: Params, batch: ExampleSet, vectors: Vectors, count: int, seed: int,
+    compute: Compute | None = None,
+) -> Gradients:  # fmt: skip
+    """The gradient of a batch's mean loss, its examples going through the model in `count` parts.
 
         d_params = Σ_part targets_part d_params_part / Σ_part targets_part
 
-    The parts need less memory than the whole; the gradient is the same but for rounding.
+    The parts need less memory than the whole; the gradient is the same but for rounding. It is summed in the
+    order of the parts, wherever each was computed.
     """
-    outcomes = []
-    for part, rows in enumerate(np.array_split(np.arange(batch.size), min(parts, batch.size))):
-        own = batch if parts == 1 else batch.some(rows)
-        outcome = objective.loss_and_gradients(params, own, seed + part)
-        outcomes.append(outcome._replace(d_params=vectors.joined(outcome.d_params)))
+    rows = np.array_split(np.arange(batch.size), min(count, batch.size))
+    parts = [(batch if count == 1 else batch.some(own), seed + part) for part, own in enumerate(rows)]
+    outcomes = [
+        outcome._replace(d_params=vectors.joined(outcome.d_params))
+        for outcome in (compute or one_after_another)(objective, params, parts)
+    ]
     loss, targets = sum(one.loss * one.targets for one in outcomes), sum(one.targets for one in outcomes)
     joined = outcomes[0].d_params
     if len(outcomes) > 1:

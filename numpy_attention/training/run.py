@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ..nn.parameters import Params
 from ..optim.trees import flatten
-from .loop import Epoch, epoch_zero, train
+from .loop import Compute, Epoch, epoch_zero, train
 from .objective import Objective
 from .settings import Settings, parse_until
 from .task import DataFacts, Task, TaskData
@@ -126,8 +126,12 @@ def file_digest(settings: Settings) -> str | None:
     return None if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
-def run_epochs(run: Run, data: TaskData, on_step: Callable[[], None] | None = None) -> Iterator[Run]:
+def run_epochs(
+    run: Run, data: TaskData, on_step: Callable[[], None] | None = None, compute: Compute | None = None
+) -> Iterator[Run]:
     """The run after each remaining epoch; `on_step` is called after every step of every model.
+
+    compute: see `train`.
 
     Raises
     ------
@@ -138,7 +142,8 @@ def run_epochs(run: Run, data: TaskData, on_step: Callable[[], None] | None = No
     changed = run.task.changed(run.settings, run.facts, data)
     trainings = [
         train(
-            objective, data.train, run.settings, after=run.epochs[name], changed=changed, on_step=on_step
+            objective, data.train, run.settings, after=run.epochs[name], changed=changed, on_step=on_step,
+            compute=compute,
         )
         for name, objective in objectives.items()
     ]  # fmt: skip
