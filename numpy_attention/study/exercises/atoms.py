@@ -144,6 +144,7 @@ def digits(x: Array) -> Array:
 
 
 def named(name: str, words: str) -> Atom:
+    """The atom of one of the solution's own numbers."""
     return Atom(words, lambda numbers: numbers[name], 1.0)
 
 

@@ -137,6 +137,8 @@ CHANGES: dict[str, tuple[Change, ...]] = {
                lambda x: x.max()),
         Change(AXIS, "the largest of {a} is taken down the columns, not along the rows",
                lambda x: x.max(axis=-2, keepdims=True)),
+        Change(OPERATION, "the row sum of {a} is subtracted before the exponential, not the largest",
+               along_rows),
         Change(RANGE, "the smallest of {a} is taken, not the largest",
                lambda x: x.min(axis=-1, keepdims=True)),
     ),

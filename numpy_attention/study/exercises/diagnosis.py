@@ -11,11 +11,11 @@ from ...check.faults import fault as known_fault
 from ...check.outside.explaining import closest, factors
 from ...check.outside.outcome import JudgedCase
 from ...functional.base.admission import Array
-from .changes import DTYPE, MASK, RANGE
+from .changes import DTYPE, LOST, MASK, RANGE
 from .exercise import Exercise, Named
 from .mistake import Mistake, as_sentence
 from .planted import in_words
-from .surface import SHAPE, all_zero, coarse, place_of, read, rejudged, turned
+from .surface import SHAPE, all_zero, coarse, is_all, place_of, read, rejudged, turned
 from .suspicion import suspects
 from .unfinished import LEFT
 from .variations import CONSTANT, Workbook, listed
@@ -36,6 +36,8 @@ RANGES = {
     ("tiny gradients", "vanishing gradients"): (
         RANGE, "something absolute, an epsilon or a rounding, swallows small gradients"),
     ("far ahead",): (RANGE, "digits are lost where one score is far ahead of its row"),
+    ("equal", "as many queries as keys"): (
+        LOST, "it is wrong only with as many queries as keys: a transpose or a kept axis is missing"),
     ("hidden",): (MASK, "it is right only where nothing is hidden"),
     ("hidden", "far ahead", "tiny gradients"): (
         RANGE, "weights or gradients that are zero or nearly zero are altered: a clip, or an epsilon"),
@@ -94,7 +96,9 @@ def diagnose(exercise: Exercise, workbook: Workbook, judged: Sequence[JudgedCase
         if mistakes is not single and (found := _closest(_in_all(near), judged)):
             return Diagnosis(found[0].kind, found[0].sentence, faults)
         for name in wrong:
-            by_tensor[name] = by_tensor[name] or _closest(near[name], _only(judged, name))
+            by_tensor[name] = by_tensor[name] or _own_first(
+                _closest(near[name], _only(judged, name)), name, judged
+            )
         if mistakes is single:
             _look_through(by_tensor, single, judged)
         if all(by_tensor.values()):
@@ -106,10 +110,25 @@ def diagnose(exercise: Exercise, workbook: Workbook, judged: Sequence[JudgedCase
     return Diagnosis(*_by_cases(judged), faults)
 
 
+def _own_first(mistakes: list[Mistake], name: str, judged: Sequence[JudgedCase]) -> list[Mistake]:
+    """Mistakes that give the numbers of one result, those that leave the other results right first."""
+    case = _plain(judged)
+    right = case.expected.values
+
+    def spoils(each: Mistake) -> bool:
+        found = each.results(case)
+        return any(n != name and not np.allclose(found[n], right[n], equal_nan=True)
+                   for n in right if found[n].shape == right[n].shape)  # fmt: skip
+
+    return sorted(mistakes, key=spoils)
+
+
 def _read(judged: Sequence[JudgedCase], name: str) -> list[Mistake]:
     """The mistake that can be read from a result itself, if nothing else is wrong with it."""
     own = _only(judged, name)
     if surface := read(judged, name):
+        if is_all(judged, surface):
+            return [surface.of_right()]
         return _closest([surface.of_right()], own, surface.left_open)
     for kind, words in ((LEFT, all_zero(judged, name)), (DTYPE, coarse(judged, name))):
         if words:
@@ -125,7 +144,7 @@ def _look_through(
         if surface := read(judged, name):
             own, seen = _only(judged, name), [surface.seen(each) for each in single]
             near = _near(seen, _plain(own), surface.left_open)[name]
-            by_tensor[name] = _closest(near, own, surface.left_open)
+            by_tensor[name] = _own_first(_closest(near, own, surface.left_open), name, judged)
 
 
 def _fills(judged: Sequence[JudgedCase]) -> tuple[float, ...]:

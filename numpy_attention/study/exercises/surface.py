@@ -23,13 +23,18 @@ NARROW = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
 
 
 class Surface(NamedTuple):
-    """What one result looks like: its kind, a sentence, and what it makes of other numbers."""
+    """What one result looks like: its kind, a sentence, and what it makes of other numbers.
+
+    `left_open` is the share of a deviation that a mistake seen through it may leave open, `share` that of the
+    largest number by which right numbers may be off.
+    """
 
     tensor: str
     kind: str
     words: str
     of: Callable[[Array], Array]
     left_open: float = 1e-6
+    share: float = 0.0
 
     def seen(self, mistake: Mistake) -> Mistake:
         """A mistake as it looks through it."""
@@ -43,6 +48,21 @@ class Surface(NamedTuple):
     def of_right(self) -> Mistake:
         """The right results as they look through it."""
         return self.seen(Mistake(self.kind, self.words, lambda case: dict(case.expected.values)))
+
+
+def is_all(judged: Sequence[JudgedCase], surface: Surface) -> bool:
+    """True if nothing else is wrong: the numbers are right but for the digits that the dtype lacks."""
+    low, high = (1e-4, 6e4) if surface.share > 1e-3 else (1e-37, 1e38)  # beyond, numbers vanish or are inf
+    every = failing(judged, surface.tensor)
+    pairs = [(x, y) for x, y in every if low < np.abs(y).max(initial=0) < high]
+    return (
+        surface.share > 0
+        and len(pairs) > 0
+        and all(
+            x.shape == y.shape and bool((np.abs(x - y) <= surface.share * np.abs(y).max(initial=0)).all())
+            for x, y in pairs
+        )
+    )
 
 
 def read(judged: Sequence[JudgedCase], tensor: str) -> Surface | None:
@@ -98,7 +118,7 @@ def _dtype(judged: Sequence[JudgedCase], tensor: str) -> Surface | None:
     effect = effects.get(kind, "its numbers are rounded to fewer digits")
     of = next((each for name, _, each in CASTS if name == kind), np.asarray)
     words = f"{tensor} is an array of {dtype}, where float64 is expected: {effect}"
-    return Surface(tensor, DTYPE, words, of, NARROW.get(kind, 1e-6))
+    return Surface(tensor, DTYPE, words, of, NARROW.get(kind, 1e-6), NARROW.get(kind, 0.0))
 
 
 def _pairs(judged: Sequence[JudgedCase], tensor: str) -> list[tuple[Array, Array]]:
@@ -136,7 +156,7 @@ def all_zero(judged: Sequence[JudgedCase], tensor: str) -> str:
     if sum(zero) < 2 or sum(zero) < 0.7 * len(zero):
         return ""
     return (f"{tensor} is 0 in {sum(zero)} of {len(zero)} cases: nothing is added to it, its terms cancel, "
-            "or a factor of it is 0")  # fmt: skip
+            "or a factor is cut to 0")  # fmt: skip
 
 
 def place_of(judged: Sequence[JudgedCase], tensor: str) -> str:
@@ -149,8 +169,8 @@ def place_of(judged: Sequence[JudgedCase], tensor: str) -> str:
         masks = [part.mask(x.shape) for x, _ in pairs]
         inside = all(not (o & ~m).any() for o, m in zip(off, masks, strict=True))
         if large and inside and all(off[n].any() and not masks[n].all() for n in large):
-            words = f"Only {part.words.format(x=tensor)} wrong; the other numbers are right."
-            found.append((sum(m.sum() for m in masks), words))
+            words = f"{part.words.format(x=tensor)} wrong; the other numbers are right."
+            found.append((sum(m.sum() for m in masks), words[:1].upper() + words[1:]))
     return min(found, key=lambda each: each[0], default=(0, ""))[1]
 
 

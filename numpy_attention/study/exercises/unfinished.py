@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...functional.base.admission import Array
-from .changes import AXIS, DTYPE, RANGE, REPEATED, Change
+from .changes import AXIS, DTYPE, OPERATION, RANGE, REPEATED, Change
 
 LEFT, CUT = "a part is never written", "a sum lacks terms"
 
@@ -59,7 +59,7 @@ def _off_diagonal(shape: tuple[int, ...]) -> Array:
     return _triangle(1)(shape) | _triangle(-1)(shape)
 
 
-_EARLY, _LATE = "a loop ends one step too early", "a loop begins one step too late"
+EARLY, LATE = "a loop ends one step too early", "a loop begins one step too late"
 
 
 def _parts(axis: int, noun: str) -> Iterator[Part]:
@@ -67,10 +67,13 @@ def _parts(axis: int, noun: str) -> Iterator[Part]:
                "takes one step", _along(axis, slice(1, None)))  # fmt: skip
     yield Part(f"all {noun}s of {{x}} but the last are", "each step makes the array anew",
                _along(axis, slice(None, -1)))  # fmt: skip
-    yield Part(f"the first and the last {noun} of {{x}} are", f"{_LATE} and ends one too early",
+    yield Part(f"the first and the last {noun} of {{x}} are", f"{LATE} and ends one too early",
                _along(axis, [0, -1]))  # fmt: skip
-    yield Part(f"the last {noun} of {{x}} is", _EARLY, _along(axis, [-1]))
-    yield Part(f"the first {noun} of {{x}} is", _LATE, _along(axis, [0]))
+    yield Part(
+        f"every second {noun} of {{x}} is", "a loop takes steps of two", _along(axis, slice(1, None, 2))
+    )
+    yield Part(f"the last {noun} of {{x}} is", EARLY, _along(axis, [-1]))
+    yield Part(f"the first {noun} of {{x}} is", LATE, _along(axis, [0]))
 
 
 PARTS: tuple[Part, ...] = (
@@ -146,8 +149,8 @@ def _divided(eps: float, a: Any, b: Any) -> Any:
 
 
 _INT = "the sum for {t} is cut to a whole number after each term, as in an array of int"
-_LAST, _FIRST = f"the sum for {{t}} lacks its last term: {_EARLY}", (
-    f"the sum for {{t}} lacks its first term: {_LATE}")  # fmt: skip
+_LAST, _FIRST = f"the sum for {{t}} lacks its last term: {EARLY}", (
+    f"the sum for {{t}} lacks its first term: {LATE}")  # fmt: skip
 
 SHORT_SUMS: dict[str, tuple[Change, ...]] = {
     "@": (
@@ -165,6 +168,8 @@ SHORT_SUMS: dict[str, tuple[Change, ...]] = {
         Change(REPEATED, "the sum for {t} is not set back to zero for each row, and runs on",
                lambda a, b: np.cumsum(a @ b, axis=-2)),
         Change(DTYPE, _INT, lambda a, b: _cut_sum(_terms(a, b))),
+        Change(OPERATION, "the largest term of {t}, or zero, is taken, not the sum",
+               lambda a, b: _terms(a, b).max(axis=-1, initial=0.0)),
         Change(AXIS, "each row of {b} is added up before it is multiplied, in {t}",
                lambda a, b: (a @ b.sum(axis=-1, keepdims=True)) * np.ones(b.shape[-1])),
     ),
@@ -183,6 +188,10 @@ SHORT_SUMS: dict[str, tuple[Change, ...]] = {
                "not in it yet", lambda x: np.cumsum(x, axis=-1)),
         Change(REPEATED, "the sum for {t} is used before it is complete: only what came earlier in the "
                "row is in it", lambda x: np.cumsum(x, axis=-1) - x),
+        Change(CUT, "the sum for {t} begins at the entry's own key: the keys before it are left out",
+               lambda x: np.cumsum(x[..., ::-1], axis=-1)[..., ::-1]),
+        Change(CUT, "the sum for {t} begins after the entry's own key: the others are left out",
+               lambda x: np.cumsum(x[..., ::-1], axis=-1)[..., ::-1] - x),
         Change(REPEATED, "the sum for {t} is not set back to zero for each row, and runs on",
                lambda x: _run_on(x.sum(axis=-1, keepdims=True))),
         Change(DTYPE, _INT, lambda x: _cut_sum(x)[..., None]),

@@ -6,7 +6,7 @@ Each is compared with a submission's own numbers, so that it is named whatever t
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import combinations, permutations
+from itertools import chain, combinations, permutations, product
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from .mistake import Mistake
 from .own_changes import OWN_CHANGES, OWN_LINES
 from .program import Line, Numbers, scope
 from .returned import all_times, renamed, summed, transposed_result
-from .unfinished import CASTS, LEFT, PARTS, SHORT_SUMS, left
+from .unfinished import CASTS, EARLY, LATE, LEFT, PARTS, SHORT_SUMS, left
 
 WRONG_ARRAY, CONSTANT, IGNORED = "the wrong array", "a constant factor", "an array is ignored"
 ALL_CHANGES = CHANGES | OWN_CHANGES
@@ -84,11 +84,19 @@ class Workbook:
                 for n, x in each.results(case).items()
             )
         ]
-        for one, other in combinations(single, 2):
+        singles: Iterator[tuple[Mistake, Mistake]] = combinations(single, 2)
+        if len(self.program.lines) <= SHORT:
+            singles = chain(singles, product(self._off_by_one(), single))
+        for one, other in singles:
             if not {*one.changes} & {*other.changes}:
                 kind = one.kind if one.kind == other.kind else f"{one.kind}, and {other.kind}"
                 words = f"{one.name}; and {other.name}"
                 yield self.mistake(f"two mistakes: {kind}", words, one.changes | other.changes)
+
+    def _off_by_one(self) -> list[Mistake]:
+        """The first or last term of a sum, or row or column of a result, left out."""
+        return [each for each in self.unfinished(0.0) if each.name.endswith((LATE, EARLY)) and
+                "first and the last" not in each.name]  # fmt: skip
 
     # ---------------------------------------------------------------------------- one kind after another
 
@@ -211,6 +219,8 @@ class Workbook:
             for words, function, _ in FORMS:
                 text = f"{words.format(x=name)} is used in place of {name}"
                 yield Mistake(TOO_MUCH, text, partial(self._altered, name, function))
+            for _, effect, cast in CASTS:
+                yield Mistake(DTYPE, f"{name} {effect}", partial(self._altered, name, cast))
 
     def _altered(self, name: str, function: Callable[[Any], Any], case: JudgedCase) -> Named:
         numbers = dict(case.call.arguments)
@@ -232,18 +242,11 @@ class Workbook:
                     )
         return WRONG_ARRAY, f"{a} is used in place of {b}"
 
-    def _alike(self, own: str, number: int, *, broadcast: bool = False) -> Iterator[str]:
-        """The other names that have, or are broadcast to, the shape of a name in some case."""
-
-        def fits(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
-            same = len(shape) <= len(to) and all(
-                n in (1, m) for n, m in zip(shape[::-1], to[::-1], strict=False)
-            )
-            return same if broadcast else shape == to
-
+    def _alike(self, own: str, number: int) -> Iterator[str]:
+        """The other names that have the shape of a name in some case."""
         for name in scope(self.program, len(self.program.lines), [*self.exercise.arguments]):
             if name not in (own, self.program.lines[number].target) and any(
-                fits(s[name], s[own]) for s in self.shapes
+                s[name] == s[own] for s in self.shapes
             ):
                 yield name
 
@@ -323,11 +326,6 @@ def listed(names: Sequence[str]) -> str:
 
 def _of(function: Callable[..., Named]) -> Callable[[JudgedCase], Named]:
     return lambda case: function(**case.call.arguments)
-
-
-def is_broadcast(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
-    """True if an array of a shape is broadcast to another shape."""
-    return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape[::-1], to[::-1], strict=False))
 
 
 def _times(line: Line, change: Callable[[Any], Any]) -> Line:

@@ -58,7 +58,7 @@ def test_one_place_is_named_if_all_else_is_right():
         x[-1] = 3.0
         return x
 
-    assert place_of(changed(spoiled), "d_weights").startswith("Only the last row of d_weights is wrong")
+    assert place_of(changed(spoiled), "d_weights").startswith("The last row of d_weights is wrong")
     assert place_of(changed(lambda x: x + 1), "d_weights") == ""
 
 

@@ -6,7 +6,7 @@ import pytest
 from numpy_attention.check.cases.compare import compare_tensor
 from numpy_attention.study.exercises.catalogue import EXERCISES, exercise
 from numpy_attention.study.exercises.mistake import Mistake
-from numpy_attention.study.exercises.variations import Workbook, is_broadcast, listed
+from numpy_attention.study.exercises.variations import Workbook, listed
 
 from .inprocess import drawn
 from .test_grading import quick_or_slow
@@ -69,9 +69,3 @@ def test_no_sentence_says_that_a_thing_is_used_as_itself():
     sentences = [each.name for each in Workbook(exercise("scale"), drawn("scale")).mistakes()]
     assert not any(re.fullmatch(r"(.*) is used as \1", each) for each in sentences)
     assert any(each.endswith("is used as scores") for each in sentences)
-
-
-def test_shapes_that_broadcast():
-    assert is_broadcast((3,), (2, 3))
-    assert is_broadcast((), (2, 3))
-    assert not is_broadcast((2,), (2, 3))
