@@ -19,6 +19,7 @@ from .digits import DIGITS
 from .own_data import CSV_TASK, NPZ_TASK
 from .words.algorithms import COPY, REVERSE, SORT
 from .words.dates import DATES
+from .words.docstrings import DOCSTRINGS
 from .words.induction import INDUCTION
 from .words.numbers import NUMBERS
 from .words.python_docs import PYTHON_DOCS
@@ -32,6 +33,7 @@ _ALL = (
     NUMBERS,
     TEXT,
     PYTHON_DOCS,
+    DOCSTRINGS,
     COPY,
     REVERSE,
     SORT,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from ..functional.base.admission import Array
-from ..functional.base.wording import brief
+from ..functional.base.wording import brief, counted
 from ..nn.parameters import Params, parameter_count
 from ..training.loop import steps_per_epoch
 from ..training.objective import ExampleSet, Figures, Objective
@@ -165,7 +165,8 @@ class ModelTask(NamedTuple):
             "task": f"{settings.task}: {self.question(settings, data)}",
             "preprocess": data.cleaned,
             "extract features": f"{self.features(data)}, embedded in {width} columns",
-            "allocate attention": f"dot-product scores, {heads} heads in each of {layers} layers",
+            "allocate attention": f"dot-product scores, {counted(heads, 'head')}"
+            + ("" if layers is None else f" in each of {counted(layers, 'layer')}"),
             "predict": f"{objective.name}; {parameter_count(objective.shapes()):,} parameters in all",
             "feed back": f"{self.loss}, backward by hand, {optimizer_text(settings)}",
             "iterate": f"{epochs_text(settings.epochs)} of {steps} batch{'es' * (steps != 1)}, "

@@ -1,4 +1,4 @@
-"""What tasks of words train on: windows of one long text, or pairs of a source and a target."""
+"""What tasks of words train on: windows of one long text, pairs of source and target, texts of classes."""
 
 from typing import Any, NamedTuple, Protocol
 
@@ -118,3 +118,26 @@ class Pairs(NamedTuple):
     def some(self, rows: Any) -> "Pairs":
         """The pairs selected by an index array or a slice."""
         return Pairs(*(array[rows] for array in self))
+
+
+class Labelled(NamedTuple):
+    """N sequences, padded at their ends, and the class of each."""
+
+    ids: Array
+    """(N, T)"""
+    lengths: Array
+    """(N,) number of real ids in each row"""
+    labels: Array
+    """(N,) from 0"""
+    counted: Array | None = None
+    """(N, classes) log-probabilities by naive Bayes, to be joined with those of a model; None for none"""
+
+    @property
+    def size(self) -> int:
+        """N"""
+        return len(self.ids)
+
+    def some(self, rows: Any) -> "Labelled":
+        """The sequences selected by an index array or a slice."""
+        counted = None if self.counted is None else self.counted[rows]
+        return Labelled(self.ids[rows], self.lengths[rows], self.labels[rows], counted)
