@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, settings
 # Before NumPy is imported: on small matrices, threads of BLAS wait for each other longer than they compute.
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
-gc.disable()  # until all tests are collected: no garbage arises there, but it would be looked for
 
 # No profile fails because a machine is slow.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
@@ -67,7 +66,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.peer)
 
 
-def pytest_collection_finish() -> None:
-    """Collect garbage again, but never search what was collected here."""
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Tests are collected without a search for garbage: they stay, and later searches pass them over."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
