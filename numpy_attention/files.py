@@ -6,6 +6,7 @@ removed. Numbers are read from plain arrays alone, and never before their declar
 """
 
 import csv
+import errno
 import io
 import json
 import math
@@ -67,7 +68,8 @@ def write_bytes(path: PathLike, data: bytes | Iterable[Any]) -> None:
     Raises
     ------
     OSError
-        If the folder does not exist or cannot be written, or the disk is full; it names `path`.
+        If the folder does not exist or cannot be written, `path` is a folder, a device or a pipe, or the disk
+        is full; it names `path`.
 
     Examples
     --------
@@ -78,6 +80,9 @@ def write_bytes(path: PathLike, data: bytes | Iterable[Any]) -> None:
     ['greeting']
     """
     target = Path(os.path.realpath(path))
+    if os.path.exists(target) and not os.path.isfile(target):  # a file would replace a device
+        kind = "a folder" if os.path.isdir(target) else "a device or a pipe"
+        raise OSError(errno.EINVAL, f"it is {kind}, not a file; nothing is written", os.fspath(path))
     temporary = target.parent / f".{os.urandom(8).hex()}.part"
     try:
         with open(temporary, "xb") as file:

@@ -329,6 +329,17 @@ def test_what_the_system_refuses_names_the_file_and_what_is_left(tmp_path, monke
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name here")
+def test_a_pipe_or_device_is_never_replaced_by_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(OSError, match="it is a device or a pipe, not a file; nothing is written"):
+            files.write_bytes(tmp_path / name, b"x")
+    assert (tmp_path / "pipe").is_fifo()
+    assert {file.name for file in tmp_path.iterdir()} == {"pipe", "link"}
+
+
 def test_a_folder_and_a_name_too_long_are_refused_by_name(tmp_path):
     (tmp_path / "folder").mkdir()
     for name in ("folder", "k" * 300):

@@ -121,6 +121,8 @@ def check_html(args: argparse.Namespace) -> None:
         if args.folder is not None and args.text is None:
             raise ValueError("--run belongs to --html FILE or --text TEXT")
         return
+    if not args.html:
+        raise ValueError("--html is empty; the name of a file is expected")
     if os.path.isdir(args.html):
         raise ValueError(f"{args.html} is a folder; --html takes a file")
     folder = os.path.dirname(os.path.abspath(args.html))

@@ -49,6 +49,7 @@ def test_a_run_is_added(capsys, tmp_path, monkeypatch, few_faults):
         (["--run", "run"], "--run belongs to --html FILE"),
         (["--html", "no/such/page.html"], "/no/such is not a folder, so no/such/page.html cannot be written"),
         (["--html", "."], ". is a folder"),
+        (["--html", ""], "--html is empty; the name of a file is expected"),
         (["--html", "mine.json", "--tokens", "mine.json"], "mine.json is read, and would be overwritten"),
         (["--html", "page.html", "--run", "nowhere"], "nowhere is not there"),
         (["--html", "page.html", "--run", "."], "holds no run"),

@@ -11,6 +11,7 @@ from ...functional.layers.linear import linear_backward
 from ...nn.parameters import Params
 from ...optim.trees import flatten
 from ...tasks import TASKS
+from ...tasks.classification.classification import Classification
 from ...tasks.classification.cleaning import Prepared
 from ...tasks.classification.comparison import LEARNED, models_of
 from ...tasks.classification.data import Examples
@@ -62,12 +63,18 @@ def replay(folder: PathLike) -> Replay:
     Raises
     ------
     ValueError
-        If the folder holds no run, or an epoch comes out otherwise than recorded, by a single bit; or an
+        If the folder holds no run, or one of words, or an epoch comes out otherwise than recorded, by a single bit; or an
         example has too many tokens to show.
     OSError
         If a file cannot be read.
     """
-    run, data = reload_data(read_run(folder, TASKS), folder)
+    recorded = read_run(folder, TASKS)
+    if not isinstance(recorded.task, Classification):
+        raise ValueError(
+            f"{folder} is a run of {recorded.settings.task}; runs of a classification can be shown epoch by "
+            f"epoch (a language model: `explain --text TEXT --run {folder}`)"
+        )
+    run, data = reload_data(recorded, folder)
     if run.facts.tokens > MOST_TOKENS:
         raise ValueError(
             f"{folder} has examples of {run.facts.tokens} tokens; at most {MOST_TOKENS} can be shown"

@@ -5,8 +5,11 @@ import pytest
 
 from numpy_attention.cli import main
 from numpy_attention.files import read_npz, write_npz
+from numpy_attention.study.web import replay as module
 from numpy_attention.study.web.replay import replay
 from numpy_attention.study.web.run_panel import run_data, run_html
+from numpy_attention.tasks import TASKS
+from numpy_attention.training.run_folder import read_run
 from tests.support.commands import QUICK, write_own_data
 
 
@@ -51,3 +54,10 @@ def test_a_run_that_comes_out_otherwise_is_refused(folder, tmp_path, name):
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(ValueError, match="holds no run"):
         replay(tmp_path)
+
+
+def test_a_run_of_words_is_refused(folder, monkeypatch):
+    of_words = read_run(folder, TASKS)._replace(task=TASKS["copy"])
+    monkeypatch.setattr(module, "read_run", lambda *_: of_words)
+    with pytest.raises(ValueError, match="runs of a classification can be shown epoch by epoch"):
+        replay(folder)
