@@ -63,8 +63,8 @@ def replay(folder: PathLike) -> Replay:
     Raises
     ------
     ValueError
-        If the folder holds no run, or one of words, or an epoch comes out otherwise than recorded, by a single bit; or an
-        example has too many tokens to show.
+        If the folder holds no run, or one of words; an epoch comes out otherwise than recorded, by one bit;
+        or an example has too many tokens to show.
     OSError
         If a file cannot be read.
     """

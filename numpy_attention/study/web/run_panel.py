@@ -33,6 +33,7 @@ def run_html(replay: "Replay") -> str:
     """The panel."""
     run, last = replay.run, replay.epochs[-1]
     question = run.task.question(run.settings, replay.data.raw)
+    stop = "" if question.endswith("?") else "."
     examples = "".join(_example(replay, n, title, row) for n, (title, row) in enumerate(replay.shown.items()))
     slider = (
         f'<p id="epochs" hidden><label>Epoch <input id="epoch" type="range" min="0" '
@@ -41,7 +42,7 @@ def run_html(replay: "Replay") -> str:
     )
     return (
         f'<section class="panel" aria-labelledby="run"><h2 id="run">A run: {escape(run.settings.task)}, '
-        f"{run.number} epochs</h2><p>{escape(question[:1].upper() + question[1:])}. {WORDS}</p>"
+        f"{run.number} epochs</h2><p>{escape(question[:1].upper() + question[1:])}{stop} {WORDS}</p>"
         f'<div class="figures">{_losses(replay)}</div>{slider}<p class="skip">Shown: after epoch '
         f'<span id="shown-epoch">{last.number}</span>.</p>{examples}</section>'
     )
@@ -125,13 +126,9 @@ def _bars(view: "EpochView", n: int, top: int, reach: float) -> Iterator[str]:
     for t in range(tokens):
         yield bar(t * CELL + 8, base, CELL - 16, -TALL * float(view.weights[n, t]), "o weight")
         d = float(view.d_scores[n, t])
-        yield bar(
-            t * CELL + 8,
-            base + TALL / 2 + 8,
-            CELL - 16,
-            -TALL / 2 * d / reach,
-            "d " + ("up" if d > 0 else "down"),
-        )
+        kind = "d up" if d > 0 else "d down"
+        yield bar(t * CELL + 8, base + TALL / 2 + 8, CELL - 16, -TALL / 2 * d / reach, kind)
+        yield text(((t + 0.5) * CELL, base + TALL + 13), str(t + 1), "m")
 
 
 def _history(replay: "Replay", n: int, field: str) -> str:
