@@ -70,8 +70,9 @@ class KVCache:
         return self._positions(self.filled, self.filled + length)
 
     def _positions(self, first: int, end: int) -> Array:
-        slots = np.arange(first, end)
-        return slots - self.start if isinstance(self.start, int) else slots - self.start[:, None]
+        if isinstance(self.start, int):
+            return np.arange(first - self.start, end - self.start)
+        return np.arange(first, end) - self.start[:, None]
 
     def _first(self) -> int:
         """The first slot that the next token sees."""

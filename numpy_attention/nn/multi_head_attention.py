@@ -298,7 +298,7 @@ class MultiHeadAttention(AttentionSizes):
         if cache is None:
             return k, v, places
         k, v, key_positions = cache.append(k, v)
-        return k, v, places._replace(key=key_positions)
+        return k, v, Places(places.query, key_positions)
 
     def _open(self, params: Params, query: Array, joined: Array) -> tuple[Array, Any]:
         """joined through the output gate."""

@@ -1,11 +1,13 @@
 """The language model: its equations, its causality, its cache, and what does not fit."""
 
+import sys
+
 import numpy as np
 import pytest
 
 import numpy_attention as na
 from numpy_attention import nn
-from numpy_attention.optim.trees import flatten
+from numpy_attention.optim.trees import flatten, unflatten
 from tests.support import layer_formulas as formulas
 from tests.support.layer_formulas import random_params
 
@@ -93,6 +95,22 @@ def test_a_sliding_cache_goes_on_without_end():
         logits = model.forward(params, IDS[:, step % 5, None], cache=cache)[0]
     assert cache.lengths.tolist() == [28] * 3
     assert np.isfinite(logits).all()
+
+
+def test_a_layer_of_a_decoding_step_makes_few_calls():
+    """In float32, of Python and C functions: nothing else in a step of a small model takes as long."""
+
+    def calls(layers):
+        model, made = nn.LanguageModel(11, 8, 2, layers, 7), []
+        wide, cache = flatten(random_params(model)), model.cache()
+        params = unflatten({name: x.astype(np.float32) for name, x in wide.items()})
+        model.forward(params, [[1, 2, 3]], cache=cache)
+        sys.setprofile(lambda frame, event, _: made.append(event) if event in ("call", "c_call") else None)
+        model.forward(params, [[4]], cache=cache)
+        sys.setprofile(None)
+        return len(made)
+
+    assert calls(3) - calls(2) < 700
 
 
 def test_a_tied_table_has_the_gradients_of_input_and_output():
