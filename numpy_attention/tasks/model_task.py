@@ -93,7 +93,8 @@ class ModelTask(NamedTuple):
     metric: str
     """"accuracy", or the unit of the loss"""
     loss: str = "cross-entropy"
-    """As the steps of a run call it"""
+    scores: str = "dot-product"
+    """As the steps of a run call them"""
     own_settings: tuple[str, ...] = ("layers", "context", "dropout")
     """Settings that not every task has"""
     required: tuple[str, ...] = ()
@@ -123,7 +124,7 @@ class ModelTask(NamedTuple):
             given, usual = getattr(settings, name), getattr(Settings(), name)
             if given != usual:
                 raise ValueError(
-                    f"{name} is {given!r}; the task {self.name} has dot-product scores, leave it out"
+                    f"{name} is {given!r}; the task {self.name} has {self.scores} scores, leave it out"
                 )
         missing = next((name for name in self.defaults if getattr(settings, name) is None), None)
         if missing is not None:
@@ -165,7 +166,7 @@ class ModelTask(NamedTuple):
             "task": f"{settings.task}: {self.question(settings, data)}",
             "preprocess": data.cleaned,
             "extract features": f"{self.features(data)}, embedded in {width} columns",
-            "allocate attention": f"dot-product scores, {counted(heads, 'head')}"
+            "allocate attention": f"{self.scores} scores, {counted(heads, 'head')}"
             + ("" if layers is None else f" in each of {counted(layers, 'layer')}"),
             "predict": f"{objective.name}; {parameter_count(objective.shapes()):,} parameters in all",
             "feed back": f"{self.loss}, backward by hand, {optimizer_text(settings)}",

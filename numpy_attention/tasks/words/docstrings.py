@@ -257,5 +257,6 @@ DOCSTRINGS = word_task(
     beside=with_uniform_weights,
     baselines=baselines,
     resampled=resampled,
+    scores="location",
     translate=classify_text,
 )._replace(features=lambda data: f"ids of {data.vocabulary.size:,} words and pieces of words")

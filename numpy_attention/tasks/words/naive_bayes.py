@@ -11,7 +11,7 @@ from ...functional.layers.softmax import log_softmax
 from .examples import Labelled
 
 ADDED = 0.3
-"""To every count; the best of 0.01, 0.03, 0.1, 0.3 and 1 on the validation part of docstrings."""
+"""To every count; from 0.03 to 1 it makes no difference on the validation part of docstrings."""
 
 
 def naive_bayes(train: Labelled, test: Labelled, symbols: int, classes: int) -> Array:
