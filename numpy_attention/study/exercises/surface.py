@@ -183,7 +183,7 @@ def coarse(judged: Sequence[JudgedCase], tensor: str) -> str:
     errors = np.array([np.abs(x - y).max() / np.abs(y).max(initial=1e-300) for x, y in pairs])
     noise = np.concatenate([np.sign((x - y) * y)[x != y] for x, y in pairs])
     middle = float(np.median(errors))
-    if abs(noise.mean()) > 0.5 or np.quantile(errors, 0.75) > 50 * middle:
+    if abs(noise.mean()) > 0.5 or np.quantile(errors, 0.7) > 50 * middle:
         return ""
     for dtype, digits, lowest, highest in (("float32", 7, 2e-9, 1e-5), ("float16", 3, 2e-5, 2e-2)):
         if lowest < middle < highest:

@@ -28,6 +28,9 @@ LEFT_OUT = {"*": (FACTOR, "multiplied by"), "/": (FACTOR, "divided by"), "+": (T
             "-": (TERM, "subtracted from")}  # fmt: skip
 """What is missing where an operand is used in place of what it makes."""
 
+FILLS = {"0.0": "0", "nan": "NaN", "-inf": "minus infinity"}
+"""What parts are left as, in words."""
+
 LIKELY = 6
 SHORT = 12
 """The changes of each operation, from the likeliest on, that are tried in pairs: half of them in programs of
@@ -149,13 +152,14 @@ class Workbook:
         yield from self.wrong_operations(table=SHORT_SUMS)
         for number in self._gradients():
             line = self.program.lines[number]
-            yield from self._left(number, line.target, "{t}", fills, partial(_times, line))
+            more = (-np.inf,) if line.operation == "hide" else ()
+            yield from self._left(number, line.target, "{t}", (*fills, *more), partial(_times, line))
             for _, effect, cast in CASTS:
                 changed = {number: _times(line, cast)}
                 yield self.mistake(DTYPE, self._words("{t} " + effect, line), changed)
         for number, line in self.used():
             if line.operation == "transposed" and line.operands[0] in self.exercise.arguments:
-                yield from self._left(number, line.operands[0], "{a}, in {t},", (0.0,),
+                yield from self._left(number, line.operands[0], "{a}", (0.0,),
                                       partial(_with_operand, line, 0))  # fmt: skip
 
     def _left(
@@ -166,10 +170,10 @@ class Workbook:
         for part in PARTS:
             masks = [part.mask(shape) for shape in shapes]
             for fill in fills if any(mask.any() and not mask.all() for mask in masks) else ():
-                said = "NaN" if np.isnan(fill) else f"{fill:g}"
-                words = self._words(
-                    f"{part.words.format(x=x)} left {said}: {part.why}", self.program.lines[number]
-                )
+                said = FILLS[str(fill)]
+                where = ", in {t}" * (x == "{a}")
+                text = f"{part.words.format(x=x)} left {said}{where}: {part.why}"
+                words = self._words(text, self.program.lines[number])
                 yield self.mistake(LEFT, words, {number: changed(partial(left, part, fill=fill))})
 
     def own_lines(self) -> Iterator[Mistake]:
@@ -207,7 +211,7 @@ class Workbook:
                         {number: line._replace(operands=operands)},
                     )
                 if line.operation == "@":
-                    words = f"{self.exercise.phrase(own)} is ignored, as if it were one everywhere"
+                    words = f"{self.exercise.phrase(own)} is ignored, as if all were ones"
                     yield self.mistake(
                         IGNORED, self._words(words + ", in {t}", line),
                         {number: _with_operand(line, place, np.ones_like)},

@@ -69,3 +69,14 @@ def test_no_sentence_says_that_a_thing_is_used_as_itself():
     sentences = [each.name for each in Workbook(exercise("scale"), drawn("scale")).mistakes()]
     assert not any(re.fullmatch(r"(.*) is used as \1", each) for each in sentences)
     assert any(each.endswith("is used as scores") for each in sentences)
+
+
+def test_parts_of_masked_scores_may_be_left_minus_infinity():
+    workbook = Workbook(exercise("attention"), drawn("attention"))
+    words = "the last column of the masked scores is left minus infinity: a loop ends one step too early"
+    (mistake,) = (each for each in workbook.unfinished(0.0) if each.name == words)
+    case = max(drawn("attention"), key=lambda case: case.call.arguments["visible"].size)
+    changed = dict(case.call.arguments, visible=case.call.arguments["visible"].copy())
+    changed["visible"][:, -1] = False
+    right = exercise("attention").reference(**changed)["out"]
+    assert np.allclose(mistake.results(case)["out"], right)
