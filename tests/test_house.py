@@ -28,7 +28,7 @@ BUDGETS = {
     "check": 18_300,
     "optim": 1_150,
     "nn": 9_000,
-    "training tasks": 7_600,
+    "training tasks": 8_900,
     "distributed": 1_400,
     "study": 10_600,
     "cli": 1_700,

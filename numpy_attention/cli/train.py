@@ -55,7 +55,10 @@ TEXTS = {
     "label": ("COLUMN", "with --csv: the column of the class"),
     "delimiter": ("CHAR", "with --csv: what separates the cells, such as ';', tab or space (default: comma)"),
     "decimal": ("CHAR", "with --csv: . or , in numbers (default: .)"),
-    "npz": ("FILE", "your own sequences: x (N, T, F), y (N,) and, if they differ, lengths (N,)"),
+    "npz": (
+        "FILE",
+        "your own sequences: x (N, T, F), y (N,) and, if they differ, lengths (N,); with digits: images",
+    ),
     "text_file": ("FILE", "with text: your own text, in UTF-8"),
     "locales": ("NAME[,NAME]", "with dates: more languages, by babel; such as it,nl"),
     "until": ("WHAT", "stop at accuracy=X, or loss=X, on the training part"),
@@ -104,7 +107,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="stop before an epoch that would end later",
     )
-    add("--plot", action="store_true", help="with --out: draw the loss curve and the attention map")
+    add("--plot", action="store_true", help="with --out: draw the loss curve, the attention map, images")
     add_worker_options(parser, "a batch goes through the model in --accumulate parts, N if that is not set")
 
 
@@ -189,7 +192,7 @@ def finish_run(
         print(f"numpy-attention: {error}", file=sys.stderr)
         return 1
     if args.plot and out is not None:
-        draw_pictures(out, last, last.task.attention_map(last, data))
+        draw_pictures(out, last, data)
     for line in end_lines(last):
         print("", line, sep="\n")
     rows = last.task.held_out(last, data)
@@ -305,7 +308,7 @@ def train_point(
         print(f"{label}: {error}", flush=True)
         return Point(settings, Figures(math.nan, math.nan))
     if args.plot and out is not None:
-        draw_pictures(out, last, last.task.attention_map(last, data))
+        draw_pictures(out, last, data)
     figures = next(iter(rows.values()))
     print(f"{label}: held-out loss {format_loss(figures.loss)}, accuracy {figures.accuracy:.4f}", flush=True)
     return Point(settings, figures)

@@ -5,8 +5,8 @@
     d_inputs, d_params = layer.backward(d_out, saved)
 
 Read `layer` and `linear`, then `multi_head_attention`, `transformer`, `language_model` and `generation`; the
-tasks' models are `classifier`, `self_attention`, `token_scores`, `temperature`. Imports NumPy, `functional`,
-`optim`.
+tasks' models are `classifier`, `patch_classifier`, `token_scores`, `temperature`. Imports NumPy,
+`functional`, `optim`.
 """
 
 from .composition import Residual, Sequential

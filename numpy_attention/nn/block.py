@@ -31,6 +31,7 @@ class Block(Layer):
     gate: bool = False
     sinks: bool = False
     softcap: float | None = None
+    scale: float | None = None
     positions: AttentionPositions | None = None
     attention: str | None = None
 
@@ -60,6 +61,7 @@ class Block(Layer):
             gate=self.gate,
             sinks=self.sinks,
             softcap=self.softcap,
+            scale=self.scale,
             dropout=self.dropout,
             positions=positions,
             attention=self.attention,

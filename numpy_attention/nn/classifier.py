@@ -16,6 +16,7 @@ import numpy as np
 
 from ..functional.attention.attend import attend_backward, attend_forward
 from ..functional.base.admission import Array
+from ..functional.base.wording import counted
 from ..functional.layers.activations import tanh_backward, tanh_forward
 from ..functional.layers.linear import linear_backward, linear_forward
 from ..functional.masks.builders import padding
@@ -82,14 +83,25 @@ class AttentionClassifier(NamedTuple):
     temperature: str = FIXED
 
     @property
+    def dtype(self) -> type[np.floating[Any]]:
+        """The dtype of the parameters in training."""
+        return np.float64
+
+    @property
     def name(self) -> str:
         """Label of the model in tables."""
         return "uniform weights" if self.score == UNIFORM else f"{self.score} scores"
 
-    @property
-    def feature_layers(self) -> str:
-        """The layers below the pooling, as a report names them."""
-        return "linear + tanh"
+    def steps(self, tokens: int) -> dict[str, str]:
+        """The steps of the model, as a report names them."""
+        H, C = self.heads, self.hidden_dim
+        temperature = ", learned temperature" if self.temperature == LEARNED else ""
+        return {
+            "extract features": f"linear + tanh: ({tokens}, {self.input_dim}) -> ({tokens}, {C})",
+            "allocate attention": f"{self.score} scores{temperature}, "
+            f"softmax over {counted(tokens, 'token')}: ({H}, {tokens}) weights",
+            "predict": f"weighted sum, linear: ({H}, {C})",
+        }
 
     def with_uniform_weights(self) -> "AttentionClassifier":
         """The same model with uniform weights: the baseline that learns no attention."""

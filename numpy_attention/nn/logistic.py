@@ -47,6 +47,11 @@ class Logistic(NamedTuple):
     outputs: int = 1
 
     @property
+    def dtype(self) -> type[np.floating[Any]]:
+        """The dtype of the parameters in training."""
+        return np.float64
+
+    @property
     def name(self) -> str:
         """Label of the model in tables."""
         return "logistic"

@@ -36,6 +36,7 @@ class BlockOptions(Layer):
     gate: bool = False
     sinks: bool = False
     softcap: float | None = None
+    scale: float | None = None
     dropout: float = 0.0
     attention: str | None = None
 

@@ -67,7 +67,7 @@ class TransformerEncoderLayer(Block):
     dropout : of attention weights, hidden numbers and both parts' outputs, in training
     norm : "layer" or "rms"
     bias : False for no biases
-    kv_heads, head_width, query_key_norm, gate, sinks, softcap, positions, attention
+    kv_heads, head_width, query_key_norm, gate, sinks, softcap, scale, positions, attention
         as in `MultiHeadAttention`
 
     Examples

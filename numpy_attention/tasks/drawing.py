@@ -1,4 +1,6 @@
-"""Digits as text, each with its attention weights below it."""
+"""Images as text; digits side by side, each with its attention weights below it."""
+
+import numpy as np
 
 from ..functional.base.admission import Array
 
@@ -7,6 +9,13 @@ SIDE = 8
 BRIGHTEST = 16
 SHADES = " .:-=+*#%@"
 """From 0 to the brightest."""
+
+
+def draw_image(image: Array, brightest: float | None = None) -> list[str]:
+    """The lines of an image (H, W), a character a pixel; brightest: that of "@", the largest if None."""
+    most = max(float(image.max()), 1e-12) if brightest is None else brightest
+    shades = np.clip((image * (len(SHADES) - 1) / most).round().astype(int), 0, len(SHADES) - 1)
+    return ["".join(SHADES[shade] for shade in row) for row in shades]
 
 
 def draw_digits(images: Array, weights: Array, marked: int = -1) -> list[str]:
@@ -23,7 +32,6 @@ def draw_digits(images: Array, weights: Array, marked: int = -1) -> list[str]:
 
     Examples
     --------
-    >>> import numpy as np
     >>> ring = [0, 0, 9, 9, 9, 9, 0, 0] + 6 * [0, 9, 0, 0, 0, 0, 9, 0] + [0, 0, 9, 9, 9, 9, 0, 0]
     >>> print(*draw_digits(np.array([ring, 64 * [16]]), np.array([[0.25, 0.75]]), 1)[-4:], sep="\\n")
      +    + @@@@@@@@
@@ -31,9 +39,7 @@ def draw_digits(images: Array, weights: Array, marked: int = -1) -> list[str]:
       0.25    0.75
               ^^^^
     """
-    pixels = images.reshape(-1, SIDE, SIDE)
-    shades = (pixels * (len(SHADES) - 1) / BRIGHTEST).round().astype(int)
-    lines = ["".join(SHADES[shade] for shade in shades[:, row].flat) for row in range(SIDE)]
+    lines = draw_image(np.concatenate([*images.reshape(-1, SIDE, SIDE)], axis=1), BRIGHTEST)
     for head, row in enumerate(weights, 1):
         label = f"  head {head}" if len(weights) > 1 else ""
         lines.append("".join(f"{weight:.2f}".center(SIDE) for weight in row) + label)

@@ -1,11 +1,13 @@
-"""The handwritten digits that ship with the package; attribution in data/README.md."""
+"""Images: the handwritten digits that ship with the package, attribution in data/README.md; and files."""
 
 import gzip
 from importlib import resources
 
 import numpy as np
 
+from ..files import PathLike
 from ..functional.base.admission import Array
+from .sequences import read_sequences
 
 TRAINING_DIGITS = 898
 """The first 898 images train, the rest is held out."""
@@ -19,3 +21,38 @@ def read_digits() -> tuple[Array, Array]:
     with file.open("rb") as compressed, gzip.open(compressed, "rt") as text:
         table = np.loadtxt(text, delimiter=",")
     return table[:, :-1], table[:, -1]
+
+
+def read_images(path: PathLike, even: int = 1, most: int = 64) -> tuple[Array, Array, tuple[str, ...]]:
+    """Images (N, side, side) of an npz file with x (N, H, W) and y (N,), their labels (N,), the classes.
+
+    Parameters
+    ----------
+    path : the file
+    even : what divides a side
+    most : the longest side
+
+    Raises
+    ------
+    ValueError
+        If the images are of another size, a grey value is missing or below 0, there is one class, or as
+        `read_sequences`.
+    OSError
+        If it cannot be read.
+    """
+    examples, classes = read_sequences(path, strict=True)
+    _, height, width = examples.x.shape
+    if height != width or height % even or height > most or height < 2:
+        sides = f"from 2 to {most}" if even == 1 else f"a multiple of {even}, at most {most}"
+        raise ValueError(
+            f"{path}: x has images of {height} x {width}; square ones, their side {sides}, are expected"
+        )
+    if examples.lengths is not None:
+        raise ValueError(f"{path} has an array 'lengths'; x and y are expected: images have none")
+    if examples.x.min() < 0:
+        raise ValueError(
+            f"{path}: x holds {examples.x.min():g}; grey values from 0, the background, are expected"
+        )
+    if len(classes) < 2:
+        raise ValueError(f"{path}: every y is {classes[0]}; two classes or more are expected")
+    return examples.x, examples.y, classes

@@ -15,7 +15,8 @@ from ..training.records import moved
 from ..training.report import epochs_text, format_loss, optimizer_text
 from ..training.run import LEARNED, Run, file_digest
 from ..training.settings import Settings
-from ..training.task import AttentionMap, TaskData
+from ..training.task import AttentionMap, Sheet, TaskData
+from .models import refuse_scores
 
 
 class ModelData(TaskData, Protocol):
@@ -105,6 +106,8 @@ class ModelTask(NamedTuple):
     """baselines(settings, data): figures of methods without attention, by name"""
     resampled: Callable[[np.random.Generator, Settings, Any], ExampleSet] | None = None
     """resampled(rng, settings, data): the training part of one epoch, where every epoch has another"""
+    drawn: Callable[[Run, Any], Sheet] | None = None
+    """drawn(run, data): held-out images with what the model made of them, where there are images"""
     translate: Callable[[Run, str], str] | None = None
     """translate(run, text): what the model makes of a text of one's own, where it makes one"""
 
@@ -120,12 +123,7 @@ class ModelTask(NamedTuple):
 
     def objectives(self, settings: Settings, facts: Any) -> dict[str, Objective]:
         """The model, and those trained beside it."""
-        for name in ("score", "temperature"):
-            given, usual = getattr(settings, name), getattr(Settings(), name)
-            if given != usual:
-                raise ValueError(
-                    f"{name} is {given!r}; the task {self.name} has {self.scores} scores, leave it out"
-                )
+        refuse_scores(settings, self.scores)
         missing = next((name for name in self.defaults if getattr(settings, name) is None), None)
         if missing is not None:
             raise ValueError(f"{missing} is None; the task {self.name} needs one")
@@ -198,3 +196,7 @@ class ModelTask(NamedTuple):
     def attention_map(self, run: Run, data: Any) -> AttentionMap:
         """The attention of a held-out example."""
         return self.show(run, data)
+
+    def sheet(self, run: Run, data: Any) -> Sheet | None:
+        """Held-out images with what the model made of them; None where there are none."""
+        return None if self.drawn is None else self.drawn(run, data)

@@ -1,12 +1,15 @@
 """Data for a saved run: those it was trained on, or other files of the same form."""
 
+import math
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from ..files import PathLike
+from ..functional.base.admission import Array
 from ..training.run import Run, file_digest
 from ..training.settings import Settings, check_decimal, check_delimiter
 from . import load, sequences, tables
@@ -127,8 +130,10 @@ def from_sequences(run: Run, file: PathLike, *, labelled: bool) -> Examples:
     OSError
         If it cannot be read.
     """
-    summary = run.facts
+    summary, task = run.facts, cast(Classification, run.task)
     examples, labels = sequences.read_sequences(file, strict=run.settings.strict, labelled=labelled)
+    if task.tokens_of is not None:
+        examples = _patched(run, examples, file, task.tokens_of)
     _, tokens, width = examples.x.shape
     if width != summary.input_dim or not takes_tokens(run, tokens):
         raise ValueError(
@@ -138,6 +143,18 @@ def from_sequences(run: Run, file: PathLike, *, labelled: bool) -> Examples:
     if not labelled:
         return examples
     return sequences.renumber_classes(examples, labels, summary.classes, file)
+
+
+def _patched(
+    run: Run, images: Examples, file: PathLike, tokens_of: Callable[[Array], Array]
+) -> Examples:  # fmt: skip
+    """Images (N, H, W) as the tokens of the run's model, which has as many."""
+    side = math.isqrt(run.facts.tokens * run.facts.input_dim)
+    if images.x.shape[1:] != (side, side) or images.lengths is not None:
+        came = f"images of {images.x.shape[1]} x {images.x.shape[2]}"
+        came = came if images.lengths is None else "sequences with lengths"
+        raise ValueError(f"{file}: x has {came}; images of {side} x {side}, as the run has, are expected")
+    return images._replace(x=tokens_of(images.x))
 
 
 def takes_tokens(run: Run, tokens: int) -> bool:

@@ -1,4 +1,4 @@
-"""The loss curve and the attention map of a run, as PNG and SVG; needs matplotlib.
+"""The loss curve, the attention map and the sheet of images of a run, as PNG and SVG; needs matplotlib.
 
 The same run gives the same bytes: the files hold no date.
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 from ..files import write_bytes
 from .run import LEARNED, SCRATCH, Run
-from .task import AttentionMap
+from .task import AttentionMap, Sheet
 
 FORMATS = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 
@@ -23,13 +23,16 @@ def require_matplotlib() -> None:
         raise ValueError("--plot needs matplotlib: pip install 'numpy_attention[plot]'")
 
 
-def draw_pictures(folder: Path, run: Run, shown: AttentionMap) -> None:
-    """Write loss.png, loss.svg, attention.png and attention.svg into the run's folder."""
+def draw_pictures(folder: Path, run: Run, data: Any) -> None:
+    """Write loss.png, attention.png and, where the task has images, images.png, each as .svg too."""
     import matplotlib
 
     with matplotlib.rc_context({"svg.hashsalt": "numpy_attention", "svg.fonttype": "none"}):
         _write(folder, "loss", _loss(run))
-        _write(folder, "attention", _attention(shown))
+        _write(folder, "attention", _attention(run.task.attention_map(run, data)))
+        sheet = run.task.sheet(run, data)
+        if sheet is not None:
+            _write(folder, "images", _images(sheet))
 
 
 def _write(folder: Path, name: str, figure: Any) -> None:
@@ -71,4 +74,29 @@ def _attention(shown: AttentionMap) -> Any:
     axes.set(xticks=places, xticklabels=[columns[place] for place in places])
     axes.set_title(shown.title)
     figure.colorbar(image, ax=axes, label="weight")
+    return figure
+
+
+def _images(sheet: Sheet) -> Any:
+    """The images in rows, with weights in colour and boxes over them."""
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
+    rows = -(-len(sheet.images) // sheet.columns)
+    figure = Figure(figsize=(1.5 * sheet.columns, 0.5 + 1.7 * rows), layout="constrained")
+    figure.suptitle(sheet.title, fontsize="medium")
+    for place, image in enumerate(sheet.images):
+        axes = figure.add_subplot(rows, sheet.columns, place + 1)
+        down, across = image.shape
+        axes.imshow(image, cmap="gray_r", extent=(0, across, down, 0), vmin=0)
+        if sheet.heat is not None:
+            axes.imshow(sheet.heat[place], cmap="viridis", alpha=0.6, vmin=0, extent=(0, across, down, 0))
+        for box in sheet.boxes[place] if sheet.boxes else ():
+            sides, style = (box.right - box.left, box.bottom - box.top), "-" if box.sure else ":"
+            axes.add_patch(
+                Rectangle((box.left, box.top), *sides, fill=False, edgecolor="C3", linestyle=style)
+            )
+            axes.text(box.left, box.top, box.label, color="C3", fontsize="x-small", va="bottom")
+        axes.set(xticks=[], yticks=[])
+        axes.set_title(sheet.titles[place].replace("$", r"\$"), fontsize="x-small")
     return figure

@@ -39,7 +39,7 @@ from .task import Task, validated
 
 FORMAT = "numpy_attention run 2"
 RUN, SETTINGS, HISTORY, RESULT = "run.npz", "settings.json", "history.csv", "result.json"
-PICTURES = ("loss.png", "loss.svg", "attention.png", "attention.svg")
+PICTURES = tuple(f"{name}.{kind}" for name in ("loss", "attention", "images") for kind in ("png", "svg"))
 Tasks = Mapping[str, Task]
 
 

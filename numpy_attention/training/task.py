@@ -48,6 +48,33 @@ class AttentionMap(NamedTuple):
     """What a column is."""
 
 
+class Box(NamedTuple):
+    """A rectangle over an image, in pixels from its upper left corner, and what is written above it."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    label: str
+    sure: bool = True
+    """False for a dashed line"""
+
+
+class Sheet(NamedTuple):
+    """Images side by side, as a picture shows them."""
+
+    images: Array
+    """(N, H, W)"""
+    titles: tuple[str, ...]
+    title: str
+    heat: Array | None = None
+    """(N, h, w) weights, laid over each image in colour"""
+    boxes: tuple[tuple[Box, ...], ...] = ()
+    """Those of each image"""
+    columns: int = 5
+    """Images in a row"""
+
+
 class Task(Protocol):
     """Everything that training needs of a task: there are `tasks/classification` and `tasks/model_task`."""
 
@@ -115,6 +142,9 @@ class Task(Protocol):
 
     def attention_map(self, run: Any, data: Any) -> "AttentionMap":
         """Weights of held-out examples, for a picture."""
+
+    def sheet(self, run: Any, data: Any) -> Sheet | None:
+        """Held-out images with what the model made of them, for a picture; None where there are none."""
 
     def held_out_lines(
         self, run: Any, data: Any, rows: dict[str, Figures], title: str = "Held out"

@@ -154,7 +154,7 @@ def test_configs(capsys, folder, how):
 COMBINATIONS = {
     "--csv a.csv": r"the task csv needs the setting label; write --label \(.*--csv FILE --label COLUMN --tok",
     "--csv a.csv --label ill": "needs the setting tokens; write --tokens",
-    "--csv a.csv --npz a.npz": "npz belongs to the task npz; the task is csv",
+    "--csv a.csv --npz a.npz": "npz belongs to the tasks digits.* and npz; the task is csv",
     "--task digits --heads 3": "heads is 3; a number that divides hidden_dim, 64",
     "--plot": "--plot needs --out DIR",
     "--resume run --lr 0.1": "--resume uses the settings of the run; leave out --lr",

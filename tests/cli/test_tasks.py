@@ -170,7 +170,7 @@ WAYS = {
     ],
     "npz": ["--npz", "s.npz", "--optimizer", "momentum", "--clip", "0.1", "--score", "cosine"],
     "until": [*TABLE, "--until", "loss=0.9"],
-    "digits": ["--task", "digits", "--heads", "2", "--batch-size", "898", "--temperature", "learned"],
+    "digits": ["--task", "digits", "--heads", "2", "--batch-size", "898", "--layers", "1"],
 }
 
 

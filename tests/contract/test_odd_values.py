@@ -17,7 +17,7 @@ from numpy_attention.functional.attention.dropout import Dropout
 from numpy_attention.functional.masks.mask import Mask
 from numpy_attention.nn.classifier import AttentionClassifier
 from numpy_attention.nn.logistic import Logistic
-from numpy_attention.nn.self_attention import SelfAttentionClassifier
+from numpy_attention.nn.patch_classifier import PatchClassifier
 from numpy_attention.optim import schedules
 
 
@@ -110,8 +110,9 @@ CALLS |= {
     "cosine_lr": (schedules.cosine_lr, dict(step=1, total=9, warmup=2, lr=0.1, final=0.0)),
 }
 
-for layer in (AttentionClassifier(6, 5), SelfAttentionClassifier(6, 3, 4), Logistic(3, 6)):
-    forward = dict(params=layer.init(np.random.default_rng(0)), x=X, lengths=[2, 3])
+for layer in (AttentionClassifier(6, 5), PatchClassifier(6, 3, 4), Logistic(3, 6)):
+    lengths = [3, 3] if isinstance(layer, PatchClassifier) else [2, 3]
+    forward = dict(params=layer.init(np.random.default_rng(0)), x=X, lengths=lengths)
     logits, saved = layer.forward(**forward)
     CALLS |= {
         f"{type(layer).__name__}.forward": (layer.forward, forward),

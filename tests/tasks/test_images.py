@@ -1,8 +1,10 @@
 """The digits that ship with the package."""
 
 import numpy as np
+import pytest
 
-from numpy_attention.tasks.images import SIDE, TRAINING_DIGITS, read_digits
+from numpy_attention.files import write_npz
+from numpy_attention.tasks.images import SIDE, TRAINING_DIGITS, read_digits, read_images
 
 
 def test_the_digits_are_those_of_the_source():
@@ -18,3 +20,35 @@ def test_the_digits_are_those_of_the_source():
 def test_both_parts_have_half_of_the_images():
     assert (TRAINING_DIGITS, len(read_digits()[0]) - TRAINING_DIGITS) == (898, 899)
     assert read_digits()[0].shape[1] == SIDE**2
+
+
+def written(tmp_path, **arrays):
+    given = {"x": np.ones((4, 5, 5)), "y": np.arange(4) % 2} | arrays
+    write_npz(tmp_path / "a.npz", {name: array for name, array in given.items() if array is not None})
+    return tmp_path / "a.npz"
+
+
+def test_images_of_a_file_with_their_labels_and_classes(tmp_path):
+    images, y, classes = read_images(written(tmp_path, y=np.array(["b", "a", "b", "b"])))
+    assert images.shape == (4, 5, 5)
+    assert (y.tolist(), classes) == ([1, 0, 1, 1], ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    "arrays, told",
+    [
+        (
+            dict(x=np.ones((4, 5, 6))),
+            "x has images of 5 x 6; square ones, their side from 2 to 64, are expected",
+        ),
+        (dict(x=np.ones((4, 65, 65))), "x has images of 65 x 65; square ones"),
+        (dict(x=-np.ones((4, 5, 5))), "x holds -1; grey values from 0, the background, are expected"),
+        (dict(x=np.full((4, 5, 5), np.nan)), r"x\[0, 0, 0\] is missing"),
+        (dict(lengths=np.ones(4, int)), "has an array 'lengths'; x and y are expected"),
+        (dict(y=np.zeros(4)), "every y is 0; two classes or more are expected"),
+        (dict(y=None), "has no array 'y'"),
+    ],
+)
+def test_what_is_no_file_of_images_is_refused(tmp_path, arrays, told):
+    with pytest.raises(ValueError, match=told):
+        read_images(written(tmp_path, **arrays))

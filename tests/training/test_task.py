@@ -13,7 +13,10 @@ from numpy_attention.training.task import validated
         (dict(task="csv", csv="a.csv", tokens=3), "the task csv needs the setting label"),
         (dict(task="csv", csv="a.csv", label="b"), "the task csv needs the setting tokens"),
         (dict(task="npz"), "the task npz needs the setting npz"),
-        (dict(task="digit-bags", npz="a.npz"), "npz belongs to the task npz; the task is digit-bags"),
+        (
+            dict(task="digit-bags", npz="a.npz"),
+            "npz belongs to the tasks digits.* and npz; the task is digit-bags",
+        ),
         (dict(task="npz", npz="a.npz", label="b"), "label belongs to the task csv; the task is npz"),
         (dict(task="digits", digit=3), "digit belongs to the task digit-bags; the task is digits"),
         (

@@ -12,7 +12,7 @@ from ...training.objective import Figures, Objective
 from ...training.run import Run
 from ...training.settings import Settings
 from ...training.streams import VALIDATION, stream
-from ...training.task import AttentionMap
+from ...training.task import AttentionMap, Sheet
 from . import facts as stored
 from . import report as lines
 from .attention_map import attention_map
@@ -54,6 +54,10 @@ class Classification(NamedTuple):
     """baselines(data): figures that need no training, by name."""
     augment: Callable[[np.random.Generator, Array], Array] | None = None
     """augment(rng, raw x of the training part): the same examples, slightly changed, anew for each epoch."""
+    drawn: Callable[[Run, Prepared], Sheet] | None = None
+    """drawn(run, data): held-out images with their weights, where examples are images."""
+    tokens_of: Callable[[Array], Array] | None = None
+    """tokens_of(images): the tokens (N, T, F) of images (N, H, W), the form that a file has them in."""
     mixing: float | None = None
     """α of `mixing` where examples are mixed in pairs, anew for each epoch; else None."""
 
@@ -128,6 +132,10 @@ class Classification(NamedTuple):
     def attention_map(self, run: Run, data: Prepared) -> AttentionMap:
         """The weights of a few held-out examples."""
         return attention_map(run, data)
+
+    def sheet(self, run: Run, data: Prepared) -> Sheet | None:
+        """Held-out images with their weights; None where examples are no images."""
+        return None if self.drawn is None else self.drawn(run, data)
 
     def held_out_lines(
         self, run: Run, data: Prepared, rows: dict[str, Figures], title: str = "Held out"

@@ -23,6 +23,10 @@ class Model(Protocol):
     def name(self) -> str:
         """Label of the model in tables."""
 
+    @property
+    def dtype(self) -> type[np.floating[Any]]:
+        """The dtype of the parameters in training."""
+
     def shapes(self) -> Shapes:
         """The shape of every parameter."""
 
@@ -39,9 +43,8 @@ class Model(Protocol):
 class AttentionModel(Model, Protocol):
     """A model whose saved.weights (N, H, T) and saved.maps are attention weights."""
 
-    @property
-    def feature_layers(self) -> str:
-        """The layers below the pooling, as a report names them."""
+    def steps(self, tokens: int) -> dict[str, str]:
+        """The steps of the model, as a report names them: features, attention, prediction without logits."""
 
     def with_uniform_weights(self) -> "AttentionModel":
         """The same model with uniform weights: the baseline that learns no attention."""

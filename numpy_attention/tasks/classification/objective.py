@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...nn.parameters import Params, Shapes
+from ...optim.trees import flatten
+from ...optim.updates import with_leaves
 from ...training.objective import Figures, Outcome
 from .data import Examples
 from .evaluation import figures, logits_of, loss_backward, loss_forward, predicted_classes
@@ -25,7 +27,7 @@ class Classifying(NamedTuple):
     @property
     def dtype(self) -> type[np.floating[Any]]:
         """The dtype of the parameters."""
-        return np.float64
+        return self.model.dtype
 
     def shapes(self) -> Shapes:
         """The shape of every parameter."""
@@ -33,7 +35,9 @@ class Classifying(NamedTuple):
 
     def init(self, rng: np.random.Generator) -> Params:
         """Initial parameters."""
-        return self.model.init(rng)
+        params = self.model.init(rng)
+        arrays = {tuple(name.split(".")): x.astype(self.dtype) for name, x in flatten(params).items()}
+        return with_leaves(params, arrays)
 
     def loss_and_gradients(self, params: Params, batch: Examples, seed: int = 0) -> Outcome:
         """The outcome of a batch; nothing in these models is random."""

@@ -8,7 +8,6 @@ import numpy as np
 
 from ...functional.base.wording import counted
 from ...nn.parameters import parameter_count
-from ...nn.temperature import LEARNED as LEARNED_TEMPERATURE
 from ...training.loop import steps_per_epoch
 from ...training.objective import Figures
 from ...training.report import LINE_WIDTH, epochs_text, format_loss, optimizer_text
@@ -32,23 +31,20 @@ def step_lines(run: Run, data: Prepared, source: Run | None = None) -> list[str]
     """The steps of a run, with their sizes."""
     settings, task = run.settings, task_of(run)
     model = task.model(settings, run.facts.sizes)
-    examples, tokens, width = data.train.x.shape
+    examples, tokens, _ = data.train.x.shape
     missing, held_out_missing = (count_missing(real_values(part)) for part in (data.raw.train, data.raw.test))
-    heads, hidden, outputs = settings.heads, settings.hidden_dim, data.raw.outputs
+    outputs = data.raw.outputs
     logits = "one logit" if outputs == 1 else f"{outputs} logits"
     augmented = "; examples changed anew for each" if task.augment or task.mixing else ""
-    temperature = ", learned temperature" if settings.temperature == LEARNED_TEMPERATURE else ""
+    parts = model.steps(tokens)
     steps = steps_per_epoch(settings, examples)
     lines = {
         "task": f"{settings.task}: {task.question(settings, data.raw)}",
         "clean": f"{missing} training and {held_out_missing} held-out values missing; "
         "filled with training means",
         "normalise": f"{counted(data.normalisation.mean.size, 'column')}, with training means and deviations",
-        "extract features": f"{model.feature_layers}: ({tokens}, {width}) -> ({tokens}, {hidden})",
-        "allocate attention": f"{settings.score} scores{temperature}, "
-        f"softmax over {counted(tokens, 'token')}: ({heads}, {tokens}) weights",
-        "predict": f"weighted sum, linear: ({heads}, {hidden}) -> {logits}; "
-        f"{parameter_count(model.shapes()):,} parameters in all",
+        **parts,
+        "predict": f"{parts['predict']} -> {logits}; {parameter_count(model.shapes()):,} parameters in all",
         "feed back": f"{'binary ' * (outputs == 1)}cross-entropy, backward by hand, "
         f"{optimizer_text(settings)}",
         "iterate": f"{epochs_text(settings.epochs)} of {steps} batch{'es' * (steps != 1)}, "

@@ -12,11 +12,12 @@ SIZES = DataSizes(3, 5, 7)
 
 
 def test_the_task_s_model_and_the_same_with_uniform_weights():
-    settings = Settings(score="dot", heads=2, hidden_dim=4)
+    settings = Settings(heads=2, hidden_dim=4)
     models = models_to_train(TASKS["digits"], settings, SIZES)
     assert list(models) == ["learned", "uniform"]
     assert models["learned"] == TASKS["digits"].model(settings, SIZES)
-    assert models["uniform"].score == UNIFORM
+    assert models["uniform"] == models["learned"].with_uniform_weights()
+    assert models_to_train(TASKS["npz"], settings, SIZES)["uniform"].score == UNIFORM
 
 
 def test_logistic_regression_only_where_the_task_has_it():

@@ -28,5 +28,5 @@ def test_every_model_has_the_protocol(task):
         assert all(map(np.array_equal, flatten(same).values(), flatten(d_params).values()))
         assert {name: array.shape for name, array in flatten(d_params).items()} == flatten(model.shapes())
     learned = TASKS[task].model(settings, SIZES)
-    assert learned.feature_layers.endswith("linear + tanh")
+    assert list(learned.steps(5)) == ["extract features", "allocate attention", "predict"]
     assert learned.with_uniform_weights().name == "uniform weights"

@@ -82,11 +82,12 @@ def test_options_are_named_where_they_are_set(data):
     assert lines[6].endswith("SGD with momentum with lr 0.001, cosine schedule, clipped at 0.5")
 
 
-def test_self_attention_and_augmentation_are_named():
+def test_transformer_and_augmentation_are_named():
     data = load("digits")
     lines = step_lines(begin(settings_of("digits", epochs=2, batch_size=32), data), data)
-    assert "linear + positions, self-attention, linear + tanh: (16, 4) -> (16, 4)" in lines[3]
-    assert lines[5].split("-> ")[1].startswith("10 logits")
+    assert "linear + positions: (16, 4) -> (16, 4)" in lines[3]
+    assert "dot-product scores, 2 heads in 1 layer: (2, 16, 16) weights" in lines[4]
+    assert "mean of all tokens, linear: 4 -> 10 logits" in lines[5]
     assert lines[7].endswith("2 epochs of 29 batches, seed 0; examples changed anew for each")
 
 
