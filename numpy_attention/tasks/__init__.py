@@ -17,6 +17,7 @@ from .breast_cancer import BREAST_CANCER
 from .digit_bags import DIGIT_BAGS
 from .digits import DIGITS
 from .own_data import CSV_TASK, NPZ_TASK
+from .pictures.draw_digit import DRAW_DIGIT
 from .words.algorithms import COPY, REVERSE, SORT
 from .words.dates import DATES
 from .words.docstrings import DOCSTRINGS
@@ -29,6 +30,7 @@ _ALL = (
     DIGIT_BAGS,
     BREAST_CANCER,
     DIGITS,
+    DRAW_DIGIT,
     DATES,
     NUMBERS,
     TEXT,

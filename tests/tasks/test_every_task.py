@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from numpy_attention.tasks import TASKS, load, with_defaults
-from numpy_attention.tasks.words.word_task import WordData
+from numpy_attention.tasks.classification.cleaning import Prepared
 from numpy_attention.training import run_folder
 from numpy_attention.training.run import run_epochs, start_run
 
@@ -15,8 +15,8 @@ SHIPPED = [name for name, task in TASKS.items() if set(task.required) <= set(tas
 
 
 def few_batches(data, settings):
-    """The data, of words BATCHES of the training part and JUDGED examples of the others."""
-    if not isinstance(data, WordData):
+    """The data; but for a classification BATCHES of the training part and JUDGED examples of the others."""
+    if isinstance(data, Prepared):
         return data
     train = data.train.some(slice(BATCHES * settings.batch_size))
     validation = data.validation and data.validation.some(slice(JUDGED))
