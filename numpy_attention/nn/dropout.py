@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..functional.attention.dropout import Dropout as Multipliers
 from ..functional.base.admission import Array, admit
 from ..functional.base.arrays import cotangent, gradient_like, round_to, shape_repr, upcast
+from ..functional.base.memory import new_array
 from .layer import Layer, admit_rate, layer
 from .parameters import Params, check_saved
 
@@ -73,7 +74,7 @@ def thin_forward(rate: float, x: Array, seed: int | None) -> tuple[Any, DropoutL
     """x * multipliers; or x itself, and None saved, where nothing is dropped."""
     if seed is None or not rate:
         return x, None
-    multipliers = Multipliers(seed, rate).array(x.shape).astype(upcast(x)[0].real.dtype)
+    multipliers = Multipliers(seed, rate).fill(new_array(x.shape, upcast(x)[0].real.dtype))
     return round_to(x * multipliers, x, fresh=True), DropoutLayerSaved(x, multipliers)
 
 

@@ -87,8 +87,8 @@ class AlwaysDropping(nn.Dropout):
 
 
 class Unscaled(Multipliers):
-    def array(self, shape):
-        return super().array(shape) * (1 - self.rate)
+    def fill(self, out, position=None):
+        return super().fill(out, position) * (1 - self.rate)
 
 
 def drawn_anew(d_out, saved):

@@ -60,27 +60,29 @@ class Dropout:
         """Likewise for some batch entries (..., 1, 1), numbered through all batch axes."""
         row = entries * np.uint64(length) + np.arange(*rows.indices(length), dtype=np.uint64)[:, None]
         column = np.arange(*columns.indices(width), dtype=np.uint64)
-        return self._multipliers_at(row * np.uint64(width) + column)
+        position = row * np.uint64(width) + column
+        return self.fill(np.empty(position.shape), position.reshape(-1))
 
     def array(self, shape: tuple[int, ...]) -> Array:
         """All multipliers of an array of `shape`, in float64."""
         lengths = tuple(map(int, whole_numbers("shape", shape, least=0).reshape(-1)))
-        return self._multipliers_at(np.arange(math.prod(lengths), dtype=np.uint64).reshape(lengths))
+        return self.fill(np.empty(lengths))
 
-    def _multipliers_at(self, position: Array) -> Array:
-        random, shifted = position.reshape(-1), np.empty(BLOCK, np.uint64)
-        out = np.empty(position.shape)
+    def fill(self, out: Array, position: Array | None = None) -> Array:
+        """`out`, contiguous, with the multipliers at these positions; None: of an array of its shape."""
+        flat, shifted = out.reshape(-1), np.empty(BLOCK, np.uint64)
         with np.errstate(over="ignore"):  # arithmetic modulo 2**64 is the method
             key = np.array([self.seed % 2**64], dtype=np.uint64) + np.uint64(_GOLDEN_GAMMA)
             _mix64(key, shifted[:1])
-            for first in range(0, random.size, BLOCK):
-                x = random[first : first + BLOCK]
+            for first in range(0, out.size, BLOCK):
+                own = slice(first, min(first + BLOCK, out.size))
+                x = np.arange(first, own.stop, dtype=np.uint64) if position is None else position[own]
                 x *= np.uint64(_GOLDEN_GAMMA)
                 x += key
                 _mix64(x, shifted[: x.size])
                 _mix64(x, shifted[: x.size])
                 kept = x >= np.uint64(self.rate * 2**64)
-                np.multiply(kept, 1 / (1 - self.rate), out=out.reshape(-1)[first : first + BLOCK])
+                np.multiply(kept, 1 / (1 - self.rate), out=flat[own])
         return out
 
 
