@@ -21,6 +21,12 @@ def test_multipliers_are_0_or_1_over_1_minus_rate():
     assert (dropout_multipliers(1, 0, (7,)) == 1).all()
 
 
+def test_an_array_is_filled_in_its_own_precision():
+    whole = dropout(3, 0.3).array((7, 9001))
+    filled = dropout(3, 0.3).fill(np.empty((7, 9001), np.float32))
+    np.testing.assert_array_equal(filled, whole.astype(np.float32), strict=True)
+
+
 @pytest.mark.parametrize("rate", [0.01, 0.1, 0.5, 0.9, 0.999])
 @pytest.mark.parametrize("seed", [0, 1, 2**63 - 1])
 def test_the_fraction_dropped_is_the_rate(rate, seed):
@@ -41,7 +47,7 @@ def test_every_bit_of_the_seed_counts():
     assert len({dropout_multipliers(seed, 0.5, (97,)).tobytes() for seed in seeds}) == len(seeds)
 
 
-@pytest.mark.parametrize("shape", [(7, 11), (2, 3, 7, 11), (1, 1), (0, 5), (2, 5, 0)], ids=str)
+@pytest.mark.parametrize("shape", [(7, 11), (2, 3, 7, 11), (1, 1), (0, 5), (2, 5, 0), (7, 9001)], ids=str)
 def test_tiles_are_parts_of_the_whole(shape):
     value = dropout(3, 0.3)
     whole = value.array(shape)
