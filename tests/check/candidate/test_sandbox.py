@@ -4,6 +4,8 @@ import threading
 import time
 import warnings
 
+import numpy as np
+
 from numpy_attention.check.candidate.sandbox import CandidateError, run_sandboxed
 
 
@@ -60,3 +62,9 @@ def test_printing_is_captured_and_warnings_are_silent(capsys):
 
     assert run_sandboxed(talks, timeout=10).printed == "hello\n"
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_message_of_matmul_keeps_its_sizes():
+    failure = run_sandboxed(lambda: np.ones((2, 3)) @ np.ones((2, 3)), 5).failure
+    assert "(size 2 is different from 3)" in failure
+    assert "gufunc" not in failure

@@ -55,3 +55,16 @@ def test_a_wrong_shape_is_said_if_nothing_else_fits():
     )
     grade = graded("score-back", source)
     assert (grade.kind, grade.mistake) == ("the wrong shape", "d_key has the shape 1 by 4, not 2 by 4.")
+
+
+def test_a_transposed_shape_is_said_before_any_law():
+    where = graded("score-back", SOLUTIONS["score-back"].replace("return dq, dk", "return dq, dk.T")).hints[0]
+    assert where[-1] == "d_key has the shape 4 by 2, not 2 by 4."
+    assert not any("law" in line for line in where)
+
+
+def test_a_changed_argument_is_counted_and_of_its_own_kind():
+    source = SOLUTIONS["softmax-back"].replace("return ds", "weights *= 2\n    return ds")
+    grade = graded("softmax-back", source)
+    assert grade.reason == "it changes its argument weights, in 16 of 16 calls"
+    assert grade.hints[1] == ("Kind of mistake: an argument is changed in place, in 16 of 16 calls.",)

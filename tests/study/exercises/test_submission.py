@@ -118,3 +118,8 @@ def test_answers_are_sent_one_by_one(tmp_path):
     file.write_text(RIGHT)
     answer_calls(lambda kind, content: sent.append(kind), str(file), "double", ("y",), CALLS, 5.0)
     assert sent == ["begin", "answer", "answer"]
+
+
+def test_the_line_that_makes_nan_is_kept(tmp_path):
+    (answer,) = answered_here(tmp_path, "def double(x):\n    return x * 0 / 0\n")[:1]
+    assert answer.warned == "line 2: invalid value encountered in divide"
