@@ -4,7 +4,8 @@ A command's file has its description on top, `add_options(parser)`, and `run(arg
 status: 0 done or PASS, 1 a bad result or FAIL, 3 no conclusion. Wrong usage raises ValueError or OSError with
 a one-line message and exits with status 2. Read `main` here, then any command. A command may import every
 other part of the package, and is imported only if it is the one that is run; only `__main__` imports this
-folder. `numbers` reads the numbers of options.
+folder. `numbers` reads the numbers of options, `workers` reaches dask for those that
+share work.
 """
 
 import argparse
@@ -30,6 +31,7 @@ COMMANDS = {
     "laws": "print the laws that every correct attention obeys",
     "faults": "print the faults that the checks must catch",
     "check": "judge your own attention, forward and gradients",
+    "scale": "time attention on dask workers",
     "exercise": "write attention's steps yourself, and be told what is wrong",
 }
 """The commands, each with its line of the help."""

@@ -82,7 +82,14 @@ def await_workers(client: Any, count: int, seconds: float) -> Any:
 
 
 def results(client: Any, futures: list[Any], seconds: float = SECONDS) -> list[Any]:
-    """The results of futures, in their order.
+    """The results of futures, in their order; raises as `settle` does."""
+    settle(client, futures, seconds)
+    with sentences(client):
+        return list(client.gather(futures))
+
+
+def settle(client: Any, futures: list[Any], seconds: float = SECONDS) -> None:
+    """Wait until all futures are done.
 
     Raises
     ------
@@ -90,29 +97,34 @@ def results(client: Any, futures: list[Any], seconds: float = SECONDS) -> list[A
         If the scheduler goes away, if there is no worker for so many seconds, or if workers die of a task.
     """
     distributed = require("distributed")
-    left = time.monotonic() + seconds
+    limit = time.monotonic() + seconds
     while True:
-        try:
+        with sentences(client), suppress(TimeoutError):
             distributed.wait(futures, timeout=min(1.0, seconds))
-            return list(client.gather(futures))
-        except TimeoutError:
-            if client.status != "running":
-                raise lost(address_of(client), "the scheduler went away; start it anew") from None
-            if worker_count(client):
-                left = time.monotonic() + seconds
-            elif time.monotonic() > left:
-                raise lost(
-                    address_of(client), f"all workers are gone for {seconds:g} seconds; start some anew"
-                ) from None
-        except distributed.KilledWorker as error:
-            last = getattr(error.last_worker, "address", "the last")
-            raise lost(
-                address_of(client),
-                f"a task killed one worker after the other, {last} at last; more memory for each, or smaller "
-                "chunks, are expected",
-            ) from None
-        except (distributed.CancelledError, distributed.client.FutureCancelledError):
-            raise lost(address_of(client), "the scheduler went away; start it anew") from None
+            return
+        if client.status != "running":
+            raise lost(address_of(client), "the scheduler went away; start it anew")
+        if worker_count(client):
+            limit = time.monotonic() + seconds
+        elif time.monotonic() > limit:
+            raise lost(address_of(client), f"all workers are gone for {seconds:g} seconds; start some anew")
+
+
+@contextmanager
+def sentences(client: Any) -> Iterator[None]:
+    """Errors of dask about lost workers and schedulers as one sentence."""
+    distributed = require("distributed")
+    try:
+        yield
+    except distributed.KilledWorker as error:
+        last = getattr(error.last_worker, "address", "the last")
+        raise lost(
+            address_of(client),
+            f"a task killed one worker after the other, {last} at last; more memory for each, or smaller "
+            "chunks, are expected",
+        ) from None
+    except (distributed.CancelledError, distributed.client.FutureCancelledError):
+        raise lost(address_of(client), "the scheduler went away; start it anew") from None
 
 
 def worker_count(client: Any) -> int:

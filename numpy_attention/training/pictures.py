@@ -17,10 +17,10 @@ from .task import AttentionMap, Sheet
 FORMATS = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 
 
-def require_matplotlib() -> None:
+def require_matplotlib(what: str = "--plot") -> None:
     """Raise ValueError, with the command that installs it, unless matplotlib is installed."""
     if importlib.util.find_spec("matplotlib") is None:
-        raise ValueError("--plot needs matplotlib: pip install 'numpy_attention[plot]'")
+        raise ValueError(f"{what} needs matplotlib: pip install 'numpy_attention[plot]'")
 
 
 def draw_pictures(folder: Path, run: Run, data: Any) -> None:
