@@ -1,6 +1,7 @@
 """dask, imported when it is first needed, and its clusters; a sentence where there is none, never a hang."""
 
 import errno
+import logging
 import re
 import time
 from collections.abc import Iterator
@@ -41,24 +42,39 @@ def cluster(
         If no scheduler, or no worker, comes in so many seconds.
     """
     distributed = require("distributed")
-    if scheduler is None:
-        local = distributed.LocalCluster(
-            n_workers=workers, threads_per_worker=1, memory_limit=memory, dashboard_address=":0"
-        )
-        with local, distributed.Client(local) as client:
-            yield await_workers(client, workers or 1, seconds)
-        return
-    check_address(scheduler)
+    with quiet_logs():
+        if scheduler is None:
+            local = distributed.LocalCluster(
+                n_workers=workers, threads_per_worker=1, memory_limit=memory, dashboard_address=":0"
+            )
+            with local, distributed.Client(local) as client:
+                yield await_workers(client, workers or 1, seconds)
+            return
+        check_address(scheduler)
+        try:
+            client = distributed.Client(scheduler, timeout=seconds)
+        except OSError:
+            reason = f"no scheduler answers within {seconds:g} seconds"
+            raise lost(scheduler, f"{reason}; the address that `dask scheduler` prints is expected") from None
+        try:
+            yield await_workers(client, 1, seconds)
+        finally:
+            with suppress(Exception):  # of a scheduler that is gone
+                client.close(timeout=1)
+
+
+@contextmanager
+def quiet_logs() -> Iterator[None]:
+    """Without dask's own lines on stderr: what matters of them becomes the sentence of an error."""
+    names = [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        client = distributed.Client(scheduler, timeout=seconds)
-    except OSError:
-        reason = f"no scheduler answers within {seconds:g} seconds"
-        raise lost(scheduler, f"{reason}; the address that `dask scheduler` prints is expected") from None
-    try:
-        yield await_workers(client, 1, seconds)
+        yield
     finally:
-        with suppress(Exception):  # of a scheduler that is gone
-            client.close(timeout=1)
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def check_address(scheduler: str) -> None:

@@ -130,10 +130,15 @@ def _beside(
 
 def usage(dask_worker: Any = None) -> tuple[float, float, float]:
     """Of a worker so far: processor seconds, bytes received, and its largest size in bytes."""
-    import resource  # Windows has none
-
     moved = sum(entry["total"] for entry in dask_worker.transfer_incoming_log) if dask_worker else 0
-    return time.process_time(), float(moved), 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return time.process_time(), float(moved), largest_size()
+
+
+def largest_size() -> float:
+    """The largest size of this process in bytes; NaN where the system does not say (it does on Linux)."""
+    status = Path("/proc/self/status")  # getrusage counts the parent's size before exec, too
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((1024.0 * int(line.split()[1]) for line in lines if line.startswith("VmHWM")), np.nan)
 
 
 # ------------------------------------------------------------------------------------------- report

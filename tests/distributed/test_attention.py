@@ -110,7 +110,7 @@ def test_one_head_without_its_axis_and_no_keys(dask):
     assert not nd.attention_forward(*none)[0].compute().any()
 
 
-def test_masked_tiles_are_never_made(dask, monkeypatch):
+def test_masked_tiles_are_never_made(dask):
     """64 x 64 tiles, causal: 2,080 of 4,096."""
     x = dask.array.zeros((64 * 3, 2), chunks=(3, 2))
     out, saved = nd.attention_forward(x, x, x, mask=na.causal())
@@ -120,6 +120,13 @@ def test_masked_tiles_are_never_made(dask, monkeypatch):
     assert names[0].count("tile") == 2080
     assert names[1].count("tile") == 2 * 2080  # the forward's, unless they are persisted, and the backward's
     assert len(names[0]) < 3000
+
+
+def test_tiles_between_documents_are_never_made(dask):
+    """The bounds of such a mask rule nothing out, its tiles do: 8 of 64."""
+    x, documents = dask.array.zeros((8 * 3, 2), chunks=(3, 2)), np.arange(8 * 3) // 3
+    out, _ = nd.attention_forward(x, x, x, mask=na.segments(documents, documents))
+    assert sum("-tile" in str(key[0]) for key in out.dask if isinstance(key, tuple)) == 8
 
 
 def test_each_tile_is_computed_once_there_and_back(dask, monkeypatch):

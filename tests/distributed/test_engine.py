@@ -1,5 +1,6 @@
 """dask where it is installed, clusters where there are some, and a sentence where there is none."""
 
+import logging
 import os
 import signal
 import threading
@@ -15,6 +16,7 @@ from numpy_attention.distributed.engine import (
     await_workers,
     check_address,
     cluster,
+    quiet_logs,
     require,
     results,
     worker_count,
@@ -84,6 +86,15 @@ def test_a_scheduler_that_goes_away(here):
     with pytest.raises(ConnectionError, match=r"the scheduler went away; start it anew"):
         results(client, [waiting])
     assert time.monotonic() - begun < SECONDS
+
+
+def test_dask_is_quiet_meanwhile_and_as_loud_as_before_afterwards(caplog):
+    logger = logging.getLogger("distributed.client")
+    logger.setLevel(logging.WARNING)
+    with quiet_logs():
+        logger.error("a page of its own")
+    logger.error("again")
+    assert [record.message for record in caplog.records] == ["again"]
 
 
 def test_results_come_in_order(client):

@@ -1,10 +1,12 @@
 """The benchmark: what it counts, and what it writes."""
 
 import math
+import sys
 
+import numpy as np
 import pytest
 
-from numpy_attention.distributed.scaling import MIB, Scaled, ScaleProblem, measure, table, write
+from numpy_attention.distributed.scaling import MIB, Scaled, ScaleProblem, largest_size, measure, table, write
 
 ROW = Scaled("strong", 2, 4096, 4, 1024, 68, 0.01, 1.26, 2.5, 3.5, 12.4, 24.0, 147.0, 2.04, 1.0, 4e-7)
 
@@ -29,6 +31,14 @@ def test_seconds_and_bytes_are_those_of_the_workers(measured):
     assert measured.ring_mib == 3 * 2 * 4 * 2 * 137 * 8 / MIB
     assert 0 <= measured.moved_mib < 1
     assert measured.peak_mib > 20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say how large a process was")
+def test_the_largest_size_of_a_process_is_its_own():
+    before = largest_size()
+    held = np.ones(int(before) // 4)  # eight bytes each: larger than all that was
+    assert largest_size() > before
+    del held
 
 
 def test_nothing_beside_is_left_out(client):
