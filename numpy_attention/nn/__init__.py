@@ -10,6 +10,7 @@ tasks' models are `classifier`, `patch_classifier`, `token_scores`, `temperature
 """
 
 from .composition import Residual, Sequential
+from .detector import Detector
 from .dropout import Dropout
 from .embedding import Embedding
 from .encoder_classifier import EncoderClassifier
@@ -42,6 +43,7 @@ from .weights.torch_names import from_torch, to_torch
 __all__ = [
     "ALiBi",
     "AttentionPooling",
+    "Detector",
     "Dropout",
     "Embedding",
     "EncoderClassifier",

@@ -18,6 +18,7 @@ from .digit_bags import DIGIT_BAGS
 from .digits import DIGITS
 from .own_data import CSV_TASK, NPZ_TASK
 from .pictures.draw_digit import DRAW_DIGIT
+from .pictures.find_digit import FIND_DIGIT
 from .words.algorithms import COPY, REVERSE, SORT
 from .words.dates import DATES
 from .words.docstrings import DOCSTRINGS
@@ -31,6 +32,7 @@ _ALL = (
     BREAST_CANCER,
     DIGITS,
     DRAW_DIGIT,
+    FIND_DIGIT,
     DATES,
     NUMBERS,
     TEXT,

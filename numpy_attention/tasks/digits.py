@@ -154,7 +154,7 @@ DIGITS = Classification(
     model=patch_classifier,
     report=report,
     defaults={
-        "epochs": 60,
+        "epochs": 120,
         "hidden_dim": 64,
         "heads": 8,
         "layers": 2,

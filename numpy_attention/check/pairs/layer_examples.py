@@ -230,5 +230,8 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
             "a mean", nn.VisionTransformer(4, 2, 4, 2, 1, pooling="mean", **_IMAGE), images=normal(2, 1, 4, 4)
         ),
     ),
+    "Detector": (
+        _example("three queries", nn.Detector(4, (2, 3), 4, 2, 1, 3, hidden=3), x=normal(2, 6, 4)),
+    ),
 }  # fmt: skip
 """The examples of every layer, by its name."""

@@ -1,5 +1,6 @@
-"""Tasks of pictures: draw digits pixel by pixel.
+"""Tasks of pictures: find digits on a canvas, draw digits pixel by pixel.
 
-Read draw_digit, then pixel_baselines, which stands beside it: how often each grey value was seen. Images come
-from ../images, shipped or from a file; what a picture shows is a `training.task.Sheet`.
+Read draw_digit first; pixel_baselines stand beside it. find_digit trains `detection` on the canvases of
+`canvas`, beside template_matching. Images come from ../images, shipped or from a file; what a picture shows
+is a `training.task.Sheet`.
 """

@@ -1,0 +1,199 @@
+"""Detection: one query for each class says whether the class is there, and where; and how that is judged.
+
+loss = CLASS_WEIGHT * mean over all queries of binary cross-entropy(there)
+     + BOX_WEIGHT * mean over the classes that are there of Σ |box - true box|          centre and sides
+     + TOKEN_WEIGHT * mean over all tokens and classes of binary cross-entropy(its centre is in the token)
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ... import nn
+from ...functional.base.admission import Array
+from ...functional.layers.activations import sigmoid
+from ...functional.losses.binary import binary_cross_entropy_with_logits_backward as entropy_backward
+from ...functional.losses.binary import binary_cross_entropy_with_logits_forward as entropy_forward
+from ...nn.parameters import Params
+from ...training.objective import Figures, Outcome
+from ..layer_objective import LayerObjective
+from .canvas import CANVAS, Canvases
+
+WINDOW, STEP = 12, 4
+"""Side of the window that is a token, and the distance from one to the next."""
+CLASS_WEIGHT, BOX_WEIGHT, TOKEN_WEIGHT = 10.0, 5.0, 200.0
+BATCH = 100
+"""Canvases per forward where nothing is trained."""
+SPREAD = 10.0
+"""Factor on the initial positions, which tell a box's place."""
+OVERLAP = 0.5
+"""The least IoU of a box that counts as right."""
+
+
+def windows(images: Array) -> Array:
+    """Canvases (N, 32, 32) as windows (N, 64, 144): each 4 x 4 with 4 pixels around it.
+
+    Examples
+    --------
+    >>> windows(np.arange(1024.0).reshape(1, 32, 32))[0, 9, :5]  # the second of the second row of windows
+    array([0., 1., 2., 3., 4.])
+    """
+    edge = (WINDOW - STEP) // 2
+    framed = np.pad(images, ((0, 0), (edge, edge), (edge, edge)))
+    cut = np.lib.stride_tricks.sliding_window_view(framed, (WINDOW, WINDOW), axis=(1, 2))[:, ::STEP, ::STEP]
+    return cut.reshape(len(images), -1, WINDOW * WINDOW)
+
+
+def centred(boxes: Array) -> Array:
+    """Boxes (…, 4) of left, top, right, bottom as centre and sides."""
+    low, high = boxes[..., :2], boxes[..., 2:]
+    return np.concatenate([(low + high) / 2, high - low], axis=-1)
+
+
+def cornered(boxes: Array) -> Array:
+    """The inverse of `centred`."""
+    centre, sides = boxes[..., :2], boxes[..., 2:]
+    return np.concatenate([centre - sides / 2, centre + sides / 2], axis=-1)
+
+
+def overlaps(one: Array, other: Array) -> Array:
+    """Intersection over union (…) of boxes (…, 4) of left, top, right, bottom.
+
+    Examples
+    --------
+    >>> overlaps(np.array([0.0, 0.0, 2.0, 2.0]), np.array([[1.0, 0.0, 3.0, 2.0], [2.0, 2.0, 3.0, 3.0]]))
+    array([0.33333333, 0.        ])
+    """
+    shared = np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2])
+    inside = np.maximum(shared, 0).prod(axis=-1)
+    areas = [(box[..., 2:] - box[..., :2]).prod(axis=-1) for box in (one, other)]
+    union = areas[0] + areas[1] - inside
+    return np.asarray(inside / np.where(union > 0, union, 1))
+
+
+def tokens_that_hold(canvases: Canvases) -> Array:
+    """True (N, K, 64) for the token in whose 4 x 4 pixels the centre of a class's box lies."""
+    side = CANVAS // STEP
+    column, row = np.moveaxis((centred(canvases.boxes)[..., :2] * side).astype(int), -1, 0)  # (N, K)
+    held: Array = (np.arange(side * side) == (row * side + column)[..., None]) & canvases.present[..., None]
+    return held
+
+
+class Found(NamedTuple):
+    """One box for each class on every canvas."""
+
+    scores: Array
+    """(N, K), the larger the surer"""
+    boxes: Array
+    """(N, K, 4) left, top, right, bottom, as shares of the side"""
+
+
+def without_doubles(found: Found) -> Found:
+    """The scores, lowered by 2 where a box of a larger score overlaps: two digits do not share a place."""
+    scores = found.scores.copy()
+    for row, own in enumerate(found.scores):
+        kept: list[int] = []
+        for label in np.argsort(-own, kind="stable"):
+            if kept and (overlaps(found.boxes[row, label], found.boxes[row, kept]) >= OVERLAP).any():
+                scores[row, label] -= 2
+            else:
+                kept.append(int(label))
+    return found._replace(scores=scores)
+
+
+def average_precision(scores: Array, right: Array, total: int) -> float:
+    """The area below precision over recall, precision made falling, as in Pascal VOC from 2010 on.
+
+    scores, right (M,): of each box, and whether it is right. total: how many there are to find.
+
+    Examples
+    --------
+    >>> average_precision(np.array([0.9, 0.8, 0.7]), np.array([True, False, True]), 2)
+    0.8333333333333333
+    """
+    right = right[np.argsort(-scores, kind="stable")]
+    precision = np.cumsum(right) / np.arange(1, len(right) + 1)
+    falling = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(falling[right].sum() / max(total, 1))
+
+
+def mean_average_precision(found: Found, canvases: Canvases) -> float:
+    """The mean over the classes of the average precision at an IoU of 0.5; without classes never there."""
+    right = canvases.present & (overlaps(found.boxes, canvases.boxes) >= OVERLAP)
+    each = [
+        average_precision(found.scores[:, k], right[:, k], int(there))
+        for k, there in enumerate(canvases.present.sum(axis=0))
+        if there
+    ]
+    return float(np.mean(each))
+
+
+def box_loss_forward(boxes: Array, wanted: Array, there: Array) -> tuple[float, Any]:
+    """The mean, over boxes (…, 4) that are there (…), of Σ |box - wanted|."""
+    difference = np.where(there[..., None], boxes - wanted, 0)
+    count = max(int(there.sum()), 1)
+    return float(np.abs(difference).sum() / count), (difference, count)
+
+
+def box_loss_backward(d_loss: float, saved: Any) -> Array:
+    """d_boxes: the sign of the difference."""
+    difference, count = saved
+    return np.asarray(d_loss / count * np.sign(difference), difference.dtype)
+
+
+@dataclass(frozen=True)
+class Detecting(LayerObjective):
+    """A detector with one query for each class."""
+
+    model: nn.Detector
+
+    @property
+    def name(self) -> str:
+        """Label of the model in tables."""
+        return "one query a class"
+
+    def init(self, rng: np.random.Generator) -> Params:
+        """Initial parameters."""
+        params = super().init(rng)
+        params["positions"]["weight"] *= np.float32(SPREAD)
+        return params
+
+    def losses(self, params: Params, batch: Canvases, seed: int | None = None) -> tuple[float, Any]:
+        """The loss of a batch, and what its backward needs."""
+        x = windows(batch.images).astype(np.float32)
+        (logits, boxes, scores), saved = self.model.forward(
+            params, x, seed=seed if self.model.dropout else None
+        )
+        there, saved_there = entropy_forward(logits, batch.present.astype(logits.dtype))
+        where, saved_where = box_loss_forward(boxes, centred(batch.boxes).astype(boxes.dtype), batch.present)
+        holds, saved_holds = entropy_forward(scores, tokens_that_hold(batch).astype(scores.dtype))
+        loss = CLASS_WEIGHT * float(there) + BOX_WEIGHT * where + TOKEN_WEIGHT * float(holds)
+        return loss, (logits, saved, saved_there, saved_where, saved_holds)
+
+    def loss_and_gradients(self, params: Params, batch: Canvases, seed: int) -> Outcome:
+        """The outcome of a batch; right counts the classes that are rightly said to be there or not."""
+        loss, (logits, saved, saved_there, saved_where, saved_holds) = self.losses(params, batch, seed)
+        d_logits = entropy_backward(np.asarray(CLASS_WEIGHT, logits.dtype), saved_there)
+        d_boxes = box_loss_backward(BOX_WEIGHT, saved_where)
+        d_tokens = entropy_backward(np.asarray(TOKEN_WEIGHT, logits.dtype), saved_holds)
+        _, d_params = self.model.backward((d_logits, d_boxes, d_tokens), saved)
+        right = int(((logits > 0) == batch.present).sum())
+        return Outcome(loss, d_params, batch.present.size, right)
+
+    def found(self, params: Params, canvases: Canvases) -> Found:
+        """The probability of each class, and its box, without doubles."""
+        parts = []
+        for first in range(0, canvases.size, BATCH):
+            x = windows(canvases.images[first : first + BATCH]).astype(np.float32)
+            parts.append(self.model.forward(params, x)[0])
+        logits, boxes = (np.concatenate([part[place] for part in parts]) for place in (0, 1))
+        return without_doubles(Found(sigmoid(logits.astype(np.float64)), cornered(boxes.astype(np.float64))))
+
+    def figures(self, params: Params, examples: Canvases) -> Figures:
+        """The mean loss, and the mean average precision."""
+        rows = [slice(first, first + BATCH) for first in range(0, examples.size, BATCH)]
+        losses = [self.losses(params, examples.some(row))[0] * examples.some(row).size for row in rows]
+        precision = mean_average_precision(self.found(params, examples), examples)
+        return Figures(math.fsum(losses) / examples.size, precision)

@@ -1,0 +1,245 @@
+"""find-digit: two to four handwritten digits among strokes; which are there, and where?
+
+A detector with one learned query for each of ten classes reads a canvas of 32 x 32 pixels as 64 overlapping
+windows. Each query answers whether its class is there, and with a box. Canvases are drawn: for training, anew
+for every epoch and with up to seven digits, from the first 898 images, half of them slightly distorted; those
+held out from the other 899. The figure is the mean average precision at an IoU of 0.5, beside template
+matching. Settings were compared on canvases from the last third of the 898, training on the others.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+
+from ... import nn
+from ...functional.base.admission import Array
+from ...training.objective import Figures
+from ...training.run import LEARNED, Run
+from ...training.settings import Settings
+from ...training.streams import EXAMPLES, stream
+from ...training.task import AttentionMap, Box, Sheet
+from ..distortion import distorted
+from ..drawing import draw_image
+from ..images import SIDE, TRAINING_DIGITS, read_digits
+from ..model_task import ModelTask, PlainFacts, plain_form
+from .canvas import CANVAS, Canvases, drawn_canvases
+from .detection import OVERLAP, STEP, WINDOW, Detecting, Found, mean_average_precision, overlaps, windows
+from .template_matching import matched, templates_of
+
+CLASSES = 10
+TRAINING_CANVASES, JUDGED_CANVASES = 1000, 300
+"""Canvases of an epoch; of the held-out part, and of the part by which thresholds are chosen."""
+MOST_IN_TRAINING = 7
+"""Digits on a canvas of training: the more there are, the faster the model learns what they look like."""
+DISTORTED = 0.5
+"""The share of the training images that are slightly distorted in an epoch."""
+BRIGHTEST = 16
+SHOWN = 10
+"""Canvases of the picture."""
+QUERY, TEMPLATES = "one query a class", "template matching"
+
+
+class FindingData(NamedTuple):
+    """Canvases, and the images from which they are drawn."""
+
+    train: Canvases
+    test: Canvases
+    tuning: Canvases
+    """Of training images: thresholds are chosen on it"""
+    images: Array
+    """(N, 8, 8) those to train on, grey values 0-1"""
+    y: Array
+    """(N,) their classes"""
+    validation: Canvases | None = None
+    cleaned: str = (
+        f"canvases of {CANVAS} x {CANVAS}, drawn anew in every epoch; held-out ones from held-out digits"
+    )
+
+
+def load_data(settings: Settings, facts: PlainFacts | None) -> FindingData:
+    """Canvases of training and of held-out digits; with patience, those that choose thresholds validate."""
+    pixels, labels = read_digits()
+    images, y = pixels.reshape(-1, SIDE, SIDE) / BRIGHTEST, labels.astype(np.int64)
+    train, test = slice(TRAINING_DIGITS), slice(TRAINING_DIGITS, None)
+    counts = (TRAINING_CANVASES, train), (JUDGED_CANVASES, test), (JUDGED_CANVASES, train)
+    train_part, test_part, tuning = (
+        drawn_canvases(stream(settings.seed, EXAMPLES, part), images[rows], y[rows], CLASSES, count)
+        for part, (count, rows) in enumerate(counts, 1)
+    )
+    validation = None if settings.patience is None else tuning
+    return FindingData(train_part, test_part, tuning, images[train], y[train], validation)
+
+
+def resampled(rng: np.random.Generator, settings: Settings, data: FindingData) -> Canvases:
+    """The canvases of one epoch."""
+    changed = np.clip(distorted(rng, data.images.reshape(len(data.y), -1)), 0, 1).reshape(data.images.shape)
+    images = np.where(rng.random(len(data.y))[:, None, None] < DISTORTED, changed, data.images)
+    return drawn_canvases(rng, images, data.y, CLASSES, data.train.size, MOST_IN_TRAINING)
+
+
+def model(settings: Settings, facts: PlainFacts) -> Detecting:
+    """A detector with a query for each class."""
+    layers, dropout = cast(tuple[int, float], (settings.layers, settings.dropout))
+    width, side = settings.hidden_dim, CANVAS // STEP
+    return Detecting(
+        nn.Detector(
+            WINDOW**2,
+            (side, side),
+            width,
+            settings.heads,
+            layers,
+            CLASSES,
+            hidden=4 * width,
+            activation="relu",
+            dropout=dropout,
+        )
+    )
+
+
+def baselines(settings: Settings, data: FindingData) -> dict[str, Figures]:
+    """The mean average precision of template matching."""
+    found = matched(data.test.images, templates_of(data.images, data.y, CLASSES), CLASSES)
+    return {TEMPLATES: Figures(float("nan"), mean_average_precision(found, data.test))}
+
+
+def counts(found: Found, canvases: Canvases, threshold: float) -> tuple[int, int]:
+    """How many boxes of at least that score there are, and how many of them are right."""
+    given = found.scores >= threshold
+    right = given & canvases.present & (overlaps(found.boxes, canvases.boxes) >= OVERLAP)
+    return int(given.sum()), int(right.sum())
+
+
+def best_threshold(found: Found, canvases: Canvases) -> float:
+    """The score from which boxes are given so that F1, 2 right / (given + there), is largest."""
+    there = canvases.present.sum()
+    candidates = np.quantile(found.scores, np.linspace(0, 1, 201))
+    values = []
+    for threshold in candidates:
+        given, right = counts(found, canvases, threshold)
+        values.append(2 * right / (given + there))
+    return float(candidates[int(np.argmax(values))])
+
+
+def detect(run: Run, canvases: Canvases) -> Found:
+    """What the run's model finds."""
+    objective: Any = run.objectives()[LEARNED]
+    found: Found = objective.found(run.params, canvases)
+    return found
+
+
+def report(run: Run, data: FindingData, rows: dict[str, Figures]) -> list[str]:
+    """Boxes given and right at thresholds from the training part, and a canvas with its boxes."""
+    templates = templates_of(data.images, data.y, CLASSES)
+    thresholds: list[float] = []
+    ways: dict[str, Callable[[Canvases], Found]] = {
+        QUERY: lambda canvases: detect(run, canvases),
+        TEMPLATES: lambda canvases: matched(canvases.images, templates, CLASSES),
+    }
+    lines = [
+        f"The accuracy is the mean average precision at an IoU of {OVERLAP}. Boxes given for the "
+        f"{data.test.present.sum()} digits,",
+        "where the threshold gives the best F1 on canvases of training digits:",
+        f"{'':<18}  Given  Right",
+    ]
+    for name, find in ways.items():
+        thresholds.append(best_threshold(find(data.tuning), data.tuning))
+        given, right = counts(find(data.test), data.test, thresholds[-1])
+        lines.append(f"{name:<18}  {given:>5}  {right:>5}")
+    first = data.test.some(slice(1))
+    found = detect(run, first)
+    return [*lines, "", *canvas_lines(first.images[0], found_boxes(found, 0, thresholds[0]))]
+
+
+def found_boxes(found: Found, row: int, threshold: float) -> tuple[Box, ...]:
+    """The boxes that are given on a canvas, in pixels."""
+    return tuple(
+        Box(*map(float, found.boxes[row, label] * CANVAS), str(label))  # type: ignore[call-arg, arg-type]
+        for label in np.flatnonzero(found.scores[row] >= threshold)
+    )
+
+
+def canvas_lines(image: Array, boxes: tuple[Box, ...]) -> list[str]:
+    """A canvas as text, two characters a pixel, with boxes drawn over it and their class at a corner.
+
+    Examples
+    --------
+    >>> print(*canvas_lines(np.zeros((4, 4)), (Box(0.2, 0.0, 3.1, 3.0, "7"),)), sep="\\n")
+    7----+
+    |    |
+    +----+
+    <BLANKLINE>
+    """
+    cells = [list("".join(2 * shade for shade in line)) for line in draw_image(image, 1.0)]
+    for box in boxes:
+        left, right = (int(np.clip(round(2 * x), 0, len(cells[0]))) for x in (box.left, box.right))
+        top, bottom = (int(np.clip(round(y), 0, len(cells))) for y in (box.top, box.bottom))
+        right, bottom = max(right - 1, left), max(bottom - 1, top)
+        for row in (top, bottom):
+            cells[row][left : right + 1] = ["-"] * (right + 1 - left)
+        for row in range(top + 1, bottom):
+            cells[row][left] = cells[row][right] = "|"
+        for row, column in ((top, right), (bottom, left), (bottom, right)):
+            cells[row][column] = "+"
+        cells[top][left] = box.label
+    return ["".join(line).rstrip() for line in cells]
+
+
+def drawn(run: Run, data: FindingData) -> Sheet:
+    """The first held-out canvases with the boxes that are given, dashed where they are wrong."""
+    canvases = data.test.some(slice(SHOWN))
+    threshold = best_threshold(detect(run, data.tuning), data.tuning)
+    found = detect(run, canvases)
+    right = canvases.present & (overlaps(found.boxes, canvases.boxes) >= OVERLAP)
+    boxes = tuple(
+        tuple(
+            box._replace(sure=bool(right[row, int(box.label)])) for box in found_boxes(found, row, threshold)
+        )
+        for row in range(canvases.size)
+    )
+    titles = tuple(", ".join(map(str, np.flatnonzero(there))) for there in canvases.present)
+    title = f"Digits on held-out canvases, and boxes found; dashed: wrong class, or an IoU below {OVERLAP}"
+    return Sheet(canvases.images, titles, title, boxes=boxes)
+
+
+def show(run: Run, data: FindingData) -> AttentionMap:
+    """What each query reads of the first held-out canvas."""
+    objective: Any = run.objectives()[LEARNED]
+    _, saved = objective.model.forward(run.params, windows(data.test.images[:1]).astype(np.float32))
+    there = set(np.flatnonzero(data.test.present[0]))
+    rows = tuple(f"{label}, on the canvas" if label in there else str(label) for label in range(CLASSES))
+    side = CANVAS // STEP
+    columns = tuple(f"{place // side + 1},{place % side + 1}" for place in range(side * side))
+    return AttentionMap(
+        saved.weights[0], rows, columns, "Attention of the queries", keys="window: row, column"
+    )
+
+
+FIND_DIGIT = ModelTask(
+    name="find-digit",
+    question=lambda settings, data: "two to four digits among strokes; which are there, and where?",
+    load_data=load_data,
+    facts_form=plain_form(lambda settings, data: {}),
+    features=lambda data: f"{(CANVAS // STEP) ** 2} windows of {WINDOW} x {WINDOW} pixels, {STEP} apart",
+    model=model,
+    report=report,
+    show=show,
+    drawn=drawn,
+    defaults={
+        "epochs": 40,
+        "hidden_dim": 64,
+        "heads": 4,
+        "layers": 2,
+        "dropout": 0.0,
+        "batch_size": 16,
+        "optimizer": "adamw",
+        "schedule": "cosine",
+        "lr": 0.003,
+        "clip": 1.0,
+    },
+    metric="accuracy",
+    loss="cross-entropy and distance of boxes",
+    own_settings=("layers", "dropout"),
+    baselines=baselines,
+    resampled=resampled,
+)
