@@ -29,6 +29,11 @@ every_layer = pytest.mark.parametrize("layer, example", EXAMPLES)
 RNG = np.random.default_rng(0)
 
 
+def results(out):
+    """The results of a forward, several or one."""
+    return out if isinstance(out, tuple) else (out,)
+
+
 @pytest.mark.parametrize("example", ALL, ids=lambda example: example.name.replace(" ", "_"))
 def test_backward_is_the_derivative_of_forward_by_all_arguments_at_once(example):
     """<d_out, f'(x) v> = <gradients, v> for a random v over inputs and parameters, by the complex step."""
@@ -36,13 +41,13 @@ def test_backward_is_the_derivative_of_forward_by_all_arguments_at_once(example)
     rng = np.random.default_rng(3)
     v = {name: rng.standard_normal(x.shape) for name, x in arrays.items()}
     out, saved = layer_forward(**example.kwargs)
-    d_out = rng.standard_normal(out.shape)
-    gradients = layer_backward(d_out, saved)
+    d_outs = [rng.standard_normal(one.shape) for one in results(out)]
+    gradients = layer_backward(tuple(d_outs) if isinstance(out, tuple) else d_outs[0], saved)
     moved, _ = layer_forward(
         **example.kwargs | {n: x + 1e-100j * v[n] for n, x in arrays.items() if f"d_{n}" in gradients}
     )
     terms = [(gradients[f"d_{name}"] * v[name]).sum() for name in arrays if f"d_{name}" in gradients]
-    change = (d_out * moved.imag).sum() / 1e-100
+    change = sum((d_out * one.imag).sum() for d_out, one in zip(d_outs, results(moved), strict=True)) / 1e-100
     assert change == pytest.approx(sum(terms), abs=1e-12 * sum(map(abs, terms)))
 
 
@@ -175,9 +180,8 @@ def test_parameters_of_another_dtype_than_the_input(layer, example):
     for narrow in (inputs, list(shapes)):
         arguments = example.kwargs | {name: example.kwargs[name].astype(np.float32) for name in narrow}
         out, saved = layer_forward(**arguments)
-        outs = out if isinstance(out, tuple) else (out,)
-        assert {one.dtype for one in outs} == {np.dtype(np.float64)}
-        ones = tuple(np.ones(one.shape) for one in outs)
+        assert {one.dtype for one in results(out)} == {np.dtype(np.float64)}
+        ones = tuple(np.ones(one.shape) for one in results(out))
         d_out = ones if isinstance(out, tuple) else ones[0]
         for name, gradient in layer_backward(d_out, saved).items():
             assert gradient.dtype == arguments[name.removeprefix("d_")].dtype, name
