@@ -16,6 +16,7 @@ import numpy as np
 from ..functional.attention.attention import attention, attention_backward, attention_forward
 from ..functional.attention.steps import STEPS
 from ..functional.base.admission import Array, quiet
+from ..functional.base.wording import counted
 from ..functional.layers.softmax import log_softmax
 from ..functional.masks.builders import causal
 from ..nn.heads import split_heads
@@ -122,8 +123,10 @@ def blame(model: LanguageModel, params: Params, ids: Array, layer: int, head: in
 
 def _admit(model: LanguageModel, ids: Array, layer: int, head: int) -> None:
     if not 2 <= len(ids) <= model.context + 1:
-        raise ValueError(f"text has {len(ids)} symbols; from 2 to {model.context + 1}, the context and one, "
-                         "are expected")  # fmt: skip
+        raise ValueError(
+            f"text has {counted(len(ids), 'symbol')}; from 2 to {model.context + 1}, the context and one, "
+            "are expected"
+        )
     for name, place, count in (("layer", layer, model.layers), ("head", head, model.heads)):
         if not 0 <= place < count:
             raise ValueError(f"{name} is {place}; from 0 to {count - 1} is expected: both count from 0")

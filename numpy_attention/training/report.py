@@ -16,7 +16,7 @@ def format_loss(loss: float) -> str:
     """A loss to four places, from a million on in scientific notation; "-" for NaN."""
     if math.isnan(loss):
         return "-"
-    return f"{loss:.4f}" if loss < 1e6 else f"{loss:.4e}"
+    return f"{round(loss, 4) + 0.0:.4f}" if loss < 1e6 else f"{loss:.4e}"
 
 
 def epoch_line(run: Run) -> str:

@@ -64,7 +64,7 @@ class Settings(NamedTuple):
         return self.csv or self.npz or self.text_file
 
 
-FILES = ("csv", "npz", "start_from", "text_file", "locales")
+FILES = ("csv", "npz", "start_from", "text_file")
 """Settings that are paths."""
 
 

@@ -8,6 +8,7 @@ import pytest
 import numpy_attention as na
 from numpy_attention import nn
 from numpy_attention.nn import generation
+from numpy_attention.nn.sampling import penalise_repetition
 from numpy_attention.optim.trees import flatten, unflatten
 from tests.support.layer_formulas import random_params
 
@@ -50,13 +51,17 @@ def test_the_same_with_the_cache_as_without(form, options, dtype, prompt):
     assert len(ids) == 11
 
 
-def test_greedy_takes_the_likeliest_of_a_window_that_halves():
+@pytest.mark.parametrize("penalty", [1, 1.5])
+def test_greedy_takes_the_likeliest_of_a_window_that_halves(penalty):
+    """The penalty is of all ids before, those too that the model has forgotten."""
     model, params = model_of()
     ids, start = [1, 2, 3, 4], 0
-    for written in generation.generate(model, params, ids.copy(), 9, temperature=0):
+    options = {"temperature": 0, "repetition_penalty": penalty}
+    for written in generation.generate(model, params, ids.copy(), 9, **options):
         if len(ids) - start > CONTEXT:
             start = len(ids) - 3
-        assert written == model.forward(params, [ids[start:]])[0][0, -1].argmax()
+        logits = model.forward(params, [ids[start:]])[0][0, -1]
+        assert written == penalise_repetition(logits, ids, penalty).argmax()
         ids.append(written)
 
 

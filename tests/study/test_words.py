@@ -65,6 +65,15 @@ def test_keys_and_values_of_a_head_are_blamed_as_its_weights_show(layer):
     scale = 1 / np.sqrt(2)
     query = (x @ own["in_proj_weight"][4:6].T + own["in_proj_bias"][4:6]) * scale
     np.testing.assert_allclose(found.d_scores.swapaxes(1, 2) @ query, found.d_key, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(found.maps["d_scores"], sum(found.d_scores[:, q] for q in range(5)))
+
+
+def test_heads_that_share_keys_read_those_of_their_group():
+    model = nn.LanguageModel(7, 8, 4, 1, 5, kv_heads=2, attention="reference")
+    params = random_params(model)
+    _, saved = model.forward(params, IDS[None, :-1])
+    for head, weights in enumerate(saved.stack.layers[0].self_attn.attention.weights[0]):
+        np.testing.assert_allclose(blame(model, params, IDS, 0, head).weights, weights, rtol=1e-12)
 
 
 def test_losses_add_up_over_heads_and_laws_hold_with_rotary_positions():
@@ -93,7 +102,7 @@ def test_a_wrong_gradient_is_found(monkeypatch):
 @pytest.mark.parametrize(
     ("ids", "place", "message"),
     [
-        ([3], (0, 0), "text has 1 symbols; from 2 to 6, the context and one, are expected"),
+        ([3], (0, 0), "text has 1 symbol; from 2 to 6, the context and one, are expected"),
         ([0] * 7, (0, 0), "text has 7 symbols"),
         (IDS, (2, 0), "layer is 2; from 0 to 1 is expected: both count from 0"),
         (IDS, (0, -1), "head is -1; from 0 to 2 is expected"),

@@ -28,6 +28,14 @@ def test_numbers_and_width():
     assert row.endswith(f"{found.maps['whole model'][3, s]:.3f}")
 
 
+def test_the_largest_number_of_a_loss_is_the_largest_without_its_sign():
+    lines, found = page_and_blame()
+    d_scores = found.maps["d_scores"]
+    largest = np.abs(d_scores).argmax(axis=1)
+    assert (largest != d_scores.argmax(axis=1)).any()
+    assert [int(line[36:38]) for line in lines[5:10]] == largest.tolist()
+
+
 def test_a_long_text_has_no_map_of_weights_but_says_where():
     found = page_and_blame()[1]
     long = found._replace(

@@ -10,6 +10,14 @@ from numpy_attention.training.settings import Settings
 def test_points_that_differ_in_the_model_share_their_data():
     assert data_settings(Settings(lr=0.1)) == data_settings(Settings(lr=0.2, heads=3))
     assert data_settings(Settings(seed=1)) != data_settings(Settings(seed=2))
+    for name, value in {
+        "text_file": "a",
+        "code": "characters",
+        "context": 8,
+        "patience": 3,
+        "locales": "it",
+    }.items():
+        assert data_settings(Settings(**{name: value})) != data_settings(Settings()), name
 
 
 def test_the_table_has_a_row_per_point_and_no_figures_where_training_was_not_finite():

@@ -9,7 +9,7 @@ from numpy_attention.optim.trees import flatten
 from numpy_attention.tasks.classification.data import Examples
 from numpy_attention.tasks.classification.evaluation import figures
 from numpy_attention.tasks.classification.objective import Classifying
-from numpy_attention.training.loop import NotFinite, train
+from numpy_attention.training.loop import NotFinite, one_after_another, train
 from numpy_attention.training.optimizers import OPTIMIZERS, lr_at
 from numpy_attention.training.settings import OPTIMIZER_NAMES, SCHEDULE_NAMES, Settings
 from numpy_attention.training.streams import ORDER, START, stream
@@ -123,6 +123,17 @@ def test_accumulated_parts_of_a_batch_give_the_gradient_of_the_whole(clip):
         np.testing.assert_allclose(flatten(parts.params)[name], array, rtol=0, atol=1e-14)
     more = [*train(OBJECTIVE, examples(), settings._replace(accumulate=100))][-1]
     assert more.loss == pytest.approx(whole.loss, rel=1e-12)
+
+
+def test_every_part_of_every_batch_has_a_seed_of_its_own():
+    seeds = []
+
+    def compute(objective, params, parts):
+        seeds.extend(seed for _, seed in parts)
+        return one_after_another(objective, params, parts)
+
+    [*train(OBJECTIVE, examples(), Settings(epochs=2, batch_size=5, accumulate=2), compute=compute)]
+    assert len(set(seeds)) == len(seeds) == 2 * 4 * 2
 
 
 def test_weight_decay_reaches_the_optimizer():

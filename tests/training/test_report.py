@@ -7,8 +7,9 @@ from tests.support.runs import begin, settings_of
 
 
 def test_losses_have_few_digits():
-    assert [format_loss(x) for x in (0.12345, 123456.789, 1.5e7, np.nan)] == [
+    assert [format_loss(x) for x in (0.12345, -0.0, 123456.789, 1.5e7, np.nan)] == [
         "0.1235",
+        "0.0000",
         "123456.7890",
         "1.5000e+07",
         "-",

@@ -85,6 +85,23 @@ def test_until_ends_a_run_early():
     assert a_run(3, until="accuracy=1").done
 
 
+def test_the_best_epoch_is_the_first_of_the_least_validation_loss_and_patience_counts_from_it():
+    run = begin(settings_of(patience=2, epochs=9))
+    rows = tuple({"loss": 9.0 - n, "validation_loss": x} for n, x in enumerate((3.0, 1.0, 1.0, 2.0)))
+    runs = [run._replace(history=rows[:n]) for n in range(5)]
+    assert [run.best_number for run in runs] == [None, 1, 2, 2, 2]
+    assert [run.done for run in runs] == [False, False, False, False, True]
+
+
+def test_a_start_is_from_the_best_parameters_of_the_model_and_the_last_of_the_others():
+    data = some_data()
+    source = begin(settings_of(), data)
+    best = begin(settings_of(seed=3), data).epochs["learned"].params
+    run = begin(settings_of(start_from="x"), data, source._replace(best=best))
+    assert run.epochs["learned"].params is best
+    assert run.epochs["uniform"].params is source.epochs["uniform"].params
+
+
 def test_the_first_epoch_at_the_loss_of_a_start_from_scratch():
     rows = [{"loss": x, "scratch_loss": y} for x, y in [(0.5, 0.7), (0.3, 0.5), (0.2, 0.3)]]
     assert first_epoch_at_scratch_loss(rows) == 2

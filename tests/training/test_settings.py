@@ -1,10 +1,17 @@
 """Settings: the range of each, and what a JSON file may hold."""
 
 import math
+import os
 
 import pytest
 
-from numpy_attention.training.settings import Settings, check_field, check_fields, parse_until
+from numpy_attention.training.settings import (
+    Settings,
+    check_field,
+    check_fields,
+    parse_until,
+    with_absolute_paths,
+)
 
 OUT_OF_RANGE = {
     "task": ["", ["digit-bags"]],
@@ -73,3 +80,9 @@ def test_settings_of_before_lack_what_is_new():
     first = list(Settings._fields).index("accumulate")
     older = {name: getattr(settings, name) for name in Settings._fields[:first]}
     assert Settings(**check_fields(older)) == settings
+
+
+def test_paths_become_absolute_and_names_remain():
+    kept = with_absolute_paths(Settings(text_file="a.txt", start_from="runs/a", locales="it,nl", label="b"))
+    assert (kept.text_file, kept.start_from) == (os.path.abspath("a.txt"), os.path.abspath("runs/a"))
+    assert (kept.locales, kept.label) == ("it,nl", "b")

@@ -14,6 +14,7 @@ import numpy as np
 
 from ... import nn
 from ...functional.base.admission import Array
+from ...functional.base.wording import counted
 from ...training.objective import Figures
 from ...training.run import Run
 from ...training.settings import Settings
@@ -66,19 +67,23 @@ def text_data(text: str, name: str, settings: Settings, facts: WordFacts | None)
     Raises
     ------
     ValueError
-        If the text is too short for the context, or holds characters that the earlier run did not know.
+        If the text is too short for the context, holds characters that the earlier run did not know, or is
+        to be read in characters where that run had byte pairs.
     """
     end = len(text) * 9 // 10
     start = len(text) * 8 // 10 if settings.patience is not None else end
     vocabulary = new_code(text, text[:start], settings) if facts is None else facts.vocabulary
+    if settings.code == "characters" and vocabulary.lengths.max() > 1:
+        raise ValueError("code is 'characters', but the earlier run had byte-pairs; the same is expected")
     T: Any = settings.context
     ids, middle, last = (
         vocabulary.encode(part, name) for part in (text[:start], text[start:end], text[end:])
     )
     if len(ids) <= T:
+        other = ", or --code characters" * (settings.code == "byte-pairs")
         raise ValueError(
-            f"{name} has {len(ids)} symbols to train on; more than {T}, the context, are expected: give a "
-            "longer text, or a smaller --context"
+            f"{name} has {counted(len(ids), 'symbol')} to train on; more than {T}, the context, are "
+            f"expected: give a longer text, a smaller --context{other}"
         )
     return WordData(
         spread_windows(ids, T),
@@ -134,8 +139,8 @@ def report(run: Run, data: WordData, rows: dict[str, Figures]) -> list[str]:
     symbols, characters = len(data.test.ids) - data.test.length, len(data.raw[1])
     before = data.test.length + 1 - int(data.test.counted.max())
     return [
-        f"Nats a character, of {characters:,} characters in {symbols:,} symbols, each with at least {before} "
-        "symbols before it"
+        f"Nats a character, of {characters:,} characters in {symbols:,} symbols, each with at least "
+        f"{counted(before, 'symbol')} before it"
     ]
 
 

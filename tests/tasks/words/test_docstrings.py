@@ -5,8 +5,9 @@ import pytest
 
 from numpy_attention.tasks import TASKS, with_defaults
 from numpy_attention.tasks.words import docstrings
-from numpy_attention.tasks.words.docstrings import DOCSTRINGS, UNKNOWN, classify_text, encoded
-from numpy_attention.tasks.words.library import Document
+from numpy_attention.tasks.words.docstrings import DOCSTRINGS, UNKNOWN, classify_text, encoded, new_vocabulary
+from numpy_attention.tasks.words.library import Document, split_documents
+from numpy_attention.tasks.words.naive_bayes import naive_bayes
 from numpy_attention.tasks.words.vocabulary import Vocabulary
 from numpy_attention.training import run_folder
 from numpy_attention.training.run import run_epochs, start_run
@@ -39,6 +40,15 @@ def test_patience_sets_a_validation_part_aside(data):
     assert together.validation is None
     assert together.train.size == data.train.size + data.validation.size
     assert "this Python has no asyncio, http" in data.cleaned
+
+
+def test_symbols_and_naive_bayes_are_those_of_the_training_part(data):
+    train, _, _ = split_documents(small_library())
+    assert data.vocabulary == new_vocabulary(train)
+    assert data.train.counted is None
+    for part in (data.validation, data.test):
+        wanted = naive_bayes(data.train, part, data.vocabulary.size, len(WORDS))
+        np.testing.assert_array_equal(part.counted, wanted)
 
 
 def test_an_unknown_word_is_known_by_its_pieces():

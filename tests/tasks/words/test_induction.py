@@ -63,8 +63,10 @@ def test_a_successor_stands_after_the_only_earlier_occurrence():
 
 
 def test_first_letters_are_different_and_held_out_ones_are_not_trained_on(run):
-    data, _ = run
-    for part, held in ((DRAWN, False), (data.train, False), (data.validation, True), (data.test, True)):
+    data, last = run
+    epoch = TASKS["induction"].resampled(np.random.default_rng(3), last.settings, data)
+    trained = [(part, False) for part in (DRAWN, data.train, epoch)]
+    for part, held in (*trained, (data.validation, True), (data.test, True)):
         texts = ["".join(LETTERS[i] for i in row[:n]) for row, n in zip(part.rows, part.firsts, strict=True)]
         assert all(len(set(text)) == len(text) and held_out(text) == held for text in texts)
     assert np.array_equal(data.test.judged, data.test.successors > 0)

@@ -1,5 +1,7 @@
 """Labelled texts as an objective: loss and figures agree, padding changes nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -43,3 +45,9 @@ def test_figures_of_log_probabilities():
     shares = np.array([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7]])
     loss = -(np.log(0.25) + np.log(0.7)) / 2
     assert label_figures(np.log(shares), np.array([1, 2])) == (pytest.approx(loss), 0.5)
+
+
+def test_figures_are_without_dropout():
+    params = OBJECTIVE.init(np.random.default_rng(3))
+    thinned = replace(OBJECTIVE, model=replace(OBJECTIVE.model, dropout=0.5))
+    assert thinned.figures(params, TEXTS) == OBJECTIVE.figures(params, TEXTS)

@@ -121,3 +121,10 @@ def test_figures_count_the_judged_targets_alone():
     log_p = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
     each = -log_p[np.arange(6), one.rows[0, 1:]]
     np.testing.assert_allclose(by_hand, each[::-1].cumsum(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("objective, examples", [(OBJECTIVE, WINDOWS), (TRANSLATING, PAIRS)])
+def test_figures_are_without_dropout(objective, examples):
+    params = objective.init(np.random.default_rng(3))
+    thinned = replace(objective, model=replace(objective.model, dropout=0.5))
+    assert thinned.figures(params, examples) == objective.figures(params, examples)

@@ -36,7 +36,33 @@ def test_the_last_tenth_is_held_out_and_the_one_before_validates(settings, code,
         words.append("" if part is None else data.vocabulary.decode(part.rows[:, 1:][part.judged]))
     assert tuple(map(len, words)) == parts
     assert "".join(words) == content
+    assert data.raw == (content[:900], content[900:])  # what n-grams know, and what they are judged by
     assert (data.vocabulary.size > len(set(content))) == (code == "byte-pairs")
+
+
+@pytest.mark.parametrize("patience, pairs", [(None, {"ab", "cd"}), (3, {"ab"})])
+def test_byte_pairs_are_those_of_the_training_part(settings, patience, pairs):
+    data = load(settings("ab" * 40 + "cd" * 5 + "ef" * 5, context=1, patience=patience))
+    assert {symbol for symbol in data.vocabulary.symbols if len(symbol) == 2} == pairs
+
+
+def test_the_loss_is_in_nats_a_character(settings):
+    data = load(settings())
+    objective = TEXT.objectives(settings(), TEXT.facts(settings(), data))["learned"]
+    params = objective.init(np.random.default_rng(0))
+    params["embedding"]["weight"][...] = 0  # equal logits
+    symbols = int(data.test.judged.sum())
+    wanted = symbols * np.log(data.vocabulary.size) / 300
+    assert symbols < 300
+    assert objective.figures(params, data.test).loss == pytest.approx(wanted, rel=1e-6)
+
+
+def test_characters_do_not_start_from_byte_pairs(settings):
+    facts = TEXT.facts(settings(), load(settings()))
+    with pytest.raises(
+        ValueError, match=r"^code is 'characters', but the earlier run had byte-pairs; the same"
+    ):
+        load(settings(code="characters"), source=facts)
 
 
 def test_every_epoch_has_other_windows_but_equally_many(settings):
@@ -76,7 +102,8 @@ def test_the_loss_falls_and_a_resumed_run_equals_the_unbroken_one(settings, tmp_
     [
         ("", "own.txt is empty; a text is expected"),
         (b"Gr\xfc\xdfe", "own.txt is not in UTF-8: byte 2 is 0xfc"),
-        ("abc", "own.txt has 2 symbols to train on; more than 8, the context, are expected"),
+        ("abc", "own.txt has 2 symbols to train on; more than 8, the context, are expected: .* --code char"),
+        ("ab", "own.txt has 1 symbol to train on"),
     ],
 )
 def test_what_is_no_text_is_refused(settings, content, told):

@@ -1,12 +1,16 @@
 """What tasks of translation share: learning, resuming, the alignment, one's own text."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from numpy_attention.optim.trees import flatten
 from numpy_attention.tasks import TASKS, load, with_defaults
 from numpy_attention.tasks.words import translation
+from numpy_attention.tasks.words.objectives import Translating
 from numpy_attention.tasks.words.translation import (
+    Drawn,
     alignment,
     cross_attention,
     shown_example,
@@ -14,7 +18,8 @@ from numpy_attention.tasks.words.translation import (
     translate_text,
 )
 from numpy_attention.tasks.words.vocabulary import Vocabulary
-from numpy_attention.tasks.words.word_task import WordFacts
+from numpy_attention.tasks.words.word_task import WordData, WordFacts
+from numpy_attention.tasks.words.written import Piece, Written, written_pairs
 from numpy_attention.training import run_folder
 from numpy_attention.training.run import run_epochs, start_run
 from tests.tasks.words.test_word_task import same
@@ -60,6 +65,32 @@ def test_uniform_weights_are_on_the_right_part_by_chance(runs):
     np.testing.assert_allclose(shares, chance, rtol=1e-6)
     one, shown = shown_example(model, params, data)
     assert shown.shape == (10, len(one.text))
+
+
+def test_the_alignment_is_that_of_symbols_that_stand_for_something(monkeypatch):
+    year, month, nothing = (lambda text, means=means: Piece(text, means) for means in ("y", "m", ""))
+    written = [
+        Written((year("ab"), nothing("-")), (year("1"), nothing("2"))),
+        Written((month("c"), year("d")), (year("1"), month("2"))),
+    ]
+    vocabularies = [Vocabulary.of_characters(text, special=True) for text in ("-abcd", "12")]
+    pairs = written_pairs(written, *vocabularies)
+    data = WordData(pairs, pairs, pairs, *vocabularies, raw=Drawn(None, None, written))
+    weights = np.array([[[[0.5, 0.1, 0.4], [0, 0, 1], [0, 0, 1]], [[0.7, 0.3, 0], [0.9, 0.1, 0], [0, 1, 0]]]])
+    monkeypatch.setattr(translation, "cross_attention", lambda model, params, examples: weights)
+    shares, largest, chance = alignment(None, None, data)
+    np.testing.assert_allclose(shares, [(0.6 + 0.3 + 0.9) / 3])
+    np.testing.assert_allclose(largest, [2 / 3])
+    assert chance == pytest.approx((2 / 3 + 1 / 2 + 1 / 2) / 3)
+
+
+def test_cross_attention_is_the_mean_of_all_heads(runs):
+    data, (first, *_) = runs
+    model, params = first.objectives()["learned"].model, first.params
+    _, _, saved = Translating(replace(model, attention="reference")).forward(params, data.test)
+    heads = saved.decode.decoder.layers[0].multihead_attn.weights
+    assert heads.shape[1] == 4
+    np.testing.assert_allclose(cross_attention(model, params, data.test)[0], sum(heads.swapaxes(0, 1)) / 4)
 
 
 def test_every_line_of_the_report(runs):
