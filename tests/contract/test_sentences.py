@@ -30,7 +30,7 @@ SENTENCES = {
     folder: [
         each for file in (ROOT / folder).rglob("*.py") if file.name not in PARTS for each in raised(file)
     ]
-    for folder in ("functional", "optim", "nn")
+    for folder in ("functional", "optim", "nn", "distributed")
 }
 
 

@@ -114,6 +114,7 @@ def test_one_worker_is_killed_midway(client, peer):
         time.sleep(0.01)
     pid = next(iter(client.run(os.getpid).values()))
     os.kill(pid, signal.SIGKILL)
+    assert not any(future.done() for future in futures)
     for got, right in zip(results(client, list(futures)), expected, strict=True):
         assert got.tobytes() == right.tobytes()
     assert worker_count(await_workers(client, 2, SECONDS)) == 2
