@@ -180,7 +180,7 @@ def plot(rows: list[Scaled]) -> Any:
         own = [row for row in rows if row.scaling == kind]
         workers = [row.workers for row in own]
         axes.plot(workers, [row.forward_seconds + row.backward_seconds for row in own], "o-", label="dask")
-        axes.plot(workers, [row.fast_seconds for row in own], "s--", label="fast_attention, as many threads")
+        axes.plot(workers, [row.fast_seconds for row in own], "s--", label="fast_attention")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(
             title=f"{kind} scaling", xlabel="workers", ylabel="seconds, forward and backward", ylim=(0, None)
