@@ -29,10 +29,15 @@ def seeds(task: str) -> range:
     return range(3 if task in SLOW else 5)
 
 
+def made(runs: Path, task: str, seed: int) -> bool:
+    """True if a run has its result."""
+    return (runs / f"{task}-{seed}" / "result.json").exists()
+
+
 def result(runs: Path, task: str, seed: int) -> dict[str, Any]:
     """The result.json of a run, which is trained, or trained to its end, if it has none."""
     folder = runs / f"{task}-{seed}"
-    if not (folder / "result.json").exists():
+    if not made(runs, task, seed):
         begun = (folder / "run.npz").exists()
         how = (
             ["--resume", str(folder)]
@@ -68,11 +73,12 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("tasks", nargs="*", metavar="TASK", help="only these; the table keeps to them too")
     parser.add_argument("--runs", default="runs/tasks", metavar="FOLDER", help="where the runs are kept")
-    parser.add_argument("--seeds", type=int, metavar="N", help="at most so many of each (5, or 3 where slow)")
+    parser.add_argument(
+        "--made", action="store_true", help="train nothing: a table of the results that are there"
+    )
     parser.add_argument("--out", default=str(OUT), metavar="FILE.md", help="the file to write")
     args = parser.parse_args(argv)
     names = args.tasks or SHIPPED
-    most = args.seeds or 5
     lines = [
         "# What the tasks reach",
         "",
@@ -85,7 +91,9 @@ def main(argv: list[str] | None = None) -> None:
         "| ---- | ------ | ---- | ---------- | ----- | --------- | ---------- | ------- |",
     ]
     for name in names:
-        lines.append(row(name, [result(Path(args.runs), name, seed) for seed in seeds(name)[:most]]))
+        own = [seed for seed in seeds(name) if not args.made or made(Path(args.runs), name, seed)]
+        if own:
+            lines.append(row(name, [result(Path(args.runs), name, seed) for seed in own]))
     print(*lines, sep="\n")
     write_text(args.out, "\n".join(lines) + "\n")
 

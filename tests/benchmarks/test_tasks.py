@@ -21,6 +21,15 @@ def test_the_table_is_made_of_the_results_that_are_there(tmp_path, capsys):
     assert capsys.readouterr().out.strip() == text.strip()
 
 
+def test_a_table_of_what_is_there_trains_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(tasks.subprocess, "run", None)
+    (tmp_path / "digits-3").mkdir()
+    (tmp_path / "digits-3" / "result.json").write_text(json.dumps(RESULT))
+    tasks.main(["digits", "copy", "--made", "--runs", str(tmp_path), "--out", str(tmp_path / "table.md")])
+    (row,) = (tmp_path / "table.md").read_text().splitlines()[9:]
+    assert row == "| digits | accuracy | 0.9000 | 0.9000–0.9000 | 1 | majority class 0.1000 | 1,234 | 2 |"
+
+
 def test_a_missing_result_is_trained(tmp_path, monkeypatch):
     monkeypatch.setattr(tasks, "seeds", lambda task: range(1))
     asked = []
