@@ -1,15 +1,18 @@
 """numpy-attention train: its lines, its folder, and what it refuses before it starts."""
 
+import itertools
 import os
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from numpy_attention.cli import main
+from numpy_attention.cli import main, train
 from numpy_attention.cli.train import kept_message
 from numpy_attention.files import read_json, read_npz
+from tests.support.runs import begin, settings_of, some_data
 
 QUICK = ["--epochs", "2", "--hidden-dim", "5", "--batch-size", "100"]
 
@@ -152,6 +155,13 @@ def test_a_time_limit_ends_training_after_a_whole_epoch_and_resuming_goes_on(cap
     assert main(["train", "--resume", str(tmp_path / "run")]) == 0
     resumed = capsys.readouterr().out
     assert resumed[resumed.index("Epoch [2/3]") :] == whole[whole.index("Epoch [2/3]") :]
+
+
+def test_no_epoch_begins_that_would_end_after_the_time_limit(monkeypatch):
+    monkeypatch.setattr(train, "time", SimpleNamespace(monotonic=itertools.count(0, 10).__next__))
+    start, data = begin(settings_of(epochs=5)), some_data()
+    last = train.train_run(start, data, None, loud=False, verbose=False, time_limit=25)
+    assert last.number == 2  # ten seconds each
 
 
 def test_patience_ends_training_and_names_the_best_epoch(capsys, tmp_path):

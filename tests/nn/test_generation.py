@@ -81,6 +81,24 @@ def test_enough_beams_find_the_likeliest_sequence():
     assert written == texts[sums.argmax(), 3:].tolist()
 
 
+def test_beams_keep_the_likeliest_of_every_step():
+    model, params = model_of(vocabulary=4, context=9)
+    switched = 0
+    for prompt in itertools.product(range(4), repeat=2):
+        kept, leaders = [(0.0, list(prompt))], []
+        for _ in range(5):
+            longer = [
+                (total + log_p, [*ids, place])
+                for total, ids in kept
+                for place, log_p in enumerate(na.log_softmax(model.forward(params, [ids])[0][0, -1]))
+            ]
+            kept = sorted(longer, key=lambda one: -one[0])[:2]
+            leaders.append(kept[0][1][-1])
+        assert [*generation.generate(model, params, prompt, 5, beams=2)] == kept[0][1][2:]
+        switched += leaders != kept[0][1][2:]
+    assert switched > 0  # else what leads at each step would do
+
+
 def test_ids_come_one_by_one_and_nothing_is_computed_before():
     model, params = model_of()
     params["embedding"]["weight"][...] = np.nan

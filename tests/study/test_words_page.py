@@ -26,6 +26,10 @@ def test_numbers_and_width():
     assert f"{found.losses[3]:.3f}" in row
     assert row.split()[-3:-1] == [str(s), shown(SYMBOLS[s])]
     assert row.endswith(f"{found.maps['whole model'][3, s]:.3f}")
+    worst = int(found.losses.argmax())
+    assert (
+        f"The largest loss, {max(found.losses):.3f} at symbol {worst + 1} {shown(SYMBOLS[worst + 1])}" in text
+    )
 
 
 def test_the_largest_number_of_a_loss_is_the_largest_without_its_sign():

@@ -9,6 +9,7 @@ from numpy_attention.tasks.words.algorithms import (
     LETTERS,
     LONGEST,
     SHORTEST,
+    VALIDATION_SEQUENCES,
     drawn_text,
     guessing,
     held_out,
@@ -40,12 +41,19 @@ def test_the_answers_of_an_example():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_held_out_sequences_are_not_trained_on(name):
+def test_held_out_sequences_are_not_trained_on(name, monkeypatch):
     data = load(name)
     trained = [data.vocabulary.decode(row[:n]) for row, n in zip(*data.train[:2], strict=True)]
     assert {len(text) for text in trained} == {*range(SHORTEST, LONGEST + 1)}
     assert not any(map(held_out, trained))
     assert all(held_out(one.text) for one in data.raw.test)
+    assert data.validation.size == VALIDATION_SEQUENCES
+    checked = []
+    monkeypatch.setattr(algorithms, "drawn_examples", lambda *args, held: checked.append(held) or 1 / 0)
+    run = start_run(TASKS[name], with_defaults({"task": name}), data)
+    with pytest.raises(ZeroDivisionError):  # nothing is judged here
+        algorithms.by_length(run, data)
+    assert checked == [True]
     target = data.vocabulary.decode(data.train.target[0][1 : data.train.target_lengths[0] - 1])
     assert target == written_text(name, trained[0]).translation
 

@@ -1,5 +1,7 @@
 """The task docstrings on a library of a few words: parts, epochs, learning, a text of one's own."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,26 @@ def test_an_epoch_leaves_words_out_and_draws_small_modules_more_often(data):
     assert epoch.size == data.train.size
     assert 0.25 < epoch.lengths.mean() / data.train.lengths.mean() < 0.55
     assert epoch.lengths.min() > 0
+    owners = {
+        data.vocabulary.places[word]: place for place, words in enumerate(WORDS.values()) for word in words
+    }
+    for ids, label in zip(epoch.ids, epoch.labels, strict=True):
+        assert {owners[place] for place in ids if place in owners} <= {label}
+
+
+def test_a_module_is_drawn_by_the_square_root_of_its_size(monkeypatch):
+    library = [
+        one._replace(module=one.module[:-4] + "one.py") if at % 2 else one
+        for at, one in enumerate(small_library())
+    ]
+    monkeypatch.setattr(docstrings, "read_library", lambda: library)
+    shares, sizes = DOCSTRINGS.load(SETTINGS).raw.shares, Counter()
+    train, _, _ = split_documents(library)
+    for one in train:
+        sizes[one.module] += 1
+    assert len(set(sizes.values())) > 1
+    roots = np.array([1 / np.sqrt(sizes[one.module]) for one in train])
+    np.testing.assert_allclose(shares, roots / roots.sum())
 
 
 def test_a_resumed_run_ends_in_the_same_bits_and_knows_its_words(data, tmp_path):

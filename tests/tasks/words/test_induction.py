@@ -84,6 +84,15 @@ def test_every_epoch_has_other_rows(run):
     assert one.size == data.train.size
 
 
+def test_the_accuracy_by_length_is_of_held_out_rows(run, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        induction, "drawn_rows", lambda *args, **kind: drawn.append(kind["held"]) or drawn_rows(*args, **kind)
+    )
+    assert len(induction.by_length(run[1], run[0])) == 2 + len(drawn)
+    assert drawn == [True] * 14
+
+
 def test_stripes_of_weights_by_hand():
     weights = np.zeros((1, 2, 3, 6, 6))
     places = np.arange(6)

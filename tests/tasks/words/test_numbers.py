@@ -20,6 +20,8 @@ def data():
 def test_held_out_numbers_are_not_trained_on(data):
     held_out = {one.text for one in data.raw.test}
     assert len(held_out) == 2000
+    rows = ({tuple(row[row > 0]) for row in part.source} for part in (data.validation, data.test))
+    assert set.isdisjoint(*rows)
     trained = data.raw.draw(np.random.default_rng(3), 10_000)
     assert not held_out & {joined(german(int(number))) for number in trained}
     assert not held_out & {joined(german(number)) for number in range(FIRST_HELD_OUT)}

@@ -1,11 +1,13 @@
 """The task text: parts of a text, what is refused, and a model that learns."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from numpy_attention.optim.trees import flatten
 from numpy_attention.tasks import load, with_defaults
-from numpy_attention.tasks.words.text import ALICE, TEXT
+from numpy_attention.tasks.words.text import ALICE, TEXT, last_weights
 from numpy_attention.training import run_folder
 from numpy_attention.training.run import run_epochs, start_run
 
@@ -55,6 +57,16 @@ def test_the_loss_is_in_nats_a_character(settings):
     wanted = symbols * np.log(data.vocabulary.size) / 300
     assert symbols < 300
     assert objective.figures(params, data.test).loss == pytest.approx(wanted, rel=1e-6)
+
+
+def test_the_map_is_that_of_the_last_layer(settings):
+    these = settings(layers=2)
+    objective = TEXT.objectives(these, TEXT.facts(these, data := load(these)))["learned"]
+    params, ids = objective.init(np.random.default_rng(0)), data.test.ids[:5]
+    _, saved = replace(objective.model, attention="reference").forward(params, ids[None])
+    first, last = (layer.self_attn.attention.weights[0] for layer in saved.stack.layers)
+    assert not np.array_equal(first, last)
+    np.testing.assert_array_equal(last_weights(objective.model, params, ids), last)
 
 
 def test_characters_do_not_start_from_byte_pairs(settings):

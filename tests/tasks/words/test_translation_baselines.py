@@ -27,6 +27,11 @@ def test_a_source_is_the_set_of_its_trigrams():
     assert trigrams(KNOWN)[1:].sum() == trigrams(KNOWN.some([1, 2])).sum()
 
 
+def test_a_long_example_is_not_near_for_its_length():
+    train, test = np.array([[1, 1, 1, 1], [1, 1, 0, 0]], dtype=float), np.array([[1, 1, 0, 0]], dtype=float)
+    assert nearest(train, test).tolist() == [1]
+
+
 def test_the_nearest_example_shares_most():
     asked = pairs([[3, 4, 6], [6, 4, 4]], [[1, 2], [1, 2]])
     assert nearest(trigrams(KNOWN), trigrams(asked)).tolist() == [0, 1]

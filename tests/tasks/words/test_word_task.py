@@ -39,13 +39,16 @@ def test_a_run_read_back_after_any_epoch_ends_in_the_same_bits(tmp_path):
         same(last, whole[-1])
 
 
-def test_the_best_epoch_by_the_validation_part_is_kept():
+def test_the_best_epoch_by_the_validation_part_is_kept(tmp_path):
     whole = runs(lr=0.1, epochs=6)
     losses = [row["validation_loss"] for row in whole[-1].history]
     best = int(np.argmin(losses))
     assert whole[-1].best_number == best + 1
     for name, array in flatten(whole[best].epochs["learned"].params).items():
         np.testing.assert_array_equal(flatten(whole[-1].params)[name], array, err_msg=name)
+    assert best < 5
+    run_folder.save_run(tmp_path, whole[-1])
+    same(run_folder.read_run(tmp_path, TASKS), whole[-1])
 
 
 def test_every_line_of_a_run(tmp_path):
