@@ -7,6 +7,9 @@ import numpy as np
 
 from ..files import PathLike
 from ..functional.base.admission import Array
+from ..training.settings import Settings
+from .classification.data import Examples
+from .hold_out import split
 from .sequences import read_sequences
 
 TRAINING_DIGITS = 898
@@ -56,3 +59,17 @@ def read_images(path: PathLike, even: int = 1, most: int = 64) -> tuple[Array, A
     if len(classes) < 2:
         raise ValueError(f"{path}: every y is {classes[0]}; two classes or more are expected")
     return examples.x, examples.y, classes
+
+
+def image_parts(settings: Settings, most: int) -> tuple[Examples, Examples, tuple[str, ...]]:
+    """Images (N, side, side) to train on and held out, and the classes: shipped, or of settings.npz.
+
+    Of a file, whose sides are at most `most`, a fifth of each class is held out.
+    """
+    if settings.npz is not None:
+        images, y, classes = read_images(settings.npz, most=most)
+        parts = split(Examples(images, y), classes, settings.seed)
+        return parts.train, parts.test, classes
+    images, y = read_digits()
+    both = Examples(images.reshape(-1, SIDE, SIDE), y)
+    return both.some(slice(TRAINING_DIGITS)), both.some(slice(TRAINING_DIGITS, None)), tuple("0123456789")

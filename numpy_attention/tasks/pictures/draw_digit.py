@@ -27,11 +27,9 @@ from ...training.run import LEARNED, Run
 from ...training.settings import Settings
 from ...training.streams import EXAMPLES, VALIDATION, stream
 from ...training.task import AttentionMap, Sheet
-from ..classification.data import Examples
 from ..distortion import distorted
 from ..drawing import draw_image
-from ..hold_out import split
-from ..images import SIDE, TRAINING_DIGITS, read_digits, read_images
+from ..images import image_parts
 from ..model_task import ModelTask, PlainFacts, plain_form
 from ..words.examples import JudgedRows, Windows
 from ..words.objectives import NextToken
@@ -78,20 +76,9 @@ def rows_of(grey: Array, first: Array) -> Windows:
     return Windows(ids.ravel(), np.arange(len(ids)) * ids.shape[1], pixels.shape[1])
 
 
-def read_parts(settings: Settings) -> tuple[Examples, Examples, tuple[str, ...]]:
-    """Images (N, side, side) to train on and held out, and the classes."""
-    if settings.npz is not None:
-        images, y, classes = read_images(settings.npz, most=LONGEST_SIDE)
-        parts = split(Examples(images, y), classes, settings.seed)
-        return parts.train, parts.test, classes
-    images, y = read_digits()
-    both = Examples(images.reshape(-1, SIDE, SIDE), y)
-    return both.some(slice(TRAINING_DIGITS)), both.some(slice(TRAINING_DIGITS, None)), tuple("0123456789")
-
-
 def load_data(settings: Settings, facts: PlainFacts | None) -> DrawingData:
     """The images in 17 grey values; with patience, a tenth of the training part validates."""
-    train, test, classes = read_parts(settings)
+    train, test, classes = image_parts(settings, LONGEST_SIDE)
     brightest = max(float(train.x.max()), 1e-12)
     grey = [np.clip(np.rint(part.x * (LEVELS - 1) / brightest), 0, LEVELS - 1) for part in (train, test)]
     own, validation = np.arange(len(train.y)), None

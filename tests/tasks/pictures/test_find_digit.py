@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from numpy_attention.files import write_npz
 from numpy_attention.optim.trees import flatten
 from numpy_attention.tasks import load, with_defaults
 from numpy_attention.tasks.images import read_digits
@@ -83,3 +84,22 @@ def test_a_run_learns_is_resumed_and_shows_its_boxes(data, tmp_path):
     assert shown.weights.shape == (10, 64)
     sheet = FIND_DIGIT.sheet(last, data)
     assert (len(sheet.images), len(sheet.boxes)) == (5, 5)
+
+
+def test_images_of_your_own(data, tmp_path):
+    y = np.arange(20) % 2
+    write_npz(
+        tmp_path / "own.npz",
+        {"x": np.random.default_rng(0).random((20, 5, 5)), "y": np.array(["cat", "dog"])[y]},
+    )
+    settings = SETTINGS._replace(npz=str(tmp_path / "own.npz"), epochs=1)
+    own = load(settings)
+    assert (own.images.shape, own.classes, own.images.max()) == ((16, 5, 5), ("cat", "dog"), 1)
+    *_, run = run_epochs(start_run(FIND_DIGIT, settings, own), own)
+    assert run.objectives()["learned"].model.queries == 2
+    assert FIND_DIGIT.sheet(run, own).titles[0] == "cat, dog"
+    assert FIND_DIGIT.attention_map(run, own).rows[0] == "cat, on the canvas"
+    boxes = find_digit.found_boxes(
+        Found(np.array([[0.1, 0.9]]), np.full((1, 2, 4), 0.5)), 0, 0.5, own.classes
+    )
+    assert boxes == (Box(16, 16, 16, 16, "dog"),)
