@@ -10,7 +10,7 @@ from ..referee.findings import NOT_JUDGED, WRONG_DTYPE
 
 
 class JudgedCase(NamedTuple):
-    """A case, its call, the right results, the candidate's, and the verdicts on them."""
+    """A case, its call, the right results, the candidate's, and the verdicts; what NumPy warned of first."""
 
     case: Any
     call: Any
@@ -19,6 +19,7 @@ class JudgedCase(NamedTuple):
     verdicts: tuple[Verdict, ...] = ()
     problems: tuple[str, ...] = ()
     declined: str = ""
+    warned: str = ""
 
     @property
     def wrong(self) -> tuple[Verdict, ...]:

@@ -67,7 +67,8 @@ CHANGES: dict[str, tuple[Change, ...]] = {
         Change(ORDER, "{a} and {b} are multiplied in the wrong order, in {t}", lambda a, b: b @ a),
         Change(OPERATION, "{a} and {b} are multiplied entry by entry, not as matrices, in {t}",
                lambda a, b: a * b),
-        Change(REPEATED, "the sum for {t} keeps its last term alone: each overwrites the one before",
+        Change(REPEATED, "the sum for {t} keeps its last term alone: each overwrites the one before, "
+               "or the array is made anew in the loop",
                lambda a, b: a[..., -1:] @ b[..., -1:, :]),
         Change(REPEATED, "the sum for {t} keeps its first term alone",
                lambda a, b: a[..., :1] @ b[..., :1, :]),
@@ -139,6 +140,8 @@ CHANGES: dict[str, tuple[Change, ...]] = {
                lambda x: x.max(axis=-2, keepdims=True)),
         Change(OPERATION, "the row sum of {a} is subtracted before the exponential, not the largest",
                along_rows),
+        Change(RANGE, "the largest of {a} is carried over from the row before: it does not start anew",
+               lambda x: np.maximum.accumulate(x.max(axis=-1, keepdims=True), axis=-2)),
         Change(RANGE, "the smallest of {a} is taken, not the largest",
                lambda x: x.min(axis=-1, keepdims=True)),
     ),

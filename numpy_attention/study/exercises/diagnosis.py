@@ -1,6 +1,7 @@
 """Recognise the mistake in a submission by its numbers: those of which wrong solution are they?"""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
@@ -11,42 +12,17 @@ from ...check.faults import fault as known_fault
 from ...check.outside.explaining import closest, factors
 from ...check.outside.outcome import JudgedCase
 from ...functional.base.admission import Array
-from .changes import DTYPE, LOST, MASK, RANGE
+from .changes import DTYPE
 from .exercise import Exercise, Named
+from .failing_cases import EXTREME, by_cases, rare
 from .mistake import Mistake, as_sentence
 from .planted import in_words
-from .surface import SHAPE, all_zero, coarse, is_all, place_of, read, rejudged, turned
+from .surface import SHAPE, all_zero, coarse, failing, is_all, read, rejudged, turned
 from .suspicion import suspects
-from .unfinished import LEFT
 from .variations import CONSTANT, Workbook, listed
 
 LEFT_OPEN = 1e-6
 """Share of a wrong number's deviation that an explanation may leave open: the rounding of other code."""
-
-EXTREME = ("far", "tiny", "large", "vanishing", "thousands", "hidden", "ignored")
-"""Words in the names of cases whose numbers are not plain."""
-
-RANGES = {
-    ("in the thousands", "far above", "far ahead"): (
-        RANGE, "an exponential overflows: nothing is subtracted from large scores before it"),
-    ("far below", "far apart"): (
-        RANGE, "all exponentials of a row vanish: its own largest score is not subtracted before them"),
-    ("in the thousands", "far below", "far apart", "far above"): (
-        RANGE, "exponentials overflow or vanish: each row's own largest score is not subtracted before them"),
-    ("tiny gradients", "vanishing gradients"): (
-        RANGE, "something absolute, an epsilon or a rounding, swallows small gradients"),
-    ("far ahead",): (RANGE, "digits are lost where one score is far ahead of its row"),
-    ("equal", "as many queries as keys"): (
-        LOST, "it is wrong only with as many queries as keys: a transpose or a kept axis is missing"),
-    ("hidden",): (MASK, "it is right only where nothing is hidden"),
-    ("hidden", "far ahead", "tiny gradients"): (
-        RANGE, "weights or gradients that are zero or nearly zero are altered: a clip, or an epsilon"),
-    ("ignored", "by hand 2", "in the thousands"): (MASK, "it is right only where no target is ignored"),
-}  # fmt: skip
-"""What is wrong if it is wrong in such cases alone, by words of their names."""
-
-
-PLACE = "one place of a result"
 
 
 class Diagnosis(NamedTuple):
@@ -95,19 +71,27 @@ def diagnose(exercise: Exercise, workbook: Workbook, judged: Sequence[JudgedCase
         near = _near(list(mistakes), _plain(judged))
         if mistakes is not single and (found := _closest(_in_all(near), judged)):
             return Diagnosis(found[0].kind, found[0].sentence, faults)
-        for name in wrong:
+        for name in filter(partial(_tells, judged), wrong):
             by_tensor[name] = by_tensor[name] or _own_first(
                 _closest(near[name], _only(judged, name)), name, judged
             )
         if mistakes is single:
             _look_through(by_tensor, single, judged)
-        if all(by_tensor.values()):
+        if all(by_tensor.values()) and not rare(by_tensor, judged):
             return _together(by_tensor, judged, faults)
+    if rare(by_tensor, judged):
+        return Diagnosis(*by_cases(judged, wrong), faults)
     if any(by_tensor.values()) or any(read(judged, name) for name in wrong):
         return _together(by_tensor, judged, faults)
     if multiple := factors(judged):
         return Diagnosis(CONSTANT, as_sentence(multiple), faults)
-    return Diagnosis(*_by_cases(judged), faults)
+    return Diagnosis(*by_cases(judged, wrong), faults)
+
+
+def _tells(judged: Sequence[JudgedCase], name: str) -> bool:
+    """True if a result has finite numbers in half of its wrong cases: many mistakes give NaN alone."""
+    finite = [bool(np.isfinite(x).any()) for x, _ in failing(judged, name)]
+    return 2 * sum(finite) >= len(finite)
 
 
 def _own_first(mistakes: list[Mistake], name: str, judged: Sequence[JudgedCase]) -> list[Mistake]:
@@ -130,7 +114,7 @@ def _read(judged: Sequence[JudgedCase], name: str) -> list[Mistake]:
         if is_all(judged, surface):
             return [surface.of_right()]
         return _closest([surface.of_right()], own, surface.left_open)
-    for kind, words in ((LEFT, all_zero(judged, name)), (DTYPE, coarse(judged, name))):
+    for kind, words in (all_zero(judged, name), (DTYPE, coarse(judged, name))):
         if words:
             return [Mistake(kind, words, lambda case: dict(case.expected.values))]
     return []
@@ -141,14 +125,16 @@ def _look_through(
 ) -> None:
     """Fill in the mistakes under what can be read from a result."""
     for name in [name for name, found in by_tensor.items() if not found]:
-        if surface := read(judged, name):
+        if (surface := read(judged, name)) and _tells(judged, name):
             own, seen = _only(judged, name), [surface.seen(each) for each in single]
             near = _near(seen, _plain(own), surface.left_open)[name]
             by_tensor[name] = _own_first(_closest(near, own, surface.left_open), name, judged)
 
 
 def _fills(judged: Sequence[JudgedCase]) -> tuple[float, ...]:
-    """What parts of results may be left as: 0, and NaN if there is any."""
+    """What parts of results may be left as: 0, and NaN if there is any that no arithmetic made."""
+    if any(case.warned for case in judged):
+        return (0.0,)
     numbers = (x.numbers for case in judged for x in case.tensors.values())
     return (0.0, np.nan) if any(np.isnan(x).any() for x in numbers) else (0.0,)
 
@@ -165,7 +151,8 @@ def _suspected(
         one, more = suspects(workbook, _plain(own), others[-1], name)
         several += more
         yield one
-    yield list(workbook.pairs(_plain(judged)))
+    far = [case for case in judged if case.wrong and "thousands" in case.case.name]
+    yield list(workbook.pairs(_plain(judged), *far[-1:]))
     yield several
 
 
@@ -207,11 +194,11 @@ def _in_all(near: dict[str, list[Mistake]]) -> list[Mistake]:
 
 def _plain(judged: Sequence[JudgedCase]) -> JudgedCase:
     """The largest case with wrong numbers, finite ones, without extreme ones if there is one."""
-    failing = [case for case in judged if case.wrong]
-    telling = max(map(_telling, failing))
-    failing = [case for case in failing if _telling(case) == telling]
-    plain = [case for case in failing if not any(word in case.case.name for word in EXTREME)]
-    return max(plain or failing, key=lambda case: sum(x.size for x in case.expected.values.values()))
+    wrong = [case for case in judged if case.wrong]
+    telling = max(map(_telling, wrong))
+    wrong = [case for case in wrong if _telling(case) == telling]
+    plain = [case for case in wrong if not any(word in case.case.name for word in EXTREME)]
+    return max(plain or wrong, key=lambda case: sum(x.size for x in case.expected.values.values()))
 
 
 def _telling(case: JudgedCase) -> int:
@@ -312,36 +299,3 @@ def _all_said(sentence: str, judged: Sequence[JudgedCase], wrong: Sequence[str])
     """The sentence, with dtypes that it does not speak of."""
     surfaces = [found for name in wrong if (found := read(judged, name)) and found.kind == DTYPE]
     return " ".join([sentence, *(as_sentence(each.words) for each in surfaces)])
-
-
-def _by_cases(judged: Sequence[JudgedCase]) -> tuple[str, str]:
-    """What the failing cases, or the wrong numbers, have in common, if others are right."""
-    wrong = wrong_tensors(judged)
-    shapes = [text for name in wrong if (text := other_shape(judged, name))]
-    if shapes:
-        return SHAPE, " ".join(shapes)
-    if places := [text for name in wrong if (text := place_of(judged, name))]:
-        return PLACE, " ".join(places)
-    failing = [case.case.name for case in judged if case.wrong]
-    failing = [name for name in failing if not name.startswith("by hand")] or failing
-    for words, (kind, sentence) in RANGES.items():
-        if all(any(word in name for word in words) for name in failing):
-            return kind, as_sentence(sentence)
-    numbers = [case.tensors[v.tensor].numbers for case in judged for v in case.wrong]
-    if all(np.isnan(x).any() for x in numbers):
-        return RANGE, ("Numbers become NaN: zero is divided by zero, or an infinity is multiplied by zero or "
-                       "taken from another one.")  # fmt: skip
-    return "", ""
-
-
-def other_shape(judged: Sequence[JudgedCase], name: str) -> str:
-    """A sentence if a result has another shape than the right one in some case."""
-    for case in judged:
-        x, right = case.tensors.get(name), case.expected.values[name].shape
-        if x and x.numbers.shape != right:
-            return f"{name} has the shape {_shape(x.numbers.shape)}, not {_shape(right)}."
-    return ""
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return " by ".join(map(str, shape)) or "of a number"

@@ -60,7 +60,7 @@ def grade_of(asked: Exercise, cases: list[JudgedCase], answers: list[Answer], en
         diagnosis = diagnose(asked, workbook, judged)
         if problems and not diagnosis.sentence:
             diagnosis = Diagnosis(kind_of(problems[0]), cause(problems[0]))
-        elif more := _beside(judged, answers):
+        elif more := _beside(judged):
             diagnosis = diagnosis._replace(sentence=f"{diagnosis.sentence or UNKNOWN} {' '.join(more)}")
         reason = _reason(judged, list(dict.fromkeys(problems)), len(cases))
         lines = hints(asked, judged, problems, diagnosis)
@@ -76,7 +76,9 @@ def judge(case: JudgedCase, answer: Answer) -> JudgedCase:
         for n, x in answer.results.items()
     ]
     problems = (*([answer.failure] if answer.failure else []), *answer.problems)
-    return case._replace(tensors=answer.results, verdicts=tuple(verdicts), problems=problems)
+    return case._replace(
+        tensors=answer.results, verdicts=tuple(verdicts), problems=problems, warned=answer.warned
+    )
 
 
 def passed(asked: Exercise, workbook: Workbook, judged: Sequence[JudgedCase]) -> Grade:
@@ -90,7 +92,7 @@ def passed(asked: Exercise, workbook: Workbook, judged: Sequence[JudgedCase]) ->
         return Grade(
             asked.name, NOT_GRADED, f"the complex step disagrees with the reference on {', '.join(wrong)}"
         )
-    return Grade(asked.name, PASS, f"{reason}; {len(control.caught)} planted mistakes caught")
+    return Grade(asked.name, PASS, f"{reason}; {len(control.caught)} known mistakes would fail here")
 
 
 def contradicted(asked: Exercise, judged: Sequence[JudgedCase]) -> list[str]:
@@ -120,12 +122,12 @@ def _same(one: Answer, other: Answer) -> bool:
     )
 
 
-def _beside(judged: Sequence[JudgedCase], answers: Sequence[Answer]) -> list[str]:
+def _beside(judged: Sequence[JudgedCase]) -> list[str]:
     """What to say beside wrong numbers: the line that makes them NaN, and arguments that are changed."""
     said = []
-    for case, answer in zip(judged, answers, strict=False):
-        if answer.warned and any(not np.isfinite(case.tensors[v.tensor].numbers).all() for v in case.wrong):
-            said.append(f"NumPy warns of {answer.warned}.")
+    for case in judged:
+        if case.warned and any(not np.isfinite(case.tensors[v.tensor].numbers).all() for v in case.wrong):
+            said.append(f"NumPy warns of {case.warned}.")
             break
     changed = dict.fromkeys(text for case in judged for text in case.problems if text.startswith("changes"))
     return [*said, *(f"It also {text}." for text in changed)]

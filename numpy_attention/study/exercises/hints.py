@@ -13,8 +13,9 @@ import numpy as np
 from ...check.outside.outcome import JudgedCase
 from ...functional.base.admission import Array
 from ..number_format import WIDTH, TextBlock, array_block, side_by_side
-from .diagnosis import Diagnosis, other_shape, wrong_tensors
+from .diagnosis import Diagnosis, wrong_tensors
 from .exercise import Arguments, Exercise
+from .failing_cases import other_shape
 
 INDENT = "    "
 LAW_DIFFERENCE = 1e-6
@@ -35,9 +36,8 @@ def hints(
     kind = diagnosis.kind or "none that is known here"
     words = [diagnosis.sentence or UNKNOWN]
     if diagnosis.sentence and diagnosis.faults:
-        words.append(
-            f"It is planted as {diagnosis.faults[0]}: `numpy-attention faults` lists what else it changes."
-        )
+        name = diagnosis.faults[0]
+        words.append(f"It is the known fault {name}: `numpy-attention faults {name}` says what detects it.")
     return (
         tuple(_first(exercise, judged)),
         tuple(wrapped(f"Kind of mistake: {kind}.")),
@@ -69,7 +69,7 @@ def _first(exercise: Exercise, judged: Sequence[JudgedCase]) -> Iterator[str]:
             left, right = (np.round(np.ravel(np.asarray(x, dtype=float)), 4) for x in sides(numbers))
         yield from wrapped(f"It breaks a law: {statement}. Here: {_few(left)} and {_few(right)}.")
     if exercise.laws and not broken:
-        yield "It breaks no law of this step."
+        yield "The laws of this step hold all the same: they cannot show where it is wrong."
 
 
 def _few(x: Array) -> str:

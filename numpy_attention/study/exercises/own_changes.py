@@ -1,5 +1,8 @@
 """How the operations of single exercises are got wrong: heads, rotary positions, targets, tables."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from ...functional.base.admission import Array
@@ -20,6 +23,7 @@ from .changes import (
     Change,  # fmt: skip
 )
 from .operations import added_at, grouped, interleaved, join_heads, one_hot, put_at, rates
+from .unfinished import RUN_ON, run_on
 
 
 def _added_whole(d: Array, n: Array, rows: int) -> Array:
@@ -191,6 +195,21 @@ OWN_CHANGES: dict[str, tuple[Change, ...]] = {
 }  # fmt: skip
 """As `changes.CHANGES`, for operations of one exercise."""
 
+
+def _runs_on(run: Callable[[Array], Array], where: str) -> tuple[tuple[Change, tuple[str, ...]], ...]:
+    """The sum over the other keys that is not set back, in the three forms in which learners write it."""
+    words = f"the sum for d_scores is not set back to zero for each entry{where}, and runs on"
+
+    def change(of: Callable[..., Array], *operands: str) -> tuple[Change, tuple[str, ...]]:
+        return Change(RUN_ON, words, of), operands
+
+    return (
+        change(lambda w, excess: w * run(excess), "weights", "excess"),
+        change(lambda w, excess: run(w * excess), "weights", "excess"),
+        change(lambda w, d, mean: w * (d - run(mean + 0 * d)), "weights", "d_weights", "average"),
+    )
+
+
 OWN_LINES: dict[str, tuple[tuple[Change, tuple[str, ...]], ...]] = {
     "d_scores": (
         (Change(TERM, "what a score does to its own weight is missing: only the other keys are counted",
@@ -202,6 +221,7 @@ OWN_LINES: dict[str, tuple[tuple[Change, tuple[str, ...]], ...]] = {
         (Change(SIGN, "what a score does to the other weights of its row has the wrong sign",
                 lambda w, d, own, average: w * d - 2 * w * own + w * average),
          ("weights", "d_weights", "agreement", "average")),
+        *_runs_on(partial(np.cumsum, axis=-1), " of a row"), *_runs_on(run_on, ""),
         (Change(MASK, "the gradients of hidden scores are set to minus infinity: they are zero",
                 lambda w, excess, visible: np.where(visible, w * excess, -np.inf)),
          ("weights", "excess", "visible")),
@@ -216,6 +236,11 @@ OWN_LINES: dict[str, tuple[tuple[Change, tuple[str, ...]], ...]] = {
         (Change(MASK, "the gradients of hidden weights are set to minus infinity, which no step takes away",
                 lambda d, v, visible: np.where(visible, d @ v, -np.inf)),
          ("d_out", "turned_value", "visible")),
+    ),
+    "scores": (
+        (Change(FACTOR_TWICE,
+                "the scores are divided by the square root of the width at each step of their sum",
+                _divided_each_time), ("query", "turned_key", "root")),
     ),
     "d_query": (
         (Change(SCALE, "d_scores is multiplied by the square root of the width, not divided, in d_query",

@@ -17,7 +17,7 @@ from .changes import DTYPE
 from .mistake import Mistake
 from .unfinished import CASTS, LEFT, PARTS, left
 
-SHAPE = "the wrong shape"
+SHAPE, CANCEL = "the wrong shape", "terms that cancel"
 NARROW = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
 """Share of the largest number by which whole computations in a dtype may be off."""
 
@@ -132,15 +132,21 @@ def _pairs(judged: Sequence[JudgedCase], tensor: str) -> list[tuple[Array, Array
 
 
 def _part_left(judged: Sequence[JudgedCase], tensor: str) -> Surface | None:
-    """The largest part that is 0, or NaN, in all cases that have it, where the right one is not."""
+    """The largest part that is 0, or NaN, in all cases that have it, where the right one is not.
+
+    NaN that NumPy warned of is made by arithmetic, and not left.
+    """
     found = []
+    fills = ((0.0, "0"),) if any(case.warned for case in judged) else ((0.0, "0"), (np.nan, "NaN"))
     for part in PARTS:
         masks = [(x, y, part.mask(x.shape)) for x, y in _pairs(judged, tensor)]
         with_part = [(x[m], y[m]) for x, y, m in masks if m.any() and not m.all() and y[m].any()]
-        written = sum(bool(x[~m].any()) for x, y, m in masks if m.any() and not m.all() and y[m].any())
+        written = sum(
+            bool(x[~m & np.isfinite(x)].any()) for x, y, m in masks if m.any() and not m.all() and y[m].any()
+        )
         if len(with_part) < 2 or written < len(with_part) / 2:
             continue
-        for fill, said in ((0.0, "0"), (np.nan, "NaN")):
+        for fill, said in fills:
             if all(np.array_equal(x, np.full(x.shape, fill), equal_nan=True) for x, _ in with_part):
                 words = f"{part.words.format(x=tensor)} left {said}: {part.why}"
                 surface = Surface(tensor, LEFT, words, partial(left, part, fill=fill))
@@ -148,15 +154,24 @@ def _part_left(judged: Sequence[JudgedCase], tensor: str) -> Surface | None:
     return max(found, key=lambda each: each[0], default=(0, None))[1]
 
 
-def all_zero(judged: Sequence[JudgedCase], tensor: str) -> str:
-    """A sentence if a result is 0, but for rounding, in most cases in which the right one is not."""
+CANCELS = {
+    "d_scores": ". They do where d_weights of the score's own key stands in place of d_weights of the "
+                "other key: a row of weights adds up to one",
+}  # fmt: skip
+"""What may lie behind a result whose terms cancel."""
+
+
+def all_zero(judged: Sequence[JudgedCase], tensor: str) -> tuple[str, str]:
+    """Kind and sentence if a result is 0, but for rounding, in most cases in which the right one is not."""
     pairs = [(case.tensors[tensor].numbers, case.expected.values[tensor])
              for case in judged if tensor in case.tensors]  # fmt: skip
     zero = [np.abs(x).max(initial=0) <= 1e-12 * np.abs(y).max() for x, y in pairs if y.any()]
     if sum(zero) < 2 or sum(zero) < 0.7 * len(zero):
-        return ""
-    return (f"{tensor} is 0 in {sum(zero)} of {len(zero)} cases: nothing is added to it, its terms cancel, "
-            "or a factor is cut to 0")  # fmt: skip
+        return LEFT, ""
+    where = f"in {sum(zero)} of {len(zero)} cases"
+    if any(x.any() and small for (x, _), small in zip((p for p in pairs if p[1].any()), zero, strict=True)):
+        return CANCEL, f"{tensor} is 0, but for rounding, {where}: its terms cancel{CANCELS.get(tensor, '')}"
+    return LEFT, f"{tensor} is 0 {where}: nothing is added to it, its terms cancel, or a factor is cut to 0"
 
 
 def place_of(judged: Sequence[JudgedCase], tensor: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from ...functional.base.admission import Array
 from .changes import AXIS, DTYPE, OPERATION, RANGE, REPEATED, Change
 
-LEFT, CUT = "a part is never written", "a sum lacks terms"
+LEFT, CUT, RUN_ON = "a part is never written", "a sum lacks terms", "a sum is not set back to zero"
 
 
 class Part(NamedTuple):
@@ -119,7 +119,7 @@ def _terms(a: Array, b: Array) -> Array:
     return a[..., None, :] * np.swapaxes(b, -1, -2)[..., None, :, :]
 
 
-def _run_on(x: Array) -> Array:
+def run_on(x: Array) -> Array:
     """Each number with all those before it, row after row."""
     return np.cumsum(x.ravel()).reshape(x.shape)
 
@@ -161,11 +161,11 @@ SHORT_SUMS: dict[str, tuple[Change, ...]] = {
                _short(lambda a, b: slice(a.shape[-2]))),
         Change(CUT, "the sum for {t} ends after as many terms as {t} has columns",
                _short(lambda a, b: slice(b.shape[-1]))),
-        Change(REPEATED, "the sum for {t} is not set back to zero for each entry, and runs on",
-               lambda a, b: _run_on(a @ b)),
-        Change(REPEATED, "the sum for {t} is not set back to zero for each entry of a row, and runs on",
+        Change(RUN_ON, "the sum for {t} is not set back to zero for each entry, and runs on",
+               lambda a, b: run_on(a @ b)),
+        Change(RUN_ON, "the sum for {t} is not set back to zero for each entry of a row, and runs on",
                lambda a, b: np.cumsum(a @ b, axis=-1)),
-        Change(REPEATED, "the sum for {t} is not set back to zero for each row, and runs on",
+        Change(RUN_ON, "the sum for {t} is not set back to zero for each row, and runs on",
                lambda a, b: np.cumsum(a @ b, axis=-2)),
         Change(DTYPE, _INT, lambda a, b: _cut_sum(_terms(a, b))),
         Change(OPERATION, "the largest term of {t}, or zero, is taken, not the sum",
@@ -192,8 +192,8 @@ SHORT_SUMS: dict[str, tuple[Change, ...]] = {
                lambda x: np.cumsum(x[..., ::-1], axis=-1)[..., ::-1]),
         Change(CUT, "the sum for {t} begins after the entry's own key: the others are left out",
                lambda x: np.cumsum(x[..., ::-1], axis=-1)[..., ::-1] - x),
-        Change(REPEATED, "the sum for {t} is not set back to zero for each row, and runs on",
-               lambda x: _run_on(x.sum(axis=-1, keepdims=True))),
+        Change(RUN_ON, "the sum for {t} is not set back to zero for each row, and runs on",
+               lambda x: run_on(x.sum(axis=-1, keepdims=True))),
         Change(DTYPE, _INT, lambda x: _cut_sum(x)[..., None]),
     ),
     "colsum": (

@@ -75,16 +75,16 @@ class Workbook:
         slips = [Mistake(each.kind, each.words, _of(each.function)) for each in self.exercise.slips]
         return [*slips, *self.wrong_operations(), *self.wrong_signs()]
 
-    def pairs(self, case: JudgedCase) -> Iterator[Mistake]:
-        """Two likely mistakes at once, of those that change a result of a case."""
-        right = case.expected.values
+    def pairs(self, *cases: JudgedCase) -> Iterator[Mistake]:
+        """Two likely mistakes at once, of those that change a result of one of the cases."""
         most = LIKELY if len(self.program.lines) <= SHORT else LIKELY // 2
         single = [
             each
             for each in [*self.wrong_operations(most), *self.wrong_signs()]
             if any(
-                not np.allclose(x, right[n], equal_nan=True) if x.shape == right[n].shape else True
-                for n, x in each.results(case).items()
+                not np.allclose(x, right, equal_nan=True) if x.shape == right.shape else True
+                for case in cases
+                for x, right in zip(each.results(case).values(), case.expected.values.values(), strict=True)
             )
         ]
         singles: Iterator[tuple[Mistake, Mistake]] = combinations(single, 2)
@@ -303,7 +303,7 @@ class Workbook:
                 yield Mistake(AXIS, f"the square root of {name} is taken, not of the width", solve)
         for number in self._gradients():
             line = self.program.lines[number]
-            for words, name, power in self._ways() if line.operation != "width_root" else ():
+            for words, name, power in self._ways() if line.operation not in ("width_root", "rowmax") else ():
                 yield Mistake(
                     CONSTANT,
                     self._words("{t} is " + words, line),

@@ -34,6 +34,32 @@ def score_back(d_scores, query, key):
             dk[s] += d_scores[l, s] * query[l] / np.sqrt(D)
     return dq, dk
 """,
+    "attention-back": """
+def attention_back(d_out, query, key, value, visible):
+    (L, S), (D, E) = visible.shape, (query.shape[1], value.shape[1])
+    scores, weights, dw, dv = np.zeros((L, S)), np.zeros((L, S)), np.zeros((L, S)), np.zeros((S, E))
+    for l in range(L):
+        biggest, total, dot = -np.inf, 0.0, 0.0
+        for s in range(S):
+            for d in range(D):
+                scores[l, s] += query[l, d] * key[s, d]
+            scores[l, s] /= np.sqrt(D)
+            if not visible[l, s]:
+                scores[l, s] = -np.inf
+            biggest = max(biggest, scores[l, s])
+        for s in range(S):
+            weights[l, s] = np.exp(scores[l, s] - biggest)
+            total += weights[l, s]
+        for s in range(S):
+            weights[l, s] /= total
+            for e in range(E):
+                dw[l, s] += d_out[l, e] * value[s, e]
+                dv[s, e] += weights[l, s] * d_out[l, e]
+            dot += weights[l, s] * dw[l, s]
+        for s in range(S):
+            scores[l, s] = weights[l, s] * (dw[l, s] - dot) / np.sqrt(D)
+    return scores @ key, scores.T @ query, dv
+""",
 }
 
 PLANTED = {
@@ -54,6 +80,9 @@ PLANTED = {
         ("        for s in range(S):\n            ds[l, s] = weights[l, s] * (d_weights[l, s] - dot)",
          "            ds[l, t] = weights[l, t] * (d_weights[l, t] - dot)", "is used before it is complete"),
         ("- dot)", "- dot + weights[l, s] * d_weights[l, s])", "lacks the entry's own term"),
+        ("        for s in range(S):\n", "        dot = 0.0\n        for s in range(S):\n            "
+         "dot += weights[l] @ d_weights[l]\n",
+         "The sum for d_scores is not set back to zero for each entry of a row, and runs on"),
         ("np.zeros((L, S))", "np.full((L, S), np.nan)\n    L -= L > 1",
          "The last row of d_scores is left NaN"),
     ),
@@ -66,5 +95,12 @@ PLANTED = {
          "d_scores is multiplied by the square root of the width, not divided, in d_query."),
         ("query[l] / np.sqrt(D)", "key[s] / np.sqrt(D)",
          "key times the row sums of the transposed, scaled d_scores is used in place of d_key."),
+    ),
+    "attention-back": (
+        ("    for l in range(L):\n        biggest, total",
+         "    biggest = -np.inf\n    for l in range(L):\n        _, total",
+         "The largest of the masked scores is carried over from the row before"),
+        ("            scores[l, s] /= np.sqrt(D)", "                scores[l, s] /= np.sqrt(D)",
+         "The scores are divided by the square root of the width at each step of their sum."),
     ),
 }  # fmt: skip

@@ -4,13 +4,14 @@ from numpy_attention.study.exercises.catalogue import exercise
 from numpy_attention.study.exercises.diagnosis import Diagnosis, diagnose, planted_mistakes, wrong_tensors
 from numpy_attention.study.exercises.variations import Workbook
 
+from . import loops
 from .inprocess import drawn, graded
 from .learners import SOLUTIONS
 
 
 def test_a_planted_fault_is_named_beside_the_sentence():
     source = SOLUTIONS["softmax-back"].replace("(d_weights - dot)", "d_weights")
-    assert "It is planted as no-row-sum" in " ".join(graded("softmax-back", source).hints[2])
+    assert "It is the known fault no-row-sum" in " ".join(graded("softmax-back", source).hints[2])
 
 
 def test_each_result_has_a_mistake_of_its_own():
@@ -41,6 +42,17 @@ def test_two_mistakes_in_one_result_are_named_together():
 )  # fmt: skip
 def test_what_fails_in_some_cases_alone_is_said_by_them(change, words):
     assert words in graded("softmax-back", SOLUTIONS["softmax-back"].replace(*change)).mistake
+
+
+def test_two_mistakes_that_give_nan_are_named():
+    """The mask the other way round, and no maximum subtracted: rows are 0 / 0, and none is left unwritten."""
+    source = (
+        loops.SOLUTIONS["attention-back"].replace("if not visible", "if visible").replace("- biggest", "")
+    )
+    mistake = graded("attention-back", source).mistake
+    assert "the mask is read the other way" in mistake
+    assert "is not subtracted before the exponential" in mistake
+    assert "left" not in mistake
 
 
 def test_unknown_numbers_are_not_named():

@@ -63,8 +63,9 @@ def test_one_place_is_named_if_all_else_is_right():
 
 
 def test_a_result_that_is_zero_in_most_cases_is_named():
-    assert all_zero(changed(lambda x: 1e-20 * x), "d_weights").startswith("d_weights is 0 in 16 of 16 cases")
-    assert all_zero(changed(lambda x: x), "d_weights") == ""
+    words = all_zero(changed(lambda x: 1e-20 * x), "d_weights")[1]
+    assert words.startswith("d_weights is 0, but for rounding, in 16 of 16 cases")
+    assert all_zero(changed(lambda x: x), "d_weights")[1] == ""
 
 
 def test_float32_on_the_way_is_seen_by_its_digits():
@@ -96,3 +97,19 @@ def test_a_transposed_result_is_turned_back():
 )  # fmt: skip
 def test_what_is_read_and_what_is_computed_are_both_named(change, words):
     assert words in graded("values-back", SOLUTIONS["values-back"].replace(*change)).mistake
+
+
+def test_nan_that_numpy_warned_of_is_not_left():
+    def undefined(x):
+        x[-1] = np.nan
+        return x
+
+    cases = changed(undefined)
+    assert read(cases, "d_weights").words.startswith("the last row of d_weights is left NaN")
+    assert read([case._replace(warned="line 3: invalid value") for case in cases], "d_weights") is None
+
+
+def test_terms_that_cancel_are_not_called_unwritten():
+    kind, words = all_zero(changed(lambda x: 1e-17 * x), "d_weights")
+    assert (kind, "its terms cancel" in words) == ("terms that cancel", True)
+    assert all_zero(changed(lambda x: 0 * x), "d_weights")[0] == "a part is never written"
