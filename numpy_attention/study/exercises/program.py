@@ -30,6 +30,18 @@ class Line(NamedTuple):
         """The result of the line."""
         return self.function(*(numbers[name] for name in self.operands))
 
+    def then(self, change: Function) -> "Line":
+        """The line with its result changed."""
+        return self._replace(function=lambda *operands: change(self.function(*operands)))
+
+    def with_operand(self, place: int, change: Function) -> "Line":
+        """The line with one of its operands changed."""
+
+        def function(*operands: Any) -> Any:
+            return self.function(*(change(x) if n == place else x for n, x in enumerate(operands)))
+
+        return self._replace(function=function)
+
 
 class Program(NamedTuple):
     """The lines, in order."""

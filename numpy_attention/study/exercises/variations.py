@@ -16,6 +16,7 @@ from .atoms import FORMS, SUMS, Atoms
 from .changes import AXIS, CHANGES, DTYPE, FACTOR, ORDER, SIGN, STEP, TERM, TOO_MUCH, Change
 from .exercise import Exercise, Named
 from .expressions import POWERS
+from .indices import wrong_indices
 from .mistake import Mistake
 from .own_changes import OWN_CHANGES, OWN_LINES
 from .program import Line, Numbers, scope
@@ -68,7 +69,7 @@ class Workbook:
     def mistakes(self) -> list[Mistake]:
         """Every mistake in one place, the likely ones first."""
         return [*self.likely(), *self.joint(), *self.wrong_order(), *self.own_lines(), *self.wrong_arrays(),
-                *self.skipped(), *self.wrong_constants()]  # fmt: skip
+                *self.skipped(), *self.wrong_constants(), *self.indexed()]  # fmt: skip
 
     def likely(self) -> list[Mistake]:
         """The mistakes that every submission's cases must catch: slips, wrong operations, wrong signs."""
@@ -145,7 +146,7 @@ class Workbook:
         for number in self._gradients():
             line = self.program.lines[number]
             words = self._words("{t} has the wrong sign", line)
-            yield self.mistake(SIGN, words, {number: _times(line, lambda x: -x)})
+            yield self.mistake(SIGN, words, {number: line.then(lambda x: -x)})
 
     def unfinished(self, *fills: float) -> Iterator[Mistake]:
         """Sums cut short, parts of a line's result left as they were made, and other dtypes."""
@@ -153,14 +154,14 @@ class Workbook:
         for number in self._gradients():
             line = self.program.lines[number]
             more = (-np.inf,) if line.operation == "hide" else ()
-            yield from self._left(number, line.target, "{t}", (*fills, *more), partial(_times, line))
+            yield from self._left(number, line.target, "{t}", (*fills, *more), line.then)
             for _, effect, cast in CASTS:
-                changed = {number: _times(line, cast)}
+                changed = {number: line.then(cast)}
                 yield self.mistake(DTYPE, self._words("{t} " + effect, line), changed)
         for number, line in self.used():
             if line.operation == "transposed" and line.operands[0] in self.exercise.arguments:
                 yield from self._left(number, line.operands[0], "{a}", (0.0,),
-                                      partial(_with_operand, line, 0))  # fmt: skip
+                                      partial(line.with_operand, 0))  # fmt: skip
 
     def _left(
         self, number: int, name: str, x: str, fills: Sequence[float], changed: Callable[..., Line]
@@ -183,6 +184,11 @@ class Workbook:
                 if {*operands} <= {*scope(self.program, number, [*self.exercise.arguments])}:
                     other = line._replace(function=each.function, operands=operands)
                     yield self.mistake(each.kind, each.words, {number: other})
+
+    def indexed(self) -> Iterator[Mistake]:
+        """Products in whose loops an operand is read at another index, is another array, or unfinished."""
+        for number, line, change in wrong_indices(self.exercise, self.used()):
+            yield self.mistake(change.kind, change.words, {number: line})
 
     def turned(self, name: str) -> str:
         """How the shape of a transposed result differs, in words; "" if it does not."""
@@ -214,7 +220,7 @@ class Workbook:
                     words = f"{self.exercise.phrase(own)} is ignored, as if all were ones"
                     yield self.mistake(
                         IGNORED, self._words(words + ", in {t}", line),
-                        {number: _with_operand(line, place, np.ones_like)},
+                        {number: line.with_operand(place, np.ones_like)},
                     )  # fmt: skip
 
     def altered(self) -> Iterator[Mistake]:
@@ -320,7 +326,7 @@ class Workbook:
 
     def _scaled(self, number: int, line: Line, name: str, power: float, case: JudgedCase) -> Named:
         constant = self._constant(name, power, case)
-        return self.results(case, {number: _times(line, lambda x: x * constant)})
+        return self.results(case, {number: line.then(lambda x: x * constant)})
 
 
 def listed(names: Sequence[str]) -> str:
@@ -330,17 +336,3 @@ def listed(names: Sequence[str]) -> str:
 
 def _of(function: Callable[..., Named]) -> Callable[[JudgedCase], Named]:
     return lambda case: function(**case.call.arguments)
-
-
-def _times(line: Line, change: Callable[[Any], Any]) -> Line:
-    """The line with its result changed."""
-    return line._replace(function=lambda *operands: change(line.function(*operands)))
-
-
-def _with_operand(line: Line, place: int, change: Callable[[Any], Any]) -> Line:
-    """The line with one of its operands changed."""
-
-    def function(*operands: Any) -> Any:
-        return line.function(*(change(x) if n == place else x for n, x in enumerate(operands)))
-
-    return line._replace(function=function)
