@@ -25,7 +25,8 @@ def test_where_few_calls_fail_no_result_has_a_factor_of_its_own():
     assert rare({"d_query": [factor], "d_key": [other]}, judged)
     assert rare({"d_query": [factor], "d_key": []}, judged)
     assert not rare({"d_query": [factor], "d_key": [factor]}, judged)
-    assert not rare({"d_query": [factor], "d_key": [other]}, wrong_in(""))
+    assert not rare({"d_query": [factor], "d_key": [other]}, wrong_in("one query"))
+    assert not rare({"d_query": [factor], "d_key": []}, [case for case in judged if case.wrong])
 
 
 def test_a_few_extreme_cases_have_a_sentence_and_others_none():
