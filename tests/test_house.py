@@ -30,7 +30,7 @@ BUDGETS = {
     "nn": 9_000,
     "training tasks": 8_900,
     "distributed": 1_400,
-    "study": 10_700,
+    "study": 10_750,
     "cli": 1_700,
 }
 """Lines of Python in each folder. Raised only with a reason in CHANGELOG.md, in the same commit."""

@@ -42,6 +42,8 @@ def wrong_indices(exercise: Exercise, used: Sequence[tuple[int, Line]]) -> Itera
     for loop in loops:
         known = scope(exercise.solution, loop.number, [*exercise.arguments])
         plain = {x: letters[x] for x in known if x in letters and exercise.phrase(x) == x}
+        for words, function in _elsewhere(exercise, loop):
+            yield loop.number, Line(loop.target, "@", loop.names, function), Change(INDEX, words, function)
         for place in (0, 1):
             own, rest = loop.names[place], loop.names[1 - place]
             for words, name, function in _others(exercise, loop, place, plain):
@@ -108,16 +110,40 @@ def _others(
         for n, noun in enumerate(("row", "column")):
             if name == own and index[1 - n] == right[1 - n]:
                 words = f"{noun} {index[n]} of {_said(exercise, own)} stands where {noun} {right[n]} belongs"
-        function = partial(_product, index, right, loop.letters[1 - place], loop.out)
-        yield f"{words}, in {exercise.phrase(loop.target)}", name, function
+        for wrapped in (True, False):
+            function = partial(_product, index, right, loop.letters[1 - place], loop.out, wrapped)
+            yield f"{words}, in {exercise.phrase(loop.target)}", name, function
 
 
-def _product(index: str, right: str, rest: str, out: str, x: Array, own: Array, other: Array) -> Array:
-    """The product with x in the place of its own operand; an index too large begins again."""
+def _product(
+    index: str, right: str, rest: str, out: str, wrapped: bool, x: Array, own: Array, other: Array
+) -> Array:
+    """The product with x in the place of its own operand; an index too large begins again, or ends there."""
     sizes = dict(zip(right + rest, own.shape + other.shape, strict=True))
-    rows, columns = (np.arange(sizes[letter]) % n for letter, n in zip(index, x.shape, strict=True))
+    numbers = [(np.arange(sizes[letter]), n) for letter, n in zip(index, x.shape, strict=True)]
+    rows, columns = (at % n if wrapped else np.minimum(at, n - 1) for at, n in numbers)
     terms = f"{index},{right},{rest}->{out}"
     return np.asarray(np.einsum(terms, x[np.ix_(rows, columns)], np.ones(own.shape), other))
+
+
+def _elsewhere(exercise: Exercise, loop: Loop) -> Iterator[tuple[str, Any]]:
+    """The terms added to other entries of the target: in words, and the product."""
+    for index in (a + b for a in loop.every for b in loop.every if a != b and a + b != loop.out):
+        own, other = (_said(exercise, loop.target, letters) for letters in (loop.out, index))
+        for wrapped in (True, False):
+            found = partial(_added, loop.letters, loop.every, loop.out, index, wrapped)
+            yield f"the terms of {own} are added to {other}", found
+
+
+def _added(
+    letters: tuple[str, str], every: str, out: str, index: str, wrapped: bool, a: Array, b: Array
+) -> Array:
+    """A product whose terms are added at another index; one too large begins again, or ends there."""
+    terms = np.einsum(f"{letters[0]},{letters[1]}->{every}", a, b)
+    found = np.zeros([terms.shape[every.index(letter)] for letter in out])
+    at = [(np.indices(terms.shape)[every.index(x)], n) for x, n in zip(index, found.shape, strict=True)]
+    np.add.at(found, tuple(x % n if wrapped else np.minimum(x, n - 1) for x, n in at), terms)
+    return found
 
 
 def _unfinished(exercise: Exercise, loop: Loop, place: int, other: Loop) -> Iterator[tuple[str, Any]]:

@@ -157,6 +157,7 @@ def _part_left(judged: Sequence[JudgedCase], tensor: str) -> Surface | None:
 CANCELS = {
     "d_scores": ". They do where d_weights of the score's own key stands in place of d_weights of the "
                 "other key: a row of weights adds up to one",
+    "d_query": ". They do where query stands in place of key: a row of d_scores adds up to zero",
 }  # fmt: skip
 """What may lie behind a result whose terms cancel."""
 
