@@ -291,8 +291,10 @@ def factors(judged: Sequence[JudgedCase]) -> str:
         with np.errstate(all="ignore"):
             got, right = (np.concatenate([np.ravel(pair[n]) for pair in pairs]) for n in (0, 1))
             factor = float(np.nanmedian((got / right)[right != 0]))
-        if abs(factor - 1) > 1e-3 and all(
-            _near(c, tensor, factor * c.expected.values[tensor]) for c in cases
+        if (
+            np.isfinite(factor)
+            and abs(factor - 1) > 1e-3
+            and all(_near(c, tensor, factor * c.expected.values[tensor]) for c in cases)
         ):
             found.append(f"{tensor} is {factor:.6g} times the right one" if factor else f"{tensor} is 0")
     return "; ".join(found)

@@ -56,9 +56,9 @@ def by_cases(judged: Sequence[JudgedCase], wrong: Sequence[str]) -> tuple[str, s
         if all(any(word in name for word in words) for name in names):
             return kind, as_sentence(sentence)
     numbers = [case.tensors[v.tensor].numbers for case in judged for v in case.wrong]
-    if all(np.isnan(x).any() for x in numbers):
-        return RANGE, ("Numbers become NaN: zero is divided by zero, or an infinity is multiplied by zero or "
-                       "taken from another one.")  # fmt: skip
+    if all(not np.isfinite(x).all() for x in numbers):
+        return RANGE, ("Numbers become infinite or NaN: something is divided by zero, an exponential "
+                       "overflows, or an infinity is multiplied by zero or taken from another one.")  # fmt: skip
     return "", ""
 
 
