@@ -57,8 +57,10 @@ def by_cases(judged: Sequence[JudgedCase], wrong: Sequence[str]) -> tuple[str, s
             return kind, as_sentence(sentence)
     numbers = [case.tensors[v.tensor].numbers for case in judged for v in case.wrong]
     if all(not np.isfinite(x).all() for x in numbers):
-        return RANGE, ("Numbers become infinite or NaN: something is divided by zero, an exponential "
-                       "overflows, or an infinity is multiplied by zero or taken from another one.")  # fmt: skip
+        return RANGE, (
+            "Numbers become infinite or NaN: something is divided by zero, an exponential overflows, or an "
+            "infinity is multiplied by zero or taken from another one."
+        )
     return "", ""
 
 
