@@ -10,7 +10,7 @@ from ..functional.attention.merge import attention_merge_forward
 from ..functional.base.admission import Array, quiet
 from ..functional.base.arrays import accurate_sum, keep_visible, unbroadcast
 from ..functional.base.stable import sink_weights
-from ..functional.fast.part import part_backward, part_forward
+from ..functional.fast.part import attend_to_part, gradients_of_part
 from ..functional.masks.mask import Mask
 from .regions import BiasIn
 
@@ -31,7 +31,7 @@ class TileOptions:
     threads: int | None
 
     def arguments(self, arrays: list[Array]) -> dict[str, Any]:
-        """The arguments of `part_forward`."""
+        """The arguments of `attend_to_part`."""
         given: dict[str, Any] = dict(zip(self.names, arrays, strict=True))
         if self.bias is not None:
             given["bias"] = self.bias.of(given.pop("parameter"))
@@ -45,7 +45,7 @@ class TileOptions:
 
 def forward_tile(options: TileOptions, before: Part | None, arrays: list[Array]) -> Part:
     """One tile, merged into the tiles before it in its chain."""
-    part = part_forward(**options.arguments(arrays))
+    part = attend_to_part(**options.arguments(arrays))
     return part if before is None else merge([before, part])
 
 
@@ -102,7 +102,7 @@ def backward_tile(
 ) -> tuple[Any, ...]:
     """A tile's gradients, in the order of its arrays, each added to the tiles before it in its own chain."""
     d_out, less, lse, _ = rows
-    gradients = part_backward(d_out, less, lse, **options.arguments(arrays))
+    gradients = gradients_of_part(d_out, less, lse, **options.arguments(arrays))
     own = tuple(gradient for gradient in gradients if gradient is not None)
     return tuple(
         gradient if earlier is None else earlier[number] + gradient

@@ -14,7 +14,15 @@ import numpy as np
 from ..functional.base.admission import Array, whole_numbers
 from ..functional.base.wording import counted
 from .attention_step import REFERENCE
-from .parameters import Params, Shapes, admit_d_logits, admit_tokens, check_saved, explained_layer
+from .parameters import (
+    Params,
+    Shapes,
+    admit_d_logits,
+    admit_tokens,
+    check_params,
+    check_saved,
+    explained_layer,
+)
 from .rollout import rollout
 from .vision_transformer import VisionTransformer, VisionTransformerSaved
 
@@ -118,6 +126,7 @@ class PatchClassifier(NamedTuple):
             raise ValueError(
                 f"lengths holds {np.min(lengths)}; {self.tokens} is expected: every image has all its patches"
             )
+        check_params(params, self.shapes())
         transformer, images = self.transformer, x.swapaxes(1, 2)[..., None]
         if params["patches"]["weight"].dtype == np.float32:
             images = images.astype(np.float32)

@@ -141,8 +141,8 @@ def test_each_tile_is_computed_once_there_and_back(dask, monkeypatch):
 
         return call
 
-    monkeypatch.setattr(tiles, "part_forward", counting("forward", tiles.part_forward))
-    monkeypatch.setattr(tiles, "part_backward", counting("backward", tiles.part_backward))
+    monkeypatch.setattr(tiles, "attend_to_part", counting("forward", tiles.attend_to_part))
+    monkeypatch.setattr(tiles, "gradients_of_part", counting("backward", tiles.gradients_of_part))
     monkeypatch.setattr(part, "run_backward", counting("merged", part.run_backward))
     computed(dask, inputs_of("plain"))
     tiles_of_grid = 2 * 2 * 3 * 3

@@ -1,7 +1,7 @@
 """Attention over one part of the keys, to be merged with others, and its backward from the merged whole.
 
-    out_i, lse_i = part_forward(query, key_i, value_i, …)         out, lse = attention_merge of all parts
-    gradients_i  = part_backward(d_out, less, lse, query, key_i, value_i, …)
+    out_i, lse_i = attend_to_part(query, key_i, value_i, …)         out, lse = attention_merge of all parts
+    gradients_i  = gradients_of_part(d_out, less, lse, query, key_i, value_i, …)
 
 A part needs two numbers about the rest of each row: the whole's lse, from which its weights follow, and
 `less` = d_out · out - d_lse, which the softmax's backward subtracts. Gradients of all parts add up to those
@@ -24,7 +24,7 @@ from .plan import workload_of
 
 
 @quiet
-def part_forward(
+def attend_to_part(
     query: Array, key: Array, value: Array, *, mask: Any = None, bias: Any = None, scale: Any = None,
     softcap: Any = None, dropout: Any = None, block: Any = None, threads: Any = None,
 ) -> tuple[Array, Array]:  # fmt: skip
@@ -53,7 +53,7 @@ def _wide(x: Array) -> Any:
 
 
 @quiet
-def part_backward(
+def gradients_of_part(
     d_out: Array, less: Array, lse: Array, query: Array, key: Array, value: Array, *, mask: Any = None,
     bias: Any = None, scale: Any = None, softcap: Any = None, dropout: Any = None, block: Any = None,
     threads: Any = None,

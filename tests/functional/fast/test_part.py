@@ -5,7 +5,7 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention.functional.fast import part as module
-from numpy_attention.functional.fast.part import part_backward, part_forward
+from numpy_attention.functional.fast.part import attend_to_part, gradients_of_part
 
 H, L, S, D, E = 2, 7, 11, 5, 3
 CUT = 4
@@ -51,9 +51,9 @@ def by_parts(query, key, value, d_out, d_lse, options):
     """out, lse and the gradients of every part, with the columns of the part."""
     slices = slice(0, CUT), slice(CUT, S)
     parts = [(query, key[:, own], value[:, own], options_of(options, own)) for own in slices]
-    out, lse = na.attention_merge(*(part_forward(*arrays, **own) for *arrays, own in parts))
+    out, lse = na.attention_merge(*(attend_to_part(*arrays, **own) for *arrays, own in parts))
     less = (d_out.astype(lse.dtype) * out).sum(axis=-1) - d_lse
-    gradients = [part_backward(d_out, less, lse, *arrays, **own) for *arrays, own in parts]
+    gradients = [gradients_of_part(d_out, less, lse, *arrays, **own) for *arrays, own in parts]
     return out, lse, gradients
 
 
@@ -109,10 +109,10 @@ def test_nan_stays_where_it_is():
 def test_a_part_that_nobody_sees_is_empty():
     (query, key, value, d_out), d_lse, _ = problem("plain")
     hidden = na.hidden(np.ones((L, S), bool))
-    out, lse = part_forward(query, key, value, mask=hidden)
+    out, lse = attend_to_part(query, key, value, mask=hidden)
     assert not out.any()
     assert (lse == -np.inf).all()
-    gradients = part_backward(d_out, -d_lse, lse, query, key, value, mask=hidden)
+    gradients = gradients_of_part(d_out, -d_lse, lse, query, key, value, mask=hidden)
     assert not any(gradient.any() for gradient in gradients[:3])
 
 
@@ -121,8 +121,8 @@ def test_hidden_nan_has_no_influence():
     mask = na.visible(np.arange(S) != 9)
     spoiled = key.copy()
     spoiled[:, 9] = np.nan
-    out, lse = part_forward(query, key, value, mask=mask)
+    out, lse = attend_to_part(query, key, value, mask=mask)
     less = (d_out * out).sum(axis=-1) - d_lse
-    right, got = (part_backward(d_out, less, lse, query, x, value, mask=mask) for x in (key, spoiled))
+    right, got = (gradients_of_part(d_out, less, lse, query, x, value, mask=mask) for x in (key, spoiled))
     for a, b in zip(right[:3], got[:3], strict=True):
         np.testing.assert_allclose(b, a, rtol=0, atol=1e-14)
