@@ -2,7 +2,9 @@
 
 import itertools
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -135,16 +137,18 @@ def admit_chunked(name: str, array: Any, ndim: int = 0) -> Any:
 
 def _admit_option(name: str, x: Any) -> Any:
     """An optional array, of NumPy or of dask."""
-    if isinstance(x, require("dask.array").Array):
-        return admit_chunked(name, x)
+    of_dask = isinstance(x, require("dask.array").Array)
     if name == "dropout":
-        array = as_array("dropout", x)
+        array = x if of_dask else as_array("dropout", x)
         if not array.ndim:
             raise TypeError(
                 f"dropout is the number {shown(x)}, which reads as a rate; write na.dropout(seed, rate), or "
                 "give the array of multipliers"
             )
-        return array.astype(np.float64)
+        if not of_dask:
+            return array.astype(np.float64)
+    if of_dask:
+        return admit_chunked(name, x)
     return admit_optional(**{name: x})[0]
 
 
@@ -259,18 +263,22 @@ def rows_of_grid(call: ChunkedCall) -> Iterator[Place]:
 
 def candidates(call: ChunkedCall) -> Iterator[Place]:
     """The tiles that the mask's own bounds do not rule out, row by row."""
-    stops = list(itertools.accumulate(call.chunks[-1]))
-    by_rows: list[list[int]] = []
-    start = 0
-    for length in call.chunks[-2]:
+    starts, stops = edges(call.chunks[-1])
+    queries = list(zip(*edges(call.chunks[-2]), strict=True))
+
+    @cache
+    def columns(row: int) -> range:
         first, last = 0, call.shape[-1]
         if call.mask is not None:
-            first, last = call.mask.column_range(slice(start, start + length), *call.shape[-2:])
-        starts = [stop - n for stop, n in zip(stops, call.chunks[-1], strict=True)]
-        by_rows.append(
-            [n for n, (a, b) in enumerate(zip(starts, stops, strict=True)) if a < last and b > first]
-        )
-        start += length
+            first, last = call.mask.column_range(slice(*queries[row]), *call.shape[-2:])
+        return range(bisect_right(stops, first), bisect_left(starts, last))
+
     for place in rows_of_grid(call):
-        for column in by_rows[place[-1]]:
+        for column in columns(place[-1]):
             yield (*place, column)
+
+
+def edges(lengths: tuple[int, ...]) -> tuple[list[int], list[int]]:
+    """Where the chunks of an axis start, and where they stop."""
+    stops = list(itertools.accumulate(lengths))
+    return [0, *stops[:-1]], stops

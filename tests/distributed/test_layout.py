@@ -123,3 +123,16 @@ def test_masked_tiles_do_not_count():
 def test_an_operand_names_the_chunk_of_a_tile():
     operand = Operand(None, (0, None, 3, None))
     assert operand.place((1, 2, 3, 4)) == (1, 0, 4, 0)
+
+
+def test_a_number_of_dask_as_dropout_reads_as_a_rate(arguments, da):
+    with pytest.raises(TypeError, match="which reads as a rate"):
+        nd.attention_forward(**arguments, dropout=da.ones(()) * 0.3)
+
+
+def test_only_the_first_rows_of_a_huge_grid_are_looked_at():
+    lengths, rows = (10,) * 10**5, (0, 0, 0)
+    call = ChunkedCall((1, 10**6, 10**6), ((1,), lengths, lengths), None, None, None, None, None, 1, 4)
+    assert next(iter(candidates(call))) == rows
+    with pytest.raises(ValueError, match=r"more than 1,000,000 tiles"):
+        check_count(call._replace(mask=na.causal()))

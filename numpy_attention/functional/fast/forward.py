@@ -110,9 +110,11 @@ def forward_block(
                 tiles = None
     if rows.empty:
         rows.out[...] = 0
-    if tiles is not None:
-        kept.tiles[place(block)] = tiles
     _finish(results, queries, rows, sinks, buffers)
+    if tiles is not None and rows.shifted:  # by a sink
+        kept.give_back(block)
+    elif tiles is not None:
+        kept.tiles[place(block)] = tiles
 
 
 def _exponentials(
@@ -151,6 +153,7 @@ def _finish(
     if sinks is not None:
         sink, whole = kernels.repeat_by_row(sinks, block), Tile(slice(0), [])
         unshifted = (rows.shift == 0) & (sink <= SMALL)
+        rows.shifted |= not (unshifted | unseen).all()
         rows.shift_to(whole, np.where(unshifted, 0, np.maximum(rows.shift, sink))[:, None])
         rows.summed += power(sink - finite_shift(rows.shift))
     total = np.where(rows.summed == 0, 1, rows.summed)

@@ -101,9 +101,8 @@ def backward_tiles(d_out: Array, d_lse: Array, saved: BlockwiseSaved) -> Attenti
         lse, rest, d_lse_rows = (x[..., rows, None] for x in (saved.lse, saved.lse_rest, d_lse))
         d_rows = d_out[..., rows, :]
         delta = (d_rows * saved.out[..., rows, :]).sum(axis=-1, keepdims=True)
-        attends = np.zeros(lse.shape, dtype=bool)
+        attends, count, peaks = np.zeros(lse.shape, dtype=bool), np.zeros(lse.shape, dtype=int), []
         others = np.zeros_like(delta)  # row sums of d_masked without the peaks
-        peaks = []
         for columns, visible in problem.visible_tiles(rows, saved.block[1]):
             masked, saved_scores = _scores(steps, problem, rows, columns, visible)
             weights = online.recompute_weights(masked, lse, rest, visible)
@@ -118,6 +117,7 @@ def backward_tiles(d_out: Array, d_lse: Array, saved: BlockwiseSaved) -> Attenti
             peak = weights.real > PEAK
             if peak.any():
                 peaks.append((columns, visible, peak, d_masked))
+                count += peak.sum(axis=-1, keepdims=True)  # more than one among complex weights
                 d_masked = np.where(peak, 0, d_masked)
             sums.d_value[..., columns, :] += d_value
             _scores_backward(steps, sums, problem, rows, columns, d_masked, saved_scores)
@@ -132,7 +132,7 @@ def backward_tiles(d_out: Array, d_lse: Array, saved: BlockwiseSaved) -> Attenti
             sums.d_sinks[...] += unbroadcast(accurate_sum(d_sinks[..., 0], axis=-1), problem.sinks.shape)
         for columns, visible, peak, own in peaks:
             _, saved_scores = _scores(steps, problem, rows, columns, visible)
-            d_peak = np.where(np.isfinite(own), d_lse_rows - d_sinks - others, own)
+            d_peak = np.where(np.isfinite(own) & (count == 1), d_lse_rows - d_sinks - others, own)
             d_masked = np.where(peak, d_peak, 0)
             _scores_backward(steps, sums, problem, rows, columns, d_masked, saved_scores)
     return sums

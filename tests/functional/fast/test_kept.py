@@ -81,3 +81,15 @@ def test_keep_is_one_number_of_bytes(wrong, error):
     for function in (na.fast_attention, na.fast_attention_forward):
         with pytest.raises(error, match="keep"):
             function(query, key, value, keep=wrong)
+
+
+def test_nothing_is_kept_where_a_sink_shifts_the_rows():
+    query, key, value, d_out = np.random.default_rng(0).standard_normal((4, 1, 13, 5))
+    sinks = np.array([40.0])
+    _, saved = na.fast_attention_forward(query, key, value, sinks=sinks)
+    _, again = na.fast_attention_forward(query, key, value, sinks=sinks, keep=0)
+    assert not saved.kept.tiles
+    for got, expected in zip(
+        na.fast_attention_backward(d_out, saved), na.fast_attention_backward(d_out, again), strict=True
+    ):
+        assert np.array_equal(got, expected)

@@ -92,3 +92,13 @@ def test_a_stale_maximum_overflows_and_shows():
     query, key, value = arrays((3, 5), (4, 5), (4, 2))
     out, _ = wrong.forward(query, key, value)
     assert not np.isfinite(out).all()
+
+
+def test_complex_weights_above_the_peak_twice_in_a_row():
+    query, key, value = np.zeros((1, 2)), np.zeros((3, 2)), np.array([[1.0], [2.0], [4.0]])
+    bias = np.array([[0, 0, np.log(0.75) + 1j * np.pi]])  # weights 0.8, 0.8, -0.6
+    expected = na.attention_backward(np.ones((1, 1)), na.attention_forward(query, key, value, bias=bias)[1])
+    for block in ((1, 1), (1, 3)):
+        _, saved = na.blockwise_attention_forward(query, key, value, bias=bias, block=block)
+        got = na.blockwise_attention_backward(np.ones((1, 1)), saved)
+        assert np.allclose(got.d_bias, expected.d_bias, rtol=0, atol=1e-14)
