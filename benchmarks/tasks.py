@@ -59,7 +59,7 @@ def row(task: str, results: list[dict[str, Any]]) -> str:
     }
     others = ", ".join(f"{name} {value:.4f}" for name, value in baselines.items())
     spread = f"{min(ours):.4f}–{max(ours):.4f}"
-    seconds = np.mean([one["processor_seconds"] for one in results])
+    seconds = np.mean([one["processor_seconds"] for one in results if "processor_seconds" in one])
     parameters = f"{results[0]['parameters']:,}"
     cells = (task, results[0]["metric"], f"{np.mean(ours):.4f}", spread, str(len(ours)), others, parameters,
              f"{seconds:.0f}")  # fmt: skip
