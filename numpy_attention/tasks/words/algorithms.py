@@ -166,5 +166,5 @@ def _task(name: str, order: str, epochs: int) -> ModelTask:
 
 
 COPY = _task("copy", "once more, in the same order", epochs=6)
-REVERSE = _task("reverse", "backward", epochs=6)
+REVERSE = _task("reverse", "backward", epochs=10)
 SORT = _task("sort", "in order of the alphabet", epochs=12)

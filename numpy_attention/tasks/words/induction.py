@@ -258,7 +258,7 @@ INDUCTION = word_task(
         "heads": 4,
         "layers": 2,
         "context": 4 * LONGEST,
-        "epochs": 12,
+        "epochs": 18,
         "batch_size": 64,
         "optimizer": "adamw",
         "schedule": "cosine",
