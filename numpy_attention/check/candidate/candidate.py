@@ -179,14 +179,13 @@ class Candidate:
 
     @contextmanager
     def _beside(self, case: Case, framework: NumPy) -> Iterator[None]:
-        """Beside other calls in a second thread, in that mode; the first of them has begun."""
+        """Beside other calls in a second thread, in that mode; at least one."""
         if case.specification.mode != "in threads":
             yield
             return
-        begun, over, errors = threading.Event(), threading.Event(), []
+        over, errors = threading.Event(), []
 
         def others() -> None:
-            begun.set()
             try:
                 self._other_call(case, framework)
                 while not over.is_set():
@@ -198,7 +197,6 @@ class Candidate:
         thread = threading.Thread(target=others, daemon=True)
         sys.setswitchinterval(1e-6)
         thread.start()
-        begun.wait()
         try:
             yield
         finally:

@@ -51,7 +51,7 @@ def test_the_best_epoch_by_the_validation_part_is_kept(tmp_path):
     same(run_folder.read_run(tmp_path, TASKS), whole[-1])
 
 
-def test_every_line_of_a_run(tmp_path):
+def test_every_line_of_a_run(tmp_path, monkeypatch):
     last, data = runs()[-1], RHYME.load(rhyme_settings())
     assert [line.split("  ")[0] for line in RHYME.step_lines(last, data)] == [
         "task", "preprocess", "extract features", "allocate attention", "predict", "feed back", "iterate"
@@ -59,10 +59,10 @@ def test_every_line_of_a_run(tmp_path):
     rows = RHYME.held_out(last, data)
     assert RHYME.held_out_lines(last, data, rows)[-1] == "a rhyme"
     run_folder.save_run(tmp_path, last)
-    run_folder.write_result(tmp_path, last, rows, run_folder.Began(0.0, 0.0))
+    monkeypatch.setattr(run_folder.Began, "now", lambda: run_folder.Began(17.0, 8.0))
+    run_folder.write_result(tmp_path, last, rows, run_folder.Began(10.0, 3.0))
     result = json.loads((tmp_path / "result.json").read_text())
-    assert result["seconds"] > 0
-    assert result["processor_seconds"] > 0
+    assert (result["seconds"], result["processor_seconds"]) == (7.0, 5.0)
     assert result["ours"] == rows["language model"].loss
     assert (result["task"], result["metric"], result["baselines"]) == ("rhyme", "nats a character", {})
     assert result["parameters"] == sum(x.size for x in flatten(last.params).values())
