@@ -31,14 +31,14 @@ from .written import padded
 UNKNOWN = 1
 SPECIAL = ("<pad>", "<unknown>")
 LETTERS = 4
-"""Of a piece."""
+"""Length of a piece."""
 LEAST_COUNT = 2
-"""A symbol stands in so many docstrings of the training part."""
+"""A symbol enters the vocabulary if at least this many training docstrings have it."""
 LEFT_OUT = 0.7
 """Share of the words that an epoch leaves out."""
 UNIFORM = "uniform weights"
 SHOWN = 24
-"""Words of the attention map."""
+"""Most words that the attention map shows."""
 
 
 class Texts(NamedTuple):
