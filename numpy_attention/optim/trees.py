@@ -1,9 +1,9 @@
-"""Nested dicts of arrays to one flat dict and back, as an npz file needs: {"encoder.weight": …}."""
+"""Nested dicts of arrays, leaf by leaf; and flat, as an npz file needs them: {"encoder.weight": …}."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from .updates import Tree, leaves, path_text
+from .updates import Tree, leaves, path_text, with_leaves
 
 
 def flatten(tree: Tree) -> dict[str, Any]:
@@ -97,6 +97,11 @@ def unflatten(flat: Tree) -> dict[str, Any]:
             )
         branch[last] = leaf
     return tree
+
+
+def mapped(change: Callable[[Any], Any], tree: Tree) -> dict[Any, Any]:
+    """The nesting of `tree`, with change(leaf) in place of each leaf."""
+    return with_leaves(tree, {path: change(leaf) for path, leaf in leaves("tree", tree).items()})
 
 
 def _text(name: str, key: object) -> None:

@@ -25,8 +25,7 @@ from ..nn.layer import either_backward
 from ..nn.model_options import add_positions
 from ..nn.parameters import Params
 from ..nn.positions.rotary import Rotary
-from ..optim.trees import flatten
-from ..optim.updates import with_leaves
+from ..optim.trees import mapped
 from .derivatives import Derivative, directional
 from .example import WalkExample
 from .law_results import LawResult, check_step_laws
@@ -87,8 +86,7 @@ def blame(model: LanguageModel, params: Params, ids: Array, layer: int, head: in
     """
     _admit(model, ids, layer, head)
     model = replace(model, attention="reference")
-    arrays = {tuple(name.split(".")): x.astype(np.float64) for name, x in flatten(params).items()}
-    params = with_leaves(params, arrays)
+    params = mapped(lambda x: x.astype(np.float64), params)
     T, targets = len(ids) - 1, ids[1:]
     x = _embedded(model, params, ids[:-1])
     logits, saved = _forward(model, params, x)

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..nn.parameters import Params, Shapes
-from ..optim.trees import flatten
-from ..optim.updates import with_leaves
+from ..optim.trees import mapped
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,4 @@ class LayerObjective:
 
     def init(self, rng: np.random.Generator) -> Params:
         """Initial parameters."""
-        params = self.model.init(rng)
-        arrays = {tuple(name.split(".")): x.astype(np.float32) for name, x in flatten(params).items()}
-        return with_leaves(params, arrays)
+        return mapped(lambda x: x.astype(self.dtype), self.model.init(rng))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numpy_attention.optim.trees import flatten, unflatten
+from numpy_attention.optim.trees import flatten, mapped, unflatten
 from numpy_attention.optim.updates import leaves, path_text, with_leaves
 
 names = st.text().filter(lambda key: "." not in key)
@@ -55,3 +55,9 @@ def test_by_hand():
 def test_refused(function, argument, error, text):
     with pytest.raises(error, match=re.escape(text)):
         function(argument)
+
+
+def test_a_tree_is_changed_leaf_by_leaf_and_keeps_its_nesting():
+    tree = {"a": {"b": np.float32(3), 0: np.arange(2)}, "empty": {}, "c": 5}
+    found = mapped(lambda x: x + 1, tree)
+    assert (found["a"]["b"], found["a"][0].tolist(), found["empty"], found["c"]) == (4, [1, 2], {}, 6)

@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...nn.parameters import Params, Shapes
-from ...optim.trees import flatten
-from ...optim.updates import with_leaves
+from ...optim.trees import mapped
 from ...training.objective import Figures, Outcome
 from .data import Examples
 from .evaluation import figures, logits_of, loss_backward, loss_forward, predicted_classes
@@ -35,9 +34,7 @@ class Classifying(NamedTuple):
 
     def init(self, rng: np.random.Generator) -> Params:
         """Initial parameters."""
-        params = self.model.init(rng)
-        arrays = {tuple(name.split(".")): x.astype(self.dtype) for name, x in flatten(params).items()}
-        return with_leaves(params, arrays)
+        return mapped(lambda x: x.astype(self.dtype), self.model.init(rng))
 
     def loss_and_gradients(self, params: Params, batch: Examples, seed: int = 0) -> Outcome:
         """The outcome of a batch; nothing in these models is random."""

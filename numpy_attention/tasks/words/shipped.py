@@ -12,8 +12,7 @@ import numpy as np
 from ... import nn
 from ...files import parse_json
 from ...nn.parameters import Params
-from ...optim.trees import flatten
-from ...optim.updates import with_leaves
+from ...optim.trees import mapped
 from ...training.settings import Settings, check_fields
 from .text import TEXT, model
 from .vocabulary import Vocabulary
@@ -45,7 +44,6 @@ def shipped_model() -> ShippedModel:
     """
     kept: Any = parse_json(FACTS.read_text(encoding="utf-8"))
     facts, _ = TEXT.unpacked(FACTS, kept["facts"], {})
-    stored = nn.load_weights(WEIGHTS)
-    arrays = {tuple(name.split(".")): x.astype(np.float32) for name, x in flatten(stored).items()}
+    params = mapped(lambda x: x.astype(np.float32), nn.load_weights(WEIGHTS))
     objective = model(Settings(**check_fields(kept["settings"], complete=False)), facts)
-    return ShippedModel(objective.model, with_leaves(stored, arrays), facts.vocabulary)
+    return ShippedModel(objective.model, params, facts.vocabulary)
