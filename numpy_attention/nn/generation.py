@@ -99,7 +99,7 @@ def generate(
 
     def choose(logits: Array) -> int:
         p = next_token_probabilities(logits, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
-        return int(p.argmax()) if temperature == 0 else draw(p, rng)
+        return int(p.argmax() if temperature == 0 else draw(p, rng))
 
     return _written(reader, length, choose)
 

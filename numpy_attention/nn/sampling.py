@@ -120,10 +120,11 @@ def check_penalty(penalty: object) -> None:
         raise ValueError(f"penalty is {penalty}; a number above 0 is expected, 1 for none")
 
 
-def draw(probabilities: Array, rng: np.random.Generator) -> int:
-    """An id by its probability: the first whose cumulative sum exceeds a uniform number in [0, 1)."""
-    ends = np.cumsum(probabilities)
-    return int(np.searchsorted(ends, rng.random() * ends[-1], side="right"))
+def draw(probabilities: Array, rng: np.random.Generator) -> Array:
+    """An id (...) by its probability (..., V): the first whose cumulative sum exceeds a number in [0, 1)."""
+    ends = np.cumsum(probabilities, axis=-1)
+    numbers = np.asarray(rng.random(ends.shape[:-1]))[..., None]
+    return np.asarray((ends <= numbers * ends[..., -1:]).sum(axis=-1))
 
 
 def _admit_logits(logits: npt.ArrayLike) -> Array:

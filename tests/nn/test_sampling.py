@@ -96,7 +96,14 @@ def test_draws_follow_the_probabilities():
     assert counts[[0, 2, 4]].tolist() == [0, 0, 0]
     assert abs(counts[1] - 1000) < 4 * np.sqrt(4000 * 0.25 * 0.75)
     for number, expected in ((0.0, 1), (0.25, 3), (1 - 2**-53, 3)):
-        assert draw(np.array([0, 0.25, 0, 0.75, 0]), SimpleNamespace(random=lambda: number)) == expected  # noqa: B023
+        assert draw(np.array([0, 0.25, 0, 0.75, 0]), SimpleNamespace(random=lambda shape: number)) == expected  # noqa: B023
+
+
+def test_rows_are_drawn_each_by_its_own_number():
+    p = np.array([[[0, 0.5, 0.5], [0.25, 0.75, 0]]])
+    for numbers, expected in (([0.0, 0.0], [1, 0]), ([0.5, 0.25], [2, 1]), ([0.75, 1 - 2**-53], [2, 1])):
+        ids = draw(p, SimpleNamespace(random=lambda shape: np.reshape(numbers, shape)))  # noqa: B023
+        assert ids.tolist() == [expected]
 
 
 @pytest.mark.parametrize(
