@@ -21,7 +21,7 @@ from ..functional.base.arrays import shape_repr
 from ..functional.base.memory import added
 from ..functional.layers.activations import sigmoid_backward, sigmoid_forward
 from ..functional.layers.softmax import logsumexp_backward, logsumexp_forward
-from .layer import Layer, admit_sizes, admit_width, child_seeds, layer
+from .layer import Layer, admit_sizes, child_seeds, layer
 from .linear import Linear
 from .model_options import BlockOptions, block
 from .parameters import Params, check_saved
@@ -30,7 +30,7 @@ from .transformer_stack import TransformerEncoder
 
 
 class Detected(NamedTuple):
-    """What the queries answer; and in a backward its gradients."""
+    """Outputs of the queries."""
 
     logits: Any
     """(B, queries)"""
@@ -71,7 +71,7 @@ class Detector(BlockOptions):
     grid : rows and columns of the tokens of an image
     width, heads, layers : those of the encoder, as in `LanguageModel`
     queries : their number, one for each class
-    sharpness : a positive number; the larger, the more a slot is of the token of the largest score alone
+    sharpness : a positive number; the larger, the nearer a query's attention is to its best token alone
     hidden, activation, norm_first, norm, … : as in `LanguageModel`
 
     Parameters of the layer: embed, positions.weight, encoder, queries (weight (queries, width)), box_head.
@@ -164,7 +164,9 @@ class Detector(BlockOptions):
         x: (B, rows * columns, input_dim). seed: for dropout, None for none.
         """
         self.check(params)
-        x = admit_width("x", admit("x", x, 3), self.input_dim)
+        x, expected = admit("x", x, 3), (self.positions.length, self.input_dim)
+        if x.shape[-2:] != expected:
+            raise ValueError(f"x has shape {x.shape}; (..., {expected[0]}, {expected[1]}) is expected")
         embedded, embed = self.embed.forward(params["embed"], x)
         placed, positions = self.positions.forward(params["positions"], embedded)
         memory, encoder = self.encoder.forward(params["encoder"], placed, seed=child_seeds(seed, 1)[0])

@@ -85,8 +85,8 @@ class PatchClassifier(NamedTuple):
         C, H = self.hidden_dim, self.heads
         return {
             "extract features": f"linear + positions: ({tokens}, {self.input_dim}) -> ({tokens}, {C})",
-            "allocate attention": f"dot-product scores, {H} heads in {counted(self.layers, 'layer')}: "
-            f"({H}, {tokens}, {tokens}) weights",
+            "allocate attention": f"dot-product scores, {counted(H, 'head')} in "
+            f"{counted(self.layers, 'layer')}: ({H}, {tokens}, {tokens}) weights",
             "predict": f"mean of all tokens, linear: {C}",
         }
 

@@ -25,22 +25,26 @@ def require_matplotlib(what: str = "--plot") -> None:
 
 def draw_pictures(folder: Path, run: Run, data: Any) -> None:
     """Write loss.png, attention.png and, where the task has images, images.png, each as .svg too."""
-    write_figure(folder, "loss", _loss(run))
-    write_figure(folder, "attention", _attention(run.task.attention_map(run, data)))
-    sheet = run.task.sheet(run, data)
-    if sheet is not None:
-        write_figure(folder, "images", _images(sheet))
-
-
-def write_figure(folder: Path, name: str, figure: Any) -> None:
-    """Write a figure as PNG and SVG; equal figures give equal bytes."""
     import matplotlib
 
     with matplotlib.rc_context({"svg.hashsalt": "numpy_attention", "svg.fonttype": "none"}):
-        for kind, metadata in FORMATS.items():
-            file = io.BytesIO()
-            figure.savefig(file, format=kind, metadata=metadata, dpi=120)
-            write_bytes(folder / f"{name}.{kind}", file.getvalue())
+        _write(folder, "loss", _loss(run))
+        _write(folder, "attention", _attention(run.task.attention_map(run, data)))
+        sheet = run.task.sheet(run, data)
+        if sheet is not None:
+            _write(folder, "images", _images(sheet))
+
+
+def _write(folder: Path, name: str, figure: Any) -> None:
+    for kind, metadata in FORMATS.items():
+        file = io.BytesIO()
+        figure.savefig(file, format=kind, metadata=metadata, dpi=120)
+        write_bytes(folder / f"{name}.{kind}", file.getvalue())
+
+
+def _plain(text: str) -> str:
+    """A text of which no part is a formula, as $…$ would be."""
+    return text.replace("$", r"\$")
 
 
 def _loss(run: Run) -> Any:
@@ -69,8 +73,7 @@ def _attention(shown: AttentionMap) -> Any:
     axes = figure.add_subplot()
     image = axes.imshow(shown.weights, aspect="auto", cmap="viridis", vmin=0)
     places = np.arange(len(shown.columns))[:: max(len(shown.columns) // 16, 1)]
-    # $…$ would be a formula
-    rows, columns = ([name.replace("$", r"\$") for name in names] for names in (shown.rows, shown.columns))
+    rows, columns = ([_plain(name) for name in names] for names in (shown.rows, shown.columns))
     axes.set(xlabel=shown.keys, yticks=np.arange(len(rows)), yticklabels=rows)
     axes.set(xticks=places, xticklabels=[columns[place] for place in places])
     axes.set_title(shown.title)
@@ -97,7 +100,7 @@ def _images(sheet: Sheet) -> Any:
             axes.add_patch(
                 Rectangle((box.left, box.top), *sides, fill=False, edgecolor="C3", linestyle=style)
             )
-            axes.text(box.left, box.top, box.label, color="C3", fontsize="x-small", va="bottom")
+            axes.text(box.left, box.top, _plain(box.label), color="C3", fontsize="x-small", va="bottom")
         axes.set(xticks=[], yticks=[])
-        axes.set_title(sheet.titles[place].replace("$", r"\$"), fontsize="x-small")
+        axes.set_title(_plain(sheet.titles[place]), fontsize="x-small")
     return figure

@@ -64,6 +64,12 @@ def test_in_float32_it_is_the_same_in_short():
         )
 
 
+def test_a_report_counts_heads_and_layers():
+    one, model = PatchClassifier(WIDTH, T), problem()[0]
+    assert "1 head in 1 layer:" in one.steps(T)["allocate attention"]
+    assert "2 heads in 2 layers:" in model.steps(T)["allocate attention"]
+
+
 def test_lengths_are_refused():
     model, params, x, _ = problem()
     with pytest.raises(ValueError, match="lengths holds 3; 6 is expected: every image"):
