@@ -28,7 +28,7 @@ from .classification.evaluation import Predictions, figures_without_loss, predic
 from .distortion import distorted
 from .drawing import draw_image
 from .hold_out import split
-from .images import TRAINING_DIGITS, read_digits, read_images
+from .images import TRAINING_DIGITS, nearest, read_digits, read_images
 from .models import patch_classifier
 from .token_weights import MAX_CLASSES
 
@@ -78,11 +78,11 @@ def distort_patches(rng: np.random.Generator, x: Array) -> Array:
 def baselines(data: Data) -> dict[str, Figures]:
     """Classification without training: by the nearest training image, and by the nearest class mean."""
     train, test = whole(data.train.x), whole(data.test.x)
-    nearest = data.train.y[_distances(test, train).argmin(axis=1)]
+    neighbour, _ = nearest(test, train)
     means = np.stack([train[data.train.y == digit].mean(axis=0) for digit in range(len(data.classes))])
-    centroid = _distances(test, means).argmin(axis=1)
+    centroid, _ = nearest(test, means)
     return {
-        "nearest neighbour": figures_without_loss(nearest, data.test.y),
+        "nearest neighbour": figures_without_loss(data.train.y[neighbour], data.test.y),
         "nearest centroid": figures_without_loss(centroid, data.test.y),
     }
 
@@ -111,7 +111,7 @@ def drawn(run: Run, data: Prepared) -> Sheet:
     predictions = predict(models_of(run)[LEARNED], run.params, data.test.some(rows))
     names, read = data.raw.classes, predicted_classes(predictions.logits)
     titles = tuple(
-        f"{names[int(true)]}" if true == own else f"{names[int(true)]} read as {names[int(own)]}"
+        names[int(true)] if true == own else f"{names[int(true)]} read as {names[int(own)]}"
         for true, own in zip(data.test.y[rows], read, strict=True)
     )
     side = math.isqrt(data.test.x.shape[1])
@@ -132,12 +132,6 @@ def confusions(predicted: Array, y: Array, classes: Sequence[str]) -> list[str]:
         f"{classes[true]} read as {classes[read]} ({table[true, read]})" for true, read in places
     )
     return [f"Most often wrong: {text or 'nothing'}"]
-
-
-def _distances(images: Array, others: Array) -> Array:
-    """Squared distances (N, M), exact for whole grey values."""
-    squares = (images**2).sum(axis=1)[:, None] + (others**2).sum(axis=1)
-    return np.asarray(squares - 2 * images @ others.T)
 
 
 def question(settings: Settings, data: Data | None) -> str:

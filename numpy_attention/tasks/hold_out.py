@@ -1,12 +1,13 @@
-"""The held-out part: a fifth of each class, drawn from the seed."""
+"""The held-out part, a fifth of each class, and the validation part, both drawn from the seed."""
 
 import numpy as np
 
 from ..functional.base.admission import Array
-from ..training.streams import EXAMPLES, stream
+from ..training.streams import EXAMPLES, VALIDATION, stream
 from .classification.data import Data, Examples
 
-SHARE = 0.2
+SHARE, VALIDATION_SHARE = 0.2, 0.1
+"""Of each class, held out; of the training part, where training stops early by it."""
 
 
 def held_out_rows(rng: np.random.Generator, y: Array) -> Array:
@@ -46,3 +47,18 @@ def split(
     if not held_out.any():
         raise ValueError("no class has two examples, so none can be held out; more data are needed")
     return Data(examples.some(~held_out), examples.some(held_out), classes, columns, by_place, label)
+
+
+def validation_rows(seed: int, size: int) -> tuple[Array, Array]:
+    """The rows of a training part that remain to train on, and the tenth that validates.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two.
+    """
+    order = stream(seed, VALIDATION).permutation(size)
+    count = max(round(VALIDATION_SHARE * size), 1)
+    if size - count < 1:
+        raise ValueError(f"the training part has {size} examples; patience needs two at least")
+    return np.sort(order[count:]), np.sort(order[:count])

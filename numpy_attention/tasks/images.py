@@ -64,12 +64,27 @@ def read_images(path: PathLike, even: int = 1, most: int = 64) -> tuple[Array, A
 def image_parts(settings: Settings, most: int) -> tuple[Examples, Examples, tuple[str, ...]]:
     """Images (N, side, side) to train on and held out, and the classes: shipped, or of settings.npz.
 
-    Of a file, whose sides are at most `most`, a fifth of each class is held out.
+    Grey values are 0-1, 1 the largest to train on and whatever is held out above it. Of a file, whose sides
+    are at most `most`, a fifth of each class is held out.
     """
     if settings.npz is not None:
         images, y, classes = read_images(settings.npz, most=most)
-        parts = split(Examples(images, y), classes, settings.seed)
-        return parts.train, parts.test, classes
-    images, y = read_digits()
-    both = Examples(images.reshape(-1, SIDE, SIDE), y)
-    return both.some(slice(TRAINING_DIGITS)), both.some(slice(TRAINING_DIGITS, None)), tuple("0123456789")
+        train, test, *_ = split(Examples(images, y), classes, settings.seed)
+    else:
+        images, y = read_digits()
+        both, classes = Examples(images.reshape(-1, SIDE, SIDE), y), tuple("0123456789")
+        train, test = both.some(slice(TRAINING_DIGITS)), both.some(slice(TRAINING_DIGITS, None))
+    brightest = train.x.max() or 1.0
+    train, test = (part._replace(x=np.minimum(part.x / brightest, 1)) for part in (train, test))
+    return train, test, classes
+
+
+def nearest(images: Array, others: Array) -> tuple[Array, Array]:
+    """The place (N,) of the nearest of the others (M, …) for each image (N, …), and its distance (N,).
+
+    Exact for whole grey values.
+    """
+    one, other = (x.reshape(len(x), -1).astype(np.float64) for x in (images, others))
+    squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * one @ other.T
+    places = squares.argmin(axis=1)
+    return places, np.sqrt(np.maximum(squares[np.arange(len(one)), places], 0))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from numpy_attention.tasks.classification.data import Examples
-from numpy_attention.tasks.hold_out import held_out_rows, split
+from numpy_attention.tasks.hold_out import held_out_rows, split, validation_rows
 
 
 def test_a_fifth_of_each_class_is_held_out():
@@ -28,3 +28,12 @@ def test_every_example_is_in_one_part():
 def test_a_class_with_two_examples_is_needed():
     with pytest.raises(ValueError, match=r"^no class has two examples, so none can be held out"):
         split(Examples(np.ones((2, 1, 1)), np.array([0.0, 1.0])), ("a", "b"), 0)
+
+
+def test_a_tenth_validates_and_at_least_one_remains():
+    kept, validating = validation_rows(3, 41)
+    assert (len(validating), sorted([*kept, *validating])) == (4, list(range(41)))
+    assert [len(rows) for rows in validation_rows(0, 2)] == [1, 1]
+    for size in (0, 1):
+        with pytest.raises(ValueError, match=f"the training part has {size} examples; patience needs two"):
+            validation_rows(0, size)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from numpy_attention.files import write_npz
-from numpy_attention.tasks.images import SIDE, TRAINING_DIGITS, read_digits, read_images
+from numpy_attention.tasks import with_defaults
+from numpy_attention.tasks.images import SIDE, TRAINING_DIGITS, image_parts, nearest, read_digits, read_images
 
 
 def test_the_digits_are_those_of_the_source():
@@ -52,3 +53,23 @@ def test_images_of_a_file_with_their_labels_and_classes(tmp_path):
 def test_what_is_no_file_of_images_is_refused(tmp_path, arrays, told):
     with pytest.raises(ValueError, match=told):
         read_images(written(tmp_path, **arrays))
+
+
+@pytest.mark.parametrize("largest", [255.0, 1e-300, 1e300])
+def test_the_largest_grey_value_to_train_on_is_one(tmp_path, largest):
+    file = written(tmp_path, x=np.linspace(0, 1, 100).reshape(4, 5, 5) * largest)
+    train, test, _ = image_parts(with_defaults({"task": "draw-digit", "npz": str(file)}), 5)
+    assert (train.x.max(), test.x.max() <= 1) == (1, True)
+    both = np.concatenate([train.x, test.x])
+    assert len(np.unique(both)) > 25
+
+
+def test_blank_images_stay_blank(tmp_path):
+    settings = with_defaults({"task": "draw-digit", "npz": str(written(tmp_path, x=np.zeros((4, 5, 5))))})
+    assert not image_parts(settings, 5)[0].x.any()
+
+
+def test_the_nearest_image_and_its_distance():
+    places, distances = nearest(np.array([[[0, 0]], [[5, 4]]]), np.array([[[9, 9]], [[2, 0]]]))
+    assert places.tolist() == [1, 1]
+    np.testing.assert_allclose(distances, [2, 5])

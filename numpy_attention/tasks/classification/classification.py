@@ -11,8 +11,8 @@ from ...nn.parameters import Params
 from ...training.objective import Figures, Objective
 from ...training.run import Run
 from ...training.settings import Settings
-from ...training.streams import VALIDATION, stream
 from ...training.task import AttentionMap, Sheet
+from ..hold_out import validation_rows
 from . import facts as stored
 from . import report as lines
 from .attention_map import attention_map
@@ -25,9 +25,6 @@ from .mixing import mix
 from .models import AttentionModel, DataSizes
 from .objective import Classifying
 from .records import epoch_records
-
-VALIDATION_SHARE = 0.1
-"""Of the training part, where training stops early by it."""
 
 
 class Classification(NamedTuple):
@@ -146,9 +143,5 @@ class Classification(NamedTuple):
 
 def with_validation(data: Data, seed: int) -> Data:
     """The data with a tenth of the training part, drawn from the seed, as the validation part."""
-    order = stream(seed, VALIDATION).permutation(data.train.size)
-    size = max(round(VALIDATION_SHARE * len(order)), 1)
-    if len(order) - size < 1:
-        raise ValueError(f"the training part has {len(order)} examples; patience needs two at least")
-    kept = np.sort(order[size:])
-    return data._replace(train=data.train.some(kept), validation=data.train.some(np.sort(order[:size])))
+    kept, validating = validation_rows(seed, data.train.size)
+    return data._replace(train=data.train.some(kept), validation=data.train.some(validating))

@@ -119,9 +119,15 @@ def average_precision(scores: Array, right: Array, total: int) -> float:
     return float(falling[right].sum() / max(total, 1))
 
 
+def right_boxes(found: Found, canvases: Canvases) -> Array:
+    """True (N, K) where a class is there and its box overlaps the true one by `OVERLAP` or more."""
+    right: Array = canvases.present & (overlaps(found.boxes, canvases.boxes) >= OVERLAP)
+    return right
+
+
 def mean_average_precision(found: Found, canvases: Canvases) -> float:
     """The mean over the classes of the average precision at an IoU of 0.5; without classes never there."""
-    right = canvases.present & (overlaps(found.boxes, canvases.boxes) >= OVERLAP)
+    right = right_boxes(found, canvases)
     each = [
         average_precision(found.scores[:, k], right[:, k], int(there))
         for k, there in enumerate(canvases.present.sum(axis=0))

@@ -18,18 +18,18 @@ import numpy as np
 
 from ... import nn
 from ...functional.base.admission import Array
+from ...nn import sampling
 from ...nn.parameters import Params
-from ...nn.sampling import next_token_probabilities
-from ...optim.trees import flatten
-from ...optim.updates import with_leaves
+from ...optim.trees import mapped
 from ...training.objective import Figures, Outcome
 from ...training.run import LEARNED, Run
 from ...training.settings import Settings
-from ...training.streams import EXAMPLES, VALIDATION, stream
+from ...training.streams import EXAMPLES, stream
 from ...training.task import AttentionMap, Sheet
 from ..distortion import distorted
 from ..drawing import draw_image
-from ..images import image_parts
+from ..hold_out import validation_rows
+from ..images import image_parts, nearest
 from ..model_task import ModelTask, PlainFacts, plain_form
 from ..words.examples import JudgedRows, Windows
 from ..words.objectives import NextToken
@@ -43,8 +43,7 @@ DISTORTED, UNNAMED = 0.5, 0.1
 """Shares of the training images that are distorted; of the others, that do not name their class."""
 GUIDANCE = 1.0
 DRAWN = 500
-"""Images that are drawn and named."""
-VALIDATION_SHARE = 0.1
+"""Images that are drawn and named, at least; two of each class."""
 LN2 = math.log(2)
 
 
@@ -79,14 +78,11 @@ def rows_of(grey: Array, first: Array) -> Windows:
 def load_data(settings: Settings, facts: PlainFacts | None) -> DrawingData:
     """The images in 17 grey values; with patience, a tenth of the training part validates."""
     train, test, classes = image_parts(settings, LONGEST_SIDE)
-    brightest = max(float(train.x.max()), 1e-12)
-    grey = [np.clip(np.rint(part.x * (LEVELS - 1) / brightest), 0, LEVELS - 1) for part in (train, test)]
+    grey = [np.rint(part.x * (LEVELS - 1)) for part in (train, test)]
     own, validation = np.arange(len(train.y)), None
     if settings.patience is not None:
-        order = stream(settings.seed, VALIDATION).permutation(own)
-        size = max(round(VALIDATION_SHARE * len(order)), 1)
-        validation = rows_of(grey[0][order[:size]], LEVELS + train.y[order[:size]])
-        own = np.sort(order[size:])
+        own, judging = validation_rows(settings.seed, len(own))
+        validation = rows_of(grey[0][judging], LEVELS + train.y[judging])
     return DrawingData(
         rows_of(grey[0][own], LEVELS + train.y[own]),
         validation,
@@ -119,8 +115,8 @@ class NextPixel(NextToken):
     def loss_and_gradients(self, params: Params, batch: JudgedRows, seed: int) -> Outcome:
         """The outcome of a batch."""
         outcome = super().loss_and_gradients(params, batch, seed)
-        scaled = {tuple(name.split(".")): x / LN2 for name, x in flatten(outcome.d_params).items()}
-        return outcome._replace(loss=outcome.loss / LN2, d_params=with_leaves(outcome.d_params, scaled))
+        d_params = mapped(lambda x: x / LN2, outcome.d_params)
+        return outcome._replace(loss=outcome.loss / LN2, d_params=d_params)
 
     def figures(self, params: Params, examples: JudgedRows) -> Figures:
         """Bits a pixel, and the share of pixels whose likeliest grey value is right."""
@@ -159,9 +155,8 @@ def draw(run: Run, classes: Array, seed: int = 0) -> Array:
     for _ in range(side * side):
         logits = network.forward(run.params, ids, cache=cache)[0][:, -1, :LEVELS]
         given, without = np.split(logits.astype(np.float64), 2)
-        p = next_token_probabilities(guided(given, without))
-        value = (p.cumsum(axis=-1) < rng.random((len(p), 1))).sum(axis=-1, keepdims=True)
-        pixels.append(np.minimum(value, LEVELS - 1))
+        p = sampling.next_token_probabilities(guided(given, without))
+        pixels.append(sampling.draw(p, rng)[:, None])
         ids = np.concatenate([pixels[-1], pixels[-1]])
     return np.concatenate(pixels, axis=1).reshape(-1, side, side)
 
@@ -178,18 +173,10 @@ def baselines(settings: Settings, data: DrawingData) -> dict[str, Figures]:
     return rows
 
 
-def nearest(images: Array, others: Array) -> tuple[Array, Array]:
-    """The place (N,) of the nearest of the others (M, …) for each image (N, …), and its distance (N,)."""
-    one, other = (x.reshape(len(x), -1).astype(np.float64) for x in (images, others))
-    squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * one @ other.T
-    places = squares.argmin(axis=1)
-    return places, np.sqrt(np.maximum(squares[np.arange(len(one)), places], 0))
-
-
 def report(run: Run, data: DrawingData, rows: dict[str, Figures]) -> list[str]:
     """How many of the drawn images are named right, how far they are from the training images, and a few."""
     K = len(data.classes)
-    classes = np.arange(DRAWN) % K
+    classes = np.arange(max(DRAWN, 2 * K)) % K
     images = draw(run, classes)
     named, real = (
         (data.y[1][nearest(grey, data.grey[1])[0]] == y).mean()
@@ -197,8 +184,8 @@ def report(run: Run, data: DrawingData, rows: dict[str, Figures]) -> list[str]:
     )
     own, held = (np.median(nearest(grey, data.grey[0])[1]) for grey in (images, data.grey[1]))
     lines = [
-        f"Bits a pixel; {DRAWN} images drawn, named by the nearest held-out image: {named:.3f} right, of the "
-        f"real training images {real:.3f}",
+        f"Bits a pixel; {len(images)} images drawn, named by the nearest held-out image: {named:.3f} right, "
+        f"of the real training images {real:.3f}",
         f"Median distance to the nearest training image: {own:.1f} of the drawn, {held:.1f} of the held-out",
     ]
     across = min(K, 10)

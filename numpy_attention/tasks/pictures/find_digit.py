@@ -26,7 +26,7 @@ from ..drawing import draw_image
 from ..images import image_parts
 from ..model_task import ModelTask, PlainFacts, plain_form
 from .canvas import CANVAS, Canvases, drawn_canvases
-from .detection import OVERLAP, STEP, WINDOW, Detecting, Found, mean_average_precision, overlaps, windows
+from .detection import OVERLAP, STEP, WINDOW, Detecting, Found, mean_average_precision, right_boxes, windows
 from .template_matching import matched, templates_of
 
 LONGEST_SIDE = 16
@@ -50,7 +50,7 @@ class FindingData(NamedTuple):
     tuning: Canvases
     """Of training images: thresholds are chosen on it"""
     images: Array
-    """(N, 8, 8) those to train on, grey values 0-1"""
+    """(N, side, side) those to train on, grey values 0-1"""
     y: Array
     """(N,) their classes"""
     classes: tuple[str, ...]
@@ -61,22 +61,26 @@ class FindingData(NamedTuple):
 
 
 def load_data(settings: Settings, facts: PlainFacts | None) -> FindingData:
-    """Canvases of training and of held-out digits; with patience, those that choose thresholds validate."""
+    """Canvases of training and of held-out digits; with patience, those that choose thresholds validate.
+
+    Raises
+    ------
+    ValueError
+        If a class has one image, or as `read_images`.
+    """
     train, test, classes = image_parts(settings, LONGEST_SIDE)
-    brightest = max(float(train.x.max()), 1e-12)
-    counts = (TRAINING_CANVASES, train), (JUDGED_CANVASES, test), (JUDGED_CANVASES, train)
-    train_part, test_part, tuning = (
-        drawn_canvases(
-            stream(settings.seed, EXAMPLES, part),
-            np.minimum(images.x / brightest, 1),
-            images.y,
-            len(classes),
-            count,
+    lone = next((name for label, name in enumerate(classes) if label not in test.y), None)
+    if lone is not None:
+        raise ValueError(
+            f"{settings.npz}: class {lone} has one image; two or more are expected, for one is held out"
         )
-        for part, (count, images) in enumerate(counts, 1)
+    sizes = (TRAINING_CANVASES, train), (JUDGED_CANVASES, test), (JUDGED_CANVASES, train)
+    train_part, test_part, tuning = (
+        drawn_canvases(stream(settings.seed, EXAMPLES, part), images.x, images.y, len(classes), size)
+        for part, (size, images) in enumerate(sizes, 1)
     )
     validation = None if settings.patience is None else tuning
-    return FindingData(train_part, test_part, tuning, train.x / brightest, train.y, classes, validation)
+    return FindingData(train_part, test_part, tuning, train.x, train.y, classes, validation)
 
 
 def resampled(rng: np.random.Generator, settings: Settings, data: FindingData) -> Canvases:
@@ -115,8 +119,7 @@ def baselines(settings: Settings, data: FindingData) -> dict[str, Figures]:
 def counts(found: Found, canvases: Canvases, threshold: float) -> tuple[int, int]:
     """How many boxes of at least that score there are, and how many of them are right."""
     given = found.scores >= threshold
-    right = given & canvases.present & (overlaps(found.boxes, canvases.boxes) >= OVERLAP)
-    return int(given.sum()), int(right.sum())
+    return int(given.sum()), int((given & right_boxes(found, canvases)).sum())
 
 
 def best_threshold(found: Found, canvases: Canvases) -> float:
@@ -205,7 +208,7 @@ def drawn(run: Run, data: FindingData) -> Sheet:
     canvases = data.test.some(slice(SHOWN))
     threshold = best_threshold(detect(run, data.tuning), data.tuning)
     found = detect(run, canvases)
-    right = canvases.present & (overlaps(found.boxes, canvases.boxes) >= OVERLAP)
+    right = right_boxes(found, canvases)
     boxes = tuple(found_boxes(found, row, threshold, data.classes, right) for row in range(canvases.size))
     titles = tuple(", ".join(data.classes[k] for k in np.flatnonzero(one)) for one in canvases.present)
     title = f"Digits on held-out canvases, and boxes found; dashed: wrong class, or an IoU below {OVERLAP}"

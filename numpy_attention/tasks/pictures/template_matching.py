@@ -59,7 +59,7 @@ def best_windows(canvases: Array, templates: Templates, classes: int) -> Found:
         drawn = [enlarged(image, side) for image in templates.images]
         flat = np.array(drawn).reshape(len(drawn), -1)
         flat = flat - flat.mean(axis=1, keepdims=True)
-        flat /= np.linalg.norm(flat, axis=1, keepdims=True)
+        flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-9)  # 0 for an even template
         cut = np.lib.stride_tricks.sliding_window_view(canvases, (side, side), axis=(1, 2))[:, ::GRID, ::GRID]
         across = cut.shape[2]
         windows = cut.reshape(len(canvases), -1, side * side)

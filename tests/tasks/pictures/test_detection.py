@@ -17,6 +17,7 @@ from numpy_attention.tasks.pictures.detection import (
     cornered,
     mean_average_precision,
     overlaps,
+    right_boxes,
     tokens_that_hold,
     windows,
 )
@@ -62,6 +63,13 @@ def test_average_precision_by_hand():
     order = [3, 1, 4, 0, 2]
     assert average_precision(scores[order], right[order], 4) == pytest.approx((1 + 3 / 4 + 3 / 4) / 4)
     assert average_precision(scores, ~right, 0) == pytest.approx(0.5 + 0.4)
+
+
+def test_a_box_is_right_from_half_an_overlap_of_a_class_that_is_there():
+    boxes = np.array([[[0.0, 0.0, 0.5, 0.5]] * 3])
+    canvases = Canvases(np.zeros((1, 32, 32)), np.array([[True, True, False]]), boxes)
+    lower = boxes * [[1, 1, 1, 0.5], [1, 1, 1, 0.49], [1, 1, 1, 1]]
+    assert right_boxes(Found(np.zeros((1, 3)), lower), canvases).tolist() == [[True, False, False]]
 
 
 def test_only_boxes_of_the_right_class_and_place_count():

@@ -16,7 +16,6 @@ from numpy_attention.tasks.pictures.draw_digit import (
     NextPixel,
     baselines,
     draw,
-    nearest,
     resampled,
     rows_of,
 )
@@ -86,12 +85,6 @@ def test_the_loss_is_that_of_the_next_symbol_in_bits():
     assert bits.figures(params, batch).loss == pytest.approx(one.loss)
 
 
-def test_the_nearest_image_and_its_distance():
-    places, distances = nearest(np.array([[[0, 0]], [[5, 4]]]), np.array([[[9, 9]], [[2, 0]]]))
-    assert places.tolist() == [1, 1]
-    np.testing.assert_allclose(distances, [2, 5])
-
-
 def test_counts_by_place_know_more_than_nothing(own):
     settings = own()
     rows = baselines(settings, load(settings))
@@ -100,7 +93,7 @@ def test_counts_by_place_know_more_than_nothing(own):
 
 
 def test_a_run_learns_is_resumed_and_draws(own, tmp_path, monkeypatch):
-    monkeypatch.setattr(draw_digit, "DRAWN", 6)
+    monkeypatch.setattr(draw_digit, "DRAWN", 1)
     settings = own()
     data = load(settings)
     whole = list(run_epochs(start_run(DRAW_DIGIT, settings, data), data))
@@ -115,7 +108,7 @@ def test_a_run_learns_is_resumed_and_draws(own, tmp_path, monkeypatch):
     assert set(images.ravel()) <= set(range(LEVELS))
     np.testing.assert_array_equal(images, draw(last, np.array([0, 1, 1])))
     lines = DRAW_DIGIT.held_out_lines(last, data, DRAW_DIGIT.held_out(last, data))
-    assert any(line.startswith("Bits a pixel; 6 images drawn, named by") for line in lines)
+    assert any(line.startswith("Bits a pixel; 4 images drawn, named by") for line in lines)
     shown = DRAW_DIGIT.attention_map(last, data)
     np.testing.assert_allclose(shown.weights.sum(axis=1), 1, rtol=1e-5)
     assert shown.weights.shape == (12, 16)

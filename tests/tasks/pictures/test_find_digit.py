@@ -86,6 +86,13 @@ def test_a_run_learns_is_resumed_and_shows_its_boxes(data, tmp_path):
     assert (len(sheet.images), len(sheet.boxes)) == (5, 5)
 
 
+def test_a_class_of_one_image_is_refused(tmp_path):
+    y = np.array(["cat", "cat", "dog", "cat", "cow", "dog"])
+    write_npz(tmp_path / "own.npz", {"x": np.ones((6, 5, 5)), "y": y})
+    with pytest.raises(ValueError, match=r"own\.npz: class cow has one image; two or more are expected"):
+        load(SETTINGS._replace(npz=str(tmp_path / "own.npz")))
+
+
 def test_images_of_your_own(data, tmp_path):
     y = np.arange(20) % 2
     write_npz(

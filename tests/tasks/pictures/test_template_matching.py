@@ -29,6 +29,12 @@ def test_a_clean_digit_is_found_with_a_correlation_of_one():
     assert (found.scores[1] <= 0).all()  # an empty canvas resembles nothing
 
 
+def test_an_even_template_resembles_nothing():
+    canvases = np.random.default_rng(5).random((1, CANVAS, CANVAS))
+    even = Templates(np.stack([np.zeros((7, 7)), np.full((7, 7), 0.7)]), np.arange(2))
+    np.testing.assert_allclose(best_windows(canvases, even, 2).scores, 0, atol=1e-3)
+
+
 def test_a_class_has_its_best_template():
     canvases = np.zeros((1, CANVAS, CANVAS))
     canvases[0, :8, :8] = IMAGES[2]
