@@ -180,6 +180,7 @@ def _named(rows: _Rows, names: str, y: float) -> list[str]:
 
 
 def _keys(count: int) -> str:
+    """A digit for each key; there are at most 8."""
     return "".join(str(n + 1) for n in range(count))
 
 
@@ -239,7 +240,7 @@ def _softmax_back(walk: Walk, stage: Stage) -> Drawn:
             shapes.append(line((left - 3, mean), (right + 1, mean), "mean"))
     shapes += _named(rows, _keys(weights.shape[1]), 2 * TALL + 38)
     caption = (
-        f"Above: d_weights, and each row’s average{'' if d_lse is None else ' less its d_lse'}, dashed; the "
+        f"Above: d_weights, and each row’s average{'' if d_lse is None else ' minus its d_lse'}, dashed; the "
         "part above or below it is what counts. Beneath: that part times the weight is the gradient of the "
         "score. Where the weight is 0 or 1, nothing is left."
     )

@@ -14,7 +14,7 @@ from ...functional.base.admission import Array, as_array, explained, shown
 from ...functional.masks.builders import causal as causal_mask
 from ...functional.masks.builders import window as window_mask
 from ..example import WalkExample, build_example
-from ..tokens import MOST
+from ..tokens import LARGEST, MOST
 from .document import asset, document
 from .online import online_html
 from .render import scene_html
@@ -136,9 +136,11 @@ def _admitted(name: str, x: Any) -> Array:
         raise ValueError(
             f"{name} has shape {array.shape}; from 1 to {MOST} rows of as many numbers can be shown"
         )
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} holds {array[~np.isfinite(array)].flat[0]}; finite numbers are expected")
-    return array.astype(float)
+    array = array.astype(float)
+    if (beyond := ~(np.abs(array) <= LARGEST)).any():
+        expected = f"finite numbers from {-LARGEST:g} to {LARGEST:g} are expected"
+        raise ValueError(f"{name} holds {array[beyond][0]:g}; {expected}")
+    return array
 
 
 def explain_example(

@@ -76,10 +76,10 @@ def test_the_sink_has_a_bar_and_every_bar_its_letter():
     assert re.search(r'class="share" d="([^"]*)"', found.svg)[1].count("M") == 7  # one key is hidden
 
 
-def test_the_average_is_drawn_less_d_lse_where_the_loss_depends_on_lse():
+def test_the_average_is_drawn_minus_d_lse_where_the_loss_depends_on_lse():
     plain, with_lse = drawing("up.softmax"), drawing("up.softmax", lse=True)
     assert "each row’s average, dashed" in plain.caption
-    assert "each row’s average less its d_lse, dashed" in with_lse.caption
+    assert "each row’s average minus its d_lse, dashed" in with_lse.caption
     assert re.findall('class="mean" d="[^"]*"', plain.svg) != re.findall(
         'class="mean" d="[^"]*"', with_lse.svg
     )

@@ -106,6 +106,12 @@ def test_an_example_that_is_too_large_alone_is_refused(monkeypatch):
     [
         (np.zeros((9, 2)), {}, ValueError, r"tokens has shape \(9, 2\); from 1 to 8"),
         ([[1, np.nan]], {}, ValueError, "tokens holds nan; finite numbers"),
+        (
+            {"query": [[1]], "key": [[-1e160]], "value": [[1]]},
+            {},
+            ValueError,
+            "key holds -1e.160; finite numbers",
+        ),
         ([["a"]], {}, TypeError, "tokens"),
         ({"tokens": [[1j]]}, {}, TypeError, "tokens is of complex128; real numbers"),
         ({"other": [[1.0]]}, {}, ValueError, "'other' is unknown"),
