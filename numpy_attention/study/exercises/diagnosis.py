@@ -114,7 +114,7 @@ def _read(judged: Sequence[JudgedCase], name: str) -> list[Mistake]:
         if is_all(judged, surface):
             return [surface.of_right()]
         return _closest([surface.of_right()], own, surface.left_open)
-    for kind, words in (all_zero(judged, name), (DTYPE, coarse(judged, name))):
+    for kind, words in (all_zero(judged, name), coarse(judged, name)):
         if words:
             return [Mistake(kind, words, lambda case: dict(case.expected.values))]
     return []

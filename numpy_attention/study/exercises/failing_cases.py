@@ -29,10 +29,10 @@ RANGES = {
 }  # fmt: skip
 """What is wrong if it is wrong in such cases alone, by words of their names."""
 
-
 PLACE = "one place of a result"
+
 FEW = 0.25
-"""Share of the calls; where no more fail, what is said of one result alone is no explanation."""
+"""If at most this share of the calls fails, a mistake that explains a single result is not believed."""
 
 
 def rare(by_tensor: Mapping[str, list[Mistake]], judged: Sequence[JudgedCase]) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...check.cases.compare import FAIL, PASS, compare_tensor
+from ...check.cases.compare import FAIL, PASS
 from ...check.outside.explaining import plant_each
 from ...check.outside.outcome import JudgedCase, outcome_of
 from ...check.referee.control import Control
@@ -21,6 +21,7 @@ from .diagnosis import Diagnosis, diagnose, planted_mistakes, wrong_tensors
 from .exercise import FLOAT64, Exercise, Grade, draw
 from .hints import UNKNOWN, cause, hints, kind_of
 from .submission import Answer, answers_of
+from .surface import with_results
 from .variations import Workbook
 
 NOT_GRADED = "NOT GRADED"
@@ -70,15 +71,8 @@ def grade_of(asked: Exercise, cases: list[JudgedCase], answers: list[Answer], en
 
 def judge(case: JudgedCase, answer: Answer) -> JudgedCase:
     """A case with the verdicts on an answer."""
-    expected = case.expected
-    verdicts = [
-        compare_tensor(case.case.name, n, x.numbers, expected.values[n], expected.allowed(n), case.call.kept)
-        for n, x in answer.results.items()
-    ]
     problems = (*([answer.failure] if answer.failure else []), *answer.problems)
-    return case._replace(
-        tensors=answer.results, verdicts=tuple(verdicts), problems=problems, warned=answer.warned
-    )
+    return with_results(case, answer.results)._replace(problems=problems, warned=answer.warned)
 
 
 def passed(asked: Exercise, workbook: Workbook, judged: Sequence[JudgedCase]) -> Grade:

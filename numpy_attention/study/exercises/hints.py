@@ -113,8 +113,8 @@ def _of_problems(judged: Sequence[JudgedCase], problems: Sequence[str]) -> tuple
     if case is None:
         return (
             tuple(wrapped(what)),
-            tuple(wrapped("Kind of mistake: not in the numbers.")),
-            tuple(wrapped(what)),
+            tuple(wrapped(f"Kind of mistake: {kind_of(problems[0])}.")),
+            tuple(wrapped(cause(problems[0]))),
         )
     shapes = ", ".join(f"{n} {np.shape(x)}" for n, x in case.call.arguments.items() if np.ndim(x))
     where = f"The first call in which it does: {case.case.name}, with {shapes}."
@@ -126,34 +126,42 @@ def _of_problems(judged: Sequence[JudgedCase], problems: Sequence[str]) -> tuple
     )
 
 
-KINDS = {
-    "changes its argument": "an argument is changed in place",
-    "raises": "it raises an exception",
-    "returns": "the form of what is returned",
-    "takes more than": "it does not end in time",
-    "defines": "the arguments of the function",
-}
-"""The kind of a problem by how it begins."""
+PROBLEMS = {
+    "changes its argument": (
+        "an argument is changed in place",
+        "An assignment into an argument, or an operation in place, changes what the caller needs."),
+    "returns": ("the form of what is returned",
+                "What comes back has another form than the exercise asks for."),
+    "takes more than": ("it does not end in time",
+                        "A loop does not end, or does the same work again and again."),
+    "defines": ("the arguments of the function",
+                "The function takes other arguments than the exercise, or fewer or more of them."),
+    "gives another answer": (
+        "a call depends on those before it",
+        "Something outlives a call: a global array, or an array as a default argument, is changed in it."),
+    "raises": ("it raises an exception", "It is in the line that the message names."),
+    "cannot be imported": ("the file cannot be run", "It is in the line that the message names."),
+    "": ("not in the numbers", "No more is known than the message says."),
+}  # fmt: skip
+"""Kind and usual cause of a problem that is none of wrong numbers, by how it begins."""
 
 
 def kind_of(problem: str) -> str:
     """The kind of a problem that is none of wrong numbers."""
-    return next((kind for start, kind in KINDS.items() if problem.startswith(start)), "not in the numbers")
+    return _kind_and_cause(problem)[0]
+
+
+def _kind_and_cause(problem: str) -> tuple[str, str]:
+    return next(found for start, found in PROBLEMS.items() if problem.startswith(start))
 
 
 def cause(problem: str) -> str:
     """What usually lies behind a problem."""
-    if "changes its argument" in problem:
-        return "An assignment into an argument, or an operation in place, changes what the caller needs."
     if "dtype object" in problem:
         return (
             "An array of objects is no array of numbers: it was made with that dtype, or of a list whose "
             "entries have different shapes."
         )
-    if "returns" in problem:
-        return "What comes back has another form than the exercise asks for."
-    if "takes more than" in problem:
-        return "A loop does not end, or does the same work again and again."
     if "raises ValueError" in problem and re.search("shape|dimension|broadcast", problem):
         return (
             "Two arrays meet whose shapes do not fit: a transpose or a kept axis is missing, or what is "
@@ -161,4 +169,4 @@ def cause(problem: str) -> str:
         )
     if "ModuleNotFoundError" in problem:
         return "The Python that grades has no such module; NumPy is enough."
-    return "It is in the line that the message names."
+    return _kind_and_cause(problem)[1]

@@ -4,26 +4,28 @@
 are compared as they would look after it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from ...check.candidate.frameworks import CandidateArray
 from ...check.cases.compare import compare_tensor
 from ...check.outside.outcome import JudgedCase
 from ...functional.base.admission import Array
+from ...functional.base.wording import counted
 from .changes import DTYPE
-from .mistake import Mistake
+from .mistake import Mistake, as_sentence
 from .unfinished import CASTS, LEFT, PARTS, left
 
-SHAPE, CANCEL = "the wrong shape", "terms that cancel"
-NARROW = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
-"""Share of the largest number by which whole computations in a dtype may be off."""
+SHAPE, CANCEL, ROUNDED = "the wrong shape", "terms that cancel", "digits are rounded away"
+NARROW = {"float32": 1e-5, "float16": 1e-2}
+"""Share of the largest number by which a whole computation in a narrower dtype may be off."""
 
 
 class Surface(NamedTuple):
-    """What one result looks like: its kind, a sentence, and what it makes of other numbers.
+    """What is seen of one result, as a kind and a sentence; `of` does the same to other numbers.
 
     `left_open` is the share of a deviation that a mistake seen through it may leave open, `share` that of the
     largest number by which right numbers may be off.
@@ -70,18 +72,24 @@ def read(judged: Sequence[JudgedCase], tensor: str) -> Surface | None:
     return _dtype(judged, tensor) or _part_left(judged, tensor)
 
 
+def with_results(case: JudgedCase, results: Mapping[str, CandidateArray]) -> JudgedCase:
+    """A case with these results, and the verdicts on them."""
+    right = case.expected
+    verdicts = [
+        compare_tensor(case.case.name, n, x.numbers, right.values[n], right.allowed(n), case.call.kept)
+        for n, x in results.items()
+    ]
+    return case._replace(tensors=dict(results), verdicts=tuple(verdicts))
+
+
 def rejudged(judged: Sequence[JudgedCase], turn: Sequence[str]) -> list[JudgedCase]:
     """The cases with some results transposed."""
-    found = []
-    for case in judged:
-        tensors = {n: x._replace(numbers=x.numbers.T) if n in turn else x for n, x in case.tensors.items()}
-        verdicts = tuple(
-            compare_tensor(case.case.name, n, x.numbers, case.expected.values[n], case.expected.allowed(n),
-                           case.call.kept)
-            for n, x in tensors.items()
-        )  # fmt: skip
-        found.append(case._replace(tensors=tensors, verdicts=verdicts))
-    return found
+    return [
+        with_results(case, {
+            name: x._replace(numbers=x.numbers.T) if name in turn else x for name, x in case.tensors.items()
+        })
+        for case in judged
+    ]  # fmt: skip
 
 
 def turned(judged: Sequence[JudgedCase]) -> list[str]:
@@ -107,16 +115,17 @@ def failing(judged: Sequence[JudgedCase], tensor: str) -> list[tuple[Array, Arra
 
 
 def _dtype(judged: Sequence[JudgedCase], tensor: str) -> Surface | None:
-    """Another dtype than float64 in all failing cases."""
+    """An integer, boolean or narrower dtype than float64 in all failing cases."""
     dtypes = {
         case.tensors[tensor].dtype for case in judged for verdict in case.wrong if verdict.tensor == tensor
     }
-    if len(dtypes) != 1 or (dtype := dtypes.pop()) == "float64":
-        return None
+    dtype = dtypes.pop() if len(dtypes) == 1 else "float64"
     kind = "int64" if dtype.startswith(("int", "uint")) else dtype
     effects = {"int64": "its fractions are cut off", "bool": "every number but zero becomes True"}
-    effect = effects.get(kind, "its numbers are rounded to fewer digits")
-    of = next((each for name, _, each in CASTS if name == kind), np.asarray)
+    effects |= dict.fromkeys(NARROW, "its numbers are rounded to fewer digits")
+    if not (effect := effects.get(kind)):
+        return None  # float64, or wider
+    of = next(cast for name, _, cast in CASTS if name == kind)
     words = f"{tensor} is an array of {dtype}, where float64 is expected: {effect}"
     return Surface(tensor, DTYPE, words, of, NARROW.get(kind, 1e-6), NARROW.get(kind, 0.0))
 
@@ -176,32 +185,39 @@ def all_zero(judged: Sequence[JudgedCase], tensor: str) -> tuple[str, str]:
 
 
 def place_of(judged: Sequence[JudgedCase], tensor: str) -> str:
-    """The one part of a result outside of which all its numbers are right, in words; "" if there is none."""
+    """A sentence if all wrong numbers of a result are in one part of it."""
     pairs = _pairs(judged, tensor)
     off = [(np.abs(x - y) > 1e-6 * np.abs(y).max(initial=0)) | ~np.isfinite(x) for x, y in pairs]
     large = [n for n, (x, _) in enumerate(pairs) if min(x.shape) > 2]
+    wrong = [n for n in large if off[n].any()]
+    if 2 * len(wrong) <= len(large):  # few calls fail: their numbers say more than the place
+        return ""
     found = []
     for part in PARTS:
         masks = [part.mask(x.shape) for x, _ in pairs]
         inside = all(not (o & ~m).any() for o, m in zip(off, masks, strict=True))
-        if large and inside and all(off[n].any() and not masks[n].all() for n in large):
-            words = f"{part.words.format(x=tensor)} wrong; the other numbers are right."
-            found.append((sum(m.sum() for m in masks), words[:1].upper() + words[1:]))
+        if inside and not any(masks[n].all() for n in wrong):
+            words = f"{part.words.format(x=tensor)} wrong; the other numbers are right"
+            found.append((sum(m.sum() for m in masks), as_sentence(words)))
     return min(found, key=lambda each: each[0], default=(0, ""))[1]
 
 
-def coarse(judged: Sequence[JudgedCase], tensor: str) -> str:
-    """A sentence if a result is right but for digits that float32 or float16 does not have."""
+def coarse(judged: Sequence[JudgedCase], tensor: str) -> tuple[str, str]:
+    """Kind and sentence if a result is right but for digits that rounding, float32 or float16 takes away."""
     pairs = [pair for pair in failing(judged, tensor) if pair[0].shape == pair[1].shape and pair[0].size]
     pairs = [(x, y) for x, y in pairs if np.isfinite(x).all() and x.any()]  # float16 ends at 65504
     if len(pairs) < len(judged) / 2:
-        return ""
+        return DTYPE, ""
+    for places in range(1, 10):
+        half = 0.5 * 10.0**-places
+        if all((x == np.round(x, places)).all() and np.abs(x - y).max() < 1.01 * half for x, y in pairs):
+            return ROUNDED, f"{tensor} is right to {counted(places, 'decimal place')} only: it is rounded"
     errors = np.array([np.abs(x - y).max() / np.abs(y).max(initial=1e-300) for x, y in pairs])
     noise = np.concatenate([np.sign((x - y) * y)[x != y] for x, y in pairs])
     middle = float(np.median(errors))
     if abs(noise.mean()) > 0.5 or np.quantile(errors, 0.7) > 50 * middle:
-        return ""
+        return DTYPE, ""
     for dtype, digits, lowest, highest in (("float32", 7, 2e-9, 1e-5), ("float16", 3, 2e-5, 2e-2)):
         if lowest < middle < highest:
-            return f"right to about {digits} digits only: a number on the way is rounded to {dtype}"
-    return ""
+            return DTYPE, f"right to about {digits} digits only: a number on the way is rounded to {dtype}"
+    return DTYPE, ""

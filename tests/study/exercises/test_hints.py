@@ -1,5 +1,7 @@
+import pytest
+
 from numpy_attention.study.exercises.diagnosis import Diagnosis
-from numpy_attention.study.exercises.hints import UNKNOWN, hints, wrapped
+from numpy_attention.study.exercises.hints import UNKNOWN, cause, hints, kind_of, wrapped
 
 from .inprocess import drawn, graded
 from .learners import SOLUTIONS
@@ -61,6 +63,33 @@ def test_a_transposed_shape_is_said_before_any_law():
     where = graded("score-back", SOLUTIONS["score-back"].replace("return dq, dk", "return dq, dk.T")).hints[0]
     assert where[-1] == "d_key has the shape 4 by 2, not 2 by 4."
     assert not any("law" in line for line in where)
+
+
+@pytest.mark.parametrize(
+    "problem, kind, words",
+    [
+        (
+            "defines softmax(y, z), where softmax(x) is called",
+            "the arguments of the function",
+            "other arguments",
+        ),
+        (
+            "gives another answer to the same call later: it keeps a state",
+            "depends on those before",
+            "outlives",
+        ),
+        (
+            "raises KeyError: 3 (softmax.py, line 5)",
+            "raises an exception",
+            "in the line that the message names",
+        ),
+        ("cannot be imported: SyntaxError (line 1)", "cannot be run", "in the line that the message names"),
+        ("ends the child process", "not in the numbers", "No more is known"),
+    ],
+)
+def test_only_an_exception_is_said_to_name_a_line(problem, kind, words):
+    assert kind in kind_of(problem)
+    assert words in cause(problem)
 
 
 def test_a_changed_argument_is_counted_and_of_its_own_kind():

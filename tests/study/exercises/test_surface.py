@@ -51,6 +51,7 @@ def test_a_dtype_is_read_before_numbers():
     assert (surface.kind, surface.of(np.array([-1.5])).tolist()) == ("the dtype", [-1])
     assert surface.words.endswith("where float64 is expected: its fractions are cut off")
     assert read(changed(lambda x: x), "d_weights") is None
+    assert read(changed(np.negative, "float128"), "d_weights") is None  # no digit is lost
 
 
 def test_one_place_is_named_if_all_else_is_right():
@@ -62,6 +63,15 @@ def test_one_place_is_named_if_all_else_is_right():
     assert place_of(changed(lambda x: x + 1), "d_weights") == ""
 
 
+def test_a_place_is_named_though_its_right_numbers_are_zero_in_some_cases():
+    cases = changed(lambda x: np.concatenate([x[:-1], -x[-1:]]))
+    few = [judge(case, Answer(case.tensors | {"d_weights": CandidateArray(case.expected.values["d_weights"],
+           "float64")})) for case in cases]  # fmt: skip
+    named = "The last row of d_weights is wrong"
+    assert place_of(cases[:-1] + few[-1:], "d_weights").startswith(named)
+    assert place_of(few[:-1] + cases[-1:], "d_weights") == ""
+
+
 def test_a_result_that_is_zero_in_most_cases_is_named():
     words = all_zero(changed(lambda x: 1e-20 * x), "d_weights")[1]
     assert words.startswith("d_weights is 0, but for rounding, in 16 of 16 cases")
@@ -71,8 +81,18 @@ def test_a_result_that_is_zero_in_most_cases_is_named():
 def test_float32_on_the_way_is_seen_by_its_digits():
     rng = np.random.default_rng(0)
     judged = changed(lambda x: x * (1 + 5e-8 * rng.standard_normal(x.shape)))
-    assert "7 digits" in coarse(judged, "d_weights")
-    assert coarse(changed(lambda x: x * (1 + 1e-7)), "d_weights") == ""
+    assert "7 digits" in coarse(judged, "d_weights")[1]
+    assert coarse(changed(lambda x: x * (1 + 1e-7)), "d_weights")[1] == ""
+
+
+def test_numbers_rounded_to_decimal_places_are_not_called_float16():
+    kind, words = coarse(changed(lambda x: np.round(x, 4)), "d_weights")
+    assert (kind, words) == (
+        "digits are rounded away",
+        "d_weights is right to 4 decimal places only: it is rounded",
+    )
+    assert "decimal" not in coarse(changed(lambda x: np.round(1.01 * x, 4)), "d_weights")[1]
+    assert "7 digits" in coarse(changed(lambda x: x.astype(np.float32)), "d_weights")[1]
 
 
 def test_a_transposed_result_is_turned_back():
