@@ -52,13 +52,18 @@ def read_images(path: PathLike, even: int = 1, most: int = 64) -> tuple[Array, A
         )
     if examples.lengths is not None:
         raise ValueError(f"{path} has an array 'lengths'; x and y are expected: images have none")
-    if examples.x.min() < 0:
-        raise ValueError(
-            f"{path}: x holds {examples.x.min():g}; grey values from 0, the background, are expected"
-        )
+    refuse_negative(path, examples.x)
     if len(classes) < 2:
         raise ValueError(f"{path}: every y is {classes[0]}; two classes or more are expected")
     return examples.x, examples.y, classes
+
+
+def refuse_negative(path: PathLike, images: Array) -> None:
+    """Raise ValueError if a grey value is below 0."""
+    if (images < 0).any():
+        raise ValueError(
+            f"{path}: x holds {np.nanmin(images):g}; grey values from 0, the background, are expected"
+        )
 
 
 def image_parts(settings: Settings, most: int) -> tuple[Examples, Examples, tuple[str, ...]]:

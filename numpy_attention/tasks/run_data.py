@@ -16,6 +16,7 @@ from . import load, sequences, tables
 from .classification.classification import Classification
 from .classification.comparison import LEARNED, fixed_models
 from .classification.data import Examples
+from .images import refuse_negative
 
 
 def find_data(run: Run, folder: PathLike) -> Run:
@@ -154,6 +155,7 @@ def _patched(
         came = f"images of {images.x.shape[1]} x {images.x.shape[2]}"
         came = came if images.lengths is None else "sequences with lengths"
         raise ValueError(f"{file}: x has {came}; images of {side} x {side}, as the run has, are expected")
+    refuse_negative(file, images.x)
     return images._replace(x=tokens_of(images.x))
 
 

@@ -85,12 +85,23 @@ def test_images_of_your_own_are_cut_split_and_shown(own):
     assert "own.npz, patches of 2 x 2; which is it of a, b, c?" in DIGITS.step_lines(run, data)[0]
 
 
+def test_two_classes_have_one_logit_and_are_mixed_too(own):
+    settings = own(classes=("cat", "dog"))
+    data = load(settings)
+    *_, run = run_epochs(start_run(DIGITS, settings, data), data)
+    assert "linear: 4 -> one logit" in " ".join(DIGITS.step_lines(run, data))
+    assert DIGITS.held_out_lines(run, data, DIGITS.held_out(run, data))[-1].startswith("Most often wrong: ")
+
+
 def test_new_images_have_the_size_of_the_run(own, tmp_path):
     settings = own()
     run = start_run(DIGITS, settings, load(settings))
     write_npz(tmp_path / "new.npz", {"x": np.arange(72.0).reshape(2, 6, 6)})
     new = from_sequences(run, tmp_path / "new.npz", labelled=False)
     np.testing.assert_array_equal(whole(new.x).ravel(), np.arange(72))
+    write_npz(tmp_path / "new.npz", {"x": -np.arange(72.0).reshape(2, 6, 6)})
+    with pytest.raises(ValueError, match="x holds -71; grey values from 0, the background, are expected"):
+        from_sequences(run, tmp_path / "new.npz", labelled=False)
     write_npz(tmp_path / "new.npz", {"x": np.ones((2, 9, 4))})
     with pytest.raises(
         ValueError, match="x has images of 9 x 4; images of 6 x 6, as the run has, are expected"

@@ -13,6 +13,10 @@ from typing import Any
 import numpy as np
 
 from ...functional.base.admission import Array
+from ...functional.losses.binary import (
+    binary_cross_entropy_with_logits_backward,
+    binary_cross_entropy_with_logits_forward,
+)
 from ...functional.losses.losses import cross_entropy_backward, cross_entropy_forward
 from .data import Examples
 
@@ -28,20 +32,21 @@ def mix(rng: np.random.Generator, examples: Examples, alpha: float) -> Examples:
 
 
 def mixed_loss_forward(logits: Array, batch: Examples) -> tuple[float, Any]:
-    """The mean loss of mixed examples with logits (N, K), and what its backward needs."""
+    """The mean loss of mixed examples with logits (N,) or (N, K), and what its backward needs."""
     assert batch.other is not None
     assert batch.share is not None
     shares = batch.share, 1 - batch.share
-    labels = batch.y.astype(np.int64), batch.other.astype(np.int64)
-    pairs = [cross_entropy_forward(logits, y, reduction="none") for y in labels]
+    binary = logits.ndim == 1
+    forward: Any = binary_cross_entropy_with_logits_forward if binary else cross_entropy_forward
+    labels = [y if binary else y.astype(np.int64) for y in (batch.y, batch.other)]
+    pairs = [forward(logits, y, reduction="none") for y in labels]
     total = sum((share * losses).sum() for share, (losses, _) in zip(shares, pairs, strict=True))
-    return float(total) / len(logits), (shares, [saved for _, saved in pairs])
+    return float(total) / len(logits), (binary, shares, [saved for _, saved in pairs])
 
 
 def mixed_loss_backward(saved: Any) -> Array:
-    """d_logits (N, K): the gradients of both losses, weighted by their shares."""
-    shares, losses = saved
-    first, second = (
-        cross_entropy_backward(share / len(share), one) for share, one in zip(shares, losses, strict=True)
-    )
+    """d_logits, as the logits: the gradients of both losses, weighted by their shares."""
+    binary, shares, losses = saved
+    backward: Any = binary_cross_entropy_with_logits_backward if binary else cross_entropy_backward
+    first, second = (backward(share / len(share), one) for share, one in zip(shares, losses, strict=True))
     return np.asarray(first + second)

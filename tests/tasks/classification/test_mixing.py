@@ -58,3 +58,15 @@ def test_a_share_of_1_gives_the_plain_loss():
     batch = some()._replace(other=np.zeros(41), share=np.ones(41))
     logits = np.random.default_rng(107).normal(size=(41, 3))
     assert mixed_loss_forward(logits, batch)[0] == pytest.approx(loss_forward(logits, batch.y)[0], rel=1e-14)
+
+
+@pytest.mark.parametrize("dtype, error", [(np.float64, 1e-13), (np.float32, 1e-5)])
+def test_one_logit_has_the_loss_of_two_of_which_the_first_is_0(dtype, error):
+    batch = mix(np.random.default_rng(0), some()._replace(y=np.arange(41) % 2 + 0.0), 0.4)
+    one = np.random.default_rng(109).normal(size=41).astype(dtype)
+    two = np.stack([np.zeros(41), one], axis=1)
+    (loss, saved), (expected, both) = (mixed_loss_forward(logits, batch) for logits in (one, two))
+    assert loss == pytest.approx(expected, rel=error)
+    d_logits = mixed_loss_backward(saved)
+    assert d_logits.dtype == dtype
+    np.testing.assert_allclose(d_logits, mixed_loss_backward(both)[:, 1], rtol=10 * error, atol=error / 41)
