@@ -91,7 +91,10 @@ class Found(NamedTuple):
 
 
 def without_doubles(found: Found) -> Found:
-    """The scores, lowered by 2 where a box of a larger score overlaps: two digits do not share a place."""
+    """Boxes that overlap one of a larger score rank behind all others, for digits do not share a place.
+
+    Their scores are lowered by 2: scores are probabilities or correlations.
+    """
     scores = found.scores.copy()
     for row, own in enumerate(found.scores):
         kept: list[int] = []
