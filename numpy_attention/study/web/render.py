@@ -69,8 +69,10 @@ def _side(scene: Scene, place: str, stage: Stage) -> str:
 def _words(scene: Scene, place: str, name: str) -> str:
     """The sentences of a step."""
     example = scene.walk.example
-    if place == f"down.{name}":  # texts on heads count them from 0
-        said = [THERE.get(name, ""), *("" if name == "project" else x for x in down_texts(name, example)[:2])]
+    if place == f"down.{name}":
+        said = [THERE.get(name, "")]
+        if name != "project":
+            said += down_texts(name, example)[:2]  # others count heads from 0, the page from 1
     else:
         said = [BACK.get(name, ""), *up_texts(name, example, own=False)]
         if name == "values":

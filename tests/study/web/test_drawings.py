@@ -85,6 +85,14 @@ def test_the_average_is_drawn_minus_d_lse_where_the_loss_depends_on_lse():
     )
 
 
+@pytest.mark.parametrize("lse", [False, True])
+def test_a_part_above_the_average_and_its_gradient_both_point_up(lse):
+    svg = drawing("up.softmax", WIDE, causal=False, lse=lse).svg
+    for kind, sign in (("up", "-"), ("down", "")):
+        part, gradient = re.findall(f'class="{kind}" d="([^"]*)"', svg)
+        assert {*re.findall(r"v(-?)[\d.]+h", part + gradient)} == {sign}
+
+
 def test_many_rows_of_bars_stand_beneath_each_other():
     tokens = np.arange(16.0).reshape(8, 2) % 5
     svg = drawing("down.softmax", {"tokens": tokens}, causal=False).svg

@@ -11,7 +11,7 @@ from numpy_attention.check.faults import FAULTS
 from numpy_attention.study.example import ALL_OPTIONS, build_example
 from numpy_attention.study.web import explanation
 from numpy_attention.study.web.explanation import MOST_BYTES, Explanation, page_of, variants
-from numpy_attention.study.web.scenes import build_scenes
+from numpy_attention.study.web.scenes import build_scenes, plant_faults
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +93,10 @@ def test_a_page_has_no_more_faults_than_fit(monkeypatch):
     page = page_of(example, faults=FAULTS[:2]).html
     assert len(page.encode()) <= explanation.MOST_BYTES
     assert page.count('<dt id="none-') == 1
+    monkeypatch.setattr(
+        explanation, "plant_faults", lambda scenes, faults, room: plant_faults(scenes, faults)
+    )
+    assert page_of(example, faults=FAULTS[:2]).html == page
 
 
 def test_an_example_that_is_too_large_alone_is_refused(monkeypatch):

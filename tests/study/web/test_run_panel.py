@@ -21,3 +21,6 @@ def test_tokens_bars_and_numbers_of_every_epoch():
     assert html.count("<tr><th>0<td>") == 2
     assert "Yes, recognised: example 4" in html
     assert run_data(shown)["epochs"][0]["loss"] == "nan"
+    for question, printed in (("which digit?", "Which digit? "), ("the digit", "The digit. ")):
+        task = run.task._replace(question=lambda settings, data, question=question: question)
+        assert f"<p>{printed}" in run_html(shown._replace(run=run._replace(task=task)))
