@@ -123,3 +123,10 @@ def test_answers_are_sent_one_by_one(tmp_path):
 def test_the_line_that_makes_nan_is_kept(tmp_path):
     (answer,) = answered_here(tmp_path, "def double(x):\n    return x * 0 / 0\n")[:1]
     assert answer.warned == "line 2: invalid value encountered in divide"
+
+
+def test_a_warning_from_inside_of_numpy_names_no_line_of_the_file():
+    assert answer_call(lambda: np.mean([]), "f", {}, ("y",))[2] == ""
+    assert answer_call(lambda: np.zeros(2) / 0, "f", {}, ("y",))[2].endswith(
+        "invalid value encountered in divide"
+    )

@@ -23,3 +23,9 @@ def test_each_wrong_rescale_is_told():
     html = online_html(walk(build_example(causal=False)))
     assert html.count("✗") == len(WRONG) == 3
     assert online_html(walk(build_example(score="concat"))) == ""
+
+
+def test_a_query_of_several_heads_says_which_head_it_is_of():
+    html = online_html(walk(build_example(heads=2)))
+    assert "<caption>head 1, query 1</caption>" in html
+    assert "head 2" not in html

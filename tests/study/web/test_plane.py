@@ -21,6 +21,12 @@ def test_vectors_in_one_plane_keep_their_lengths_and_angles():
     assert flatten([rows]).said == "They have 7 numbers each and lie in one plane, which is drawn."
 
 
+def test_what_rounding_leaves_outside_of_the_plane_is_not_said():
+    rows = np.array([[3.0, 0.0, 1e-6], [0.0, 2.0, 0.0]])
+    assert flatten([rows, -rows[:, ::-1]]).said.endswith("%.")
+    assert flatten([rows, [[1.0, 1.0, -1e-6]]]).said.endswith("in one plane, which is drawn.")
+
+
 def test_the_plane_holds_the_share_that_is_said():
     rows = np.random.default_rng(1).standard_normal((6, 5))
     (flat,), said = flatten([rows])
