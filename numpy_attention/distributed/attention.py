@@ -100,17 +100,13 @@ def attention_forward(
     inputs = [np.empty((), arrays[name].dtype) for name in ("query", "key", "value")]
     width, dtype = value.shape[-1], _inner_dtype(arrays, inputs)
     for place in rows_of_grid(call):
-        part = _merged(layer, place, chains.ends.get(place, []), call.split_every)
-        whole = (f"{layer.name}-whole", *place)
-        layer.tasks[whole] = (
-            tiles.whole,
-            part,
-            _sinks(operands, place),
-            row_shape(call, place, width),
-            dtype,
-        )
-    out = _items(layer, "out", 0, call, dtype, width)
-    lse = _items(layer, "lse", 1, call, np.result_type(dtype, np.float64))
+        ends = chains.ends.get(place, [])
+        part = tree(layer.tasks, f"{layer.name}-merge", place, ends, call.split_every, (tiles.merge,))
+        row = part, _sinks(operands, place), row_shape(call, place, width), dtype
+        layer.tasks[(f"{layer.name}-whole", *place)] = (tiles.whole, *row)
+    graph = layer.graph()
+    out = _items(layer, graph, "out", 0, call, dtype, width)
+    lse = _items(layer, graph, "lse", 1, call, np.result_type(dtype, np.float64))
     result = np.result_type(*inputs)
     rounded = out if dtype in (result, np.result_type(result, np.complex64)) else out.astype(result)
     return rounded, DistributedSaved(arrays, out, lse, call)
@@ -123,23 +119,15 @@ def _inner_dtype(arrays: dict[str, Any], inputs: list[Any]) -> np.dtype[Any]:
     return np.result_type(dtype, np.complex64) if "c" in optional else dtype
 
 
-def _merged(layer: GraphLayer, place: Place, ends: list[Key], width: int) -> Key | None:
-    """The key of the merge of all chains of a chunk of rows."""
-
-    def join(keys: list[Key]) -> Any:
-        return (tiles.merge, keys)
-
-    return tree(layer.tasks, f"{layer.name}-merge", place, ends, width, join, join)
-
-
 def _sinks(operands: dict[str, Operand], place: Place) -> Key | None:
     """The key of the sinks of a chunk of rows."""
     return operands["sinks"].key(place) if "sinks" in operands else None
 
 
 def _items(
-    layer: GraphLayer, what: str, item: int, call: ChunkedCall, dtype: Any, width: int | None = None
-) -> Any:
+    layer: GraphLayer, graph: Any, what: str, item: int, call: ChunkedCall, dtype: Any,
+    width: int | None = None,
+) -> Any:  # fmt: skip
     """The dask array of one item of the whole of every chunk of rows."""
     name, last = f"{layer.name}-{what}", () if width is None else (0,)
     tasks: Tasks = {
@@ -147,7 +135,7 @@ def _items(
         for place in rows_of_grid(call)
     }
     chunks = call.chunks[:-1] if width is None else (*call.chunks[:-1], (width,))
-    return array_of(layer.graph(), layer.name, name, tasks, chunks, dtype)
+    return array_of(graph, layer.name, name, tasks, chunks, dtype)
 
 
 # ----------------------------------------------------------------------------------------- backward
@@ -219,16 +207,10 @@ def _totals(
     layer: GraphLayer, name: str, item: int, ends: dict[Place, list[Key]], width: int
 ) -> dict[Place, Key | None]:  # fmt: skip
     """The key of the sum over all chains of each chunk of a gradient."""
-
-    def first(keys: list[Key]) -> Any:
-        return (tiles.add_items, item, keys)
-
-    def later(keys: list[Key]) -> Any:
-        return (tiles.add, keys)
-
-    tree_name = f"{layer.name}-{name}"
+    tree_name, first = f"{layer.name}-{name}", (tiles.add_items, item)
     return {
-        place: tree(layer.tasks, tree_name, place, keys, width, first, later) for place, keys in ends.items()
+        place: tree(layer.tasks, tree_name, place, keys, width, (tiles.add,), first)
+        for place, keys in ends.items()
     }
 
 

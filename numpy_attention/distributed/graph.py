@@ -8,14 +8,14 @@ tasks, than in a tree of all tiles. What is added to what depends on the chunks 
 with it every bit.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 import numpy as np
 
 from .engine import require
-from .layout import ChunkedCall, Operand, Place, candidates
+from .layout import ChunkedCall, Operand, Place, regions
 from .regions import DropoutIn, bias_in, mask_in
 from .tiles import TileOptions
 
@@ -26,8 +26,8 @@ Tasks = dict[Key, Any]
 def visible_tiles(call: ChunkedCall, names: tuple[str, ...]) -> Iterator[tuple[Place, TileOptions]]:
     """Every tile that is not fully masked, row by row, with its options."""
     heads = len(call.shape) > 2
-    for tile in candidates(call):
-        region, mask = call.region(tile), None
+    for tile, region in regions(call):
+        mask = None
         if call.mask is not None:
             mask = mask_in(call.mask, region)
             L, S = region.shape[-2:]
@@ -61,18 +61,21 @@ class Chains:
 
 
 def tree(
-    tasks: Tasks, name: str, place: Place, keys: list[Key], width: int, first: Callable[[list[Key]], Any],
-    later: Callable[[list[Key]], Any],
+    tasks: Tasks, name: str, place: Place, keys: list[Key], width: int, join: tuple[Any, ...],
+    first: tuple[Any, ...] | None = None,
 ) -> Key | None:  # fmt: skip
-    """The key of the join of all keys, `width` at a time: by `first`, and above that by `later`."""
-    level, join = 0, first
-    while len(keys) > 1 or (keys and join is first is not later):
-        joined = []
+    """The key of the join of all keys, `width` at a time, each by a task (*join, keys).
+
+    The lowest tasks are (*first, keys) if `first` is given, even for a single key.
+    """
+    level = 0
+    while len(keys) > 1 or (keys and first):
+        task, joined = first or join, []
         for n in range(0, len(keys), width):
             key = (f"{name}-{level}", *place, n // width)
-            tasks[key] = join(keys[n : n + width])
+            tasks[key] = (*task, keys[n : n + width])
             joined.append(key)
-        keys, level, join = joined, level + 1, later
+        keys, level, first = joined, level + 1, None
     return keys[0] if keys else None
 
 

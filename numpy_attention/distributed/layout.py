@@ -60,15 +60,6 @@ class ChunkedCall(NamedTuple):
     threads: int | None
     split_every: int
 
-    def region(self, tile: Place) -> Region:
-        """The scores of a tile."""
-        starts = (sum(lengths[:n]) for lengths, n in zip(self.chunks, tile, strict=True))
-        slices = (
-            slice(start, start + lengths[n])
-            for start, lengths, n in zip(starts, self.chunks, tile, strict=True)
-        )
-        return Region(tuple(slices), self.shape)
-
 
 class Admitted(NamedTuple):
     """The arguments of a call: what is an array, by name, and the rest."""
@@ -105,7 +96,7 @@ def admit(
     check_count(call)
     operands = {name: operand_of(name, array, call) for name, array in inputs.items()}
     if call.bias is not None:
-        bias_in(call.bias, call.region((0,) * len(shape)))
+        bias_in(call.bias, Region((slice(0, 0),) * len(shape), shape))  # raises for an unknown kind
         operands["parameter"] = operand_of("parameter", call.bias.parameter, call)
     operands |= {name: operand_of(name, array, call) for name, array in given.items()}
     return Admitted(operands, call)
@@ -276,6 +267,13 @@ def candidates(call: ChunkedCall) -> Iterator[Place]:
     for place in rows_of_grid(call):
         for column in columns(place[-1]):
             yield (*place, column)
+
+
+def regions(call: ChunkedCall) -> Iterator[tuple[Place, Region]]:
+    """The candidates, each with its part of the scores."""
+    slices = [[slice(*each) for each in zip(*edges(lengths), strict=True)] for lengths in call.chunks]
+    for tile in candidates(call):
+        yield tile, Region(tuple(own[n] for own, n in zip(slices, tile, strict=True)), call.shape)
 
 
 def edges(lengths: tuple[int, ...]) -> tuple[list[int], list[int]]:

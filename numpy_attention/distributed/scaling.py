@@ -1,6 +1,5 @@
 """How attention scales over workers: seconds, memory, bytes moved and tasks, beside `fast_attention`."""
 
-import io
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,13 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..files import write_bytes, write_csv, write_text
+from ..files import write_csv, write_text
 from ..functional.fast.fast import fast_attention_backward, fast_attention_forward
 from ..functional.masks.builders import causal
+from ..training.pictures import write_figure
 from .attention import attention_backward, attention_forward
 from .engine import require, settle, worker_count
 
-FORMATS: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 FORMS = ("{}", "{}", "{:,}", "{}", "{:,}", "{:,}", "{:.2f}", *("{:.1f}",) * 3, *("{:.0f}",) * 3,
          *("{:.1f}",) * 2, "{:.0e}")  # fmt: skip
 """A format for each column of the table."""
@@ -163,10 +162,7 @@ def write(folder: Path, rows: list[Scaled]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_csv(folder / "scale.csv", Scaled._fields, [tuple(row) for row in rows])
     write_text(folder / "scale.md", "\n".join((*table(rows), "")))
-    for kind, metadata in FORMATS.items():
-        file = io.BytesIO()
-        plot(rows).savefig(file, format=kind, metadata=metadata, dpi=120)
-        write_bytes(folder / f"scale.{kind}", file.getvalue())
+    write_figure(folder, "scale", plot(rows))
 
 
 def plot(rows: list[Scaled]) -> Any:

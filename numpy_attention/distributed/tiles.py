@@ -63,8 +63,10 @@ def whole(part: Part | None, sinks: Array | None, shape: tuple[int, ...], dtype:
     if sinks is None:
         return part
     out, lse = part
-    no_out, sink = np.zeros_like(out[..., :1, :]), np.broadcast_to(sinks[..., None], lse.shape)
-    return merge([part, (no_out, sink.astype(lse.dtype))])
+    sink = np.broadcast_to(sinks[..., None], lse.shape).astype(np.result_type(lse, sinks))
+    takes_all = sink.real == np.inf  # a merge refuses it
+    out, lse = merge([part, (np.zeros_like(out[..., :1, :]), np.where(takes_all, -np.inf, sink))])
+    return np.where(takes_all[..., None], 0, out), np.where(takes_all, np.inf, lse)
 
 
 # ----------------------------------------------------------------------------------------- backward

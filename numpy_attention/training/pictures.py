@@ -25,21 +25,22 @@ def require_matplotlib(what: str = "--plot") -> None:
 
 def draw_pictures(folder: Path, run: Run, data: Any) -> None:
     """Write loss.png, attention.png and, where the task has images, images.png, each as .svg too."""
+    write_figure(folder, "loss", _loss(run))
+    write_figure(folder, "attention", _attention(run.task.attention_map(run, data)))
+    sheet = run.task.sheet(run, data)
+    if sheet is not None:
+        write_figure(folder, "images", _images(sheet))
+
+
+def write_figure(folder: Path, name: str, figure: Any) -> None:
+    """Write a figure as PNG and SVG; equal figures give equal bytes."""
     import matplotlib
 
     with matplotlib.rc_context({"svg.hashsalt": "numpy_attention", "svg.fonttype": "none"}):
-        _write(folder, "loss", _loss(run))
-        _write(folder, "attention", _attention(run.task.attention_map(run, data)))
-        sheet = run.task.sheet(run, data)
-        if sheet is not None:
-            _write(folder, "images", _images(sheet))
-
-
-def _write(folder: Path, name: str, figure: Any) -> None:
-    for kind, metadata in FORMATS.items():
-        file = io.BytesIO()
-        figure.savefig(file, format=kind, metadata=metadata, dpi=120)
-        write_bytes(folder / f"{name}.{kind}", file.getvalue())
+        for kind, metadata in FORMATS.items():
+            file = io.BytesIO()
+            figure.savefig(file, format=kind, metadata=metadata, dpi=120)
+            write_bytes(folder / f"{name}.{kind}", file.getvalue())
 
 
 def _plain(text: str) -> str:

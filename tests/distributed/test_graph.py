@@ -17,9 +17,7 @@ def test_places_have_chains_of_their_own():
 
 def test_a_tree_joins_all_keys_in_their_order():
     tasks = {}
-    top = tree(
-        tasks, "m", (5,), [("t", n) for n in range(5)], 2, lambda k: ("join", k), lambda k: ("join", k)
-    )
+    top = tree(tasks, "m", (5,), [("t", n) for n in range(5)], 2, ("join",))
 
     def leaves(key):
         return [leaf for each in tasks[key][1] for leaf in leaves(each)] if key in tasks else [key[1]]
@@ -30,9 +28,19 @@ def test_a_tree_joins_all_keys_in_their_order():
 
 
 def test_one_key_needs_no_join_unless_an_item_is_taken_out_of_it():
+    tasks, join, first = {}, ("join",), ("item", 3)
+    assert tree(tasks, "m", (), [("t", 0)], 4, join) == ("t", 0)
+    assert tree(tasks, "m", (), [], 4, join) is None
+    assert tree(tasks, "m", (), [], 4, join, first) is None
+    assert tree(tasks, "m", (), [("t", 0)], 4, join, first) == ("m-0", 0)
+    assert tasks == {("m-0", 0): ("item", 3, [("t", 0)])}
+
+
+def test_items_are_taken_out_below_and_joined_above():
     tasks = {}
-    join = lambda k: ("join", k)  # noqa: E731
-    assert tree(tasks, "m", (), [("t", 0)], 4, join, join) == ("t", 0)
-    assert tree(tasks, "m", (), [], 4, join, join) is None
-    assert tree(tasks, "m", (), [("t", 0)], 4, lambda k: ("item", k), join) == ("m-0", 0)
-    assert tasks == {("m-0", 0): ("item", [("t", 0)])}
+    top = tree(tasks, "m", (), [("t", n) for n in range(3)], 2, ("join",), ("item", 3))
+    assert tasks == {
+        ("m-0", 0): ("item", 3, [("t", 0), ("t", 1)]),
+        ("m-0", 1): ("item", 3, [("t", 2)]),
+        top: ("join", [("m-0", 0), ("m-0", 1)]),
+    }

@@ -5,7 +5,7 @@ import pytest
 
 import numpy_attention as na
 from numpy_attention import distributed as nd
-from numpy_attention.distributed.layout import ChunkedCall, Operand, candidates, check_count
+from numpy_attention.distributed.layout import ChunkedCall, Operand, candidates, check_count, regions
 from tests.support.distributed_problems import B, H, L, S, as_dask, inputs_of
 
 
@@ -118,6 +118,16 @@ def test_masked_tiles_do_not_count():
     call = ChunkedCall((2**20,) * 2, (lengths, lengths), mask, None, None, None, None, 1, 4)
     check_count(call)
     assert len(list(candidates(call))) == 2 * 2**10 - 1
+
+
+def test_a_tile_knows_its_part_of_the_scores():
+    call = ChunkedCall((3, 7, 7), ((1, 2), (5, 2), (4, 3)), None, None, None, None, None, 1, 4)
+    assert [(tile, region.slices) for tile, region in regions(call) if tile[0] == 1] == [
+        ((1, 0, 0), (slice(1, 3), slice(0, 5), slice(0, 4))),
+        ((1, 0, 1), (slice(1, 3), slice(0, 5), slice(4, 7))),
+        ((1, 1, 0), (slice(1, 3), slice(5, 7), slice(0, 4))),
+        ((1, 1, 1), (slice(1, 3), slice(5, 7), slice(4, 7))),
+    ]
 
 
 def test_an_operand_names_the_chunk_of_a_tile():

@@ -67,3 +67,4 @@ def test_files(tmp_path, peer):
         .splitlines()[0]
         .startswith("scaling,workers,length,heads")
     )
+    assert "<text" in (tmp_path / "new" / "scale.svg").read_text()  # words, as in a run's pictures

@@ -24,6 +24,21 @@ def test_sinks_count_once():
     np.testing.assert_allclose(lse, right.lse, rtol=0, atol=1e-15)
 
 
+def test_a_sink_of_infinity_takes_all():
+    out, lse = whole((OUT, LSE), np.array([0.5, np.inf, 2.0]), OUT.shape, OUT.dtype)
+    assert not out[1].any()
+    assert (lse[1] == np.inf).all()
+    right, _ = whole((OUT, LSE), np.array([0.5, 0.0, 2.0]), OUT.shape, OUT.dtype)
+    np.testing.assert_array_equal(out[::2], right[::2])
+
+
+def test_a_complex_sink_makes_a_row_complex():
+    sinks = np.array([0.5, 1 + 2j, 2.0])
+    out, lse = whole((OUT, LSE), sinks, OUT.shape, OUT.dtype)
+    assert out.dtype == lse.dtype == np.complex128
+    np.testing.assert_allclose(np.exp(lse), np.exp(LSE) + np.exp(sinks)[:, None], rtol=1e-14)
+
+
 def test_row_terms():
     d_lse = RNG.standard_normal((3, 5))
     rows = row_terms(D_OUT, d_lse, OUT, LSE, None)

@@ -18,9 +18,12 @@ from ..base.admission import Array, quiet
 from ..base.arrays import keep_visible, unbroadcast
 from ..base.stable import finite_shift
 from .fast import FastSaved, admit_fast, differentiate, is_supported, run_backward, run_forward
-from .kernels import UNIT, RowStatistics, in_range, power
+from .kernels import UNIT, RowStatistics, power
 from .nonfinite import options_are_finite
 from .plan import workload_of
+
+FAR = 2.0**30
+"""Size of lse from which its rounding in float64 moves weights by more than about 2**-22."""
 
 
 @quiet
@@ -61,7 +64,8 @@ def gradients_of_part(
     """What a part adds to the gradients of the whole, in the shapes of its arguments, not rounded to float16.
 
     From weights = exp(scores - lse), d_scores = weights * (d_weights - less): five products, by the kernels
-    of `fast_attention`. What they do not take is a merge of this part and the rest, whose backward is
+    of `fast_attention`. What they do not take, and rows whose lse is `FAR` or more, are a merge of
+    this part and the rest, whose backward is
 
         share = exp(lse_i - lse)      d_out_i = share d_out      d_lse_i = share (d_out · out_i - less)
 
@@ -72,7 +76,12 @@ def gradients_of_part(
     )
     dtype = problem.query.dtype
     real = all(x.dtype.kind == "f" for x in (d_out, less, lse))
-    if real and is_supported(problem) and options_are_finite(problem) and in_range(lse.astype(dtype)).all():
+    if (
+        real
+        and (np.isneginf(lse) | (np.abs(lse) < FAR)).all()
+        and is_supported(problem)
+        and options_are_finite(problem)
+    ):
         out = np.zeros(d_out.shape, dtype)  # d_out · out is in less
         work, statistics = workload_of(problem, settings), _statistics(lse, dtype)
         whole = FastSaved(out, problem, settings, None, work, statistics)

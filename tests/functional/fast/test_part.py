@@ -95,6 +95,20 @@ def test_the_kernels_take_ordinary_numbers(monkeypatch):
     by_parts(query, key, value, d_out, d_lse, {})
 
 
+@pytest.mark.parametrize("factor", [1e3, 1e8, 1e9, 1e150])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_weights_of_huge_scores_stay_0_or_1(dtype, factor):
+    """exp(scores - lse) would be off by any factor there: lse is rounded."""
+    (query, key, value, d_out), d_lse, _ = problem("plain")
+    factor = min(factor, 1e18) if dtype is np.float32 else factor
+    query, key, value, d_out = (x.astype(dtype) for x in (query * factor, key * factor, value, d_out))
+    _, _, (first, second) = by_parts(query, key, value, d_out, d_lse, {})
+    weights = na.attention_forward(query, key, value)[1].weights
+    expected = weights.swapaxes(-1, -2) @ d_out
+    got = np.concatenate([first.d_value, second.d_value], axis=-2)
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
+
+
 def test_nan_stays_where_it_is():
     (query, key, value, d_out), d_lse, _ = problem("plain")
     key[0, 9] = np.nan
