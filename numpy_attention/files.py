@@ -50,6 +50,17 @@ def refuse_overwriting(outputs: Iterable[PathLike], inputs: Iterable[PathLike | 
                 )
 
 
+def writable_folder(out: PathLike) -> Path:
+    """`out` as a path; ValueError unless it is a folder that can be written to, or can become one."""
+    folder = Path(out)
+    existing = next(path for path in (folder, *folder.parents) if path.exists() or path.is_symlink())
+    if not existing.is_dir():
+        raise ValueError(f"{existing} is not a folder; name a new one")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise ValueError(f"{existing} may not be written to")
+    return folder
+
+
 def _same_place(one: PathLike, other: PathLike) -> bool:
     same = os.path.realpath(one) == os.path.realpath(other)
     return same or (os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other))

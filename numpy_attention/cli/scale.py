@@ -2,11 +2,10 @@
 
 import argparse
 import os
-from pathlib import Path
 
 from ..distributed.engine import cluster, require
 from ..distributed.scaling import ScaleProblem, measure, table, write
-from ..files import refuse_overwriting
+from ..files import writable_folder
 from ..training.pictures import require_matplotlib
 from .numbers import whole_number
 from .workers import add_worker_options, check_worker_options
@@ -30,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     check_worker_options(args)
     require("distributed")
     require_matplotlib("the plot of scale")
-    refuse_overwriting([args.out, *(Path(args.out) / name for name in FILES)], ())
+    out = writable_folder(args.out)
     work = ScaleProblem(args.length, args.chunk, args.heads, causal=args.causal)
     rows = []
     if args.scheduler is not None:
@@ -43,6 +42,6 @@ def run(args: argparse.Namespace) -> int:
                 rows.append(measure(client, work))
                 rows.append(measure(client, work._replace(heads=work.heads * workers), "weak"))
     print(*table(rows), sep="\n")
-    write(Path(args.out), rows)
+    write(out, rows)
     print(f"\nWrote {', '.join(FILES)} to {args.out}")
     return 0

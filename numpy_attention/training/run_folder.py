@@ -15,7 +15,6 @@ files are kept absolute. While a training writes, it holds `folder_lock.LOCK`.
 """
 
 import json
-import os
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +22,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..files import PathLike, is_partial_file, parse_json, read_npz, write_csv, write_json, write_npz
+from ..files import (
+    PathLike,
+    is_partial_file,
+    parse_json,
+    read_npz,
+    writable_folder,
+    write_csv,
+    write_json,
+    write_npz,
+)
 from ..functional.base.admission import Array
 from ..functional.base.wording import brief
 from ..nn.parameters import Shapes, parameter_count
@@ -51,13 +59,8 @@ def check_folder(out: PathLike, tasks: Tasks) -> Path:
     ValueError
         If it holds something else, is no folder, or is not writable.
     """
-    folder = Path(out)
-    existing = next(path for path in (folder, *folder.parents) if path.exists() or path.is_symlink())
-    if not existing.is_dir():
-        raise ValueError(f"{existing} is not a folder; name a new one")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise ValueError(f"{existing} may not be written to")
-    if existing == folder and not is_empty(folder) and not holds_run(folder, tasks):
+    folder = writable_folder(out)
+    if folder.exists() and not is_empty(folder) and not holds_run(folder, tasks):
         raise ValueError(f"{folder} is not empty and holds no run; name a new folder")
     return folder
 

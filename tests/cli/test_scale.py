@@ -1,6 +1,9 @@
 """numpy-attention scale: its table and files, and what is refused before any work."""
 
-from numpy_attention.cli import main
+from contextlib import nullcontext
+
+from numpy_attention.cli import main, scale
+from tests.distributed.test_scaling import ROW
 
 SMALL = ["scale", "--length", "70", "--chunk", "30", "--heads", "2", "--causal"]
 
@@ -22,3 +25,19 @@ def test_what_is_refused(capsys, peer):
     assert main([*SMALL, "--scheduler", "h"]) == 2
     assert main([*SMALL, "--chunk", "0"]) == 2
     assert capsys.readouterr().err.count("\n") == 3
+
+
+def test_strong_and_weak_scaling_double_the_workers(tmp_path, capsys, monkeypatch, peer):
+    peer("distributed")
+    peer("matplotlib")
+    seen = []
+    monkeypatch.setattr(scale, "cluster", nullcontext)
+    monkeypatch.setattr(scale, "measure", lambda n, work, *weak: seen.append((n, work.heads, *weak)) or ROW)
+    monkeypatch.setattr(scale, "write", lambda folder, rows: None)
+    words = [*SMALL, "--workers", "3", "--out"]
+    assert main([*words, str(tmp_path / "scale")]) == 0
+    assert seen == [(1, 2), (1, 2, "weak"), (2, 2), (2, 4, "weak"), (3, 2), (3, 6, "weak")]
+    (tmp_path / "file").touch()
+    capsys.readouterr()
+    assert main([*words, str(tmp_path / "file")]) == 2
+    assert len(seen) == 6
