@@ -3,7 +3,9 @@
 import pytest
 
 from numpy_attention.cli import main
+from numpy_attention.cli.workers import in_parts
 from numpy_attention.files import read_json, read_npz
+from tests.support.runs import settings_of
 
 QUICK = ["train", "--epochs", "1", "--hidden-dim", "3", "--batch-size", "500"]
 
@@ -47,3 +49,9 @@ def test_a_number_of_workers(count, capsys):
     assert "a whole number, at least 1 and at most 1000, is expected" in refused(
         capsys, *QUICK, "--workers", count
     )
+
+
+def test_a_batch_has_as_many_parts_as_workers_unless_it_says_how_many():
+    plain, three = settings_of(accumulate=None), settings_of(accumulate=3)
+    assert [in_parts(plain, 2).accumulate, in_parts(three, 2).accumulate] == [2, 3]
+    assert in_parts(plain, None) == plain

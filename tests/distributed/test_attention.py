@@ -9,6 +9,7 @@ import pytest
 import numpy_attention as na
 from numpy_attention import distributed as nd
 from numpy_attention.distributed import tiles
+from numpy_attention.distributed.graph import visible_tiles
 from numpy_attention.functional.fast import part
 from tests.support.distributed_problems import PROBLEMS, as_dask, flat, inputs_of, over_bounds
 
@@ -93,6 +94,35 @@ def test_float16_is_rounded_once(dask):
         assert got[name].dtype == np.float16
         spacing = np.spacing(np.abs(right)).astype(float)
         assert (np.abs(got[name].astype(float) - right) <= spacing + 1e-6).all(), name
+
+
+def test_complex_sinks_and_cotangents_make_complex_gradients(dask):
+    rng = np.random.default_rng(4)
+    query, key, value, d_out = rng.standard_normal((4, 2, 7, 3)).astype(np.float32)
+    sinks, d_out = np.array([0.3 + 1j, -0.2]), d_out * (1 + 2j)
+    right, right_saved = na.attention_forward(query, key, value, sinks=sinks)
+    expected = flat(na.attention_backward(d_out, right_saved)) | {"out": right}
+    lazy = [dask.array.from_array(x, chunks=(1, 4, -1)) for x in (query, key, value, d_out)]
+    out, saved = nd.attention_forward(*lazy[:3], sinks=sinks)
+    arrays = flat(nd.attention_backward(lazy[3], saved)) | {"out": out}
+    for name, got in dask.compute(arrays)[0].items():
+        assert got.dtype == expected[name].dtype
+        assert arrays["out"].dtype == np.complex64
+        np.testing.assert_allclose(got, expected[name], rtol=0, atol=1e-5, err_msg=name)
+
+
+def test_block_and_threads_reach_the_tiles(dask):
+    saved = graph_of(dask, inputs_of("plain"), block=(2, 3), threads=2)[1]
+    _, options = next(visible_tiles(saved.call, ()))
+    assert (options.block, options.threads, options.mask) == ((2, 3), 2, None)
+
+
+def test_a_tile_that_is_wholly_visible_has_no_mask(dask):
+    x = dask.array.zeros((6, 2), chunks=(3, 2))
+    call = nd.attention_forward(x, x, x, mask=na.causal())[1].call
+    assert {tile: options.mask is None for tile, options in visible_tiles(call, ())} == {
+        (0, 0): False, (1, 0): True, (1, 1): False,
+    }  # fmt: skip
 
 
 def test_one_head_without_its_axis_and_no_keys(dask):

@@ -44,6 +44,8 @@ def test_row_terms():
     rows = row_terms(D_OUT, d_lse, OUT, LSE, None)
     np.testing.assert_allclose(rows.less, (D_OUT * OUT).sum(axis=-1) - d_lse, rtol=0, atol=1e-15)
     assert rows.d_sinks is None
+    narrow = (x.astype(np.float32) for x in (D_OUT, OUT))
+    assert row_terms(next(narrow), None, next(narrow), LSE, None).less.dtype == np.float64
 
 
 def test_gradient_of_sinks_is_that_of_a_merge():

@@ -52,3 +52,4 @@ def test_what_a_worker_computes_is_what_arrives():
     got, seen, seed = outcome_of(Objective(), params, examples, 7)
     assert (seed, seen.tolist(), got["weight"].tolist()) == (7, [1, 1, 1], [1, 1])
     assert not np.shares_memory(got["weight"], params["weight"])
+    assert not np.shares_memory(seen, examples)
