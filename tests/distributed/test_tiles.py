@@ -46,6 +46,7 @@ def test_row_terms():
     assert rows.d_sinks is None
     narrow = (x.astype(np.float32) for x in (D_OUT, OUT))
     assert row_terms(next(narrow), None, next(narrow), LSE, None).less.dtype == np.float64
+    np.testing.assert_allclose(row_terms(D_OUT * 1j, None, OUT, LSE, None).less, (D_OUT * OUT).sum(-1) * 1j)
 
 
 def test_gradient_of_sinks_is_that_of_a_merge():
