@@ -23,6 +23,7 @@ from .linear import Linear
 from .multi_head_attention import MultiHeadAttention
 from .norms import LayerNorm, RMSNorm
 from .parameters import count_parameters
+from .pooled_words import PooledWords
 from .pooling import AttentionPooling
 from .positions.added import Learned, Sinusoidal
 from .positions.alibi import ALiBi, alibi_slopes
@@ -58,6 +59,7 @@ __all__ = [
     "LinearScaling",
     "MultiHeadAttention",
     "NTKScaling",
+    "PooledWords",
     "RMSNorm",
     "Residual",
     "Rotary",

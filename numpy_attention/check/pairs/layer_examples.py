@@ -230,6 +230,10 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
             "a mean", nn.VisionTransformer(4, 2, 4, 2, 1, pooling="mean", **_IMAGE), images=normal(2, 1, 4, 4)
         ),
     ),
+    "PooledWords": (
+        _example("padding", nn.PooledWords(7, 4, 2, 3), ids=_IDS, mask=padding([3, 2])),
+        _example("uniform, dropout", nn.PooledWords(7, 4, 1, 3, uniform=True, dropout=0.3), ids=_IDS, seed=1),
+    ),
     "Detector": (
         _example("three queries", nn.Detector(4, (2, 3), 4, 2, 1, 3, hidden=3), x=normal(2, 6, 4)),
     ),

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...functional.base.admission import Array
 from ...functional.base.wording import brief
+from ...nn import PooledWords
 from ...training.objective import Figures, Objective
 from ...training.run import LEARNED, Run
 from ...training.settings import Settings
@@ -23,7 +24,6 @@ from .examples import Labelled
 from .labelling import Labelling, label_figures
 from .library import PACKAGES, Document, read_library, split_documents, words_of
 from .naive_bayes import naive_bayes
-from .pooled_words import PooledWords
 from .vocabulary import Vocabulary
 from .word_task import WordData, WordFacts, word_task
 from .written import padded
@@ -31,14 +31,14 @@ from .written import padded
 UNKNOWN = 1
 SPECIAL = ("<pad>", "<unknown>")
 LETTERS = 4
-"""Of a piece."""
+"""Length of a piece."""
 LEAST_COUNT = 2
-"""A symbol stands in so many docstrings of the training part."""
+"""A symbol enters the vocabulary if at least this many training docstrings have it."""
 LEFT_OUT = 0.7
 """Share of the words that an epoch leaves out."""
 UNIFORM = "uniform weights"
 SHOWN = 24
-"""Words of the attention map."""
+"""Most words that the attention map shows."""
 
 
 class Texts(NamedTuple):

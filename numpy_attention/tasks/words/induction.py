@@ -49,7 +49,7 @@ class Repeating(NamedTuple):
     starts: Array
     """(N,) place of the letter that is the first to come again"""
     ends: Array
-    """(N,) place from which on no target is judged"""
+    """(N,) first place whose target is not judged, nor any later one"""
 
     @property
     def size(self) -> int:
@@ -77,7 +77,7 @@ class Repeating(NamedTuple):
 
 
 def repeating(letters: Array, firsts: Array, starts: Array, width: int, once: bool = False) -> Repeating:
-    """Rows of so many ids, from letters (N, at least firsts); once: judged after second occurrences alone.
+    """Rows of `width` ids from letters (N, at least firsts); once: only second occurrences are judged.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def repeating(letters: Array, firsts: Array, starts: Array, width: int, once: bo
 
 
 def drawn_letters(rng: np.random.Generator, first: int, held: bool) -> Array:
-    """All letters in an order whose first ones are held out, or are not."""
+    """All letters in random order; the first ones are a held-out sequence, or one to train on."""
     while True:
         letters = rng.permutation(len(LETTERS))
         if held_out("".join(LETTERS[place] for place in letters[:first])) == held:
@@ -100,10 +100,10 @@ def drawn_letters(rng: np.random.Generator, first: int, held: bool) -> Array:
 
 
 def drawn_rows(rng: np.random.Generator, firsts: Array, held: bool, width: int = WIDTH) -> Repeating:
-    """A row with each number of different letters, of which at least two come again.
+    """One row for each number of different letters; at least two of them come again.
 
-    Held-out rows are judged after second occurrences: from the third on, the next letter is the one of those
-    that come again that has not come for longest, and no induction is needed.
+    In held-out rows only second occurrences are judged. From the third on, the next letter is simply the one
+    that was seen longest ago among those that repeat: that needs no induction.
     """
     letters = [drawn_letters(rng, int(first), held) for first in firsts]
     return repeating(np.stack(letters), firsts, rng.integers(0, firsts - 1), width, once=held)

@@ -14,12 +14,12 @@ from ...functional.base.admission import Array
 from ...functional.layers.softmax import log_softmax
 from ...functional.losses.losses import cross_entropy_backward, cross_entropy_forward
 from ...functional.masks.builders import padding
+from ...nn import PooledWords
 from ...nn.parameters import Params
 from ...training.objective import Figures, Outcome
 from ..layer_objective import LayerObjective
 from .examples import Labelled
 from .objectives import BATCH
-from .pooled_words import PooledWords
 
 SPREAD = 10.0
 """Factor on the initial embeddings"""

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from numpy_attention.nn import PooledWords
 from numpy_attention.optim.trees import flatten
 from numpy_attention.tasks.words.examples import Labelled
 from numpy_attention.tasks.words.labelling import COUNTED, Labelling, label_figures
-from numpy_attention.tasks.words.pooled_words import PooledWords
 
 OBJECTIVE = Labelling(PooledWords(vocabulary=9, width=5, heads=2, classes=3))
 TEXTS = Labelled(np.array([[3, 4, 5], [4, 8, 0], [6, 0, 0]]), np.array([3, 2, 1]), np.array([2, 0, 1]))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import numpy_attention as na
+from numpy_attention.nn import PooledWords
 from numpy_attention.optim.trees import flatten
-from numpy_attention.tasks.words.pooled_words import PooledWords
 
 MODEL = PooledWords(vocabulary=11, width=5, heads=2, classes=3)
 IDS, LENGTHS = np.array([[1, 2, 3, 7], [4, 5, 0, 0]]), np.array([4, 2])
@@ -52,3 +52,10 @@ def test_gradients_are_those_of_the_complex_step(uniform):
 def test_uniform_weights_are_those_of_a_mean():
     _, saved = replace(MODEL, uniform=True).forward(drawn_params(), IDS, mask=MASK)
     np.testing.assert_allclose(saved.weights[:, 0], [[0.25] * 4, [0.5, 0.5, 0, 0]])
+
+
+def test_ids_of_another_shape_or_beyond_the_vocabulary_are_refused():
+    with pytest.raises(ValueError, match=r"PooledWords: ids has shape \(3,\); \(B, T\) is expected"):
+        MODEL.forward(drawn_params(), [1, 2, 3])
+    with pytest.raises(ValueError, match="PooledWords: ids holds 11; less than 11, the vocabulary"):
+        MODEL.forward(drawn_params(), [[1, 11]])

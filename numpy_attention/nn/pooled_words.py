@@ -15,15 +15,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...functional.attention.attend import attend_backward, attend_forward
-from ...functional.base.admission import Array
-from ...functional.base.arrays import shape_repr
-from ...functional.masks.mask import Mask
-from ...nn.dropout import thin_backward, thin_forward
-from ...nn.embedding import Embedding
-from ...nn.layer import Layer, admit_rate, admit_sizes, child_seeds, layer
-from ...nn.linear import Linear
-from ...nn.parameters import Params, check_saved
+from ..functional.attention.attend import attend_backward, attend_forward
+from ..functional.base.admission import Array
+from ..functional.base.arrays import shape_repr
+from ..functional.masks.mask import Mask
+from .dropout import thin_backward, thin_forward
+from .embedding import Embedding
+from .layer import MOST, Layer, admit_rate, admit_sizes, child_seeds, layer
+from .linear import Linear
+from .model_options import admit_ids
+from .parameters import Params, check_saved
 
 
 @shape_repr
@@ -99,6 +100,9 @@ class PooledWords(Layer):
     ) -> tuple[Any, PooledWordsSaved]:
         """Logits (B, classes) of ids (B, T), and what `backward` needs; na.padding(lengths) is a mask."""
         self.check(params)
+        ids = admit_ids("ids", ids, self.vocabulary, MOST)
+        if ids.ndim != 2:
+            raise ValueError(f"ids has shape {ids.shape}; (B, T) is expected")
         (own_seed,) = child_seeds(seed, 1)
         x, embedding = self.table.forward(params["embedding"], ids)
         scores, score = self.score.forward(params["score"], x)  # (B, T, heads)
