@@ -24,14 +24,14 @@ FLOORS = {
 """Folders of a ring, bottom-up."""
 
 BUDGETS = {
-    "functional": 9_950,
-    "check": 18_300,
+    "functional": 10_250,
+    "check": 18_450,
     "optim": 1_150,
     "nn": 9_000,
-    "training tasks": 8_900,
+    "training tasks": 12_500,
     "distributed": 1_400,
-    "study": 10_750,
-    "cli": 1_700,
+    "study": 11_600,
+    "cli": 1_850,
 }
 """Lines of Python in each folder. Raised only with a reason in CHANGELOG.md, in the same commit."""
 

@@ -310,7 +310,8 @@ def train_point(
     if args.plot and out is not None:
         draw_pictures(out, last, data)
     figures = next(iter(rows.values()))
-    print(f"{label}: held-out loss {format_loss(figures.loss)}, accuracy {figures.accuracy:.4f}", flush=True)
+    measured = f"{last.task.measure} {figures.accuracy:.4f}"
+    print(f"{label}: held-out loss {format_loss(figures.loss)}, {measured}", flush=True)
     return Point(settings, figures)
 
 

@@ -92,7 +92,9 @@ class ModelTask(NamedTuple):
     defaults: dict[str, Any]
     """The settings that differ from the defaults of `Settings`"""
     metric: str
-    """"accuracy", or the unit of the loss"""
+    """The figure that counts: `measure`, or the unit of the loss"""
+    measure: str = "accuracy"
+    """What the second of the figures is, a share from 0 to 1, better when larger"""
     loss: str = "cross-entropy"
     scores: str = "dot-product"
     """As the steps of a run call them"""
@@ -186,9 +188,10 @@ class ModelTask(NamedTuple):
     ) -> list[str]:
         """The figures of `held_out`, then the task's own lines."""
         width = max(18, *map(len, rows))
-        lines = [f"{title}: {data.test.size} examples", f"{'':<{width}}    Loss  Accuracy"]
+        measure = self.measure[0].upper() + self.measure[1:]
+        lines = [f"{title}: {data.test.size} examples", f"{'':<{width}}    Loss  {measure}"]
         lines += [
-            f"{name:<{width}}  {format_loss(one.loss):>6}  {format_loss(one.accuracy):>8}"
+            f"{name:<{width}}  {format_loss(one.loss):>6}  {format_loss(one.accuracy):>{len(measure)}}"
             for name, one in rows.items()
         ]
         return [*lines, "", *self.report(run, data, rows)]

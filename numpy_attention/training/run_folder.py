@@ -150,7 +150,7 @@ def write_result(folder: PathLike, run: Run, figures: Mapping[str, Figures], beg
     began
         When this training began, or was resumed: seconds are counted from then.
     """
-    now, place = Began.now(), 1 if run.task.metric == "accuracy" else 0
+    now, place = Began.now(), 1 if run.task.metric == run.task.measure else 0
     (_, ours), *baselines = ((name, float(one[place])) for name, one in figures.items())
     known = {name: value for name, value in baselines if not np.isnan(value)}
     parameters = parameter_count(run.objectives()[LEARNED].shapes())

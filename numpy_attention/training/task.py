@@ -96,7 +96,11 @@ class Task(Protocol):
 
     @property
     def metric(self) -> str:
-        """The figure that counts, as tables call it: "accuracy", or the unit of the loss."""
+        """The figure that counts, as tables call it: the task's measure, or the unit of the loss."""
+
+    @property
+    def measure(self) -> str:
+        """What `Figures.accuracy` is: "accuracy", or another share from 0 to 1 that is better when larger."""
 
     @property
     def question(self) -> Callable[[Settings, Any], str]:

@@ -61,6 +61,11 @@ class Classification(NamedTuple):
     @property
     def metric(self) -> str:
         """The figure that counts."""
+        return self.measure
+
+    @property
+    def measure(self) -> str:
+        """What the second column of the figures is."""
         return "accuracy"
 
     def load(

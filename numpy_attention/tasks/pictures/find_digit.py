@@ -40,6 +40,7 @@ DISTORTED = 0.8
 SHOWN = 10
 """Canvases of the picture."""
 QUERY, TEMPLATES = "one query a class", "template matching"
+PRECISION = "mean average precision"
 
 
 class FindingData(NamedTuple):
@@ -150,8 +151,7 @@ def report(run: Run, data: FindingData, rows: dict[str, Figures]) -> list[str]:
         TEMPLATES: lambda canvases: matched(canvases.images, templates, classes),
     }
     lines = [
-        f"The accuracy is the mean average precision at an IoU of {OVERLAP}. Boxes given for the "
-        f"{data.test.present.sum()} digits,",
+        f"The precision is at an IoU of {OVERLAP}. Boxes given for the {data.test.present.sum()} digits,",
         "where the threshold gives the best F1 on canvases of training digits:",
         f"{'':<18}  Given  Right",
     ]
@@ -251,7 +251,8 @@ FIND_DIGIT = ModelTask(
         "lr": 0.003,
         "clip": 1.0,
     },
-    metric="accuracy",
+    metric=PRECISION,
+    measure=PRECISION,
     loss="cross-entropy and distance of boxes",
     own_settings=("layers", "dropout", "npz"),
     baselines=baselines,
