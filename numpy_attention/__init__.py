@@ -80,6 +80,8 @@ PUBLIC = {
     # losses
     "functional.losses.losses":
         "cross_entropy cross_entropy_forward cross_entropy_backward CrossEntropySaved CrossEntropyGradients",
+    "functional.losses.absolute_error":
+        "mean_absolute_error mean_absolute_error_forward mean_absolute_error_backward AbsoluteErrorSaved",
     "functional.losses.squared_error":
         "mean_squared_error mean_squared_error_forward mean_squared_error_backward SquaredErrorSaved",
     "functional.losses.binary":

@@ -134,6 +134,10 @@ from .functional.layers.softmax import logsumexp_backward as logsumexp_backward
 from .functional.layers.softmax import SoftmaxSaved as SoftmaxSaved
 from .functional.layers.softmax import LogSoftmaxSaved as LogSoftmaxSaved
 from .functional.layers.softmax import LogsumexpSaved as LogsumexpSaved
+from .functional.losses.absolute_error import mean_absolute_error as mean_absolute_error
+from .functional.losses.absolute_error import mean_absolute_error_forward as mean_absolute_error_forward
+from .functional.losses.absolute_error import mean_absolute_error_backward as mean_absolute_error_backward
+from .functional.losses.absolute_error import AbsoluteErrorSaved as AbsoluteErrorSaved
 from .functional.losses.binary import binary_cross_entropy as binary_cross_entropy
 from .functional.losses.binary import binary_cross_entropy_forward as binary_cross_entropy_forward
 from .functional.losses.binary import binary_cross_entropy_backward as binary_cross_entropy_backward

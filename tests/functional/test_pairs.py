@@ -73,6 +73,7 @@ MORE = {
         ((np.array(0.3), 1), {}), *[((rows(size=size), abs(np.cos(rows()))), {}) for size in (1e-8, 30.0)],
     ],
     "mean_squared_error": [((np.array(0.3), np.array(0.7)), {})],
+    "mean_absolute_error": [((np.array(0.3), np.array(0.7)), {})],
 }  # fmt: skip
 
 

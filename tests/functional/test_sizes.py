@@ -59,6 +59,7 @@ LARGE = {
     "binary_cross_entropy": (spread(0.01, 0.99, L, S), VISIBLE),
     "binary_cross_entropy_with_logits": (*ROWS, spread(0.0, 1.0, L, S), {"pos_weight": spread(0, 4, S)}),
     "mean_squared_error": (*ROWS, normal(S, L).T),
+    "mean_absolute_error": (*ROWS, normal(S, L).T),
 }
 """Positional arguments of each pair, and options in a dict at the end."""
 

@@ -11,6 +11,7 @@ FUNCTIONS = {
     "cross_entropy": "cross_entropy",
     "cross_entropy of distributions": "cross_entropy", "linear": "linear", "embedding": "embedding",
     "binary_cross_entropy": "binary_cross_entropy", "mean_squared_error": "mse_loss",
+    "mean_absolute_error": "l1_loss",
     "binary_cross_entropy_with_logits": "binary_cross_entropy_with_logits", "softplus": "softplus",
     "leaky_relu": "leaky_relu", "relu": "relu", "tanh": "tanh", "sigmoid": "sigmoid",
 }  # fmt: skip

@@ -110,6 +110,10 @@ def mean_squared_error(p, t):
     return (p - t) ** 2, 2 * (p - t)
 
 
+def mean_absolute_error(p, t):
+    return abs(p - t), (1 if p > t else -1)
+
+
 def norm(x, weight, bias, eps, d_out, centre):
     """layer_norm (centre) or rms_norm of one row, and d_x, d_weight, d_bias."""
     n = len(x)

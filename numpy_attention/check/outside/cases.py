@@ -201,6 +201,7 @@ RECIPES = {
         *_SUM, {"targets": 0.25})),
     "binary_cross_entropy_with_logits": Recipe(_yes_no("logits"), _LOSS_ROWS, _LOGITS, (
         *_SUM, {"targets": 0.25}, {"pos_weight": np.array(3.0)})),
+    "mean_absolute_error": Recipe(_predictions, _LOSS_ROWS, _PLAIN, _SUM),
     "mean_squared_error": Recipe(_predictions, _LOSS_ROWS, _PLAIN, _SUM),
     **{name: Recipe(*recipe) for name, recipe in STEP_RECIPES.items()},
 }  # fmt: skip

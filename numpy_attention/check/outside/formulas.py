@@ -190,6 +190,11 @@ def binary_cross_entropy_with_logits(
     return reduced(losses, targets.size, reduction)
 
 
+def mean_absolute_error(predictions: Running, targets: Any, reduction: str = "mean") -> Running:
+    """|prediction - target|."""
+    return reduced((predictions - targets).bent(-1.0), np.size(targets), reduction)
+
+
 def mean_squared_error(predictions: Running, targets: Any, reduction: str = "mean") -> Running:
     """(prediction - target)²."""
     errors = predictions - targets
@@ -238,7 +243,7 @@ FORMULAS: dict[str, Callable[..., Running]] = {
         dot_scores, general_scores, additive_scores, concat_scores, cosine_scores, location_scores,
         softmax, log_softmax, logsumexp, gelu, gelu_tanh, silu, linear, layer_norm, rms_norm, embedding,
         rotary, cross_entropy, binary_cross_entropy, binary_cross_entropy_with_logits, mean_squared_error,
-        adam, sgd,
+        mean_absolute_error, adam, sgd,
     )
 } | {
     "adamw": partial(adam, weight_decay=0.01),

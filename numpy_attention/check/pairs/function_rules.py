@@ -20,8 +20,8 @@ from ...functional.layers import (
     smooth,
     softmax,
 )
+from ...functional.losses import absolute_error, losses, squared_error
 from ...functional.losses import binary as binary_losses
-from ...functional.losses import losses, squared_error
 from ...functional.scores import additive, concat, cosine, location
 from ...functional.scores import products as scores
 from ...functional.tiled import blockwise
@@ -108,5 +108,6 @@ FUNCTIONS = (
     _rule(binary_losses, "binary_cross_entropy", *e.PROBABILITIES),
     _rule(binary_losses, "binary_cross_entropy_with_logits", *e.LOGITS),
     _rule(squared_error, "mean_squared_error", *e.PREDICTIONS),
+    _rule(absolute_error, "mean_absolute_error", *e.PREDICTIONS),
 )
 """Every pair of `functional`, once."""

@@ -14,6 +14,7 @@ import numpy as np
 from ... import nn
 from ...functional.base.admission import Array
 from ...functional.layers.activations import sigmoid
+from ...functional.losses.absolute_error import mean_absolute_error_backward, mean_absolute_error_forward
 from ...functional.losses.binary import binary_cross_entropy_with_logits_backward as entropy_backward
 from ...functional.losses.binary import binary_cross_entropy_with_logits_forward as entropy_forward
 from ...nn.parameters import Params
@@ -139,17 +140,9 @@ def mean_average_precision(found: Found, canvases: Canvases) -> float:
     return float(np.mean(each))
 
 
-def box_loss_forward(boxes: Array, wanted: Array, there: Array) -> tuple[float, Any]:
-    """The mean, over boxes (…, 4) that are there (…), of Σ |box - wanted|."""
-    difference = np.where(there[..., None], boxes - wanted, 0)
-    count = max(int(there.sum()), 1)
-    return float(np.abs(difference).sum() / count), (difference, count)
-
-
-def box_loss_backward(d_loss: float, saved: Any) -> Array:
-    """d_boxes: the sign of the difference."""
-    difference, count = saved
-    return np.asarray(d_loss / count * np.sign(difference), difference.dtype)
+def box_weight(canvases: Canvases) -> float:
+    """The weight of Σ |box - true box| in the loss, where the mean is over the classes that are there."""
+    return BOX_WEIGHT / max(int(canvases.present.sum()), 1)
 
 
 @dataclass(frozen=True)
@@ -169,40 +162,41 @@ class Detecting(LayerObjective):
         params["positions"]["weight"] *= np.float32(SPREAD)
         return params
 
-    def losses(self, params: Params, batch: Canvases, seed: int | None = None) -> tuple[float, Any]:
-        """The loss of a batch, and what its backward needs."""
-        x = windows(batch.images).astype(np.float32)
-        (logits, boxes, scores), saved = self.model.forward(
-            params, x, seed=seed if self.model.dropout else None
-        )
-        there, saved_there = entropy_forward(logits, batch.present.astype(logits.dtype))
-        where, saved_where = box_loss_forward(boxes, centred(batch.boxes).astype(boxes.dtype), batch.present)
+    def losses(self, params: Params, batch: Canvases, seed: int | None = None) -> tuple[float, Any, Any]:
+        """The loss of a batch, the outputs of the model, and what backward needs."""
+        x, here = windows(batch.images).astype(np.float32), batch.present
+        outputs, saved = self.model.forward(params, x, seed=seed if self.model.dropout else None)
+        logits, boxes, scores = outputs
+        wanted = np.where(here[..., None], centred(batch.boxes), boxes).astype(boxes.dtype)
+        there, saved_there = entropy_forward(logits, here.astype(logits.dtype))
+        apart, saved_apart = mean_absolute_error_forward(boxes, wanted, reduction="sum")
         holds, saved_holds = entropy_forward(scores, tokens_that_hold(batch).astype(scores.dtype))
-        loss = CLASS_WEIGHT * float(there) + BOX_WEIGHT * where + TOKEN_WEIGHT * float(holds)
-        return loss, (logits, saved, saved_there, saved_where, saved_holds)
+        loss = CLASS_WEIGHT * float(there) + box_weight(batch) * float(apart) + TOKEN_WEIGHT * float(holds)
+        return loss, outputs, (saved, saved_there, saved_apart, saved_holds)
 
     def loss_and_gradients(self, params: Params, batch: Canvases, seed: int) -> Outcome:
         """The outcome of a batch; right counts the classes that are rightly said to be there or not."""
-        loss, (logits, saved, saved_there, saved_where, saved_holds) = self.losses(params, batch, seed)
+        loss, (logits, *_), (saved, saved_there, saved_apart, saved_holds) = self.losses(params, batch, seed)
         d_logits = entropy_backward(np.asarray(CLASS_WEIGHT, logits.dtype), saved_there)
-        d_boxes = box_loss_backward(BOX_WEIGHT, saved_where)
-        d_tokens = entropy_backward(np.asarray(TOKEN_WEIGHT, logits.dtype), saved_holds)
-        _, d_params = self.model.backward((d_logits, d_boxes, d_tokens), saved)
+        d_boxes = mean_absolute_error_backward(np.asarray(box_weight(batch), logits.dtype), saved_apart)
+        d_scores = entropy_backward(np.asarray(TOKEN_WEIGHT, logits.dtype), saved_holds)
+        _, d_params = self.model.backward((d_logits, d_boxes, d_scores), saved)
         right = int(((logits > 0) == batch.present).sum())
         return Outcome(loss, d_params, batch.present.size, right)
 
-    def found(self, params: Params, canvases: Canvases) -> Found:
-        """The probability of each class, and its box, without doubles."""
-        parts = []
+    def judged(self, params: Params, canvases: Canvases) -> tuple[float, Found]:
+        """The mean loss; the probability of each class, and its box, without doubles."""
+        losses, parts = [], []
         for first in range(0, canvases.size, BATCH):
-            x = windows(canvases.images[first : first + BATCH]).astype(np.float32)
-            parts.append(self.model.forward(params, x)[0])
-        logits, boxes = (np.concatenate([part[place] for part in parts]) for place in (0, 1))
-        return without_doubles(Found(sigmoid(logits.astype(np.float64)), cornered(boxes.astype(np.float64))))
+            batch = canvases.some(slice(first, first + BATCH))
+            loss, (logits, boxes, _), _ = self.losses(params, batch)
+            losses.append(loss * batch.size)
+            parts.append((logits.astype(np.float64), boxes.astype(np.float64)))
+        logits, boxes = (np.concatenate(each) for each in zip(*parts, strict=True))
+        found = without_doubles(Found(sigmoid(logits), cornered(boxes)))
+        return math.fsum(losses) / canvases.size, found
 
     def figures(self, params: Params, examples: Canvases) -> Figures:
         """The mean loss, and the mean average precision."""
-        rows = [slice(first, first + BATCH) for first in range(0, examples.size, BATCH)]
-        losses = [self.losses(params, examples.some(row))[0] * examples.some(row).size for row in rows]
-        precision = mean_average_precision(self.found(params, examples), examples)
-        return Figures(math.fsum(losses) / examples.size, precision)
+        loss, found = self.judged(params, examples)
+        return Figures(loss, mean_average_precision(found, examples))

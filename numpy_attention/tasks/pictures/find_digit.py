@@ -137,7 +137,7 @@ def best_threshold(found: Found, canvases: Canvases) -> float:
 def detect(run: Run, canvases: Canvases) -> Found:
     """What the run's model finds."""
     objective: Any = run.objectives()[LEARNED]
-    found: Found = objective.found(run.params, canvases)
+    found: Found = objective.judged(run.params, canvases)[1]
     return found
 
 

@@ -175,6 +175,7 @@ ELEMENTWISE = {
         lambda z, t, slope: 10 * ((1 - t) / (1 + np.exp(-z)) + t / (1 + np.exp(z))),
     ),
     "mean_squared_error": (3, lambda p, t, slope: 3 * abs(slope)),
+    "mean_absolute_error": (2, lambda p, t, slope: 2 * abs(slope)),
 }
 """Error bounds of a loss and its slope in units of u (λ = 4); all terms of these losses have one sign."""
 

@@ -216,6 +216,7 @@ FORMULAS = {
     "binary_cross_entropy": loss("binary_cross_entropy"),
     "binary_cross_entropy_with_logits": loss("binary_cross_entropy_with_logits"),
     "mean_squared_error": loss("mse_loss"),
+    "mean_absolute_error": loss("l1_loss"),
 }
 """Formulas by rule name."""
 
