@@ -1,6 +1,6 @@
 """Encoder and decoder, from one sequence to another: the first transformer.
 
-memory = encoder(embedding[source] + positions)
+memory = encoder(embedding[source] + positions)      or encoder(source @ weightᵀ + bias + positions)
 x      = decoder(embedding[target] + positions, memory), causal
 logits = x @ embeddingᵀ                              tied; or x @ headᵀ
 """
@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from ..functional.base.admission import Array
+from ..functional.base.admission import Array, admit
 from ..functional.base.arrays import common_batch, shape_repr
 from ..functional.masks.mask import Mask
 from .dropout import thin_backward, thin_forward
 from .embedding import Embedding
 from .kv_cache import ModelCache, admit_cache
-from .layer import Layer, admit_flags, admit_sizes, child_seeds, layer
+from .layer import Layer, admit_flags, admit_sizes, admit_width, child_seeds, layer
 from .linear import Linear
 from .model_options import (
     BlockOptions,
@@ -40,7 +40,7 @@ from .transformer_stack import TransformerDecoder, TransformerEncoder
 class EncodeSaved(NamedTuple):
     """One entry per line of `encode`."""
 
-    embedding: Any
+    read: Any
     positions: Any
     dropout: Any
     encoder: Any
@@ -78,12 +78,15 @@ class Seq2Seq(BlockOptions):
     context : the most ids of a sequence
     decoder_layers : number of blocks of the decoder, as of the encoder if None
     target_vocabulary : number of ids of the target, if it has a table of its own; None: one table for both
+    source_width : columns of a source of numbers (B, S, source_width), such as frames of a sound, which a
+        linear map reads instead of the table; None: a source of ids
     positions : as in `LanguageModel`; added ones are shared by source and target
     tied : True for the target's table as output too; False for a matrix of its own
     hidden, activation, norm_first, norm, … : as in `LanguageModel`
 
-    Parameters of the layer: embedding.weight, target_embedding.weight, positions.weight, encoder.…, decoder.…
-    as in PyTorch's nn.Transformer (encoder.layers.0.self_attn.in_proj_weight), head.weight unless tied.
+    Parameters of the layer: source.weight and .bias where there is a source_width, embedding.weight,
+    target_embedding.weight, positions.weight, encoder.…, decoder.… as in PyTorch's nn.Transformer
+    (encoder.layers.0.self_attn.in_proj_weight), head.weight unless tied.
 
     Examples
     --------
@@ -118,6 +121,7 @@ class Seq2Seq(BlockOptions):
     _: KW_ONLY
     decoder_layers: int | None = None
     target_vocabulary: int | None = None
+    source_width: int | None = None
     positions: str | AttentionPositions | None = "sinusoidal"
     tied: bool = True
     activation: str = "relu"
@@ -125,7 +129,16 @@ class Seq2Seq(BlockOptions):
 
     def __post_init__(self) -> None:
         admit_sizes(vocabulary=self.vocabulary, layers=self.layers, context=self.context)
-        admit_optional_sizes(decoder_layers=self.decoder_layers, target_vocabulary=self.target_vocabulary)
+        admit_optional_sizes(
+            decoder_layers=self.decoder_layers,
+            target_vocabulary=self.target_vocabulary,
+            source_width=self.source_width,
+        )
+        if self.source_width and self.target_vocabulary:
+            raise ValueError(
+                f"target_vocabulary is {self.target_vocabulary}; None is expected with a source_width: "
+                "the vocabulary is the target's"
+            )
         admit_flags(tied=self.tied)
         self.parts()
 
@@ -141,8 +154,18 @@ class Seq2Seq(BlockOptions):
 
     @cached_property
     def embedding(self) -> Embedding:
-        """The table of the source's embeddings."""
+        """The table of the source's embeddings, or of the target's if the source is of numbers."""
         return Embedding(self.vocabulary, self.width)
+
+    @property
+    def source_name(self) -> str:
+        """The name of the parameters that read the source."""
+        return "source" if self.source_width else "embedding"
+
+    @cached_property
+    def reader(self) -> Linear | Embedding:
+        """What reads the source."""
+        return Linear(self.source_width, self.width) if self.source_width else self.embedding
 
     @cached_property
     def target_embedding(self) -> Embedding:
@@ -172,7 +195,8 @@ class Seq2Seq(BlockOptions):
         positions: dict[str, Layer] = {"positions": self.added} if self.added else {}
         head: dict[str, Layer] = {} if self.tied else {"head": self.head}
         stacks: dict[str, Layer] = {"encoder": self.encoder, "decoder": self.decoder}
-        return {"embedding": self.embedding, **target, **positions, **stacks, **head}
+        tables: dict[str, Layer] = {self.source_name: self.reader, "embedding": self.embedding}
+        return {**tables, **target, **positions, **stacks, **head}
 
     def cache(self, capacity: int | None = None, *, sliding: bool = False) -> ModelCache:
         """An empty cache for `decode`: one `KVCache` for each block, for `context` tokens if None."""
@@ -182,24 +206,23 @@ class Seq2Seq(BlockOptions):
     def encode(
         self, params: Params, source: npt.ArrayLike, *, mask: Mask | None = None, seed: int | None = None
     ) -> tuple[Any, EncodeSaved]:
-        """The memory (B, S, width) of the source ids (B, S), and what `encode_backward` needs."""
+        """The memory (B, S, width) of the source (B, S) or (B, S, source_width), and what its backward needs."""
         self.check(params)
-        ids = admit_ids("source", source, self.vocabulary, self.context)
         first, last = child_seeds(seed, 2)
-        x, embedding = self.embedding.forward(params["embedding"], ids)
+        x, read = self.reader.forward(params[self.source_name], self._admit_source(source))
         x, positions = add_positions(self.added, params, x)
         x, dropout = thin_forward(self.dropout, x, first)
         memory, encoder = self.encoder.forward(params["encoder"], x, mask=mask, seed=last)
-        return memory, EncodeSaved(embedding, positions, dropout, encoder)
+        return memory, EncodeSaved(read, positions, dropout, encoder)
 
-    def encode_backward(self, d_memory: Array, saved: EncodeSaved) -> tuple[None, Params]:
-        """Undo `encode`."""
+    def encode_backward(self, d_memory: Array, saved: EncodeSaved) -> tuple[Any, Params]:
+        """Undo `encode`: d_source, None for ids, and d_params."""
         check_saved(saved, EncodeSaved)
         d_x, d_encoder = self.encoder.backward(d_memory, saved.encoder)
         d_x = thin_backward(d_x, saved.dropout)
         d_x, d_positions = add_positions_backward(self.added, d_x, saved.positions)
-        _, d_embedding = self.embedding.backward(d_x, saved.embedding)
-        return None, {"embedding": d_embedding, **d_positions, "encoder": d_encoder}
+        d_source, d_read = self.reader.backward(d_x, saved.read)
+        return d_source, {self.source_name: d_read, **d_positions, "encoder": d_encoder}
 
     def decode(
         self,
@@ -261,12 +284,12 @@ class Seq2Seq(BlockOptions):
     ) -> tuple[Any, Seq2SeqSaved]:
         """Logits (B, T, target ids) of the ids that follow the target, and what `backward` needs.
 
-        source, target: whole numbers (B, S) and (B, T). source_mask: what is hidden of the source, from
+        source: whole numbers (B, S), or numbers (B, S, source_width); target: whole numbers (B, T). source_mask: what is hidden of the source, from
         encoder and decoder, e.g. na.padding(lengths). target_mask: what is hidden besides later ids.
         """
-        source = admit_ids("source", source, self.vocabulary, self.context)
+        source = self._admit_source(source)
         target = admit_ids("target", target, self.target_ids, self.context)
-        common_batch(source=source.shape[:-1], target=target.shape[:-1])
+        common_batch(source=source.shape[: -2 if self.source_width else -1], target=target.shape[:-1])
         first, last = child_seeds(seed, 2)
         memory, encode = self.encode(params, source, mask=source_mask, seed=first)
         logits, decode = self.decode(
@@ -274,12 +297,22 @@ class Seq2Seq(BlockOptions):
         )
         return logits, Seq2SeqSaved(encode, decode)
 
-    def backward(self, d_logits: npt.ArrayLike, saved: Seq2SeqSaved) -> tuple[None, Params]:
-        """None, for ids have no gradient, and d_params. What source and target share has both gradients."""
+    def backward(self, d_logits: npt.ArrayLike, saved: Seq2SeqSaved) -> tuple[Any, Params]:
+        """d_source, None for ids, and d_params. What source and target share has both gradients."""
         check_saved(saved, Seq2SeqSaved)
         d_memory, d_of_decode = self.decode_backward(d_logits, saved.decode)
-        _, d_of_encode = self.encode_backward(d_memory, saved.encode)
-        return None, summed(d_of_encode, d_of_decode, self.expected_shapes)
+        d_source, d_of_encode = self.encode_backward(d_memory, saved.encode)
+        return d_source, summed(d_of_encode, d_of_decode, self.expected_shapes)
+
+    def _admit_source(self, source: npt.ArrayLike) -> Array:
+        if self.source_width is None:
+            return admit_ids("source", source, self.vocabulary, self.context)
+        array: Array = admit_width("source", admit("source", source, 2), self.source_width)
+        if array.shape[-2] > self.context:
+            raise ValueError(
+                f"source has length {array.shape[-2]}; at most {self.context}, the context, is expected"
+            )
+        return array
 
     def _output(self, params: Params, x: Array) -> tuple[Any, Any]:
         if self.tied:

@@ -37,6 +37,15 @@ def test_forward_is_its_equations():
     np.testing.assert_allclose(model.forward(p, SOURCE, TARGET)[0], x @ table.T, rtol=1e-10, atol=1e-10)
 
 
+def test_a_source_of_numbers_is_read_by_a_linear_map():
+    model, p = model_of(source_width=3)
+    frames, waves = np.random.default_rng(2).normal(size=(3, 4, 3)), sinusoidal(np.arange(7), 6)
+    memory = frames @ p["source"]["weight"].T + p["source"]["bias"] + waves[:4]
+    for place in "01":
+        memory = formulas.encoder_layer(p["encoder"]["layers"][place], memory, 2, True)
+    np.testing.assert_allclose(model.encode(p, frames)[0], memory, rtol=1e-10, atol=1e-10)
+
+
 def test_what_a_source_hides_has_no_influence():
     model, params = model_of()
     other, mask = SOURCE.copy(), na.padding([4, 2, 4])
@@ -103,6 +112,21 @@ BAD = {
     "target": ((SOURCE, TARGET + 13), "target holds 2.; less than 13, the vocabulary"),
     "longer": ((SOURCE, np.zeros((3, 8), int)), "target has length 8; at most 7, the context"),
 }
+
+
+NOT_FRAMES = {
+    "narrow": (np.zeros((3, 4, 2)), r"source has shape \(3, 4, 2\); \(..., 3\)"),
+    "long": (np.zeros((3, 8, 3)), "source has length 8; at most 7, the context"),
+}
+
+
+@pytest.mark.parametrize("source, text", NOT_FRAMES.values(), ids=NOT_FRAMES)
+def test_numbers_that_do_not_fit_are_one_sentence(source, text):
+    model, params = model_of(source_width=3)
+    with pytest.raises(ValueError, match=f"^Seq2Seq: {text}"):
+        model.forward(params, source, TARGET)
+    with pytest.raises(ValueError, match=r"^Seq2Seq: target_vocabulary is 5; None is expected"):
+        model_of(source_width=3, target_vocabulary=5)
 
 
 @pytest.mark.parametrize("inputs, text", BAD.values(), ids=BAD)

@@ -210,6 +210,7 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     "Seq2Seq": (
         _example("one table", nn.Seq2Seq(**_MODEL), source=_IDS, target=_IDS[:, :2]),
+        _example("frames", nn.Seq2Seq(**_MODEL, source_width=3), source=normal(2, 3, 3), target=_IDS[:, :2]),
         _example(
             "tables and positions of their own, dropout", nn.Seq2Seq(**_MODEL, **_OWN_TABLES),
             source=_IDS, target=[[3, 1], [0, 1]], source_mask=padding([3, 2]), seed=1,
