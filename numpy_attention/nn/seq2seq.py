@@ -206,7 +206,7 @@ class Seq2Seq(BlockOptions):
     def encode(
         self, params: Params, source: npt.ArrayLike, *, mask: Mask | None = None, seed: int | None = None
     ) -> tuple[Any, EncodeSaved]:
-        """The memory (B, S, width) of the source (B, S) or (B, S, source_width), and what its backward needs."""
+        """The memory (B, S, width) of the source (B, S) or (B, S, source_width), and what backward needs."""
         self.check(params)
         first, last = child_seeds(seed, 2)
         x, read = self.reader.forward(params[self.source_name], self._admit_source(source))
@@ -284,8 +284,9 @@ class Seq2Seq(BlockOptions):
     ) -> tuple[Any, Seq2SeqSaved]:
         """Logits (B, T, target ids) of the ids that follow the target, and what `backward` needs.
 
-        source: whole numbers (B, S), or numbers (B, S, source_width); target: whole numbers (B, T). source_mask: what is hidden of the source, from
-        encoder and decoder, e.g. na.padding(lengths). target_mask: what is hidden besides later ids.
+        source: whole numbers (B, S), or numbers (B, S, source_width); target: whole numbers (B, T).
+        source_mask: what is hidden of the source, from encoder and decoder, e.g. na.padding(lengths).
+        target_mask: what is hidden besides later ids.
         """
         source = self._admit_source(source)
         target = admit_ids("target", target, self.target_ids, self.context)
