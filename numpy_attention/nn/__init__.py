@@ -5,8 +5,8 @@
     d_inputs, d_params = layer.backward(d_out, saved)
 
 Read `layer` and `linear`, then `multi_head_attention`, `transformer`, `language_model` and `generation`; the
-tasks' models are `classifier`, `patch_classifier`, `token_scores`, `temperature`. Imports NumPy,
-`functional`, `optim`.
+tasks' models are `classifier`, `patch_classifier`, `token_scores`, `temperature`; `interventions` look into
+all of them. Imports NumPy, `functional`, `optim`.
 """
 
 from .composition import Residual, Sequential
@@ -16,6 +16,7 @@ from .embedding import Embedding
 from .encoder_classifier import EncoderClassifier
 from .feed_forward import FeedForward
 from .generation import generate
+from .interventions import Watch
 from .kv_cache import KVCache, ModelCache
 from .language_model import LanguageModel
 from .layer import Layer
@@ -74,6 +75,7 @@ __all__ = [
     "TransformerEncoderLayer",
     "TransformerXL",
     "VisionTransformer",
+    "Watch",
     "YaRNScaling",
     "alibi_slopes",
     "count_parameters",

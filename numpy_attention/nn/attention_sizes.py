@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..functional.base.admission import real_number, shown
-from .attention_step import ATTENTIONS, REFERENCE
+from .attention_step import ATTENTIONS, REFERENCE, Intervention
 from .heads import SEPARATE
 from .layer import Layer, admit_choice, admit_flags, admit_rate, admit_sizes
 from .linear import Linear
@@ -41,7 +41,7 @@ class AttentionSizes(Layer):
     dropout: float = 0.0
     positions: AttentionPositions | None = None
     score: str = DOT
-    attention: str | None = None
+    attention: str | Intervention | None = None
 
     def __post_init__(self) -> None:
         admit_sizes(width=self.width, heads=self.heads)
@@ -61,14 +61,15 @@ class AttentionSizes(Layer):
         admit_choice("score", self.score, SCORES)
         if self.query_key_norm is not None:
             admit_choice("query_key_norm", self.query_key_norm, NORMS)
-        if self.attention is not None:
+        if self.attention is not None and not callable(self.attention):
             admit_choice("attention", self.attention, ATTENTIONS)
         for name, number in (("softcap", self.softcap), ("scale", self.scale)):
             if number is not None and real_number(name, number) <= 0 and name == "softcap":
                 raise ValueError(f"softcap is {number}; a positive number is expected")
         if self.positions is not None:
             self._admit_positions(self.positions)
-        if self.score != DOT and (self.attention not in (None, REFERENCE) or self.scale is not None):
+        reference = self.attention in (None, REFERENCE) or callable(self.attention)
+        if self.score != DOT and (not reference or self.scale is not None):
             name = "scale" if self.scale is not None else "attention"
             expected = "None" if name == "scale" else "None or 'reference'"
             came = shown(getattr(self, name))
@@ -81,7 +82,7 @@ class AttentionSizes(Layer):
                 f"positions is {came}; nn.Rotary(), nn.ALiBi(heads) or another of them is expected"
             )
         positions.fit(self.heads, self.columns)
-        if positions.needs_weights and self.attention != REFERENCE:
+        if positions.needs_weights and self.attention != REFERENCE and not callable(self.attention):
             kind = type(positions).__name__
             raise ValueError(
                 f"attention is {shown(self.attention)}; 'reference' is expected with {kind}, for its weights"

@@ -3,6 +3,9 @@
 reference   in float64, every intermediate result saved      float64, complex numbers, other scores
 blockwise   tile by tile, in the precision of its inputs
 fast        the same as fast as NumPy can                     float32 and float16
+
+Instead of a name, `attention=` takes a function from the parameters of the layer to the steps of the
+reference that run there: see `interventions`.
 """
 
 from collections.abc import Callable
@@ -13,6 +16,7 @@ import numpy as np
 
 from ..functional.attention.attend import attend_backward, attend_forward
 from ..functional.attention.attention import AttentionSaved, attention_backward, attention_forward
+from ..functional.attention.steps import STEPS, Steps
 from ..functional.base.admission import Array, compute_dtype
 from ..functional.base.arrays import Pair, shape_repr
 from ..functional.fast.fast import FastSaved, fast_attention_backward, fast_attention_forward
@@ -24,6 +28,7 @@ from ..functional.tiled.blockwise import (
 from .parameters import Params
 from .scores import DOT, HeadScoresSaved, head_scores_backward, head_scores_forward
 
+Intervention = Callable[[Params], Steps]
 REFERENCE = "reference"
 ATTENTIONS = {
     REFERENCE: Pair(attention_forward, attention_backward),
@@ -72,8 +77,13 @@ def chosen(attention: str | None, *arrays: Array) -> str:
     return "fast" if compute_dtype(*arrays) == np.float32 else REFERENCE
 
 
+def steps_of(attention: str | Intervention | None, params: Params) -> Steps:
+    """The steps of an intervention in the layer with these parameters; the usual ones without."""
+    return attention(params) if callable(attention) else STEPS
+
+
 def attention_step_forward(
-    attention: str | None,
+    attention: str | Steps | None,
     score: str,
     params: Params,
     query: Array,
@@ -82,7 +92,13 @@ def attention_step_forward(
     scale: Any,
     **options: Any,
 ) -> tuple[Array, AttentionStepSaved]:
-    """out (B, H, L, D); params are the score's, options those of `attend`, scale that of the dot product."""
+    """out (B, H, L, D); params are the score's, options those of `attend`, scale that of the dot product.
+
+    attention: a name, None, or the steps of the reference.
+    """
+    if isinstance(attention, Steps):
+        options["steps"] = attention
+        attention = REFERENCE
     if score == DOT:
         forward = ATTENTIONS[chosen(attention, query, key, value)].forward
         out, saved = forward(query, key, value, scale=scale, **options)

@@ -3,6 +3,7 @@
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 
+from .attention_step import Intervention
 from .feed_forward import FeedForward
 from .layer import Layer, admit_flags
 from .multi_head_attention import MultiHeadAttention
@@ -33,7 +34,7 @@ class Block(Layer):
     softcap: float | None = None
     scale: float | None = None
     positions: AttentionPositions | None = None
-    attention: str | None = None
+    attention: str | Intervention | None = None
 
     def __post_init__(self) -> None:
         admit_flags(norm_first=self.norm_first)

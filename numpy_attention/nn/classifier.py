@@ -20,6 +20,7 @@ from ..functional.base.wording import counted
 from ..functional.layers.activations import tanh_backward, tanh_forward
 from ..functional.layers.linear import linear_backward, linear_forward
 from ..functional.masks.builders import padding
+from .attention_step import Intervention, steps_of
 from .parameters import (
     Params,
     Shapes,
@@ -81,6 +82,8 @@ class AttentionClassifier(NamedTuple):
     score: str = "location"
     outputs: int = 1
     temperature: str = FIXED
+    attention: Intervention | None = None
+    """An intervention, such as `Watch`"""
 
     @property
     def dtype(self) -> type[np.floating[Any]]:
@@ -143,8 +146,9 @@ class AttentionClassifier(NamedTuple):
         saved_temperature = None
         if self.temperature == LEARNED:
             scores, saved_temperature = temperature_forward(scores, **params["temperature"])
-        context, saved_attend = attend_forward(scores, features[:, None], mask=mask)  # (B, H, 1, C)
-        joined = context.reshape(len(x), -1)  # (B, H * C)
+        steps = steps_of(self.attention, params)
+        context, saved_attend = attend_forward(scores, features[:, None], mask=mask, steps=steps)
+        joined = context.reshape(len(x), -1)  # (B, H, 1, C) -> (B, H * C)
         logits, saved_classifier = linear_forward(joined, **params["classifier"])
         saved = ClassifierSaved(
             saved_features, saved_tanh, saved_score, saved_temperature, saved_attend, saved_classifier

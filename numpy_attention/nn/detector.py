@@ -21,6 +21,7 @@ from ..functional.base.arrays import shape_repr
 from ..functional.base.memory import added
 from ..functional.layers.activations import sigmoid_backward, sigmoid_forward
 from ..functional.layers.softmax import logsumexp_backward, logsumexp_forward
+from .attention_step import steps_of
 from .layer import Layer, admit_sizes, child_seeds, layer
 from .linear import Linear
 from .model_options import BlockOptions, block
@@ -57,7 +58,7 @@ class DetectorSaved(NamedTuple):
     def weights(self) -> Array:
         """The attention weights (B, queries, T)."""
         weights: Array = self.attend.weights
-        return weights
+        return weights[..., 0, :, :]
 
 
 @layer
@@ -175,7 +176,9 @@ class Detector(BlockOptions):
         logits, logsumexp = logsumexp_forward(scores)
         centres = np.broadcast_to(self.centres.astype(memory.real.dtype), (*memory.shape[:-1], 2))
         values = np.concatenate([memory, centres], axis=-1)
-        attended, attend = attend_forward(self.sharpness * scores, values)
+        sharp, steps = self.sharpness * scores[..., None, :, :], steps_of(self.attention, params)
+        joined, attend = attend_forward(sharp, values[..., None, :, :], steps=steps)  # one head
+        attended = joined[..., 0, :, :]
         raw, box_head = self.box_head.forward(params["box_head"], attended[..., :-2])
         sides, sigmoid = sigmoid_forward(raw[..., 2:])
         moved = attended[..., -2:] + raw[..., :2] * self.cell
@@ -196,14 +199,13 @@ class Detector(BlockOptions):
         )
         # slots, anchors = softmax(sharpness * scores) @ [memory, centres]
         d_out_of_both = np.concatenate([d_slots, d_boxes[..., :2]], axis=-1)
-        d_attended, d_values, *_ = attend_backward(d_out_of_both, saved.attend)
-        d_memory = d_values[..., :-2]
+        d_sharp, d_values, *_ = attend_backward(d_out_of_both[..., None, :, :], saved.attend)
+        d_memory = d_values[..., 0, :, :-2]
         # logits = logsumexp(scores)
         d_summed = logsumexp_backward(d_logits, saved.logsumexp)
         # scores = queries @ memoryᵀ + bias
-        d_by_token = added(added(self.sharpness * d_attended, d_summed), np.asarray(d_scores)).swapaxes(
-            -1, -2
-        )
+        d_attended = added(self.sharpness * d_sharp[..., 0, :, :], d_summed)
+        d_by_token = added(d_attended, np.asarray(d_scores)).swapaxes(-1, -2)
         d_scored, d_queries = self.query_rows.backward(d_by_token, saved.queries)
         # memory = encoder(embed(x) + positions)
         d_placed, d_encoder = self.encoder.backward(added(d_memory, d_scored), saved.encoder)

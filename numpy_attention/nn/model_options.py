@@ -8,6 +8,7 @@ from typing import Any
 from ..functional.base.admission import Array, shown, whole_numbers
 from ..functional.masks.builders import causal
 from ..functional.masks.mask import Mask
+from .attention_step import Intervention
 from .kv_cache import ModelCache
 from .layer import Layer, admit_sizes
 from .parameters import Params
@@ -38,7 +39,7 @@ class BlockOptions(Layer):
     softcap: float | None = None
     scale: float | None = None
     dropout: float = 0.0
-    attention: str | None = None
+    attention: str | Intervention | None = None
 
     @cached_property
     def added(self) -> Learned | Sinusoidal | None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ..functional.attention.attention import sum_of
 from ..functional.attention.dropout import dropout
+from ..functional.attention.steps import Steps
 from ..functional.base.admission import Array, admit, shown
 from ..functional.base.arrays import check_equal, common_batch, shape_repr
 from ..functional.layers.linear import LinearSaved
@@ -102,7 +103,8 @@ class MultiHeadAttention(AttentionSizes):
     dropout : the probability that a weight is dropped in training
     positions : nn.Rotary(), nn.ALiBi(heads), nn.T5Buckets(heads), nn.Shaw(…), nn.TransformerXL(…), or None
     score : "dot", or "general", "additive", "concat", "cosine", "location", with parameters for each head
-    attention : "reference", "blockwise" or "fast"; None: fast for float32 and float16, else reference
+    attention : "reference", "blockwise" or "fast"; None: fast for float32 and float16, else reference; or an
+        intervention, such as nn.Watch
 
     Parameters of the layer, as in PyTorch's nn.MultiheadAttention:
 
@@ -191,7 +193,7 @@ class MultiHeadAttention(AttentionSizes):
         shape = (*common_batch(query=q.shape[:-3], key=k.shape[:-3]), *q.shape[-3:-1], k.shape[-2])
         k, v, extra = self._extend(params, k, v)
         context, attention = attention_step_forward(
-            self.attention, self.score, params.get("score", {}), q, k, v, scale,
+            self._attention(params), self.score, params.get("score", {}), q, k, v, scale,
             mask=mask_beside(mask, shape, k.shape[-2] - shape[-1]),
             bias=bias_beside(bias, shape, k.shape[-2] - shape[-1]),
             softcap=self.softcap,
@@ -253,6 +255,10 @@ class MultiHeadAttention(AttentionSizes):
         return InputGradients(*d_inputs), d_params, d.d_scale
 
     # ---------------------------------------------------------------------------- steps that are options
+
+    def _attention(self, params: Params) -> str | Steps | None:
+        """The name of the attention; or the steps of an intervention."""
+        return self.attention(params) if callable(self.attention) else self.attention
 
     def _project(self, params: Params, inputs: list[Array], kept: MemoryCache | None) -> tuple[Any, ...]:
         """q, k and v (B, H or G, L or S, D), the last two from `kept` where it holds them; what was saved."""

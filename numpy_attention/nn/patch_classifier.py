@@ -13,7 +13,7 @@ import numpy as np
 
 from ..functional.base.admission import Array, whole_numbers
 from ..functional.base.wording import counted
-from .attention_step import REFERENCE
+from .attention_step import REFERENCE, Intervention
 from .parameters import (
     Params,
     Shapes,
@@ -69,6 +69,8 @@ class PatchClassifier(NamedTuple):
     outputs: int = 1
     uniform: bool = False
     """True for uniform weights in every layer"""
+    attention: Intervention | None = None
+    """An intervention, such as `Watch`"""
 
     @property
     def dtype(self) -> type[np.floating[Any]]:
@@ -100,7 +102,7 @@ class PatchClassifier(NamedTuple):
         return VisionTransformer(
             (self.tokens, 1), 1, self.hidden_dim, self.heads, self.layers, self.outputs,
             channels=self.input_dim, hidden=2 * self.hidden_dim, pooling="mean",
-            scale=0.0 if self.uniform else None,
+            scale=0.0 if self.uniform else None, attention=self.attention,
         )  # fmt: skip
 
     def shapes(self) -> Shapes:

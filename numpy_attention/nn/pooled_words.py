@@ -19,6 +19,7 @@ from ..functional.attention.attend import attend_backward, attend_forward
 from ..functional.base.admission import Array
 from ..functional.base.arrays import shape_repr
 from ..functional.masks.mask import Mask
+from .attention_step import Intervention, steps_of
 from .dropout import thin_backward, thin_forward
 from .embedding import Embedding
 from .layer import MOST, Layer, admit_rate, admit_sizes, child_seeds, layer
@@ -54,6 +55,7 @@ class PooledWords(Layer):
     vocabulary, width, heads, classes : number of ids; columns of a symbol; weighted sums; classes
     uniform : True for equal weights: the mean of the embeddings, with a gradient of 0 for the scores
     dropout : rate, of the weighted sums
+    attention : an intervention, such as nn.Watch; or None
 
     Examples
     --------
@@ -72,6 +74,7 @@ class PooledWords(Layer):
     _: KW_ONLY
     uniform: bool = False
     dropout: float = 0.0
+    attention: Intervention | None = None
 
     def __post_init__(self) -> None:
         admit_sizes(vocabulary=self.vocabulary, width=self.width, heads=self.heads, classes=self.classes)
@@ -108,7 +111,8 @@ class PooledWords(Layer):
         scores, score = self.score.forward(params["score"], x)  # (B, T, heads)
         scores = np.zeros_like(scores) if self.uniform else scores
         scores = np.swapaxes(scores, -1, -2)[:, :, None]  # (B, heads, 1, T)
-        pooled, attended = attend_forward(scores, x[:, None], mask=mask)  # (B, heads, 1, width)
+        steps = steps_of(self.attention, params)
+        pooled, attended = attend_forward(scores, x[:, None], mask=mask, steps=steps)  # (B, heads, 1, width)
         joined = pooled.reshape(len(x), -1)
         joined, thinned = thin_forward(self.dropout, joined, own_seed)
         logits, classifier = self.classifier.forward(params["classifier"], joined)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..functional.base.admission import Array, admit
 from ..functional.base.arrays import shape_repr
 from ..functional.masks.mask import Mask
+from .attention_step import Intervention
 from .embedding import SPREAD
 from .layer import Layer, admit_sizes, admit_width, child_seeds, layer
 from .multi_head_attention import MultiHeadAttention, MultiHeadAttentionSaved
@@ -64,7 +65,7 @@ class AttentionPooling(Layer):
     queries: int = 1
     bias: bool = True
     dropout: float = 0.0
-    attention: str | None = None
+    attention: str | Intervention | None = None
 
     def __post_init__(self) -> None:
         admit_sizes(queries=self.queries)

@@ -14,6 +14,7 @@ import numpy as np
 from ... import nn
 from ...functional.base.arrays import Pair, shape_repr
 from ...functional.masks.builders import causal, padding
+from ...nn.interventions import UNIFORM, changed_steps, in_heads, permuted
 from ...optim.trees import flatten, unflatten
 from .examples import Example, normal
 
@@ -124,6 +125,14 @@ _ATTENTION: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "transformer-xl": (
         {"positions": nn.TransformerXL(2, 2, 4), "kv_heads": 1},
         {"query": _X, "key": _MEMORY, "query_positions": np.array([2, 3, 4])},
+    ),
+    "uniform in a head": (
+        {"attention": lambda _: changed_steps(in_heads(UNIFORM, [1]))},
+        {"query": _X, "mask": causal()},
+    ),
+    "permuted weights": (
+        {"attention": lambda _: changed_steps(permuted(seed=0)), "sinks": True},
+        {"query": _X, "key": _MEMORY},
     ),
 }  # fmt: skip
 
