@@ -35,6 +35,7 @@ from .positions.shaw import Shaw
 from .positions.transformer_xl import TransformerXL
 from .sampling import next_token_probabilities, penalise_repetition
 from .seq2seq import Seq2Seq
+from .speech_synthesizer import SpeechSynthesizer
 from .transformer import TransformerDecoderLayer, TransformerEncoderLayer
 from .transformer_stack import TransformerDecoder, TransformerEncoder
 from .vision_transformer import VisionTransformer
@@ -68,6 +69,7 @@ __all__ = [
     "Sequential",
     "Shaw",
     "Sinusoidal",
+    "SpeechSynthesizer",
     "T5Buckets",
     "TransformerDecoder",
     "TransformerDecoderLayer",

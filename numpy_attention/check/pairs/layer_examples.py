@@ -247,5 +247,15 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
     "Detector": (
         _example("three queries", nn.Detector(4, (2, 3), 4, 2, 1, 3, hidden=3), x=normal(2, 6, 4)),
     ),
+    "SpeechSynthesizer": (
+        _example(
+            "all of one length", nn.SpeechSynthesizer(6, 3, 4, 2, 1, 3, 2, hidden=3),
+            symbols=_IDS, conditions=[[0, 2], [1, 1]], count=5,
+        ),
+        _example(
+            "of several lengths", nn.SpeechSynthesizer(6, 3, 4, 2, 1, 3, 2, hidden=3, reach=1),
+            symbols=_IDS, conditions=[[0], [2]], count=5, lengths=[3, 2], counts=[5, 3],
+        ),
+    ),
 }  # fmt: skip
 """The examples of every layer, by its name."""
