@@ -41,6 +41,13 @@ PUBLIC = {
     # biases and normalisers
     "functional.attention.biases": "alibi relative Bias Alibi Relative AlibiGradients RelativeGradients",
     "functional.attention.normalisers": "SIGMOID SPARSEMAX ENTMAX",
+    "functional.attention.alpha_entmax":
+        "alpha_entmax alpha_entmax_forward alpha_entmax_backward entmax_step AlphaEntmaxSaved "
+        "AlphaEntmaxGradients",
+    "functional.attention.entmax_attention":
+        "entmax_attention entmax_attention_forward entmax_attention_backward EntmaxAttentionSaved "
+        "EntmaxAttentionGradients",
+    "functional.attention.span": "span_bias span_bias_forward span_bias_backward SpanSaved",
     # scores
     "functional.scores.products":
         "dot_scores dot_scores_forward dot_scores_backward general_scores general_scores_forward "

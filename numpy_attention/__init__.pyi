@@ -27,6 +27,12 @@ from .check.referee.referee import assert_matches_reference as assert_matches_re
 from .check.referee.report import CandidateReport as CandidateReport
 from .check.reference.inputs import Inputs as Inputs
 from .check.rounding.error_analysis import Precision as Precision
+from .functional.attention.alpha_entmax import alpha_entmax as alpha_entmax
+from .functional.attention.alpha_entmax import alpha_entmax_forward as alpha_entmax_forward
+from .functional.attention.alpha_entmax import alpha_entmax_backward as alpha_entmax_backward
+from .functional.attention.alpha_entmax import entmax_step as entmax_step
+from .functional.attention.alpha_entmax import AlphaEntmaxSaved as AlphaEntmaxSaved
+from .functional.attention.alpha_entmax import AlphaEntmaxGradients as AlphaEntmaxGradients
 from .functional.attention.attend import attend as attend
 from .functional.attention.attend import attend_forward as attend_forward
 from .functional.attention.attend import attend_backward as attend_backward
@@ -49,6 +55,11 @@ from .functional.attention.biases import RelativeGradients as RelativeGradients
 from .functional.attention.dropout import dropout as dropout
 from .functional.attention.dropout import dropout_multipliers as dropout_multipliers
 from .functional.attention.dropout import Dropout as Dropout
+from .functional.attention.entmax_attention import entmax_attention as entmax_attention
+from .functional.attention.entmax_attention import entmax_attention_forward as entmax_attention_forward
+from .functional.attention.entmax_attention import entmax_attention_backward as entmax_attention_backward
+from .functional.attention.entmax_attention import EntmaxAttentionSaved as EntmaxAttentionSaved
+from .functional.attention.entmax_attention import EntmaxAttentionGradients as EntmaxAttentionGradients
 from .functional.attention.merge import attention_merge as attention_merge
 from .functional.attention.merge import attention_merge_forward as attention_merge_forward
 from .functional.attention.merge import attention_merge_backward as attention_merge_backward
@@ -58,6 +69,10 @@ from .functional.attention.merge import MergeSaved as MergeSaved
 from .functional.attention.normalisers import SIGMOID as SIGMOID
 from .functional.attention.normalisers import SPARSEMAX as SPARSEMAX
 from .functional.attention.normalisers import ENTMAX as ENTMAX
+from .functional.attention.span import span_bias as span_bias
+from .functional.attention.span import span_bias_forward as span_bias_forward
+from .functional.attention.span import span_bias_backward as span_bias_backward
+from .functional.attention.span import SpanSaved as SpanSaved
 from .functional.attention.steps import STEPS as STEPS
 from .functional.attention.steps import Steps as Steps
 from .functional.base.arrays import Pair as Pair

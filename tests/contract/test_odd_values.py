@@ -62,6 +62,7 @@ CALLS: dict[str, tuple[Any, dict[str, Any]]] = {
     "attention_forward": (na.attention_forward, PLAIN),
     "blockwise_attention": (na.blockwise_attention, {**PLAIN, "block": None}),
     "fast_attention": (na.fast_attention, {**PLAIN, "block": None, "threads": None}),
+    "entmax_attention": (na.entmax_attention, {**PLAIN, "alpha": 1.5}),
     "attend": (na.attend, dict(scores=np.eye(3), value=np.eye(3), **OPTIONS)),
     "attention_with": (na.attention_with, dict(steps=na.STEPS)),
     "blockwise_attention_with": (na.blockwise_attention_with, dict(steps=na.STEPS)),

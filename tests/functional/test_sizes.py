@@ -33,6 +33,10 @@ LARGE = {
     "dropout": (SCORES, na.dropout_multipliers(5, 0.4, SCORES.shape)),
     "values": (SCORES, QKV[2][None]),
     **dict.fromkeys(("sigmoid weights", "sparsemax", "entmax"), MASKED),
+    "entmax step of any alpha": (*MASKED, {"alpha": spread(1.0, 2.0, H, 1, 1)}),
+    "alpha_entmax": (*ROWS, spread(1.0, 2.0, L, 1)),
+    "entmax_attention": (*QKV, {**OPTIONS, "alpha": spread(1.0, 2.0, H, 1, 1)}),
+    "span_bias": (np.abs(np.arange(L)[:, None] - np.arange(S)), spread(2.0, 90.0, H, 1, 1), 31.0),
     **dict.fromkeys(
         ("attention", "blockwise_attention", "fast_attention", "attention with weights and lse"),
         (*QKV, OPTIONS),

@@ -158,6 +158,38 @@ RELATIVE = (
     Example("one head, one entry hiding", (*ONE_HEAD, _with(normal(6), -INF, 4), BUCKETS)),
 )
 
+ALPHA_ENTMAX = (
+    *(
+        Example(name, (spread(-1.0, 1.3, 3, 7), np.array(alpha)))
+        for name, alpha in {
+            "below softmax": 0.7, "softmax": 1.0, "just above softmax": 1 + 1e-9, "alpha 1.2": 1.2,
+            "alpha 1.5": 1.5, "sparsemax": 2.0, "above sparsemax": 3.0,
+        }.items()
+    ),
+    Example("an alpha for each head", (normal(B, 3, L, S), spread(1.0, 2.0, 3, 1, 1))),
+    Example("the first axis", (normal(5, 3), spread(1.1, 1.9, 1, 3), 0)),
+    Example("entries of -inf, and a row of them",
+            (_with(_with(normal(3, 5), -INF, 1, 2), -INF, 2), spread(1.0, 1.5, 3, 1))),
+    Example("one 36 ahead", (_with(normal(3, 5), 36.0, 1, 2), np.array(1.0))),
+    Example("ties", (_with(np.zeros((3, 5)), 0.7, slice(None), 2), np.array(1.5))),
+    Example("one entry", (normal(3, 1), np.array(1.5))),
+    Example("no entry", (normal(3, 0), np.array(1.5))),
+    Example("no row", (normal(0, 5), np.array(1.5))),
+)  # fmt: skip
+ENTMAX_ATTENTION = (
+    Example("one head", ONE_HEAD, {"alpha": np.array(1.5)}),
+    Example("every option at once", QKV,
+            _OPTIONS | {"scale": spread(0.5, 1.5, H, 1, 1), "alpha": spread(1.0, 2.0, H, 1, 1)}),
+    Example("no key", (normal(L, D), normal(0, D), normal(0, E)), {"alpha": np.array(1.5)}),
+)  # fmt: skip
+_DISTANCE = np.abs(np.arange(L)[:, None] - np.arange(S))
+SPAN_BIAS = (
+    Example("all in reach", (_DISTANCE[0], np.array(1.6), 6.0)),
+    Example("a span for each head", (_DISTANCE, spread(0.3, 3.7, H, 1, 1), 2.5)),
+    Example("one span", (_DISTANCE[0], np.array(1.6), 3.0)),
+    Example("no key", (_DISTANCE[:, :0], np.array(1.6), 3.0)),
+)
+
 # -------------------------------------------------------------------------------------- the seven steps
 
 SCORES = normal(B, H, L, S)
@@ -168,6 +200,7 @@ SOFTCAP_STEP = Example("a cap", (SCORES, 1.5))
 BIAS_STEP = Example("a bias for each head", (SCORES, normal(H, 1, S)))
 MASK_STEP = Example("some hidden", (SCORES, VISIBLE))
 SOFTMAX_STEP = Example("sinks", (np.where(VISIBLE, SCORES, -INF), normal(B, H), VISIBLE))
+ENTMAX_STEP = Example("sinks", SOFTMAX_STEP.args, {"alpha": spread(1.0, 2.0, H, 1, 1)})
 DROPOUT_STEP = Example("some dropped", (SCORES, dropout_multipliers(5, 0.4, SCORES.shape)))
 VALUES_STEP = Example("grouped heads", (SCORES, QKV[2]))
 

@@ -7,7 +7,15 @@ for all of `nn`.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ...functional.attention import attend, attention, normalisers, steps
+from ...functional.attention import (
+    alpha_entmax,
+    attend,
+    attention,
+    entmax_attention,
+    normalisers,
+    span,
+    steps,
+)
 from ...functional.base.arrays import Pair
 from ...functional.fast import fast
 from ...functional.layers import (
@@ -79,6 +87,10 @@ FUNCTIONS = (
     _step("sigmoid weights", normalisers.SIGMOID, e.SOFTMAX_STEP),
     _step("sparsemax", normalisers.SPARSEMAX, e.SOFTMAX_STEP),
     _step("entmax", normalisers.ENTMAX, e.SOFTMAX_STEP),
+    _step("entmax step of any alpha", alpha_entmax.ENTMAX_STEP, e.ENTMAX_STEP),
+    _rule(alpha_entmax, "alpha_entmax", *e.ALPHA_ENTMAX),
+    _rule(entmax_attention, "entmax_attention", *e.ENTMAX_ATTENTION),
+    _rule(span, "span_bias", *e.SPAN_BIAS),
     # scores
     _rule(scores, "dot_scores", *e.DOT_SCORES),
     _rule(scores, "general_scores", *e.GENERAL_SCORES),

@@ -83,8 +83,8 @@ def attend_backward(
     d_scores = d_capped * sech²(scores / softcap)          (d_capped without a softcap)
     """
     cotangents = admit_cotangents(saved, d_out, d_weights, d_lse)
-    (d_scores, *_), d_value, d_bias, d_sinks = seven_steps_back(saved.steps, *cotangents, saved.steps_saved)
-    return AttendGradients(*map(gradient_of, saved.arguments, (d_scores, d_value, d_bias, d_sinks)))
+    d_score, d_value, d_bias, d_sinks, _ = seven_steps_back(saved.steps, *cotangents, saved.steps_saved)
+    return AttendGradients(*map(gradient_of, saved.arguments, (d_score[0], d_value, d_bias, d_sinks)))
 
 
 @explained

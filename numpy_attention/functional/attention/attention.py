@@ -111,17 +111,17 @@ def seven_steps(steps: Steps, operands: Operands) -> tuple[Array, AttentionSaved
 
 def seven_steps_back(
     steps: Steps, d_out: Array, d_weights: Array | None, d_lse: Array, saved: StepsSaved
-) -> tuple[ScoreGradients, Array, Array | None, Array | None]:
-    """The same seven up: the gradients of step 1's arguments, then of value, bias and sinks."""
+) -> tuple[ScoreGradients, Array, Array | None, Array | None, list[Array]]:
+    """The same seven up: gradients of step 1's arguments, value, bias, sinks, and of step 5's own numbers."""
     d_thinned, d_value = steps.values.backward(d_out, saved.values)
     d_weights = sum_of(d_weights, steps.dropout.backward(d_thinned, saved.dropout))
-    d_masked, d_sinks = steps.softmax.backward((d_weights, d_lse), saved.softmax)
+    d_masked, d_sinks, *d_own = steps.softmax.backward((d_weights, d_lse), saved.softmax)
     del d_thinned, d_weights  # room for the arrays below
     d_biased = steps.mask.backward(d_masked, saved.mask)
     d_capped, d_bias = steps.bias.backward(d_biased, saved.bias)
     d_scores = steps.softcap.backward(d_capped, saved.softcap)
     d_score_arguments = steps.score.backward(d_scores, saved.score)
-    return d_score_arguments, d_value, d_bias, d_sinks
+    return d_score_arguments, d_value, d_bias, d_sinks, d_own
 
 
 # ---------------------------------------------------------------------------------- cotangents and gradients
@@ -233,7 +233,7 @@ def attention_backward(
            [0.5, 0.5]])
     """
     cotangents = admit_cotangents(saved, d_out, d_weights, d_lse)
-    d_score, d_value, d_bias, d_sinks = seven_steps_back(saved.steps, *cotangents, saved.steps_saved)
+    d_score, d_value, d_bias, d_sinks, _ = seven_steps_back(saved.steps, *cotangents, saved.steps_saved)
     d_query, d_key, d_scale = d_score
     gradients = (d_query, d_key, d_value, d_bias, d_scale, d_sinks)
     return AttentionGradients(*map(gradient_of, saved.arguments, gradients))

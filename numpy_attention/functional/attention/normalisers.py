@@ -15,7 +15,7 @@ import numpy as np
 
 from ..base.admission import Array, quiet
 from ..base.arrays import Pair, accurate_sum, backward_of, keep_visible, shape_repr, unbroadcast
-from ..base.stable import finite_shift, row_maximum
+from ..base.stable import entry_at_peak, finite_shift, row_maximum
 from ..layers.activations import logistic
 from .steps import (
     Normalised,
@@ -112,7 +112,7 @@ def _undefined_rows(masked: Array, columns: Array, visible: Array | None) -> Arr
     return np.asarray(infinite | (all_minus_infinity & any_visible))
 
 
-def _columns_forward(
+def weights_of_columns(
     formula: _Formula, masked: Array, sinks: Array | None, visible: Array | None, sums_to_one: bool
 ) -> tuple[Normalised, NormaliserSaved]:
     """Step 5 with `formula` for the columns [masked, sinks]; NaN in the rows where it is not defined."""
@@ -122,7 +122,7 @@ def _columns_forward(
         column = np.broadcast_to(sinks[..., None, None], (*masked.shape[:-1], 1))
         columns = np.concatenate([masked, column], axis=-1)
     if sums_to_one:  # invariant under a shift, up to rounding
-        columns = columns - finite_shift(row_maximum(columns)).real
+        columns = columns - finite_shift(row_maximum(columns))
     weights, derivatives = formula(columns)
     if sums_to_one:
         weights = np.where(_undefined_rows(masked, columns, visible), np.nan, weights)
@@ -130,21 +130,34 @@ def _columns_forward(
     return Normalised(key_weights, lse), NormaliserSaved(weights, derivatives, sinks, visible, saved)
 
 
-def _columns_backward(
+def _beside_sinks(d_weights: Array, saved: NormaliserSaved) -> Array:
+    """d_weights of all columns: 0 where hidden, and for a sink, whose weight is dropped."""
+    d_columns = keep_visible(d_weights, saved.visible)
+    if saved.sinks is None:
+        return d_columns
+    return np.concatenate([d_columns, np.zeros((*d_columns.shape[:-1], 1))], axis=-1)
+
+
+def centred(d_weights: Array, saved: NormaliserSaved) -> Array:
+    """d_weights of all columns less ∂τ, their mean weighted by the derivatives.
+
+    The entry at the peak goes first: that changes only the rounding, where one weight is almost 1.
+    """
+    d_columns, derivatives = _beside_sinks(d_weights, saved), saved.derivatives
+    d_columns = d_columns - entry_at_peak(d_columns, derivatives)
+    total = derivatives.sum(axis=-1, keepdims=True)
+    mean = (derivatives * d_columns).sum(axis=-1, keepdims=True) / np.where(total == 0, 1, total)
+    return np.asarray(d_columns - mean)
+
+
+def gradients_of_columns(
     d_normalised: _Arrays, saved: NormaliserSaved, sums_to_one: bool
 ) -> SoftmaxStepGradients:
     """∂weights = derivatives * (∂masked - ∂τ), ∂τ = the mean of ∂masked weighted by derivatives, or 0."""
     _, derivatives, sinks, visible, softmax_saved = saved
     d_weights, d_lse = d_normalised
-    d_columns = keep_visible(d_weights, visible)
-    if sinks is not None:
-        d_columns = np.concatenate([d_columns, np.zeros((*d_columns.shape[:-1], 1))], axis=-1)
     S = d_weights.shape[-1]
-    d_rows = derivatives * d_columns
-    if sums_to_one:
-        total = derivatives.sum(axis=-1, keepdims=True)
-        mean = d_rows.sum(axis=-1, keepdims=True) / np.where(total == 0, 1, total)
-        d_rows = derivatives * (d_columns - mean)
+    d_rows = derivatives * (centred if sums_to_one else _beside_sinks)(d_weights, saved)
     if d_lse.any():
         d_masked, d_sinks = softmax_step_backward((np.zeros_like(d_weights), d_lse), softmax_saved)
     else:  # the lse of an infinite score is not finite, and must not reach d_masked
@@ -159,14 +172,14 @@ def sigmoid_weights_forward(
     masked: Array, sinks: Array | None = None, visible: Array | None = None
 ) -> tuple[Normalised, SigmoidWeightsSaved]:
     """weights = σ(masked)."""
-    normalised, saved = _columns_forward(_sigmoid, masked, sinks, visible, sums_to_one=False)
+    normalised, saved = weights_of_columns(_sigmoid, masked, sinks, visible, sums_to_one=False)
     return normalised, SigmoidWeightsSaved(*saved)
 
 
 @backward_of(SigmoidWeightsSaved)
 def sigmoid_weights_backward(d_normalised: _Arrays, saved: SigmoidWeightsSaved) -> SoftmaxStepGradients:
     """d_masked = d_weights * σ(masked) σ(-masked)."""
-    return _columns_backward(d_normalised, saved, sums_to_one=False)
+    return gradients_of_columns(d_normalised, saved, sums_to_one=False)
 
 
 @quiet
@@ -174,14 +187,14 @@ def sparsemax_weights_forward(
     masked: Array, sinks: Array | None = None, visible: Array | None = None
 ) -> tuple[Normalised, SparsemaxWeightsSaved]:
     """weights = max(masked - τ, 0)."""
-    normalised, saved = _columns_forward(_sparsemax, masked, sinks, visible, sums_to_one=True)
+    normalised, saved = weights_of_columns(_sparsemax, masked, sinks, visible, sums_to_one=True)
     return normalised, SparsemaxWeightsSaved(*saved)
 
 
 @backward_of(SparsemaxWeightsSaved)
 def sparsemax_weights_backward(d_normalised: _Arrays, saved: SparsemaxWeightsSaved) -> SoftmaxStepGradients:
     """d_masked = d_weights - their mean, both on the support alone."""
-    return _columns_backward(d_normalised, saved, sums_to_one=True)
+    return gradients_of_columns(d_normalised, saved, sums_to_one=True)
 
 
 @quiet
@@ -189,14 +202,14 @@ def entmax_weights_forward(
     masked: Array, sinks: Array | None = None, visible: Array | None = None
 ) -> tuple[Normalised, EntmaxWeightsSaved]:
     """weights = max(masked / 2 - τ, 0)²."""
-    normalised, saved = _columns_forward(_entmax, masked, sinks, visible, sums_to_one=True)
+    normalised, saved = weights_of_columns(_entmax, masked, sinks, visible, sums_to_one=True)
     return normalised, EntmaxWeightsSaved(*saved)
 
 
 @backward_of(EntmaxWeightsSaved)
 def entmax_weights_backward(d_normalised: _Arrays, saved: EntmaxWeightsSaved) -> SoftmaxStepGradients:
     """d_masked = √weights * (d_weights - their mean, weighted by √weights)."""
-    return _columns_backward(d_normalised, saved, sums_to_one=True)
+    return gradients_of_columns(d_normalised, saved, sums_to_one=True)
 
 
 SIGMOID = Pair(sigmoid_weights_forward, sigmoid_weights_backward)

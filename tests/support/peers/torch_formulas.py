@@ -168,6 +168,12 @@ def named(name):
     return lambda torch, x: getattr(torch, name)(x)
 
 
+def span_bias(torch, distance, span, ramp):
+    """log of the clipped window; -inf where it is 0, without the NaN of torch's gradient there."""
+    window = torch.clamp((ramp + span - distance) / ramp, 0, 1)
+    return torch.where(window > 0, torch.log(torch.where(window > 0, window, 1.0)), -INF)
+
+
 def tiled(torch, block, **arguments):
     """Attention without tiles: `block` changes no number."""
     return steps.attention(torch, **arguments)
@@ -189,6 +195,7 @@ FORMULAS = {
     "alibi": steps.alibi,
     "relative": steps.relative,
     "sigmoid weights": steps.sigmoid_weights,
+    "span_bias": span_bias,
     "dot_scores": dot_scores,
     "general_scores": general_scores,
     "additive_scores": additive_scores,
@@ -226,5 +233,8 @@ SECOND = {"binary_cross_entropy": binary_cross_entropy}
 NOT_IN_TORCH = {
     "sparsemax": "torch has none; test_entmax.py compares with the entmax package",
     "entmax": "torch has none; test_entmax.py compares with the entmax package",
+    "entmax step of any alpha": "torch has none; it is alpha_entmax beside a sink",
+    "alpha_entmax": "torch has none; test_entmax.py compares with the entmax package",
+    "entmax_attention": "torch has none; its step is alpha_entmax, the others are those of attention",
     "merge of attention": "torch has none; test_merge.py compares with attention over all keys",
 }
