@@ -126,3 +126,30 @@ def test_attention_with_sparse_normalisers(name, peers):
     )
     for x, y, bound in zip(got, expected, bounds, strict=True):
         assert np.abs(x - y).max() <= bound < 1e-9 * np.abs(y).max()
+
+
+@pytest.mark.parametrize("alpha", [1.2, 1.5, 1.8])
+def test_alpha_entmax_and_its_gradient_by_alpha(alpha, peers):
+    """Beside entmax_bisect, whose last interval of τ is 2⁻⁵⁰ wide.
+
+    The slope of a weight by τ is p^(2 - α) / (α - 1) <= 1 / (α - 1) <= 5, and it divides by the sum of S
+    weights: good to 5 (S + 1) 2⁻⁵⁰ = 20 (S + 1) u. d_x multiplies p^(2 - α) by differences of two cotangents,
+    and p^(2 - α) changes by (2 - α) p^(1 - α) times that of p. d_alpha divides such terms by (α - 1)².
+    """
+    torch, entmax = peers
+    rng = np.random.default_rng(3)
+    x, d_out = rng.standard_normal((2, L, S))
+    leaf, leaf_alpha = (
+        torch.tensor(x, requires_grad=True),
+        torch.tensor(alpha, dtype=float, requires_grad=True),
+    )
+    out = entmax.entmax_bisect(leaf, alpha=leaf_alpha, dim=-1)
+    (out * torch.tensor(d_out)).sum().backward()
+    weights, saved = na.alpha_entmax_forward(x, np.array(alpha))
+    d_x, d_alpha = na.alpha_entmax_backward(d_out, saved)
+    error, largest = 20 * (S + 1) * U, np.abs(d_out).max()
+    no_weight_is_near_0(out.detach().numpy(), error)
+    slopes = error * weights[weights > 0].min() ** (1 - alpha)
+    assert np.abs(weights - out.detach().numpy()).max() <= error
+    assert np.abs(d_x - leaf.grad.numpy()).max() <= 4 * largest * slopes
+    assert abs(d_alpha - leaf_alpha.grad.numpy()) <= 4 * L * S * largest * slopes / (alpha - 1) ** 2 < 1e-6

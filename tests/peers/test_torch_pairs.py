@@ -40,6 +40,7 @@ TERMS = {  # the largest term of a cancelling difference, usually in torch
     ("attention with weights and lse", "sinks above all scores"): 20,  # as logsumexp
     ("cross_entropy", "confident"): 80,  # likewise
     ("binary_cross_entropy", "soft targets"): 25,  # ours, differentiated: 1 / p, p = 0.003, a mean of 15
+    "span_bias": 6,  # ramp + span - distance
     ("layer_norm", "one entry"): 320,  # x / √eps - mean / √eps
 }
 

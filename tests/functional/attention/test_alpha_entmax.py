@@ -56,7 +56,8 @@ def test_hidden_entries_and_fully_masked_rows(alpha: float) -> None:
     d_x, d_alpha = na.alpha_entmax_backward(np.array([[1.0, np.nan, 3.0], [np.nan] * 3]), saved)
     assert d_x[:, 1].tolist() == [0, 0]
     assert d_x[1].tolist() == [0, 0, 0]
-    assert np.isfinite(d_x).all() and np.isfinite(d_alpha)
+    assert np.isfinite(d_x).all()
+    assert np.isfinite(d_alpha)
 
 
 def test_no_bit_of_a_row_depends_on_other_rows() -> None:
@@ -94,7 +95,7 @@ def test_the_step_is_entmax_of_the_scores_with_a_sink_beside() -> None:
 
 @pytest.mark.parametrize("alpha", [0.0, -1.0, np.inf, np.nan])
 def test_alpha_out_of_range_is_refused(alpha: float) -> None:
-    with pytest.raises(ValueError, match="alpha holds .*; finite numbers above 0 are expected"):
+    with pytest.raises(ValueError, match=r"alpha holds .*; finite numbers above 0 are expected"):
         na.alpha_entmax([1.0, 2.0], alpha)
 
 
