@@ -20,6 +20,7 @@ from ..training.loop import Compute, NotFinite, steps_per_epoch
 from ..training.objective import Figures
 from ..training.pictures import draw_pictures, require_matplotlib
 from ..training.progress import progress
+from ..training.recovery import epoch_text, injury_lines, injury_of, recovery_lines
 from ..training.report import end_lines, epoch_line, format_loss, verbose_lines
 from ..training.run import Run, run_epochs, start_run
 from ..training.settings import CHOICES, FILES, Settings
@@ -81,13 +82,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         _add(parser, name, comma_separated(kind), metavar, text + _default(name))
     for name, (metavar, text) in TEXTS.items():
         _add(parser, name, lambda value: [value], metavar, text)
-    _add(
-        parser,
-        "tokens",
-        comma_separated(int),
-        "T",
-        "with --csv: number of tokens, filled by the columns in order",
-    )
+    tokens = "with --csv: number of tokens, filled by the columns in order"
+    _add(parser, "tokens", comma_separated(int), "T", tokens)
+    lesion = "with --start-from: keep head=N, head=ATTENTION.N, head=1+2 or 10%% of the weights at 0"
+    _add(parser, "lesion", comma_separated(str), "WHAT", lesion)
     add = parser.add_argument
     leave_out = "with --csv: leave these columns out; several times, it adds up"
     add("--drop", action="append", metavar="COLUMN[,COLUMN]", help=leave_out)
@@ -183,7 +181,8 @@ def finish_run(
     start: Run, data: Any, out: Path | None, args: argparse.Namespace, compute: Compute | None
 ) -> int:  # fmt: skip
     """Train to the last epoch and print the held-out figures; return the exit status."""
-    began = run_folder.Began.now()
+    began, injury = run_folder.Began.now(), injury_of(start, data)
+    print(*injury_lines(start, injury), sep="\n", end="\n" * (injury is not None))
     try:
         last = train_run(
             start, data, out, loud=True, verbose=args.verbose, time_limit=args.time_limit, compute=compute
@@ -193,7 +192,7 @@ def finish_run(
         return 1
     if args.plot and out is not None:
         draw_pictures(out, last, data)
-    for line in end_lines(last):
+    for line in [*end_lines(last), *recovery_lines(last, injury)]:
         print("", line, sep="\n")
     rows = last.task.held_out(last, data)
     if out is not None:
@@ -224,7 +223,7 @@ def train_run(
                 if out is not None:
                     run_folder.write_text_files(out, now)
                 if loud:
-                    bar.print(epoch_line(last), *(verbose_lines(last) if verbose else ()))
+                    bar.print(epoch_line(last) + epoch_text(last), *(verbose_lines(last) if verbose else ()))
                 if stop.requested:
                     raise KeyboardInterrupt
                 spent = time.monotonic() - begun
@@ -311,7 +310,8 @@ def train_point(
         draw_pictures(out, last, data)
     figures = next(iter(rows.values()))
     measured = f"{last.task.measure} {figures.accuracy:.4f}"
-    print(f"{label}: held-out loss {format_loss(figures.loss)}, {measured}", flush=True)
+    recovered = "".join(f"; {line}" for line in recovery_lines(last, injury_of(start, data)))
+    print(f"{label}: held-out loss {format_loss(figures.loss)}, {measured}{recovered}", flush=True)
     return Point(settings, figures)
 
 

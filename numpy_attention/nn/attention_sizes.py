@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..functional.base.admission import real_number, shown
+from ..optim.trees import flatten
 from .attention_step import ATTENTIONS, REFERENCE, Intervention
 from .heads import SEPARATE
 from .layer import Layer, admit_choice, admit_flags, admit_rate, admit_sizes
@@ -150,6 +151,24 @@ class AttentionSizes(Layer):
         gate = {"gate": self.gate_proj} if self.gate else {}
         positions = {} if self.positions is None else {"positions": self.positions}
         return {**norms, **gate, **positions, "out_proj": self.out_proj}
+
+    def own_heads(self) -> list[dict[str, Any]]:
+        shapes, (H, G, _), D = flatten(self.shapes()), self.head_counts, self.columns
+        by_head = [
+            name for name, shape in shapes.items() if name.split(".")[0] in ("score", "sinks") and shape
+        ]
+        heads = []
+        for head in range(H):
+            own = slice(head * D, (head + 1) * D)
+            starts = (0, H, H + G) if G == H else (0,)  # a key that several queries share is nobody's own
+            rows = np.concatenate([(start + head) * D + np.arange(D) for start in starts])
+            entries: dict[str, Any] = dict.fromkeys(("in_proj_weight", "in_proj_bias"), rows)
+            entries |= dict.fromkeys((*SEPARATE[: len(starts)], "gate.weight", "gate.bias"), own)
+            entries |= dict.fromkeys(("bias_k", "bias_v") if G == H else (), (..., own))
+            entries |= dict.fromkeys(by_head, head)
+            entries["out_proj.weight"] = (slice(None), own)
+            heads.append({name: index for name, index in entries.items() if name in shapes})
+        return heads
 
     def initial(self, rng: np.random.Generator, name: str, shape: Any) -> Any:
         if name == "score":

@@ -21,6 +21,7 @@ from ..functional.layers.activations import tanh_backward, tanh_forward
 from ..functional.layers.linear import linear_backward, linear_forward
 from ..functional.masks.builders import padding
 from .attention_step import Intervention, steps_of
+from .head_entries import Entries
 from .parameters import (
     Params,
     Shapes,
@@ -121,6 +122,17 @@ class AttentionClassifier(NamedTuple):
             "score": self._score().shapes,
             **temperature,
         }
+
+    def heads_by_place(self) -> dict[str, list[Entries]]:
+        """The entries of each head: its score, its temperature, and what the classifier makes of its sum."""
+        scored = [f"score.{name}" for name, shape in self._score().shapes.items() if shape]
+        tempered = ["temperature.log_temperature"] if self.temperature == LEARNED else []
+        columns = [slice(head * self.hidden_dim, (head + 1) * self.hidden_dim) for head in range(self.heads)]
+        heads = [
+            {**dict.fromkeys([*scored, *tempered], head), "classifier.weight": (slice(None), own)}
+            for head, own in enumerate(columns)
+        ]
+        return {"pooling": heads}
 
     def init(self, rng: np.random.Generator) -> Params:
         """Initial parameters: weights by `glorot`, biases 0.

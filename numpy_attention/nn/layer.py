@@ -48,6 +48,10 @@ class Layer:
         """The layers inside this one, by the names of their parameters."""
         return {}
 
+    def own_heads(self) -> list[dict[str, Any]]:
+        """For each head of an attention, the entries that are its alone: see `head_entries`; else []."""
+        return []
+
     def shapes(self) -> Shapes:
         """The shape of every parameter, nested as the parameters are."""
         inside = {name: part.shapes() for name, part in self.parts().items()}

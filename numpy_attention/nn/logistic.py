@@ -11,6 +11,7 @@ import numpy as np
 
 from ..functional.base.admission import Array
 from ..functional.layers.linear import linear_backward, linear_forward
+from .head_entries import Entries
 from .parameters import (
     Params,
     Shapes,
@@ -60,6 +61,10 @@ class Logistic(NamedTuple):
         """The shape of every parameter."""
         columns = self.tokens * self.input_dim
         return {"logistic": {"weight": (self.outputs, columns), "bias": (self.outputs,)}}
+
+    def heads_by_place(self) -> dict[str, list[Entries]]:
+        """None."""
+        return {}
 
     def init(self, rng: np.random.Generator) -> Params:
         """Initial parameters: weights by `glorot`, bias 0."""

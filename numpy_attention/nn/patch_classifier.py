@@ -14,6 +14,7 @@ import numpy as np
 from ..functional.base.admission import Array, whole_numbers
 from ..functional.base.wording import counted
 from .attention_step import REFERENCE, Intervention
+from .head_entries import Entries, head_entries
 from .parameters import (
     Params,
     Shapes,
@@ -108,6 +109,10 @@ class PatchClassifier(NamedTuple):
     def shapes(self) -> Shapes:
         """The shape of every parameter."""
         return self.transformer.shapes()
+
+    def heads_by_place(self) -> dict[str, list[Entries]]:
+        """The entries of each head of every layer."""
+        return head_entries(self.transformer)
 
     def init(self, rng: np.random.Generator) -> Params:
         """Initial parameters, those of the transformer."""

@@ -98,6 +98,13 @@ class PooledWords(Layer):
     def parts(self) -> dict[str, Layer]:
         return {"embedding": self.table, "score": self.score, "classifier": self.classifier}
 
+    def own_heads(self) -> list[dict[str, Any]]:
+        columns = [slice(head * self.width, (head + 1) * self.width) for head in range(self.heads)]
+        return [
+            {"score.weight": head, "classifier.weight": (slice(None), own)}
+            for head, own in enumerate(columns)
+        ]
+
     def forward(
         self, params: Params, ids: npt.ArrayLike, *, mask: Mask | None = None, seed: int | None = None
     ) -> tuple[Any, PooledWordsSaved]:

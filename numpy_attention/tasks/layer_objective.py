@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..nn.head_entries import Entries, head_entries
 from ..nn.parameters import Params, Shapes
 from ..optim.trees import mapped
 
@@ -24,6 +25,10 @@ class LayerObjective:
         """The shape of every parameter."""
         shapes: Shapes = self.model.expected_shapes
         return shapes
+
+    def heads_by_place(self) -> dict[str, list[Entries]]:
+        """The entries of each head of every attention."""
+        return head_entries(self.model)
 
     def init(self, rng: np.random.Generator) -> Params:
         """Initial parameters."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from ..nn.head_entries import Entries
 from ..nn.parameters import Params, Shapes
 
 Self = TypeVar("Self", bound="ExampleSet")
@@ -56,6 +57,9 @@ class Objective(Protocol):
 
     def shapes(self) -> Shapes:
         """The shape of every parameter."""
+
+    def heads_by_place(self) -> dict[str, list[Entries]]:
+        """For every attention, by its place, the entries of each of its heads: see `nn.head_entries`."""
 
     def init(self, rng: np.random.Generator) -> Params:
         """Initial parameters."""

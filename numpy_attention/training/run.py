@@ -11,11 +11,14 @@ from typing import Any, NamedTuple
 
 from ..nn.parameters import Params
 from ..optim.trees import flatten
+from .lesion import Lesion, keeping, lesion_figures, lesion_of, lesioned
 from .loop import Compute, Epoch, epoch_zero, train
 from .objective import Objective
 from .settings import Settings, parse_until
 from .task import DataFacts, Task, TaskData
 
+LESION = "lesion"
+"""Columns of the history: the metric of a run with a lesion, part by part."""
 LEARNED, SCRATCH = "learned", "scratch"
 """The task's model; and the same from a random start, if the others start from another run's parameters."""
 
@@ -30,7 +33,7 @@ class Run(NamedTuple):
     epochs: dict[str, Epoch]
     """The last epoch of each model."""
     starts: dict[str, Params]
-    """The initial parameters of each model."""
+    """The initial parameters of each model, before a lesion."""
     history: tuple[dict[str, float], ...]
     """One row of records per epoch, by column."""
     best: Params | None = None
@@ -48,6 +51,14 @@ class Run(NamedTuple):
     def params_of(self, name: str) -> Params:
         """The parameters of a model: of the learned one `params`, of any other the last."""
         return self.params if name == LEARNED else self.epochs[name].params
+
+    @property
+    def lesion(self) -> Lesion | None:
+        """What a lesion has set to 0 in the learned model, if there is one."""
+        settings = self.settings
+        if settings.lesion is None:
+            return None
+        return lesion_of(settings.lesion, settings.seed, self.objectives()[LEARNED])
 
     @property
     def number(self) -> int:
@@ -101,7 +112,7 @@ def start_run(task: Task, settings: Settings, data: TaskData, source: Run | None
     Raises
     ------
     ValueError
-        If the parameters of `source` do not fit.
+        If the parameters of `source` do not fit, or the lesion does not fit the model.
     """
     facts = task.facts(settings, data)
     epochs = {}
@@ -112,7 +123,11 @@ def start_run(task: Task, settings: Settings, data: TaskData, source: Run | None
             _check_start(settings, name, params, objective)
         epochs[name] = epoch_zero(objective, settings, params)
     starts = {name: epoch.params for name, epoch in epochs.items()}
-    return Run(task, settings, facts, epochs, starts, ())
+    run = Run(task, settings, facts, epochs, starts, ())
+    if run.lesion is not None:
+        learned = epochs[LEARNED]
+        epochs[LEARNED] = learned._replace(params=lesioned(learned.params, run.lesion))
+    return run
 
 
 def starts_afresh(task: Task, name: str, source: Run, facts: DataFacts) -> bool:
@@ -139,11 +154,12 @@ def run_epochs(
         If a loss or a parameter is NaN or infinite.
     """
     objectives = run.objectives()
-    changed = run.task.changed(run.settings, run.facts, data)
+    changed, lesion = run.task.changed(run.settings, run.facts, data), run.lesion
+    computes = {} if lesion is None else {LEARNED: keeping(lesion, compute)}
     trainings = [
         train(
             objective, data.train, run.settings, after=run.epochs[name], changed=changed, on_step=on_step,
-            compute=compute,
+            compute=computes.get(name, compute),
         )
         for name, objective in objectives.items()
     ]  # fmt: skip
@@ -165,6 +181,9 @@ def history_row(
     row |= {f"{name}_loss": epoch.loss for name, epoch in epochs.items() if name != LEARNED}
     if data.validation is not None:
         row["validation_loss"] = objective.figures(learned.params, data.validation).loss
+    if run.settings.lesion is not None:
+        figures = lesion_figures(run.task, objective, learned.params, data)
+        row |= {f"{LESION}.{part}": figure for part, figure in figures.items()}
     return row | run.task.records(objective, learned.params, run.starts[LEARNED], data)
 
 

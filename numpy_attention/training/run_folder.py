@@ -43,7 +43,7 @@ from .objective import Figures
 from .optimizers import OPTIMIZERS
 from .run import LEARNED, Run
 from .settings import Settings, check_fields, with_absolute_paths
-from .task import Task, validated
+from .task import Task, metric_of, validated
 
 FORMAT = "numpy_attention run 2"
 RUN, SETTINGS, HISTORY, RESULT = "run.npz", "settings.json", "history.csv", "result.json"
@@ -150,8 +150,8 @@ def write_result(folder: PathLike, run: Run, figures: Mapping[str, Figures], beg
     began
         When this training began, or was resumed: seconds are counted from then.
     """
-    now, place = Began.now(), 1 if run.task.metric == run.task.measure else 0
-    (_, ours), *baselines = ((name, float(one[place])) for name, one in figures.items())
+    now = Began.now()
+    (_, ours), *baselines = ((name, metric_of(run.task, one)) for name, one in figures.items())
     known = {name: value for name, value in baselines if not np.isnan(value)}
     parameters = parameter_count(run.objectives()[LEARNED].shapes())
     result = {

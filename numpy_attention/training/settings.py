@@ -5,6 +5,7 @@ Which settings belong to which task is declared by the tasks: see `task.validate
 
 import math
 import os
+import re
 from typing import Any, NamedTuple
 
 from ..functional.base.admission import one_of
@@ -57,6 +58,7 @@ class Settings(NamedTuple):
     code: str | None = None
     text_file: str | None = None
     locales: str | None = None
+    lesion: str | None = None
 
     @property
     def data_file(self) -> str | None:
@@ -73,6 +75,9 @@ def with_absolute_paths(settings: Settings) -> Settings:
     paths = {name: path for name in FILES if (path := getattr(settings, name)) is not None}
     return settings._replace(**{name: os.path.abspath(path) for name, path in paths.items()})
 
+
+LESIONED_HEADS = re.compile(r"head=((?:\d{1,6}\.)?\d{1,6}(?:\+(?:\d{1,6}\.)?\d{1,6})*)", re.ASCII)
+LESIONED_SHARE = re.compile(r"(\d{1,6}(?:\.\d+)?)%", re.ASCII)
 
 CHOICES = {
     "score": tuple(SCORES),
@@ -95,7 +100,7 @@ NOT_NEGATIVE = ("weight_decay",)
 TEXTS = ("task", "csv", "label", "drop", "npz", "start_from", "text_file", "locales")
 OPTIONAL = ("clip", "until", "digit", "csv", "label", "tokens", "delimiter", "drop", "drop_text", "decimal",
             "npz", "start_from", "accumulate", "weight_decay", "patience", "layers", "context", "dropout",
-            "code", "text_file", "locales")  # fmt: skip
+            "code", "text_file", "locales", "lesion")  # fmt: skip
 """Settings that may be None, which means unset."""
 
 
@@ -147,6 +152,8 @@ def check_field(name: str, value: Any) -> None:
         check_decimal(value)
     elif name == "until":
         parse_until(value)
+    elif name == "lesion":
+        parse_lesion(value)
     elif type(value) is not bool:
         raise ValueError(f"{name} is {brief(value)}; true or false is expected")
 
@@ -185,6 +192,30 @@ def parse_until(until: str) -> tuple[str, float]:
             f"until is {brief(until)}; accuracy=X with X from 0 to 1, or loss=X with X from 0, is expected"
         )
     return name, value
+
+
+def parse_lesion(lesion: Any) -> float | list[tuple[int | None, int]]:
+    """The share of the weights; or (attention, head) of each head, from 1, None for every attention.
+
+    Examples
+    --------
+    >>> parse_lesion("10%"), parse_lesion("head=2"), parse_lesion("head=1.2+2.1")
+    (0.1, [(None, 2)], [(1, 2), (2, 1)])
+    """
+    text = lesion if type(lesion) is str else ""
+    if (share := LESIONED_SHARE.fullmatch(text)) and 0 < float(share[1]) < 100:
+        return float(share[1]) / 100
+    places: list[tuple[int | None, int]] = []
+    if heads := LESIONED_HEADS.fullmatch(text):
+        for one in heads[1].split("+"):
+            attention, _, head = one.rpartition(".")
+            places.append((int(attention) if attention else None, int(head)))
+    if not places or 0 in {number for place in places for number in place}:
+        raise ValueError(
+            f"lesion is {brief(lesion)}; head=N, head=ATTENTION.N, several as head=1+2.3, each from 1, or a "
+            "share of the weights such as 10%, above 0% and below 100%, is expected"
+        )
+    return places
 
 
 def _check_whole_number(name: str, value: Any) -> None:

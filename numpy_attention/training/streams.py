@@ -3,7 +3,7 @@
 import numpy as np
 
 # Uses of a seed; each has a random stream of its own.
-EXAMPLES, START, ORDER, CHANGES, VALIDATION, CHANCE = 1, 2, 3, 4, 5, 6
+EXAMPLES, START, ORDER, CHANGES, VALIDATION, CHANCE, LESION = 1, 2, 3, 4, 5, 6, 7
 
 
 def stream(seed: int, use: int, part: int = 1) -> np.random.Generator:

@@ -181,10 +181,19 @@ def validated(settings: Settings, tasks: Mapping[str, Task]) -> Settings:
         raise ValueError(
             f"weight_decay belongs to the optimizer adamw; the optimizer is {settings.optimizer}"
         )
+    if settings.lesion is not None and settings.start_from is None:
+        raise ValueError(
+            f"lesion is {settings.lesion}, but no run to lesion is given; write --start-from DIR as well"
+        )
     floats = ("lr", "clip", "weight_decay", "dropout")
     given: dict[str, Any] = {name: getattr(settings, name) for name in floats}
     changed: dict[str, Any] = {name: float(x) for name, x in given.items() if x is not None}
     return settings._replace(**changed)
+
+
+def metric_of(task: Task, figures: Figures) -> float:
+    """That of the figures which is the task's metric."""
+    return float(figures.accuracy if task.metric == task.measure else figures.loss)
 
 
 def _owners(name: str, tasks: Mapping[str, Task]) -> str:

@@ -100,6 +100,7 @@ def test_options_reach_the_folder(capsys, tmp_path):
         "code": None,
         "text_file": None,
         "locales": None,
+        "lesion": None,
     }
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from ...functional.base.admission import Array
+from ...nn.head_entries import Entries
 from ...nn.parameters import Params, Shapes
 
 
@@ -29,6 +30,9 @@ class Model(Protocol):
 
     def shapes(self) -> Shapes:
         """The shape of every parameter."""
+
+    def heads_by_place(self) -> dict[str, list[Entries]]:
+        """For every attention, by its place, the entries of each of its heads: see `nn.head_entries`."""
 
     def init(self, rng: np.random.Generator) -> Params:
         """Initial parameters."""

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...nn.head_entries import Entries
 from ...nn.parameters import Params, Shapes
 from ...optim.trees import mapped
 from ...training.objective import Figures, Outcome
@@ -31,6 +32,10 @@ class Classifying(NamedTuple):
     def shapes(self) -> Shapes:
         """The shape of every parameter."""
         return self.model.shapes()
+
+    def heads_by_place(self) -> dict[str, list[Entries]]:
+        """The entries of each head of every attention."""
+        return self.model.heads_by_place()
 
     def init(self, rng: np.random.Generator) -> Params:
         """Initial parameters."""
