@@ -52,7 +52,10 @@ NAMES = {
     "code": "with text: what a symbol is",
 }
 TEXTS = {
-    "csv": ("FILE", "your own table: a header, then one example in each line"),
+    "csv": (
+        "FILE",
+        "your own table: a header, then one example in each line; with next-item: user, item and time",
+    ),
     "label": ("COLUMN", "with --csv: the column of the class"),
     "delimiter": ("CHAR", "with --csv: what separates the cells, such as ';', tab or space (default: comma)"),
     "decimal": ("CHAR", "with --csv: . or , in numbers (default: .)"),

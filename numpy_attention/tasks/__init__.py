@@ -19,6 +19,7 @@ from .digits import DIGITS
 from .own_data import CSV_TASK, NPZ_TASK
 from .pictures.draw_digit import DRAW_DIGIT
 from .pictures.find_digit import FIND_DIGIT
+from .sessions.next_item import NEXT_ITEM
 from .words.algorithms import COPY, REVERSE, SORT
 from .words.dates import DATES
 from .words.docstrings import DOCSTRINGS
@@ -42,6 +43,7 @@ _ALL = (
     REVERSE,
     SORT,
     INDUCTION,
+    NEXT_ITEM,
     CSV_TASK,
     NPZ_TASK,
 )

@@ -56,6 +56,11 @@ class NextToken(LayerObjective):
         """The length of each target."""
         return np.ones_like(targets) if self.lengths is None else self.lengths[targets]
 
+    def hits(self, logits: Array, targets: Array) -> Array:
+        """(M,) True where a target has the highest of the logits (M, vocabulary)."""
+        hits: Array = logits.argmax(axis=-1) == targets
+        return hits
+
     def loss_and_gradients(self, params: Params, batch: JudgedRows, seed: int) -> Outcome:
         """The outcome of a batch, with dropout from the seed; the share right is that of the lengths too."""
         rows = batch.rows
@@ -66,7 +71,7 @@ class NextToken(LayerObjective):
         each = batch.judged.sum() / sizes.sum()
         d_logits = cross_entropy_backward(np.asarray(each, logits.dtype), saved_loss)
         _, d_params = self.model.backward(d_logits, saved)
-        right = int(sizes[logits.argmax(axis=-1) == targets].sum())
+        right = int(sizes[batch.judged][self.hits(logits[batch.judged], targets[batch.judged])].sum())
         return Outcome(float(loss * each), d_params, int(sizes.sum()), right)
 
     def figures(self, params: Params, examples: JudgedRows) -> Figures:
@@ -78,7 +83,7 @@ class NextToken(LayerObjective):
             targets = windows.rows[:, 1:][windows.judged]
             sizes = self.sizes(targets)
             losses.append(float(cross_entropy_forward(logits, targets, reduction="sum")[0]))
-            right += int(sizes[logits.argmax(axis=-1) == targets].sum())
+            right += int(sizes[self.hits(logits, targets)].sum())
             total += int(sizes.sum())
         return Figures(math.fsum(losses) / total, right / total)
 
