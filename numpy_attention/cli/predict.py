@@ -1,6 +1,6 @@
 """numpy-attention predict: write a kept run's predictions and attention weights for new examples as CSV.
 
-With --text, print what the model of a task of words makes of it.
+With --text, print what the model of a task of words makes of it; with --wav, what words it hears.
 """
 
 import argparse
@@ -24,6 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     files.add_argument("--csv", metavar="FILE", help="a table with the same columns; labels are optional")
     files.add_argument("--npz", metavar="FILE", help="sequences of the same form; y is optional")
     files.add_argument("--text", metavar="STRING", help="a text of your own, for a task that reads one")
+    files.add_argument("--wav", metavar="FILE", help="a recording of your own, for a task of speech")
     parser.add_argument("--out", metavar="FILE.csv", help="write the predictions to this file, not to stdout")
     parser.add_argument("--delimiter", metavar="CHAR", help="with --csv: the separator (default: the run's)")
     parser.add_argument("--decimal", metavar="CHAR", help="with --csv: . or , (default: the run's)")
@@ -32,7 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict every example, and print the table or write it."""
     kept = read_run(args.folder, TASKS)
-    if args.text is not None:
+    if args.text is not None or args.wav is not None:
         print(prediction(kept, args))
         return 0
     if args.out is not None:
@@ -50,14 +51,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def prediction(kept: Run, args: argparse.Namespace) -> str:
-    """What the model makes of a text."""
-    translate = getattr(kept.task, "translate", None)
-    if translate is None:
-        raise ValueError(f"--text: the run's task, {kept.settings.task}, reads no text of your own")
-    for name in ("out", "delimiter", "decimal"):
-        if getattr(args, name) is not None:
-            raise ValueError(f"--{name} does not belong to --text STRING; leave it out")
-    return str(translate(kept, args.text))
+    """What the model makes of a text or a recording."""
+    name, what, metavar = ("wav", "recording", "FILE") if args.text is None else ("text", "text", "STRING")
+    read = getattr(kept.task, "translate" if name == "text" else "heard", None)
+    if read is None:
+        raise ValueError(f"--{name}: the run's task, {kept.settings.task}, reads no {what} of your own")
+    for other in ("out", "delimiter", "decimal"):
+        if getattr(args, other) is not None:
+            raise ValueError(f"--{other} does not belong to --{name} {metavar}; leave it out")
+    return str(read(kept, getattr(args, name)))
 
 
 def table(kept: Run, predictions: Predictions) -> tuple[list[str], list[list[object]]]:

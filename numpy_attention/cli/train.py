@@ -64,6 +64,7 @@ TEXTS = {
         "your own sequences: x (N, T, F), y (N,) and, if they differ, lengths (N,); with digits: images",
     ),
     "text_file": ("FILE", "with text: your own text, in UTF-8"),
+    "wav": ("DIR", "with spoken-digits: your own recordings, files LABEL_SPEAKER_NUMBER.wav"),
     "locales": ("NAME[,NAME]", "with dates: more languages, by babel; such as it,nl"),
     "until": ("WHAT", "stop at accuracy=X, or loss=X, on the training part"),
     "start_from": ("DIR", "start from the parameters of this run, on other data"),

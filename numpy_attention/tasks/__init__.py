@@ -20,6 +20,7 @@ from .own_data import CSV_TASK, NPZ_TASK
 from .pictures.draw_digit import DRAW_DIGIT
 from .pictures.find_digit import FIND_DIGIT
 from .sessions.next_item import NEXT_ITEM
+from .sounds.spoken_digits import SPOKEN_DIGITS
 from .words.algorithms import COPY, REVERSE, SORT
 from .words.dates import DATES
 from .words.docstrings import DOCSTRINGS
@@ -34,6 +35,7 @@ _ALL = (
     DIGITS,
     DRAW_DIGIT,
     FIND_DIGIT,
+    SPOKEN_DIGITS,
     DATES,
     NUMBERS,
     TEXT,

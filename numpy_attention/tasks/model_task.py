@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from ..files import PathLike
 from ..functional.base.admission import Array
 from ..functional.base.wording import brief, counted
 from ..nn.parameters import Params, parameter_count
@@ -112,6 +113,8 @@ class ModelTask(NamedTuple):
     """drawn(run, data): held-out images with what the model made of them, where there are images"""
     translate: Callable[[Run, str], str] | None = None
     """translate(run, text): what the model makes of a text of one's own, where it makes one"""
+    heard: Callable[[Run, PathLike], str] | None = None
+    """heard(run, WAV file): what the model hears in a recording of one's own, where it hears"""
 
     def load(self, settings: Settings, facts: Any = None, source: Any = None) -> Any:
         """The data; by the facts of the run itself, or of the one from which it starts."""

@@ -11,7 +11,7 @@ import numpy as np
 from ..files import PathLike
 from ..functional.base.admission import Array
 from ..training.run import Run, file_digest
-from ..training.settings import Settings, check_decimal, check_delimiter
+from ..training.settings import DATA_FILES, Settings, check_decimal, check_delimiter
 from . import load, sequences, tables
 from .classification.classification import Classification
 from .classification.comparison import LEARNED, fixed_models
@@ -35,20 +35,20 @@ def find_data(run: Run, folder: PathLike) -> Run:
     file = run.settings.data_file
     if file is None:
         return run
-    name = next(name for name in ("csv", "npz", "text_file") if getattr(run.settings, name) is not None)
+    name = next(name for name in DATA_FILES if getattr(run.settings, name) is not None)
     parts = Path(file).parts[1 if Path(file).is_absolute() else 0 :]
     ends = [Path(*parts[start:]) for start in reversed(range(len(parts)))]
     home = Path(os.path.abspath(folder))
     candidates = [Path(file), *(place / end for place in (home, *home.parents) for end in ends)]
-    for candidate in filter(Path.is_file, candidates):
+    for candidate in filter(Path.exists, candidates):
         found = Settings(**{**run.settings._asdict(), name: str(candidate)})
         if file_digest(found) == run.facts.digest:
             return run._replace(settings=found)
     if Path(file).exists():
         raise ValueError(f"{file} has changed since the run was trained on it")
+    other = f", or evaluate another file with --{name}" if name in ("csv", "npz") else ""
     raise ValueError(
-        f"{file}, the data of the run, is not there, nor beside {folder}; put it beside the run folder, or "
-        f"evaluate another file with --{name.replace('_', '-')}"
+        f"{file}, the data of the run, is not there, nor beside {folder}; put it beside the run folder{other}"
     )
 
 

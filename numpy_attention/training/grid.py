@@ -9,7 +9,7 @@ from .report import format_loss
 from .settings import Settings
 
 DATA_SETTINGS = ("task", "seed", "digit", "csv", "label", "tokens", "npz", "strict", "text_file",
-                 "code", "context", "patience", "locales")  # fmt: skip
+                 "code", "context", "patience", "locales", "wav")  # fmt: skip
 
 
 class Point(NamedTuple):

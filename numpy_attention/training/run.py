@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..files import PathLike
 from ..nn.parameters import Params
 from ..optim.trees import flatten
 from .lesion import Lesion, keeping, lesion_figures, lesion_of, lesioned
@@ -136,9 +137,21 @@ def starts_afresh(task: Task, name: str, source: Run, facts: DataFacts) -> bool:
 
 
 def file_digest(settings: Settings) -> str | None:
-    """SHA-256 of the user's own data file; None if the settings name none."""
-    file = settings.data_file
-    return None if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    """SHA-256 of the user's own data file, or of the WAV files of a folder; None if there are none."""
+    if settings.data_file is None:
+        return None
+    path = Path(settings.data_file)
+    if not path.is_dir():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    whole = hashlib.sha256()
+    for file in wav_files(path):
+        whole.update(f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()} ".encode())
+    return whole.hexdigest()
+
+
+def wav_files(folder: PathLike) -> list[Path]:
+    """The WAV files of a folder, by name."""
+    return sorted(file for file in Path(folder).iterdir() if file.suffix.lower() == ".wav" and file.is_file())
 
 
 def run_epochs(

@@ -59,14 +59,18 @@ class Settings(NamedTuple):
     text_file: str | None = None
     locales: str | None = None
     lesion: str | None = None
+    wav: str | None = None
+    """A folder of recordings"""
 
     @property
     def data_file(self) -> str | None:
-        """The user's own data file, if there is one."""
-        return self.csv or self.npz or self.text_file
+        """The user's own data file or folder, if there is one."""
+        return next((path for name in DATA_FILES if (path := getattr(self, name))), None)
 
 
-FILES = ("csv", "npz", "start_from", "text_file")
+DATA_FILES = ("csv", "npz", "text_file", "wav")
+"""Settings that are the user's own data."""
+FILES = (*DATA_FILES, "start_from")
 """Settings that are paths."""
 
 
@@ -97,10 +101,10 @@ POSITIVE = ("lr", "clip")
 SHARES = ("dropout",)
 """Numbers from 0 to below 1."""
 NOT_NEGATIVE = ("weight_decay",)
-TEXTS = ("task", "csv", "label", "drop", "npz", "start_from", "text_file", "locales")
+TEXTS = ("task", "csv", "label", "drop", "npz", "start_from", "text_file", "locales", "wav")
 OPTIONAL = ("clip", "until", "digit", "csv", "label", "tokens", "delimiter", "drop", "drop_text", "decimal",
             "npz", "start_from", "accumulate", "weight_decay", "patience", "layers", "context", "dropout",
-            "code", "text_file", "locales", "lesion")  # fmt: skip
+            "code", "text_file", "locales", "lesion", "wav")  # fmt: skip
 """Settings that may be None, which means unset."""
 
 

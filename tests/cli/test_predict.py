@@ -2,6 +2,7 @@
 
 import csv
 import io
+import wave
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ import numpy_attention as na
 from numpy_attention.cli import main
 from numpy_attention.tasks import TASKS
 from numpy_attention.tasks.classification.comparison import models_of
+from numpy_attention.tasks.sounds import spoken_digits, utterances
 from numpy_attention.tasks.words import dates, translation
 from numpy_attention.training import run_folder
 from tests.support.commands import QUICK, TABLE, out_of, write_own_data
+from tests.support.recordings import write_recordings
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +62,54 @@ def test_predict_needs_no_labels_and_reads_columns_by_name(capsys, files):
 
 def test_one_file_of_new_examples_is_required(capsys):
     assert main(["predict", "run"]) == 2
-    assert "one of the arguments --csv --npz --text is required" in capsys.readouterr().err
+    assert "one of the arguments --csv --npz --text --wav is required" in capsys.readouterr().err
+
+
+SPEECH = ["--task", "spoken-digits", "--epochs", "1", "--hidden-dim", "8", "--layers", "1", "--out", "run"]
+
+
+@pytest.fixture
+def little_speech(monkeypatch):
+    monkeypatch.setattr(spoken_digits, "TRAINING_UTTERANCES", 16)
+    monkeypatch.setattr(spoken_digits, "JUDGED_UTTERANCES", 2)
+    monkeypatch.setattr(utterances, "POOL", 2**16)
+
+
+def test_a_recording_of_ones_own_is_heard(capsys, files, little_speech):
+    write_recordings(files / "own")
+    out = out_of(capsys, "train", *SPEECH, "--wav", "own")
+    assert "1 speaker of 3 held out; noise, white or pink, at 5 to 20 dB" in out
+    assert (files / "run" / "result.json").exists()
+    words = out_of(capsys, "predict", "run", "--wav", "own/2_ann_0.wav")
+    assert words.count("\n") == 1
+    assert set(words.split()) <= set("0123")
+    with wave.open("both.wav", "wb") as file:
+        file.setparams((2, 3, 16000, 0, "NONE", ""))
+        file.writeframes(np.random.default_rng(0).integers(256, size=6 * 8000).astype(np.uint8).tobytes())
+    out = out_of(capsys, "predict", "run", "--wav", "both.wav").splitlines()
+    assert out[:2] == ["both.wav: 2 channels, averaged", "both.wav: 16000 Hz, resampled to 8000 Hz"]
+    assert len(out) == 3
+
+
+def test_a_folder_or_file_without_words_is_refused_and_nothing_is_written(capsys, files, little_speech):
+    (files / "none").mkdir()
+    for folder in ("none", "s.npz", "gone"):
+        assert main(["train", *SPEECH, "--wav", folder]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+        assert not (files / "run").exists()
+    assert main(["train", "--task", "digits", "--wav", "none"]) == 2
+    assert "wav belongs to the task spoken-digits" in capsys.readouterr().err
+    write_recordings(files / "own")
+    assert main(["train", *SPEECH[:-1], "own", "--wav", "own"]) == 2
+    assert "own is read, and would be overwritten" in capsys.readouterr().err
+    out_of(capsys, "train", *SPEECH)
+    assert main(["predict", "run", "--wav", "s.npz"]) == 2
+    assert "s.npz is not a WAV file of PCM samples" in capsys.readouterr().err
+    out_of(capsys, "train", *TABLE, *QUICK, "--out", "table")
+    assert main(["predict", "table", "--wav", "own/2_ann_0.wav"]) == 2
+    assert "--wav: the run's task, csv, reads no recording of your own" in capsys.readouterr().err
+    assert main(["predict", "run", "--wav", "own/2_ann_0.wav", "--out", "p.csv"]) == 2
+    assert "--out does not belong to --wav FILE; leave it out" in capsys.readouterr().err
 
 
 WORDS = ["--task", "dates", "--epochs", "1", "--hidden-dim", "8", "--layers", "1", "--out", "run"]

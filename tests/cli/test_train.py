@@ -101,6 +101,7 @@ def test_options_reach_the_folder(capsys, tmp_path):
         "text_file": None,
         "locales": None,
         "lesion": None,
+        "wav": None,
     }
 
 

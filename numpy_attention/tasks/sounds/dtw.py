@@ -28,15 +28,16 @@ def accumulated(distances: Array) -> Array:
             [ 3.,  4.]]])
     """
     count, rows, columns = distances.shape
-    g = np.full((count, rows + 1, columns + 1), np.inf)
-    g[:, 0, 0] = 0  # a row and a column before the first frames
-    for diagonal in range(rows + columns - 1):
-        i = np.arange(max(diagonal - columns + 1, 0), min(diagonal, rows - 1) + 1)
-        j = diagonal - i
-        d = distances[:, i, j]
-        straight = np.minimum(g[:, i, j + 1], g[:, i + 1, j])
-        g[:, i + 1, j + 1] = np.minimum(straight + d, g[:, i, j] + 2 * d)
-    return g[:, 1:, 1:]
+    d = np.full((rows + columns - 1, rows, count), np.inf, dtype=distances.dtype)  # by i + j, i, template
+    for i, row in enumerate(distances.transpose(1, 2, 0)):
+        d[i : i + columns, i] = row
+    g = np.full((rows + columns + 1, rows + 1, count), np.inf, dtype=d.dtype)
+    g[0, 0] = 0  # two diagonals before the first, and a row before it
+    for diagonal, own in enumerate(d):
+        before, last, this = g[diagonal : diagonal + 3]
+        this[1:] = np.minimum(last[1:], last[:-1]) + own
+        np.minimum(this[1:], before[:-1] + 2 * own, out=this[1:])
+    return np.stack([g[i + 2 : i + 2 + columns, i + 1].T for i in range(rows)], axis=1)
 
 
 def dtw_distances(frames: Array, templates: Sequence[Array]) -> Array:

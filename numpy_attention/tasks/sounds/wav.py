@@ -54,10 +54,10 @@ def read_wav(path: PathLike) -> tuple[Array, list[str]]:
         )
     x, notes = samples.reshape(-1, channels).mean(axis=1), []
     if channels > 1:
-        notes.append(f"{path}: {channels} channels, averaged")
+        notes.append(f"{channels} channels, averaged")
     if rate != RATE:
         x = resampled(x, rate)
-        notes.append(f"{path}: {rate} Hz, resampled to {RATE} Hz")
+        notes.append(f"{rate} Hz, resampled to {RATE} Hz")
     return x, notes
 
 

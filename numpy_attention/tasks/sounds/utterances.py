@@ -1,0 +1,137 @@
+"""Utterances: words of one speaker run together, with noise; as frames for an encoder, with their targets.
+
+An utterance for training is played slower or faster, and stripes of its spectrogram are blank. Ko et al.
+2015, Park et al. 2019.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ...functional.base.admission import Array
+from ..words.examples import Pairs
+from ..words.vocabulary import END, PAD, SPECIAL, START
+from .noise import PINK, WHITE, noise, with_noise
+from .spectrogram import log_mel
+from .words import SpokenWords
+
+GAP = 400
+"""The longest silence between two words, in samples: 50 ms. Most are shorter, and a third are none."""
+SNR = (5.0, 20.0)
+"""Limits of the signal-to-noise ratio, in decibels."""
+SPEEDS = (0.85, 1.18)
+"""Limits of how much faster or slower words are played for training, higher or lower at the same time."""
+BANDS = 24
+STACKED = 4
+"""Frames that are one token."""
+BLANK_BANDS, BLANK_FRAMES = (2, 4), (3, 4)
+"""Stripes that are blanked for training, and the most bands or frames of one."""
+POOL = 2**19
+"""Samples of noise of each kind, a minute, from which those of all utterances are cut."""
+
+
+class Utterance(NamedTuple):
+    """A recording of some words."""
+
+    samples: Array
+    """(n,) the waveform"""
+    digits: tuple[int, ...]
+    """The words, places in `SpokenWords.words`"""
+    starts: tuple[int, ...] = ()
+    """Where each word begins, in samples"""
+    ends: tuple[int, ...] = ()
+    """Where it ends"""
+    speaker: int = 0
+    snr: float = np.inf
+
+
+def played(x: Array, speed: float) -> Array:
+    """x (n,) played at another speed, interpolated linearly.
+
+    Examples
+    --------
+    >>> played(np.array([0.0, 1.0, 2.0, 3.0]), 1.5)
+    array([0. , 1.5, 3. ])
+    """
+    at = np.arange(0, len(x) - 1 + 1e-9, speed)
+    return np.asarray(np.interp(at, np.arange(len(x)), x), dtype=x.dtype)
+
+
+def drawn_utterances(
+    rng: np.random.Generator,
+    words: SpokenWords,
+    count: int,
+    lengths: tuple[int, int],
+    speeds: tuple[float, float] = (1.0, 1.0),
+) -> list[Utterance]:
+    """Utterances of `lengths` words (fewest, most), all by one speaker, at a speed within the limits."""
+    of_speaker = [np.flatnonzero(words.speaker == speaker) for speaker in np.unique(words.speaker)]
+    pools = [noise(rng, POOL, slope).astype(np.float32) for slope in (WHITE, PINK)]
+    utterances = []
+    for _ in range(count):
+        rows = rng.choice(of_speaker[rng.integers(len(of_speaker))], rng.integers(*lengths, endpoint=True))
+        speed = rng.uniform(*speeds)
+        pieces: list[Array] = []
+        starts, ends, size = [], [], 0
+        for row in rows:
+            gap = max(int(rng.integers(-GAP // 2, GAP, endpoint=True)), 0) if pieces else 0
+            clip = words.clips[row] if speed == 1 else played(words.clips[row], speed)
+            pieces += [np.zeros(gap, np.float32), clip]
+            starts.append(size + gap)
+            size += gap + len(clip)
+            ends.append(size)
+        pool, snr = pools[rng.integers(2)], float(rng.uniform(*SNR))
+        first = rng.integers(max(POOL - size, 1))
+        samples = with_noise(np.concatenate(pieces), np.resize(pool[first : first + size], size), snr)
+        digits = tuple(words.digit[rows].tolist())
+        utterances.append(
+            Utterance(samples, digits, tuple(starts), tuple(ends), int(words.speaker[rows[0]]), snr)
+        )
+    return utterances
+
+
+def tokens(samples: Array) -> Array:
+    """Frames of a waveform, `STACKED` of them a row (T, STACKED * BANDS), float32.
+
+    Each band has mean 0 over the recording, and all numbers together variance 1.
+
+    Examples
+    --------
+    >>> tokens(np.random.default_rng(0).normal(size=8000)).shape
+    (24, 96)
+    """
+    frames = log_mel(samples, BANDS)
+    frames = np.pad(frames, ((0, max(STACKED - len(frames), 0)), (0, 0)), mode="edge")
+    frames = frames - frames.mean(axis=0)
+    frames /= max(float(frames.std()), 1e-3)
+    whole = len(frames) // STACKED
+    return np.asarray(frames[: whole * STACKED].reshape(whole, STACKED * BANDS))
+
+
+def pairs_of(utterances: Sequence[Utterance]) -> Pairs:
+    """The tokens of utterances (N, S, columns) and their targets, padded."""
+    sources = [tokens(one.samples) for one in utterances]
+    lengths = np.array([len(source) for source in sources])
+    source = np.zeros((len(sources), lengths.max(), STACKED * BANDS), dtype=np.float32)
+    target_lengths = np.array([len(one.digits) + 2 for one in utterances])
+    target = np.full((len(sources), target_lengths.max()), PAD)
+    for row, one in enumerate(utterances):
+        source[row, : lengths[row]] = sources[row]
+        target[row, : target_lengths[row]] = (START, *(digit + len(SPECIAL) for digit in one.digits), END)
+    return Pairs(source, lengths, target, target_lengths)
+
+
+def blanked(rng: np.random.Generator, pairs: Pairs) -> Pairs:
+    """Pairs with stripes of 0, the mean, along time and along frequency; another stripe for each row."""
+    rows, tokens_each, _ = pairs.source.shape
+    frames = pairs.source.reshape(rows, -1, BANDS).copy()
+    spans = (BLANK_BANDS, 2, np.full(rows, BANDS)), (BLANK_FRAMES, 1, STACKED * pairs.source_lengths)
+    for (stripes, most), axis, ends in spans:
+        place = np.arange(frames.shape[axis])
+        for _ in range(stripes):
+            width = rng.integers(most, endpoint=True, size=(rows, 1))
+            first = (rng.random((rows, 1)) * (ends[:, None] - width + 1)).astype(int)
+            blank = (place >= first) & (place < first + width)
+            frames *= ~np.expand_dims(blank, 3 - axis)
+    return pairs._replace(source=frames.reshape(rows, tokens_each, -1))
