@@ -13,6 +13,7 @@ from ..tasks import DEFAULT_TASK, TASKS, load
 from ..tasks.options import grid_settings
 from ..tasks.run_data import reload_data
 from ..training import run_folder
+from ..training.agreement import agreement_lines
 from ..training.folder_lock import only_writer
 from ..training.grid import Point, data_settings, format_point, grid_table, sensitivity
 from ..training.interrupt import deferred_interrupt
@@ -20,9 +21,10 @@ from ..training.loop import Compute, NotFinite, steps_per_epoch
 from ..training.objective import Figures
 from ..training.pictures import draw_pictures, require_matplotlib
 from ..training.progress import progress
+from ..training.records import drift_lines
 from ..training.recovery import epoch_text, injury_lines, injury_of, recovery_lines
 from ..training.report import end_lines, epoch_line, format_loss, verbose_lines
-from ..training.run import Run, run_epochs, start_run
+from ..training.run import LEARNED, Run, run_epochs, start_run
 from ..training.settings import CHOICES, FILES, Settings
 from .numbers import positive_number
 from .workers import add_worker_options, check_parts, check_worker_options, in_parts, shared
@@ -198,6 +200,10 @@ def finish_run(
         draw_pictures(out, last, data)
     for line in [*end_lines(last), *recovery_lines(last, injury)]:
         print("", line, sep="\n")
+    if args.verbose:
+        learned = last.epochs[LEARNED].params
+        drift = drift_lines(learned, last.starts[LEARNED], last.history[-1])
+        print(*drift, *agreement_lines(last, data), sep="\n")
     rows = last.task.held_out(last, data)
     if out is not None:
         run_folder.write_result(out, last, rows, began)

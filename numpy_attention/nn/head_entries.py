@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 Entries: TypeAlias = dict[str, Any]
 """By the dotted name of a parameter: an index of the entries in it that belong to one head."""
 
-WHOLE = "attention"
+WHOLE = "pooling"
 """The place of an attention that is the whole model."""
 
 

@@ -11,6 +11,10 @@ LINE_WIDTH = 100
 NO_BREAK = "\N{NO-BREAK SPACE}"
 """Stands between a name and its number while lines are wrapped."""
 
+KINDS = {"focus": "focus", "alike": "alike", "temperature": "temperature", "moved": "moved",
+         "moved_in_epoch": "this epoch"}  # fmt: skip
+"""The kinds of records, and what they are called where they are printed."""
+
 
 def format_loss(loss: float) -> str:
     """A loss to four places, from a million on in scientific notation; "-" for NaN."""
@@ -31,13 +35,13 @@ def verbose_lines(run: Run) -> list[str]:
     """The records of the last epoch, one paragraph per kind: see `records`."""
     last = run.history[-1]
     lines = []
-    for kind in ("focus", "alike", "temperature", "moved"):
+    for kind, label in KINDS.items():
         values = {name.partition(".")[2]: x for name, x in last.items() if name.startswith(f"{kind}.")}
         if values:
             cells = ", ".join(
                 f"{name}{NO_BREAK}{'-' if math.isnan(x) else f'{x:.3f}'}" for name, x in values.items()
             )
-            page = wrap(cells, LINE_WIDTH, initial_indent=f"  {kind:<11}  ", subsequent_indent=" " * 15)
+            page = wrap(cells, LINE_WIDTH, initial_indent=f"  {label:<11}  ", subsequent_indent=" " * 15)
             lines += [line.replace(NO_BREAK, " ") for line in page]
     return lines
 

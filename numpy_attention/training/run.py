@@ -15,6 +15,7 @@ from ..optim.trees import flatten
 from .lesion import Lesion, keeping, lesion_figures, lesion_of, lesioned
 from .loop import Compute, Epoch, epoch_zero, train
 from .objective import Objective
+from .records import moved_in_epoch
 from .settings import Settings, parse_until
 from .task import DataFacts, Task, TaskData
 
@@ -197,7 +198,9 @@ def history_row(
     if run.settings.lesion is not None:
         figures = lesion_figures(run.task, objective, learned.params, data)
         row |= {f"{LESION}.{part}": figure for part, figure in figures.items()}
-    return row | run.task.records(objective, learned.params, run.starts[LEARNED], data)
+    start, before = run.starts[LEARNED], run.epochs[LEARNED].params
+    row |= run.task.records(objective, learned.params, start, data)
+    return row | moved_in_epoch(learned.params, before, start)
 
 
 def first_epoch_at_scratch_loss(history: tuple[dict[str, float], ...]) -> int | None:

@@ -118,7 +118,7 @@ def write_text_files(folder: PathLike, run: Run) -> None:
     write_json(folder / SETTINGS, {"format": FORMAT, **with_absolute_paths(run.settings)._asdict()})
     names = tuple(run.history[-1])
     rows = [
-        [int(row["epoch"]), *("" if np.isnan(row[name]) else row[name] for name in names[1:])]
+        [int(row["epoch"]), *("" if np.isnan(x := row.get(name, np.nan)) else x for name in names[1:])]
         for row in run.history
     ]
     write_csv(folder / HISTORY, names, rows)
@@ -172,7 +172,7 @@ def to_arrays(run: Run) -> dict[str, Array]:
         **{name: np.array(json.dumps(value)) for name, value in texts.items()},
         **flatten(arrays),
         "history.columns": np.array(names),
-        "history.rows": np.array([[row[name] for name in names] for row in run.history]),
+        "history.rows": np.array([[row.get(name, np.nan) for name in names] for row in run.history]),
         **flatten({name: epoch.params for name, epoch in run.epochs.items()}),
         **flatten({"start": run.starts}),
         **({} if run.best is None else flatten({"best": {LEARNED: run.best}})),

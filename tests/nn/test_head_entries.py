@@ -79,7 +79,7 @@ def test_heads_of_the_attention_classifier(score):
 def test_heads_of_pooled_words():
     model = nn.PooledWords(11, 5, 2, 3)
     ((place, heads),) = head_entries(model).items()
-    assert place == "attention"
+    assert place == "pooling"
     own = counts(model.shapes(), heads)
     assert {name: set(array.ravel()) for name, array in own.items()} == {
         "embedding.weight": {0}, "score.weight": {1}, "classifier.weight": {1}, "classifier.bias": {0}

@@ -77,6 +77,16 @@ def test_nan_is_an_empty_cell_of_the_history(folder):
     assert np.isnan(run_folder.read_run(folder, TASKS).history[0]["focus.pooling"])
 
 
+def test_an_epoch_of_an_earlier_version_has_fewer_columns_and_stays_readable(folder):
+    run = a_run(2)
+    first = {name: x for name, x in run.history[0].items() if not name.startswith("moved_in_epoch.")}
+    run_folder.save_run(folder, run._replace(history=(first, run.history[1])))
+    kept = run_folder.read_run(folder, TASKS).history
+    assert list(kept[0]) == list(kept[1])
+    assert np.isnan(kept[0]["moved_in_epoch.features.weight"])
+    assert (folder / "history.csv").read_text().splitlines()[1].endswith(",,,")
+
+
 def test_run_npz_is_complete_if_the_text_files_fail(folder, monkeypatch):
     later = a_run(2)
 

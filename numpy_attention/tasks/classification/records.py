@@ -1,13 +1,13 @@
 """Numbers that show, epoch by epoch, what training does to a network.
 
     focus   1 - entropy / log T     0: uniform over the tokens, 1: all on a single one
-    alike   Σ_t min(a_t, b_t)       the share of weight that two heads have on the same tokens
+    alike   Σ_t min(a_t, b_t)       the share of weight that two heads have on the same tokens:
+                                    training/agreement.py
     moved   ||W - W_0|| / ||W_0||   distance of a parameter from its initial value: training/records.py
 
 The names are those of the history and of `train --verbose`.
 """
 
-import itertools
 import math
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from ...functional.base.admission import Array
 from ...nn.parameters import Params
 from ...optim.trees import flatten
+from ...training.agreement import head_overlap
 from ...training.records import moved
 
 
@@ -36,23 +37,6 @@ def focus(weights: Array, lengths: Array | None = None) -> float:
     kept = weights[several]
     entropy = -(kept * np.log(np.where(kept > 0, kept, 1.0))).sum(axis=-1)  # (N, H, L)
     return float((1 - entropy / np.log(counts[several])[:, None, None]).mean())
-
-
-def head_overlap(weights: Array) -> float:
-    """Weight that two heads have on the same tokens, the mean over all pairs; weights (N, H, L, T).
-
-    1 for identical heads, 0 for disjoint ones; NaN for a single head.
-
-    Examples
-    --------
-    >>> head_overlap(np.array([[[[0.5, 0.5, 0.0]], [[0.0, 0.5, 0.5]]]]))
-    0.5
-    """
-    pairs = list(itertools.combinations(range(weights.shape[1]), 2))
-    if not pairs:
-        return math.nan
-    shared = [np.minimum(weights[:, one], weights[:, other]).sum(axis=-1).mean() for one, other in pairs]
-    return float(np.mean(shared))
 
 
 def epoch_records(

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from numpy_attention.tasks.classification.records import epoch_records, focus, head_overlap
+from numpy_attention.tasks.classification.records import epoch_records, focus
 
 
 def test_focus_is_0_for_uniform_and_1_for_a_single_token():
@@ -23,12 +23,6 @@ def test_focus_counts_real_tokens_only():
     assert focus(weights, np.array([2, 1])) == pytest.approx(0, abs=1e-15)
     assert math.isnan(focus(weights[1:], np.array([1])))
     assert math.isnan(focus(np.ones((3, 1, 1, 1))))
-
-
-def test_overlap_of_heads():
-    weights = np.array([[0.5, 0.5, 0.0], [0.0, 0.5, 0.5], [0.5, 0.5, 0.0]]).reshape(1, 3, 1, 3)
-    assert head_overlap(weights) == pytest.approx((0.5 + 1 + 0.5) / 3)
-    assert math.isnan(head_overlap(weights[:, :1]))
 
 
 def test_records_by_name():
