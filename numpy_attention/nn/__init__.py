@@ -5,8 +5,8 @@
     d_inputs, d_params = layer.backward(d_out, saved)
 
 Read `layer` and `linear`, then `multi_head_attention`, `transformer`, `language_model` and `generation`; the
-tasks' models are `classifier`, `patch_classifier`, `token_scores`, `temperature`; `interventions` look into
-all of them. Imports NumPy, `functional`, `optim`.
+tasks' models are `classifier`, `patch_classifier`, `token_scores`; `temperature` and `adaptive` are what
+heads learn of themselves; `interventions` look into all of them. Imports NumPy, `functional`, `optim`.
 """
 
 from .composition import Residual, Sequential
@@ -29,9 +29,11 @@ from .pooling import AttentionPooling
 from .positions.added import Learned, Sinusoidal
 from .positions.alibi import ALiBi, alibi_slopes
 from .positions.buckets import T5Buckets, t5_buckets
+from .positions.joined import Joined
 from .positions.rotary import Rotary
 from .positions.scaling import LinearScaling, NTKScaling, YaRNScaling
 from .positions.shaw import Shaw
+from .positions.span import AdaptiveSpan
 from .positions.transformer_xl import TransformerXL
 from .sampling import next_token_probabilities, penalise_repetition
 from .seq2seq import Seq2Seq
@@ -45,12 +47,14 @@ from .weights.torch_names import from_torch, to_torch
 
 __all__ = [
     "ALiBi",
+    "AdaptiveSpan",
     "AttentionPooling",
     "Detector",
     "Dropout",
     "Embedding",
     "EncoderClassifier",
     "FeedForward",
+    "Joined",
     "Layer",
     "KVCache",
     "LanguageModel",

@@ -5,9 +5,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ..functional.base.admission import real_number, shown
+from ..functional.base.admission import Array, admit, real_number, shown
+from ..functional.base.arrays import check_equal, common_batch
 from ..optim.trees import flatten
+from .adaptive import ALPHA, ENTMAX, NORMALISERS, SOFTMAX, TEMPERATURE, adaptive_shapes
 from .attention_step import ATTENTIONS, REFERENCE, Intervention
 from .heads import SEPARATE
 from .layer import Layer, admit_choice, admit_flags, admit_rate, admit_sizes
@@ -16,6 +19,7 @@ from .norms import NORMS, norm_of
 from .parameters import SHARPNESS, Shapes
 from .positions.attention_positions import AttentionPositions
 from .scores import DOT, SCORES, score_shapes
+from .temperature import FIXED, LEARNED, TEMPERATURES
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class AttentionSizes(Layer):
     positions: AttentionPositions | None = None
     score: str = DOT
     attention: str | Intervention | None = None
+    normaliser: str = SOFTMAX
+    temperature: str = FIXED
 
     def __post_init__(self) -> None:
         admit_sizes(width=self.width, heads=self.heads)
@@ -59,6 +65,8 @@ class AttentionSizes(Layer):
         if self.heads % self.kv_groups:
             raise ValueError(f"kv_heads is {self.kv_heads}; a divisor of heads, {self.heads}, is expected")
         admit_rate("dropout", self.dropout)
+        admit_choice("normaliser", self.normaliser, NORMALISERS)
+        admit_choice("temperature", self.temperature, TEMPERATURES)
         admit_choice("score", self.score, SCORES)
         if self.query_key_norm is not None:
             admit_choice("query_key_norm", self.query_key_norm, NORMS)
@@ -75,6 +83,14 @@ class AttentionSizes(Layer):
             expected = "None" if name == "scale" else "None or 'reference'"
             came = shown(getattr(self, name))
             raise ValueError(f"{name} is {came}; {expected} is expected with score {shown(self.score)}")
+
+        if self.normaliser == ENTMAX and (self.score != DOT or not reference):
+            came = f"score {shown(self.score)}" if reference else f"attention {shown(self.attention)}"
+            raise ValueError(
+                f"normaliser is 'entmax' with {came}; score 'dot' and the reference are expected"
+            )
+        if self.temperature == LEARNED:
+            self.admit_scale(0.0)
 
     def _admit_positions(self, positions: object) -> None:
         if not isinstance(positions, AttentionPositions):
@@ -142,6 +158,7 @@ class AttentionSizes(Layer):
             shapes |= {"bias_k": (1, 1, self.widths[1]), "bias_v": (1, 1, self.widths[2])}
         if self.sinks:
             shapes["sinks"] = (self.heads,)
+        shapes |= adaptive_shapes(self.heads, self.temperature, self.normaliser)
         if self.score != DOT:
             shapes["score"] = score_shapes(self.score, self.heads, self.columns)
         return shapes
@@ -173,6 +190,36 @@ class AttentionSizes(Layer):
     def initial(self, rng: np.random.Generator, name: str, shape: Any) -> Any:
         if name == "score":
             return {inner: self.initial(rng, inner, own) for inner, own in shape.items()}
-        if name == "sinks":
+        if name in ("sinks", TEMPERATURE, ALPHA):
             return np.zeros(shape)
         return np.array(SHARPNESS) if name == "sharpness" else super().initial(rng, name, shape)
+
+    def admit_scale(self, scale: Any) -> Any:
+        """The scale of a call, or the layer's own."""
+        if scale is not None and (
+            self.score != DOT or (self.positions is not None and self.positions.scaled)
+        ):
+            other = f"score {self.score!r}" if self.score != DOT else type(self.positions).__name__
+            raise TypeError(f"scale is {shown(scale)}, but {other} takes none; None is expected")
+        return self.scale if scale is None else scale
+
+    def admit_inputs(
+        self, query: npt.ArrayLike, key: npt.ArrayLike | None, value: npt.ArrayLike | None
+    ) -> list[Array]:
+        """The inputs of a call that were passed, as arrays that fit together."""
+        if key is None and value is not None:
+            raise TypeError(f"value is {type(value).__name__} and key is None; a key is expected with it")
+        inputs = {"query": query, "key": key, "value": value}
+        arrays = {name: admit(name, x, 2) for name, x in inputs.items() if x is not None or name == "query"}
+        for (name, x), width in zip(arrays.items(), self.input_widths, strict=False):
+            if x.shape[-1] != width:
+                raise ValueError(f"{name} has shape {x.shape}; (B, length, {width}) is expected")
+        used = [(*arrays.values(), *[[*arrays.values()][-1]] * 3)[place] for place in range(3)]
+        for name, own, width in zip(inputs, used, self.input_widths, strict=True):
+            if inputs[name] is None and own.shape[-1] != width:
+                raise TypeError(f"{name} is None; an array (B, length, {width}) is expected")
+        common_batch(**{name: x.shape[:-2] for name, x in arrays.items()})
+        if len(arrays) == 3:
+            lengths = arrays["key"].shape[-2], arrays["value"].shape[-2]
+            check_equal("the length of key", lengths[0], "the length of value", lengths[1])
+        return list(arrays.values())

@@ -16,6 +16,11 @@ import numpy as np
 
 from ..functional.attention.attend import attend_backward, attend_forward
 from ..functional.attention.attention import AttentionSaved, attention_backward, attention_forward
+from ..functional.attention.entmax_attention import (
+    EntmaxAttentionSaved,
+    entmax_attention_backward,
+    entmax_attention_forward,
+)
 from ..functional.attention.steps import STEPS, Steps
 from ..functional.base.admission import Array, compute_dtype
 from ..functional.base.arrays import Pair, shape_repr
@@ -39,6 +44,7 @@ ATTENTIONS = {
 
 _BACKWARD: dict[Any, Callable[..., Any]] = {
     AttentionSaved: attention_backward,
+    EntmaxAttentionSaved: entmax_attention_backward,
     BlockwiseSaved: blockwise_attention_backward,
     FastSaved: fast_attention_backward,
 }
@@ -50,7 +56,7 @@ class AttentionStepSaved(NamedTuple):
 
     score: HeadScoresSaved | None
     attention: Any
-    """AttentionSaved, AttendSaved, BlockwiseSaved or FastSaved"""
+    """AttentionSaved, EntmaxAttentionSaved, AttendSaved, BlockwiseSaved or FastSaved"""
 
     @property
     def weights(self) -> Array | None:
@@ -68,6 +74,7 @@ class AttentionStepGradients(NamedTuple):
     d_bias: Any
     d_scale: Any
     d_sinks: Any
+    d_alpha: Any = None
 
 
 def chosen(attention: str | None, *arrays: Array) -> str:
@@ -90,15 +97,19 @@ def attention_step_forward(
     key: Array,
     value: Array,
     scale: Any,
+    alpha: Array | None = None,
     **options: Any,
 ) -> tuple[Array, AttentionStepSaved]:
     """out (B, H, L, D); params are the score's, options those of `attend`, scale that of the dot product.
 
-    attention: a name, None, or the steps of the reference.
+    attention: a name, None, or the steps of the reference. alpha: that of entmax, None for softmax.
     """
     if isinstance(attention, Steps):
         options["steps"] = attention
         attention = REFERENCE
+    if alpha is not None:
+        out, entmax = entmax_attention_forward(query, key, value, scale=scale, alpha=alpha, **options)
+        return out, AttentionStepSaved(None, entmax)
     if score == DOT:
         forward = ATTENTIONS[chosen(attention, query, key, value)].forward
         out, saved = forward(query, key, value, scale=scale, **options)

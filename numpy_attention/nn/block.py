@@ -3,6 +3,8 @@
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 
+from ..functional.base.admission import shown
+from .adaptive import SOFTMAX
 from .attention_step import Intervention
 from .feed_forward import FeedForward
 from .layer import Layer, admit_flags
@@ -10,6 +12,9 @@ from .multi_head_attention import MultiHeadAttention
 from .norms import LayerNorm, RMSNorm, norm_of
 from .parameters import Params
 from .positions.attention_positions import AttentionPositions
+from .positions.joined import joined
+from .positions.span import AdaptiveSpan
+from .temperature import FIXED
 
 
 @dataclass(frozen=True)
@@ -35,15 +40,22 @@ class Block(Layer):
     scale: float | None = None
     positions: AttentionPositions | None = None
     attention: str | Intervention | None = None
+    normaliser: str = SOFTMAX
+    temperature: str = FIXED
+    span: AdaptiveSpan | None = None
 
     def __post_init__(self) -> None:
         admit_flags(norm_first=self.norm_first)
+        if self.span is not None and not isinstance(self.span, AdaptiveSpan):
+            raise TypeError(
+                f"span is {shown(self.span)}; nn.AdaptiveSpan(heads, context, ramp) or None is expected"
+            )
         self.parts()
 
     @cached_property
     def self_attn(self) -> MultiHeadAttention:
         """The attention of the tokens to each other."""
-        return self._attention(self.positions)
+        return self._attention(joined(self.positions, self.span))
 
     @cached_property
     def multihead_attn(self) -> MultiHeadAttention:
@@ -66,6 +78,8 @@ class Block(Layer):
             dropout=self.dropout,
             positions=positions,
             attention=self.attention,
+            normaliser=self.normaliser,
+            temperature=self.temperature,
         )
 
     @cached_property

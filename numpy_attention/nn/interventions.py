@@ -22,6 +22,7 @@ import numpy as np
 from ..functional.attention.steps import STEPS, Normalised, SoftmaxStepGradients, Steps
 from ..functional.base.admission import Array, shown
 from ..functional.base.arrays import Pair
+from .adaptive import own_steps
 from .attention_step import Intervention
 from .parameters import Params
 
@@ -156,8 +157,12 @@ class Seen:
     """(B, H, L, S) the gradient of the weights as they were used; None before a backward"""
 
 
-def changed_steps(change: Pair = UNCHANGED, seen: dict[str, Seen] | None = None, name: str = "") -> Steps:
+def changed_steps(
+    change: Pair = UNCHANGED, seen: dict[str, Seen] | None = None, name: str = "", steps: Steps = STEPS
+) -> Steps:
     """Steps of attention whose weights are changed; with `seen`, what they were is recorded there by name.
+
+    steps: those whose weights are changed.
 
     Examples
     --------
@@ -170,7 +175,7 @@ def changed_steps(change: Pair = UNCHANGED, seen: dict[str, Seen] | None = None,
     records: dict[str, Seen] = {} if seen is None else seen
 
     def softmax_forward(masked: Array, sinks: Any = None, visible: Any = None) -> tuple[Normalised, Any]:
-        (weights, lse), saved = STEPS.softmax.forward(masked, sinks, visible)
+        (weights, lse), saved = steps.softmax.forward(masked, sinks, visible)
         used, saved_change = change.forward(weights, visible)
         records[name] = Seen(used, np.broadcast_to(True if visible is None else visible, used.shape))
         return Normalised(used, lse), (saved, saved_change)
@@ -179,15 +184,15 @@ def changed_steps(change: Pair = UNCHANGED, seen: dict[str, Seen] | None = None,
         d_used, d_lse = d_normalised
         records[name].d_weights = d_used
         d_weights = change.backward(d_used, saved[1])
-        gradients: SoftmaxStepGradients = STEPS.softmax.backward((d_weights, d_lse), saved[0])
+        gradients: SoftmaxStepGradients = steps.softmax.backward((d_weights, d_lse), saved[0])
         return gradients
 
     def values_forward(thinned: Array, value: Array, visible: Any = None) -> Any:
         records[name].value = value
-        return STEPS.values.forward(thinned, value, visible)
+        return steps.values.forward(thinned, value, visible)
 
-    return STEPS._replace(
-        softmax=Pair(softmax_forward, softmax_backward), values=Pair(values_forward, STEPS.values.backward)
+    return steps._replace(
+        softmax=Pair(softmax_forward, softmax_backward), values=Pair(values_forward, steps.values.backward)
     )
 
 
@@ -224,7 +229,7 @@ class Watch:
         name = self._names.get(id(params))
         if name is None:
             raise ValueError(f"params holds {shown(list(params))}; a part of those being watched is expected")
-        return changed_steps(self.changes.get(name, UNCHANGED), self.seen, name)
+        return changed_steps(self.changes.get(name, UNCHANGED), self.seen, name, own_steps(params))
 
 
 def subtrees(params: Params, name: str = "") -> Iterator[tuple[str, Params]]:

@@ -59,7 +59,8 @@ class LanguageModel(BlockOptions):
     tied : True for the table of embeddings as output too; False for a matrix of its own
     hidden : columns inside a feed-forward layer, 4 width if None
     activation, norm_first, norm, eps, bias, dropout, kv_heads, head_width, query_key_norm, gate, sinks,
-        softcap, attention : as in `TransformerEncoderLayer`; dropout acts on the embeddings too
+        softcap, attention, normaliser, temperature, span : as in `TransformerEncoderLayer`; dropout acts on
+        the embeddings too
 
     Llama's form: LanguageModel(…, positions=nn.Rotary(layout="halves"), norm="rms", activation="swiglu",
     kv_heads=…, hidden=…, bias=False, tied=False).

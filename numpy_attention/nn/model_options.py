@@ -8,12 +8,15 @@ from typing import Any
 from ..functional.base.admission import Array, shown, whole_numbers
 from ..functional.masks.builders import causal
 from ..functional.masks.mask import Mask
+from .adaptive import SOFTMAX
 from .attention_step import Intervention
 from .kv_cache import ModelCache
 from .layer import Layer, admit_sizes
 from .parameters import Params
 from .positions.added import Learned, Sinusoidal
 from .positions.attention_positions import AttentionPositions
+from .positions.span import AdaptiveSpan
+from .temperature import FIXED
 from .transformer import TransformerDecoderLayer, TransformerEncoderLayer
 from .transformer_stack import TransformerEncoder
 
@@ -40,6 +43,9 @@ class BlockOptions(Layer):
     scale: float | None = None
     dropout: float = 0.0
     attention: str | Intervention | None = None
+    normaliser: str = SOFTMAX
+    temperature: str = FIXED
+    span: AdaptiveSpan | None = None
 
     @cached_property
     def added(self) -> Learned | Sinusoidal | None:

@@ -15,10 +15,11 @@ import numpy.typing as npt
 from ..functional.attention.attention import sum_of
 from ..functional.attention.dropout import dropout
 from ..functional.attention.steps import Steps
-from ..functional.base.admission import Array, admit, shown
-from ..functional.base.arrays import check_equal, common_batch, shape_repr
+from ..functional.base.admission import Array
+from ..functional.base.arrays import common_batch, shape_repr
 from ..functional.layers.linear import LinearSaved
 from ..functional.masks.mask import Mask, check_mask
+from .adaptive import AdaptedSaved, adapt_backward, adapt_forward
 from .attention_sizes import AttentionSizes
 from .attention_step import (
     AttentionStepGradients,
@@ -48,7 +49,6 @@ from .positions.inside import (
     values_backward,
     values_of,
 )
-from .scores import DOT
 
 
 @shape_repr
@@ -63,6 +63,7 @@ class MultiHeadAttentionSaved(NamedTuple):
     cached: bool
     bias: Any
     extra: Any
+    adapted: AdaptedSaved
     attention: AttentionStepSaved
     values: Any
     gate: Any
@@ -101,17 +102,20 @@ class MultiHeadAttention(AttentionSizes):
     sinks : learned scores (H,) of one more key without a value
     softcap, scale : as in `na.attention`; scale is 1 / √head_width if None
     dropout : the probability that a weight is dropped in training
-    positions : nn.Rotary(), nn.ALiBi(heads), nn.T5Buckets(heads), nn.Shaw(…), nn.TransformerXL(…), or None
+    positions : nn.Rotary(), nn.ALiBi(heads), nn.T5Buckets(heads), nn.Shaw(…), nn.TransformerXL(…),
+        nn.AdaptiveSpan(heads, context, ramp), several by nn.Joined(…), or None
     score : "dot", or "general", "additive", "concat", "cosine", "location", with parameters for each head
     attention : "reference", "blockwise" or "fast"; None: fast for float32 and float16, else reference; or an
         intervention, such as nn.Watch
+    normaliser : "softmax", or "entmax", whose α each head learns, with the score "dot" and the reference
+    temperature : "fixed", or "learned": each head divides its scores by a number of its own
 
     Parameters of the layer, as in PyTorch's nn.MultiheadAttention:
 
         in_proj_weight ((H + 2 G) * head_width, width)    rows for query, key, value; or, for other widths,
         q_proj_weight, k_proj_weight, v_proj_weight       of key or value, one for each
         in_proj_bias, bias_k, bias_v, out_proj.weight, out_proj.bias
-        q_norm.weight, k_norm.weight, gate.weight, sinks, score.…, positions.…    of the options
+        q_norm.weight, k_norm.weight, gate.weight, sinks, log_temperature, alpha_logit, score.…, positions.…
 
     Raises
     ------
@@ -175,8 +179,8 @@ class MultiHeadAttention(AttentionSizes):
             If a parameter is missing, unknown or has another shape, or an input, mask or scale does not fit.
         """
         self.check(params)
-        inputs = self._admit_inputs(query, key, value)
-        scale = self._admit_scale(scale)
+        inputs = self.admit_inputs(query, key, value)
+        scale = self.admit_scale(scale)
         kept, cached = cache if isinstance(cache, MemoryCache) else None, cache is not None
         cache = None if kept is not None else cache
         if cache is None and mask is not None:
@@ -192,8 +196,9 @@ class MultiHeadAttention(AttentionSizes):
         bias, bias_saved = bias_of(self.positions, params, q, k, places, scale)
         shape = (*common_batch(query=q.shape[:-3], key=k.shape[:-3]), *q.shape[-3:-1], k.shape[-2])
         k, v, extra = self._extend(params, k, v)
+        scale, alpha, adapted = adapt_forward(params, scale, q.shape[-1])
         context, attention = attention_step_forward(
-            self._attention(params), self.score, params.get("score", {}), q, k, v, scale,
+            self._attention(params), self.score, params.get("score", {}), q, k, v, scale, alpha,
             mask=mask_beside(mask, shape, k.shape[-2] - shape[-1]),
             bias=bias_beside(bias, shape, k.shape[-2] - shape[-1]),
             softcap=self.softcap,
@@ -204,7 +209,7 @@ class MultiHeadAttention(AttentionSizes):
         gated, gate = self._open(params, inputs[0], join_heads(context))
         out, out_proj = self.out_proj.forward(params["out_proj"], gated)
         return out, MultiHeadAttentionSaved(
-            in_proj, len(inputs), norms, rotation, cached, bias_saved, extra, attention, values,
+            in_proj, len(inputs), norms, rotation, cached, bias_saved, extra, adapted, attention, values,
             gate, out_proj,
         )  # fmt: skip
 
@@ -232,6 +237,8 @@ class MultiHeadAttention(AttentionSizes):
         # context = attention(q, k, v) + values(weights)
         d_weights, d_values = values_backward(self.positions, d_context, saved.values, saved.attention)
         d = attention_step_backward(d_context, saved.attention, d_weights)
+        # scale, alpha = adapt(scale)
+        d_scale, d_adapted = adapt_backward(d.d_scale, d.d_alpha, saved.adapted)
         # k, v = [k; extra], [v; extra]
         d_k, d_v, d_bias, d_extra = self._extend_backward(d, saved.extra)
         # bias = bias(q, k)
@@ -247,12 +254,13 @@ class MultiHeadAttention(AttentionSizes):
         d_params = {
             **d_in_proj, **d_extra,
             **({} if d.d_sinks is None else {"sinks": d.d_sinks}),
+            **d_adapted,
             **({"score": d.d_params} if d.d_params else {}),
             **d_norms, **d_gate,
             **({"positions": d_positions} if d_positions else {}),
             "out_proj": d_out_proj,
         }  # fmt: skip
-        return InputGradients(*d_inputs), d_params, d.d_scale
+        return InputGradients(*d_inputs), d_params, d_scale
 
     # ---------------------------------------------------------------------------- steps that are options
 
@@ -318,31 +326,3 @@ class MultiHeadAttention(AttentionSizes):
 
     def _plan(self, inputs: int) -> list[InputProjection]:
         return projections(inputs, self.widths, len(set(self.input_widths)) > 1)
-
-    def _admit_scale(self, scale: Any) -> Any:
-        if scale is not None and (
-            self.score != DOT or (self.positions is not None and self.positions.scaled)
-        ):
-            other = f"score {self.score!r}" if self.score != DOT else type(self.positions).__name__
-            raise TypeError(f"scale is {shown(scale)}, but {other} takes none; None is expected")
-        return self.scale if scale is None else scale
-
-    def _admit_inputs(
-        self, query: npt.ArrayLike, key: npt.ArrayLike | None, value: npt.ArrayLike | None
-    ) -> list[Array]:
-        if key is None and value is not None:
-            raise TypeError(f"value is {type(value).__name__} and key is None; a key is expected with it")
-        inputs = {"query": query, "key": key, "value": value}
-        arrays = {name: admit(name, x, 2) for name, x in inputs.items() if x is not None or name == "query"}
-        for (name, x), width in zip(arrays.items(), self.input_widths, strict=False):
-            if x.shape[-1] != width:
-                raise ValueError(f"{name} has shape {x.shape}; (B, length, {width}) is expected")
-        used = [(*arrays.values(), *[[*arrays.values()][-1]] * 3)[place] for place in range(3)]
-        for name, own, width in zip(inputs, used, self.input_widths, strict=True):
-            if inputs[name] is None and own.shape[-1] != width:
-                raise TypeError(f"{name} is None; an array (B, length, {width}) is expected")
-        common_batch(**{name: x.shape[:-2] for name, x in arrays.items()})
-        if len(arrays) == 3:
-            lengths = arrays["key"].shape[-2], arrays["value"].shape[-2]
-            check_equal("the length of key", lengths[0], "the length of value", lengths[1])
-        return list(arrays.values())

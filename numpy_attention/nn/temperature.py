@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..functional.base.admission import Array
+from ..functional.base.arrays import unbroadcast
 
 FIXED, LEARNED = "fixed", "learned"
 TEMPERATURES = (FIXED, LEARNED)
@@ -26,7 +27,7 @@ class TemperatureSaved(NamedTuple):
 
 
 def temperature_forward(scores: Array, log_temperature: Array) -> tuple[Array, TemperatureSaved]:
-    """scores (B, H, L, S) divided by the temperature of their head; log_temperature (H,).
+    """scores (B, H, L, S), or their scale, divided by the temperature of their head; log_temperature (H,).
 
     Examples
     --------
@@ -39,9 +40,9 @@ def temperature_forward(scores: Array, log_temperature: Array) -> tuple[Array, T
 
 
 def temperature_backward(d_tempered: Array, saved: TemperatureSaved) -> tuple[Array, Array]:
-    """d_scores (B, H, L, S) and d_log_temperature (H,).
+    """d_scores (B, H, L, S), to be summed where a scale broadcast, and d_log_temperature (H,).
 
     tempered = scores * exp(-log_temperature), so its derivative by log_temperature is -tempered.
     """
-    d_log_temperature = -(d_tempered * saved.tempered).sum(axis=(0, 2, 3))
-    return d_tempered * saved.sharpness, d_log_temperature
+    d_sharpened = unbroadcast(d_tempered * saved.tempered, saved.sharpness.shape)
+    return d_tempered * saved.sharpness, -d_sharpened[:, 0, 0]

@@ -67,8 +67,9 @@ class TransformerEncoderLayer(Block):
     dropout : of attention weights, hidden numbers and both parts' outputs, in training
     norm : "layer" or "rms"
     bias : False for no biases
-    kv_heads, head_width, query_key_norm, gate, sinks, softcap, scale, positions, attention
-        as in `MultiHeadAttention`
+    kv_heads, head_width, query_key_norm, gate, sinks, softcap, scale, positions, attention, normaliser,
+        temperature : as in `MultiHeadAttention`
+    span : an `nn.AdaptiveSpan`, how far the tokens see each other, beside the positions; or None
 
     Examples
     --------

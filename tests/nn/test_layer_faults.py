@@ -10,6 +10,7 @@ from numpy_attention.check.faults import FAULTS
 from numpy_attention.check.pairs.layer_examples import LAYER_EXAMPLES
 from numpy_attention.functional.attention.dropout import Dropout as Multipliers
 from numpy_attention.nn import (
+    adaptive,
     composition,
     dropout,
     embedding,
@@ -24,7 +25,7 @@ from numpy_attention.nn import (
 )
 from numpy_attention.nn import multi_head_attention as mha
 from numpy_attention.nn import norms as norm_layers
-from numpy_attention.nn.positions import inside, rotary
+from numpy_attention.nn.positions import inside, joined, rotary, span
 from tests.nn import test_dropout as dropouts
 from tests.nn import test_encoder_classifier as encoders
 from tests.nn import test_feed_forward as feed_forwards
@@ -36,7 +37,9 @@ from tests.nn import test_norms as norms
 from tests.nn import test_pooling as poolings
 from tests.nn import test_seq2seq as translators
 from tests.nn import test_transformer as transformers
+from tests.nn.positions import test_joined as joinings
 from tests.nn.positions import test_rotary as rotaries
+from tests.nn.positions import test_span as spans
 
 ENCODER, DECODER = "TransformerEncoderLayer", "TransformerDecoderLayer"
 AFTER, BEFORE = transformers.FORMS[0], transformers.FORMS[2]
@@ -168,6 +171,24 @@ def other_only(one, other, order=()):
     return {name: {**one, **other}[name] for name in order or {**one, **other} if name in {**one, **other}}
 
 
+def colder(d_tempered, saved):
+    """By the logarithm of the sharpness instead of the temperature."""
+    d_scale, d_log = temperature_backward(d_tempered, saved)
+    return d_scale, -d_log
+
+
+def along_the_sequence(self, places):
+    return np.abs(places.distances())
+
+
+def place_of(name):
+    """The number of an example of the multi-head attention."""
+    return [example.name for example in LAYER_EXAMPLES["MultiHeadAttention"]].index(name)
+
+
+temperature_backward = adaptive.temperature_backward
+ADAPTIVE = checked("MultiHeadAttention", place_of("adaptive: entmax, temperature, span beside rotary"))
+IN_AN_IMAGE = spans.test_in_an_image_the_distance_is_the_larger_of_rows_and_columns
 cache_append, cache_mask = kv_cache.KVCache.append, kv_cache.KVCache.mask
 tied_backward = embedding.Embedding.tied_backward
 LEARNED, ROTARY, SLIDING = (
@@ -223,6 +244,11 @@ PLANTED = {
     "slots of no token seen": (kv_cache.KVCache, "mask", never_hidden, RAGGED),
     "padding in the mean": (token_pooling, "real_tokens", lambda mask, x: None, MEANS),
     "source and target share no gradient": (seq2seq, "summed", other_only, SHARED),
+    "temperature colder where it should be warmer": (adaptive, "temperature_backward", colder, ADAPTIVE),
+    "alpha without the slope of its sigmoid": (adaptive, "sigmoid_backward", lambda d, saved: d, ADAPTIVE),
+    "span without the slope of its sigmoid": (span, "sigmoid_backward", lambda d, saved: d, ADAPTIVE),
+    "span along the patches of an image": (span.AdaptiveSpan, "distances", along_the_sequence, IN_AN_IMAGE),
+    "one bias for all": (joined, "total", lambda x: x[1], joinings.test_biases_are_summed_and_queries_turned),
     "later ids seen": (model_options, "causal", lambda: None, AHEAD),
     "tied table counted once": (
         embedding.Embedding, "tied_backward", input_only, TIED,

@@ -14,6 +14,7 @@ import numpy as np
 from ... import nn
 from ...functional.base.arrays import Pair, shape_repr
 from ...functional.masks.builders import causal, padding
+from ...nn.adaptive import own_steps
 from ...nn.interventions import UNIFORM, changed_steps, in_heads, permuted
 from ...optim.trees import flatten, unflatten
 from .examples import Example, normal
@@ -74,6 +75,11 @@ def _example(name: str, layer: nn.Layer, **arguments: Any) -> Example:
     return Example(name, (), {"layer": layer, **arguments, **params})
 
 
+def _changed_entmax(params: Any) -> Any:
+    """entmax of a layer's own alpha, then uniform weights in the second head."""
+    return changed_steps(in_heads(UNIFORM, [1]), steps=own_steps(params))
+
+
 _IDS = np.array([[2, 0, 2], [5, 2, 1]])
 _X, _MEMORY, _LONGER = normal(2, 3, 4), normal(2, 5, 4), normal(2, 7, 4)
 _ATTENTION: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -117,6 +123,24 @@ _ATTENTION: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"positions": nn.T5Buckets(2, buckets=4, max_distance=5, bidirectional=False)},
         {"query": _X, "query_positions": np.array([[3, 4, 5], [0, 1, 2]])},
     ),
+    "adaptive: entmax, temperature, span beside rotary": (
+        {"normaliser": "entmax", "temperature": "learned", "dropout": 0.2, "sinks": True,
+         "positions": nn.Joined(nn.Rotary(), nn.AdaptiveSpan(2, 2, 2), nn.ALiBi(2))},
+        {"query": _X, "mask": causal(), "seed": 3},
+    ),
+    "entmax, changed weights, extra keys": (
+        {"normaliser": "entmax", "kv_heads": 1, "add_bias_kv": True, "attention": _changed_entmax},
+        {"query": _X, "key": _MEMORY},
+    ),
+    "temperature, fast, span in an image": (
+        {"temperature": "learned", "attention": "fast", "scale": 0.7,
+         "positions": nn.AdaptiveSpan(2, 3, 2, columns=2)},
+        {"query": _LONGER, "mask": padding([7, 4])},
+    ),
+    "span beside shaw": (
+        {"positions": nn.Joined(nn.Shaw(2, 2), nn.AdaptiveSpan(2, 6, 3)), "attention": "reference"},
+        {"query": _LONGER, "mask": causal()},
+    ),
     "shaw": (
         {"positions": nn.Shaw(2, 2), "attention": "reference", "dropout": 0.2, "kv_heads": 1,
          "add_bias_kv": True},
@@ -140,6 +164,9 @@ _BLOCK: dict[str, Any] = {"width": 4, "heads": 2, "hidden": 5}
 _MODERN: dict[str, Any] = {
     "norm_first": True, "norm": "rms", "activation": "swiglu", "bias": False, "kv_heads": 1,
     "positions": nn.Rotary(layout="halves"), "query_key_norm": "rms",
+}  # fmt: skip
+_ADAPTIVE: dict[str, Any] = {
+    "normaliser": "entmax", "temperature": "learned", "span": nn.AdaptiveSpan(2, 2, 2),
 }  # fmt: skip
 _MODEL: dict[str, Any] = {"vocabulary": 6, "width": 4, "heads": 2, "layers": 1, "context": 3, "hidden": 3}
 _NARROW: dict[str, Any] = _MODEL | {"width": 3, "heads": 1}
@@ -201,9 +228,11 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
         _example("norms after", nn.TransformerEncoderLayer(**_BLOCK), x=_X, mask=padding([3, 2])),
         _example("norms first, dropout", _ENCODER, x=_X, mask=causal(), seed=4),
         _example("as in Llama", nn.TransformerEncoderLayer(**_BLOCK, **_MODERN), x=_X, mask=causal()),
+        _example("adaptive", nn.TransformerEncoderLayer(**_BLOCK, **_MODERN, **_ADAPTIVE), x=_X),
     ),
     "TransformerDecoderLayer": (
         _example("norms after", _DECODER, **_CROSS),
+        _example("adaptive", nn.TransformerDecoderLayer(**_BLOCK, **_ADAPTIVE), **_CROSS),
         _example("one sequence, two memories", _DECODER, x=normal(1, 3, 4), memory=_MEMORY),
         _example("norms first, dropout", _DROPPING, **_CROSS, seed=2),
     ),

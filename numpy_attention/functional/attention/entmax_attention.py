@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from ..base.admission import admit, explained, quiet
+from ..base.admission import Array, admit, explained, quiet
 from ..base.arrays import backward_of, check_broadcast, promote, shape_repr
 from ..masks.mask import Mask
 from .alpha_entmax import admit_alpha, entmax_step
@@ -21,11 +21,24 @@ from .attention import (
 )
 from .biases import Bias
 from .dropout import Dropout
-from .steps import STEPS
+from .steps import STEPS, Steps
+
+
+@shape_repr
+class EntmaxArguments(NamedTuple):
+    """The differentiable arguments of `entmax_attention`, in the caller's shapes and dtypes."""
+
+    query: Array
+    key: Array
+    value: Array
+    bias: Array | Bias | None
+    scale: Array | None
+    sinks: Array | None
+    alpha: Array
 
 
 class EntmaxAttentionSaved(AttentionSaved):
-    """Every intermediate result, as in `AttentionSaved`; alpha is that of steps_saved.softmax."""
+    """Every intermediate result, as in `AttentionSaved`; arguments are `EntmaxArguments`."""
 
 
 @shape_repr
@@ -54,16 +67,23 @@ def entmax_attention_forward(
     sinks: npt.ArrayLike | None = None,
     dropout: Dropout | npt.ArrayLike | None = None,
     alpha: npt.ArrayLike,
+    steps: Steps | None = None,
 ) -> tuple[Any, EntmaxAttentionSaved]:
-    """entmax attention, with everything its backward needs: see `entmax_attention`."""
+    """entmax attention, with everything its backward needs: see `entmax_attention`.
+
+    steps: other ones, whose fifth is entmax of this alpha, or a change of it that gives d_alpha too.
+    """
     query, key, value = admit("query", query, 2), admit("key", key, 2), admit("value", value, 2)
     alpha, shape = admit_alpha(alpha), scores_shape(query, key, value)
     check_broadcast("alpha", alpha, (*shape[:-1], 1), "the rows of the scores")
+    if steps is None:
+        steps = STEPS._replace(softmax=entmax_step(alpha))
     out, saved = attention_forward(
         query, key, value, mask=mask, bias=bias, scale=scale, softcap=softcap, sinks=sinks, dropout=dropout,
-        steps=STEPS._replace(softmax=entmax_step(alpha)),
+        steps=steps,
     )  # fmt: skip
-    return out, EntmaxAttentionSaved(*saved)
+    arguments: Any = EntmaxArguments._make((*saved.arguments, alpha))
+    return out, EntmaxAttentionSaved(*saved._replace(arguments=arguments))
 
 
 @backward_of(EntmaxAttentionSaved)
@@ -80,8 +100,7 @@ def entmax_attention_backward(
     d_value, d_bias, d_sinks = others
     d_query, d_key, d_scale = d_score
     gradients = (d_query, d_key, d_value, d_bias, d_scale, d_sinks, d_alpha)
-    arguments = (*saved.arguments, saved.steps_saved.softmax.alpha)
-    return EntmaxAttentionGradients(*map(gradient_of, arguments, gradients))
+    return EntmaxAttentionGradients(*map(gradient_of, saved.arguments, gradients))
 
 
 @explained
