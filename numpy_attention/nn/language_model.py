@@ -25,10 +25,9 @@ from .model_options import (
     add_positions_backward,
     admit_ids,
     causal_mask,
-    summed,
     upcoming_positions,
 )
-from .parameters import Params, check_saved
+from .parameters import Params, check_saved, summed
 from .positions.attention_positions import AttentionPositions
 
 

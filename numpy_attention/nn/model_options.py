@@ -1,6 +1,5 @@
 """What the models of transformer blocks have in common: the options of their blocks, ids, token positions."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -152,12 +151,3 @@ def add_positions_backward(added: Any, d_out: Array, saved: Any) -> tuple[Array,
         return d_out, {}
     d_x, d_positions = added.backward(d_out, saved)
     return d_x, {"positions": d_positions} if d_positions else {}
-
-
-def summed(one: Params, other: Params, order: Iterable[str] = ()) -> Params:
-    """Gradients of the same nested parameters, added up where both have one; in this order of names."""
-    both = {**one, **other}
-    for name in one.keys() & other.keys():
-        mine, yours = one[name], other[name]
-        both[name] = summed(mine, yours) if isinstance(mine, dict) else mine + yours
-    return {name: both[name] for name in order or both if name in both}

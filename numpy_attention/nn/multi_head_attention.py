@@ -38,7 +38,7 @@ from .gate import gate_backward, gate_forward
 from .heads import InputProjection, join_heads, project_backward, project_forward, projections, split_heads
 from .kv_cache import MemoryCache
 from .layer import layer
-from .parameters import Params, check_saved
+from .parameters import Params, check_saved, summed
 from .positions.attention_positions import Places
 from .positions.inside import (
     bias_backward,
@@ -250,7 +250,7 @@ class MultiHeadAttention(AttentionSizes):
         # q, k, v = split(inputs @ weightᵀ + bias)
         d_inputs, d_in_proj = project_backward((d_q, d_k, d_v), saved.in_proj, self._plan(saved.inputs))
         d_inputs[0] = sum_of(d_query_gate, d_inputs[0])
-        d_positions = d_of_bias.d_params | d_values
+        d_positions = summed(d_of_bias.d_params, d_values)
         d_params = {
             **d_in_proj, **d_extra,
             **({} if d.d_sinks is None else {"sinks": d.d_sinks}),

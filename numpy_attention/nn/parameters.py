@@ -1,7 +1,7 @@
 """Parameters: nested dicts of arrays, their shapes, their initial values, and their validation."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -147,3 +147,12 @@ def _init(rng: np.random.Generator, part: str, name: str, shape: tuple[int, ...]
     if part.endswith("norm"):
         return np.ones(shape)
     return np.array(SHARPNESS) if name == "sharpness" else glorot(rng, shape)
+
+
+def summed(one: Params, other: Params, order: Iterable[str] = ()) -> Params:
+    """Gradients of the same nested parameters, added up where both have one; in this order of names."""
+    both = {**one, **other}
+    for name in one.keys() & other.keys():
+        mine, yours = one[name], other[name]
+        both[name] = summed(mine, yours) if isinstance(mine, dict) else mine + yours
+    return {name: both[name] for name in order or both if name in both}

@@ -28,10 +28,9 @@ from .model_options import (
     causal_mask,
     decoder_block,
     inside_positions,
-    summed,
     upcoming_positions,
 )
-from .parameters import Params, check_saved
+from .parameters import Params, check_saved, summed
 from .positions.attention_positions import AttentionPositions
 from .transformer_stack import TransformerDecoder, TransformerEncoder
 
