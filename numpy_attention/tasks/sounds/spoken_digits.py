@@ -1,7 +1,7 @@
 """spoken-digits: three to five words run together in noise, by a speaker never heard before; which digits?
 
 An encoder reads log-mel frames of the waveform, four of them a token; a decoder writes the digits and attends
-to the encoder's output. Utterances of the training speakers, of one to five words, are drawn anew for every
+to the encoder's output. Utterances of one to three seconds by the training speakers are drawn anew for every
 epoch, played slower or faster, with stripes of their spectrograms blank. The figure is 1 - the digit error
 rate on utterances of held-out speakers, beside the nearest template by dynamic time warping, which is told
 where each word begins and ends. Settings were compared on four training speakers, training on the others.
@@ -39,14 +39,14 @@ from .recognition import (
 from .recordings import read_words, split_speakers
 from .spectrogram import RATE
 from .template_words import nearest_words
-from .utterances import BANDS, SNR, SPEEDS, STACKED, Utterance, blanked, drawn_utterances, pairs_of
+from .utterances import BANDS, SNR, STACKED, Form, Utterance, blanked, drawn_utterances, pairs_of
 from .wav import read_wav
 from .words import SpokenWords, read_spoken_digits
 
 TRAINING_UTTERANCES, JUDGED_UTTERANCES = 1600, 150
 """Utterances of an epoch; of the held-out part, and of that which stops training."""
-TRAINING_WORDS, JUDGED_WORDS = (1, 5), (3, 5)
-"""Fewest and most words of an utterance."""
+TRAINING = Form(words=(1, 12), seconds=(1.2, 2.8), speeds=(0.85, 1.18))
+JUDGED = Form(words=(3, 5))
 MODEL, TEMPLATES = "encoder-decoder", "nearest template, words cut out"
 NOISE_BANDS = (5.0, 10.0, 15.0, 20.0)
 """Limits in decibels by which errors are listed."""
@@ -94,12 +94,12 @@ def load_data(settings: Settings, facts: PlainFacts | None) -> SpeechData:
         train, test, phrase = split_speakers(words, settings.seed)
         phrases = [*phrases, phrase]
     first, judged, validating = (
-        drawn_utterances(stream(settings.seed, EXAMPLES, part), words, count, lengths)
-        for part, (words, count, lengths) in enumerate(
+        drawn_utterances(stream(settings.seed, EXAMPLES, part), words, count, form)
+        for part, (words, count, form) in enumerate(
             [
-                (train, TRAINING_UTTERANCES, TRAINING_WORDS),
-                (test, JUDGED_UTTERANCES, JUDGED_WORDS),
-                (train, 0 if settings.patience is None else JUDGED_UTTERANCES, JUDGED_WORDS),
+                (train, TRAINING_UTTERANCES, TRAINING),
+                (test, JUDGED_UTTERANCES, JUDGED),
+                (train, 0 if settings.patience is None else JUDGED_UTTERANCES, JUDGED),
             ],
             2,
         )
@@ -117,7 +117,7 @@ def load_data(settings: Settings, facts: PlainFacts | None) -> SpeechData:
 
 def resampled(rng: np.random.Generator, settings: Settings, data: SpeechData) -> Pairs:
     """The utterances of one epoch."""
-    drawn = drawn_utterances(rng, data.words, data.train.size, TRAINING_WORDS, SPEEDS)
+    drawn = drawn_utterances(rng, data.words, data.train.size, TRAINING)
     return blanked(rng, pairs_of(drawn))
 
 

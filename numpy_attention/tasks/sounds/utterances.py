@@ -13,15 +13,13 @@ from ...functional.base.admission import Array
 from ..words.examples import Pairs
 from ..words.vocabulary import END, PAD, SPECIAL, START
 from .noise import PINK, WHITE, noise, with_noise
-from .spectrogram import log_mel
+from .spectrogram import RATE, log_mel
 from .words import SpokenWords
 
 GAP = 400
 """The longest silence between two words, in samples: 50 ms. Most are shorter, and a third are none."""
 SNR = (5.0, 20.0)
 """Limits of the signal-to-noise ratio, in decibels."""
-SPEEDS = (0.85, 1.18)
-"""Limits of how much faster or slower words are played for training, higher or lower at the same time."""
 BANDS = 24
 STACKED = 4
 """Frames that are one token."""
@@ -58,37 +56,54 @@ def played(x: Array, speed: float) -> Array:
     return np.asarray(np.interp(at, np.arange(len(x)), x), dtype=x.dtype)
 
 
+class Form(NamedTuple):
+    """How utterances are drawn: limits, between which every one is as likely."""
+
+    words: tuple[int, int]
+    """Fewest and most words"""
+    seconds: tuple[float, float] = (60.0, 60.0)
+    """After how long no further word begins that would end later"""
+    speeds: tuple[float, float] = (1.0, 1.0)
+    """How much slower or faster words are played, higher or lower at the same time"""
+
+
 def drawn_utterances(
-    rng: np.random.Generator,
-    words: SpokenWords,
-    count: int,
-    lengths: tuple[int, int],
-    speeds: tuple[float, float] = (1.0, 1.0),
-) -> list[Utterance]:
-    """Utterances of `lengths` words (fewest, most), all by one speaker, at a speed within the limits."""
+    rng: np.random.Generator, words: SpokenWords, count: int, form: Form
+) -> list[Utterance]:  # fmt: skip
+    """Utterances of that form, each by one speaker, with white or pink noise."""
     of_speaker = [np.flatnonzero(words.speaker == speaker) for speaker in np.unique(words.speaker)]
     pools = [noise(rng, POOL, slope).astype(np.float32) for slope in (WHITE, PINK)]
     utterances = []
     for _ in range(count):
-        rows = rng.choice(of_speaker[rng.integers(len(of_speaker))], rng.integers(*lengths, endpoint=True))
-        speed = rng.uniform(*speeds)
-        pieces: list[Array] = []
-        starts, ends, size = [], [], 0
-        for row in rows:
-            gap = max(int(rng.integers(-GAP // 2, GAP, endpoint=True)), 0) if pieces else 0
-            clip = words.clips[row] if speed == 1 else played(words.clips[row], speed)
-            pieces += [np.zeros(gap, np.float32), clip]
-            starts.append(size + gap)
-            size += gap + len(clip)
-            ends.append(size)
-        pool, snr = pools[rng.integers(2)], float(rng.uniform(*SNR))
+        clean = run_together(rng, words, of_speaker[rng.integers(len(of_speaker))], form)
+        size, pool, snr = len(clean.samples), pools[rng.integers(2)], float(rng.uniform(*SNR))
         first = rng.integers(max(POOL - size, 1))
-        samples = with_noise(np.concatenate(pieces), np.resize(pool[first : first + size], size), snr)
-        digits = tuple(words.digit[rows].tolist())
-        utterances.append(
-            Utterance(samples, digits, tuple(starts), tuple(ends), int(words.speaker[rows[0]]), snr)
-        )
+        other = np.resize(pool[first : first + size], size)
+        utterances.append(clean._replace(samples=with_noise(clean.samples, other, snr), snr=snr))
     return utterances
+
+
+def run_together(rng: np.random.Generator, words: SpokenWords, rows: Array, form: Form) -> Utterance:
+    """Words drawn from these rows, one after the other."""
+    most, limit = rng.integers(*form.words, endpoint=True), RATE * rng.uniform(*form.seconds)
+    speed = rng.uniform(*form.speeds)
+    pieces: list[Array] = []
+    digits: list[int] = []
+    starts, ends, size = [], [], 0
+    while len(digits) < most:
+        row = rng.choice(rows)
+        clip = words.clips[row] if speed == 1 else played(words.clips[row], speed)
+        gap = max(int(rng.integers(-GAP // 2, GAP, endpoint=True)), 0) if digits else 0
+        if digits and size + gap + len(clip) > limit:
+            break
+        pieces += [np.zeros(gap, np.float32), clip]
+        digits.append(int(words.digit[row]))
+        starts.append(size + gap)
+        size += gap + len(clip)
+        ends.append(size)
+    return Utterance(
+        np.concatenate(pieces), tuple(digits), tuple(starts), tuple(ends), int(words.speaker[rows[0]])
+    )
 
 
 def tokens(samples: Array) -> Array:
