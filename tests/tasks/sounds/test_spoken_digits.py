@@ -86,7 +86,7 @@ def test_recordings_of_your_own(tmp_path):
     kept = run_folder.read_run(tmp_path / "run", {"spoken-digits": SPOKEN_DIGITS})
     again = reload_data(kept, tmp_path / "run")[1]
     np.testing.assert_array_equal(again.test.source, own.test.source)
-    (folder / "0_ann_0.wav").unlink()
+    (folder / "3_eve_1.wav").rename(folder / "3_eve_2.wav")
     with pytest.raises(ValueError, match="own has changed since the run was trained on it"):
         reload_data(kept, tmp_path / "run")
     folder.rename(tmp_path / "gone")
