@@ -39,14 +39,14 @@ from .recognition import (
 from .recordings import read_words, split_speakers
 from .spectrogram import RATE
 from .template_words import nearest_words
-from .utterances import BANDS, SNR, STACKED, Form, Utterance, blanked, drawn_utterances, pairs_of
+from .utterances import BANDS, SNR, STACKED, SpeechForm, Utterance, blanked, drawn_utterances, pairs_of
 from .wav import read_wav
 from .words import SpokenWords, read_spoken_digits
 
 TRAINING_UTTERANCES, JUDGED_UTTERANCES = 1600, 150
 """Utterances of an epoch; of the held-out part, and of that which stops training."""
-TRAINING = Form(words=(1, 12), seconds=(1.2, 2.8), speeds=(0.85, 1.18))
-JUDGED = Form(words=(3, 5))
+TRAINING = SpeechForm(words=(1, 12), seconds=(1.2, 2.8), speeds=(0.85, 1.18))
+JUDGED = SpeechForm(words=(3, 5))
 MODEL, TEMPLATES = "encoder-decoder", "nearest template, words cut out"
 NOISE_BANDS = (5.0, 10.0, 15.0, 20.0)
 """Limits in decibels by which errors are listed."""

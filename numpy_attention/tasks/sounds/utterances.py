@@ -56,7 +56,7 @@ def played(x: Array, speed: float) -> Array:
     return np.asarray(np.interp(at, np.arange(len(x)), x), dtype=x.dtype)
 
 
-class Form(NamedTuple):
+class SpeechForm(NamedTuple):
     """How utterances are drawn: limits, between which every one is as likely."""
 
     words: tuple[int, int]
@@ -68,7 +68,7 @@ class Form(NamedTuple):
 
 
 def drawn_utterances(
-    rng: np.random.Generator, words: SpokenWords, count: int, form: Form
+    rng: np.random.Generator, words: SpokenWords, count: int, form: SpeechForm
 ) -> list[Utterance]:  # fmt: skip
     """Utterances of that form, each by one speaker, with white or pink noise."""
     of_speaker = [np.flatnonzero(words.speaker == speaker) for speaker in np.unique(words.speaker)]
@@ -83,7 +83,7 @@ def drawn_utterances(
     return utterances
 
 
-def run_together(rng: np.random.Generator, words: SpokenWords, rows: Array, form: Form) -> Utterance:
+def run_together(rng: np.random.Generator, words: SpokenWords, rows: Array, form: SpeechForm) -> Utterance:
     """Words drawn from these rows, one after the other."""
     most, limit = rng.integers(*form.words, endpoint=True), RATE * rng.uniform(*form.seconds)
     speed = rng.uniform(*form.speeds)

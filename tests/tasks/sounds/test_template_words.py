@@ -3,7 +3,7 @@
 import numpy as np
 
 from numpy_attention.tasks.sounds.template_words import centred, nearest_words, templates_of
-from numpy_attention.tasks.sounds.utterances import Form, drawn_utterances
+from numpy_attention.tasks.sounds.utterances import SpeechForm, drawn_utterances
 from numpy_attention.tasks.sounds.words import read_spoken_digits
 
 WORDS = read_spoken_digits()
@@ -11,7 +11,7 @@ ONE = WORDS.some(WORDS.speaker == 7)
 
 
 def test_the_words_of_a_speaker_are_nearest_to_his_own():
-    utterances = drawn_utterances(np.random.default_rng(0), ONE, 5, Form((3, 4)))
+    utterances = drawn_utterances(np.random.default_rng(0), ONE, 5, SpeechForm((3, 4)))
     found = nearest_words(utterances, ONE)
     assert [len(digits) for digits in found] == [len(one.digits) for one in utterances]
     right = [

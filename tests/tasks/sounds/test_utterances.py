@@ -8,7 +8,7 @@ from numpy_attention.tasks.sounds.utterances import (
     GAP,
     SNR,
     STACKED,
-    Form,
+    SpeechForm,
     Utterance,
     blanked,
     drawn_utterances,
@@ -20,7 +20,7 @@ from numpy_attention.tasks.sounds.words import read_spoken_digits
 from numpy_attention.tasks.words.vocabulary import END, PAD, START
 
 WORDS = read_spoken_digits().some(slice(0, 60))
-DRAWN = drawn_utterances(np.random.default_rng(0), WORDS, 11, Form((2, 4)))
+DRAWN = drawn_utterances(np.random.default_rng(0), WORDS, 11, SpeechForm((2, 4)))
 
 
 def test_words_follow_each_other_with_short_gaps():
@@ -34,12 +34,17 @@ def test_words_follow_each_other_with_short_gaps():
 
 
 def test_no_word_begins_that_would_end_too_late():
-    utterances = drawn_utterances(np.random.default_rng(1), WORDS, 7, Form((1, 12), (1.0, 1.5), (0.9, 1.1)))
+    utterances = drawn_utterances(
+        np.random.default_rng(1), WORDS, 7, SpeechForm((1, 12), (1.0, 1.5), (0.9, 1.1))
+    )
     for one in utterances:
         assert 1 <= len(one.digits) <= 4
         assert len(one.samples) <= 1.5 * 8000
     assert max(len(one.samples) for one in utterances) > 8000
-    assert len(drawn_utterances(np.random.default_rng(1), WORDS, 1, Form((2, 9), (0.1, 0.1)))[0].digits) == 1
+    assert (
+        len(drawn_utterances(np.random.default_rng(1), WORDS, 1, SpeechForm((2, 9), (0.1, 0.1)))[0].digits)
+        == 1
+    )
 
 
 def test_a_word_in_noise_is_a_clip_of_the_speaker_at_the_ratio_asked_for():
