@@ -36,16 +36,16 @@ def made(runs: Path, task: str, seed: int) -> bool:
 
 
 def result(runs: Path, task: str, seed: int) -> dict[str, Any]:
-    """The result.json of a run, which is trained, or trained to its end, if it has none."""
-    folder = runs / f"{task}-{seed}"
-    if not made(runs, task, seed):
+    """The result.json of a run of a task with its defaults."""
+    return trained(runs / f"{task}-{seed}", ["--task", task, "--seed", str(seed)])
+
+
+def trained(folder: Path, options: list[str]) -> dict[str, Any]:
+    """The result.json of a run in a folder, which is trained, or trained to its end, if it has none."""
+    if not (folder / "result.json").exists():
         begun = (folder / "run.npz").exists()
-        how = (
-            ["--resume", str(folder)]
-            if begun
-            else ["--task", task, "--seed", str(seed), "--out", str(folder)]
-        )
-        print(f"{task}, seed {seed}", flush=True)
+        how = ["--resume", str(folder)] if begun else [*options, "--out", str(folder)]
+        print(" ".join(how), flush=True)
         command = [sys.executable, "-m", "numpy_attention", "train", *how]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     content: dict[str, Any] = read_json(folder / "result.json")

@@ -44,6 +44,12 @@ NUMBERS = {
     "layers": (int, "N", "with words: blocks of the transformer"),
     "context": (int, "N", "with words: the most symbols that attention sees"),
     "dropout": (float, "X", "with words: the share of numbers that dropout sets to 0"),
+    "span": (
+        int,
+        "N",
+        "with digits and text: each head learns how far it sees; N places from 1 to 0",
+    ),
+    "span_penalty": (float, "X", "with --span: added to the loss, times the mean share of the context seen"),
 }
 NAMES = {
     "task": "the task; see numpy-attention list",
@@ -52,6 +58,7 @@ NAMES = {
     "schedule": "learning-rate schedule; all but constant warm up over the first tenth of the steps",
     "temperature": "learned: each head divides its scores by a learned number",
     "code": "with text: what a symbol is",
+    "normaliser": "with digits and text: entmax: weights may be 0, each head with an alpha of its own",
 }
 TEXTS = {
     "csv": (

@@ -17,6 +17,7 @@ from ..functional.base.admission import Array
 from ..functional.base.arrays import gradient_like, shape_repr
 from ..functional.layers.activations import SigmoidSaved, sigmoid_backward, sigmoid_forward
 from .parameters import Params, Shapes
+from .positions.span import AdaptiveSpan
 from .temperature import LEARNED, TemperatureSaved, temperature_backward, temperature_forward
 
 SOFTMAX, ENTMAX = "softmax", "entmax"
@@ -39,6 +40,16 @@ def adaptive_shapes(heads: int, temperature: str, normaliser: str) -> Shapes:
     """The shapes of the learned parameters."""
     learned = {TEMPERATURE: temperature == LEARNED, ALPHA: normaliser == ENTMAX}
     return {name: (heads,) for name, wanted in learned.items() if wanted}
+
+
+def adaptive_text(normaliser: str, temperature: str, span: AdaptiveSpan | None) -> str:
+    """What is learned, after a comma each; "" for nothing."""
+    parts = {
+        "learned temperatures": temperature == LEARNED,
+        "entmax of learned alpha": normaliser == ENTMAX,
+        "learned spans": span is not None,
+    }
+    return "".join(f", {part}" for part, learned in parts.items() if learned)
 
 
 def alphas(params: Params) -> Array | None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..functional.base.admission import Array, whole_numbers
 from ..functional.base.wording import counted
+from .adaptive import SOFTMAX, adaptive_text
 from .attention_step import REFERENCE, Intervention
 from .head_entries import Entries, head_entries
 from .parameters import (
@@ -24,7 +25,9 @@ from .parameters import (
     check_saved,
     explained_layer,
 )
+from .positions.span import AdaptiveSpan
 from .rollout import rollout
+from .temperature import FIXED
 from .vision_transformer import VisionTransformer, VisionTransformerSaved
 
 
@@ -70,6 +73,9 @@ class PatchClassifier(NamedTuple):
     outputs: int = 1
     uniform: bool = False
     """True for uniform weights in every layer"""
+    normaliser: str = SOFTMAX
+    temperature: str = FIXED
+    span: AdaptiveSpan | None = None
     attention: Intervention | None = None
     """An intervention, such as `Watch`"""
 
@@ -86,16 +92,17 @@ class PatchClassifier(NamedTuple):
     def steps(self, tokens: int) -> dict[str, str]:
         """The steps of the model, as a report names them."""
         C, H = self.hidden_dim, self.heads
+        learned = adaptive_text(self.normaliser, self.temperature, self.span)
         return {
             "extract features": f"linear + positions: ({tokens}, {self.input_dim}) -> ({tokens}, {C})",
             "allocate attention": f"dot-product scores, {counted(H, 'head')} in "
-            f"{counted(self.layers, 'layer')}: ({H}, {tokens}, {tokens}) weights",
+            f"{counted(self.layers, 'layer')}{learned}: ({H}, {tokens}, {tokens}) weights",
             "predict": f"mean of all tokens, linear: {C}",
         }
 
     def with_uniform_weights(self) -> "PatchClassifier":
         """The same model with uniform weights in every layer."""
-        return self._replace(uniform=True)
+        return self._replace(uniform=True, normaliser=SOFTMAX, temperature=FIXED, span=None)
 
     @property
     def transformer(self) -> VisionTransformer:
@@ -103,7 +110,8 @@ class PatchClassifier(NamedTuple):
         return VisionTransformer(
             (self.tokens, 1), 1, self.hidden_dim, self.heads, self.layers, self.outputs,
             channels=self.input_dim, hidden=2 * self.hidden_dim, pooling="mean",
-            scale=0.0 if self.uniform else None, attention=self.attention,
+            scale=0.0 if self.uniform else None, attention=self.attention, normaliser=self.normaliser,
+            temperature=self.temperature, span=self.span,
         )  # fmt: skip
 
     def shapes(self) -> Shapes:

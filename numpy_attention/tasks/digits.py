@@ -29,7 +29,7 @@ from .distortion import distorted
 from .drawing import draw_image
 from .hold_out import split
 from .images import TRAINING_DIGITS, nearest, read_digits, read_images
-from .models import patch_classifier
+from .models import ADAPTIVE, patch_classifier
 from .token_weights import MAX_CLASSES
 
 PATCH = 2
@@ -157,7 +157,7 @@ DIGITS = Classification(
         "lr": 0.004,
     },
     baselines=baselines,
-    own_settings=("layers", "npz"),
+    own_settings=("layers", "npz", *ADAPTIVE),
     drawn=drawn,
     tokens_of=patches,
     augment=distort_patches,

@@ -6,8 +6,19 @@ from typing import Any
 import numpy as np
 
 from ..nn.head_entries import Entries, head_entries
-from ..nn.parameters import Params, Shapes
+from ..nn.parameters import Params, Shapes, summed
+from ..nn.positions.span import span_penalty_backward, span_penalty_forward
 from ..optim.trees import mapped
+from ..training.objective import Outcome
+
+
+def penalised(outcome: Outcome, params: Params, weight: float) -> Outcome:
+    """The outcome with `span_penalty` in its loss and its gradients."""
+    if not weight:
+        return outcome
+    penalty, saved = span_penalty_forward(params, weight)
+    d_params = summed(outcome.d_params, span_penalty_backward(saved))
+    return outcome._replace(loss=outcome.loss + penalty, d_params=d_params)
 
 
 @dataclass(frozen=True)

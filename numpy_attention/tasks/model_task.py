@@ -9,7 +9,9 @@ import numpy as np
 from ..files import PathLike
 from ..functional.base.admission import Array
 from ..functional.base.wording import brief, counted
+from ..nn.adaptive import adaptive_text
 from ..nn.parameters import Params, parameter_count
+from ..training.adaptive import adapted, adaptive_lines
 from ..training.loop import steps_per_epoch
 from ..training.objective import ExampleSet, Figures, Objective
 from ..training.records import moved
@@ -17,7 +19,7 @@ from ..training.report import epochs_text, format_loss, optimizer_text
 from ..training.run import LEARNED, Run, file_digest
 from ..training.settings import Settings
 from ..training.task import AttentionMap, Sheet, TaskData
-from .models import refuse_scores
+from .models import ADAPTIVE, adaptive_options, refuse_scores
 
 
 class ModelData(TaskData, Protocol):
@@ -128,7 +130,7 @@ class ModelTask(NamedTuple):
 
     def objectives(self, settings: Settings, facts: Any) -> dict[str, Objective]:
         """The model, and those trained beside it."""
-        refuse_scores(settings, self.scores)
+        refuse_scores(settings, self.scores, set(ADAPTIVE) <= set(self.own_settings))
         missing = next((name for name in self.defaults if getattr(settings, name) is None), None)
         if missing is not None:
             raise ValueError(f"{missing} is None; the task {self.name} needs one")
@@ -147,8 +149,8 @@ class ModelTask(NamedTuple):
         return False
 
     def records(self, objective: Any, params: Params, start: Params, data: Any) -> dict[str, float]:
-        """How far each parameter has moved."""
-        return moved(params, start)
+        """What heads learned of themselves, and how far each parameter has moved."""
+        return adapted(params) | moved(params, start)
 
     def packed(self, facts: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Facts as JSON; no arrays."""
@@ -170,7 +172,8 @@ class ModelTask(NamedTuple):
             "preprocess": data.cleaned,
             "extract features": f"{self.features(data)}, embedded in {width} columns",
             "allocate attention": f"{self.scores} scores, {counted(heads, 'head')}"
-            + ("" if layers is None else f" in each of {counted(layers, 'layer')}"),
+            + ("" if layers is None else f" in each of {counted(layers, 'layer')}")
+            + adaptive_text(**adaptive_options(settings, settings.context or 1)),
             "predict": f"{objective.name}; {parameter_count(objective.shapes()):,} parameters in all",
             "feed back": f"{self.loss}, backward by hand, {optimizer_text(settings)}",
             "iterate": f"{epochs_text(settings.epochs)} of {steps} batch{'es' * (steps != 1)}, "
@@ -197,7 +200,7 @@ class ModelTask(NamedTuple):
             f"{name:<{width}}  {format_loss(one.loss):>6}  {format_loss(one.accuracy):>{len(measure)}}"
             for name, one in rows.items()
         ]
-        return [*lines, "", *self.report(run, data, rows)]
+        return [*lines, *adaptive_lines(run, data), "", *self.report(run, data, rows)]
 
     def attention_map(self, run: Run, data: Any) -> AttentionMap:
         """The attention of a held-out example."""

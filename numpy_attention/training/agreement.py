@@ -52,7 +52,7 @@ def overlaps_by_place(objective: Any, params: Params, examples: Any) -> dict[str
     found: dict[str, list[tuple[Pairs, int]]] = {}
     for first in range(0, min(examples.size, EXAMPLES), BATCH):
         watch = Watch(params)
-        _watched(objective, watch).figures(params, examples.some(slice(first, first + BATCH)))
+        watched(objective, watch).figures(params, examples.some(slice(first, first + BATCH)))
         for place, seen in watch.seen.items():
             if seen.weights.shape[1] > 1:
                 rows = seen.visible[:, 0].sum(axis=-1) > 1
@@ -82,7 +82,7 @@ def agreement_lines(run: Run, data: Any) -> list[str]:
     return lines
 
 
-def _watched(objective: Any, watch: Watch) -> Any:
+def watched(objective: Any, watch: Watch) -> Any:
     """The objective with a model whose weights are recorded."""
     change = getattr(objective, "_replace", None) or partial(replace, objective)
     return change(model=attending(objective.model, watch))

@@ -11,8 +11,8 @@ LINE_WIDTH = 100
 NO_BREAK = "\N{NO-BREAK SPACE}"
 """Stands between a name and its number while lines are wrapped."""
 
-KINDS = {"focus": "focus", "alike": "alike", "temperature": "temperature", "moved": "moved",
-         "moved_in_epoch": "this epoch"}  # fmt: skip
+KINDS = {"focus": "focus", "alike": "alike", "temperature": "temperature", "alpha": "alpha", "span": "span",
+         "moved": "moved", "moved_in_epoch": "this epoch"}  # fmt: skip
 """The kinds of records, and what they are called where they are printed."""
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ..functional.base.admission import one_of
 from ..functional.base.wording import brief
+from ..nn.adaptive import NORMALISERS
 from ..nn.temperature import FIXED, TEMPERATURES
 from ..nn.token_scores import SCORES
 
@@ -58,6 +59,11 @@ class Settings(NamedTuple):
     code: str | None = None
     text_file: str | None = None
     locales: str | None = None
+    normaliser: str | None = None
+    """None is softmax."""
+    span: int | None = None
+    """The ramp of adaptive spans; None for none."""
+    span_penalty: float | None = None
     lesion: str | None = None
     wav: str | None = None
     """A folder of recordings"""
@@ -89,9 +95,10 @@ CHOICES = {
     "schedule": SCHEDULE_NAMES,
     "temperature": TEMPERATURES,
     "code": CODES,
+    "normaliser": NORMALISERS,
 }
 MINIMUM = {"heads": 1, "hidden_dim": 1, "epochs": 1, "batch_size": 1, "seed": 0, "tokens": 1, "digit": 0,
-           "accumulate": 1, "patience": 1, "layers": 1, "context": 1}  # fmt: skip
+           "accumulate": 1, "patience": 1, "layers": 1, "context": 1, "span": 1}  # fmt: skip
 MAXIMUM = {"seed": math.inf, "digit": 9}
 DEFAULT_MAXIMUM = 10**6
 """Upper limit of every whole number not in MAXIMUM; memory runs out first."""
@@ -100,11 +107,12 @@ NO_DELIMITERS = "\"'.+-_#?\r\n\0"
 POSITIVE = ("lr", "clip")
 SHARES = ("dropout",)
 """Numbers from 0 to below 1."""
-NOT_NEGATIVE = ("weight_decay",)
+NOT_NEGATIVE = ("weight_decay", "span_penalty")
 TEXTS = ("task", "csv", "label", "drop", "npz", "start_from", "text_file", "locales", "wav")
 OPTIONAL = ("clip", "until", "digit", "csv", "label", "tokens", "delimiter", "drop", "drop_text", "decimal",
             "npz", "start_from", "accumulate", "weight_decay", "patience", "layers", "context", "dropout",
-            "code", "text_file", "locales", "lesion", "wav")  # fmt: skip
+            "code", "text_file", "locales", "lesion", "wav", "normaliser", "span",
+            "span_penalty")  # fmt: skip
 """Settings that may be None, which means unset."""
 
 

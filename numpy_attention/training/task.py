@@ -181,11 +181,15 @@ def validated(settings: Settings, tasks: Mapping[str, Task]) -> Settings:
         raise ValueError(
             f"weight_decay belongs to the optimizer adamw; the optimizer is {settings.optimizer}"
         )
+    if settings.span_penalty is not None and settings.span is None:
+        raise ValueError(
+            f"span_penalty is {settings.span_penalty}, but no span is learned; write --span N as well"
+        )
     if settings.lesion is not None and settings.start_from is None:
         raise ValueError(
             f"lesion is {settings.lesion}, but no run to lesion is given; write --start-from DIR as well"
         )
-    floats = ("lr", "clip", "weight_decay", "dropout")
+    floats = ("lr", "clip", "weight_decay", "dropout", "span_penalty")
     given: dict[str, Any] = {name: getattr(settings, name) for name in floats}
     changed: dict[str, Any] = {name: float(x) for name, x in given.items() if x is not None}
     return settings._replace(**changed)

@@ -52,6 +52,9 @@ OUT_OF_RANGE = {
         "1e1%",
         "head=" + "9" * 9,
     ],
+    "normaliser": ["sparsemax"],
+    "span": [0, 0.5],
+    "span_penalty": [-0.1, math.inf, "1"],
     "until": ["accuracy", "accuracy=1.5", "loss=-1", "loss=nan", "focus=0.5", 0.95],
 }
 

@@ -84,7 +84,7 @@ class Classification(NamedTuple):
     def objectives(self, settings: Settings, facts: ClassificationFacts) -> dict[str, Objective]:
         """The task's model, the same with uniform weights, and logistic regression if the task has it."""
         models = models_to_train(self, settings, facts.sizes)
-        return {name: Classifying(model) for name, model in models.items()}
+        return {name: Classifying(model, settings.span_penalty or 0.0) for name, model in models.items()}
 
     def changed(
         self, settings: Settings, facts: ClassificationFacts, data: Prepared

@@ -8,6 +8,7 @@ from ...nn.head_entries import Entries
 from ...nn.parameters import Params, Shapes
 from ...optim.trees import mapped
 from ...training.objective import Figures, Outcome
+from ..layer_objective import penalised
 from .data import Examples
 from .evaluation import figures, logits_of, loss_backward, loss_forward, predicted_classes
 from .mixing import mixed_loss_backward, mixed_loss_forward
@@ -18,6 +19,8 @@ class Classifying(NamedTuple):
     """The mean cross-entropy of a model's logits; of mixed examples, shared between their labels."""
 
     model: Model
+    span_penalty: float = 0.0
+    """Added to the loss, times the mean share of the context that the spans of heads cover"""
 
     @property
     def name(self) -> str:
@@ -52,7 +55,7 @@ class Classifying(NamedTuple):
             d_logits = loss_backward(logits, loss_saved)
         _, d_params = self.model.backward(d_logits, saved, needs_d_x=False)
         right = int((predicted_classes(logits) == batch.y).sum())
-        return Outcome(loss, d_params, batch.size, right)
+        return penalised(Outcome(loss, d_params, batch.size, right), params, self.span_penalty)
 
     def figures(self, params: Params, examples: Examples) -> Figures:
         """Mean loss and accuracy."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...functional.base.admission import Array
 from ...nn.parameters import Params
-from ...optim.trees import flatten
+from ...training.adaptive import adapted
 from ...training.agreement import head_overlap
 from ...training.records import moved
 
@@ -44,13 +44,8 @@ def epoch_records(
 ) -> dict[str, float]:
     """All records of one model after an epoch, by name: "focus.pooling", "moved.score.weight", …
 
-    maps: weights (N, H, L, T) by name. A learned temperature is recorded head by head.
+    maps: weights (N, H, L, T) by name.
     """
     row = {f"focus.{name}": focus(weights, lengths) for name, weights in maps.items()}
     row |= {f"alike.{name}": head_overlap(weights) for name, weights in maps.items() if weights.shape[1] > 1}
-    for name, array in flatten(params).items():
-        if name.endswith("log_temperature"):
-            place = "tokens" if name.startswith("self_attn.") else "pooling"
-            heads = enumerate(np.exp(array), 1)
-            row |= {f"temperature.{place}.{head}": float(value) for head, value in heads}
-    return row | moved(params, start)
+    return row | adapted(params) | moved(params, start)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...functional.base.wording import counted
 from ...nn.parameters import parameter_count
+from ...training.adaptive import adaptive_lines
 from ...training.loop import steps_per_epoch
 from ...training.objective import Figures
 from ...training.report import LINE_WIDTH, epochs_text, format_loss, optimizer_text
@@ -81,6 +82,7 @@ def held_out_lines(
         for name in fixed_models(run, tokens)
     ]
     lines += mixed_lines(run, next(iter(rows.values())).loss)
+    lines += adaptive_lines(run, data)
     predictions = predict(models_of(run)[LEARNED], run.params, data.test)
     return [*lines, "", *task_of(run).report(run.settings, data, predictions, rows)]
 

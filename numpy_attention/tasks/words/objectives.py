@@ -12,7 +12,7 @@ from ...functional.losses.losses import cross_entropy_backward, cross_entropy_fo
 from ...functional.masks.builders import padding
 from ...nn.parameters import Params
 from ...training.objective import Figures, Outcome
-from ..layer_objective import LayerObjective
+from ..layer_objective import LayerObjective, penalised
 from .examples import JudgedRows, Pairs
 from .vocabulary import END, PAD, START
 
@@ -37,6 +37,9 @@ class NextToken(LayerObjective):
     branches: float = 1.0
     """Factor on the initial weights of what a block adds; where it is small, a symbol's own embedding reaches
     the logits from the first step on"""
+
+    span_penalty: float = 0.0
+    """Added to the loss, times the mean share of the context that the spans of heads cover"""
 
     @property
     def name(self) -> str:
@@ -72,7 +75,8 @@ class NextToken(LayerObjective):
         d_logits = cross_entropy_backward(np.asarray(each, logits.dtype), saved_loss)
         _, d_params = self.model.backward(d_logits, saved)
         right = int(sizes[batch.judged][self.hits(logits[batch.judged], targets[batch.judged])].sum())
-        return Outcome(float(loss * each), d_params, int(sizes.sum()), right)
+        outcome = Outcome(float(loss * each), d_params, int(sizes.sum()), right)
+        return penalised(outcome, params, self.span_penalty)
 
     def figures(self, params: Params, examples: JudgedRows) -> Figures:
         """Mean loss of the judged targets and the share of them that had the highest probability."""

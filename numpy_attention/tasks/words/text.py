@@ -19,6 +19,7 @@ from ...training.objective import Figures
 from ...training.run import Run
 from ...training.settings import Settings
 from ...training.task import AttentionMap
+from ..models import ADAPTIVE, adaptive_options
 from .examples import Windows, judging_windows, shifted_windows, spread_windows
 from .ngrams import ngram_figures
 from .objectives import NextToken
@@ -118,8 +119,9 @@ def model(settings: Settings, facts: WordFacts) -> NextToken:
         activation="swiglu",
         bias=False,
         dropout=dropout,
+        **adaptive_options(settings, context),
     )
-    return NextToken(transformer, facts.vocabulary.lengths, SPREAD, BRANCHES)
+    return NextToken(transformer, facts.vocabulary.lengths, SPREAD, BRANCHES, settings.span_penalty or 0.0)
 
 
 def resampled(rng: np.random.Generator, settings: Settings, data: WordData) -> Windows:
@@ -185,7 +187,7 @@ TEXT = word_task(
         "clip": 1.0,
     },
     metric="nats a character",
-    own_settings=("layers", "context", "dropout", "code", "text_file"),
+    own_settings=("layers", "context", "dropout", "code", "text_file", *ADAPTIVE),
     baselines=baselines,
     resampled=resampled,
 )
