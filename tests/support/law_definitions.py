@@ -124,3 +124,20 @@ def norm(x, weight, bias, eps, d_out, centre):
     d_unit = weight * d_out
     mean = sum(d_unit) / n if centre else Decimal(0)
     return out, rate * (d_unit - mean - unit * (sum(unit * d_unit) / n)), d_out * unit, d_out
+
+
+def alpha_entmax(x, alpha):
+    """Weights [1 + (alpha - 1) (x - c)]^(1 / (alpha - 1)) of one row; c by Newton, from the left."""
+    order, seen = alpha - 1, [n for n, entry in enumerate(x) if entry.is_finite()]
+    weights = np.full(len(x), Decimal(0))
+    if not seen or not order:
+        return softmax(x)[0]
+    top, c, step = max(x[n] for n in seen), Decimal(0), Decimal(1)
+    while abs(step) > Decimal("1e-45"):
+        bases = {n: 1 + order * (x[n] - top - c) for n in seen}
+        powers = {n: (base.ln() / order).exp() for n, base in bases.items() if base > 0}
+        step = (sum(powers.values()) - 1) / sum(power / bases[n] for n, power in powers.items())
+        c += step
+    for n, power in powers.items():
+        weights[n] = power
+    return weights

@@ -4,6 +4,8 @@ float16 is computed in float32 and rounded once. Each bound is derived in place:
 propagates rounding operation by operation; λ u bounds the error of NumPy's exp and log.
 """
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 
@@ -112,6 +114,36 @@ def test_log_softmax(name, dtype):
     with digits():
         expected = exact(d) - weights * exact(d).sum(axis=-1, keepdims=True)
     assert_within(PAIRS["log_softmax"].backward(d, saved), expected, bound, dtype)
+
+
+def alpha_entmax_bound(a, x, weights, alpha):
+    """p = [1 + ε distance]^(1 / ε), distance = x - top - c, and s = p^(1 - ε) its derivative by it.
+
+    distance is off by u (|x - top| + |distance|) and what c is off; a logarithm, two products and a quotient
+    add (λ + 3) u |log p|, exp λ u. c leaves a residual of the sum of such errors and g(n), over the slope
+    Σ s; 2 u |c| where Newton adds its last step.
+    """
+    order, seen = alpha - 1, np.isfinite(x)
+    shifted = np.where(seen, x - x.max(axis=-1, keepdims=True), 0)
+    logs = np.log(np.where(weights > 0, weights, 1))
+    slopes = np.where(weights > 0, np.exp((1 - order) * logs), 0)
+    distance = np.expm1(order * logs) / order if order else logs
+    own = a.u * (slopes * (abs(shifted) + abs(distance)) + weights * ((a.safety + 3) * abs(logs) + a.safety))
+    c = abs(shifted - distance).max(axis=-1, keepdims=True, initial=0, where=weights > 0)
+    residual = own.sum(axis=-1, keepdims=True) + a.g(x.shape[-1])
+    return own + slopes * (residual / slopes.sum(axis=-1, keepdims=True) + 2 * a.u * c) + a.tiny
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("alpha", [1.0, 1.0625, 1.5, 2.0])
+@pytest.mark.parametrize("name", ["normal", "36 ahead", "tied", "hidden entries", "tiny"])
+def test_alpha_entmax(name, alpha, dtype):
+    x, _, _ = given(name, dtype)
+    (expected,) = by_rows(definitions.alpha_entmax, exact(x), [Decimal(alpha)] * len(x))
+    bound = alpha_entmax_bound(
+        Arithmetic(computed_in(dtype)[1]), x.astype(float), expected.astype(float), alpha
+    )
+    assert_within(PAIRS["alpha_entmax"].forward(x, np.array(alpha))[0], expected, bound, dtype)
 
 
 # ------------------------------------------------------------------------------------------- losses
