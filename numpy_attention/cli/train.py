@@ -10,6 +10,7 @@ from typing import Any
 
 from ..files import refuse_overwriting, write_csv
 from ..tasks import DEFAULT_TASK, TASKS, load
+from ..tasks.forgetting import forgetting_lines
 from ..tasks.options import grid_settings
 from ..tasks.run_data import reload_data
 from ..training import run_folder
@@ -205,7 +206,7 @@ def finish_run(
         return 1
     if args.plot and out is not None:
         draw_pictures(out, last, data)
-    for line in [*end_lines(last), *recovery_lines(last, injury)]:
+    for line in [*end_lines(last), *forgetting_lines(last), *recovery_lines(last, injury)]:
         print("", line, sep="\n")
     if args.verbose:
         learned = last.epochs[LEARNED].params
