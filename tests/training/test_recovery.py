@@ -59,9 +59,9 @@ def test_the_lines_of_a_run_are_its_figures_before_after_and_in_each_epoch():
     first, before, right_after = injury_lines(run, injury)
     assert first.startswith("Lesion of heads 1 and 2 of 2 in pooling, which leaves none: ")
     assert before.split()[:3] == ["Before", "accuracy", f"{injury.before['training']:.4f}"]
-    assert right_after.startswith("Right after it   accuracy 0.5294 on the training part, ")
+    assert right_after.startswith("Right after it   accuracy 0.5294 (training), ")
     now = objective.figures(last.epochs["learned"].params, data.train).accuracy
-    assert epoch_text(last).startswith(f", accuracy {now:.4f} on the training part, ")
+    assert epoch_text(last).startswith(f", accuracy {now:.4f} (training), ")
     plain = begin(settings_of(), data)
     assert injury_of(plain, data) is None
     assert injury_lines(plain, None) == []
