@@ -139,7 +139,7 @@ def forgetting(first: list[Problem], second: list[Problem], count: int) -> list[
         starts = (None, alone, path[-1])
         numbers.append([until(a, goal, epochs(a, params, AGAIN))[0] for params in starts])
     curve = np.mean(curves, axis=0)
-    shown = sorted({*range(0, 4), *range(4, count + 1, 2), count})
+    shown = sorted({*range(4), *range(4, count + 1, 2), count} & {*range(count + 1)})
     scratch, other, again = np.mean(numbers, axis=0)
     by_seed = [
         ", ".join("never" if x > MOST else str(x) for x in column) for column in zip(*numbers, strict=True)

@@ -4,6 +4,7 @@ from ..training.grid import data_settings
 from ..training.report import format_loss
 from ..training.run import LEARNED, Run
 from ..training.run_folder import read_run
+from ..training.settings import with_absolute_paths
 from ..training.task import metric_of
 from . import TASKS
 from .run_data import reload_data
@@ -20,7 +21,8 @@ def forgetting_lines(run: Run) -> list[str]:
         return []
     try:
         source = read_run(folder, TASKS)
-        if data_settings(source.settings) == data_settings(run.settings):
+        own, others = (data_settings(with_absolute_paths(each.settings)) for each in (run, source))
+        if own == others:
             return []
         source, data = reload_data(source, folder)
     except (OSError, ValueError) as error:

@@ -41,7 +41,7 @@ def test_it_is_the_figure_of_the_source_and_that_of_the_new_parameters_on_its_da
 
 
 def test_the_same_data_are_not_forgotten_and_lines_say_why_nothing_was_measured(capsys, folder):
-    out_of(capsys, *NEXT, "--seed", "0", "--out", "same")
+    assert "Forgetting" not in out_of(capsys, *NEXT, "--seed", "0", "--out", "same")
     assert forgetting_lines(read_run("same", TASKS)) == []
     assert forgetting_lines(read_run("source", TASKS)) == []
     assert main([*NEXT, "--out", "next"]) == 0
