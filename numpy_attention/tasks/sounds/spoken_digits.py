@@ -268,7 +268,7 @@ SPOKEN_DIGITS = ModelTask(
     drawn=drawn,
     heard=heard,
     defaults={
-        "epochs": 40,
+        "epochs": 36,
         "hidden_dim": 64,
         "heads": 4,
         "layers": 2,

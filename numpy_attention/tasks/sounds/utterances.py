@@ -23,8 +23,8 @@ SNR = (5.0, 20.0)
 BANDS = 24
 STACKED = 4
 """Frames that are one token."""
-BLANK_BANDS, BLANK_FRAMES = (2, 4), (3, 4)
-"""Stripes that are blanked for training, and the most bands or frames of one."""
+STRIPES, WIDEST_STRIPE = 2, 5
+"""Stripes of bands that are blanked for training, and the most bands of one."""
 POOL = 2**19
 """Samples of noise of each kind, a minute, from which those of all utterances are cut."""
 
@@ -138,15 +138,11 @@ def pairs_of(utterances: Sequence[Utterance]) -> Pairs:
 
 
 def blanked(rng: np.random.Generator, pairs: Pairs) -> Pairs:
-    """Pairs with stripes of 0, the mean, along time and along frequency; another stripe for each row."""
-    rows, tokens_each, _ = pairs.source.shape
-    frames = pairs.source.reshape(rows, -1, BANDS).copy()
-    spans = (BLANK_BANDS, 2, np.full(rows, BANDS)), (BLANK_FRAMES, 1, STACKED * pairs.source_lengths)
-    for (stripes, most), axis, ends in spans:
-        place = np.arange(frames.shape[axis])
-        for _ in range(stripes):
-            width = rng.integers(most, endpoint=True, size=(rows, 1))
-            first = (rng.random((rows, 1)) * (ends[:, None] - width + 1)).astype(int)
-            blank = (place >= first) & (place < first + width)
-            frames *= ~np.expand_dims(blank, 3 - axis)
-    return pairs._replace(source=frames.reshape(rows, tokens_each, -1))
+    """Pairs with stripes of bands set to 0, the mean: others for each row."""
+    frames = pairs.source.reshape(pairs.size, -1, BANDS).copy()
+    band = np.arange(BANDS)
+    for _ in range(STRIPES):
+        width = rng.integers(WIDEST_STRIPE, endpoint=True, size=(pairs.size, 1))
+        first = rng.integers(BANDS - width, endpoint=True)
+        frames *= ~((band >= first) & (band < first + width))[:, None]
+    return pairs._replace(source=frames.reshape(pairs.source.shape))
