@@ -156,9 +156,14 @@ def forgetting(first: list[Problem], second: list[Problem], count: int) -> list[
         f"| from {second[0].name}, without {first[0].name} before | {other:.1f} | {by_seed[1]} |",
         f"| again, after both | {again:.1f} | {by_seed[2]} |",
         "",
-        f"Savings, 1 - again / from scratch: {1 - again / scratch:.2f}; against the second task alone "
-        f"{1 - again / other:.2f}.",
+        f"Savings, 1 - again / from scratch: {savings(again, scratch)}; against the second task alone "
+        f"{savings(again, other)}.",
     ]
+
+
+def savings(again: float, without: float) -> str:
+    """1 - epochs again / epochs without having learned it before; "-" where these are 0."""
+    return f"{1 - again / without:.2f}" if without else "-"
 
 
 def report(seeds: range) -> list[str]:
