@@ -1,12 +1,9 @@
 """numpy-attention check FILE.py:NAME: judge an attention, forward and gradients, in a process of its own."""
 
 import argparse
-import errno
 import os
 import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from ..check.candidate.conventions import CORNERS, LAYOUTS, MASKS
@@ -20,6 +17,7 @@ from ..check.rounding.formats import ARITHMETICS, FORMATS
 from ..files import refuse_overwriting, write_text
 from ..functional.base.wording import brief
 from .numbers import positive_number, whole_number
+from .outputs import writable_file
 
 EPILOG = """
 The candidate is a function of (query, key, value, **options) that returns the output and is differentiated by
@@ -159,7 +157,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.candidate is None:
         raise ValueError("no candidate: FILE.py:NAME is expected, MODULE:NAME, or a name that --list prints")
-    file = None if args.json is None else _writable(args.json)
+    file = None if args.json is None else writable_file(args.json)
     if file is not None:
         refuse_overwriting([args.json], [candidate_file(args.candidate)])
     try:
@@ -195,18 +193,6 @@ def _installed() -> list[str]:
     """A line for each name: the versions of its packages, or what is not installed."""
     width = max(len(row.name) for row in INSTALLED)
     return [f"{row.name:<{width}}  {row.versions}" for row in INSTALLED]
-
-
-def _writable(path: str) -> Path:
-    """The absolute path of a file that can be written; raises OSError at once for one that cannot."""
-    file = Path(os.path.realpath(path))
-    if file.exists() and not file.is_file():
-        raise OSError(errno.EINVAL, "not a regular file", path)
-    try:
-        with tempfile.TemporaryFile(dir=file.parent):
-            return file
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from error
 
 
 def _arguments(args: argparse.Namespace) -> dict[str, Any]:

@@ -126,19 +126,22 @@ def fixed(weights: Array) -> Pair:
 
 
 def in_heads(change: Pair, heads: Iterable[int]) -> Pair:
-    """The change of these heads alone, counted from 0."""
-    places = [*heads]
-
-    def chosen(weights: Array) -> Array:
-        return np.isin(np.arange(weights.shape[HEADS]), places)[:, None, None]
+    """The change of these heads alone, counted from 0; of those that there are."""
+    wanted = [*heads]
 
     def forward(weights: Array, visible: Array | None) -> tuple[Array, Any]:
-        changed, saved = change.forward(weights, visible)
-        return np.where(chosen(weights), changed, weights), saved
+        own = [head for head in wanted if head < weights.shape[HEADS]]
+        seen = None if visible is None else np.broadcast_to(visible, weights.shape)[..., own, :, :]
+        part, saved = change.forward(weights[..., own, :, :], seen)
+        changed = weights.copy()
+        changed[..., own, :, :] = part
+        return changed, (own, saved)
 
-    def backward(d_changed: Array, saved: Any) -> Array:
-        own = chosen(d_changed)
-        return np.asarray(change.backward(np.where(own, d_changed, 0), saved) + np.where(own, 0, d_changed))
+    def backward(d_changed: Array, saved: tuple[list[int], Any]) -> Array:
+        own, saved_part = saved
+        d_weights = d_changed.copy()
+        d_weights[..., own, :, :] = change.backward(d_changed[..., own, :, :], saved_part)
+        return d_weights
 
     return Pair(forward, backward)
 

@@ -43,7 +43,7 @@ def write_figure(folder: Path, name: str, figure: Any) -> None:
             write_bytes(folder / f"{name}.{kind}", file.getvalue())
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A text of which no part is a formula, as $…$ would be."""
     return text.replace("$", r"\$")
 
@@ -74,7 +74,7 @@ def _attention(shown: AttentionMap) -> Any:
     axes = figure.add_subplot()
     image = axes.imshow(shown.weights, aspect="auto", cmap="viridis", vmin=0)
     places = np.arange(len(shown.columns))[:: max(len(shown.columns) // 16, 1)]
-    rows, columns = ([_plain(name) for name in names] for names in (shown.rows, shown.columns))
+    rows, columns = ([plain(name) for name in names] for names in (shown.rows, shown.columns))
     axes.set(xlabel=shown.keys, yticks=np.arange(len(rows)), yticklabels=rows)
     axes.set(xticks=places, xticklabels=[columns[place] for place in places])
     axes.set_title(shown.title)
@@ -101,7 +101,7 @@ def _images(sheet: Sheet) -> Any:
             axes.add_patch(
                 Rectangle((box.left, box.top), *sides, fill=False, edgecolor="C3", linestyle=style)
             )
-            axes.text(box.left, box.top, _plain(box.label), color="C3", fontsize="x-small", va="bottom")
+            axes.text(box.left, box.top, plain(box.label), color="C3", fontsize="x-small", va="bottom")
         axes.set(xticks=[], yticks=[])
-        axes.set_title(_plain(sheet.titles[place]), fontsize="x-small")
+        axes.set_title(plain(sheet.titles[place]), fontsize="x-small")
     return figure

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from numpy_attention.nn.rollout import rollout
+from numpy_attention.nn.rollout import relevance, rollout
 
 
 def weights(seed, *shape):
@@ -38,3 +38,30 @@ def test_a_token_that_reads_another_which_read_a_third_has_a_quarter_of_it():
 def test_other_maps_are_refused(maps, told):
     with pytest.raises(ValueError, match=told):
         rollout(maps)
+
+
+def test_relevance_adds_what_each_layer_draws_on_where_the_gradient_is_positive():
+    maps, gradients = (
+        [weights(seed, 3, 5, 5) for seed in (0, 1)],
+        [weights(seed, 3, 5, 5) - 0.2 for seed in (2, 3)],
+    )
+    first, second = (np.where(g > 0, a * g, 0).mean(axis=0) for a, g in zip(maps, gradients, strict=True))
+    expected = np.eye(5) + first + second @ (np.eye(5) + first)
+    np.testing.assert_allclose(relevance(maps, gradients), expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "maps, gradients, told",
+    [
+        ([], [], "maps has 0 entries"),
+        ([np.ones((1, 2, 2))], [], "d_maps has 0 entries"),
+        (
+            [np.ones((1, 2, 2))],
+            [np.ones((3, 2, 2))],
+            r"d_maps has 1 gradients \(3, 2, 2\); 1 of \(1, 2, 2\), as maps",
+        ),
+    ],
+)
+def test_gradients_that_are_not_of_the_maps_are_refused(maps, gradients, told):
+    with pytest.raises(ValueError, match=told):
+        relevance(maps, gradients)
