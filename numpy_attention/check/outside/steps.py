@@ -123,6 +123,10 @@ _OTHERS = {
     "blockwise_attention": f"blockwise_attention is attention, {_WITHOUT}",
     "fast_attention": f"fast_attention is attention, {_WITHOUT}",
     "attention with weights and lse": f"attention that also returns weights or lse is {_WITHOUT}",
+    "alpha_entmax": "alpha_entmax is judged at alpha 1.5, --as entmax",
+    "entmax step of any alpha": "entmax of any alpha is judged at alpha 1.5, --as entmax",
+    "entmax_attention": "the weights of entmax_attention are judged at alpha 1.5, --as entmax",
+    "span_bias": "span_bias is added to the scores, which is judged --as bias",
 }
 _PARTS = "its parts are judged: linear, layer_norm, …, attention without --as"
 
