@@ -173,7 +173,8 @@ def report(seeds: range) -> list[str]:
         "",
         f"Made by `python -m benchmarks.plasticity`, on {machine()}.",
         f"Accuracy, the mean over {len(seeds)} seeds. A model is back when its accuracy on a tenth of the "
-        f"training part, set aside, is within {MARGIN:g} of the one before; it has {MOST} epochs for it.",
+        f"training part, set aside, is within {MARGIN:g} of the one before; it has {MOST} epochs for it, and "
+        f"a model that is not back in them counts as {MOST + 1} in a mean.",
         "",
         "## Lesions",
         "",
