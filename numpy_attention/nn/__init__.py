@@ -37,6 +37,7 @@ from .positions.span import AdaptiveSpan
 from .positions.transformer_xl import TransformerXL
 from .sampling import next_token_probabilities, penalise_repetition
 from .seq2seq import Seq2Seq
+from .sound_picture_matcher import SoundPictureMatcher
 from .speech_synthesizer import SpeechSynthesizer
 from .transformer import TransformerDecoderLayer, TransformerEncoderLayer
 from .transformer_stack import TransformerDecoder, TransformerEncoder
@@ -73,6 +74,7 @@ __all__ = [
     "Sequential",
     "Shaw",
     "Sinusoidal",
+    "SoundPictureMatcher",
     "SpeechSynthesizer",
     "T5Buckets",
     "TransformerDecoder",

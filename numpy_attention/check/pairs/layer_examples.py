@@ -276,6 +276,12 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
     "Detector": (
         _example("three queries", nn.Detector(4, (2, 3), 4, 2, 1, 3, hidden=3), x=normal(2, 6, 4)),
     ),
+    "SoundPictureMatcher": (
+        _example(
+            "padding, dropout", nn.SoundPictureMatcher(3, 5, 3, 2, 4, 2, 1, hidden=3, dropout=0.2),
+            sounds=normal(2, 5, 3), pictures=normal(2, 3, 2, 3), mask=padding([5, 3]), seed=1,
+        ),
+    ),
     "SpeechSynthesizer": (
         _example(
             "all of one length", nn.SpeechSynthesizer(6, 3, 4, 2, 1, 3, 2, hidden=3),
