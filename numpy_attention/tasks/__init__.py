@@ -16,6 +16,7 @@ from ..training.task import Task
 from .breast_cancer import BREAST_CANCER
 from .digit_bags import DIGIT_BAGS
 from .digits import DIGITS
+from .modalities.match_sound import MATCH_SOUND
 from .own_data import CSV_TASK, NPZ_TASK
 from .pictures.draw_digit import DRAW_DIGIT
 from .pictures.find_digit import FIND_DIGIT
@@ -46,6 +47,7 @@ _ALL = (
     SORT,
     INDUCTION,
     NEXT_ITEM,
+    MATCH_SOUND,
     CSV_TASK,
     NPZ_TASK,
 )

@@ -33,18 +33,18 @@ OVERLAP = 0.5
 """The least IoU of a box that counts as right."""
 
 
-def windows(images: Array) -> Array:
-    """Canvases (N, 32, 32) as windows (N, 64, 144): each 4 x 4 with 4 pixels around it.
+def windows(images: Array, window: int = WINDOW, step: int = STEP) -> Array:
+    """Images (N, H, W) as windows (N, T, window²), row by row: a canvas as 64, each 4 x 4 with 4 around it.
 
     Examples
     --------
     >>> windows(np.arange(1024.0).reshape(1, 32, 32))[0, 9, :5]  # the second of the second row of windows
     array([0., 1., 2., 3., 4.])
     """
-    edge = (WINDOW - STEP) // 2
+    edge = (window - step) // 2
     framed = np.pad(images, ((0, 0), (edge, edge), (edge, edge)))
-    cut = np.lib.stride_tricks.sliding_window_view(framed, (WINDOW, WINDOW), axis=(1, 2))[:, ::STEP, ::STEP]
-    return cut.reshape(len(images), -1, WINDOW * WINDOW)
+    cut = np.lib.stride_tricks.sliding_window_view(framed, (window, window), axis=(1, 2))[:, ::step, ::step]
+    return cut.reshape(len(images), -1, window * window)
 
 
 def centred(boxes: Array) -> Array:
