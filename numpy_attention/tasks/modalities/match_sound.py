@@ -201,11 +201,11 @@ MATCH_SOUND = ModelTask(
     show=show,
     drawn=drawn,
     defaults={
-        "epochs": 45,
+        "epochs": 40,
         "hidden_dim": 64,
         "heads": 4,
         "layers": 2,
-        "dropout": 0.0,
+        "dropout": 0.1,
         "optimizer": "adamw",
         "schedule": "cosine",
         "lr": 0.003,
