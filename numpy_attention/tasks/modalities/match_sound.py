@@ -46,7 +46,7 @@ TOKEN = STACKED * STEP / RATE
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class JudgedMatches:
     """What held-out examples were drawn from, and what training ones are."""
 
     examples: Matches
@@ -69,7 +69,7 @@ class MatchData(NamedTuple):
     """Those to train on"""
     digits: Examples
     """Images to train on (N, side, side), grey values 0-1"""
-    held_out: HeldOut
+    held_out: JudgedMatches
     validation: Matches | None = None
     cleaned: str = "6 speakers of 24 and 899 of 1,797 images are held out; pictures drawn anew in every epoch"
 
@@ -84,7 +84,7 @@ def load_data(settings: Settings, facts: Any) -> MatchData:
     train, test, *validation = (
         drawn_matches(stream(settings.seed, EXAMPLES, part), *source) for part, source in enumerate(parts, 1)
     )
-    held_out = HeldOut(test, apart, words, digits)
+    held_out = JudgedMatches(test, apart, words, digits)
     return MatchData(train, test, words, digits, held_out, validation[0] if validation else None)
 
 
