@@ -4,7 +4,7 @@ Two encoders read the word's frames and each picture's patches. A learned query 
 frames; it attends to the patches of all four pictures, and each picture's probability is its share of that
 attention. Nothing says which digit is said or shown: only which picture is the right one. Held-out examples
 have speakers and images that training never had. The 540 recordings of 18 speakers come with other pictures
-in every epoch, played slower or faster, with stripes of their spectrograms blank; images are slightly
+in every epoch, played slower or faster, with bands of their spectrograms blank; images are slightly
 distorted. Settings were compared on four of these speakers and a third of the training images, training on
 the others.
 """

@@ -73,7 +73,7 @@ def drawn_matches(
 ) -> Matches:
     """Recordings, each equally often, with pictures of digits (N, side, side) of four classes.
 
-    changed: for training; recordings are played slower or faster, with stripes of their spectrograms blank,
+    changed: for training; recordings are played slower or faster, with bands of their spectrograms blank,
     and images slightly distorted.
     """
     clips = np.resize(rng.permutation(words.size), count)
