@@ -273,7 +273,6 @@ SPOKEN_DIGITS = ModelTask(
         "heads": 4,
         "layers": 2,
         "dropout": 0.0,
-        "batch_size": 32,
         "optimizer": "adamw",
         "schedule": "cosine",
         "lr": 0.003,
