@@ -98,7 +98,7 @@ CHOICES = {
     "normaliser": NORMALISERS,
 }
 MINIMUM = {"heads": 1, "hidden_dim": 1, "epochs": 1, "batch_size": 1, "seed": 0, "tokens": 1, "digit": 0,
-           "accumulate": 1, "patience": 1, "layers": 1, "context": 1, "span": 1}  # fmt: skip
+           "accumulate": 1, "patience": 1, "layers": 1, "context": 1, "span": 2}  # fmt: skip
 MAXIMUM = {"seed": math.inf, "digit": 9}
 DEFAULT_MAXIMUM = 10**6
 """Upper limit of every whole number not in MAXIMUM; memory runs out first."""

@@ -17,7 +17,7 @@ from numpy_attention.training.settings import Settings
 from numpy_attention.training.task import validated
 from tests.support.runs import a_run
 
-LEARNED = {"temperature": "learned", "normaliser": "entmax", "span": 1, "span_penalty": 0.5}
+LEARNED = {"temperature": "learned", "normaliser": "entmax", "span": 2, "span_penalty": 0.5}
 
 
 def logit(share):
@@ -73,7 +73,7 @@ def test_a_run_records_and_reports_what_it_learned():
 
 def test_the_penalty_shortens_spans():
     shares = [
-        a_run(3, patches(), task="digits", layers=1, lr=0.05, span=1, span_penalty=weight).history[-1]
+        a_run(3, patches(), task="digits", layers=1, lr=0.05, span=2, span_penalty=weight).history[-1]
         for weight in (0.0, 100.0)
     ]
     assert shares[1]["span.layers.0.1"] < shares[0]["span.layers.0.1"]

@@ -53,7 +53,7 @@ OUT_OF_RANGE = {
         "head=" + "9" * 9,
     ],
     "normaliser": ["sparsemax"],
-    "span": [0, 0.5],
+    "span": [0, 1, 2.5],
     "span_penalty": [-0.1, math.inf, "1"],
     "until": ["accuracy", "accuracy=1.5", "loss=-1", "loss=nan", "focus=0.5", 0.95],
 }
