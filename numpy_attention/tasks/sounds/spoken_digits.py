@@ -229,8 +229,8 @@ def drawn(run: Run, data: SpeechData) -> Sheet:
         names = [data.words.words[digit] for digit in digits]
         titles += [" ".join([*names[:at], f"[{name}]", *names[at + 1 :]]) for at, name in enumerate(names)]
     title = "Held-out utterances, low frequencies below, and where the model looks for each digit"
-    flat = (each.reshape(len(titles), *each.shape[2:]) for each in (images, heat))
-    image, over = flat
+    tall = np.repeat(images, max(images.shape[-1] // (2 * BANDS), 1), axis=-2)  # half as tall as wide
+    image, over = (each.reshape(len(titles), *each.shape[2:]) for each in (tall, heat))
     return Sheet(image, tuple(titles), title, heat=over, columns=most)
 
 

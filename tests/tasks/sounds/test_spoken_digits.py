@@ -72,6 +72,7 @@ def test_a_run_learns_is_resumed_and_shows_its_alignment(data, tmp_path):
     assert len(sheet.images) == len(sheet.heat) == len(sheet.titles)
     assert len(sheet.titles) % sheet.columns == 0
     assert "[" in sheet.titles[0]
+    assert 0.3 < sheet.images.shape[1] / sheet.images.shape[2] < 0.6
 
 
 def test_recordings_of_your_own(tmp_path):
