@@ -1,6 +1,7 @@
 """Recovery: epochs counted by hand, the lines of a run, and that resuming and workers change no bit."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 
@@ -48,6 +49,15 @@ def test_lines_say_how_many_epochs_and_what_recovered_means():
     unharmed = injury._replace(after=injury.before)
     assert recovery_lines(a_run(0.5), unharmed) == [f"Nothing to recover from {margin}"]
     assert recovery_lines(a_run(0.5), None) == []
+
+
+def test_of_a_loss_less_is_better_and_the_margin_is_a_share_of_it():
+    task = SimpleNamespace(metric="nats a symbol", measure="accuracy")
+    run = SimpleNamespace(task=task, history=({"lesion.training": 2.03}, {"lesion.training": 2.01}), number=2)
+    (line,) = recovery_lines(run, Injury({"training": 2.0}, {"training": 3.0}))
+    assert line == (
+        "Recovered after 2 epochs (at most 1% above the nats a symbol before, 2.0000, on the training part)"
+    )
 
 
 def test_the_lines_of_a_run_are_its_figures_before_after_and_in_each_epoch():
