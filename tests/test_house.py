@@ -28,7 +28,7 @@ BUDGETS = {
     "check": 18_450,
     "optim": 1_150,
     "nn": 9_000,
-    "training tasks": 12_500,
+    "training tasks": 13_100,
     "distributed": 1_400,
     "study": 12_300,
     "cli": 1_850,

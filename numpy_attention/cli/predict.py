@@ -1,11 +1,13 @@
 """numpy-attention predict: write a kept run's predictions and attention weights for new examples as CSV.
 
-With --text, print what the model of a task of words makes of it; with --wav, what words it hears.
+With --text, print what the model of a task of words makes of it, or write how that of say-digits says it as a
+WAV file; with --wav, print what words a recording has.
 """
 
 import argparse
 import csv
 import sys
+from typing import Any, cast
 
 from ..files import refuse_overwriting, write_csv
 from ..tasks import TASKS
@@ -13,6 +15,8 @@ from ..tasks.classification.comparison import LEARNED, models_of
 from ..tasks.classification.evaluation import Predictions, predict, probabilities
 from ..tasks.classification.report import prepare_examples
 from ..tasks.run_data import from_file
+from ..tasks.sounds.spectrogram import RATE
+from ..tasks.sounds.wav import write_wav
 from ..training.run import Run
 from ..training.run_folder import own_files, read_run
 
@@ -25,6 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     files.add_argument("--npz", metavar="FILE", help="sequences of the same form; y is optional")
     files.add_argument("--text", metavar="STRING", help="a text of your own, for a task that reads one")
     files.add_argument("--wav", metavar="FILE", help="a recording of your own, for a task of speech")
+    parser.add_argument("--speaker", metavar="NAME", help="with --text: who says it, for a task that speaks")
     parser.add_argument("--out", metavar="FILE.csv", help="write the predictions to this file, not to stdout")
     parser.add_argument("--delimiter", metavar="CHAR", help="with --csv: the separator (default: the run's)")
     parser.add_argument("--decimal", metavar="CHAR", help="with --csv: . or , (default: the run's)")
@@ -33,6 +38,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict every example, and print the table or write it."""
     kept = read_run(args.folder, TASKS)
+    speaks = args.text is not None and getattr(kept.task, "speak", None) is not None
+    if args.speaker is not None and not speaks:
+        raise ValueError("--speaker belongs to --text STRING of a task that speaks; leave it out")
+    if speaks:
+        print(spoken(kept, args))
+        return 0
     if args.text is not None or args.wav is not None:
         print(prediction(kept, args))
         return 0
@@ -56,10 +67,27 @@ def prediction(kept: Run, args: argparse.Namespace) -> str:
     read = getattr(kept.task, "translate" if name == "text" else "heard", None)
     if read is None:
         raise ValueError(f"--{name}: the run's task, {kept.settings.task}, reads no {what} of your own")
-    for other in ("out", "delimiter", "decimal"):
-        if getattr(args, other) is not None:
-            raise ValueError(f"--{other} does not belong to --{name} {metavar}; leave it out")
+    refuse_others(args, f"--{name} {metavar}", "out", "delimiter", "decimal")
     return str(read(kept, getattr(args, name)))
+
+
+def spoken(kept: Run, args: argparse.Namespace) -> str:
+    """A line about the WAV file in which the model says a text."""
+    refuse_others(args, "--text STRING", "delimiter", "decimal")
+    if args.out is None or not args.out.lower().endswith(".wav"):
+        came = "is missing" if args.out is None else f"is {args.out}"
+        raise ValueError(f"--out {came}; FILE.wav is expected: the run's task, {kept.settings.task}, speaks")
+    refuse_overwriting([args.out], own_files(args.folder))
+    samples, speaker = cast(Any, kept.task).speak(kept, args.text, args.speaker)
+    write_wav(args.out, samples)
+    return f"{args.out}: {len(samples) / RATE:.2f} s, said by {speaker}"
+
+
+def refuse_others(args: argparse.Namespace, beside: str, *names: str) -> None:
+    """Raise ValueError if one of these options is given beside another."""
+    for name in names:
+        if getattr(args, name) is not None:
+            raise ValueError(f"--{name} does not belong to {beside}; leave it out")
 
 
 def table(kept: Run, predictions: Predictions) -> tuple[list[str], list[list[object]]]:

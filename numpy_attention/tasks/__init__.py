@@ -21,6 +21,7 @@ from .own_data import CSV_TASK, NPZ_TASK
 from .pictures.draw_digit import DRAW_DIGIT
 from .pictures.find_digit import FIND_DIGIT
 from .sessions.next_item import NEXT_ITEM
+from .sounds.say_digits import SAY_DIGITS
 from .sounds.spoken_digits import SPOKEN_DIGITS
 from .words.algorithms import COPY, REVERSE, SORT
 from .words.dates import DATES
@@ -37,6 +38,7 @@ _ALL = (
     DRAW_DIGIT,
     FIND_DIGIT,
     SPOKEN_DIGITS,
+    SAY_DIGITS,
     DATES,
     NUMBERS,
     TEXT,

@@ -118,6 +118,9 @@ class ModelTask(NamedTuple):
     heard: Callable[[Run, PathLike], str] | None = None
     """heard(run, WAV file): what the model hears in a recording of one's own, where it hears"""
 
+    speak: Callable[[Run, str, str | None], tuple[Array, str]] | None = None
+    """speak(run, text, speaker): a waveform of a text, and who says it, where the model speaks"""
+
     def load(self, settings: Settings, facts: Any = None, source: Any = None) -> Any:
         """The data; by the facts of the run itself, or of the one from which it starts."""
         return self.load_data(

@@ -3,6 +3,7 @@
 import csv
 import io
 import wave
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ from numpy_attention.cli import main
 from numpy_attention.tasks import TASKS
 from numpy_attention.tasks.classification.comparison import models_of
 from numpy_attention.tasks.sounds import spoken_digits, utterances
+from numpy_attention.tasks.sounds.wav import read_wav
 from numpy_attention.tasks.words import dates, translation
 from numpy_attention.training import run_folder
 from tests.support.commands import QUICK, TABLE, out_of, write_own_data
 from tests.support.recordings import write_recordings
+from tests.support.small_speech import use_small_speech
 
 
 @pytest.fixture(autouse=True)
@@ -138,7 +141,37 @@ def test_a_text_of_ones_own_is_translated(capsys, monkeypatch):
     assert "the run's task, dates, takes no examples from a file" in capsys.readouterr().err
 
 
+def test_digits_are_said_in_a_wav_file(capsys, monkeypatch):
+    use_small_speech(monkeypatch)
+    out_of(capsys, "train", "--task", "say-digits", *WORDS[2:], "--heads", "2")
+    for speaker in ("ada", "bob"):
+        told = out_of(
+            capsys, "predict", "run", "--text", "3 1 4", "--speaker", speaker, "--out", f"{speaker}.WAV"
+        )
+        samples, notes = read_wav(f"{speaker}.WAV")
+        assert told == f"{speaker}.WAV: {len(samples) / 8000:.2f} s, said by {speaker}\n"
+        assert (notes, 0 < np.abs(samples).max() <= 1) == ([], True)
+    refused = {
+        ("3 1 4",): "--out is missing; FILE.wav is expected: the run's task, say-digits, speaks",
+        ("3 1 4", "--out", "a.csv"): "--out is a.csv; FILE.wav is expected",
+        ("3 1 4", "--out", "a.wav", "--speaker", "rms"): "speaker is 'rms'; one of ada, bob is expected",
+        ("3 x", "--out", "a.wav"): "text is '3 x'; one to 10 digits, a space between two, are expected",
+        ("3", "--out", "a.wav", "--decimal", ","): "--decimal does not belong to --text STRING",
+        ("3", "--out", "nowhere/a.wav"): "nowhere",
+    }
+    for (text, *words), message in refused.items():
+        assert main(["predict", "run", "--text", text, *words]) == 2
+        out, error = capsys.readouterr()
+        assert (out, error.count("\n")) == ("", 1)
+        assert message in error
+    assert not Path("a.wav").exists()
+    assert main(["train", "--task", "say-digits", "--npz", "s.npz"]) == 2
+    assert "the task is say-digits" in capsys.readouterr().err
+
+
 def test_a_task_of_numbers_reads_no_text(capsys, files):
     out_of(capsys, "train", *TABLE, *QUICK, "--out", "run")
     assert main(["predict", "run", "--text", "3 March 2020"]) == 2
     assert "--text: the run's task, csv, reads no text of your own" in capsys.readouterr().err
+    assert main(["predict", "run", "--csv", "t.csv", "--speaker", "ada"]) == 2
+    assert "--speaker belongs to --text STRING of a task that speaks" in capsys.readouterr().err

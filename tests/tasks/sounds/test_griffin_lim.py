@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from numpy_attention.tasks.sounds import griffin_lim as module
 from numpy_attention.tasks.sounds.cepstral_distortion import cepstral_distortion
 from numpy_attention.tasks.sounds.griffin_lim import griffin_lim, istft, magnitudes, overlapping, waveform
 from numpy_attention.tasks.sounds.spectrogram import BINS, FLOOR, FRAME, STEP, log_mel, mel_filters, stft
@@ -56,12 +57,14 @@ def test_a_recording_is_made_again_from_its_mel_frames(recording):
     np.testing.assert_array_equal(y, waveform(frames))
 
 
-def test_more_iterations_fit_better(recording, monkeypatch):
+def test_more_iterations_fit_better_and_steps_beyond_better_still(recording, monkeypatch):
     wanted = np.abs(stft(recording))
     errors = []
-    for iterations in (0, 32):
-        monkeypatch.setattr("numpy_attention.tasks.sounds.griffin_lim.ITERATIONS", iterations)
+    for iterations, momentum in ((0, 0.0), (32, 0.0), (32, 0.99)):
+        monkeypatch.setattr(module, "ITERATIONS", iterations)
+        monkeypatch.setattr(module, "MOMENTUM", momentum)
         errors.append(np.linalg.norm(np.abs(stft(griffin_lim(wanted))) - wanted) / np.linalg.norm(wanted))
+    assert errors[2] < 0.9 * errors[1]
     assert errors[1] < 0.5 * errors[0]
 
 
