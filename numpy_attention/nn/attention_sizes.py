@@ -18,6 +18,7 @@ from .linear import Linear
 from .norms import NORMS, norm_of
 from .parameters import SHARPNESS, Shapes
 from .positions.attention_positions import AttentionPositions
+from .positions.span import SPAN
 from .scores import DOT, SCORES, score_shapes
 from .temperature import FIXED, LEARNED, TEMPERATURES
 
@@ -171,9 +172,9 @@ class AttentionSizes(Layer):
 
     def own_heads(self) -> list[dict[str, Any]]:
         shapes, (H, G, _), D = flatten(self.shapes()), self.head_counts, self.columns
-        by_head = [
-            name for name, shape in shapes.items() if name.split(".")[0] in ("score", "sinks") and shape
-        ]
+        scored = [name for name, shape in shapes.items() if name.startswith("score.") and shape]
+        single = ("sinks", TEMPERATURE, ALPHA, SPAN)
+        by_head = [*scored, *(name for name in shapes if name.split(".")[-1] in single)]
         heads = []
         for head in range(H):
             own = slice(head * D, (head + 1) * D)

@@ -18,6 +18,7 @@ ATTENTIONS = {
     "extra keys": {"add_bias_kv": True},
     "additive": {"score": "additive"},
     "cosine": {"score": "cosine"},
+    "adaptive": {"temperature": "learned", "normaliser": "entmax", "positions": nn.AdaptiveSpan(3, 5, 2)},
     "grouped": {"kv_heads": 1, "add_bias_kv": True},
 }
 SHARED = {"out_proj.bias", "score.sharpness"}
