@@ -31,7 +31,7 @@ def report_lines(looked: Looked) -> list[str]:
     head = f"{looked.task}, example {looked.example} of {looked.examples}: {looked.answer}"
     lines = [
         head,
-        f"Explained is {looked.explained}: {looked.value:.4f}",
+        f"Explained is {looked.explained}: {value_text(looked.value)}",
         f"The figure is the {looked.metric} of {looked.judged} held-out examples: {looked.figure:.4f}",
         "",
         *LEGEND.splitlines(),
@@ -39,6 +39,17 @@ def report_lines(looked: Looked) -> list[str]:
     for place in looked.places:
         lines += ["", *map_lines(place), "", *number_lines(place, looked)]
     return [*lines, *token_lines(looked), "", *verdict_lines(looked)]
+
+
+def value_text(x: float) -> str:
+    """Four decimals; a power of ten where they would all be 0.
+
+    Examples
+    --------
+    >>> value_text(-0.25), value_text(-3e-6)
+    ('-0.2500', '-3.0e-06')
+    """
+    return f"{x:.4f}" if abs(x) >= 5e-5 or not x else f"{x:.1e}"
 
 
 def verdict_lines(looked: Looked) -> list[str]:

@@ -20,7 +20,7 @@ from ...tasks.classification.objective import Classifying
 from ...tasks.pictures.detection import Detecting, windows
 from ...tasks.words.labelling import Labelling
 from ...tasks.words.objectives import NextToken, Translating, translated
-from ...tasks.words.vocabulary import END, START
+from ...tasks.words.vocabulary import END, SPECIAL, START
 from ...training.run import LEARNED, Run
 from . import passes
 
@@ -119,11 +119,12 @@ def truth(true: str, right: bool) -> str:
     return "which is right" if right else f"where {true} is right"
 
 
-def symbols_of(data: Any, size: int, name: str = "vocabulary") -> list[str]:
-    """The symbols of a vocabulary as they are shown; their ids where there is none."""
+def symbols_of(data: Any, size: int, name: str = "vocabulary", special: bool = False) -> list[str]:
+    """The symbols of a vocabulary as they are shown; without one, numbers, after `SPECIAL` if wanted."""
     vocabulary = getattr(data, name, None)
     if vocabulary is None:
-        return [str(place) for place in range(size)]
+        own = SPECIAL if special else ()
+        return [*own, *(str(place) for place in range(size - len(own)))]
     return [repr(symbol)[1:-1].replace(" ", SPACE) for symbol in vocabulary.symbols]
 
 
@@ -187,9 +188,8 @@ def translation(run: Run, data: Any, params: Params, place: int) -> Subject:
     targets = np.array([*ids, END][: model.context])
     read = np.array([START, *targets[:-1]])
     true = one.target[0, 1 : one.target_lengths[0]]
-    written = symbols_of(
-        data, model.target_ids, "target_vocabulary" if model.target_vocabulary else "vocabulary"
-    )
+    name = "target_vocabulary" if model.target_vocabulary else "vocabulary"
+    written = symbols_of(data, model.target_ids, name, special=True)
     table = params[model.target_name]["weight"]
     tables = [(table[read], np.broadcast_to(table.mean(axis=0), (len(read), table.shape[1])))]
     if model.source_width is None:

@@ -24,7 +24,7 @@ def little(looked: Looked) -> float:
     own = LITTLE * abs(looked.figure)
     if looked.better == "smaller":
         return own
-    share = min(max(looked.figure, 0.0), 1.0)
+    share = (looked.figure * looked.judged + 1) / (looked.judged + 2)  # of few examples, all right is not 1
     return max(own, math.sqrt(share * (1 - share) / looked.judged))
 
 

@@ -14,6 +14,7 @@ from numpy_attention.study.look.lines import (
     report_lines,
     shown,
     token_lines,
+    value_text,
 )
 from numpy_attention.study.look.looked import Chain, look
 from tests.study.look.test_verdicts import GOOD, looked, place
@@ -27,7 +28,7 @@ def test_a_report_has_every_map_number_and_token_within_its_width(kind):
     text = "\n".join(lines)
     assert max(map(len, lines)) <= WIDTH
     assert lines[0] == f"{found.task}, example 2 of {found.examples}: {found.answer}"
-    assert lines[1] == f"Explained is {found.explained}: {found.value:.4f}"
+    assert lines[1] == f"Explained is {found.explained}: {value_text(found.value)}"
     assert f"of 3 held-out examples: {found.figure:.4f}" in lines[2]
     for one in found.places:
         assert f"\n{one.label}: " in text

@@ -112,3 +112,4 @@ def test_symbols_are_shown_with_their_spaces_and_without_a_vocabulary_by_their_i
     data = SimpleNamespace(vocabulary=Vocabulary(("a ", "\n")))
     assert symbols_of(data, 2) == ["a·", "\\n"]
     assert symbols_of(object(), 3) == ["0", "1", "2"]
+    assert symbols_of(object(), 5, special=True) == ["<pad>", "<start>", "<end>", "0", "1"]

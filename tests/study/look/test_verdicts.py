@@ -28,7 +28,7 @@ def place(*heads, together=WORTH):
     )
 
 
-def looked(*places, chains=(), integrated=COMPLETE, better="larger", figure=0.9, judged=900):
+def looked(*places, chains=(), integrated=COMPLETE, better="larger", figure=1.0, judged=900):
     return Looked(
         "a task", 1, 9, "b", "log p", -0.1, (("x", "y", "z"),), "zeros", places, chains, integrated,
         "accuracy", better, figure, judged,
@@ -36,10 +36,10 @@ def looked(*places, chains=(), integrated=COMPLETE, better="larger", figure=0.9,
 
 
 def test_little_is_a_hundredth_or_the_standard_error_of_a_share():
-    assert little(looked()) == pytest.approx(0.01)  # sqrt(0.9 * 0.1 / 900)
-    assert little(looked(judged=25)) == pytest.approx(0.06)
+    assert little(looked(judged=90_000)) == 0.01
+    assert little(looked(judged=98, figure=95 / 98)) == pytest.approx((0.96 * 0.04 / 98) ** 0.5)
+    assert little(looked(judged=8, figure=1.0)) == pytest.approx((0.9 * 0.1 / 8) ** 0.5)
     assert little(looked(judged=25, better="smaller", figure=3.0)) == pytest.approx(0.03)
-    assert little(looked(judged=25, figure=1.0)) == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize(
