@@ -22,6 +22,8 @@ from .numbers import whole_number
 from .outputs import writable_file
 
 EXAMPLES = 64
+MOST_STEPS = 4096
+"""Gauss-Legendre points beyond that take longer to find than the gradients there."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--steps",
-        type=whole_number(1),
+        type=whole_number(1, MOST_STEPS),
         metavar="N",
         help="of the integrated gradients (default: from 32 on, twice as many until the error is below 1 %%)",
     )

@@ -84,7 +84,11 @@ def test_pictures_are_drawn_into_a_new_folder(capsys, place, peer):
             "example is 1001; 1 to 1000 are expected: there are 1000 held-out",
         ),
         (["--run", "run", "--example", "0"], "--example is '0'; a whole number, at least 1, is expected"),
-        (["--run", "run", "--steps", "0"], "--steps is '0'; a whole number, at least 1, is expected"),
+        (["--run", "run", "--steps", "0"], "--steps is '0'; a whole number, at least 1 and at most 4096, is"),
+        (
+            ["--run", "run", "--steps", "4097"],
+            "--steps is '4097'; a whole number, at least 1 and at most 4096",
+        ),
         (
             ["--run", "run", "--examples", "few"],
             "--examples is 'few'; a whole number, at least 1, is expected",

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from numpy_attention.nn.interventions import fixed
 from numpy_attention.study.look.readings import reading, symbols_of, token_names
 from numpy_attention.tasks.words.objectives import NextToken
 from numpy_attention.tasks.words.vocabulary import Vocabulary
@@ -42,6 +43,14 @@ def test_the_answer_is_the_models_own_right_or_wrong():
         judged = "which is right" if row.argmax() == true else f"where {'abc'[int(true)]} is right"
         assert own.answer == f"class {said}, {judged}"
         assert own.explained == f"the log-probability of class {said}"
+
+
+def test_of_the_queries_of_a_detector_that_of_the_class_it_is_surest_of_is_read():
+    run, data = small_run("canvases", spread=2.0)
+    own = reading(run, data, 1)
+    (target,) = own.read("", 3)
+    assert own.explained == f"the log-probability that {data.classes[target]} is there"
+    np.testing.assert_array_equal(own.read("encoder.layers.0.self_attn", 3), [0, 1, 2])
 
 
 def test_a_position_chooses_the_symbol_and_the_middle_of_those_judged_is_usual():
@@ -99,7 +108,10 @@ def test_a_model_that_is_not_known_is_read_by_its_loss_without_dropout():
     passed = own.forward({}, ())
     np.testing.assert_allclose(passed.values, [-known.figures(run.params, one).loss], rtol=1e-5)
     assert list(passed.seen) == ["layers.0.self_attn", "layers.1.self_attn"]
-    assert all(seen.d_weights.any() for seen in passed.seen.values())
+    for name, seen in passed.seen.items():
+        step = 1e-6 * np.sign(seen.d_weights) * seen.visible
+        higher = own.forward({name: fixed(seen.weights + step)}, ()).values
+        np.testing.assert_allclose(higher - passed.values, (seen.d_weights * step).sum(), rtol=1e-3)
     assert (own.inputs, own.names) == ((), ())
 
 
