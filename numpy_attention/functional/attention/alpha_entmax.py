@@ -31,7 +31,7 @@ from ..base.arrays import (
     upcast,
     whole_number,
 )
-from ..base.stable import entry_at_peak, log1p
+from ..base.stable import entry_at_peak
 from .normalisers import NormaliserSaved, centred, gradients_of_columns, weights_of_columns
 from .steps import Normalised
 
@@ -50,12 +50,11 @@ ODD = [1 / (2 * n + 1) for n in reversed(range(12))]
 
 def _log1p_quotient(t: Array) -> Array:
     """log(1 + t) / t, 1 at 0. Complex t near 0 by 2 atanh(t / (2 + t)), whose derivative cancels nothing."""
-    quotient = log1p(t) / np.where(t == 0, 1, t)
     if t.dtype.kind != "c":
-        return np.where(t == 0, 1, quotient)
+        return np.where(t == 0, 1, np.log1p(t) / np.where(t == 0, 1, t))
     near = np.abs(t.real) < 0.25
     r = np.where(near, t / (2 + t), 0)
-    return np.where(near, 2 / (2 + t) * np.polyval(ODD, r * r), quotient)
+    return np.where(near, 2 / (2 + t) * np.polyval(ODD, r * r), np.log(1 + t) / np.where(near, 1, t))
 
 
 def _powers(rows: Array, c: Array, order: Array) -> tuple[Array, Array]:
