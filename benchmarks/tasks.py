@@ -20,7 +20,7 @@ from numpy_attention.tasks import TASKS
 
 SHIPPED = [name for name, task in TASKS.items() if set(task.required) <= set(task.defaults)]
 SLOW = ("text", "python-docs", "dates", "numbers", "docstrings", "draw-digit", "find-digit",
-        "next-item", "spoken-digits", "match-sound")  # fmt: skip
+        "next-item", "spoken-digits", "match-sound", "ask-picture")  # fmt: skip
 """Tasks that train for more than a minute: three seeds instead of five."""
 OUT = Path(__file__).parent.parent / "docs" / "tasks.md"
 

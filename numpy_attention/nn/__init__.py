@@ -42,6 +42,7 @@ from .speech_synthesizer import SpeechSynthesizer
 from .transformer import TransformerDecoderLayer, TransformerEncoderLayer
 from .transformer_stack import TransformerDecoder, TransformerEncoder
 from .vision_transformer import VisionTransformer
+from .visual_answerer import VisualAnswerer
 from .weights.files import load_weights, save_weights
 from .weights.hugging_face import from_bert, from_gpt2, from_llama, from_vit
 from .weights.torch_names import from_torch, to_torch
@@ -83,6 +84,7 @@ __all__ = [
     "TransformerEncoderLayer",
     "TransformerXL",
     "VisionTransformer",
+    "VisualAnswerer",
     "Watch",
     "YaRNScaling",
     "alibi_slopes",

@@ -16,6 +16,7 @@ from ..training.task import Task
 from .breast_cancer import BREAST_CANCER
 from .digit_bags import DIGIT_BAGS
 from .digits import DIGITS
+from .modalities.ask_picture import ASK_PICTURE
 from .modalities.match_sound import MATCH_SOUND
 from .own_data import CSV_TASK, NPZ_TASK
 from .pictures.draw_digit import DRAW_DIGIT
@@ -39,6 +40,7 @@ _ALL = (
     FIND_DIGIT,
     SPOKEN_DIGITS,
     SAY_DIGITS,
+    ASK_PICTURE,
     DATES,
     NUMBERS,
     TEXT,

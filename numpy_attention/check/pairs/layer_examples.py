@@ -292,5 +292,12 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
             symbols=_IDS, conditions=[[0], [2]], count=5, lengths=[3, 2], counts=[5, 3],
         ),
     ),
+    "VisualAnswerer": (
+        _example(
+            "questions of two lengths, dropout",
+            nn.VisualAnswerer(5, 2, 6, 3, 4, 2, 1, 1, hidden=3, dropout=0.2),
+            x=normal(2, 2, 5), ids=_IDS, lengths=[3, 2], seed=1,
+        ),
+    ),
 }  # fmt: skip
 """The examples of every layer, by its name."""

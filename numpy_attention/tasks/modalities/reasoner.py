@@ -1,0 +1,46 @@
+"""What a perfect reasoner reaches over a recogniser of single digits: it parses every question exactly.
+
+The recogniser is given each digit cut out at its true place and reads it by the nearest training image, the
+four together: of all arrangements of different digits the one with the least sum of squared distances.
+"""
+
+import numpy as np
+
+from ...functional.base.admission import Array
+from ..classification.data import Examples
+from ..images import nearest
+from .asked import Asked
+from .questions import ARRANGEMENTS, parsed, words_of
+
+BATCH = 100
+"""Canvases at once."""
+
+
+def likeliest(costs: Array) -> Array:
+    """The different digits (N, 4) whose costs (N, 4, 10) have the least sum.
+
+    Examples
+    --------
+    >>> costs = np.ones((1, 4, 10))
+    >>> costs[0, [0, 1, 2, 3], [7, 7, 3, 1]] = [0.0, 0.5, 0.5, 0.5]
+    >>> costs[0, 1, 4] = 0.9
+    >>> likeliest(costs)
+    array([[7, 4, 3, 1]])
+    """
+    parts = np.split(costs, range(BATCH, len(costs), BATCH))
+    sums = (sum(part[:, place, ARRANGEMENTS[:, place]] for place in range(4)) for part in parts)
+    return np.concatenate([ARRANGEMENTS[np.argmin(one, axis=1)] for one in sums])
+
+
+def recognised(asked: Asked, images: Examples) -> Array:
+    """The digits (N, 4) that stand on canvases, by their nearest images x (M, 8, 8) of digits y."""
+    cut_out = asked.cut_out.reshape(-1, *images.x.shape[1:])
+    squares = [nearest(cut_out, images.x[images.y == digit])[1] ** 2 for digit in range(10)]
+    return likeliest(np.stack(squares, axis=-1).reshape(-1, 4, 10))
+
+
+def reasoned(asked: Asked, digits: Array) -> Array:
+    """The answers (N,) to the questions if these digits (N, 4) stood there, as places in ANSWERS."""
+    questions = (parsed()[words_of(text)] for text in asked.texts)
+    found = [question.answers(own[None])[0] for question, own in zip(questions, digits, strict=True)]
+    return np.array(found)

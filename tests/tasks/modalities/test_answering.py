@@ -1,0 +1,83 @@
+"""Answering: gradients of its loss, figures, what is read in a cell, and models that see one side alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from numpy_attention import nn
+from numpy_attention.optim.trees import flatten, mapped, unflatten
+from numpy_attention.tasks.classification.data import Examples
+from numpy_attention.tasks.modalities import answering
+from numpy_attention.tasks.modalities.answering import (
+    READING,
+    Answering,
+    ImageAlone,
+    WordsAlone,
+    cell_of_patches,
+)
+from numpy_attention.tasks.modalities.asked import CANVAS, drawn_asked
+from numpy_attention.tasks.modalities.questions import ANSWERS, answer_ids, longest, vocabulary
+
+IMAGES = Examples(np.random.default_rng(1).uniform(0, 1, (20, 8, 8)), np.arange(20) % 10)
+ASKED = drawn_asked(np.random.default_rng(0), IMAGES, 7)
+WORDS = len(vocabulary()) + 1
+OBJECTIVE = Answering(nn.VisualAnswerer(81, 16, WORDS, longest(), 6, 2, 1, 1, hidden=5))
+BESIDE = {
+    "words": WordsAlone(nn.PooledWords(WORDS, 5, 1, len(ANSWERS))),
+    "patches": ImageAlone(nn.VisionTransformer(CANVAS, 5, 6, 2, 1, 13, channels=1, pooling="mean")),
+}
+
+
+def test_patches_lie_in_cells_of_two_by_two():
+    assert cell_of_patches().reshape(4, 4).tolist() == [[0, 0, 1, 1]] * 2 + [[2, 2, 3, 3]] * 2
+
+
+def test_gradients_are_slopes_of_the_loss():
+    rng = np.random.default_rng(2)
+    params = mapped(lambda x: x.astype(np.float64), OBJECTIVE.init(rng))
+    outcome = OBJECTIVE.loss_and_gradients(params, ASKED, 0)
+    directions = {name: rng.normal(size=x.shape) for name, x in flatten(params).items()}
+
+    def moved(step):
+        leaves = {name: x + step * directions[name] for name, x in flatten(params).items()}
+        return OBJECTIVE.loss_and_gradients(unflatten(leaves), ASKED, 0).loss
+
+    slope = sum((flatten(outcome.d_params)[name] * directions[name]).sum() for name in directions)
+    assert slope == pytest.approx((moved(1e-5) - moved(-1e-5)) / 2e-5, rel=1e-4)
+
+
+def test_the_loss_is_that_of_answers_and_of_readings(monkeypatch):
+    params = OBJECTIVE.init(np.random.default_rng(0))
+    with_readings = OBJECTIVE.loss_and_gradients(params, ASKED, 0)
+    monkeypatch.setattr(answering, "READING", 0.0)
+    alone = OBJECTIVE.loss_and_gradients(params, ASKED, 0)
+    figures = OBJECTIVE.figures(params, ASKED)
+    assert figures.loss == pytest.approx(alone.loss, rel=1e-5)
+    assert figures.accuracy == alone.right / alone.targets
+    logits = OBJECTIVE.answered(params, ASKED).readings.astype(np.float64)
+    shares = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    wanted = answer_ids()[ASKED.digits[:, cell_of_patches()]]
+    own = np.take_along_axis(shares, wanted[..., None], axis=-1)
+    assert with_readings.loss - alone.loss == pytest.approx(READING * -np.log(own).mean(), rel=1e-4)
+
+
+def test_weights_of_words_on_patches():
+    params = OBJECTIVE.init(np.random.default_rng(0))
+    weights = OBJECTIVE.word_weights(params, ASKED)
+    assert weights.shape == (7, ASKED.lengths.max(), 16)
+    assert ((weights > 0) & (weights < 1)).all()
+    assert (weights.sum(axis=-1) < 1).all()
+    assert OBJECTIVE.readings(params, ASKED).shape == (7, 4, 10)
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_model_that_sees_one_side_does_not_see_the_other(name):
+    objective = BESIDE[name]
+    params = objective.init(np.random.default_rng(0))
+    outcome = objective.loss_and_gradients(params, ASKED, 0)
+    assert {path: x.shape for path, x in flatten(outcome.d_params).items()} == flatten(objective.shapes())
+    assert objective.figures(params, ASKED).loss == pytest.approx(outcome.loss, rel=1e-5)
+    hidden = ASKED._replace(images=0 * ASKED.images) if name == "words" else ASKED._replace(ids=0 * ASKED.ids)
+    assert objective.loss_and_gradients(params, hidden, 0).loss == outcome.loss
+    assert replace(objective).name == name

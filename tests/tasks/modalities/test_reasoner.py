@@ -1,0 +1,33 @@
+"""The perfect reasoner: exact where the recogniser is, and no better than it."""
+
+from itertools import permutations
+
+import numpy as np
+
+from numpy_attention.tasks.classification.data import Examples
+from numpy_attention.tasks.modalities.asked import drawn_asked
+from numpy_attention.tasks.modalities.reasoner import BATCH, likeliest, reasoned, recognised
+
+IMAGES = Examples(np.random.default_rng(1).uniform(0, 1, (30, 8, 8)), np.arange(30) % 10)
+ASKED = drawn_asked(np.random.default_rng(0), IMAGES, 60)
+
+
+def test_a_reasoner_over_true_digits_answers_every_question():
+    np.testing.assert_array_equal(reasoned(ASKED, ASKED.digits), ASKED.labels)
+    wrong = (ASKED.digits + 1) % 10
+    assert 0 < (reasoned(ASKED, wrong) == ASKED.labels).mean() < 0.6
+
+
+def test_digits_are_read_by_the_nearest_image():
+    np.testing.assert_array_equal(recognised(ASKED, IMAGES), ASKED.digits)
+    shifted = Examples(IMAGES.x, (IMAGES.y + 3) % 10)
+    np.testing.assert_array_equal(recognised(ASKED, shifted), (ASKED.digits + 3) % 10)
+
+
+def test_the_four_digits_differ_and_cost_least():
+    costs = np.random.default_rng(0).uniform(size=(BATCH + 3, 4, 10))
+    digits = likeliest(costs)
+    assert all(len(set(row)) == 4 for row in digits.tolist())
+    sums = [costs[2, range(4), row].sum() for row in permutations(range(10), 4)]
+    assert costs[2, range(4), digits[2]].sum() == min(sums)
+    assert len(digits) == BATCH + 3
