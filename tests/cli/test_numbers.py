@@ -30,6 +30,8 @@ OPTIONS = {
     "train --clip": REAL,
     "train --weight-decay": (*NO_NUMBER, "-1"),
     "train --dropout": (*NO_NUMBER, "-1", "1"),
+    "train --span": (*WHOLE, "1"),
+    "train --span-penalty": (*NO_NUMBER, "-1"),
     "train --time-limit": REAL,
     "train --until": ("ten", "loss", "loss=nan", "loss=inf", "loss=-1", "accuracy=2", "x=1"),
     "check a.py:f --seed": WHOLE,
@@ -62,7 +64,7 @@ def test_a_value_out_of_range_is_refused_in_one_short_sentence(capsys, option):
 def test_every_setting_that_is_a_number_is_in_the_table():
     numbers = ("int", "int | None", "float", "float | None")
     names = [name for name, kind in Settings.__annotations__.items() if kind_name(kind) in numbers]
-    assert len(names) == 15
+    assert len(names) == 17
     assert {f"train --{name.replace('_', '-')}" for name in names} <= set(OPTIONS)
 
 
