@@ -14,7 +14,6 @@ from . import measures
 from .counter_tests import Changed, answer_changes, figure, figure_losses, spread_rows
 from .integrated import Integrated, integrated_gradients
 from .other_map import other_rows
-from .passes import Pass
 from .readings import Subject, reading
 
 MOST_ROWS = 8
@@ -118,16 +117,17 @@ def look(
     part = data.test.some(spread_rows(data.test.size, judged))
     before = figure(run, part, {})
     places = []
-    for name, seen in passed.seen.items():
+    maps = {name: one_sequence(seen, own.sequence(name)) for name, seen in passed.seen.items()}
+    for name, seen in maps.items():
         heads = tuple(
             Head(
                 *head_numbers(own, name, seen, head),
                 answer_changes(own, value, name, [head]),
                 figure_losses(run, part, before, name, [head]),
-                *another_map(own, value, name, seen, head),
-                agreement(own, integrated, name, seen.weights[0, head]),
+                *another_map(own, value, name, passed.seen[name], head),
+                agreement(own, integrated, name, seen.weights[head]),
             )
-            for head in range(seen.weights.shape[1])
+            for head in range(len(seen.weights))
         )
         together = (
             answer_changes(own, value, name, None),
@@ -136,37 +136,43 @@ def look(
         places.append(place_of(own, name, seen, heads, together))
     return Looked(
         run.task.name, example, data.test.size, own.answer, own.explained, value, own.names, own.start,
-        tuple(places), chains_of(own, passed), integrated, run.task.metric,
+        tuple(places), chains_of(own, maps), integrated, run.task.metric,
         "larger" if run.task.metric == run.task.measure else "smaller", before, part.size,
     )  # fmt: skip
 
 
-def gradients_of(seen: Seen) -> Array:
-    """(B, H, L, S) zeros where no gradient came, and for hidden keys."""
-    return (
-        np.zeros_like(seen.weights) if seen.d_weights is None else np.where(seen.visible, seen.d_weights, 0)
-    )
+def entry(x: Array, place: int) -> Array:
+    """(H, L, S) of (1, …, H, L, S): where an example is several sequences, those of one of them."""
+    rows = x.reshape(-1, *x.shape[-3:])
+    return np.asarray(rows[min(place, len(rows) - 1)])
+
+
+def one_sequence(seen: Seen, place: int) -> Seen:
+    """What one sequence had, (H, L, S) each; the gradients are 0 where none came, and for hidden keys."""
+    weights, visible = entry(seen.weights, place), entry(seen.visible, place)
+    gradients = np.zeros_like(weights) if seen.d_weights is None else entry(seen.d_weights, place)
+    return Seen(weights, visible, entry(seen.value, place), np.where(visible, gradients, 0))
 
 
 def head_numbers(own: Subject, name: str, seen: Seen, head: int) -> tuple[float, float, float]:
     """Entropy, effective keys, and gradient times weights of a head."""
-    weights, visible = seen.weights[0, head], seen.visible[0, head]
-    gradient = float(np.abs(weights * gradients_of(seen)[0, head]).sum())
+    weights, visible = seen.weights[head], seen.visible[head]
+    gradient = float(np.abs(weights * seen.d_weights[head]).sum())
     return measures.entropy_share(weights, visible), measures.effective_keys(weights), gradient
 
 
 def another_map(own: Subject, value: float, name: str, seen: Seen, head: int) -> tuple[float | None, float]:
     """How far the map with the same output is that has least in common, and what it does to the answer."""
-    weights, visible = seen.weights[0], seen.visible[0]
+    one = one_sequence(seen, own.sequence(name))
+    weights, visible, values = one.weights, one.visible, one.value
     read = own.read(name, weights.shape[1])
     rows = read[spread_rows(len(read), MOST_ROWS)]
-    values = seen.value[0]
     group = head * len(values) // len(weights)
     other = other_rows(weights[head, rows], values[group], visible[head, rows])
     if np.array_equal(other, weights[head, rows]):
         return None, 0.0
-    changed = weights.copy()
-    changed[head, rows] = other
+    changed = seen.weights.copy()
+    entry(changed, own.sequence(name))[head, rows] = other
     found = own.forward({name: fixed(changed)}, [x[None] for x in own.inputs]).values
     distance = measures.total_variation(weights[head, rows], other).mean()
     return float(distance), float(found[0]) - value
@@ -186,12 +192,11 @@ def place_of(
     own: Subject, name: str, seen: Seen, heads: tuple[Head, ...], together: tuple[Changed, Changed]
 ) -> Place:
     """A place with the names of its queries and keys."""
-    weights = seen.weights[0]
+    weights = seen.weights
     queries = names_of(own.names, own.queries(name), weights.shape[1])
     keys = names_of(own.names, own.source(name), weights.shape[2])
-    gradients = gradients_of(seen)[0]
     return Place(
-        name, label_of(name, own.whole), weights, seen.visible[0], gradients, heads, together, queries, keys
+        name, label_of(name, own.whole), weights, seen.visible, seen.d_weights, heads, together, queries, keys
     )
 
 
@@ -214,10 +219,10 @@ def label_of(name: str, whole: str = "pooling") -> str:
     return text.replace(".", " ") or whole
 
 
-def chains_of(own: Subject, passed: Pass) -> tuple[Chain, ...]:
+def chains_of(own: Subject, maps: dict[str, Seen]) -> tuple[Chain, ...]:
     """Rollout and relevance of layers of self-attention, and the map itself of any other attention."""
     stacks: dict[str, list[tuple[str, Seen]]] = {}
-    for name, seen in passed.seen.items():
+    for name, seen in maps.items():
         stack = name.partition("layers")[0] if name.endswith("self_attn") else name
         stacks.setdefault(stack, []).append((name, seen))
     return tuple(chain_of(own, stack, *zip(*layers, strict=True)) for stack, layers in stacks.items())
@@ -225,7 +230,7 @@ def chains_of(own: Subject, passed: Pass) -> tuple[Chain, ...]:
 
 def chain_of(own: Subject, stack: str, names: tuple[str, ...], layers: tuple[Seen, ...]) -> Chain:
     """That of one stack, or of one place."""
-    maps, gradients = [one.weights[0] for one in layers], [gradients_of(one)[0] for one in layers]
+    maps, gradients = [one.weights for one in layers], [one.d_weights for one in layers]
     read = own.read(names[0], maps[0].shape[1])
     if names[0].endswith("self_attn"):
         found = {ROLLOUT: rollout(maps), RELEVANCE: relevance(maps, gradients) - np.eye(maps[0].shape[1])}

@@ -50,6 +50,8 @@ class Subject(NamedTuple):
     """source(place): which input its keys stand for"""
     whole: str = "pooling"
     """How the place of the model itself is called"""
+    sequence: Callable[[str], int] = lambda place: 0
+    """sequence(place): which one is shown, where an example is several sequences"""
     queries: Callable[[str], int] = lambda place: 0
     """queries(place): which input its queries stand for"""
 
@@ -242,5 +244,10 @@ def other(run: Run, data: Any, params: Params, place: int) -> Subject:
     )
     example = data.test.some(np.array([place]))
     return Subject(
-        "not read here", "minus the loss of the example", passes.loss_forward(still, params, example), (), ()
+        "not read here",
+        "minus the loss of the example",
+        passes.loss_forward(still, params, example),
+        (),
+        (),
+        whole="the model itself",
     )

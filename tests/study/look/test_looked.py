@@ -3,8 +3,18 @@
 import numpy as np
 import pytest
 
+from numpy_attention.nn.interventions import Seen
 from numpy_attention.nn.rollout import relevance, rollout
-from numpy_attention.study.look.looked import RELEVANCE, ROLLOUT, label_of, look, names_of, shares_of
+from numpy_attention.study.look.looked import (
+    RELEVANCE,
+    ROLLOUT,
+    entry,
+    label_of,
+    look,
+    names_of,
+    one_sequence,
+    shares_of,
+)
 from numpy_attention.study.look.readings import reading
 from tests.support.looked import KINDS, small_run
 
@@ -95,3 +105,16 @@ def test_names_that_do_not_fit_are_numbers():
 def test_places_are_named_in_words():
     assert label_of("queries.attention") == "queries attention"
     assert label_of("encoder.layers.11.self_attn") == "encoder layer 12"
+
+
+def test_of_several_sequences_in_an_example_one_is_shown_and_all_are_changed():
+    rng = np.random.default_rng(7)
+    weights = rng.random((1, 3, 2, 5, 5))
+    seen = Seen(weights, weights > 0.3, rng.random((1, 3, 1, 5, 4)), rng.random(weights.shape))
+    one = one_sequence(seen, 2)
+    np.testing.assert_array_equal(one.weights, weights[0, 2])
+    np.testing.assert_array_equal(one.value, seen.value[0, 2])
+    np.testing.assert_array_equal(one.d_weights, np.where(one.visible, seen.d_weights[0, 2], 0))
+    assert not one_sequence(Seen(weights, weights > 0, seen.value), 0).d_weights.any()
+    entry(weights, 1)[:] = 0  # a view
+    assert (weights[0, 1] == 0).all()
