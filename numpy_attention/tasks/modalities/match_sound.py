@@ -174,7 +174,7 @@ def show(run: Run, data: MatchData) -> AttentionMap:
 
 
 def drawn(run: Run, data: MatchData) -> Sheet:
-    """The pictures of the first held-out examples, with the word's attention to their patches."""
+    """The pictures of the first held-out examples, with the word's attention within each."""
     some = data.test.some(slice(SHOWN))
     patches, _ = weights(run, some)
     words, side = data.held_out.words, SIDE // APART
@@ -183,7 +183,7 @@ def drawn(run: Run, data: MatchData) -> Sheet:
         word = words.words[words.digit[clip]]
         titles += [f"{share:.2f}" for share in shares[row]]
         titles[PICTURES * row + some.answers[row]] += f', "{word}"'
-    title = "Four pictures for each held-out word, and its attention to them; named where right"
+    title = "Shares of each word's attention, and in colour where within a picture"
     images = some.images.reshape(-1, SIDE, SIDE)
     return Sheet(images, tuple(titles), title, heat=patches.reshape(-1, side, side), columns=PICTURES)
 
