@@ -144,9 +144,10 @@ def _place(path: PathLike, header: list[str], kind: str) -> int:
     places = [place for place, name in enumerate(plain) if name in COLUMNS[kind]]
     if len(places) != 1:
         what = "two columns" if places else "no column"
+        hint = "; write --delimiter :" * any("::" in name for name in header)
         raise ValueError(
             f"{path} has {what} of the {kind}, called {', '.join(COLUMNS[kind])}; its header has "
-            f"{some_names(header)}, and one such is expected"
+            f"{some_names(header)}, and one such is expected{hint}"
         )
     return places[0]
 

@@ -48,6 +48,7 @@ def test_other_names_dates_and_texts(tmp_path):
         ("user,item,rating\n1,2,3\n", "has no column of the time, called time, timestamp, date, datetime"),
         ("name,item,time\n1,2,3\n", "has no column of the user, called user, userid, uid"),
         ("user,genre,time\n1,2,3\n", "has no column of the item, called item, itemid, iid, movie, movieid"),
+        ("1::2::3::4\n1::2::3::4\n", "no column of the user.* is expected; write --delimiter :"),
         ("user,item,movie,time\n1,2,3,4\n", "has two columns of the item"),
         ("1,2,3\n1,3,4\n", "line 1 holds numbers only; a header that names user, item and time"),
         ("user,item,time\n1,2,3\n,2,3\n", "line 3: the user is missing"),
