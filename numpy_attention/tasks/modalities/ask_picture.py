@@ -217,7 +217,7 @@ def drawn(run: Run, data: AskingData) -> Sheet:
     weights, answers = looked_at(run, some)
     columns = 1 + weights.shape[1]
     images = np.zeros((some.size, columns, CANVAS, CANVAS))
-    heat, titles = np.zeros((some.size, columns, GRID, GRID)), []
+    heat, titles = np.full((some.size, columns, GRID, GRID), np.nan), []
     for row, (text, length) in enumerate(zip(some.texts, some.lengths, strict=True)):
         images[row, : 1 + length] = some.images[row]
         heat[row, 1 : 1 + length] = weights[row, :length]
