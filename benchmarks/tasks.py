@@ -20,7 +20,7 @@ from numpy_attention.tasks import TASKS
 
 SHIPPED = [name for name, task in TASKS.items() if set(task.required) <= set(task.defaults)]
 SLOW = ("text", "python-docs", "dates", "numbers", "docstrings", "draw-digit", "find-digit",
-        "next-item", "spoken-digits", "match-sound", "ask-picture")  # fmt: skip
+        "next-item", "spoken-digits", "say-digits", "match-sound", "ask-picture")  # fmt: skip
 """Tasks that train for more than a minute: three seeds instead of five."""
 OUT = Path(__file__).parent.parent / "docs" / "tasks.md"
 
@@ -84,9 +84,9 @@ def main(argv: list[str] | None = None) -> None:
         "# What the tasks reach",
         "",
         f"Made by `python -m benchmarks.tasks`, on {machine()}.",
-        "Every task with its own defaults, held-out data. The figure is the mean over seeds; of nats less is",
-        "better, of everything else more. Seconds are those of one processor, for all models of a run and",
-        "its baselines.",
+        "Every task with its own defaults, held-out data. The figure is the mean over seeds; of nats, bits",
+        "and dB less is better, of everything else more. Seconds are those of one processor, for all models",
+        "of a run and its baselines.",
         "",
         "| task | figure | mean | least–most | seeds | baselines | parameters | seconds |",
         "| ---- | ------ | ---- | ---------- | ----- | --------- | ---------- | ------- |",
