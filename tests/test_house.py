@@ -30,7 +30,7 @@ BUDGETS = {
     "nn": 9_250,
     "training tasks": 13_450,
     "distributed": 1_400,
-    "study": 12_300,
+    "study": 12_400,
     "cli": 1_850,
 }
 """Lines of Python in each folder. Raised only with a reason in CHANGELOG.md, in the same commit."""

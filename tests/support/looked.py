@@ -6,8 +6,13 @@ from numpy_attention.optim.trees import mapped
 from numpy_attention.tasks import TASKS, with_defaults
 from numpy_attention.tasks.classification.cleaning import prepare
 from numpy_attention.tasks.classification.data import Data, Examples
+from numpy_attention.tasks.modalities.ask_picture import AskingData
+from numpy_attention.tasks.modalities.asked import drawn_asked
+from numpy_attention.tasks.modalities.match_sound import MatchData
+from numpy_attention.tasks.modalities.matching import Matches
 from numpy_attention.tasks.pictures.canvas import drawn_canvases
 from numpy_attention.tasks.pictures.find_digit import FindingData
+from numpy_attention.tasks.sounds.utterances import BANDS, STACKED
 from numpy_attention.tasks.words.examples import Labelled, Pairs
 from numpy_attention.tasks.words.induction import LETTERS, drawn_firsts, drawn_rows
 from numpy_attention.tasks.words.vocabulary import END, START, Vocabulary
@@ -55,6 +60,22 @@ def canvases(rng):
     return FindingData(*parts, images, y, ("0", "1", "2"))
 
 
+def matches(rng):
+    """Sounds with four pictures each."""
+    lengths = rng.integers(2, 6, 5)
+    sounds = np.where(
+        (np.arange(5) < lengths[:, None])[..., None], rng.normal(size=(5, 5, STACKED * BANDS)), 0
+    )
+    one = Matches(sounds, lengths, rng.random((5, 4, 8, 8)), rng.integers(0, 4, 5), np.arange(5))
+    return MatchData(one, one, None, None, None)
+
+
+def questions(rng):
+    """Questions about four digits, drawn from twenty images."""
+    images = Examples(rng.random((20, 8, 8)), np.arange(20) % 10)
+    return AskingData(*(drawn_asked(rng, images, 5) for _ in range(2)), images)
+
+
 SMALL = {"hidden_dim": 6, "heads": 2}
 KINDS = {
     "pooling": ("digit-bags", lambda rng: classes(rng, 5, lengths=True), {}),
@@ -63,6 +84,8 @@ KINDS = {
     "translation": ("copy", pairs, {"layers": 1, "context": 8}),
     "texts": ("docstrings", texts, {"context": 5}),
     "canvases": ("find-digit", canvases, {"layers": 1}),
+    "matches": ("match-sound", matches, {"layers": 1}),
+    "questions": ("ask-picture", questions, {"layers": 1}),
 }
 
 

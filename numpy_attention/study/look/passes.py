@@ -189,6 +189,47 @@ def detector_forward(model: nn.Detector, params: Params, label: int) -> Forward:
     return forward
 
 
+def matcher_forward(model: Any, params: Params, pictures: Array, target: int) -> Forward:
+    """Of a matcher of a sound and pictures (K, P, F): the log-probability of the target, a picture.
+
+    Its inputs: the sound, and that picture; the others stay.
+    """
+
+    def forward(changes: Changes, inputs: Sequence[Array]) -> Pass:
+        sounds, own = inputs
+        shown = np.repeat(pictures[None], len(own), axis=0).astype(np.result_type(pictures, own))
+        shown[:, target] = own
+        changed, seen = watched(model, params, changes)
+        logits, saved = changed.forward(params, sounds, shown)
+        values, d_logits = log_probability(logits, np.full(len(own), target))
+
+        def back() -> list[Array]:
+            (d_sounds, d_pictures), _ = changed.backward(d_logits, saved)
+            return [d_sounds, d_pictures[:, target]]
+
+        return Pass(values, seen, back)
+
+    return forward
+
+
+def answerer_forward(model: Any, params: Params, ids: Array, target: int) -> Forward:
+    """Of a model that answers a question (T,) about an image, its input: log-probability of the target."""
+
+    def forward(changes: Changes, inputs: Sequence[Array]) -> Pass:
+        (x,) = inputs
+        changed, seen = watched(model, params, changes)
+        (logits, readings), saved = changed.forward(params, x, np.repeat(ids[None], len(x), axis=0))
+        values, d_logits = log_probability(logits, np.full(len(x), target))
+
+        def back() -> list[Array]:
+            (d_x, *_), _ = changed.backward((d_logits, np.zeros_like(readings)), saved)
+            return [d_x]
+
+        return Pass(values, seen, back)
+
+    return forward
+
+
 def loss_forward(objective: Any, params: Params, example: Any) -> Forward:
     """Of any other objective: minus the loss of an example; its inputs have no gradients."""
 

@@ -17,6 +17,9 @@ from ...nn.parameters import Params
 from ...optim.trees import mapped
 from ...tasks.classification.evaluation import predicted_classes
 from ...tasks.classification.objective import Classifying
+from ...tasks.modalities.answering import Answering
+from ...tasks.modalities.matching import Matching
+from ...tasks.modalities.questions import answer_ids, vocabulary
 from ...tasks.pictures.detection import Detecting, windows
 from ...tasks.words.labelling import Labelling
 from ...tasks.words.objectives import NextToken, Translating, translated
@@ -83,7 +86,14 @@ def reading(run: Run, data: Any, place: int, position: int | None = None) -> Sub
         raise ValueError(
             f"position is {position}; none is expected: the task {run.task.name} does not predict each symbol"
         )
-    readers = {Classifying: classification, Labelling: label, Translating: translation, Detecting: detection}
+    readers = {
+        Classifying: classification,
+        Labelling: label,
+        Translating: translation,
+        Detecting: detection,
+        Matching: matching,
+        Answering: answering,
+    }
     reader = next((reader for kind, reader in readers.items() if isinstance(objective, kind)), other)
     return reader(*own)
 
@@ -231,6 +241,47 @@ def detection(run: Run, data: Any, params: Params, place: int) -> Subject:
         "an empty canvas",
         read=lambda place, rows: np.arange(rows) if place else np.array([target]),
         whole="the queries",
+    )
+
+
+def matching(run: Run, data: Any, params: Params, place: int) -> Subject:
+    """The picture that a sound is matched with; the baselines are silence and an empty picture."""
+    objective: Any = run.objectives()[LEARNED]
+    one = data.test.some(np.array([place]))
+    sound, pictures = one.sounds[0, : one.lengths[0]].astype(np.float64), objective.patches_of(one.images)[0]
+    pictures, empty = pictures.astype(np.float64), objective.patches_of(0 * one.images)[0, 0]
+    target = int(objective.model.forward(params, sound[None], pictures[None])[0][0].argmax())
+    true = int(one.answers[0])
+    return Subject(
+        f"picture {target + 1} of {len(pictures)}, {truth(f'picture {true + 1}', target == true)}",
+        f"the log-probability of picture {target + 1}",
+        passes.matcher_forward(objective.model, params, pictures, target),
+        (sound, pictures[target]),
+        (token_names(len(sound), grid=False), token_names(len(empty), grid=True)),
+        (np.zeros_like(sound), empty.astype(np.float64)),
+        "zeros and an empty picture",
+        source=lambda place: int(place.startswith("picture")),
+        queries=lambda place: int(place.startswith("picture")),
+        sequence=lambda place: target if place.startswith("picture") else 0,
+    )
+
+
+def answering(run: Run, data: Any, params: Params, place: int) -> Subject:
+    """The answer to a question about an image, whose words stay; the baseline is an empty image."""
+    objective: Any = run.objectives()[LEARNED]
+    one = data.test.some(np.array([place]))
+    ids, x = one.ids[0, : one.lengths[0]], objective.patches_of(one.images)[0].astype(np.float64)
+    symbols = {place: word for word, place in vocabulary().items()}
+    target = int(objective.model.forward(params, x[None], ids[None])[0].logits[0].argmax())
+    true, found = int(answer_ids()[one.labels[0]]), symbols.get(target, str(target))
+    return Subject(
+        f"{brief(str(one.texts[0]))}: {found}, {truth(symbols[true], target == true)}",
+        f"the log-probability of {found}",
+        passes.answerer_forward(objective.model, params, ids, target),
+        (x,),
+        (token_names(len(x), grid=True),),
+        (objective.patches_of(0 * one.images)[0].astype(np.float64),),
+        "an empty image",
     )
 
 

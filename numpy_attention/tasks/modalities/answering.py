@@ -61,10 +61,14 @@ class Answering(LayerObjective):
 
     def forward(self, params: Params, batch: Asked, seed: int | None = None) -> tuple[Answered, Any]:
         """Logits of the vocabulary for each question and patch, and what the model's backward needs."""
-        x = windows(batch.images, WINDOW, STEP).astype(np.float32)
+        x = self.patches_of(batch.images)
         ids = batch.ids[:, : batch.lengths.max()]
         found: tuple[Answered, Any] = self.model.forward(params, x, ids, lengths=batch.lengths, seed=seed)
         return found
+
+    def patches_of(self, images: Array) -> Array:
+        """Images (N, side, side) as the patches (N, patches, F) that the model reads."""
+        return windows(images, WINDOW, STEP).astype(np.float32)
 
     def loss_and_gradients(self, params: Params, batch: Asked, seed: int) -> Outcome:
         """The outcome of a batch; right counts the answers."""

@@ -116,11 +116,14 @@ class Matching(LayerObjective):
 
     def forward(self, params: Params, batch: Matches, seed: int | None = None) -> tuple[Array, Any]:
         """Logits (N, PICTURES), and what the model's backward needs."""
-        sounds, images = batch.sounds[:, : batch.lengths.max()], batch.images
-        patches = windows(images.reshape(-1, *images.shape[2:]), WINDOW, STEP).astype(np.float32)
-        pictures = 2 * patches.reshape(*images.shape[:2], *patches.shape[1:]) - 0.5
+        sounds, pictures = batch.sounds[:, : batch.lengths.max()], self.patches_of(batch.images)
         seed = seed if self.model.dropout else None
         return self.model.forward(params, sounds, pictures, mask=padding(batch.lengths), seed=seed)
+
+    def patches_of(self, images: Array) -> Array:
+        """Images (N, PICTURES, side, side) as the patches (N, PICTURES, patches, F) that the model reads."""
+        patches = windows(images.reshape(-1, *images.shape[2:]), WINDOW, STEP).astype(np.float32)
+        return np.asarray(2 * patches.reshape(*images.shape[:2], *patches.shape[1:]) - 0.5)
 
     def loss_and_gradients(self, params: Params, batch: Matches, seed: int) -> Outcome:
         """The outcome of a batch, with dropout from the seed."""
