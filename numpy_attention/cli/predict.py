@@ -30,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     files.add_argument("--text", metavar="STRING", help="a text of your own, for a task that reads one")
     files.add_argument("--wav", metavar="FILE", help="a recording of your own, for a task of speech")
     parser.add_argument("--speaker", metavar="NAME", help="with --text: who says it, for a task that speaks")
-    parser.add_argument("--out", metavar="FILE.csv", help="write the predictions to this file, not to stdout")
+    parser.add_argument("--out", metavar="FILE.csv", help="write to this file; FILE.wav where a text is said")
     parser.add_argument("--delimiter", metavar="CHAR", help="with --csv: the separator (default: the run's)")
     parser.add_argument("--decimal", metavar="CHAR", help="with --csv: . or , (default: the run's)")
 
