@@ -99,7 +99,7 @@ def admit_optional_sizes(**sizes: int | None) -> None:
     admit_sizes(**{name: size for name, size in sizes.items() if size is not None})
 
 
-def admit_ids(name: str, ids: object, rows: int, context: int, size: str = "vocabulary") -> Array:
+def admit_ids(name: str, ids: object, rows: int, context: float, size: str = "vocabulary") -> Array:
     """Whole numbers (..., T), each a row of a table, at most `context` of them in a sequence."""
     array = whole_numbers(name, ids, least=0)
     if not array.ndim:

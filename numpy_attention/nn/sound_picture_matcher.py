@@ -140,7 +140,7 @@ class SoundPictureMatcher(BlockOptions):
         if (len(pictures), *pictures.shape[2:]) != expected:
             raise ValueError(
                 f"pictures has shape {pictures.shape}; ({expected[0]}, pictures, {expected[1]}, "
-                f"{expected[2]}) is expected"
+                f"{expected[2]}) beside sounds of shape {sounds.shape} is expected"
             )
         first, last = child_seeds(seed, 2)
         frames, sound = self._encode(params, "sound", sounds, mask=mask, seed=first)

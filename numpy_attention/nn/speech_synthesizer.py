@@ -8,6 +8,7 @@ attended  = softmax(scores) @ memory
 frames    = decoder(attended + positions) @ weightᵀ + bias
 """
 
+import math
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -194,9 +195,10 @@ class SpeechSynthesizer(BlockOptions):
         self.check(params)
         ids = admit_ids("symbols", symbols, self.symbols, self.context, "symbols of the model")
         real = real_places(lengths, ids.shape)
-        common_batch(symbols=ids.shape[:-1], conditions=np.shape(conditions)[:-1])
+        who = admit_ids("conditions", conditions, self.conditions, math.inf, "conditions of the model")
+        common_batch(symbols=ids.shape[:-1], conditions=who.shape[:-1])
         x, embedding = self.embedding.forward(params["embedding"], ids)
-        rows, condition = self.condition.forward(params["condition"], conditions)
+        rows, condition = self.condition.forward(params["condition"], who)
         x, positions = self.positions.forward({}, x + rows.sum(axis=-2, keepdims=True))
         mask = None if lengths is None else padding(lengths)
         memory, encoder = self.blocks.forward(params["encoder"], x, mask=mask, seed=seed)

@@ -87,7 +87,7 @@ def test_sizes_that_do_not_fit(sizes, told):
     [
         (([[7]], [[0]], 3), "symbols holds 7; less than 7, the symbols of the model"),
         (([[0] * 5], [[0]], 3), "symbols has length 5; at most 4, the context"),
-        (([[0]], [[5]], 3), "ids holds 5; less than 5, the rows of weight"),
+        (([[0]], [[5]], 3), "conditions holds 5; less than 5, the conditions of the model"),
         (([[0], [1]], [[0], [1], [2]], 3), r"do not broadcast together: symbols \(2,\), conditions \(3,\)"),
         (([[0]], [[0]], 0), "count holds 0; at least 1"),
     ],
