@@ -67,6 +67,6 @@ def test_sizes_that_do_not_fit(sizes, told):
 
 @pytest.mark.parametrize("shape", [(3, 3, 4, 3), (2, 3, 5, 3), (2, 3, 4, 2)])
 def test_pictures_that_do_not_fit(shape):
-    told = f"pictures has shape {shape}; (2, pictures, 4, 3) is expected"
+    told = f"pictures has shape {shape}; (2, pictures, 4, 3) beside sounds of shape (2, 7, 5) is expected"
     with pytest.raises(ValueError, match=re.escape(told)):
         MODEL.forward(PARAMS, SOUNDS, np.ones(shape))
