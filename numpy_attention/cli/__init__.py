@@ -22,7 +22,7 @@ from ..functional.base.wording import did_you_mean
 
 COMMANDS = {
     "list": "list the tasks",
-    "train": "train an attention classifier and see where it looks",
+    "train": "train a model with attention and see where it looks",
     "eval": "print the held-out figures of a kept run",
     "predict": "print predictions and attention weights for new examples as CSV",
     "generate": "go on with a text, by a language model",

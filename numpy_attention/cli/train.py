@@ -1,4 +1,4 @@
-"""numpy-attention train: train an attention classifier, print its loss and show where it looks."""
+"""numpy-attention train: train a model with attention, print its loss and show where it looks."""
 
 import argparse
 import math
@@ -41,41 +41,37 @@ NUMBERS = {
     "accumulate": (int, "N", "parts of a batch, one after the other, which takes less memory"),
     "weight_decay": (float, "X", "with adamw: how much of lr times a parameter is taken off at each step"),
     "patience": (int, "N", "stop after so many epochs without a lower loss on a part that is set aside"),
-    "digit": (int, "N", "with digit-bags: the digit to look for"),
-    "layers": (int, "N", "with words: blocks of the transformer"),
-    "context": (int, "N", "with words: the most symbols that attention sees"),
-    "dropout": (float, "X", "with words: the share of numbers that dropout sets to 0"),
-    "span": (
-        int,
-        "N",
-        "with digits and text: each head learns how far it sees; N places from 1 to 0",
-    ),
-    "span_penalty": (float, "X", "with --span: added to the loss, times the mean share of the context seen"),
+    "digit": (int, "N", "the digit to look for"),
+    "layers": (int, "N", "blocks of the transformer, of each part where it has several"),
+    "context": (int, "N", "the most symbols that attention sees"),
+    "dropout": (float, "X", "the share of numbers that dropout sets to 0"),
+    "span": (int, "N", "each head learns how far it reaches; N is the width of the window's soft edge"),
+    "span_penalty": (float, "X", "with --span: X times the mean span over the context is added to the loss"),
 }
 NAMES = {
     "task": "the task; see numpy-attention list",
-    "score": "score function of the tokens",
+    "score": "with digit-bags, breast-cancer, csv, npz: score function of the tokens",
     "optimizer": "optimizer; momentum is SGD with momentum 0.9",
     "schedule": "learning-rate schedule; all but constant warm up over the first tenth of the steps",
-    "temperature": "learned: each head divides its scores by a learned number",
-    "code": "with text: what a symbol is",
-    "normaliser": "with digits and text: entmax: weights may be 0, each head with an alpha of its own",
+    "temperature": (
+        "with digit-bags, breast-cancer, digits, text, csv, npz: each head divides its scores by a number, "
+        "learned or fixed at 1"
+    ),
+    "code": "what a symbol is",
+    "normaliser": "entmax gives weights of exactly 0, each head learns its alpha",
 }
 TEXTS = {
-    "csv": (
-        "FILE",
-        "your own table: a header, then one example in each line; with next-item: user, item and time",
-    ),
+    "csv": ("FILE", "your own table: a header, then one example, or a user's rating of an item, a line"),
     "label": ("COLUMN", "with --csv: the column of the class"),
     "delimiter": ("CHAR", "with --csv: what separates the cells, such as ';', tab or space (default: comma)"),
     "decimal": ("CHAR", "with --csv: . or , in numbers (default: .)"),
     "npz": (
         "FILE",
-        "your own sequences: x (N, T, F), y (N,) and, if they differ, lengths (N,); with digits: images",
+        "your own sequences: x (N, T, F), y (N,) and, if they differ, lengths (N,); or images: x (N, H, W)",
     ),
-    "text_file": ("FILE", "with text: your own text, in UTF-8"),
-    "wav": ("DIR", "with spoken-digits: your own recordings, files LABEL_SPEAKER_NUMBER.wav"),
-    "locales": ("NAME[,NAME]", "with dates: more languages, by babel; such as it,nl"),
+    "text_file": ("FILE", "your own text, in UTF-8"),
+    "wav": ("DIR", "your own recordings, files LABEL_SPEAKER_NUMBER.wav"),
+    "locales": ("NAME[,NAME]", "more languages, by babel; such as it,nl"),
     "until": ("WHAT", "stop at accuracy=X, or loss=X, on the training part"),
     "start_from": ("DIR", "start from the parameters of this run, on other data"),
 }
@@ -108,11 +104,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--config", metavar="FILE.json", help="read settings from a file; options override them")
     add("--out", metavar="DIR", help="keep the run in this folder, replacing an earlier run")
     add("--resume", metavar="DIR", help="continue the run in this folder as if it had never stopped")
-    add(
-        "--verbose",
-        action="store_true",
-        help="print attention focus and parameter changes after each epoch",
-    )
+    add("--verbose", action="store_true", help="print attention focus and parameter changes after each epoch")
     add(
         "--time-limit",
         type=positive_number,
@@ -336,7 +328,18 @@ def train_point(
 def _add(
     parser: argparse.ArgumentParser, name: str, kind: Callable[[str], Any], metavar: str, text: str
 ) -> None:
-    parser.add_argument("--" + name.replace("_", "-"), type=kind, metavar=metavar, help=text)
+    option, where = "--" + name.replace("_", "-"), "" if text.startswith("with ") else _takers(name)
+    parser.add_argument(option, type=kind, metavar=metavar, help=where + text)
+
+
+def _takers(name: str) -> str:
+    """The tasks that take a setting, as the beginning of its help; "" where all do."""
+    takers = [task for task in TASKS if name in TASKS[task].own_settings]
+    others = [task for task in TASKS if task not in takers]
+    if not takers:
+        return ""
+    rest = f"all but {', '.join(others)}"
+    return f"with {', '.join(takers) if len(takers) <= len(others) else rest}: "
 
 
 def _default(name: str) -> str:

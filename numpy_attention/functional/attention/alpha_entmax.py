@@ -299,7 +299,7 @@ def alpha_entmax(x: npt.ArrayLike, alpha: npt.ArrayLike, axis: int = -1) -> Any:
     Returns
     -------
     The shape of x. Derivative, with s = out^(2 - α) on the support and d the cotangent less its mean weighted
-    by s: d_x = s * d, d_alpha = Σ d * (out + (α - 1) out log(out) - s) / (α - 1)², whose limit at α = 1 is
+    by s: d_x = s * d, d_alpha = Σ d * (out - (α - 1) out log(out) - s) / (α - 1)², whose limit at α = 1 is
     -Σ d * out log(out)² / 2.
 
     Raises

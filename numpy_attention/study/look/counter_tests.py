@@ -6,16 +6,16 @@ removed    0: the head gives 0
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...functional.base.admission import Array
 from ...functional.base.arrays import Pair
-from ...nn.interventions import REMOVED, UNIFORM, in_heads, permuted
+from ...nn.interventions import REMOVED, UNIFORM, Watch, in_heads, permuted
+from ...training.agreement import watched
 from ...training.run import LEARNED, Run
-from .passes import Changes, watched
+from .passes import Changes
 from .readings import Subject
 
 DRAWS = 10
@@ -51,18 +51,9 @@ def answer_changes(reading: Subject, value: float, place: str, heads: Sequence[i
     return each_change(number)
 
 
-def with_model(objective: Any, model: Any) -> Any:
-    """The objective with another model, a NamedTuple or a dataclass."""
-    if hasattr(objective, "_replace"):
-        return objective._replace(model=model)
-    return replace(objective, model=model)
-
-
 def figure(run: Run, examples: Any, changes: Changes) -> float:
     """The task's figure on examples, with changed weights."""
-    objective: Any = run.objectives()[LEARNED]
-    model, _ = watched(objective.model, run.params, changes)
-    changed = with_model(objective, model)
+    changed = watched(run.objectives()[LEARNED], Watch(run.params, changes))
     place = 1 if run.task.metric == run.task.measure else 0
     return float(changed.figures(run.params, examples)[place])
 

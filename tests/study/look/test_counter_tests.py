@@ -11,7 +11,6 @@ from numpy_attention.study.look.counter_tests import (
     figure,
     figure_losses,
     spread_rows,
-    with_model,
 )
 from numpy_attention.study.look.passes import Pass
 from numpy_attention.study.look.readings import Subject
@@ -82,10 +81,3 @@ def test_a_loss_that_rises_and_an_accuracy_that_falls_are_both_losses():
 def test_rows_are_spread_over_the_whole_part():
     np.testing.assert_array_equal(spread_rows(1000, 5), [0, 250, 500, 749, 999])
     np.testing.assert_array_equal(spread_rows(3, 100), [0, 1, 2])
-
-
-@pytest.mark.parametrize("kind", ["patches", "letters"])
-def test_an_objective_takes_another_model(kind):
-    objective = small_run(kind)[0].objectives()["learned"]
-    changed = with_model(objective, "another")
-    assert (type(changed), changed.model, objective.model == "another") == (type(objective), "another", False)
