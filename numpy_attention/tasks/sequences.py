@@ -100,9 +100,7 @@ def _refuse_missing(path: PathLike, examples: Examples) -> None:
         missing &= (np.arange(examples.x.shape[1]) < examples.lengths[:, None])[..., None]
     if missing.any():
         row, token, column = np.unravel_index(np.argmax(missing), missing.shape)
-        raise ValueError(
-            f"{path}: x[{row}, {token}, {column}] is missing or infinite, which --strict refuses"
-        )
+        raise ValueError(f"{path}: x[{row}, {token}, {column}] is missing or infinite; a number is expected")
 
 
 def _label_text(label: object) -> str:

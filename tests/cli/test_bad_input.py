@@ -117,7 +117,7 @@ def test_strict_sequences(capsys, folder):
     x = np.random.default_rng(0).normal(size=X.shape)
     x[3, 2, 1] = x[7, 1, 0] = np.nan
     write_npz(folder / "a.npz", {"x": x, "y": Y, "lengths": np.where(np.arange(40) == 3, 2, 3)})
-    refused(capsys, [*NPZ, "--strict"], r"a.npz: x\[7, 1, 0\] is missing or infinite, which --strict refuses")
+    refused(capsys, [*NPZ, "--strict"], r"a.npz: x\[7, 1, 0\] is missing or infinite; a number is expected")
     assert main(NPZ) == 0
 
 

@@ -86,15 +86,16 @@ def take_numbers(digit: Array, speaker: Array) -> Array:
 
 
 def trimmed(file: PathLike, x: Array) -> Array:
-    """The word in a recording x (n,), float32, without the silence before and behind it.
+    """The word in a recording x (n,), float32, mean 0, without the silence before and behind it.
+
+    Silent is what is constant, too: the zero of a microphone may be off.
 
     Raises
     ------
     ValueError
         If it is silent, or longer than a word; it names the file.
     """
-    steps = np.pad(x, (0, -len(x) % STEP)).reshape(-1, STEP)
-    loudness = np.sqrt((steps**2).mean(axis=1))
+    loudness = np.pad(x, (0, -len(x) % STEP), mode="edge").reshape(-1, STEP).std(axis=1)
     if not loudness.any():
         raise ValueError(f"{file} is silent; a word is expected")
     loud = np.flatnonzero(loudness > QUIET * loudness.max())
@@ -103,7 +104,7 @@ def trimmed(file: PathLike, x: Array) -> Array:
         raise ValueError(
             f"{file} has {len(x) / RATE:.1f} s of sound; one word of {LONGEST_WORD} s at most is expected"
         )
-    return np.asarray(x / np.sqrt((x**2).mean()) * LOUDNESS, dtype=np.float32)
+    return np.asarray((x - x.mean()) / x.std() * LOUDNESS, dtype=np.float32)
 
 
 def split_speakers(words: SpokenWords, seed: int) -> tuple[SpokenWords, SpokenWords, str]:

@@ -240,11 +240,13 @@ def heard(run: Run, path: PathLike) -> str:
     Raises
     ------
     ValueError
-        If it is no WAV file, or longer than the model's context.
+        If it is no WAV file, is silent, or longer than the model's context.
     OSError
         If it cannot be read.
     """
     samples, notes = read_wav(path)
+    if not samples.std():
+        raise ValueError(f"{path} is silent; words are expected")
     pairs = pairs_of([Utterance(samples, ())])
     if pairs.source.shape[1] > LONGEST:
         raise ValueError(

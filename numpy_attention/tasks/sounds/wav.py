@@ -18,6 +18,8 @@ RATES = (4000, 400_000)
 """Limits of the samples a second of a file."""
 MOST_SECONDS = 600
 """The longest recording that is read."""
+UNKNOWN_LENGTH = 2**31 - 2**16
+"""Bytes from which the length in a header only says that it was not known yet: the file was piped."""
 
 
 def read_wav(path: PathLike) -> tuple[Array, list[str]]:
@@ -28,7 +30,7 @@ def read_wav(path: PathLike) -> tuple[Array, list[str]]:
     Raises
     ------
     ValueError
-        If it is no WAV file, is damaged or compressed, holds no sample, or is too long.
+        If it is no WAV file, is cut off or compressed, holds no sample, or is too long.
     OSError
         If it cannot be read.
     """
@@ -45,7 +47,10 @@ def read_wav(path: PathLike) -> tuple[Array, list[str]]:
             f"{path} has samples of {8 * width} bits at {rate} Hz; 8, 16, 24 or 32 bits and "
             f"{RATES[0]} to {RATES[1]} Hz are expected"
         )
-    samples = _numbers(raw[: len(raw) // (channels * width) * channels * width], width)
+    size, there = channels * width, len(raw) // (channels * width)
+    if there < count and count * size < UNKNOWN_LENGTH:
+        raise ValueError(f"{path} is cut off: {there} of {count} samples are there; a whole file is expected")
+    samples = _numbers(raw[: there * size], width)
     if not samples.size:
         raise ValueError(f"{path} holds no sample; a recording is expected")
     if samples.size > MOST_SECONDS * rate * channels:

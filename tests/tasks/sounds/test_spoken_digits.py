@@ -102,6 +102,9 @@ def test_a_recording_is_heard(data, tmp_path):
     write_wav(tmp_path / "a.wav", np.asarray(data.held_out.utterances[0].samples, float))
     words = heard(run, tmp_path / "a.wav")
     assert all(word in data.words.words for word in words.split())
-    write_wav(tmp_path / "long.wav", np.ones(9 * 8000))
+    write_wav(tmp_path / "long.wav", np.sin(np.arange(9 * 8000)))
     with pytest.raises(ValueError, match=r"long\.wav is 9\.0 s long; 8 s at most are expected"):
         heard(run, tmp_path / "long.wav")
+    write_wav(tmp_path / "silent.wav", np.ones(8000) / 4)
+    with pytest.raises(ValueError, match=r"silent\.wav is silent; words are expected"):
+        heard(run, tmp_path / "silent.wav")
