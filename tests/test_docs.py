@@ -128,7 +128,7 @@ def without_prompt(command: str, shown: str) -> list[str]:
     return lines
 
 
-LONG = ("--start-from", "--npz", "--hidden-dim 10,50")
+LONG = ("--start-from", "--npz", "--hidden-dim 10,50", "--csv ratings.csv")
 """Words of commands that take seconds; those of the README and one of each kind are run by every test run."""
 
 

@@ -278,8 +278,8 @@ LAYER_EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     "SoundPictureMatcher": (
         _example(
-            "padding, dropout", nn.SoundPictureMatcher(3, 5, 3, 2, 4, 2, 1, hidden=3, dropout=0.2),
-            sounds=normal(2, 5, 3), pictures=normal(2, 3, 2, 3), mask=padding([5, 3]), seed=1,
+            "padding, dropout", nn.SoundPictureMatcher(3, 3, 2, 2, 4, 2, 1, hidden=3, dropout=0.2),
+            sounds=normal(2, 3, 3), pictures=normal(2, 2, 2, 2), mask=padding([3, 2]), seed=1,
         ),
     ),
     "SpeechSynthesizer": (
