@@ -27,12 +27,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     files = parser.add_mutually_exclusive_group(required=True)
     files.add_argument("--csv", metavar="FILE", help="a table with the same columns; labels are optional")
     files.add_argument("--npz", metavar="FILE", help="sequences of the same form; y is optional")
-    files.add_argument("--text", metavar="STRING", help="a text of your own, for a task that reads one")
-    files.add_argument("--wav", metavar="FILE", help="a recording of your own, for a task of speech")
-    parser.add_argument("--speaker", metavar="NAME", help="with --text: who says it, for a task that speaks")
+    texts, wavs = f"with {tasks_that('translate', 'speak')}", f"with {tasks_that('heard')}"
+    files.add_argument("--text", metavar="STRING", help=f"{texts}: a text of your own")
+    files.add_argument("--wav", metavar="FILE", help=f"{wavs}: a recording of your own")
+    parser.add_argument("--speaker", metavar="NAME", help=f"with {tasks_that('speak')}: who says the text")
     parser.add_argument("--out", metavar="FILE.csv", help="write to this file; FILE.wav where a text is said")
     parser.add_argument("--delimiter", metavar="CHAR", help="with --csv: the separator (default: the run's)")
     parser.add_argument("--decimal", metavar="CHAR", help="with --csv: . or , (default: the run's)")
+
+
+def tasks_that(*abilities: str) -> str:
+    """The names of the tasks that have one of these functions."""
+    able = (name for name, task in TASKS.items() if any(getattr(task, each, None) for each in abilities))
+    return ", ".join(able)
 
 
 def run(args: argparse.Namespace) -> int:

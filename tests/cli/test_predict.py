@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import wave
 from pathlib import Path
 
@@ -175,3 +176,11 @@ def test_a_task_of_numbers_reads_no_text(capsys, files):
     assert "--text: the run's task, csv, reads no text of your own" in capsys.readouterr().err
     assert main(["predict", "run", "--csv", "t.csv", "--speaker", "ada"]) == 2
     assert "--speaker belongs to --text STRING of a task that speaks" in capsys.readouterr().err
+
+
+def test_help_names_the_tasks_that_read_a_text_or_a_recording(capsys):
+    assert main(["predict", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "--wav FILE with spoken-digits: a recording" in text
+    assert "--speaker NAME with say-digits: who" in text
+    assert re.search(r"--text STRING with say-digits, ask-picture, dates, [a-z, -]*next-item: a text", text)

@@ -1,4 +1,4 @@
-"""Integrated gradients: what each token adds to the answer on the straight way from a baseline to the input.
+"""Integrated gradients: what each token adds to the answer on the straight line from a baseline to the input.
 
     attribution = (x - baseline) * ∫ ∂f/∂x at baseline + α (x - baseline), α from 0 to 1
     complete:     Σ attributions = f(x) - f(baseline)

@@ -295,7 +295,7 @@ def other(run: Run, data: Any, params: Params, place: int) -> Subject:
     )
     example = data.test.some(np.array([place]))
     return Subject(
-        "not read here",
+        "its answer is not one that look reads",
         "minus the loss of the example",
         passes.loss_forward(still, params, example),
         (),
