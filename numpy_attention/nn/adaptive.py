@@ -43,7 +43,7 @@ def adaptive_shapes(heads: int, temperature: str, normaliser: str) -> Shapes:
 
 
 def adaptive_text(normaliser: str, temperature: str, span: AdaptiveSpan | None) -> str:
-    """What is learned, after a comma each; "" for nothing."""
+    """The parts that are learned, as ", learned temperatures, learned spans"; "" if none is."""
     parts = {
         "learned temperatures": temperature == LEARNED,
         "entmax of learned alpha": normaliser == ENTMAX,

@@ -151,7 +151,7 @@ class SpeechSynthesizer(BlockOptions):
 
     @cached_property
     def positions(self) -> Sinusoidal:
-        """Those of symbols, and of frames."""
+        """The positions of symbols, and of frames."""
         return Sinusoidal(self.width)
 
     @cached_property

@@ -67,7 +67,7 @@ def _powers(rows: Array, c: Array, order: Array) -> tuple[Array, Array]:
 
 
 def _newton(rows: Array, c: Array, order: Array) -> Array:
-    """One step towards rows that sum to 1."""
+    """c after one step of Newton's method towards rows that sum to 1."""
     weights, derivatives = _powers(rows, c, order)
     slope = derivatives.sum(axis=-1, keepdims=True)
     return np.asarray(c + (weights.sum(axis=-1, keepdims=True) - 1) / np.where(slope == 0, 1, slope))

@@ -108,6 +108,6 @@ class Joined(AttentionPositions):
 
 
 def joined(*positions: AttentionPositions | None) -> AttentionPositions | None:
-    """Those that are not None, as one; None if there are none."""
+    """The positions that are not None: one alone, several as `Joined`; None if there are none."""
     given = [own for own in positions if own is not None]
     return given[0] if len(given) == 1 else Joined(*given) if given else None

@@ -122,7 +122,7 @@ def number_lines(place: Place, looked: Looked) -> list[str]:
 
 
 def head_line(label: str, head: Head) -> str:
-    """One row of the table."""
+    """The row of one head in the table."""
     other = "none" if head.distance is None else f"{head.distance:.3f}"
     return (
         f"{label:<8}{number_text(head.entropy, 3):>9}{head.keys:>7.1f}{head.gradient:>11.4f}"
@@ -162,7 +162,7 @@ def token_lines(looked: Looked) -> list[str]:
 
 
 def token_table(looked: Looked, place: int, names: tuple[str, ...], attributions: Array) -> list[str]:
-    """Those of one input."""
+    """The table of the tokens of one input."""
     columns = shares_of(looked, place)
     order = np.argsort(-np.abs(attributions), kind="stable")[:MOST_TOKENS]
     count, labels = len(names), [label for label, *_ in columns]

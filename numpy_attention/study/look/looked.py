@@ -229,7 +229,7 @@ def chains_of(own: Subject, maps: dict[str, Seen]) -> tuple[Chain, ...]:
 
 
 def chain_of(own: Subject, stack: str, names: tuple[str, ...], layers: tuple[Seen, ...]) -> Chain:
-    """That of one stack, or of one place."""
+    """The `Chain` of one stack of layers, or of one place."""
     maps, gradients = [one.weights for one in layers], [one.d_weights for one in layers]
     read = own.read(names[0], maps[0].shape[1])
     if names[0].endswith("self_attn"):

@@ -42,7 +42,7 @@ def numbers(looked: Looked) -> dict[str, Any]:
 
 
 def place_numbers(place: Place) -> dict[str, Any]:
-    """Those of one place."""
+    """The numbers of one place."""
     answer, figure = place.together
     return {
         "name": place.name,
@@ -58,7 +58,7 @@ def place_numbers(place: Place) -> dict[str, Any]:
 
 
 def head_numbers(head: Head) -> dict[str, Any]:
-    """Those of one map."""
+    """The numbers of one head."""
     own = plain_numbers(head._asdict())
     return own | {"answer": head.answer._asdict(), "figure": plain_numbers(head.figure._asdict())}
 

@@ -67,7 +67,7 @@ def verdicts(looked: Looked) -> list[str]:
 
 
 def place_verdicts(place: Place, looked: Looked) -> list[str]:
-    """Those of one place."""
+    """The sentences about one place."""
     groups: dict[tuple[str, ...], list[int]] = {}
     for number, head in enumerate(place.heads, 1):
         groups.setdefault(reasons(head, looked), []).append(number)

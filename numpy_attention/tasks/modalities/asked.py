@@ -55,7 +55,7 @@ class Asked(NamedTuple):
         return found
 
     def some(self, rows: Any) -> "Asked":
-        """Those selected by an index array or a slice."""
+        """The questions selected by an index array or a slice."""
         return Asked(*(array[rows] for array in self))
 
 
