@@ -41,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--steps",
         type=whole_number(1, MOST_STEPS),
         metavar="N",
-        help="of the integrated gradients (default: 32, doubled until the error is below 1 %%, to 1024 at most)",
+        help="of the integrated gradients (default: 32, doubled until the error is below 1 %%, 1024 at most)",
     )
     add(
         "--examples",

@@ -41,6 +41,7 @@ _ALL = (
     SPOKEN_DIGITS,
     SAY_DIGITS,
     ASK_PICTURE,
+    MATCH_SOUND,
     DATES,
     NUMBERS,
     TEXT,
@@ -51,7 +52,6 @@ _ALL = (
     SORT,
     INDUCTION,
     NEXT_ITEM,
-    MATCH_SOUND,
     CSV_TASK,
     NPZ_TASK,
 )
