@@ -1,4 +1,4 @@
-"""Images as text; digits side by side, each with its attention weights below it."""
+"""Images and weights as text; digits side by side, each with its attention weights below it."""
 
 import numpy as np
 
@@ -16,6 +16,17 @@ def draw_image(image: Array, brightest: float | None = None) -> list[str]:
     most = max(float(image.max()), 1e-12) if brightest is None else brightest
     shades = np.clip((image * (len(SHADES) - 1) / most).round().astype(int), 0, len(SHADES) - 1)
     return ["".join(SHADES[shade] for shade in row) for row in shades]
+
+
+def shaded(weights: Array) -> str:
+    """A character for each weight, from " " for 0 to "@" for 1.
+
+    Examples
+    --------
+    >>> shaded(np.array([0.0, 0.1, 0.5, 1.0]))
+    ' .=@'
+    """
+    return "".join(SHADES[round(float(weight) * (len(SHADES) - 1))] for weight in weights)
 
 
 def draw_digits(images: Array, weights: Array, marked: int = -1) -> list[str]:

@@ -21,11 +21,11 @@ from ...training.streams import EXAMPLES, stream
 from ...training.task import AttentionMap, Sheet
 from ..classification.data import Examples
 from ..distortion import distorted
+from ..drawing import shaded
 from ..images import SIDE, image_parts
 from ..model_task import ModelTask, PlainFacts, plain_form
 from ..pictures.canvas import enlarged
 from ..pictures.find_digit import canvas_lines
-from ..words.translation import shaded
 from .answering import GRID, STEP, WINDOW, Answering, ImageAlone, WordsAlone
 from .asked import CANVAS, Asked, drawn_asked
 from .questions import ANSWERS, FORMS, answer_ids, encoded, longest, parsed, vocabulary, words_of

@@ -24,13 +24,12 @@ from ...training.settings import Settings
 from ...training.streams import EXAMPLES, stream
 from ...training.task import AttentionMap, Sheet
 from ..classification.data import Examples
-from ..drawing import BRIGHTEST, draw_digits
+from ..drawing import BRIGHTEST, draw_digits, shaded
 from ..images import SIDE, image_parts
 from ..model_task import ModelTask, plain_form
 from ..sounds.spectrogram import RATE, STEP
 from ..sounds.utterances import BANDS, STACKED
 from ..sounds.words import SpokenWords, read_spoken_digits
-from ..words.translation import shaded
 from .matching import PICTURES, WINDOW, Matches, Matching, drawn_matches, two_steps
 from .matching import STEP as APART
 

@@ -42,9 +42,7 @@ class Recognising(Translating):
         return Figures(loss, digits_right(recognised(self.model, params, examples), said))
 
 
-def recogniser(
-    words: int, width: int, heads: int, layers: int, dropout: float = 0.0
-) -> Recognising:  # fmt: skip
+def recogniser(words: int, width: int, heads: int, layers: int, dropout: float = 0.0) -> Recognising:
     """An untrained recogniser of that many different words."""
     model = nn.Seq2Seq(
         len(SPECIAL) + words,

@@ -22,8 +22,8 @@ from ...training.run import LEARNED, Run
 from ...training.settings import Settings
 from ...training.streams import EXAMPLES, stream
 from ...training.task import AttentionMap, Sheet
+from ..drawing import shaded
 from ..model_task import ModelTask, PlainFacts, plain_form
-from ..words.translation import shaded
 from .griffin_lim import waveform
 from .mean_template import mean_templates, said_by_templates
 from .sayings import (

@@ -22,10 +22,9 @@ from ...training.run import LEARNED, Run
 from ...training.settings import Settings
 from ...training.streams import EXAMPLES, stream
 from ...training.task import AttentionMap, Sheet
-from ..drawing import draw_image
+from ..drawing import draw_image, shaded
 from ..model_task import ModelTask, PlainFacts, plain_form
 from ..words.examples import Pairs
-from ..words.translation import shaded
 from .recognition import (
     LONGEST,
     TOKEN,

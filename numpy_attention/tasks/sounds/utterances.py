@@ -69,7 +69,7 @@ class SpeechForm(NamedTuple):
 
 def drawn_utterances(
     rng: np.random.Generator, words: SpokenWords, count: int, form: SpeechForm
-) -> list[Utterance]:  # fmt: skip
+) -> list[Utterance]:
     """Utterances of that form, each by one speaker, with white or pink noise."""
     of_speaker = [np.flatnonzero(words.speaker == speaker) for speaker in np.unique(words.speaker)]
     pools = [noise(rng, POOL, slope).astype(np.float32) for slope in (WHITE, PINK)]

@@ -22,9 +22,10 @@ from ...training.run import LEARNED, Run
 from ...training.settings import Settings
 from ...training.streams import EXAMPLES, stream
 from ...training.task import AttentionMap
+from ..drawing import shaded
 from .algorithms import held_out
 from .objectives import NextToken
-from .translation import EPOCH, shaded
+from .translation import EPOCH
 from .vocabulary import Vocabulary
 from .word_task import WordData, WordFacts, word_task
 

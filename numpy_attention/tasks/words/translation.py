@@ -14,7 +14,7 @@ from ...training.objective import Figures
 from ...training.run import Run
 from ...training.settings import Settings
 from ...training.task import AttentionMap
-from ..drawing import SHADES
+from ..drawing import shaded
 from ..model_task import ModelTask
 from .examples import Pairs
 from .objectives import BATCH, Translating, translated
@@ -201,17 +201,6 @@ def alignment_lines(model: nn.Seq2Seq, params: Params, data: WordData) -> list[s
     for layer, (share, hits) in enumerate(zip(shares, largest, strict=True), 1):
         lines.append(f"{f'layer {layer}':<{len(title)}}  {share:>6.3f}  {hits:>14.3f}")
     return [*lines, f"{'uniform weights':<{len(title)}}  {chance:>6.3f}  {chance:>14.3f}"]
-
-
-def shaded(weights: Array) -> str:
-    """A character for each weight, from " " for 0 to "@" for 1.
-
-    Examples
-    --------
-    >>> shaded(np.array([0.0, 0.1, 0.5, 1.0]))
-    ' .=@'
-    """
-    return "".join(SHADES[round(float(weight) * (len(SHADES) - 1))] for weight in weights)
 
 
 def alignment(model: nn.Seq2Seq, params: Params, data: WordData) -> tuple[Array, Array, float]:
