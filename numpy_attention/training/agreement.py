@@ -72,8 +72,9 @@ def agreement_lines(run: Run, data: Any) -> list[str]:
     )
     if not now:
         return []
-    width = max(map(len, now))
-    lines = ["", f"{'Agreement of heads':<{width + 2}}  start     now  least        most"]
+    title = "Agreement of heads"
+    width = max(len(title) - 2, *map(len, now))
+    lines = ["", f"{title:<{width + 2}}  start     now  least        most"]
     for place, pairs in now.items():
         means = [_mean(np.array([*each[place].values()])) for each in (then, now)]
         least, most = (choose(pairs, key=pairs.__getitem__) for choose in (min, max))

@@ -72,5 +72,6 @@ def test_the_table_has_the_start_the_end_and_the_pairs_that_agree_least_and_most
     )
     assert title.split() == ["Agreement", "of", "heads", "start", "now", "least", "most"]
     numbers = [line.split()[place] for place in (1, 2, 3, 6)]
+    assert line.index(numbers[0]) == title.index("start")
     wanted = [np.mean([*then.values()]), np.mean([*now.values()]), min(now.values()), max(now.values())]
     assert numbers == [f"{x:.3f}" for x in wanted]
