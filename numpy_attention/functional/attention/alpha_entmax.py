@@ -58,19 +58,31 @@ def _log1p_quotient(t: Array) -> Array:
 
 
 def _powers(rows: Array, c: Array, order: Array) -> tuple[Array, Array]:
-    """The weights p = [1 + ε (x - c)]₊^(1 / ε), and their derivatives by x at a fixed c, p^(1 - ε)."""
+    """The weights p = [1 + ε (x - c)]₊^(1 / ε), and their derivatives by x at a fixed c, p^(1 - ε).
+
+    Above α = 2 c near 1 / ε would lose the digits of weights. There c is -log of the weight of an entry of 0,
+    and p = exp(-c) [1 + ε x exp(ε c)]₊^(1 / ε).
+    """
+    steep = order.real > 1
     distance = rows - c
+    if steep.any():
+        distance = np.where(steep, np.where(rows == 0, 0, rows * np.exp(order * c)), distance)
     inside = np.isfinite(rows) & (1 + (order * distance).real > 0)
     distance = np.where(inside, distance, 0)
-    logs = distance * _log1p_quotient(order * distance)
+    logs = distance * _log1p_quotient(order * distance) - np.where(steep, c, 0)
     return keep_visible(np.exp(logs), inside), keep_visible(np.exp((1 - order) * logs), inside)
 
 
 def _newton(rows: Array, c: Array, order: Array) -> Array:
-    """c after one step of Newton's method towards rows that sum to 1."""
+    """c after one step of Newton's method towards rows that sum to 1.
+
+    Above α = 2 a step may pass a kink: only its imaginary part is taken.
+    """
     weights, derivatives = _powers(rows, c, order)
-    slope = derivatives.sum(axis=-1, keepdims=True)
-    return np.asarray(c + (weights.sum(axis=-1, keepdims=True) - 1) / np.where(slope == 0, 1, slope))
+    steep = order.real > 1
+    slope = (derivatives * np.where(steep, np.exp(-order * c), 1)).sum(axis=-1, keepdims=True)
+    step = (weights.sum(axis=-1, keepdims=True) - 1) / np.where((slope == 0) | ~np.isfinite(slope), 1, slope)
+    return np.asarray(c + np.where(steep, step - step.real, step))
 
 
 def _expm1_quotient(y: Array) -> Array:
@@ -85,9 +97,8 @@ def _level(rows: Array, order: Array) -> Array:
     converges from the left. Above that, the interval of c is halved. A row that is done keeps its c: no bit
     of it depends on other rows.
     """
-    summands = math.log(rows.shape[-1])
     c = np.zeros((*np.broadcast_shapes(rows.shape[:-1], order.shape[:-1]), 1), rows.dtype)
-    low, high = c, c + summands * _expm1_quotient(-order * summands)
+    low, high = c, c + math.log(rows.shape[-1])
     done = np.zeros(c.shape, dtype=bool)
     for _ in range(HALVINGS):
         weights, derivatives = _powers(rows, c, order)
@@ -107,6 +118,7 @@ def _rows(columns: Array, order: Array) -> tuple[Array, Array]:
     """Weights and their derivatives of rows whose largest entry is 0.
 
     The last two steps of Newton are taken in complex numbers where the arguments are: exact to first order.
+    Above α = 2 rows sum to 1 only as far as the digits of their entries go, and are divided by their sum.
     """
     if not columns.shape[-1]:
         none = columns.astype(np.result_type(columns, order))
@@ -114,7 +126,9 @@ def _rows(columns: Array, order: Array) -> tuple[Array, Array]:
     c = _level(columns.real, order.real)
     for _ in range(2):
         c = _newton(columns, c, order)
-    return _powers(columns, c, order)
+    weights, derivatives = _powers(columns, c, order)
+    total = weights.sum(axis=-1, keepdims=True)
+    return weights / np.where((order.real > 1) & (total != 0), total, 1), derivatives
 
 
 def _by_alpha(weights: Array, order: Array) -> Array:

@@ -40,10 +40,27 @@ def test_it_solves_its_problem(alpha: float, size: float) -> None:
     slopes = x - (np.expm1(order * logs) / order if order else logs)
     level = np.where(p > 0, slopes, -np.inf).max(axis=-1, keepdims=True)
     tolerance = 1e-13 * max(size, 1)
-    np.testing.assert_allclose(p.sum(axis=-1), 1, rtol=0, atol=1e-14 if alpha <= 2 else 1e-11)
+    np.testing.assert_allclose(p.sum(axis=-1), 1, rtol=0, atol=1e-14)
     assert (abs(slopes - level)[p > 1e-300] <= tolerance).all()
     if alpha > 1.01:  # below, weights underflow before they are 0
         assert (x + 1 / order <= level + tolerance)[p == 0].all()
+
+
+@pytest.mark.parametrize("alpha", [2.5, 5.0, 20.0, 100.0, 1000.0])
+def test_of_a_large_alpha(alpha: float) -> None:
+    """c near 1 / ε has no digits left for weights: ties, two entries by hand, rows that sum to 1."""
+    np.testing.assert_allclose(na.alpha_entmax(np.zeros(3), alpha), np.full(3, 1 / 3), rtol=1e-14)
+    order = alpha - 1
+    x = np.array([0.0, (0.45**order - 0.55**order) / order])
+    rtol = 1e-14 * (1 + (0.55 / 0.45) ** order / order)
+    if rtol < 1:
+        np.testing.assert_allclose(na.alpha_entmax(x, alpha), [0.55, 0.45], rtol=rtol)
+    for size in (1e-8, 1.0, 1e4):
+        rows = size * np.random.default_rng(2).standard_normal((40, 11))
+        weights = na.alpha_entmax(rows, alpha)
+        assert (weights >= 0).all()
+        np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=1e-14)
+        assert (weights.argmax(axis=-1) == rows.argmax(axis=-1)).all()
 
 
 @pytest.mark.parametrize("alpha", [1.0, 1.4, 2.0, 3.0])
