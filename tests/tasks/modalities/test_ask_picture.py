@@ -37,6 +37,8 @@ def test_every_epoch_has_other_canvases_but_equally_many(data):
     assert one.size == other.size == 24
     assert not np.array_equal(one.images, other.images)
     assert one.texts.tolist() != other.texts.tolist()
+    images = {image.tobytes() for image in data.images.x}
+    assert 0.7 < np.mean([digit.tobytes() not in images for digit in one.cut_out.reshape(-1, 64)]) < 0.9
 
 
 def test_a_run_learns_is_resumed_and_answers(data, tmp_path):

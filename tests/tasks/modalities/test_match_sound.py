@@ -38,6 +38,8 @@ def test_speakers_and_images_are_held_out(run):
         assert drawn <= own
         assert len(drawn & others) < 3  # two images occur in both
     assert data.validation is None
+    assert data.held_out.training_words is data.words
+    assert data.held_out.training_digits is data.digits
 
 
 def test_with_patience_training_speakers_validate(monkeypatch):

@@ -24,6 +24,19 @@ def test_digits_are_read_by_the_nearest_image():
     np.testing.assert_array_equal(recognised(ASKED, shifted), (ASKED.digits + 3) % 10)
 
 
+def test_what_is_least_is_the_sum_of_squares():
+    """Images of one grey value each, where least distances would choose others."""
+    rng = np.random.default_rng(2)
+    shown, known = (Examples(rng.uniform(0, 1, (30, 1, 1)) * np.ones((8, 8)), IMAGES.y) for _ in range(2))
+    asked = drawn_asked(rng, shown, 60)
+    squares = ((asked.cut_out[:, :, None] - known.x) ** 2).sum(axis=(-1, -2))
+    costs = np.stack([squares[..., known.y == digit].min(axis=-1) for digit in range(10)], axis=-1)
+    orders = np.array(list(permutations(range(10), 4)))
+    wanted, other = (orders[x[:, range(4), orders].sum(axis=-1).argmin(axis=1)] for x in (costs, costs**0.5))
+    assert (wanted != other).any()
+    np.testing.assert_array_equal(recognised(asked, known), wanted)
+
+
 def test_the_four_digits_differ_and_cost_least():
     costs = np.random.default_rng(0).uniform(size=(BATCH + 3, 4, 10))
     digits = likeliest(costs)

@@ -68,6 +68,10 @@ def test_more_iterations_fit_better_and_steps_beyond_better_still(recording, mon
     assert errors[1] < 0.5 * errors[0]
 
 
+def test_silence_has_no_magnitude():
+    assert magnitudes(log_mel(np.zeros(400), 40)).max() < 1e-5
+
+
 def test_loud_frames_are_brought_below_1():
     loud = waveform(np.full((9, 40), 9.0))
     assert np.abs(loud).max() == pytest.approx(1)

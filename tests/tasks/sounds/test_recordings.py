@@ -56,6 +56,8 @@ def test_a_quarter_of_the_speakers_is_held_out(folder):
     assert not set(test.speaker) & set(train.speaker)
     drawn = {tuple(set(split_speakers(words, seed)[1].speaker)) for seed in range(9)}
     assert len(drawn) == 3
+    seven = words._replace(speaker=np.arange(24) % 7, speakers=tuple("abcdefg"))
+    assert split_speakers(seven, 0)[2] == "2 speakers of 7 held out"
 
 
 def test_of_one_speaker_recordings_are_held_out(tmp_path):
@@ -64,6 +66,7 @@ def test_of_one_speaker_recordings_are_held_out(tmp_path):
     assert phrase == "one speaker, so a fifth of the recordings is held out"
     assert (train.size, test.size) == (8, 4)
     assert sorted(test.digit) == [0, 1, 2, 3]
+    assert len({tuple(split_speakers(words, seed)[1].take) for seed in range(9)}) > 1
 
 
 def test_what_cannot_be_held_out_is_refused(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from numpy_attention.optim.trees import flatten
 from numpy_attention.tasks import load, with_defaults
-from numpy_attention.tasks.sounds.say_digits import SAY_DIGITS, speak
+from numpy_attention.tasks.sounds.say_digits import SAY_DIGITS, facts_of, speak
 from numpy_attention.tasks.sounds.sayings import BANDS, STATES
 from numpy_attention.tasks.sounds.spectrogram import frame_count
 from numpy_attention.training import run_folder
@@ -46,6 +46,15 @@ def test_two_digits_of_each_speaker_are_held_out(small):
     without = load(small())
     assert without.validation is None
     assert words_by_voice(without.train) == train | validation
+
+
+def test_frames_are_scaled_by_those_to_train_on(small):
+    settings = small()
+    data = load(settings)
+    facts, frames = facts_of(settings, data), np.concatenate(data.recordings.frames)
+    np.testing.assert_allclose(facts["mean"], frames.mean(axis=0), rtol=1e-5)
+    assert facts["deviation"] == pytest.approx(np.sqrt(frames.var(axis=0).mean()), rel=1e-4)
+    assert facts["frames"] * STATES == pytest.approx(np.mean([*map(len, data.recordings.frames)]))
 
 
 def test_every_epoch_has_other_utterances_of_the_same_recordings(small):

@@ -84,6 +84,9 @@ def test_what_is_said_is_as_long_as_its_durations_and_a_batch_changes_nothing():
         assert frames.min() >= SILENCE
     _, weights = together[2]
     assert (np.diff(weights.argmax(axis=-1)) >= 0).all()
+    quiet = Synthesizing(MODEL, (3 * SILENCE,) * BANDS, 0.1, 1.5)
+    ((frames, _),) = quiet.said(PARAMS, words[:1], voice[:1], take[:1])
+    assert (frames == SILENCE).all()
 
 
 def test_recordings_have_no_distortion_and_words_are_counted(monkeypatch):

@@ -41,6 +41,8 @@ def test_no_word_begins_that_would_end_too_late():
         assert 1 <= len(one.digits) <= 4
         assert len(one.samples) <= 1.5 * 8000
     assert max(len(one.samples) for one in utterances) > 8000
+    second = drawn_utterances(np.random.default_rng(1), WORDS, 7, SpeechForm((12, 12), (1.0, 1.0)))
+    assert max(len(one.samples) for one in second) <= 8000
     assert (
         len(drawn_utterances(np.random.default_rng(1), WORDS, 1, SpeechForm((2, 9), (0.1, 0.1)))[0].digits)
         == 1
