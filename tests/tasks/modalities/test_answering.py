@@ -62,6 +62,16 @@ def test_the_loss_is_that_of_answers_and_of_readings(monkeypatch):
     assert with_readings.loss - alone.loss == pytest.approx(READING * -np.log(own).mean(), rel=1e-4)
 
 
+def test_what_stands_behind_a_question_has_no_influence():
+    params = OBJECTIVE.init(np.random.default_rng(0))
+    ids = np.where(np.arange(longest()) < ASKED.lengths[:, None], ASKED.ids, 3)
+    assert len(set(ASKED.lengths)) > 1
+    for one, other in zip(
+        OBJECTIVE.answered(params, ASKED), OBJECTIVE.answered(params, ASKED._replace(ids=ids)), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_weights_of_words_on_patches():
     params = OBJECTIVE.init(np.random.default_rng(0))
     weights = OBJECTIVE.word_weights(params, ASKED)

@@ -32,6 +32,12 @@ def test_held_out_canvases_have_held_out_digits(data):
         assert {(16 * row).tobytes() for row in asked.cut_out.reshape(-1, 64)} <= rows
 
 
+def test_with_patience_training_digits_validate(data):
+    rows = {row.tobytes() for row in read_digits()[0][:898]}
+    validation = load(SETTINGS._replace(patience=2)).validation
+    assert {(16 * row).tobytes() for row in validation.cut_out.reshape(-1, 64)} <= rows
+
+
 def test_every_epoch_has_other_canvases_but_equally_many(data):
     one, other = (resampled(np.random.default_rng(seed), SETTINGS, data) for seed in (0, 1))
     assert one.size == other.size == 24
@@ -88,6 +94,10 @@ def test_images_of_your_own(data, tmp_path):
     train, test = digit_images(settings)
     assert (train.x.shape, test.x.shape) == ((20, 8, 8), (10, 8, 8))
     assert sorted(test.y) == list(range(10))
+    with np.load(settings.npz) as file:
+        own = file["x"][:, -1, -1] / file["x"][:, 0, 0]
+    small = train.x[:, -1, -1] / train.x[:, 0, 0]  # corners stay corners
+    assert np.isclose(small[:, None], own).any(axis=1).all()
     assert load(settings).test.size == 30
 
 

@@ -55,6 +55,8 @@ def test_every_epoch_has_other_examples_but_equally_many(run):
     one, other = (resampled(np.random.default_rng(seed), SETTINGS, data) for seed in (0, 1))
     assert one.size == other.size == 24
     assert not np.array_equal(one.images, other.images)
+    images = {image.tobytes() for image in data.digits.x}
+    assert np.mean([image.tobytes() in images for image in one.images.reshape(-1, 64)]) < 0.2
 
 
 def test_a_resumed_run_equals_the_unbroken_one(run, tmp_path):

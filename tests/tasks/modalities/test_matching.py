@@ -74,6 +74,8 @@ def test_examples_of_training_are_changed():
     right = labels[np.arange(31), one.answers] == WORDS.digit[one.clips]
     assert right.mean() > 0.9  # distorted, but still the class
     assert not np.array_equal(one.images, other.images)
+    images = {image.tobytes() for image in DIGITS.x}
+    assert np.mean([image.tobytes() in images for image in one.images.reshape(-1, 64)]) < 0.2
     longest = max(map(len, CLIPS)) * FASTEST / 320
     assert max(map(len, CLIPS)) / 320 < one.lengths.max() <= longest
 

@@ -50,6 +50,11 @@ def test_the_figure_is_that_of_greedy_decoding():
     assert figures.loss > 0
 
 
+def test_the_figure_compares_with_the_digits_said(monkeypatch):
+    monkeypatch.setattr("numpy_attention.tasks.sounds.recognition.recognised", lambda *_: [[1, 2], [0, 3, 1]])
+    assert OBJECTIVE.figures(PARAMS, PAIRS).accuracy == pytest.approx(0.8)
+
+
 def test_decoded_symbols_that_are_no_digits_are_left_out(monkeypatch):
     monkeypatch.setattr(
         "numpy_attention.tasks.sounds.recognition.translated", lambda *_: [[3, 1, 7], [END, 0]]

@@ -5,6 +5,8 @@ import pytest
 
 from numpy_attention.optim.trees import flatten
 from numpy_attention.tasks import load, with_defaults
+from numpy_attention.tasks.sounds import say_digits
+from numpy_attention.tasks.sounds.griffin_lim import waveform
 from numpy_attention.tasks.sounds.say_digits import SAY_DIGITS, facts_of, speak
 from numpy_attention.tasks.sounds.sayings import BANDS, STATES
 from numpy_attention.tasks.sounds.spectrogram import frame_count
@@ -79,6 +81,8 @@ def test_a_run_learns_is_resumed_and_speaks(small, tmp_path):
     samples, speaker = speak(last, "3 1 4", None)
     assert speaker == "ada"
     assert frame_count(len(samples)) > 20
+    ((frames, _),) = say_digits.said(last, [[3, 1, 4]], np.array([0]))
+    np.testing.assert_array_equal(samples, waveform(frames))
     np.testing.assert_array_equal(samples, speak(last, " 3 1  4", "ada")[0])
     other, speaker = speak(last, "3 1 4", "bob")
     assert speaker == "bob"
@@ -87,6 +91,8 @@ def test_a_run_learns_is_resumed_and_speaks(small, tmp_path):
     assert list(rows) == ["attention by durations", "mean template"]
     lines = SAY_DIGITS.held_out_lines(last, data, rows)
     assert "Attention to each digit as ada says 2 7, a column is 30 ms:" in lines
+    uniform = next(line for line in lines if line.startswith("With uniform weights"))
+    assert f" {rows['attention by durations'].loss:.4f} dB" not in uniform
     shown = SAY_DIGITS.attention_map(last, data)
     np.testing.assert_allclose(shown.weights.sum(axis=1), 1, rtol=1e-5)
     assert len(shown.columns) == 2 * STATES + 1

@@ -49,4 +49,4 @@ def test_so_many_bands_that_one_is_empty_are_refused():
 
 def test_twice_as_loud_is_the_logarithm_of_four_in_every_band():
     np.testing.assert_allclose(log_mel(2 * X, 13) - log_mel(X, 13), np.log(4), atol=1e-4)
-    assert np.isfinite(log_mel(np.zeros(500), 13)).all()
+    np.testing.assert_allclose(log_mel(np.zeros(500), 13), np.log(1e-6), rtol=1e-6)

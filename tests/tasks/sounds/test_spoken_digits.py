@@ -1,5 +1,7 @@
 """The task spoken-digits: its utterances, its report, a run of it, one's own recordings."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,10 +10,12 @@ from numpy_attention.tasks import load, with_defaults
 from numpy_attention.tasks.run_data import reload_data
 from numpy_attention.tasks.sounds import spoken_digits, utterances
 from numpy_attention.tasks.sounds.spoken_digits import SPOKEN_DIGITS, heard, resampled
+from numpy_attention.tasks.sounds.utterances import BANDS, drawn_utterances, pairs_of
 from numpy_attention.tasks.sounds.wav import write_wav
 from numpy_attention.tasks.sounds.words import HELD_OUT_SPEAKERS
 from numpy_attention.training import run_folder
 from numpy_attention.training.run import run_epochs, start_run
+from numpy_attention.training.streams import EXAMPLES, stream
 from tests.support.recordings import write_recordings
 
 SETTINGS = with_defaults(
@@ -38,13 +42,36 @@ def test_held_out_speakers_are_never_trained_on(data):
     assert {data.words.speakers[one.speaker] for one in data.held_out.utterances} <= set(HELD_OUT_SPEAKERS)
     assert {len(one.digits) for one in data.held_out.utterances} <= {3, 4, 5}
     assert (data.train.size, data.test.size, data.validation) == (24, 3, None)
-    assert load(SETTINGS._replace(patience=3)).validation.size == 3
+    assert data.held_out.templates is data.words
+
+
+def test_with_patience_training_speakers_validate(data):
+    rng = stream(SETTINGS.seed, EXAMPLES, 4)
+    expected = pairs_of(drawn_utterances(rng, data.words, 3, spoken_digits.JUDGED))
+    np.testing.assert_array_equal(load(SETTINGS._replace(patience=3)).validation.source, expected.source)
 
 
 def test_every_epoch_has_other_utterances_but_equally_many(data):
     one, other = (resampled(np.random.default_rng(seed), SETTINGS, data) for seed in (0, 1))
     assert one.size == other.size == 24
     assert one.source.shape != other.source.shape or not np.array_equal(one.source, other.source)
+    blank, kept = (~pairs.source.reshape(24, -1, BANDS).any(axis=1) for pairs in (one, data.train))
+    assert 0.1 < blank.mean() < 0.3
+    assert not kept.any()
+
+
+def test_errors_are_listed_by_the_noise_that_there_is(data):
+    said = [list(one.digits) for one in data.held_out.utterances]
+    utterances = tuple(
+        one._replace(snr=snr) for one, snr in zip(data.held_out.utterances, (6.0, 10.0, 7.0), strict=True)
+    )
+    data = data._replace(held_out=replace(data.held_out, utterances=utterances))
+    data.held_out.__dict__["nearest"] = said
+    rows = [line for line in spoken_digits.error_lines(data, [said[0], [], said[2]]) if " dB " in line]
+    assert [line.split()[:6] for line in rows] == [
+        ["5", "to", "10", "dB", "0.000", "0.000"],
+        ["10", "to", "15", "dB", "1.000", "0.000"],
+    ]
 
 
 def test_a_run_learns_is_resumed_and_shows_its_alignment(data, tmp_path):
@@ -80,6 +107,8 @@ def test_recordings_of_your_own(tmp_path):
     settings = SETTINGS._replace(wav=str(folder), epochs=1)
     own = load(settings)
     assert own.cleaned.startswith("1 speaker of 3 held out; noise")
+    speakers = {load(settings._replace(seed=seed)).held_out.utterances[0].speaker for seed in range(3)}
+    assert len(speakers) > 1
     *_, run = run_epochs(start_run(SPOKEN_DIGITS, settings, own), own)
     assert run.objectives()["learned"].model.vocabulary == 3 + 4
     assert run.facts.values == {"words": "0/1/2/3"}

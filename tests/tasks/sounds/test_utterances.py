@@ -62,6 +62,14 @@ def test_a_word_in_noise_is_a_clip_of_the_speaker_at_the_ratio_asked_for():
         assert SNR[0] <= one.snr <= SNR[1]
 
 
+def test_every_utterance_has_noise_of_its_own():
+    silent = WORDS.some([0])._replace(clips=(np.full(900, 1e-9, np.float32),))
+    same = drawn_utterances(np.random.default_rng(0), silent, 7, SpeechForm((1, 1)))
+    noise = np.stack([one.samples - 1e-9 for one in same])
+    shapes = noise / np.linalg.norm(noise, axis=1, keepdims=True)
+    assert np.abs(shapes @ shapes.T - np.eye(7)).max() < 0.9
+
+
 def test_a_faster_word_is_shorter_and_higher():
     tone = np.sin(2 * np.pi * 200 * np.arange(8000) / 8000)
     fast = played(tone, 1.25)

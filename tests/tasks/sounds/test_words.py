@@ -38,6 +38,7 @@ def test_some_words_keep_what_belongs_together():
 def test_the_mu_law_is_fine_near_zero():
     x = decoded(np.arange(256, dtype=np.uint8)).astype(float)
     np.testing.assert_allclose(x, -x[::-1], rtol=1e-6)
+    assert x[-1] == 1
     codes = np.round((np.sign(x) * np.log1p(255 * np.abs(x)) / np.log(256) + 1) / 2 * 255)
     np.testing.assert_array_equal(codes, np.arange(256))
     assert np.diff(x).min() < 2e-4 < 0.04 < np.diff(x).max()
