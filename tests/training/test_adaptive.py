@@ -69,6 +69,7 @@ def test_a_run_records_and_reports_what_it_learned():
     share = 2 * records["span.layers.0.1"]  # of the two patches in a row
     assert f": {share:.2f} " in lines[4]
     assert " of 4.0, a share of " in lines[5]
+    assert adaptive_lines(run, data._replace(train=None)) == lines  # keys of held-out examples
 
 
 def test_the_penalty_shortens_spans():

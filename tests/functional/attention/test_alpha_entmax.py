@@ -63,6 +63,16 @@ def test_of_a_large_alpha(alpha: float) -> None:
         assert (weights.argmax(axis=-1) == rows.argmax(axis=-1)).all()
 
 
+@pytest.mark.parametrize("alpha", [0.7, 1.0, 1.6, 2.0, 3.0, 9.0])
+def test_gradients_are_those_of_the_complex_step(alpha: float) -> None:
+    x, direction, d = np.random.default_rng(3).standard_normal((3, 7))
+    x, step = x / alpha**2, 1e-30
+    d_x, d_alpha = na.alpha_entmax_backward(d, na.alpha_entmax_forward(x, np.array(alpha))[1])
+    for found, x_step, alpha_step in ((d_x @ direction, step, 0), (d_alpha, 0, step)):
+        out, _ = na.alpha_entmax_forward(x + 1j * x_step * direction, np.array(alpha + 1j * alpha_step))
+        np.testing.assert_allclose(found, d @ out.imag / step, rtol=1e-9)
+
+
 @pytest.mark.parametrize("alpha", [1.0, 1.4, 2.0, 3.0])
 def test_hidden_entries_and_fully_masked_rows(alpha: float) -> None:
     x = np.array([[0.3, -np.inf, 0.1], [-np.inf] * 3])

@@ -117,6 +117,24 @@ def test_recommended_items_are_the_likeliest(run):
         recommended(last, "a1,z1")
 
 
+def test_recommended_items_follow_the_last_ones_of_a_long_list(run):
+    names = next_item.NAMES[:25]
+    said = recommended(run[1], ",".join(names))
+    assert said == recommended(run[1], ",".join(names[-19:]))
+    assert said != recommended(run[1], ",".join(names[:19]))
+
+
+def test_the_last_item_is_held_out_and_the_one_before_validates(tmp_path):
+    (file := tmp_path / "own.csv").write_text(
+        "user,item,time\n1,a,1\n1,b,2\n1,c,3\n1,d,4\n2,a,1\n2,b,2\n2,d,3\n2,c,4\n"
+    )
+    data = load(with_defaults({"task": "next-item", "csv": str(file)}))
+    parts = (data.train, data.validation, data.test)
+    symbols = [[data.vocabulary.symbols[place] for place in part.targets] for part in parts]
+    assert symbols == [["b", "b"], ["c", "d"], ["d", "c"]]
+    assert "2 held-out items in nobody's training part" in data.cleaned
+
+
 def test_ratings_of_ones_own(ratings, tmp_path):
     data = load(ratings)
     assert data.cleaned == (

@@ -68,6 +68,19 @@ def test_what_is_no_such_table_is_refused(tmp_path, text, message):
         read_ratings(tmp_path / "own.csv")
 
 
+def test_ratings_of_equal_time_are_in_the_order_of_the_file(tmp_path):
+    file = tmp_path / "own.csv"
+    file.write_text("user,item,time\n2,late,1\n1,first,5\n1,late,5\n1,third,6\n1,fourth,7\n")
+    items, names, _ = read_ratings(file)
+    assert [names[place] for place in items[0]] == ["first", "late", "third", "fourth"]
+
+
+def test_an_item_had_twice_anywhere_is_ranked_again():
+    histories = (np.array([0, 1, 2, 0]), np.array([3, 4, 5, 6]))
+    assert judged_last(histories, 3, left_off=0).known is None
+    assert judged_last(histories, 3, left_off=1).known is None
+
+
 def test_every_item_of_the_training_part_but_the_first_is_a_target_once():
     histories = tuple(np.arange(100 * n, 100 * n + n) for n in (3, 4, 9, 17))
     windows = training_windows(histories, 5)
