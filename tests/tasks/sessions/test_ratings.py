@@ -34,10 +34,10 @@ def test_other_names_dates_and_texts(tmp_path):
     file = tmp_path / "own.csv"
     file.write_text(
         "Date;User ID;item_id\n2024-02-01;ann;x y\n2024-01-31 23:59:59;ann;b\n"
-        "2024-02-01T00:00:01+00:00;ann;c\n1706832000;ann;d\n"
+        "2024-02-01T01:00:01+01:00;ann;c\n1706832000;ann;d\n2024-02-01T00:00:02;ann;e\n"
     )
     items, names, _ = read_ratings(file, ";")
-    assert [names[place] for place in items[0]] == ["b", "x y", "c", "d"]
+    assert [names[place] for place in items[0]] == ["b", "x y", "c", "e", "d"]
 
 
 @pytest.mark.parametrize(
