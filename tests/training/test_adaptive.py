@@ -36,6 +36,7 @@ def test_numbers_follow_from_the_parameters_by_place():
         np.testing.assert_allclose(found[kind]["layers.3"], numbers, rtol=1e-14)
     records = adapted({"temperature": {"log_temperature": np.log([3.0])}, "score": {"weight": np.ones(2)}})
     assert records == pytest.approx({"temperature.pooling.1": 3.0})
+    assert list(adapted({"self_attn": {"alpha_logit": np.zeros(2)}})) == ["alpha.tokens.1", "alpha.tokens.2"]
 
 
 def test_keys_in_reach_are_counted_among_those_that_are_not_ahead():

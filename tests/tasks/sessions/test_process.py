@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 
+from numpy_attention.tasks.sessions import process
 from numpy_attention.tasks.sessions.process import (
     DRIFT,
     GROUPS,
@@ -57,3 +58,12 @@ def test_the_filter_equals_the_sum_over_all_seasons():
             group = PROCESS.follows[row[t - 2] // IN_GROUP, row[t - 1] // IN_GROUP]
             joint *= np.repeat(group, IN_GROUP)
             np.testing.assert_allclose(ranked[t - 2], joint / joint.sum(), rtol=1e-9)
+
+
+def test_the_season_moves_on_at_each_item_from_the_second_on(monkeypatch):
+    monkeypatch.setattr(process, "DRIFT", 1.0)
+    rng = np.random.default_rng(0)
+    popular = np.tile(np.eye(SEASONS, IN_GROUP), GROUPS)  # item s of each group
+    known = drawn_process(rng)._replace(popular=popular)
+    seasons = drawn_sessions(rng, known, 7, 5) % IN_GROUP
+    np.testing.assert_array_equal(seasons, (seasons[:, :1] + np.arange(5)) % SEASONS)
