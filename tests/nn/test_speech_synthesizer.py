@@ -62,6 +62,20 @@ def test_every_parameter_has_a_gradient():
     assert all(np.isfinite(x).all() and x.any() for x in flatten(d_params).values())
 
 
+def test_durations_have_the_gradient_of_the_complex_step():
+    rng = np.random.default_rng(3)
+    memory, durations, direction = (
+        rng.normal(size=(2, 3, 6)),
+        rng.uniform(1, 4, (2, 3)),
+        rng.normal(size=(2, 3)),
+    )
+    frames, saved = MODEL.decode(PARAMS, memory, durations, 7)
+    d_frames = rng.normal(size=frames.shape)
+    (_, d_durations), _ = MODEL.decode_backward(d_frames, saved)
+    moved, _ = MODEL.decode(PARAMS, memory, durations + 1e-25j * direction, 7)
+    assert (d_durations * direction).sum() == pytest.approx((moved * d_frames).sum().imag / 1e-25, rel=1e-8)
+
+
 def test_real_places():
     assert real_places([2, 0], (2, 3)).tolist() == [[True, True, False], [False] * 3]
     assert real_places(None, (1, 2)).tolist() == [[True, True]]

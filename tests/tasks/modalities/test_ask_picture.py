@@ -10,6 +10,7 @@ from numpy_attention.tasks.images import read_digits
 from numpy_attention.tasks.modalities import ask_picture
 from numpy_attention.tasks.modalities.ask_picture import ASK_PICTURE, digit_images, resampled
 from numpy_attention.tasks.modalities.questions import FORMS
+from numpy_attention.tasks.modalities.reasoner import reasoned
 from numpy_attention.training import run_folder
 from numpy_attention.training.run import run_epochs, start_run
 
@@ -47,6 +48,15 @@ def test_every_epoch_has_other_canvases_but_equally_many(data):
     assert 0.7 < np.mean([digit.tobytes() not in images for digit in one.cut_out.reshape(-1, 64)]) < 0.9
 
 
+def test_the_perfect_reasoner_has_the_digits_that_are_recognised(data, monkeypatch):
+    monkeypatch.setattr(ask_picture, "recognised", lambda asked, images: asked.digits[:, ::-1])
+    right = reasoned(data.test, data.test.digits[:, ::-1]) == data.test.labels
+    assert 0 < right.mean() < 1
+    assert ask_picture.baselines(SETTINGS, data)["perfect reasoner"].accuracy == right.mean()
+    found = ask_picture.right_answers(start_run(ASK_PICTURE, SETTINGS, data), data)
+    np.testing.assert_array_equal(found["perfect reasoner"], right)
+
+
 def test_a_run_learns_is_resumed_and_answers(data, tmp_path):
     whole = list(run_epochs(start_run(ASK_PICTURE, SETTINGS, data), data))
     assert whole[-1].history[-1]["loss"] < whole[0].history[0]["loss"]
@@ -62,6 +72,8 @@ def test_a_run_learns_is_resumed_and_answers(data, tmp_path):
         "patches, image only",
         "perfect reasoner",
     ]
+    for own, figures in zip(ask_picture.right_answers(last, data).values(), rows.values(), strict=True):
+        assert own.mean() == figures.accuracy
     lines = ASK_PICTURE.held_out_lines(last, data, rows)
     assert [line.split()[0] for line in lines if line.split()[:1] and line.split()[0] in names()] == names()
     assert max(len(line) for line in lines) <= 100

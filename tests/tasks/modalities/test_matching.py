@@ -15,7 +15,7 @@ from numpy_attention.tasks.modalities.matching import (
     drawn_matches,
     two_steps,
 )
-from numpy_attention.tasks.sounds.utterances import tokens
+from numpy_attention.tasks.sounds.utterances import BANDS, tokens
 from numpy_attention.tasks.sounds.words import SpokenWords
 
 RNG = np.random.default_rng(0)
@@ -76,6 +76,8 @@ def test_examples_of_training_are_changed():
     assert not np.array_equal(one.images, other.images)
     images = {image.tobytes() for image in DIGITS.x}
     assert np.mean([image.tobytes() in images for image in one.images.reshape(-1, 64)]) < 0.2
+    blank = ~one.sounds.reshape(31, -1, BANDS).any(axis=1)
+    assert 0.1 < blank.mean() < 0.3
     longest = max(map(len, CLIPS)) * FASTEST / 320
     assert max(map(len, CLIPS)) / 320 < one.lengths.max() <= longest
 
@@ -93,6 +95,12 @@ def test_the_choice_in_two_steps():
 @pytest.fixture
 def objective():
     return Matching(nn.SoundPictureMatcher(96, 13, 16, 16, 6, 2, 1, hidden=5))
+
+
+def test_grey_values_become_numbers_around_the_mean(objective):
+    images = np.stack([np.zeros((1, PICTURES, 8, 8)), np.ones((1, PICTURES, 8, 8))])
+    black, white = (objective.patches_of(image)[0, 0, 5] for image in images)
+    assert (set(black), set(white)) == ({-0.5}, {1.5})
 
 
 def test_the_loss_and_its_gradient(objective):

@@ -83,6 +83,9 @@ def test_a_run_learns_is_resumed_and_speaks(small, tmp_path):
     assert frame_count(len(samples)) > 20
     ((frames, _),) = say_digits.said(last, [[3, 1, 4]], np.array([0]))
     np.testing.assert_array_equal(samples, waveform(frames))
+    model = last.objectives()["learned"]
+    ((usual, _),) = model.said(last.params, [[3, 1, 4]], np.array([0]), np.array([0]))
+    np.testing.assert_array_equal(frames, usual)
     np.testing.assert_array_equal(samples, speak(last, " 3 1  4", "ada")[0])
     other, speaker = speak(last, "3 1 4", "bob")
     assert speaker == "bob"
@@ -91,6 +94,10 @@ def test_a_run_learns_is_resumed_and_speaks(small, tmp_path):
     assert list(rows) == ["attention by durations", "mean template"]
     lines = SAY_DIGITS.held_out_lines(last, data, rows)
     assert "Attention to each digit as ada says 2 7, a column is 30 ms:" in lines
+    test = data.test
+    sizes = [len(own) for own, _ in model.said(last.params, test.words, test.voice, test.take)]
+    off = np.mean(np.abs(np.subtract(sizes, [*map(len, test.frames)])))
+    assert any(line.startswith(f"An utterance lasts {10 * off:.0f} ms more or less") for line in lines)
     uniform = next(line for line in lines if line.startswith("With uniform weights"))
     assert f" {rows['attention by durations'].loss:.4f} dB" not in uniform
     shown = SAY_DIGITS.attention_map(last, data)

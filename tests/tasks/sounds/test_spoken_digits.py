@@ -9,6 +9,7 @@ from numpy_attention.optim.trees import flatten
 from numpy_attention.tasks import load, with_defaults
 from numpy_attention.tasks.run_data import reload_data
 from numpy_attention.tasks.sounds import spoken_digits, utterances
+from numpy_attention.tasks.sounds.recognition import recognised
 from numpy_attention.tasks.sounds.spoken_digits import SPOKEN_DIGITS, heard, resampled
 from numpy_attention.tasks.sounds.utterances import BANDS, drawn_utterances, pairs_of
 from numpy_attention.tasks.sounds.wav import write_wav
@@ -87,6 +88,9 @@ def test_a_run_learns_is_resumed_and_shows_its_alignment(data, tmp_path):
     assert rows["nearest template, words cut out"].accuracy > 0.3
     lines = SPOKEN_DIGITS.held_out_lines(last, data, rows)
     assert max(len(line) for line in lines) <= 100
+    said, objective = [list(one.digits) for one in data.held_out.utterances], last.objectives()["learned"]
+    exact = sum(map(list.__eq__, recognised(objective.model, last.params, data.test), said))
+    assert any(f": {exact} of 3 utterances are right as a whole" in line for line in lines)
     assert any(line.startswith("Centre of attention moves forward in ") for line in lines)
     errors = next(line for line in lines if line.startswith("all "))
     for figures, rate in zip(rows.values(), errors.split()[1:], strict=True):

@@ -87,6 +87,9 @@ def test_what_is_said_is_as_long_as_its_durations_and_a_batch_changes_nothing():
     quiet = Synthesizing(MODEL, (3 * SILENCE,) * BANDS, 0.1, 1.5)
     ((frames, _),) = quiet.said(PARAMS, words[:1], voice[:1], take[:1])
     assert (frames == SILENCE).all()
+    short = {**PARAMS, "duration": {**PARAMS["duration"], "bias": np.full(1, -50, np.float32)}}
+    ((frames, _),) = OBJECTIVE.said(short, words[:1], voice[:1], take[:1])
+    assert frames.shape == (1, BANDS)
 
 
 def test_recordings_have_no_distortion_and_words_are_counted(monkeypatch):
