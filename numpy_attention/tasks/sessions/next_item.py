@@ -8,6 +8,7 @@ the Bayes-optimal ranking, and the same model with uniform weights. With --csv, 
 each user. Settings were chosen on sessions of another process.
 """
 
+import csv
 from dataclasses import replace
 from typing import Any, cast
 
@@ -211,7 +212,9 @@ def show(run: Run, data: WordData) -> AttentionMap:
 
 
 def recommended(run: Run, text: str) -> str:
-    """The ten items that are likeliest after those named, separated by commas, with their probabilities.
+    """The ten items that are likeliest after those named, with their probabilities.
+
+    text: the names as a line of a csv file has them: commas between two, double quotes around a comma.
 
     Raises
     ------
@@ -219,7 +222,8 @@ def recommended(run: Run, text: str) -> str:
         If an item is unknown.
     """
     vocabulary: Vocabulary = run.facts.vocabulary
-    names = [name.strip() for name in text.split(",")]
+    (cells,) = csv.reader([" ".join(text.split())], skipinitialspace=True)
+    names = [name.strip() for name in cells or [""]]
     places = {name: place for place, name in enumerate(vocabulary.symbols)}
     for name in names:
         if name not in places:

@@ -115,6 +115,19 @@ def test_recommended_items_are_the_likeliest(run):
     assert [line.split()[0] for line in lines] == [next_item.NAMES[i] for i in np.argsort(-logits)[:10]]
     with pytest.raises(ValueError, match=r"^'z1' is no item of the run.*; its items, separated by commas"):
         recommended(last, "a1,z1")
+    for nothing in ("", " \n"):
+        with pytest.raises(ValueError, match=r"^'' is no item of the run"):
+            recommended(last, nothing)
+
+
+def test_an_item_with_a_comma_is_quoted(tmp_path):
+    rows = [f'{user},"film, {item}",{item}' for user in range(3) for item in range(4)]
+    (file := tmp_path / "own.csv").write_text("\n".join(["user,item,time", *rows]))
+    settings = with_defaults({"task": "next-item", "csv": str(file), **SIZES})
+    (last,) = run_epochs(start_run(TASKS["next-item"], settings, data := load(settings)), data)
+    assert len(recommended(last, '"film, 0", "film, 1"').splitlines()) == 4
+    with pytest.raises(ValueError, match=r"^'film' is no item"):
+        recommended(last, "film, 0")
 
 
 def test_recommended_items_follow_the_last_ones_of_a_long_list(run):
