@@ -89,8 +89,7 @@ def griffin_lim(magnitudes: Array, seed: int = 0) -> Array:
 def waveform(log_mel: Array) -> Array:
     """The waveform of log-mel frames (frames, bands), at most 1 in magnitude."""
     x, window = griffin_lim(magnitudes(log_mel)), hann()
-    x[:STEP] *= window[
-        :STEP
-    ]  # one frame alone reaches the ends; divided by a window near 0, they would click
+    # one frame alone reaches the ends: divided by a window near 0, they would click
+    x[:STEP] *= window[:STEP]
     x[-STEP:] *= window[-STEP:]
     return x / max(1.0, float(np.abs(x).max()))
