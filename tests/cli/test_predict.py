@@ -95,6 +95,7 @@ def test_a_recording_of_ones_own_is_heard(capsys, files, little_speech):
     assert len(out) == 3
 
 
+@pytest.mark.slow
 def test_a_folder_or_file_without_words_is_refused_and_nothing_is_written(capsys, files, little_speech):
     (files / "none").mkdir()
     for folder in ("none", "s.npz", "gone"):

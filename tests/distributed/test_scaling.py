@@ -34,6 +34,7 @@ def test_seconds_and_bytes_are_those_of_the_workers(measured):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say how large a process was")
+@pytest.mark.slow
 def test_the_largest_size_of_a_process_is_its_own():
     before = largest_size()
     held = np.ones(int(before) // 7)  # eight bytes each: larger than all that was

@@ -20,7 +20,7 @@ def problem(outputs=K, uniform=False):
     return model, params, rng.normal(size=(B, T, WIDTH)), rng.normal(size=(B, outputs)[: 1 + (outputs > 1)])
 
 
-@pytest.mark.parametrize("outputs, uniform", [(K, False), (1, True)])
+@pytest.mark.parametrize("outputs, uniform", [(K, False), pytest.param(1, True, marks=pytest.mark.slow)])
 def test_backward_is_the_complex_step_of_forward(outputs, uniform):
     complex_steps_agree(*problem(outputs, uniform))
 

@@ -70,6 +70,7 @@ def small_cases(count):
     return list(islice(small, count))
 
 
+@pytest.mark.slow
 def test_the_measure_agrees_with_calls_of_wrong_kernels():
     number = 0
     of_memory = [c for c in draw(2500, 1) if len(c.tests) == 1 and c.tests[0][0] in MEMORY]
@@ -104,6 +105,7 @@ def test_the_measure_counts_calls_as_a_candidate_does():
         assert fails == ({"d_value"} if before >= 4 else set())
 
 
+@pytest.mark.slow
 def test_no_listed_condition_escapes_smoke_and_few_unlisted_ones():
     cases = list(seen_cases("smoke"))
     left = escaped(singles(), cases)

@@ -93,6 +93,7 @@ def test_how_it_ended(run, name, how):
     assert end.stderr.endswith("\nno kernel image") == (name == "says_why")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["keeps_the_lock", "never_answers"])
 def test_a_child_without_a_sign_of_life_is_ended(run, name, monkeypatch):
     monkeypatch.setattr(child_process, "GRACE", 1.0)
@@ -105,6 +106,7 @@ def test_a_child_without_a_sign_of_life_is_ended(run, name, monkeypatch):
 
 
 @posix
+@pytest.mark.slow
 def test_a_forked_process_ends_with_the_child(run):
     end, ((_, pid),) = run("forks", file=None)
     assert end.how == "ends the process with status 0"

@@ -37,10 +37,17 @@ CALLS = [
 TILED = ("blockwise_attention", "fast_attention")
 """Rules of which most examples take long at the second order; two of three are left to the slow tests."""
 
+MODELS = ("Detector", "Seq2Seq", "SoundPictureMatcher", "SpeechSynthesizer", "VisualAnswerer")
+"""Layers of so many parameters that they take long too; all are left to the slow tests."""
+
+
+def _takes_long(n: int, rule: Rule, example: Example) -> bool:
+    tiled = rule.name in TILED and n % 3 > 0 and "every option" not in example.name
+    return tiled or rule.name in MODELS
+
+
 DIFFERENTIATED = [
-    pytest.param(*call.values, id=call.id, marks=pytest.mark.slow)
-    if call.values[0].name in TILED and n % 3 and "every option" not in call.values[1].name
-    else call
+    pytest.param(*call.values, id=call.id, marks=pytest.mark.slow) if _takes_long(n, *call.values) else call
     for n, call in enumerate(CALLS)
 ]
 

@@ -24,6 +24,7 @@ def test_the_reference_passes_and_every_visible_fault_is_caught(dtype):
     assert all(verdict.verdict == "PASS" for verdict in report.worst.values())
 
 
+@pytest.mark.slow
 def test_the_full_profile_ends_at_its_budget_and_says_what_it_leaves_out(monkeypatch):
     """tests/check/cases/test_covering.py calls our attentions on all of it."""
     monkeypatch.setattr(referee, "KEPT", 1)

@@ -83,7 +83,12 @@ def test_a_fork_is_noted(kernels):
         ("os._exit(0)", "FAIL", "ends the process with status 0 (its import)"),
         ("sys.exit()", "FAIL", "cannot be imported: SystemExit:  (line 2) (its import)"),
         ("raise KeyboardInterrupt", "FAIL", "raises KeyboardInterrupt in the main thread (its import)"),
-        ("while True: pass", "FAIL", "hangs: the process gives no sign of life for 2 s (its import)"),
+        pytest.param(
+            "while True: pass",
+            "FAIL",
+            "hangs: the process gives no sign of life for 2 s (its import)",
+            marks=pytest.mark.slow,
+        ),
         ("raise MemoryError", "NOT JUDGED", "memory ran out"),
     ],
 )

@@ -11,6 +11,7 @@ from .right import SOLUTIONS
 RIGHT = "import numpy as np\n" + SOLUTIONS["softmax-back"][0]
 
 
+@pytest.mark.slow
 def test_a_folder_is_graded_whatever_lies_in_it(tmp_path):
     files = {
         "anna/softmax_back.py": RIGHT,

@@ -75,6 +75,7 @@ def test_errors_are_listed_by_the_noise_that_there_is(data):
     ]
 
 
+@pytest.mark.slow
 def test_a_run_learns_is_resumed_and_shows_its_alignment(data, tmp_path):
     whole = list(run_epochs(start_run(SPOKEN_DIGITS, SETTINGS, data), data))
     assert whole[-1].history[-1]["loss"] < whole[0].history[0]["loss"]
