@@ -75,6 +75,7 @@ def test_the_other_corner_fails(kernel: str, tmp_path: Path, capsys: pytest.Capt
         "--arithmetic tf32 --map sm_scale=scale,is_causal=causal",
     ],
 )
+@pytest.mark.slow
 def test_every_option_is_accepted(kernel: str, words: str) -> None:
     assert main(["check", kernel, *words.split()]) == 0
 
@@ -96,6 +97,7 @@ def test_progress_goes_to_stderr_if_asked_for(
     assert not capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_package_itself_is_judged_as_a_pair(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "numpy_attention:attention", "--profile", "simple", "--causal", "top_left"]) == 0
     out = capsys.readouterr().out
@@ -143,6 +145,7 @@ def test_a_raising_candidate_fails(tmp_path: Path, capsys: pytest.CaptureFixture
     assert last == "FAIL: raises RuntimeError: no GPU (raising_kernel.py, line 2)"
 
 
+@pytest.mark.slow
 def test_a_process_that_exits_is_reported_with_its_case(
     kernel: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -179,6 +182,7 @@ def test_names_of_what_is_installed_are_listed(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
+@pytest.mark.slow
 def test_ctrl_c_ends_both_processes(tmp_path: Path, interruptible: None) -> None:
     path, pid_file = tmp_path / "sleeps.py", tmp_path / "pid"
     writes = f"open({str(pid_file)!r}, 'w').write(f'{{os.getpid()}}.')"
@@ -198,6 +202,7 @@ def test_ctrl_c_ends_both_processes(tmp_path: Path, interruptible: None) -> None
 
 @pytest.mark.skipif(os.name == "nt", reason="a shell as POSIX has it")
 @pytest.mark.parametrize("ending, status", [(">&-", 0), ("| true", 141)])
+@pytest.mark.slow
 def test_a_closed_stdout_costs_no_traceback(kernel: str, ending: str, status: int) -> None:
     quick = "--profile simple --repeat 1 --forward-only --supports scale"
     command = f"{sys.executable} -m numpy_attention check {kernel} {quick} {ending}"
@@ -206,6 +211,7 @@ def test_a_closed_stdout_costs_no_traceback(kernel: str, ending: str, status: in
     assert (run.returncode, run.stderr) == (status, "")
 
 
+@pytest.mark.slow
 def test_another_function_is_judged_as_what_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "layers.py"
     file.write_text(

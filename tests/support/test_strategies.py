@@ -22,6 +22,7 @@ class Complete(Exception):
     """Every pair has been drawn."""
 
 
+@pytest.mark.slow
 def test_every_pair_of_options_is_drawn_together():
     missing = {
         frozenset(pair) for slots in combinations(WITH_MASKS, 2) for pair in product(*slots)

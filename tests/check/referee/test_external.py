@@ -11,6 +11,7 @@ from numpy_attention.check.cases.specification import OPTIONS
 from tests.support.candidates import OURS
 
 
+@pytest.mark.slow
 def test_arrays_computed_elsewhere_are_compared():
     for case in na.cases(supports=OPTIONS, causal="bottom_right")[:3]:
         assert isinstance(case, Case)

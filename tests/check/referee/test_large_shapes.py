@@ -21,6 +21,7 @@ def check(candidate, **options):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+@pytest.mark.slow
 def test_correct_candidates_pass(dtype):
     for candidate in (plain, OURS):
         report = check(candidate, dtype=dtype, framework=emulating(dtype))

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 PLUGIN = "numpy_attention.check.referee.pytest_plugin"
 
@@ -29,6 +31,7 @@ def in_another_folder(folder, *words):
     )
 
 
+@pytest.mark.slow
 def test_a_failure_is_the_report(tmp_path):
     (tmp_path / "test_mine.py").write_text(TESTS, encoding="utf-8")
     run = in_another_folder(tmp_path, "-m", "pytest", "-q", "-W", "error", "-p", PLUGIN)

@@ -72,6 +72,7 @@ def test_an_interrupt_of_its_own_is_not_ours(kernels, interruptible):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.slow
 def test_a_fork_is_noted(kernels):
     report = na.check_candidate(f"{kernels}forks", faults=())
     assert "forks the process" in report.notes
@@ -109,6 +110,7 @@ def test_an_import_that_does_not_end_well(tmp_path, monkeypatch, code, outcome, 
         ("calls", {}, TypeError, "the candidate is list"),
     ],
 )
+@pytest.mark.slow
 def test_wrong_usage_raises_as_in_this_process(kernels, name, options, error, message):
     with pytest.raises(error, match=message):
         na.check_candidate(f"{kernels}{name}", **options)

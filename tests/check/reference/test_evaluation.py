@@ -56,6 +56,7 @@ def narrow_problem(name):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", HARD)
+@pytest.mark.slow
 def test_hard_problems(name, dtype):
     own = dtype == "float64" and name != "4,096 keys"  # half of whose time is spent in the oracle
     inputs, exact = (HARD[name], None) if own else narrow_problem(name)

@@ -57,6 +57,7 @@ def test_memory_grows_with_the_length_and_not_with_its_square():
     assert peak(4096) <= 2.5 * peak(2048)
 
 
+@pytest.mark.slow
 def test_the_laws_hold_at_a_length_of_sixty_five_thousand():
     """Of fast attention; blockwise attention, which takes many times as long, at a sixteenth."""
     mask = na.window(64, 0)

@@ -41,6 +41,7 @@ def test_the_answers_of_an_example():
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
 def test_held_out_sequences_are_not_trained_on(name, monkeypatch):
     data = load(name)
     trained = [data.vocabulary.decode(row[:n]) for row, n in zip(*data.train[:2], strict=True)]
