@@ -122,7 +122,7 @@ def start_run(task: Task, settings: Settings, data: TaskData, source: Run | None
         params = None
         if source is not None and name in source.epochs and not starts_afresh(task, name, source, facts):
             params = source.params_of(name)
-            _check_start(settings, name, params, objective)
+            _check_start(settings, source, name, params, objective)
         epochs[name] = epoch_zero(objective, settings, params)
     starts = {name: epoch.params for name, epoch in epochs.items()}
     run = Run(task, settings, facts, epochs, starts, ())
@@ -209,12 +209,13 @@ def first_epoch_at_scratch_loss(history: tuple[dict[str, float], ...]) -> int | 
     return next((number for number, row in enumerate(history, 1) if row["loss"] <= goal), None)
 
 
-def _check_start(settings: Settings, name: str, params: Params, objective: Objective) -> None:
+def _check_start(settings: Settings, source: Run, name: str, params: Params, objective: Objective) -> None:
+    """Raise ValueError unless the parameters of the source have the names and shapes of the objective's."""
     arrays, shapes = flatten(params), flatten(objective.shapes())
+    run = f"{settings.start_from}, a run of {source.settings.task}, does not fit"
     for place in [*shapes, *arrays]:
-        shape = arrays[place].shape if place in arrays else "nothing"
-        expected = shapes.get(place, "nothing")
-        if shape != expected:
-            raise ValueError(
-                f"{settings.start_from} does not fit: its {name}.{place} is {shape}; {expected} is expected"
-            )
+        if place not in arrays:
+            raise ValueError(f"{run}: it has no {name}.{place}; one of shape {shapes[place]} is expected")
+        came = f"its {name}.{place} is {arrays[place].shape}"
+        if arrays[place].shape != shapes.get(place):
+            raise ValueError(f"{run}: {came}; {shapes.get(place, 'no such parameter')} is expected")

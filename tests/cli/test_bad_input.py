@@ -215,7 +215,9 @@ def test_a_damaged_run(capsys, folder, run):
 
 
 def test_a_start_that_does_not_fit(capsys, folder, run):
-    message = r"run does not fit: its learned.features.weight is \(3, 1\); \(4, 1\) is expected"
+    message = (
+        r"run, a run of csv, does not fit: its learned.features.weight is \(3, 1\); \(4, 1\) is expected"
+    )
     refused(capsys, [*CSV, "--hidden-dim", "4", "--start-from", "run"], message)
     assert json.loads((run / "settings.json").read_text())["hidden_dim"] == 3
     assert read_npz(run / "run.npz")["learned.features.weight"].shape == (3, 1)

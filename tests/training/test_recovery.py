@@ -115,7 +115,7 @@ REFUSED = {
     "--start-from source --lesion 10": "lesion is '10'",
     "--start-from source --lesion head=1,head=9": "lesion is head=9, but",
     "--start-from source --lesion 10%,10%": "lesion is 10%, 10%; values that differ are expected",
-    "--start-from source --task digit-bags --lesion 10%": "source does not fit: its learned.features.weig",
+    "--start-from source --task digit-bags --lesion 10%": "source, a run of csv, does not fit: its",
     "--resume source --lesion 10%": "--resume uses the settings of the run; leave out --lesion",
 }
 

@@ -32,10 +32,12 @@ def test_a_start_of_another_shape_is_refused():
     data = some_data()
     (source,) = run_epochs(begin(settings_of(batch_size=7, epochs=1, hidden_dim=4), data), data)
     settings = settings_of(batch_size=7, hidden_dim=5, start_from="x")
-    with pytest.raises(ValueError, match=r"x does not fit: .*features.weight is \(4, 3\); \(5, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"x, a run of digit-bags, does not fit: .*features.weight is \(4, 3\); \(5, 3\)"
+    ):
         begin(settings, data, source)
     settings = settings._replace(hidden_dim=4, score="dot")
-    with pytest.raises(ValueError, match=r"x does not fit: its learned.score.query is nothing"):
+    with pytest.raises(ValueError, match=r"does not fit: it has no learned.score.query; one of"):
         begin(settings, data, source)
 
 
