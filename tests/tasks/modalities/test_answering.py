@@ -18,6 +18,7 @@ from numpy_attention.tasks.modalities.answering import (
 )
 from numpy_attention.tasks.modalities.asked import CANVAS, drawn_asked
 from numpy_attention.tasks.modalities.questions import ANSWERS, answer_ids, longest, vocabulary
+from numpy_attention.training.agreement import watched
 
 IMAGES = Examples(np.random.default_rng(1).uniform(0, 1, (20, 8, 8)), np.arange(20) % 10)
 ASKED = drawn_asked(np.random.default_rng(0), IMAGES, 7)
@@ -79,6 +80,33 @@ def test_weights_of_words_on_patches():
     assert ((weights > 0) & (weights < 1)).all()
     assert (weights.sum(axis=-1) < 1).all()
     assert OBJECTIVE.readings(params, ASKED).shape == (7, 4, 10)
+
+
+def test_weights_of_words_are_the_mean_of_layers_and_heads():
+    objective = replace(OBJECTIVE, model=replace(OBJECTIVE.model, joint_layers=2))
+    params = objective.init(np.random.default_rng(0))
+    watch = nn.Watch(params)
+    watched(objective, watch).figures(params, ASKED)
+    maps = [seen.weights for name, seen in watch.seen.items() if name.startswith("joint")]
+    assert len(maps) == 2
+    expected = np.mean(maps, axis=(0, 2))[:, 16:, :16]
+    np.testing.assert_allclose(objective.word_weights(params, ASKED), expected, rtol=1e-5)
+
+
+def test_initial_tables_and_names_are_larger_than_the_layers():
+    drawn, own = (flatten(each.init(np.random.default_rng(0))) for each in (OBJECTIVE.model, OBJECTIVE))
+    factors = {
+        name: round(float(np.abs(own[name]).sum() / np.abs(x).sum()), 3)
+        for name, x in drawn.items()
+        if x.any()
+    }
+    assert {name: factor for name, factor in factors.items() if factor != 1} == {
+        "positions.weight": 15,
+        "memory_positions.weight": 50,
+        "embedding.weight": 15,
+        "word_positions.weight": 15,
+        "naming.out_proj.weight": 5,
+    }
 
 
 @pytest.mark.parametrize("name", BESIDE)

@@ -8,6 +8,7 @@ from numpy_attention.optim.trees import flatten
 from numpy_attention.tasks import load, with_defaults
 from numpy_attention.tasks.images import read_digits
 from numpy_attention.tasks.modalities import ask_picture
+from numpy_attention.tasks.modalities.answering import Answering
 from numpy_attention.tasks.modalities.ask_picture import ASK_PICTURE, digit_images, resampled
 from numpy_attention.tasks.modalities.questions import FORMS
 from numpy_attention.tasks.modalities.reasoner import reasoned
@@ -53,8 +54,13 @@ def test_the_perfect_reasoner_has_the_digits_that_are_recognised(data, monkeypat
     right = reasoned(data.test, data.test.digits[:, ::-1]) == data.test.labels
     assert 0 < right.mean() < 1
     assert ask_picture.baselines(SETTINGS, data)["perfect reasoner"].accuracy == right.mean()
-    found = ask_picture.right_answers(start_run(ASK_PICTURE, SETTINGS, data), data)
+    run = start_run(ASK_PICTURE, SETTINGS, data)
+    found = ask_picture.right_answers(run, data)
     np.testing.assert_array_equal(found["perfect reasoner"], right)
+    monkeypatch.setattr(Answering, "readings", lambda self, params, asked: np.eye(10)[asked.digits])
+    lines = ask_picture.report(run, data, {})
+    assert lines[1].endswith("of the digits right; by what the model's patches are read as, 1.000")
+    assert lines[2] == "right, it would reach 1.0000"
 
 
 def test_a_run_learns_is_resumed_and_answers(data, tmp_path):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from numpy_attention.nn import Watch
 from numpy_attention.optim.trees import flatten
 from numpy_attention.tasks import TASKS, load, with_defaults
 from numpy_attention.tasks.images import read_digits
@@ -10,6 +11,7 @@ from numpy_attention.tasks.modalities import match_sound
 from numpy_attention.tasks.modalities.match_sound import resampled, weights
 from numpy_attention.tasks.sounds.words import HELD_OUT_SPEAKERS
 from numpy_attention.training import run_folder
+from numpy_attention.training.agreement import watched
 from numpy_attention.training.run import run_epochs, start_run
 
 SETTINGS = with_defaults(
@@ -98,6 +100,9 @@ def test_what_is_shown_of_the_attention(run):
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(patches.sum(axis=-1), shares, rtol=1e-3)
     np.testing.assert_allclose(frames.sum(axis=1), 1, rtol=1e-5)
+    watch = Watch(last.params)
+    watched(last.objectives()["learned"], watch).figures(last.params, data.test)
+    np.testing.assert_allclose(frames, watch.seen["pooling.attention"].weights.mean(axis=(1, 2)), rtol=1e-5)
     real = np.arange(frames.shape[1]) < data.test.lengths[:, None]
     assert not frames[~real].any()
     shown = last.task.attention_map(last, data)

@@ -14,6 +14,13 @@ def test_recordings_are_aligned_before_they_are_averaged():
     np.testing.assert_allclose(mean_template([frames, slower, frames + 0.5]), frames + 1 / 6, atol=0.2)
 
 
+def test_loudness_does_not_change_the_alignment():
+    frames = 3 * RNG.standard_normal((6, BANDS))
+    slower = np.repeat(frames, [1, 3, 1, 1, 2, 1], axis=0) + np.linspace(30, -30, 9)[:, None]
+    found = mean_template([frames, slower, frames])
+    np.testing.assert_allclose(*(x - x.mean(axis=1, keepdims=True) for x in (found, frames)), atol=1e-9)
+
+
 def test_each_word_has_its_own_template():
     frames = [RNG.standard_normal((size, BANDS)) for size in (3, 4, 5)]
     word = np.array([7, 2, 7])

@@ -1,6 +1,7 @@
 """The task spoken-digits: its utterances, its report, a run of it, one's own recordings."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from numpy_attention.tasks.sounds.spoken_digits import SPOKEN_DIGITS, heard, res
 from numpy_attention.tasks.sounds.utterances import BANDS, drawn_utterances, pairs_of
 from numpy_attention.tasks.sounds.wav import write_wav
 from numpy_attention.tasks.sounds.words import HELD_OUT_SPEAKERS
+from numpy_attention.tasks.words.examples import Pairs
 from numpy_attention.training import run_folder
 from numpy_attention.training.run import run_epochs, start_run
 from numpy_attention.training.streams import EXAMPLES, stream
@@ -73,6 +75,17 @@ def test_errors_are_listed_by_the_noise_that_there_is(data):
         ["5", "to", "10", "dB", "0.000", "0.000"],
         ["10", "to", "15", "dB", "1.000", "0.000"],
     ]
+
+
+def test_low_bands_are_below_in_the_spectrogram():
+    frames = np.zeros((1, 2, utterances.STACKED, BANDS))
+    frames[0, 0, :, :4], frames[0, 1, :, -2:] = 1, 0.5
+    words = SimpleNamespace(words=("no", "yes"))
+    held_out = SimpleNamespace(utterances=[utterances.Utterance(np.zeros(1), (1,))])
+    data = SimpleNamespace(test=Pairs(frames.reshape(1, 2, -1), *[None] * 3), words=words, held_out=held_out)
+    _, *rows, weights = spoken_digits.spectrogram_lines(data, np.array([[1.0, 0.0]]))
+    assert rows == ["      =", *[""] * (BANDS // 2 - 3), "     @", "     @"]
+    assert weights == "yes  @"
 
 
 @pytest.mark.slow
