@@ -32,7 +32,7 @@ from .positions.added import Sinusoidal
 from .transformer_stack import TransformerEncoder
 
 
-class Spoken(NamedTuple):
+class Synthesized(NamedTuple):
     """Outputs."""
 
     frames: Any
@@ -281,7 +281,7 @@ class SpeechSynthesizer(BlockOptions):
         lengths: npt.ArrayLike | None = None,
         counts: npt.ArrayLike | None = None,
         seed: int | None = None,
-    ) -> tuple[Spoken, SpeechSaved]:
+    ) -> tuple[Synthesized, SpeechSaved]:
         """Frames and durations, and what `backward` needs: see `encode` and `decode`."""
         first, last = child_seeds(seed, 2)
         (memory, durations), encode = self.encode(params, symbols, conditions, lengths=lengths, seed=first)
@@ -289,7 +289,7 @@ class SpeechSynthesizer(BlockOptions):
             params, memory, durations, count, lengths=lengths, counts=counts, seed=last
         )
         kind = np.result_type(frames, durations)  # complex together, as soon as one of them is
-        return Spoken(frames.astype(kind), durations.astype(kind)), SpeechSaved(encode, decode)
+        return Synthesized(frames.astype(kind), durations.astype(kind)), SpeechSaved(encode, decode)
 
     def backward(self, d_out: tuple[Any, Any], saved: SpeechSaved) -> tuple[None, Params]:
         """None, for ids have no gradient, and d_params, from the gradients of frames and durations."""

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..functional.base.admission import Array
+from ..training.task import Box
 
 SIDE = 8
 """An image is 8 x 8."""
@@ -16,6 +17,33 @@ def draw_image(image: Array, brightest: float | None = None) -> list[str]:
     most = max(float(image.max()), 1e-12) if brightest is None else brightest
     shades = np.clip((image * (len(SHADES) - 1) / most).round().astype(int), 0, len(SHADES) - 1)
     return ["".join(SHADES[shade] for shade in row) for row in shades]
+
+
+def canvas_lines(image: Array, boxes: tuple[Box, ...]) -> list[str]:
+    """A canvas as text, two characters a pixel, with boxes drawn over it and their class at a corner.
+
+    Examples
+    --------
+    >>> print(*canvas_lines(np.zeros((4, 4)), (Box(0.2, 0.0, 3.1, 3.0, "7"),)), sep="\\n")
+    7----+
+    |    |
+    +----+
+    <BLANKLINE>
+    """
+    cells = [list("".join(2 * shade for shade in line)) for line in draw_image(image, 1.0)]
+    for box in boxes:
+        left, right = (int(np.clip(round(2 * x), 0, len(cells[0]))) for x in (box.left, box.right))
+        top, bottom = (int(np.clip(round(y), 0, len(cells))) for y in (box.top, box.bottom))
+        right, bottom = max(right - 1, left), max(bottom - 1, top)
+        for row in (top, bottom):
+            cells[row][left : right + 1] = ["-"] * (right + 1 - left)
+        for row in range(top + 1, bottom):
+            cells[row][left] = cells[row][right] = "|"
+        for row, column in ((top, right), (bottom, left), (bottom, right)):
+            cells[row][column] = "+"
+        label = box.label[: right + 1 - left]
+        cells[top][left : left + len(label)] = label
+    return ["".join(line).rstrip() for line in cells]
 
 
 def shaded(weights: Array) -> str:

@@ -84,6 +84,22 @@ def image_parts(settings: Settings, most: int) -> tuple[Examples, Examples, tupl
     return train, test, classes
 
 
+def windows(images: Array, window: int, step: int) -> Array:
+    """Overlapping windows (N, T, window²) of images (N, H, W), one every `step` pixels, row by row.
+
+    Each is centred on its step x step pixels; beyond the edges are zeros.
+
+    Examples
+    --------
+    >>> windows(np.arange(1024.0).reshape(1, 32, 32), 12, 4)[0, 9, :5]
+    array([0., 1., 2., 3., 4.])
+    """
+    edge = (window - step) // 2
+    framed = np.pad(images, ((0, 0), (edge, edge), (edge, edge)))
+    cut = np.lib.stride_tricks.sliding_window_view(framed, (window, window), axis=(1, 2))[:, ::step, ::step]
+    return cut.reshape(len(images), -1, window * window)
+
+
 def nearest(images: Array, others: Array) -> tuple[Array, Array]:
     """The place (N,) of the nearest of the others (M, …) for each image (N, …), and its distance (N,).
 

@@ -7,9 +7,9 @@ from numpy_attention.tasks import TASKS, with_defaults
 from numpy_attention.tasks.classification.cleaning import prepare
 from numpy_attention.tasks.classification.data import Data, Examples
 from numpy_attention.tasks.modalities.ask_picture import AskingData
-from numpy_attention.tasks.modalities.asked import drawn_asked
 from numpy_attention.tasks.modalities.match_sound import MatchData
 from numpy_attention.tasks.modalities.matching import Matches
+from numpy_attention.tasks.modalities.visual_questions import drawn_visual_questions
 from numpy_attention.tasks.pictures.canvas import drawn_canvases
 from numpy_attention.tasks.pictures.find_digit import FindingData
 from numpy_attention.tasks.sounds.utterances import BANDS, STACKED
@@ -73,7 +73,7 @@ def matches(rng):
 def questions(rng):
     """Questions about four digits, drawn from twenty images."""
     images = Examples(rng.random((20, 8, 8)), np.arange(20) % 10)
-    return AskingData(*(drawn_asked(rng, images, 5) for _ in range(2)), images)
+    return AskingData(*(drawn_visual_questions(rng, images, 5) for _ in range(2)), images)
 
 
 SMALL = {"hidden_dim": 6, "heads": 2}

@@ -1,8 +1,9 @@
-"""Digits in text: shades, weights under their own image, the mark."""
+"""Digits in text: shades, weights under their own image, the mark, boxes."""
 
 import numpy as np
 
-from numpy_attention.tasks.drawing import SHADES, draw_digits
+from numpy_attention.tasks.drawing import SHADES, canvas_lines, draw_digits
+from numpy_attention.training.task import Box
 
 
 def test_every_pixel_stands_in_its_place():
@@ -31,3 +32,10 @@ def test_weights_stand_under_their_image_head_by_head():
 def test_a_single_head_has_no_label():
     lines = draw_digits(np.zeros((3, 64)), np.full((1, 3), 1 / 3))
     assert lines[8:] == ["  0.33    0.33    0.33"]
+
+
+def test_boxes_are_drawn_over_a_canvas_in_text():
+    image = np.zeros((5, 6))
+    image[2, 2] = 1.0
+    boxes = (Box(1.0, 1.0, 4.0, 4.0, "7"),)
+    assert canvas_lines(image, boxes) == ["", "  7----+", "  | @@ |", "  +----+", ""]

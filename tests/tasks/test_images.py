@@ -1,11 +1,19 @@
-"""The digits that ship with the package."""
+"""The digits that ship with the package, images of files, windows."""
 
 import numpy as np
 import pytest
 
 from numpy_attention.files import write_npz
 from numpy_attention.tasks import with_defaults
-from numpy_attention.tasks.images import SIDE, TRAINING_DIGITS, image_parts, nearest, read_digits, read_images
+from numpy_attention.tasks.images import (
+    SIDE,
+    TRAINING_DIGITS,
+    image_parts,
+    nearest,
+    read_digits,
+    read_images,
+    windows,
+)
 
 
 def test_the_digits_are_those_of_the_source():
@@ -73,3 +81,11 @@ def test_the_nearest_image_and_its_distance():
     places, distances = nearest(np.array([[[0, 0]], [[5, 4]]]), np.array([[[9, 9]], [[2, 0]]]))
     assert places.tolist() == [1, 1]
     np.testing.assert_allclose(distances, [2, 5])
+
+
+def test_a_window_is_four_by_four_pixels_and_four_around_them():
+    canvas = np.arange(32.0 * 32).reshape(1, 32, 32)
+    cut = windows(canvas, 12, 4)[0].reshape(8, 8, 12, 12)
+    np.testing.assert_array_equal(cut[2, 5], canvas[0, 4:16, 16:28])
+    np.testing.assert_array_equal(cut[0, 0, 4:, 4:], canvas[0, :8, :8])
+    assert not cut[0, 0, :4].any()

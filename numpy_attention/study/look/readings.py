@@ -17,10 +17,11 @@ from ...nn.parameters import Params
 from ...optim.trees import mapped
 from ...tasks.classification.evaluation import predicted_classes
 from ...tasks.classification.objective import Classifying
+from ...tasks.images import windows
 from ...tasks.modalities.answering import Answering
 from ...tasks.modalities.matching import Matching
 from ...tasks.modalities.questions import answer_ids, vocabulary
-from ...tasks.pictures.detection import Detecting, windows
+from ...tasks.pictures.detection import STEP, WINDOW, Detecting
 from ...tasks.words.labelling import Labelling
 from ...tasks.words.objectives import NextToken, Translating, translated
 from ...tasks.words.vocabulary import END, SPECIAL, START
@@ -228,7 +229,7 @@ def translation(run: Run, data: Any, params: Params, place: int) -> Subject:
 def detection(run: Run, data: Any, params: Params, place: int) -> Subject:
     """The class of which the detector is surest that it is there; the baseline is an empty canvas."""
     model: Any = run.objectives()[LEARNED].model  # type: ignore[attr-defined]
-    x = windows(data.test.images[place : place + 1]).astype(np.float64)
+    x = windows(data.test.images[place : place + 1], WINDOW, STEP).astype(np.float64)
     target = int(model.forward(params, x)[0].logits[0].argmax())
     there = [name for name, own in zip(data.classes, data.test.present[place], strict=True) if own]
     return Subject(

@@ -16,11 +16,11 @@ from ...functional.losses.losses import cross_entropy_backward, cross_entropy_fo
 from ...nn.parameters import Params
 from ...nn.visual_answerer import Answered
 from ...training.objective import Figures, Outcome
+from ..images import windows
 from ..layer_objective import LayerObjective
-from ..pictures.detection import windows
 from ..words.labelling import Labelling
-from .asked import CANVAS, Asked
 from .questions import answer_ids
+from .visual_questions import CANVAS, VisualQuestions
 
 WINDOW, STEP = 9, 5
 """Side of the window that is a patch, and the distance from one to the next."""
@@ -59,7 +59,9 @@ class Answering(LayerObjective):
         params["naming"]["out_proj"]["weight"] *= np.float32(NAMED)
         return params
 
-    def forward(self, params: Params, batch: Asked, seed: int | None = None) -> tuple[Answered, Any]:
+    def forward(
+        self, params: Params, batch: VisualQuestions, seed: int | None = None
+    ) -> tuple[Answered, Any]:
         """Logits of the vocabulary for each question and patch, and what the model's backward needs."""
         x = self.patches_of(batch.images)
         ids = batch.ids[:, : batch.lengths.max()]
@@ -70,7 +72,7 @@ class Answering(LayerObjective):
         """Images (N, side, side) as the patches (N, patches, F) that the model reads."""
         return windows(images, WINDOW, STEP).astype(np.float32)
 
-    def loss_and_gradients(self, params: Params, batch: Asked, seed: int) -> Outcome:
+    def loss_and_gradients(self, params: Params, batch: VisualQuestions, seed: int) -> Outcome:
         """The outcome of a batch; right counts the answers."""
         (logits, readings), saved = self.forward(params, batch, seed if self.model.dropout else None)
         wanted, shown = answer_ids()[batch.labels], answer_ids()[batch.digits[:, cell_of_patches()]]
@@ -82,7 +84,7 @@ class Answering(LayerObjective):
         right = int((logits.argmax(axis=-1) == wanted).sum())
         return Outcome(float(loss) + READING * float(reading), d_params, batch.size, right)
 
-    def answered(self, params: Params, examples: Asked) -> Answered:
+    def answered(self, params: Params, examples: VisualQuestions) -> Answered:
         """The logits of many questions."""
         parts = [
             self.forward(params, examples.some(slice(first, first + BATCH)))[0]
@@ -90,18 +92,18 @@ class Answering(LayerObjective):
         ]
         return Answered(*(np.concatenate(one) for one in zip(*parts, strict=True)))
 
-    def figures(self, params: Params, examples: Asked) -> Figures:
+    def figures(self, params: Params, examples: VisualQuestions) -> Figures:
         """The mean cross-entropy of the answers, and the share of exact ones."""
         logits, wanted = self.answered(params, examples).logits, answer_ids()[examples.labels]
         loss, _ = cross_entropy_forward(logits.astype(np.float64), wanted)
         return Figures(float(loss), float((logits.argmax(axis=-1) == wanted).mean()))
 
-    def readings(self, params: Params, examples: Asked) -> Array:
+    def readings(self, params: Params, examples: VisualQuestions) -> Array:
         """How surely each digit is read in each cell: mean logits (N, 4, 10) of its patches."""
         logits = self.answered(params, examples).readings[:, :, answer_ids()[:10]]
         return np.stack([logits[:, cell_of_patches() == cell].mean(axis=1) for cell in range(4)], axis=1)
 
-    def word_weights(self, params: Params, examples: Asked) -> Array:
+    def word_weights(self, params: Params, examples: VisualQuestions) -> Array:
         """The weights (N, T, patches) of words on patches, the mean of layers and heads."""
         looking = replace(self, model=replace(self.model, attention="reference"))
         _, saved = looking.forward(params, examples)

@@ -21,15 +21,14 @@ from ...training.streams import EXAMPLES, stream
 from ...training.task import AttentionMap, Sheet
 from ..classification.data import Examples
 from ..distortion import distorted
-from ..drawing import shaded
+from ..drawing import canvas_lines, shaded
 from ..images import SIDE, image_parts
 from ..model_task import ModelTask, PlainFacts, plain_form
 from ..pictures.canvas import enlarged
-from ..pictures.find_digit import canvas_lines
 from .answering import GRID, STEP, WINDOW, Answering, ImageAlone, WordsAlone
-from .asked import CANVAS, Asked, drawn_asked
 from .questions import ANSWERS, FORMS, answer_ids, encoded, longest, parsed, vocabulary, words_of
 from .reasoner import likeliest, reasoned, recognised
+from .visual_questions import CANVAS, VisualQuestions, drawn_visual_questions
 
 LONGEST_SIDE = 64
 """Of images of your own."""
@@ -45,11 +44,11 @@ WORDS, IMAGE, REASONER = "question only", "image only", "perfect reasoner"
 class AskingData(NamedTuple):
     """Canvases with questions, and the images from which they are drawn."""
 
-    train: Asked
-    test: Asked
+    train: VisualQuestions
+    test: VisualQuestions
     images: Examples
     """Those to train on: x (N, 8, 8), grey values 0-1"""
-    validation: Asked | None = None
+    validation: VisualQuestions | None = None
     cleaned: str = (
         f"canvases of {CANVAS} x {CANVAS}, drawn anew in every epoch; held-out ones from held-out digits"
     )
@@ -87,18 +86,18 @@ def load_data(settings: Settings, facts: PlainFacts | None) -> AskingData:
     """Canvases of training and of held-out digits; with patience, others of training digits validate."""
     images, held_out = digit_images(settings)
     train, test, validation = (
-        drawn_asked(stream(settings.seed, EXAMPLES, part), own, size)
+        drawn_visual_questions(stream(settings.seed, EXAMPLES, part), own, size)
         for part, (own, size) in enumerate(((images, EPOCH), (held_out, JUDGED), (images, JUDGED)), 1)
     )
     return AskingData(train, test, images, None if settings.patience is None else validation)
 
 
-def resampled(rng: np.random.Generator, settings: Settings, data: AskingData) -> Asked:
+def resampled(rng: np.random.Generator, settings: Settings, data: AskingData) -> VisualQuestions:
     """The canvases and questions of one epoch."""
     x, y, *_ = data.images
     changed = np.clip(distorted(rng, x.reshape(len(x), -1)), 0, 1).reshape(x.shape)
     x = np.where(rng.random(len(x))[:, None, None] < DISTORTED, changed, x)
-    return drawn_asked(rng, Examples(x, y), data.train.size)
+    return drawn_visual_questions(rng, Examples(x, y), data.train.size)
 
 
 def model(settings: Settings, facts: PlainFacts) -> Answering:
@@ -175,10 +174,10 @@ def report(run: Run, data: AskingData, rows: dict[str, Figures]) -> list[str]:
         cells = "  ".join(f"{one[its].mean():<{width}.4f}" for one, width in shares)
         lines.append(f"{form.name:<10}  {its.sum():>9}  {cells}".rstrip())
     first = int(np.argmax(right[LEARNED] & (test.forms == 0)))
-    return [*lines, "", *asked_lines(run, test.some(slice(first, first + 1)))]
+    return [*lines, "", *question_lines(run, test.some(slice(first, first + 1)))]
 
 
-def asked_lines(run: Run, one: Asked) -> list[str]:
+def question_lines(run: Run, one: VisualQuestions) -> list[str]:
     """A canvas, its question with the patches that each word attends to, and the answer."""
     weights, answer = looked_at(run, one)
     text = str(one.texts[0])
@@ -197,18 +196,18 @@ def asked_lines(run: Run, one: Asked) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def looked_at(run: Run, asked: Asked) -> tuple[Array, list[str]]:
+def looked_at(run: Run, questions: VisualQuestions) -> tuple[Array, list[str]]:
     """Weights (N, T, rows, columns) of each word on the patches, and the answers."""
     objective: Any = run.objectives()[LEARNED]
-    weights = objective.word_weights(run.params, asked)
+    weights = objective.word_weights(run.params, questions)
     names = {place: word for word, place in vocabulary().items()}
-    answers = objective.answered(run.params, asked).logits.argmax(axis=-1)
+    answers = objective.answered(run.params, questions).logits.argmax(axis=-1)
     return weights.reshape(*weights.shape[:2], GRID, GRID), [names.get(int(place), "") for place in answers]
 
 
-def one_of_each(asked: Asked) -> Asked:
+def one_of_each(questions: VisualQuestions) -> VisualQuestions:
     """The first question of each form."""
-    return asked.some(np.unique(asked.forms, return_index=True)[1])
+    return questions.some(np.unique(questions.forms, return_index=True)[1])
 
 
 def drawn(run: Run, data: AskingData) -> Sheet:
@@ -261,7 +260,7 @@ def answer_text(run: Run, text: str) -> str:
     ids, lengths = encoded([words])
     one = load_data(run.settings, run.facts).test.some(slice(1))
     one = one._replace(texts=np.array([text]), ids=ids, lengths=lengths)
-    lines = asked_lines(run, one)
+    lines = question_lines(run, one)
     if words in parsed():
         lines.append(f"By the digits that stand there: {ANSWERS[reasoned(one, one.digits)[0]]}")
     return "\n".join(lines)

@@ -17,9 +17,8 @@ from ...nn.parameters import Params
 from ...training.objective import Figures, Outcome
 from ..classification.data import Examples
 from ..distortion import distorted
-from ..images import nearest
+from ..images import nearest, windows
 from ..layer_objective import LayerObjective
-from ..pictures.detection import windows
 from ..sounds.dtw import dtw_distances
 from ..sounds.template_words import centred
 from ..sounds.utterances import Utterance, blanked, pairs_of, played

@@ -9,8 +9,8 @@ import numpy as np
 from ...functional.base.admission import Array
 from ..classification.data import Examples
 from ..images import nearest
-from .asked import Asked
 from .questions import ARRANGEMENTS, parsed, words_of
+from .visual_questions import VisualQuestions
 
 BATCH = 100
 """Canvases at once."""
@@ -32,15 +32,14 @@ def likeliest(costs: Array) -> Array:
     return np.concatenate([ARRANGEMENTS[np.argmin(one, axis=1)] for one in sums])
 
 
-def recognised(asked: Asked, images: Examples) -> Array:
+def recognised(questions: VisualQuestions, images: Examples) -> Array:
     """The digits (N, 4) that stand on canvases, by their nearest images x (M, 8, 8) of digits y."""
-    cut_out = asked.cut_out.reshape(-1, *images.x.shape[1:])
+    cut_out = questions.cut_out.reshape(-1, *images.x.shape[1:])
     squares = [nearest(cut_out, images.x[images.y == digit])[1] ** 2 for digit in range(10)]
     return likeliest(np.stack(squares, axis=-1).reshape(-1, 4, 10))
 
 
-def reasoned(asked: Asked, digits: Array) -> Array:
+def reasoned(questions: VisualQuestions, digits: Array) -> Array:
     """The answers (N,) to the questions if these digits (N, 4) stood there, as places in ANSWERS."""
-    questions = (parsed()[words_of(text)] for text in asked.texts)
-    found = [question.answers(own[None])[0] for question, own in zip(questions, digits, strict=True)]
-    return np.array(found)
+    both = zip(questions.texts, digits, strict=True)
+    return np.array([parsed()[words_of(text)].answers(own[None])[0] for text, own in both])

@@ -19,6 +19,7 @@ from ...functional.losses.binary import binary_cross_entropy_with_logits_backwar
 from ...functional.losses.binary import binary_cross_entropy_with_logits_forward as entropy_forward
 from ...nn.parameters import Params
 from ...training.objective import Figures, Outcome
+from ..images import windows
 from ..layer_objective import LayerObjective
 from .canvas import CANVAS, Canvases
 
@@ -31,20 +32,6 @@ SPREAD = 10.0
 """Factor on the initial positions, which tell a box's place."""
 OVERLAP = 0.5
 """The least IoU of a box that counts as right."""
-
-
-def windows(images: Array, window: int = WINDOW, step: int = STEP) -> Array:
-    """Images (N, H, W) as windows (N, T, window²), row by row: a canvas as 64, each 4 x 4 with 4 around it.
-
-    Examples
-    --------
-    >>> windows(np.arange(1024.0).reshape(1, 32, 32))[0, 9, :5]  # the second of the second row of windows
-    array([0., 1., 2., 3., 4.])
-    """
-    edge = (window - step) // 2
-    framed = np.pad(images, ((0, 0), (edge, edge), (edge, edge)))
-    cut = np.lib.stride_tricks.sliding_window_view(framed, (window, window), axis=(1, 2))[:, ::step, ::step]
-    return cut.reshape(len(images), -1, window * window)
 
 
 def centred(boxes: Array) -> Array:
@@ -164,7 +151,7 @@ class Detecting(LayerObjective):
 
     def losses(self, params: Params, batch: Canvases, seed: int | None = None) -> tuple[float, Any, Any]:
         """The loss of a batch, the outputs of the model, and what backward needs."""
-        x, here = windows(batch.images).astype(np.float32), batch.present
+        x, here = windows(batch.images, WINDOW, STEP).astype(np.float32), batch.present
         outputs, saved = self.model.forward(params, x, seed=seed if self.model.dropout else None)
         logits, boxes, scores = outputs
         wanted = np.where(here[..., None], centred(batch.boxes), boxes).astype(boxes.dtype)

@@ -22,11 +22,11 @@ from ...training.settings import Settings
 from ...training.streams import EXAMPLES, stream
 from ...training.task import AttentionMap, Box, Sheet
 from ..distortion import distorted
-from ..drawing import draw_image
-from ..images import image_parts
+from ..drawing import canvas_lines
+from ..images import image_parts, windows
 from ..model_task import ModelTask, PlainFacts, plain_form
 from .canvas import CANVAS, Canvases, drawn_canvases
-from .detection import OVERLAP, STEP, WINDOW, Detecting, Found, mean_average_precision, right_boxes, windows
+from .detection import OVERLAP, STEP, WINDOW, Detecting, Found, mean_average_precision, right_boxes
 from .template_matching import matched, templates_of
 
 LONGEST_SIDE = 16
@@ -176,33 +176,6 @@ def found_boxes(
     return tuple(boxes)
 
 
-def canvas_lines(image: Array, boxes: tuple[Box, ...]) -> list[str]:
-    """A canvas as text, two characters a pixel, with boxes drawn over it and their class at a corner.
-
-    Examples
-    --------
-    >>> print(*canvas_lines(np.zeros((4, 4)), (Box(0.2, 0.0, 3.1, 3.0, "7"),)), sep="\\n")
-    7----+
-    |    |
-    +----+
-    <BLANKLINE>
-    """
-    cells = [list("".join(2 * shade for shade in line)) for line in draw_image(image, 1.0)]
-    for box in boxes:
-        left, right = (int(np.clip(round(2 * x), 0, len(cells[0]))) for x in (box.left, box.right))
-        top, bottom = (int(np.clip(round(y), 0, len(cells))) for y in (box.top, box.bottom))
-        right, bottom = max(right - 1, left), max(bottom - 1, top)
-        for row in (top, bottom):
-            cells[row][left : right + 1] = ["-"] * (right + 1 - left)
-        for row in range(top + 1, bottom):
-            cells[row][left] = cells[row][right] = "|"
-        for row, column in ((top, right), (bottom, left), (bottom, right)):
-            cells[row][column] = "+"
-        label = box.label[: right + 1 - left]
-        cells[top][left : left + len(label)] = label
-    return ["".join(line).rstrip() for line in cells]
-
-
 def drawn(run: Run, data: FindingData) -> Sheet:
     """The first held-out canvases with the boxes that are given, dashed where they are wrong."""
     canvases = data.test.some(slice(SHOWN))
@@ -218,7 +191,8 @@ def drawn(run: Run, data: FindingData) -> Sheet:
 def show(run: Run, data: FindingData) -> AttentionMap:
     """What each query reads of the first held-out canvas."""
     objective: Any = run.objectives()[LEARNED]
-    _, saved = objective.model.forward(run.params, windows(data.test.images[:1]).astype(np.float32))
+    x = windows(data.test.images[:1], WINDOW, STEP).astype(np.float32)
+    _, saved = objective.model.forward(run.params, x)
     there = set(np.flatnonzero(data.test.present[0]))
     names = enumerate(data.classes)
     rows = tuple(f"{name}, on the canvas" if label in there else name for label, name in names)

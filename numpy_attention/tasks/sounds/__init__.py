@@ -5,5 +5,5 @@ A waveform is an array of samples at 8 kHz, from -1 to 1: the shipped words of `
 spoken.
 
 Read spoken_digits for recognition. For synthesis read say_digits: `synthesis` trains on the utterances of
-`sayings`, `griffin_lim` makes waveforms, `cepstral_distortion` and `shipped_recogniser` judge them.
+`synthesis_data`, `griffin_lim` makes waveforms, `cepstral_distortion` and `shipped_recogniser` judge them.
 """

@@ -12,7 +12,7 @@ import numpy as np
 from ...functional.base.admission import Array
 from .cepstral_distortion import mel_cepstrum
 from .dtw import dtw_path
-from .sayings import BANDS, PAUSE, SILENCE, Recordings, with_pauses
+from .synthesis_data import BANDS, PAUSE, SILENCE, Recordings, with_pauses
 
 
 def mean_template(frames: Sequence[Array]) -> Array:

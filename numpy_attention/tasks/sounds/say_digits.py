@@ -26,7 +26,9 @@ from ..drawing import shaded
 from ..model_task import ModelTask, PlainFacts, plain_form
 from .griffin_lim import waveform
 from .mean_template import mean_templates, said_by_templates
-from .sayings import (
+from .spectrogram import RATE, STEP
+from .synthesis import Synthesizing, judged
+from .synthesis_data import (
     BANDS,
     SILENCE,
     STATES,
@@ -39,8 +41,6 @@ from .sayings import (
     symbols_of,
     word_starts,
 )
-from .spectrogram import RATE, STEP
-from .synthesis import Synthesizing, judged
 from .words import read_spoken_digits
 
 HELD_OUT, VALIDATING = 2, 0

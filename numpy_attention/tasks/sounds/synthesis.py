@@ -18,8 +18,8 @@ from ..words.written import padded
 from .cepstral_distortion import cepstral_distortion
 from .griffin_lim import waveform
 from .recognition import digits_right
-from .sayings import SILENCE, Batch, Utterances, batch_of, symbols_of
 from .shipped_recogniser import heard_digits
+from .synthesis_data import SILENCE, Batch, Utterances, batch_of, symbols_of
 
 TENTH = np.float32(0.1)
 """Durations are compared in tens of frames."""
@@ -71,20 +71,20 @@ class Synthesizing(LayerObjective):
             counts=b.counts,
             seed=seed if self.model.dropout else None,
         )
-        real, there = np.arange(b.frames.shape[1]) < b.counts[:, None], b.lasting > 0
+        real, there = np.arange(b.frames.shape[1]) < b.counts[:, None], b.durations > 0
         wanted = ((b.frames[real] - self.mean) / self.deviation).astype(frames.dtype)
         loss, saved_loss = mean_squared_error_forward(frames[real], wanted)
-        lasting = (b.pieces @ durations[..., None])[..., 0]
-        longer, saved_longer = mean_squared_error_forward(TENTH * lasting[there], TENTH * b.lasting[there])
+        of_pieces = (b.pieces @ durations[..., None])[..., 0]
+        apart, saved_apart = mean_squared_error_forward(TENTH * of_pieces[there], TENTH * b.durations[there])
         # backward, the lines upwards
         one = np.ones((), frames.dtype)
-        d_lasting, d_frames = np.zeros_like(b.lasting), np.zeros_like(frames)
-        d_lasting[there] = TENTH * mean_squared_error_backward(one, saved_longer)
-        d_durations = (d_lasting[:, None] @ b.pieces)[:, 0]
+        d_of_pieces, d_frames = np.zeros_like(b.durations), np.zeros_like(frames)
+        d_of_pieces[there] = TENTH * mean_squared_error_backward(one, saved_apart)
+        d_durations = (d_of_pieces[:, None] @ b.pieces)[:, 0]
         d_frames[real] = mean_squared_error_backward(one, saved_loss)
         _, d_params = self.model.backward((d_frames, d_durations), saved)
         right = int(on_the_word(b, saved.decode.weights)[real].sum())
-        return Outcome(float(loss + longer), d_params, int(real.sum()), right)
+        return Outcome(float(loss + apart), d_params, int(real.sum()), right)
 
     def said(
         self, params: Params, words: Sequence[Sequence[int]], voice: Array, take: Array
@@ -123,7 +123,7 @@ def on_the_word(batch: Batch, weights: Array) -> Array:
     """
     attended = np.take_along_axis(batch.pieces.argmax(axis=1), weights.argmax(axis=-1), axis=-1)
     frames = np.arange(weights.shape[1])[:, None]
-    said = (frames >= batch.lasting.cumsum(axis=-1)[:, None]).sum(axis=-1)
+    said = (frames >= batch.durations.cumsum(axis=-1)[:, None]).sum(axis=-1)
     return np.asarray(attended == said)
 
 

@@ -16,12 +16,12 @@ from numpy_attention.tasks.modalities.answering import (
     WordsAlone,
     cell_of_patches,
 )
-from numpy_attention.tasks.modalities.asked import CANVAS, drawn_asked
 from numpy_attention.tasks.modalities.questions import ANSWERS, answer_ids, longest, vocabulary
+from numpy_attention.tasks.modalities.visual_questions import CANVAS, drawn_visual_questions
 from numpy_attention.training.agreement import watched
 
 IMAGES = Examples(np.random.default_rng(1).uniform(0, 1, (20, 8, 8)), np.arange(20) % 10)
-ASKED = drawn_asked(np.random.default_rng(0), IMAGES, 7)
+ASKED = drawn_visual_questions(np.random.default_rng(0), IMAGES, 7)
 WORDS = len(vocabulary()) + 1
 OBJECTIVE = Answering(nn.VisualAnswerer(81, 16, WORDS, longest(), 6, 2, 1, 1, hidden=5))
 BESIDE = {

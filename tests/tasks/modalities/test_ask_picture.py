@@ -29,9 +29,9 @@ def data(monkeypatch):
 
 def test_held_out_canvases_have_held_out_digits(data):
     assert (data.train.size, data.test.size, data.validation) == (24, 30, None)
-    for asked, images in ((data.train, read_digits()[0][:898]), (data.test, read_digits()[0][898:])):
+    for questions, images in ((data.train, read_digits()[0][:898]), (data.test, read_digits()[0][898:])):
         rows = {row.tobytes() for row in images}
-        assert {(16 * row).tobytes() for row in asked.cut_out.reshape(-1, 64)} <= rows
+        assert {(16 * row).tobytes() for row in questions.cut_out.reshape(-1, 64)} <= rows
 
 
 def test_with_patience_training_digits_validate(data):
@@ -50,7 +50,7 @@ def test_every_epoch_has_other_canvases_but_equally_many(data):
 
 
 def test_the_perfect_reasoner_has_the_digits_that_are_recognised(data, monkeypatch):
-    monkeypatch.setattr(ask_picture, "recognised", lambda asked, images: asked.digits[:, ::-1])
+    monkeypatch.setattr(ask_picture, "recognised", lambda questions, images: questions.digits[:, ::-1])
     right = reasoned(data.test, data.test.digits[:, ::-1]) == data.test.labels
     assert 0 < right.mean() < 1
     assert ask_picture.baselines(SETTINGS, data)["perfect reasoner"].accuracy == right.mean()

@@ -5,11 +5,11 @@ from itertools import permutations
 import numpy as np
 
 from numpy_attention.tasks.classification.data import Examples
-from numpy_attention.tasks.modalities.asked import drawn_asked
 from numpy_attention.tasks.modalities.reasoner import BATCH, likeliest, reasoned, recognised
+from numpy_attention.tasks.modalities.visual_questions import drawn_visual_questions
 
 IMAGES = Examples(np.random.default_rng(1).uniform(0, 1, (30, 8, 8)), np.arange(30) % 10)
-ASKED = drawn_asked(np.random.default_rng(0), IMAGES, 60)
+ASKED = drawn_visual_questions(np.random.default_rng(0), IMAGES, 60)
 
 
 def test_a_reasoner_over_true_digits_answers_every_question():
@@ -28,13 +28,13 @@ def test_what_is_least_is_the_sum_of_squares():
     """Images of one grey value each, where least distances would choose others."""
     rng = np.random.default_rng(2)
     shown, known = (Examples(rng.uniform(0, 1, (30, 1, 1)) * np.ones((8, 8)), IMAGES.y) for _ in range(2))
-    asked = drawn_asked(rng, shown, 60)
-    squares = ((asked.cut_out[:, :, None] - known.x) ** 2).sum(axis=(-1, -2))
+    questions = drawn_visual_questions(rng, shown, 60)
+    squares = ((questions.cut_out[:, :, None] - known.x) ** 2).sum(axis=(-1, -2))
     costs = np.stack([squares[..., known.y == digit].min(axis=-1) for digit in range(10)], axis=-1)
     orders = np.array(list(permutations(range(10), 4)))
     wanted, other = (orders[x[:, range(4), orders].sum(axis=-1).argmin(axis=1)] for x in (costs, costs**0.5))
     assert (wanted != other).any()
-    np.testing.assert_array_equal(recognised(asked, known), wanted)
+    np.testing.assert_array_equal(recognised(questions, known), wanted)
 
 
 def test_the_four_digits_differ_and_cost_least():

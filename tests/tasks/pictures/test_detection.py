@@ -1,4 +1,4 @@
-"""Detection: windows and boxes by hand, the figure by its definition, gradients by differences."""
+"""Detection: boxes by hand, the figure by its definition, gradients by differences."""
 
 import numpy as np
 import pytest
@@ -19,20 +19,11 @@ from numpy_attention.tasks.pictures.detection import (
     overlaps,
     right_boxes,
     tokens_that_hold,
-    windows,
 )
 
 IMAGES = np.random.default_rng(1).random((6, 5, 5))
 DRAWN = drawn_canvases(np.random.default_rng(2), IMAGES, np.arange(6) % 3, 3, 4)
 OBJECTIVE = Detecting(nn.Detector(144, (8, 8), 4, 2, 1, 3, hidden=5))
-
-
-def test_a_window_is_four_by_four_pixels_and_four_around_them():
-    canvas = np.arange(32.0 * 32).reshape(1, 32, 32)
-    cut = windows(canvas)[0].reshape(8, 8, 12, 12)
-    np.testing.assert_array_equal(cut[2, 5], canvas[0, 4:16, 16:28])
-    np.testing.assert_array_equal(cut[0, 0, 4:, 4:], canvas[0, :8, :8])
-    assert not cut[0, 0, :4].any()
 
 
 def test_centre_and_sides_and_back():

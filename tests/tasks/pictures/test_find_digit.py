@@ -1,4 +1,4 @@
-"""The task find-digit: its canvases, thresholds, boxes in text, and a run of it."""
+"""The task find-digit: its canvases, thresholds, and a run of it."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,6 @@ from numpy_attention.tasks.pictures.detection import Found
 from numpy_attention.tasks.pictures.find_digit import (
     FIND_DIGIT,
     best_threshold,
-    canvas_lines,
     counts,
     resampled,
 )
@@ -57,13 +56,6 @@ def test_a_threshold_gives_the_best_f1():
     assert 0.6 < threshold <= 0.7
     assert counts(found, canvases, threshold) == (2, 2)
     assert counts(found, canvases, 0.0) == (4, 2)
-
-
-def test_boxes_are_drawn_over_a_canvas_in_text():
-    image = np.zeros((5, 6))
-    image[2, 2] = 1.0
-    boxes = (Box(1.0, 1.0, 4.0, 4.0, "7"),)
-    assert canvas_lines(image, boxes) == ["", "  7----+", "  | @@ |", "  +----+", ""]
 
 
 def test_a_run_learns_is_resumed_and_shows_its_boxes(data, tmp_path):

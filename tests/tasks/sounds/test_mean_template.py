@@ -3,7 +3,7 @@
 import numpy as np
 
 from numpy_attention.tasks.sounds.mean_template import mean_template, mean_templates, said_by_templates
-from numpy_attention.tasks.sounds.sayings import BANDS, PAUSE, SILENCE, Recordings
+from numpy_attention.tasks.sounds.synthesis_data import BANDS, PAUSE, SILENCE, Recordings
 
 RNG = np.random.default_rng(0)
 

@@ -8,8 +8,8 @@ from numpy_attention.tasks import load, with_defaults
 from numpy_attention.tasks.sounds import say_digits
 from numpy_attention.tasks.sounds.griffin_lim import waveform
 from numpy_attention.tasks.sounds.say_digits import SAY_DIGITS, facts_of, speak
-from numpy_attention.tasks.sounds.sayings import BANDS, STATES
 from numpy_attention.tasks.sounds.spectrogram import frame_count
+from numpy_attention.tasks.sounds.synthesis_data import BANDS, STATES
 from numpy_attention.training import run_folder
 from numpy_attention.training.objective import Figures
 from numpy_attention.training.run import run_epochs, start_run

@@ -6,8 +6,15 @@ import pytest
 from numpy_attention import nn
 from numpy_attention.optim.trees import flatten, mapped, unflatten
 from numpy_attention.tasks.sounds import synthesis
-from numpy_attention.tasks.sounds.sayings import BANDS, SILENCE, STATES, Utterances, batch_of, symbol_count
 from numpy_attention.tasks.sounds.synthesis import Synthesizing, judged, on_the_word
+from numpy_attention.tasks.sounds.synthesis_data import (
+    BANDS,
+    SILENCE,
+    STATES,
+    Utterances,
+    batch_of,
+    symbol_count,
+)
 
 RNG = np.random.default_rng(0)
 MODEL = nn.SpeechSynthesizer(symbol_count(3), 5, 6, 2, 1, 40, BANDS, hidden=5)

@@ -16,7 +16,7 @@ CELL = SIDE + 2
 CANVAS = 2 * CELL
 
 
-class Asked(NamedTuple):
+class VisualQuestions(NamedTuple):
     """N canvases, and a question about each."""
 
     images: Array
@@ -54,9 +54,9 @@ class Asked(NamedTuple):
         found: Array = self.images[pixels_of(self.places)]
         return found
 
-    def some(self, rows: Any) -> "Asked":
+    def some(self, rows: Any) -> "VisualQuestions":
         """The questions selected by an index array or a slice."""
-        return Asked(*(array[rows] for array in self))
+        return VisualQuestions(*(array[rows] for array in self))
 
 
 def pixels_of(places: Array) -> tuple[Array, Array, Array]:
@@ -79,8 +79,9 @@ def drawn_canvases(rng: np.random.Generator, images: Examples, digits: Array) ->
     return canvases, places
 
 
-def drawn_asked(rng: np.random.Generator, images: Examples, count: int) -> Asked:
+def drawn_visual_questions(rng: np.random.Generator, images: Examples, count: int) -> VisualQuestions:
     """Canvases of images x (M, 8, 8) of digits y, with questions."""
     texts, digits, labels = drawn_questions(rng, count)
     canvases, places = drawn_canvases(rng, images, digits)
-    return Asked(canvases, places, digits, np.array(texts), *encoded([*map(words_of, texts)]), labels)
+    ids, lengths = encoded([*map(words_of, texts)])
+    return VisualQuestions(canvases, places, digits, np.array(texts), ids, lengths, labels)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from numpy_attention.tasks.sounds.sayings import (
+from numpy_attention.tasks.sounds.synthesis_data import (
     BANDS,
     PAUSE,
     SILENCE,
@@ -35,14 +35,14 @@ def test_shipped_recordings_become_frames_of_numbered_voices():
 
 def test_words_are_run_together_with_pauses():
     one, other = (run_together(recordings(), [np.array(group)]) for group in ([1, 0, 3], [2]))
-    assert (one.words, one.lasting) == (((0, 1, 2),), ((5, PAUSE, 3, PAUSE, 4),))
+    assert (one.words, one.durations) == (((0, 1, 2),), ((5, PAUSE, 3, PAUSE, 4),))
     assert (other.words, other.voice.tolist()) == (((1,),), [1])
     (frames,) = one.frames
     np.testing.assert_array_equal(
         frames[:, 0], [1.0] * 5 + [SILENCE] * PAUSE + [0.0] * 3 + [SILENCE] * PAUSE + [3.0] * 4
     )
     both = run_together(recordings(), [np.array([0]), np.array([2])])
-    assert both.some(np.array([1])).lasting == ((2,),)
+    assert both.some(np.array([1])).durations == ((2,),)
 
 
 def test_groups_hold_every_recording_once_and_never_two_voices_or_takes():
@@ -70,7 +70,7 @@ def test_a_batch_is_padded():
     batch = batch_of(run_together(recordings(), [np.array([1, 0]), np.array([2])]))
     assert batch.symbols.shape == (2, 2 * STATES + 1)
     assert batch.lengths.tolist() == [2 * STATES + 1, STATES]
-    assert batch.lasting.tolist() == [[5, PAUSE, 3], [2, 0, 0]]
+    assert batch.durations.tolist() == [[5, PAUSE, 3], [2, 0, 0]]
     assert batch.counts.tolist() == [8 + PAUSE, 2]
     assert batch.frames.shape == (2, 8 + PAUSE, BANDS)
     assert batch.pieces.sum(axis=-1).tolist() == [[STATES, 1, STATES], [STATES, 0, 0]]

@@ -3,22 +3,27 @@
 import numpy as np
 
 from numpy_attention.tasks.classification.data import Examples
-from numpy_attention.tasks.modalities.asked import CANVAS, CELL, drawn_asked, drawn_canvases
 from numpy_attention.tasks.modalities.questions import FORMS, parsed, words_of
+from numpy_attention.tasks.modalities.visual_questions import (
+    CANVAS,
+    CELL,
+    drawn_canvases,
+    drawn_visual_questions,
+)
 
 IMAGES = Examples(np.random.default_rng(1).uniform(0.1, 1, (30, 8, 8)), np.arange(30) % 10)
 
 
 def test_digits_stand_in_their_cells():
-    asked = drawn_asked(np.random.default_rng(0), IMAGES, 50)
-    assert asked.images.shape == (50, CANVAS, CANVAS)
-    assert (asked.images > 0).sum() == 50 * 4 * 64
+    questions = drawn_visual_questions(np.random.default_rng(0), IMAGES, 50)
+    assert questions.images.shape == (50, CANVAS, CANVAS)
+    assert (questions.images > 0).sum() == 50 * 4 * 64
     corners = np.array([[0, 0], [0, CELL], [CELL, 0], [CELL, CELL]])
-    moved = asked.places - corners
+    moved = questions.places - corners
     assert len({*map(tuple, moved.reshape(-1, 2))}) == 3 * 3
     assert (moved.min(), moved.max()) == (0, 2)
     flat = IMAGES.x.reshape(30, -1)
-    for digits, cut_out in zip(asked.digits, asked.cut_out, strict=True):
+    for digits, cut_out in zip(questions.digits, questions.cut_out, strict=True):
         rows = [np.flatnonzero((flat == one.ravel()).all(axis=1)) for one in cut_out]
         assert [int(IMAGES.y[row[0]]) for row in rows] == digits.tolist()
 
@@ -31,9 +36,9 @@ def test_all_images_of_a_digit_are_used():
 
 
 def test_some_of_them():
-    asked = drawn_asked(np.random.default_rng(0), IMAGES, 20)
-    some = asked.some(np.array([3, 5]))
+    questions = drawn_visual_questions(np.random.default_rng(0), IMAGES, 20)
+    some = questions.some(np.array([3, 5]))
     assert some.size == 2
-    assert some.forms.tolist() == asked.forms[[3, 5]].tolist()
+    assert some.forms.tolist() == questions.forms[[3, 5]].tolist()
     assert parsed()[words_of(some.texts[1])].answers(some.digits[1:])[0] == some.labels[1]
     assert FORMS[some.forms[0]] == parsed()[words_of(some.texts[0])].form

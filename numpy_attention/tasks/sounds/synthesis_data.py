@@ -52,8 +52,8 @@ class Utterances(NamedTuple):
     """(N,)"""
     frames: tuple[Array, ...]
     """N arrays (T, BANDS) of log-mel frames"""
-    lasting: tuple[tuple[int, ...], ...]
-    """How many of them each word lasts, and each pause between"""
+    durations: tuple[tuple[int, ...], ...]
+    """Frames of each word, and of each pause between"""
 
     @property
     def size(self) -> int:
@@ -68,7 +68,7 @@ class Utterances(NamedTuple):
             self.voice[places],
             self.take[places],
             tuple(self.frames[place] for place in places),
-            tuple(self.lasting[place] for place in places),
+            tuple(self.durations[place] for place in places),
         )
 
 
@@ -168,7 +168,7 @@ class Batch(NamedTuple):
     """(B,) how many of them are real"""
     pieces: Array
     """(B, P, S) 1 where a symbol belongs to a piece, a word or a pause"""
-    lasting: Array
+    durations: Array
     """(B, P) frames of each piece; 0 where there is none"""
     frames: Array
     """(B, T, BANDS)"""
@@ -180,12 +180,12 @@ def batch_of(utterances: Utterances) -> Batch:
     """The utterances, padded."""
     both = [symbols_of(words) for words in utterances.words]
     symbols, lengths = padded([symbols.tolist() for symbols, _ in both])
-    lasting, _ = padded(utterances.lasting)
-    pieces = np.zeros((len(both), lasting.shape[1], symbols.shape[1]), np.float32)
+    durations, _ = padded(utterances.durations)
+    pieces = np.zeros((len(both), durations.shape[1], symbols.shape[1]), np.float32)
     for row, (_, own) in enumerate(both):
         pieces[row, own, np.arange(len(own))] = 1
     counts = np.array([len(frames) for frames in utterances.frames])
     frames = np.zeros((len(both), counts.max(), BANDS), np.float32)
     for row, own in enumerate(utterances.frames):
         frames[row, : len(own)] = own
-    return Batch(symbols, lengths, pieces, lasting.astype(np.float32), frames, counts)
+    return Batch(symbols, lengths, pieces, durations.astype(np.float32), frames, counts)
