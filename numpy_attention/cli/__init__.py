@@ -4,8 +4,8 @@ A command's file has its description on top, `add_options(parser)`, and `run(arg
 status: 0 done or PASS, 1 a bad result or FAIL, 3 no conclusion. Wrong usage raises ValueError or OSError with
 a one-line message and exits with status 2. Read `main` here, then any command. A command may import every
 other part of the package, and is imported only if it is the one that is run; only `__main__` imports this
-folder. `numbers` reads the numbers of options, `outputs` checks files to write, `workers` reaches dask for
-those that share work.
+folder. `train_options` has the options of train, `numbers` reads the numbers of options, `outputs` checks
+files to write, `workers` reaches dask for those that share work.
 """
 
 import argparse

@@ -128,6 +128,7 @@ def test_every_command_has_its_file_and_every_file_its_command() -> None:
         "__init__",
         "numbers",
         "outputs",
+        "train_options",
         "workers",
     }
     assert files == set(cli.COMMANDS)

@@ -217,16 +217,3 @@ def test_kept_message_names_epoch_and_folder(tmp_path):
     assert kept_message(tmp_path, 2) == f"epoch 2 is kept in {tmp_path}"
     assert kept_message(tmp_path, 0) == "nothing is kept, because no epoch was complete"
     assert kept_message(None, 1) == "nothing is kept, because --out was not given"
-
-
-def test_help_names_the_tasks_that_take_an_option(capsys):
-    assert main(["train", "--help"]) == 0
-    text = " ".join(capsys.readouterr().out.split())
-    for beginning in (
-        "--digit N with digit-bags: the digit",
-        "--wav DIR with spoken-digits: your own",
-        "--layers N with all but digit-bags, breast-cancer, docstrings, csv, npz: blocks",
-        "--label COLUMN with --csv: the column",
-        "--epochs N passes over",
-    ):
-        assert beginning in text
