@@ -81,3 +81,14 @@ def test_a_loss_that_rises_and_an_accuracy_that_falls_are_both_losses():
 def test_rows_are_spread_over_the_whole_part():
     np.testing.assert_array_equal(spread_rows(1000, 5), [0, 250, 500, 749, 999])
     np.testing.assert_array_equal(spread_rows(3, 100), [0, 1, 2])
+
+
+def test_every_input_is_repeated_for_the_draws_of_a_permutation():
+    given = []
+
+    def forward(changes, inputs):
+        given.append([x.shape for x in inputs])
+        return Pass(np.zeros(len(inputs[0])), {}, list)
+
+    answer_changes(Subject("", "", forward, (np.zeros((2, 3)), np.ones((5, 1))), ()), 0.0, "here", None)
+    assert given == [[(10, 2, 3), (10, 5, 1)]] * 3

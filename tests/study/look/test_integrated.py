@@ -68,6 +68,9 @@ def test_steps_that_go_through_the_model_in_parts_give_the_same(monkeypatch):
         attributions(steep(), [np.ones((1, 1))], [np.zeros((1, 1))], 11), whole, rtol=1e-14
     )
 
+    monkeypatch.setattr(integrated, "TOGETHER", 1)  # fewer than the tokens of one step
+    np.testing.assert_allclose(attributions(linear, [X], [START], 3)[0], [9, -6.5], rtol=1e-14)
+
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_they_are_complete_for_every_kind_of_model(kind):

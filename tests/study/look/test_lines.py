@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from numpy_attention.study.look.integrated import Integrated
 from numpy_attention.study.look.lines import (
     MOST_KEYS,
     MOST_QUERIES,
@@ -64,6 +65,18 @@ def test_long_maps_are_cut_causal_ones_at_their_beginning():
         "layer 1: queries 1 to 16 of 40, keys 1"
     )
 
+    letters = tuple("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN")
+    assert map_lines(causal._replace(keys=letters))[2].split() == ["".join(letters[8:])]
+
+
+def test_heads_that_do_not_fit_side_by_side_follow_below():
+    weights = np.ones((23, 1, 2))
+    one = place(GOOD)._replace(weights=weights, visible=weights > 0, keys=("b", "c"))
+    lines = map_lines(one)
+    assert max(map(len, lines)) <= WIDTH
+    assert [line.count("head ") for line in lines] == [0, 11, 0, 0, 11, 0, 0, 1, 0, 0]
+    assert lines[-3].split() == ["head", "23"]
+
 
 def test_parts_are_named():
     assert shown(9, 16, last=True) == shown(9, 16, last=False) == slice(0, 9)
@@ -95,3 +108,12 @@ def test_tokens_come_by_the_size_of_what_is_attributed_to_them():
         ["2", "y", "-1.0000", "0.5000"],
     ]
     assert token_lines(looked(integrated=None)) == []
+
+
+def test_the_largest_tokens_are_shown_whatever_their_sign_and_the_others_are_counted():
+    own = looked(integrated=Integrated((np.arange(-9.0, 4),), 4.0, 0.0, 32))
+    *_, first, _, _, _, _, _, _, _, _, last, others = token_lines(
+        own._replace(names=(tuple("abcdefghijklm"),))
+    )
+    assert (first.split(), last.split()) == (["1", "a", "-9.0000"], ["12", "l", "+2.0000"])
+    assert others == "… and 3 tokens more"

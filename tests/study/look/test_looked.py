@@ -5,9 +5,18 @@ import pytest
 
 from numpy_attention.nn.interventions import Seen
 from numpy_attention.nn.rollout import relevance, rollout
+from numpy_attention.study.look.counter_tests import figure, spread_rows
+from numpy_attention.study.look.integrated import Integrated
 from numpy_attention.study.look.looked import (
+    GRADIENT,
+    MOST_ROWS,
     RELEVANCE,
     ROLLOUT,
+    WEIGHTS,
+    Chain,
+    agreement,
+    another_map,
+    chains_of,
     entry,
     label_of,
     look,
@@ -15,7 +24,9 @@ from numpy_attention.study.look.looked import (
     one_sequence,
     shares_of,
 )
-from numpy_attention.study.look.readings import reading
+from numpy_attention.study.look.passes import Pass
+from numpy_attention.study.look.readings import Subject, reading
+from tests.study.look.test_verdicts import looked
 from tests.support.looked import KINDS, small_run
 
 PLACES = {
@@ -124,3 +135,51 @@ def test_of_several_sequences_in_an_example_one_is_shown_and_all_are_changed():
     assert not one_sequence(Seen(weights, weights > 0, seen.value), 0).d_weights.any()
     entry(weights, 1)[:] = 0  # a view
     assert (weights[0, 1] == 0).all()
+
+
+def test_another_map_keeps_the_output_by_the_values_that_heads_share_in_rows_that_are_spread():
+    rng = np.random.default_rng(3)
+    weights, value = rng.dirichlet(np.ones(7), (1, 4, 11)), rng.normal(size=(1, 2, 7, 2))
+    shared, maps = np.repeat(value, 2, axis=1), []
+
+    def forward(changes, inputs):
+        maps.append(changes["here"].forward(weights, None)[0])
+        return Pass(np.abs(maps[-1] @ shared - weights @ shared).max(axis=(1, 2, 3)), {}, list)
+
+    for head in range(4):
+        seen = Seen(weights, weights > 0, value)
+        distance, same = another_map(Subject("", "", forward, (), ()), 0.0, "here", seen, head)
+        assert same <= 1e-12
+        moved = np.abs(maps[-1] - weights).sum(axis=-1)[0] / 2
+        assert not np.delete(moved, head, axis=0).any()
+        np.testing.assert_array_equal(np.flatnonzero(moved[head]), spread_rows(11, MOST_ROWS))
+        assert distance == pytest.approx(moved[head].sum() / MOST_ROWS)
+
+
+def test_agreement_is_that_of_the_queries_that_are_read():
+    weights = np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7], [0.8, 0.1, 0.1]])
+    own = Subject("", "", None, (), (), read=lambda place, rows: np.array([1]))
+    assert agreement(own, Integrated((np.array([1, -2, 3.0]),), 2.0, 0.0, 1), "here", weights) == 1
+
+
+def test_one_map_has_its_weights_and_the_positive_products_of_its_heads():
+    weights = np.array([[[0.5, 0.25, 0.25]], [[0.0, 0.5, 0.5]]])
+    gradients = np.array([[[4.0, -8.0, 0.0]], [[1.0, 2.0, -6.0]]])
+    (chain,) = chains_of(Subject("", "", None, (), ()), {"": Seen(weights, weights >= 0, None, gradients)})
+    np.testing.assert_allclose(chain.shares[WEIGHTS], [0.25, 0.375, 0.375])
+    np.testing.assert_allclose(chain.shares[GRADIENT], [2 / 3, 1 / 3, 0])
+
+
+def test_shares_are_those_of_the_tokens_of_an_input():
+    chains = [Chain(label, place, {WEIGHTS: np.ones(3) / 3}) for place, label in enumerate(("one", "other"))]
+    own = looked(chains=chains)._replace(names=(("x", "y", "z"), ("u", "v", "w")))
+    assert [label for place in (0, 1) for label, *_ in shares_of(own, place)] == ["one", "other"]
+
+
+def test_a_smaller_loss_is_better_and_is_that_of_examples_from_the_whole_part():
+    run, data = small_run("letters", spread=2.0)
+    by_loss = run._replace(task=run.task._replace(metric="nats"))
+    assert look(run, data, 1, steps=1, judged=1).better == "larger"
+    found = look(by_loss, data, 1, steps=1, judged=3)
+    assert found.better == "smaller"
+    assert found.figure == figure(by_loss, data.test.some(np.array([0, 3, 6])), {})

@@ -71,3 +71,19 @@ def test_the_part_without_effect_is_what_the_constraints_do_not_see():
     part, y = without_effect(rows, cost)
     np.testing.assert_allclose(rows @ part, 0, atol=1e-14)
     np.testing.assert_allclose(part + rows.T @ y, cost, rtol=1e-13)
+
+
+def test_columns_and_weights_of_any_size_are_moved_alike():
+    rng = np.random.default_rng(5)
+    weights, value = rng.dirichlet(np.ones(9)), rng.normal(size=(9, 2))
+    found = other_weights(weights, value)
+    np.testing.assert_allclose(other_weights(weights, value * [1e12, 1e-12]), found, atol=1e-9)
+    np.testing.assert_allclose(1e12 * other_weights(1e-12 * weights, value), found, atol=1e-9)
+
+
+def test_more_moves_than_keys_may_be_needed():
+    rng = np.random.default_rng([9, 2, 26])
+    weights = np.exp(3 * rng.normal(size=9))
+    weights, value = weights / weights.sum(), rng.normal(size=(9, 2))
+    found = other_weights(weights, value)
+    np.testing.assert_allclose(found @ weights, smallest(weights, value), rtol=1e-9)

@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 
+from numpy_attention import nn
+from numpy_attention.nn.classifier import AttentionClassifier
 from numpy_attention.nn.interventions import REMOVED
-from numpy_attention.study.look.passes import log_probability, with_rows
+from numpy_attention.study.look.passes import (
+    classifier_forward,
+    language_forward,
+    log_probability,
+    with_rows,
+)
 from numpy_attention.study.look.readings import reading
 from tests.support.looked import KINDS, small_run
 
@@ -72,3 +79,27 @@ def test_the_value_of_a_translation_is_that_of_its_symbols_after_each_other():
     logs = logits[0] - np.log(np.exp(logits[0]).sum(axis=-1, keepdims=True))
     value = own.forward({}, [x[None] for x in own.inputs]).values
     np.testing.assert_allclose(value, [logs.max(axis=-1).sum()], rtol=1e-5)  # greedy: each is the likeliest
+
+
+def test_the_value_of_a_model_whose_output_is_not_tied():
+    model = nn.LanguageModel(vocabulary=7, width=6, heads=2, layers=1, context=5, tied=False)
+    params, ids = model.init(np.random.default_rng(0)), np.array([[3, 1, 4]])
+    rows = params["embedding"]["weight"][ids].astype(np.float64)
+    logits = model.forward(params, ids)[0][0, -1].astype(np.float64)
+    found = language_forward(model, params, 2)({}, [rows])
+    np.testing.assert_allclose(found.values, [logits[2] - np.log(np.exp(logits).sum())], rtol=1e-5)
+    (d_rows,) = found.back()
+    assert d_rows.shape == rows.shape
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_the_value_of_a_classifier_with_one_logit(label):
+    model = AttentionClassifier(3, 5)
+    rng = np.random.default_rng(0)
+    params, x, direction = model.init(rng), rng.normal(size=(2, 7, 3)), rng.normal(size=(2, 7, 3))
+    forward = classifier_forward(model, params, label)
+    passed, stepped = forward({}, [x]), forward({}, [x + 1e-30j * direction])
+    odds = np.exp(model.forward(params, x)[0])
+    np.testing.assert_allclose(np.exp(passed.values), (odds if label else 1) / (1 + odds), rtol=1e-12)
+    slopes = (passed.back()[0] * direction).sum(axis=(1, 2))
+    np.testing.assert_allclose(stepped.values.imag / 1e-30, slopes, rtol=1e-11)

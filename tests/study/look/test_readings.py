@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from numpy_attention.nn.interventions import fixed
-from numpy_attention.study.look.readings import reading, symbols_of, token_names
+from numpy_attention.study.look.readings import reading, symbols_of, token_names, truth
+from numpy_attention.tasks.modalities.questions import ANSWERS
 from numpy_attention.tasks.words.objectives import NextToken
 from numpy_attention.tasks.words.vocabulary import Vocabulary
 from tests.support.looked import KINDS, small_run
@@ -44,6 +45,39 @@ def test_the_answer_is_the_models_own_right_or_wrong():
         judged = "which is right" if row.argmax() == true else f"where {'abc'[int(true)]} is right"
         assert own.answer == f"class {said}, {judged}"
         assert own.explained == f"the log-probability of class {said}"
+
+
+def test_answers_of_every_kind_stand_beside_what_is_right():
+    run, data = small_run("texts", spread=3.0)
+    ids = data.test.ids[0, : data.test.lengths[0]]
+    said = "xyz"[run.objectives()["learned"].model.forward(run.params, ids[None])[0][0].argmax()]
+    true = "xyz"[data.test.labels[0]]
+    assert reading(run, data, 0).answer == f"by the model alone {said}, " + truth(true, said == true)
+    run, data = small_run("canvases", spread=2.0)
+    present = np.arange(3) != np.arange(data.test.size)[:, None] % 3
+    data = data._replace(test=data.test._replace(present=present))
+    for place, there in enumerate(("1, 2", "0, 2", "0, 1")):
+        assert reading(run, data, place).answer.endswith(f" is there; {there} are")
+    run, data = small_run("matches", spread=2.0)
+    for place, answer in enumerate(data.test.answers):
+        said, _, right = reading(run, data, place).answer.partition(" of 4, ")
+        assert right == truth(f"picture {answer + 1}", said == f"picture {answer + 1}")
+    run, data = small_run("questions", spread=2.0)
+    for place, label in enumerate(data.test.labels):
+        said, _, right = reading(run, data, place).answer.rpartition(", ")
+        assert right == truth(ANSWERS[label], said.endswith(f": {ANSWERS[label]}"))
+
+
+def test_a_translation_stands_beside_the_right_one_and_starts_from_mean_embeddings():
+    run, data = small_run("translation", spread=2.0)
+    names = ("embedding", run.objectives()["learned"].model.target_name)
+    for place, length in enumerate(data.test.source_lengths):
+        own = reading(run, data, place)
+        right = "".join(data.vocabulary.symbols[id] for id in data.test.source[place, :length])
+        assert own.answer.endswith(f"where {right!r} is right")
+        for x, name in zip(own.baseline, names, strict=True):
+            mean = run.params[name]["weight"].mean(axis=0)
+            np.testing.assert_allclose(x, np.tile(mean, (len(x), 1)), rtol=1e-5)
 
 
 def test_of_the_queries_of_a_detector_that_of_the_class_it_is_surest_of_is_read():

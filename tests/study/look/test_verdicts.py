@@ -82,6 +82,8 @@ def test_a_layer_that_may_be_uniform_altogether_is_named_if_it_has_several_heads
     (_, line) = verdicts(looked(place(GOOD, GOOD, together=nothing)))
     assert line == "Layer 1: all its weights may be uniform at once, which costs the accuracy +0.0040."
     assert len(verdicts(looked(place(GOOD, together=nothing)))) == 1
+    (_, line) = verdicts(looked(place(GOOD, GOOD, together=Changed(0.5, -0.004, 0.5))))
+    assert line.endswith(" costs the accuracy -0.0040.")
 
 
 def test_weights_on_which_nothing_depends_are_named():
@@ -104,6 +106,13 @@ def test_rollout_and_relevance_that_order_the_tokens_otherwise_are_named():
         "gradients (rank correlation -1.00)."
     )
     assert verdicts(looked(chains=(Chain("other tokens", 0, {ROLLOUT: np.ones(2)}),))) == []
+
+
+def test_rollout_is_compared_with_the_sizes_of_its_own_input():
+    sizes = COMPLETE._replace(attributions=(np.array([3.0, -1.0, 2.0]), np.array([1.0, -3.0, 2.0])))
+    chain = Chain("decoder", 1, {ROLLOUT: np.array([0.1, 0.6, 0.3])})
+    assert verdicts(looked(chains=(chain,), integrated=sizes)) == []
+    assert len(verdicts(looked(chains=(chain._replace(input=0),), integrated=sizes))) == 1
 
 
 def test_integrated_gradients_that_are_missing_or_not_complete_are_named():
