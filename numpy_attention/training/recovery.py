@@ -11,6 +11,7 @@ from ..functional.base.wording import counted
 from .lesion import lesion_figures, lesioned
 from .report import format_loss
 from .run import LEARNED, LESION, Run
+from .task import larger_is_better
 
 MARGIN = 0.01
 
@@ -83,7 +84,7 @@ def recovery_lines(run: Run, injury: Injury | None) -> list[str]:
     if injury is None:
         return []
     (part, before), *_ = injury.before.items()
-    share = run.task.metric == run.task.measure
+    share = larger_is_better(run.task)
     after = [injury.after[part], *(row[f"{LESION}.{part}"] for row in run.history)]
     number = epochs_to_recover(before, after, share=share)
     if number == 0:

@@ -195,9 +195,14 @@ def validated(settings: Settings, tasks: Mapping[str, Task]) -> Settings:
     return settings._replace(**changed)
 
 
+def larger_is_better(task: Task) -> bool:
+    """True where the metric is the measure, a share; False where it is the loss."""
+    return task.metric == task.measure
+
+
 def metric_of(task: Task, figures: Figures) -> float:
     """That of the figures which is the task's metric."""
-    return float(figures.accuracy if task.metric == task.measure else figures.loss)
+    return float(figures.accuracy if larger_is_better(task) else figures.loss)
 
 
 def _owners(name: str, tasks: Mapping[str, Task]) -> str:

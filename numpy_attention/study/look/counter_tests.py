@@ -15,6 +15,7 @@ from ...functional.base.arrays import Pair
 from ...nn.interventions import REMOVED, UNIFORM, Watch, in_heads, permuted
 from ...training.agreement import watched
 from ...training.run import LEARNED, Run
+from ...training.task import larger_is_better, metric_of
 from .passes import Changes
 from .readings import Subject
 
@@ -54,13 +55,12 @@ def answer_changes(reading: Subject, value: float, place: str, heads: Sequence[i
 def figure(run: Run, examples: Any, changes: Changes) -> float:
     """The task's figure on examples, with changed weights."""
     changed = watched(run.objectives()[LEARNED], Watch(run.params, changes))
-    place = 1 if run.task.metric == run.task.measure else 0
-    return float(changed.figures(run.params, examples)[place])
+    return metric_of(run.task, changed.figures(run.params, examples))
 
 
 def figure_losses(run: Run, examples: Any, before: float, place: str, heads: Sequence[int] | None) -> Changed:
     """How much worse than `before` the task's figure becomes, for each change."""
-    sign = 1 if run.task.metric == run.task.measure else -1
+    sign = 1 if larger_is_better(run.task) else -1
     return each_change(
         lambda change: sign * (before - figure(run, examples, {place: of_heads(change, heads)}))
     )

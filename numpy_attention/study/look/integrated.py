@@ -18,9 +18,10 @@ import numpy as np
 from ...functional.base.admission import Array
 from .passes import Forward
 
-LEAST_STEPS, MOST_STEPS = 32, 1024
+STEPS = (32, 64, 128, 256, 512, 1024)
+"""Numbers of points, tried one after the other."""
 ALLOWED = 0.01
-"""The largest error of completeness, relative to f(x) - f(baseline), at which no more steps are tried."""
+"""The largest error of completeness, relative to f(x) - f(baseline), at which no more points are tried."""
 TOGETHER = 1024
 """Tokens that go through the model side by side, at most, or those of one step."""
 
@@ -45,24 +46,16 @@ class Integrated(NamedTuple):
 def integrated_gradients(
     forward: Forward, inputs: Sequence[Array], baseline: Sequence[Array], steps: int | None = None
 ) -> Integrated:
-    """The attributions with so many steps; None: twice as many again, until the error is allowed."""
+    """The attributions with so many steps; None: the first of `STEPS` whose error is allowed, or the last."""
     ends = [forward({}, [x[None] for x in end]).values[0] for end in (inputs, baseline)]
     difference = float(ends[0] - ends[1])
-    for count in (steps,) if steps else _doubled():
+    for count in (steps,) if steps else STEPS:
         found = attributions(forward, inputs, baseline, count)
         error = float(sum(x.sum() for x in found)) - difference
         result = Integrated(found, difference, error, count)
         if result.relative <= ALLOWED:
             break
     return result
-
-
-def _doubled() -> tuple[int, ...]:
-    count = LEAST_STEPS
-    counts = [count]
-    while (count := 2 * count) <= MOST_STEPS:
-        counts.append(count)
-    return tuple(counts)
 
 
 def attributions(

@@ -10,6 +10,7 @@ from ...functional.base.admission import Array
 from ...nn.interventions import Seen, fixed
 from ...nn.rollout import relevance, rollout
 from ...training.run import Run
+from ...training.task import larger_is_better
 from . import measures
 from .counter_tests import Changed, answer_changes, figure, figure_losses, spread_rows
 from .integrated import Integrated, integrated_gradients
@@ -137,7 +138,7 @@ def look(
     return Looked(
         run.task.name, example, data.test.size, own.answer, own.explained, value, own.names, own.start,
         tuple(places), chains_of(own, maps), integrated, run.task.metric,
-        "larger" if run.task.metric == run.task.measure else "smaller", before, part.size,
+        "larger" if larger_is_better(run.task) else "smaller", before, part.size,
     )  # fmt: skip
 
 
