@@ -30,6 +30,11 @@ HEADS = -3
 """The axis of the heads in weights (..., H, L, S)."""
 
 
+def seen_keys(weights: Array, visible: Array | None) -> Array:
+    """True for the visible keys, in the shape of the weights; for all if `visible` is None."""
+    return np.broadcast_to(True if visible is None else visible, weights.shape)
+
+
 def shares(weights: Array, visible: Array | None) -> Array:
     """1 / n for each of the n visible keys of a row, else 0, in the shape of the weights (..., L, S).
 
@@ -39,7 +44,7 @@ def shares(weights: Array, visible: Array | None) -> Array:
     array([[1. , 0. ],
            [0.5, 0.5]])
     """
-    seen = np.broadcast_to(True if visible is None else visible, weights.shape)
+    seen = seen_keys(weights, visible)
     return np.asarray(seen / np.maximum(seen.sum(axis=-1, keepdims=True), 1))
 
 
@@ -95,7 +100,7 @@ def permuted(seed: int) -> Pair:
 
     def forward(weights: Array, visible: Array | None) -> tuple[Array, tuple[Array, Array]]:
         places = np.arange(weights.shape[-1])
-        seen = np.broadcast_to(True if visible is None else visible, weights.shape)
+        seen = seen_keys(weights, visible)
         drawn = np.random.default_rng(seed).random(weights.shape)
         own = np.argsort(np.where(seen, places, len(places) + places), axis=-1)  # visible keys first
         source = np.argsort(np.where(seen, drawn, 1 + places), axis=-1)  # likewise, in an order that is drawn
@@ -131,8 +136,7 @@ def in_heads(change: Pair, heads: Iterable[int]) -> Pair:
 
     def forward(weights: Array, visible: Array | None) -> tuple[Array, Any]:
         own = [head for head in wanted if head < weights.shape[HEADS]]
-        seen = None if visible is None else np.broadcast_to(visible, weights.shape)[..., own, :, :]
-        part, saved = change.forward(weights[..., own, :, :], seen)
+        part, saved = change.forward(weights[..., own, :, :], seen_keys(weights, visible)[..., own, :, :])
         changed = weights.copy()
         changed[..., own, :, :] = part
         return changed, (own, saved)
@@ -180,7 +184,7 @@ def changed_steps(
     def softmax_forward(masked: Array, sinks: Any = None, visible: Any = None) -> tuple[Normalised, Any]:
         (weights, lse), saved = steps.softmax.forward(masked, sinks, visible)
         used, saved_change = change.forward(weights, visible)
-        records[name] = Seen(used, np.broadcast_to(True if visible is None else visible, used.shape))
+        records[name] = Seen(used, seen_keys(used, visible))
         return Normalised(used, lse), (saved, saved_change)
 
     def softmax_backward(d_normalised: tuple[Array, Array], saved: Any) -> SoftmaxStepGradients:

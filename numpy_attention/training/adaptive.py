@@ -13,13 +13,12 @@ import numpy as np
 from ..functional.base.admission import Array
 from ..functional.layers.activations import sigmoid
 from ..nn.adaptive import ALPHA, TEMPERATURE
-from ..nn.interventions import Watch
 from ..nn.language_model import LanguageModel
 from ..nn.parameters import Params
 from ..nn.positions.span import SPAN
 from ..optim.trees import flatten
-from .agreement import BATCH, EXAMPLES, watched
 from .run import LEARNED, Run
+from .watching import watched_batches
 
 Numbers = dict[str, dict[str, Array]]
 LEARNS: dict[str, tuple[str, Callable[[Array], Array]]] = {
@@ -69,10 +68,8 @@ def used_keys(objective: Any, params: Params, examples: Any) -> tuple[float, flo
     """
     causal = isinstance(objective.model, LanguageModel)
     used, visible, queries = 0, 0, 0
-    for first in range(0, min(examples.size, EXAMPLES), BATCH):
-        watch = Watch(params)
-        watched(objective, watch).figures(params, examples.some(slice(first, first + BATCH)))
-        for seen in watch.seen.values():
+    for batch in watched_batches(objective, params, examples):
+        for seen in batch.values():
             *rows, L, S = seen.weights.shape
             used += int((seen.weights > 0).sum())
             visible += math.prod(rows) * (L * (L + 1) // 2 if causal else L * S)

@@ -7,20 +7,15 @@ It is the mean over queries that have a choice, those with two visible keys or m
 
 import itertools
 import math
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..functional.base.admission import Array
 from ..nn.head_entries import WHOLE
-from ..nn.interventions import Watch, attending
 from ..nn.parameters import Params
 from .run import LEARNED, Run
-
-EXAMPLES, BATCH = 256, 32
-"""Held-out examples at most, and how many of them in one forward."""
+from .watching import watched_batches
 
 Pairs = dict[tuple[int, int], float]
 
@@ -50,10 +45,8 @@ def overlaps_by_place(objective: Any, params: Params, examples: Any) -> dict[str
     if not hasattr(objective.model, "attention"):
         return {}
     found: dict[str, list[tuple[Pairs, int]]] = {}
-    for first in range(0, min(examples.size, EXAMPLES), BATCH):
-        watch = Watch(params)
-        watched(objective, watch).figures(params, examples.some(slice(first, first + BATCH)))
-        for place, seen in watch.seen.items():
+    for batch in watched_batches(objective, params, examples):
+        for place, seen in batch.items():
             if seen.weights.shape[1] > 1:
                 rows = seen.visible[:, 0].sum(axis=-1) > 1
                 found.setdefault(place or WHOLE, []).append((pair_overlaps(seen.weights, rows), rows.sum()))
@@ -81,12 +74,6 @@ def agreement_lines(run: Run, data: Any) -> list[str]:
         ends = [f"{pairs[pair]:.3f} {pair[0]}, {pair[1]}" for pair in (least, most)]
         lines.append(f"  {place:<{width}}  {means[0]:.3f}   {means[1]:.3f}  {ends[0]:<11}  {ends[1]}")
     return lines
-
-
-def watched(objective: Any, watch: Watch) -> Any:
-    """The objective with a model whose weights are recorded."""
-    change = getattr(objective, "_replace", None) or partial(replace, objective)
-    return change(model=attending(objective.model, watch))
 
 
 def _weighted(parts: list[tuple[Pairs, int]]) -> Pairs:

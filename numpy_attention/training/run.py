@@ -126,9 +126,10 @@ def start_run(task: Task, settings: Settings, data: TaskData, source: Run | None
         epochs[name] = epoch_zero(objective, settings, params)
     starts = {name: epoch.params for name, epoch in epochs.items()}
     run = Run(task, settings, facts, epochs, starts, ())
-    if run.lesion is not None:
+    lesion = run.lesion
+    if lesion is not None:
         learned = epochs[LEARNED]
-        epochs[LEARNED] = learned._replace(params=lesioned(learned.params, run.lesion))
+        epochs[LEARNED] = learned._replace(params=lesioned(learned.params, lesion))
     return run
 
 

@@ -13,9 +13,9 @@ import numpy as np
 from ...functional.base.admission import Array
 from ...functional.base.arrays import Pair
 from ...nn.interventions import REMOVED, UNIFORM, Watch, in_heads, permuted
-from ...training.agreement import watched
 from ...training.run import LEARNED, Run
 from ...training.task import larger_is_better, metric_of
+from ...training.watching import watched
 from .passes import Changes
 from .readings import Subject
 

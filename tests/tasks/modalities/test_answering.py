@@ -18,7 +18,7 @@ from numpy_attention.tasks.modalities.answering import (
 )
 from numpy_attention.tasks.modalities.questions import ANSWERS, answer_ids, longest, vocabulary
 from numpy_attention.tasks.modalities.visual_questions import CANVAS, drawn_visual_questions
-from numpy_attention.training.agreement import watched
+from numpy_attention.training.watching import watched
 
 IMAGES = Examples(np.random.default_rng(1).uniform(0, 1, (20, 8, 8)), np.arange(20) % 10)
 ASKED = drawn_visual_questions(np.random.default_rng(0), IMAGES, 7)

@@ -11,8 +11,8 @@ from numpy_attention.tasks.modalities import match_sound
 from numpy_attention.tasks.modalities.match_sound import resampled, weights
 from numpy_attention.tasks.sounds.words import HELD_OUT_SPEAKERS
 from numpy_attention.training import run_folder
-from numpy_attention.training.agreement import watched
 from numpy_attention.training.run import run_epochs, start_run
+from numpy_attention.training.watching import watched
 
 SETTINGS = with_defaults(
     {"task": "match-sound", "layers": 1, "hidden_dim": 6, "heads": 2, "epochs": 2, "batch_size": 8}
