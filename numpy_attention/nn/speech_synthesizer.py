@@ -33,7 +33,7 @@ from .transformer_stack import TransformerEncoder
 
 
 class Synthesized(NamedTuple):
-    """Outputs."""
+    """What the synthesizer returns."""
 
     frames: Any
     """(B, T, bands)"""

@@ -1,6 +1,6 @@
-"""What heads learned of themselves: temperatures, α of entmax, spans; and the keys that they use, the cost.
+"""Learned temperatures, α of entmax and spans of heads, and how many keys the heads use.
 
-The names of the records of an epoch: "temperature.layers.0.1", "alpha.…", "span.…", the head counted from 1;
+Names of the records of an epoch: "temperature.layers.0.1", "alpha.…", "span.…", the head counted from 1;
 a span as its share of the context.
 """
 
@@ -78,7 +78,7 @@ def used_keys(objective: Any, params: Params, examples: Any) -> tuple[float, flo
 
 
 def adaptive_lines(run: Run, data: Any) -> list[str]:
-    """What every head learned of itself, and the keys used, if the model learns any of it in its layers."""
+    """The temperature, α and span of every head, and the keys used; nothing if none of them is learned."""
     objective: Any = run.objectives()[LEARNED]
     if not hasattr(objective.model, "normaliser") or not (found := learned_numbers(run.params)):
         return []

@@ -2,7 +2,7 @@
 
     overlap(a, b) = Σ_t min(a_t, b_t)      1 for equal maps, 0 for disjoint ones; 1 - half of Σ_t |a_t - b_t|
 
-It is the mean over queries that have a choice, those with two visible keys or more.
+Overlaps are means over the queries with two visible keys or more: others have no choice.
 """
 
 import itertools

@@ -79,8 +79,7 @@ def lesion_figures(task: Task, objective: Objective, params: Params, data: TaskD
 def keeping(lesion: Lesion, compute: Compute | None) -> Compute:
     """`compute` with the gradients of the lesion at 0.
 
-    An optimizer that begins with them leaves the parameters at 0: its moments stay 0, and weight decay takes
-    a share of 0.
+    Then the moments of an optimizer stay 0, weight decay takes a share of 0, and so the parameters stay 0.
     """
 
     def kept(objective: Objective, params: Params, parts: list[tuple[Any, int]]) -> Iterator[Outcome]:

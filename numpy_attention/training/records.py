@@ -42,7 +42,8 @@ def relative_change(params: Params, start: Params, since: Params | None = None) 
 def direction_shares(change: Array) -> Array:
     """Squared singular values of a change as shares of their sum, largest first; [] for no change.
 
-    The first is what one outer product of two vectors holds of ||W - W_0||². All axes but the last are rows.
+    The first is the largest share of the squared norm that an outer product of two vectors can have. All axes
+    but the last are rows.
 
     Examples
     --------

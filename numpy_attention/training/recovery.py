@@ -17,7 +17,7 @@ MARGIN = 0.01
 
 
 class Injury(NamedTuple):
-    """The metric of the learned model by the name of the part; the first part is that which decides."""
+    """The metric of the learned model on each part of the data; the first part decides on recovery."""
 
     before: dict[str, float]
     after: dict[str, float]

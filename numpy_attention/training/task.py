@@ -201,7 +201,7 @@ def larger_is_better(task: Task) -> bool:
 
 
 def metric_of(task: Task, figures: Figures) -> float:
-    """That of the figures which is the task's metric."""
+    """The one of the figures that is the task's metric."""
     return float(figures.accuracy if larger_is_better(task) else figures.loss)
 
 

@@ -1,4 +1,4 @@
-"""What becomes of the answer, and of the task's figure, when the weights of a head are others.
+"""Counter-tests: how the answer and the task's figure change when the weights of a head are replaced.
 
 permuted   in another order among the visible keys; of one example the mean of several draws
 uniform    equal for all visible keys

@@ -2,9 +2,9 @@
 
     w' = w + t d,  [valueᵀ; 1ᵀ] d = 0          d in the null space: there is one for more keys than its rank
 
-Sought is the w' that has least in common with w, the smallest w · w': a linear program. From w it goes along
-the d that lowers w · w' fastest, until a weight is 0; that weight stays 0, until there is no way down without
-it, and comes back where that opens one: the simplex method's way, along faces instead of edges.
+`other_weights` lowers w · w', a linear program, by an active-set method. From w it moves along the d that
+lowers w · w' fastest until a weight is 0, and holds that weight at 0. Where no d is left, it releases the
+held weight whose release lowers w · w' fastest.
 
 References
 ----------

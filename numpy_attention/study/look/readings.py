@@ -1,4 +1,4 @@
-"""Which example is looked at, what the model answers, and by which tokens: for each kind of model.
+"""The example that is looked at, as a `Subject`: its tokens and the model's answer; a reader for each model.
 
 Explained is the log-probability of the model's own answer, right or wrong; of a model without a reader here,
 minus the loss of the example.
@@ -53,7 +53,7 @@ class Subject(NamedTuple):
     source: Callable[[str], int] = lambda place: 0
     """source(place): which input its keys stand for"""
     whole: str = "pooling"
-    """How the place of the model itself is called"""
+    """What the place "" is called, the model itself"""
     sequence: Callable[[str], int] = lambda place: 0
     """sequence(place): which one is shown, where an example is several sequences"""
     queries: Callable[[str], int] = lambda place: 0

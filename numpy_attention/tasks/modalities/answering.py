@@ -30,8 +30,8 @@ BATCH = 100
 """Questions per forward where nothing is trained."""
 SPREADS = {"positions": 15.0, "memory_positions": 50.0, "embedding": 15.0, "word_positions": 15.0}
 NAMED = 5.0
-"""Factors on initial parameters: of tables, and of what a patch gets from the word that names it. Where they
-are small, places and names are drowned, and it takes several times as many questions to learn to use them."""
+"""Factors on initial parameters: of the tables, and of the output of `naming`. Without them it takes several
+times as many questions to learn to use positions and names."""
 
 
 def cell_of_patches() -> Array:

@@ -46,7 +46,7 @@ TOKEN = STACKED * STEP / RATE
 
 @dataclass(frozen=True)
 class JudgedMatches:
-    """What held-out examples were drawn from, and what training ones are."""
+    """The held-out examples with their recordings, and the training part that the baseline compares with."""
 
     examples: Matches
     words: SpokenWords

@@ -1,4 +1,4 @@
-"""What a perfect reasoner reaches over a recogniser of single digits: it parses every question exactly.
+"""A baseline without learning: recognised digits, and every question parsed and answered exactly.
 
 The recogniser is given each digit cut out at its true place and reads it by the nearest training image, the
 four together: of all arrangements of different digits the one with the least sum of squared distances.

@@ -2,8 +2,8 @@
 
 A causal language model of items (SASRec: Kang and McAuley 2018; here with T5's relative positions) is judged
 by the rank of the next item among all of them. Sessions are drawn from a known process, see `process`: the
-last two groups decide on the group of the next item, and a hidden season that drifts on which of its items
-are popular. So a model must read the last two items as such, and all others for the season. Beside it stand
+groups of the last two items decide on the group of the next one; a hidden season, which drifts, on the item
+within it. So a model must read the last two items for the group, and all for the season. Beside it stand
 the Bayes-optimal ranking, and the same model with uniform weights. With --csv, sessions are the ratings of
 each user. Settings were chosen on sessions of another process.
 """

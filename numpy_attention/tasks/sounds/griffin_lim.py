@@ -89,7 +89,7 @@ def griffin_lim(magnitudes: Array, seed: int = 0) -> Array:
 def waveform(log_mel: Array) -> Array:
     """The waveform of log-mel frames (frames, bands), at most 1 in magnitude."""
     x, window = griffin_lim(magnitudes(log_mel)), hann()
-    # one frame alone reaches the ends: divided by a window near 0, they would click
+    # the ends are in one frame alone, which least squares divides by its window: a click where that is near 0
     x[:STEP] *= window[:STEP]
     x[-STEP:] *= window[-STEP:]
     return x / max(1.0, float(np.abs(x).max()))

@@ -16,7 +16,7 @@ FRAME, STEP, FFT = 200, 80, 256
 """Samples of a frame, from one frame to the next, and of a transform (a frame, then zeros)."""
 BINS = FFT // 2 + 1
 FLOOR = 1e-6
-"""What is added to the power of a band before its logarithm."""
+"""Added to the power of a band before its logarithm."""
 
 
 def hann() -> Array:
