@@ -46,7 +46,9 @@ def test_an_example_is_looked_at_and_its_numbers_are_written(capsys, place):
     assert read["verdicts"][0].split(",")[0] in text
     again = out_of(capsys, "look", "--run", "run", "--example", "5", *FAST)
     assert again == text
-    assert out_of(capsys, "look", "--run", "run", *FAST).startswith("digit-bags, example 1 of 1000: ")
+    usual = out_of(capsys, "look", "--run", "run", "--steps", "4")
+    assert usual.startswith("digit-bags, example 1 of 1000: ")
+    assert "of 64 held-out examples: " in usual
 
 
 def test_a_run_whose_data_moved_with_it_is_found_and_one_whose_data_are_gone_is_not(capsys, place):
@@ -125,6 +127,8 @@ def test_pictures_without_matplotlib_and_a_file_for_a_folder_are_refused(capsys,
     monkeypatch.setattr("importlib.util.find_spec", lambda name: True)
     assert main(["look", "--run", "run", "--out", "t.csv"]) == 2
     assert "t.csv is not a folder" in capsys.readouterr().err
+    assert main(["look", "--run", "run", "--json", "run/run.npz", "--out", "new"]) == 2
+    assert "run.npz is read, and would be overwritten" in capsys.readouterr().err
     assert not (place / "new").exists()
 
 

@@ -57,6 +57,37 @@ def test_some_heads_are_changed_and_the_others_are_not():
     d_weights = in_heads(REMOVED, [0, 2]).backward(d_changed, saved)
     np.testing.assert_array_equal(d_weights, d_changed * np.array([0, 1, 0])[:, None, None])
 
+    there = in_heads(REMOVED, iter([1, 7]))  # of those that there are, each time
+    for _ in range(2):
+        changed, _ = there.forward(weights, None)
+        np.testing.assert_array_equal(changed, weights * np.array([1, 0, 1])[:, None, None])
+
+
+def test_every_head_and_example_has_an_order_of_its_own():
+    changed, _ = permuted(0).forward(np.broadcast_to(np.arange(7.0), (2, 3, 5, 7)), None)
+    assert len({tuple(row) for row in changed.reshape(-1, 7)}) == 30
+
+
+def test_a_row_without_visible_keys_stays_0_and_fixed_weights_have_the_precision_of_the_others():
+    with np.errstate(all="raise"):
+        changed, _ = UNIFORM.forward(np.zeros((1, 3)), np.zeros((1, 3), bool))
+    np.testing.assert_array_equal(changed, np.zeros((1, 3)))
+    assert fixed(np.ones(3)).forward(np.zeros((2, 3), np.float32), None)[0].dtype == np.float32
+
+
+def test_the_normaliser_of_an_attention_stays_and_so_does_the_gradient_of_lse():
+    layer = nn.MultiHeadAttention(6, 2, normaliser="entmax")
+    params, x = layer.init(RNG(0)), 3 * RNG(1).normal(size=(2, 5, 6))
+    out, _ = attending(layer, Watch(params)).forward(params, x)
+    np.testing.assert_allclose(out, layer.forward(params, x)[0], rtol=1e-12)
+    q, k, v, d_lse = (RNG(seed).normal(size=size) for seed, size in enumerate([(5, 3), (7, 3), (7, 2), 5]))
+    attends = na.attention_with(changed_steps())
+    (out, saved), (_, plain) = attends.forward(q, k, v), na.attention_forward(q, k, v)
+    for one, other in zip(
+        attends.backward(out, saved, d_lse=d_lse), na.attention_backward(out, plain, d_lse=d_lse), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
 
 CHANGES = (UNIFORM, REMOVED, permuted(3), in_heads(permuted(3), [1]), fixed(np.full((3, 3), 0.2)))
 

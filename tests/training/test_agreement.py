@@ -12,6 +12,7 @@ from numpy_attention.tasks.classification.objective import Classifying
 from numpy_attention.tasks.layer_objective import LayerObjective
 from numpy_attention.tasks.words.examples import Windows
 from numpy_attention.tasks.words.objectives import NextToken
+from numpy_attention.training import agreement, watching
 from numpy_attention.training.agreement import (
     agreement_lines,
     head_overlap,
@@ -36,13 +37,28 @@ def test_rows_that_do_not_count_are_left_out():
     assert math.isnan(pair_overlaps(both, np.zeros((2, 1), bool))[1, 2])
 
 
-def test_overlaps_of_a_classifier_are_those_of_its_own_weights():
+def test_overlaps_of_a_classifier_are_those_of_its_own_weights(monkeypatch):
     rng, model = np.random.default_rng(61), AttentionClassifier(3, 5, 3)
     params, x = model.init(rng), rng.normal(size=(37, 7, 3))  # more than one batch
     _, saved = model.forward(params, x)
     found = overlaps_by_place(Classifying(model), params, Examples(x, np.zeros(37)))
     assert list(found) == ["pooling"]
     assert found["pooling"] == pytest.approx(pair_overlaps(saved.maps["pooling"]))
+    monkeypatch.setattr(watching, "EXAMPLES", 32)
+    found = overlaps_by_place(Classifying(model), params, Examples(x, np.zeros(37)))
+    assert found["pooling"] == pytest.approx(pair_overlaps(saved.maps["pooling"][:32]))
+
+
+def test_a_batch_without_a_choice_does_not_count(monkeypatch):
+    monkeypatch.setattr(watching, "BATCH", 1)
+    rng, model = np.random.default_rng(61), AttentionClassifier(3, 5, 2)
+    params, x = model.init(rng), rng.normal(size=(3, 7, 3))
+    _, saved = model.forward(params, x)
+    lengths = np.array([1, 7, 1])
+    found = overlaps_by_place(Classifying(model), params, Examples(x, np.zeros(3), lengths=lengths))
+    assert found["pooling"] == pytest.approx(pair_overlaps(saved.maps["pooling"][1:2]))
+    alone = Examples(x[:1], np.zeros(1), lengths=lengths[:1])
+    assert math.isnan(overlaps_by_place(Classifying(model), params, alone)["pooling"][1, 2])
 
 
 def test_the_first_word_of_a_language_model_has_no_choice_and_does_not_count():
@@ -75,3 +91,14 @@ def test_the_table_has_the_start_the_end_and_the_pairs_that_agree_least_and_most
     assert line.index(numbers[0]) == title.index("start")
     wanted = [np.mean([*then.values()]), np.mean([*now.values()]), min(now.values()), max(now.values())]
     assert numbers == [f"{x:.3f}" for x in wanted]
+
+
+def test_the_columns_stand_below_each_other_whatever_the_name_of_the_place(monkeypatch):
+    pairs = {(1, 2): 0.25, (1, 3): 0.75, (2, 3): 0.5}
+    name = "decoder.layers.0.multihead_attn"
+    monkeypatch.setattr(agreement, "overlaps_by_place", lambda *_: {name: pairs})
+    _, title, line = agreement_lines(a_run(0), some_data())
+    assert line == f"  {name}  0.500   0.500  0.250 1, 2   0.750 1, 3"
+    assert [title.index(word) for word in ("start", "least", "most")] == [
+        line.index(text) for text in ("0.500", "0.250", "0.750")
+    ]

@@ -9,7 +9,7 @@ from numpy_attention import nn
 from numpy_attention.optim.trees import flatten
 from numpy_attention.tasks.layer_objective import LayerObjective
 from numpy_attention.tasks.words.objectives import NextToken
-from numpy_attention.training.lesion import keeping, lesion_figures, lesion_of, lesioned
+from numpy_attention.training.lesion import Lesion, keeping, lesion_figures, lesion_of, lesioned
 from numpy_attention.training.loop import one_after_another
 from numpy_attention.training.run import run_epochs
 from numpy_attention.training.settings import OPTIMIZER_NAMES
@@ -95,6 +95,16 @@ def test_what_the_model_does_not_have_is_refused(text, message):
         lesion_of(text, 0, WORDS)
 
 
+def test_a_head_that_one_of_the_attentions_lacks_is_refused_for_all():
+    part = {"one.weight": np.s_[:2]}
+    places = {"one": [part, {"one.weight": np.s_[2:]}], "other": [{"other.weight": np.s_[:]}]}
+    weights = {name: {"weight": (5, 3)} for name in places}
+    model = SimpleNamespace(shapes=lambda: weights, heads_by_place=lambda: places)
+    with pytest.raises(ValueError, match="2 attentions, 2 heads in one, 1 head in other; numbers from 1"):
+        lesion_of("head=2", 0, model)
+    assert lesion_of("head=1.2", 0, model).entries["one.weight"].sum() == 9
+
+
 def test_a_model_without_heads_has_shares_alone():
     model = LayerObjective(nn.FeedForward(5, 7))
     with pytest.raises(ValueError, match="lesion is head=1, but the model has no heads; a share such as 10%"):
@@ -123,6 +133,8 @@ def test_lesioned_parameters_are_new_arrays_and_an_empty_part_stays():
     assert kept["none"] == {}
     assert (params["classifier"]["weight"] != 0).all()
     assert kept["classifier"]["weight"].dtype == params["classifier"]["weight"].dtype
+    small = lesioned({"w": np.ones(3, np.float32)}, Lesion({"w": np.arange(3) > 1}, ""))["w"]
+    assert (small.dtype, small.tolist()) == (np.float32, [1, 1, 0])
     assert kept["features"]["weight"] is params["features"]["weight"]
 
 
@@ -136,3 +148,6 @@ def test_figures_are_those_of_the_validation_part_or_else_the_training_part():
     }
     data = SimpleNamespace(train=None, validation=data.train, test=data.test)
     assert lesion_figures(run.task, objective, params, data)["validation"] == figures["training"]
+    by_loss = SimpleNamespace(metric="nats", measure="accuracy")
+    loss = lesion_figures(by_loss, objective, params, data)["held-out"]
+    assert loss == objective.figures(params, data.test).loss

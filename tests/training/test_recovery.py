@@ -53,10 +53,12 @@ def test_lines_say_how_many_epochs_and_what_recovered_means():
 
 def test_of_a_loss_less_is_better_and_the_margin_is_a_share_of_it():
     task = SimpleNamespace(metric="nats a symbol", measure="accuracy")
-    run = SimpleNamespace(task=task, history=({"lesion.training": 2.03}, {"lesion.training": 2.01}), number=2)
-    (line,) = recovery_lines(run, Injury({"training": 2.0}, {"training": 3.0}))
+    run = SimpleNamespace(
+        task=task, history=({"lesion.validation": 2.03}, {"lesion.validation": 2.01}), number=2
+    )
+    (line,) = recovery_lines(run, Injury({"validation": 2.0, "held-out": 0.0}, {"validation": 3.0}))
     assert line == (
-        "Recovered after 2 epochs (at most 1% above the nats a symbol before, 2.0000, on the training part)"
+        "Recovered after 2 epochs (at most 1% above the nats a symbol before, 2.0000, on the validation part)"
     )
 
 

@@ -15,6 +15,12 @@ def test_by_hand() -> None:
     assert na.span_bias([3], span=0.0, ramp=3)[0] == -np.inf
 
 
+def test_the_beginning_of_the_ramp_and_long_distances_are_exact() -> None:
+    np.testing.assert_allclose(na.span_bias([1e-12], span=0.0, ramp=3.0), -1e-12 / 3, rtol=1e-11)
+    wide = na.span_bias([2049], span=np.float16(2048), ramp=2.0)  # 2049 is no float16
+    assert wide == np.log(0.5).astype(np.float16)
+
+
 def test_the_bias_multiplies_the_weights_which_sum_to_1_again() -> None:
     scores, span, value = RNG.standard_normal((3, 5, 7)), np.array([0.4, 1.7, 9.0])[:, None, None], np.eye(7)
     window = np.clip((2.5 + span - DISTANCE) / 2.5, 0, 1)

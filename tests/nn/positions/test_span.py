@@ -30,6 +30,31 @@ def test_each_head_reaches_as_far_as_its_span_and_ramp():
         np.testing.assert_array_equal(saved.weights[:, head] > 0, np.broadcast_to(seen, (2, 7, 7)))
 
 
+def test_at_first_the_span_is_half_the_context_and_its_gradient_is_the_complex_step():
+    span = nn.AdaptiveSpan(2, 6, 3)
+    assert span.init(np.random.default_rng(0))["span_logit"].tolist() == [0, 0]
+    places = Places(np.arange(7), np.arange(7))
+    params = {"span_logit": np.array([0.0, 0.3])}
+    bias, saved = span.bias_forward(params, X, X, places, 1.0)
+    assert np.isinf(bias[0]).tolist() == (span.distances(places) >= 3 + 3).tolist()
+    d_bias = np.random.default_rng(1).standard_normal(bias.shape)
+    slopes = np.empty(2)
+    for head in range(2):
+        stepped = params["span_logit"] + 1e-30j * (np.arange(2) == head)
+        moved = span.bias_forward({"span_logit": stepped}, X, X, places, 1.0)[0].imag
+        slopes[head] = (d_bias * moved / 1e-30)[np.isfinite(bias)].sum()
+    np.testing.assert_allclose(span.bias_backward(d_bias, saved).d_params["span_logit"], slopes, rtol=1e-12)
+
+
+def test_each_example_may_have_places_of_its_own():
+    layer, params = layer_and_params(nn.AdaptiveSpan(2, 3, 1))
+    places = np.stack([np.arange(7), 3 * np.arange(7)])
+    both = layer.forward(params, X, query_positions=places)[0]
+    for row in range(2):
+        alone = layer.forward(params, X[row : row + 1], query_positions=places[row])[0]
+        np.testing.assert_allclose(both[row], alone[0], rtol=1e-12)
+
+
 def test_a_span_beyond_the_sequence_changes_nothing():
     layer, params = layer_and_params(nn.AdaptiveSpan(2, 100, 3))
     plain = {name: x for name, x in params.items() if name != "positions"}

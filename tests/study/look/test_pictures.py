@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from numpy_attention.study.look import pictures
 from numpy_attention.study.look.looked import look
 from numpy_attention.study.look.pictures import FILES, draw, maps_figure, tokens_figure
 from tests.study.look.test_verdicts import looked, place
@@ -39,3 +40,23 @@ def test_a_picture_has_a_panel_for_each_map_and_each_share(peer):
         "decoder layer 1, to the encoder: weights", "decoder layer 1, to the encoder: gradient",
         "integrated gradients", "decoder: rollout", "decoder: relevance",
     ]  # fmt: skip
+    for axes, names in zip((tokens[4], tokens[5]), found.names, strict=True):
+        assert [label.get_text() for label in axes.get_xticklabels()] == [*names]
+
+
+def test_gradients_are_drawn_times_the_weights_with_0_in_the_middle_and_some_of_many_names(
+    monkeypatch, tmp_path, peer
+):
+    peer("matplotlib")
+    drawn = {}
+    monkeypatch.setattr(pictures, "write_figure", lambda folder, name, figure: drawn.update({name: figure}))
+    weights, gradients = np.random.default_rng(0).normal(size=(2, 1, 3, 40))
+    own = place()._replace(weights=np.abs(weights), gradients=gradients)
+    own = own._replace(queries=("a", "b", "c"), keys=tuple(map(str, range(40))))
+    draw(tmp_path, looked(own))
+    (axes,) = drawn["gradients"].axes
+    (image,) = axes.images
+    np.testing.assert_array_equal(image.get_array(), own.weights[0] * gradients[0])
+    most = np.abs(image.get_array()).max()
+    assert image.get_clim() == (-most, most)
+    assert [label.get_text() for label in axes.get_xticklabels()] == [*own.keys[::3]]
