@@ -87,9 +87,12 @@ def griffin_lim(magnitudes: Array, seed: int = 0) -> Array:
 
 
 def waveform(log_mel: Array) -> Array:
-    """The waveform of log-mel frames (frames, bands), at most 1 in magnitude."""
-    x, window = griffin_lim(magnitudes(log_mel)), hann()
-    # the ends are in one frame alone, which least squares divides by its window: a click where that is near 0
-    x[:STEP] *= window[:STEP]
-    x[-STEP:] *= window[-STEP:]
+    """The waveform of log-mel frames (frames, bands), at most 1 in magnitude.
+
+    Silent frames stand before and after, and are cut off again: without them one frame alone would reach the
+    ends, and least squares would divide it by its window, near 0 there.
+    """
+    silent = np.full((FRAME // STEP, log_mel.shape[1]), np.log(FLOOR))
+    x = griffin_lim(magnitudes(np.concatenate([silent, log_mel, silent])))
+    x = x[len(silent) * STEP : -len(silent) * STEP]
     return x / max(1.0, float(np.abs(x).max()))
