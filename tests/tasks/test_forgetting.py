@@ -31,7 +31,11 @@ def accuracy(text):
 def test_it_is_the_figure_of_the_source_and_that_of_the_new_parameters_on_its_data(capsys, folder):
     before = accuracy(out_of(capsys, "eval", "source"))
     out = out_of(capsys, *NEXT, "--out", "next")
-    line = re.search(r"^Forgetting: .* of source, (\S+) before this training, (\S+) after it$", out, re.M)
+    line = re.search(
+        r"^Forgetting: held-out accuracy on the data of source, (\S+) before this training, (\S+) after it$",
+        out,
+        re.M,
+    )
     assert line[1] == before
     arrays, others = read_npz("next/run.npz"), read_npz("source/run.npz")
     new = {n: arrays[n] if n.startswith("learned.") else x for n, x in others.items()}

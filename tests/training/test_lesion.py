@@ -58,6 +58,10 @@ def test_a_share_is_exactly_that_of_all_weights_rounded_and_lies_in_any_larger_s
     for name, own in found[10].items():
         assert name.endswith("weight")
         assert (found[30][name] >= own).all()
+    text = "10% of the weights, drawn by the seed: 7 of 82 parameters are set to 0 and stay 0"
+    assert lesion_of("10%", 3, model).text == text
+    with pytest.raises(ValueError, match=r"^lesion is 0\.1%, none of 70 weights"):
+        lesion_of("0.1%", 3, model)
     other = lesion_of("10%", 4, model).entries
     assert any((other.get(name) != own).any() for name, own in found[10].items())
 

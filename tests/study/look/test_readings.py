@@ -29,6 +29,18 @@ def test_names_and_baselines_fit_the_inputs(kind):
         assert len(read) > 0
 
 
+def test_queries_are_the_tokens_of_their_side_and_the_picture_that_is_chosen_is_shown():
+    own = reading(*small_run("translation"), 1)
+    places = ("encoder.layers.0.self_attn", "decoder.layers.0.self_attn", "decoder.layers.0.multihead_attn")
+    assert [(own.queries(place), own.source(place)) for place in places] == [(0, 0), (1, 1), (1, 0)]
+    run, data = small_run("matches", spread=2.0)
+    shown = [reading(run, data, place) for place in range(data.test.size)]
+    chosen = [own.sequence("picture.layers.0.self_attn") for own in shown]
+    assert [own.explained for own in shown] == [f"the log-probability of picture {n + 1}" for n in chosen]
+    assert any(chosen)
+    assert not any(own.sequence("sound.layers.0.self_attn") for own in shown)
+
+
 def test_padding_of_an_example_is_not_looked_at():
     run, data = small_run("pooling")
     for place, length in enumerate(data.test.lengths):
