@@ -177,7 +177,7 @@ def test_shares_are_those_of_the_tokens_of_an_input():
 
 
 def test_a_smaller_loss_is_better_and_is_that_of_examples_from_the_whole_part():
-    run, data = small_run("letters", spread=2.0)
+    run, data = small_run("texts", spread=2.0)
     by_loss = run._replace(task=run.task._replace(metric="nats"))
     assert look(run, data, 1, steps=1, judged=1).better == "larger"
     found = look(by_loss, data, 1, steps=1, judged=3)
